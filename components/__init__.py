@@ -1,0 +1,1 @@
+"""stormsight: buildings from radar, taught by optical imagery, adapted, proven and gated."""

@@ -1,0 +1,1 @@
+"""What the stages share: one folder or module per concept, importing no stage."""

@@ -1,0 +1,33 @@
+"""The frame every stage's ``__main__`` runs in: logging set up, expected failures told in two lines."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from components.lib.errors import StormsightError
+
+
+def run(main: Callable[[], int | None]) -> NoReturn:
+    """Run ``main`` and exit with its code, or with the exit code of the failure class it raised.
+
+    A ``StormsightError`` is a user's or an operator's matter and is printed without a traceback; anything
+    else is our bug and keeps its traceback. ``STORMSIGHT_LOG`` sets the log level (default ``INFO``).
+    """
+    logging.basicConfig(
+        level=os.environ.get("STORMSIGHT_LOG", "INFO").upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        code = main()
+    except StormsightError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    sys.exit(code or 0)
