@@ -1,0 +1,75 @@
+# `make help` lists what a user types. Everything runs from .venv, made on first use.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Nothing phones home.
+export DVC_NO_ANALYTICS := true
+export MLFLOW_DISABLE_TELEMETRY := true
+export GX_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+# The lock is installed by uv, which pip brings; a newer lock reinstalls.
+$(VENV)/.installed: requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -r requirements-dev.lock
+	@touch $@
+
+.PHONY: install
+install: $(VENV)/.installed ## Create .venv and install the locked requirements
+
+.PHONY: repro
+repro: $(VENV)/.installed ## Run the pipeline (dvc repro); the default is the simulated rehearsal world
+	dvc repro
+	@echo "report: reports/evaluate/report/index.html   decision: reports/promote/decision.txt"
+
+.PHONY: report
+report: $(VENV)/.installed ## Print the metrics and render DVC's plots
+	dvc metrics show
+	dvc plots show --out reports/plots
+
+.PHONY: mlflow
+mlflow: $(VENV)/.installed ## Open the tracking server's pages on http://127.0.0.1:5000
+	mlflow server --backend-store-uri sqlite:///var/mlflow.db --host 127.0.0.1 --port 5000
+
+.PHONY: test
+test: $(VENV)/.installed-dev ## Run every test that needs no cluster, one end-to-end run included
+	pytest
+
+.PHONY: real-sample
+real-sample: $(VENV)/.installed-dev ## Run the stages on the real sample files (skips without ../shared/data)
+	pytest -m real_data -v
+
+.PHONY: lint
+lint: $(VENV)/.installed-dev ## ruff and mypy --strict
+	ruff check .
+	ruff format --check .
+	mypy
+
+.PHONY: format
+format: $(VENV)/.installed-dev ## Rewrite the code the way lint wants it
+	ruff check --fix .
+	ruff format .
+
+.PHONY: lock
+lock: ## Resolve the locks anew from pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --extra train pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --extra train --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+.PHONY: clean
+clean: ## Remove what the pipeline made (not the DVC cache, not the registry in var/)
+	rm -rf data models reports
