@@ -1,0 +1,1 @@
+"""Geospatial reading, writing and geometry; import the submodules directly."""

@@ -1,0 +1,272 @@
+"""GeoTIFF in and out, reading bytes that strangers made.
+
+GDAL opens over a hundred formats, some of which (VRT above all) name other files or URLs to read. Bytes from
+outside are therefore opened from memory with the GTiff driver alone, their header is held against limits
+before a pixel is decoded, and whatever GDAL dislikes becomes a :class:`BadDataError` naming the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio._err import CPLE_BaseError
+from rasterio.crs import CRS
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+from rasterio.transform import Affine
+
+from components.lib.errors import BadDataError
+from components.lib.files import atomic_file
+
+_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+"""First bytes of TIFF and BigTIFF, either byte order."""
+
+_GDAL_OPTIONS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no sidecar files
+    "GDAL_GEOREF_SOURCES": "INTERNAL",  # no .tfw, .tab, .aux.xml
+    "GDAL_PAM_ENABLED": "NO",
+    "GTIFF_IGNORE_READ_ERRORS": "NO",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RasterLimits:
+    """What a header may ask for before it counts as a decompression bomb.
+
+    Attributes:
+        max_side_px: Largest height or width, pixels.
+        max_bands: Largest number of bands.
+        max_bytes: Largest decoded size, and largest decoded block, bytes.
+    """
+
+    max_side_px: int = 20_000
+    max_bands: int = 32
+    max_bytes: int = 512 * 2**20
+
+
+DEFAULT_LIMITS = RasterLimits()
+"""A SpaceNet 6 SAR tile decodes to 13 MB; the largest sample crop we read is below 100 MB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RasterProfile:
+    """What a GeoTIFF's header says.
+
+    Attributes:
+        name: File name, for messages.
+        count: Number of bands.
+        height: Rows.
+        width: Columns.
+        dtype: Pixel type of all bands, GDAL's name (``uint8``, ``float32``, ``complex_int16``...).
+        transform: Pixel to CRS coordinates; the identity where the file has none.
+        crs: ``EPSG:<code>`` where the CRS is a registered one, WKT otherwise, None without a CRS.
+        nodata: Declared no-data value, or None.
+    """
+
+    name: str
+    count: int
+    height: int
+    width: int
+    dtype: str
+    transform: Affine
+    crs: str | None
+    nodata: float | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width), pixels."""
+        return self.height, self.width
+
+    @property
+    def resolution(self) -> tuple[float, float]:
+        """Pixel size (x, y) in CRS units, both positive for any orientation of the axes."""
+        t = self.transform
+        return float(np.hypot(t.a, t.d)), float(np.hypot(t.b, t.e))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raster:
+    """A decoded GeoTIFF.
+
+    Attributes:
+        array: Pixels, (C, H, W), the file's dtype (complex integers become complex64).
+        profile: The header.
+    """
+
+    array: npt.NDArray[Any]
+    profile: RasterProfile
+
+    @property
+    def transform(self) -> Affine:
+        """Pixel to CRS coordinates."""
+        return self.profile.transform
+
+    @property
+    def crs(self) -> str | None:
+        """``EPSG:<code>``, WKT, or None."""
+        return self.profile.crs
+
+    @property
+    def nodata(self) -> float | None:
+        """Declared no-data value, or None."""
+        return self.profile.nodata
+
+
+def profile_geotiff(content: bytes, name: str, limits: RasterLimits = DEFAULT_LIMITS) -> RasterProfile:
+    """Read only the header of a GeoTIFF held in memory.
+
+    Args:
+        content: The file's bytes, trusted in nothing.
+        name: File name, for messages.
+        limits: What the header may ask for.
+
+    Raises:
+        BadDataError: If the bytes are no GeoTIFF, or the header is damaged or beyond ``limits``.
+    """
+    with _opened(content, name, limits) as dataset:
+        return _profile(dataset, name)
+
+
+def read_geotiff(content: bytes, name: str, limits: RasterLimits = DEFAULT_LIMITS) -> Raster:
+    """Decode a GeoTIFF held in memory.
+
+    Args:
+        content: The file's bytes, trusted in nothing.
+        name: File name, for messages.
+        limits: What the header may ask for.
+
+    Returns:
+        All bands, (C, H, W), with the header.
+
+    Raises:
+        BadDataError: As :func:`profile_geotiff`, and if pixels are truncated or corrupt.
+    """
+    with _opened(content, name, limits) as dataset:
+        return Raster(array=dataset.read(), profile=_profile(dataset, name))
+
+
+def encode_geotiff(
+    array: npt.NDArray[Any],
+    *,
+    transform: Affine,
+    crs: str | None,
+    nodata: float | None = None,
+    compress: str | None = "deflate",
+) -> bytes:
+    """Bytes of a GeoTIFF; the same input gives the same bytes.
+
+    Args:
+        array: Pixels, (C, H, W).
+        transform: Pixel to CRS coordinates.
+        crs: Anything rasterio understands, such as ``EPSG:32631``.
+        nodata: Value declared as no-data.
+        compress: GDAL's name of a lossless compression, or None.
+    """
+    bands, height, width = array.shape
+    options: dict[str, Any] = {} if compress is None else {"compress": compress}
+    profile = {
+        "driver": "GTiff",
+        "count": bands,
+        "height": height,
+        "width": width,
+        "dtype": array.dtype,
+        "transform": transform,
+        "crs": crs,
+        "nodata": nodata,
+        **options,
+    }
+    with rasterio.Env(**_GDAL_OPTIONS), MemoryFile() as memory:
+        with memory.open(**profile) as dataset:
+            dataset.write(array)
+        return bytes(memory.read())
+
+
+def write_geotiff(
+    path: Path,
+    array: npt.NDArray[Any],
+    *,
+    transform: Affine,
+    crs: str | None,
+    nodata: float | None = None,
+    compress: str | None = "deflate",
+) -> None:
+    """Write ``array`` (C, H, W) to ``path``, whole or not at all; arguments as :func:`encode_geotiff`."""
+    content = encode_geotiff(array, transform=transform, crs=crs, nodata=nodata, compress=compress)
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def _opened(content: bytes, name: str, limits: RasterLimits) -> Iterator[Any]:
+    """An open dataset whose header is within ``limits``; GDAL's errors become ``BadDataError``."""
+    if not content.startswith(_MAGIC):
+        what = "is empty" if not content else "is not a TIFF"
+        raise _bad(name, what)
+    try:
+        with (
+            rasterio.Env(**_GDAL_OPTIONS),
+            MemoryFile(content) as memory,
+            memory.open(driver="GTiff", sharing=False) as dataset,
+        ):
+            _check_header(dataset, name, limits)
+            yield dataset
+    except (RasterioError, CPLE_BaseError, ValueError, MemoryError) as error:  # CRSError is a ValueError
+        cause = error.__cause__ or error
+        raise _bad(name, f"cannot be decoded: {cause}") from error
+
+
+def _check_header(dataset: Any, name: str, limits: RasterLimits) -> None:  # noqa: ANN401 - rasterio is untyped
+    if dataset.driver != "GTiff":
+        raise _bad(name, f"was opened by GDAL's {dataset.driver} driver, only GTiff is allowed")
+    if len(set(dataset.dtypes)) != 1:
+        raise _bad(name, f"mixes pixel types {', '.join(dataset.dtypes)}")
+    if max(dataset.height, dataset.width) > limits.max_side_px or dataset.count > limits.max_bands:
+        raise _bad(
+            name,
+            f"claims {dataset.count} bands of {dataset.height} x {dataset.width} pixels, beyond the limit of "
+            f"{limits.max_bands} bands and {limits.max_side_px} pixels a side",
+        )
+    pixel_bytes = dataset.count * _item_size(dataset.dtypes[0])
+    block_px = max(rows * columns for rows, columns in dataset.block_shapes)
+    needed = pixel_bytes * max(dataset.height * dataset.width, block_px)
+    if needed > limits.max_bytes:
+        raise _bad(name, f"would decode to {needed:,} bytes, beyond the limit of {limits.max_bytes:,}")
+    if dataset.tags(ns="OVERVIEWS"):
+        # GDAL would follow OVERVIEW_FILE to any path or URL that the file names.
+        raise _bad(name, "refers to an overview file outside itself")
+
+
+def _item_size(dtype: str) -> int:
+    return np.dtype("complex64" if dtype == "complex_int16" else dtype).itemsize
+
+
+def _profile(dataset: Any, name: str) -> RasterProfile:  # noqa: ANN401 - rasterio is untyped
+    return RasterProfile(
+        name=name,
+        count=int(dataset.count),
+        height=int(dataset.height),
+        width=int(dataset.width),
+        dtype=str(dataset.dtypes[0]),
+        transform=dataset.transform,
+        crs=_crs_name(dataset.crs.to_wkt()) if dataset.crs else None,
+        nodata=None if dataset.nodata is None else float(dataset.nodata),
+    )
+
+
+@lru_cache(maxsize=64)
+def _crs_name(wkt: str) -> str:
+    """``EPSG:<code>`` of a registered CRS, else its WKT; cached, as the look-up costs milliseconds."""
+    code = CRS.from_wkt(wkt).to_epsg()
+    return wkt if code is None else f"EPSG:{code}"
+
+
+def _bad(name: str, what: str) -> BadDataError:
+    return BadDataError(f"{name} {what}", next_step="fetch the file again, or leave the tile out")
