@@ -79,8 +79,7 @@ def load_section(section: str, path: Path = PARAMS_FILE) -> Any:  # noqa: ANN401
     active = document.get("profile")
     if active not in profiles:
         raise ParameterError(
-            f"profile: {active!r} is not declared under profiles"
-            f"{_nearest(str(active), profiles)}",
+            f"profile: {active!r} is not declared under profiles{_nearest(str(active), profiles)}",
             next_step=f"set profile in {path} to one of {', '.join(map(str, profiles))}",
         )
     overlay = profiles[active]

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.lib.config import Parameters, load_parameters
+from components.lib.config.loader import SECTIONS, load_section
+from components.lib.errors import ParameterError
+
+
+class Inner(Parameters):
+    west_m: float
+    groups: int = 5
+
+
+class Outer(Parameters):
+    epochs: int
+    split: Inner
+
+
+def write(tmp_path: Path, document: object) -> Path:
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def document(**changes: object) -> dict[str, object]:
+    base: dict[str, object] = {
+        "profile": "small",
+        "optical": {"epochs": 3, "split": {"west_m": 1.0}},
+        "profiles": {"small": {"optical": {}}, "large": {"optical": {"epochs": 200, "split": {"groups": 7}}}},
+    }
+    return base | changes
+
+
+def test_the_base_is_read_when_the_profile_changes_nothing(tmp_path: Path) -> None:
+    assert load_parameters("optical", Outer, write(tmp_path, document())).epochs == 3
+
+
+def test_a_profile_overlays_nested_keys_and_keeps_the_rest(tmp_path: Path) -> None:
+    read = load_parameters("optical", Outer, write(tmp_path, document(profile="large")))
+    assert (read.epochs, read.split.groups, read.split.west_m) == (200, 7, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "nearest"),
+    [
+        ({"optical": {"epoch": 3, "split": {"west_m": 1}}}, "optical.epoch: unknown key", "epochs"),
+        ({"optical": {"epochs": 3, "split": {"west_m": 1, "group": 2}}}, "optical.split.group", "groups"),
+        ({"opticl": {}}, "unknown key 'opticl'", "optical"),
+        ({"profile": "smal"}, "'smal' is not declared under profiles", "small"),
+        ({"profiles": {"small": {"optcal": {}}}}, "profiles.small: unknown key 'optcal'", "optical"),
+    ],
+)
+def test_a_typo_is_named_with_the_nearest_valid_key(
+    tmp_path: Path, changes: dict[str, object], where: str, nearest: str
+) -> None:
+    with pytest.raises(ParameterError) as caught:
+        load_parameters("optical", Outer, write(tmp_path, document(**changes)))
+    assert where in caught.value.message
+    assert f"the nearest valid one is {nearest!r}" in caught.value.message
+    assert caught.value.next_step
+
+
+def test_a_value_of_the_wrong_type_is_shown(tmp_path: Path) -> None:
+    wrong = document(optical={"epochs": "many", "split": {"west_m": 1}})
+    with pytest.raises(ParameterError, match=r"optical\.epochs: .*valid integer.*'many'"):
+        load_parameters("optical", Outer, write(tmp_path, wrong))
+
+
+def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="root of the repository"):
+        load_parameters("optical", Outer, tmp_path / "params.yaml")
+
+
+def test_broken_yaml_is_a_parameter_error(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("optical: [")
+    with pytest.raises(ParameterError, match="not valid YAML"):
+        load_parameters("optical", Outer, path)
+
+
+def test_every_profile_names_every_section(repository: Path) -> None:
+    """dvc.yaml depends on each section of the active profile, so each must be there, if only as ``{}``."""
+    params = yaml.safe_load((repository / "params.yaml").read_text())
+    for name, profile in params["profiles"].items():
+        assert set(profile) == set(SECTIONS), name
+    assert load_section("acquisitions", repository / "params.yaml")

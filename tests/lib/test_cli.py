@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from components.lib import cli
+from components.lib.errors import (
+    BadDataError,
+    GateRefusedError,
+    MissingInputError,
+    ParameterError,
+    ResourceError,
+    SourceUnavailableError,
+    StormsightError,
+)
+
+
+@pytest.mark.parametrize(("result", "code"), [(None, 0), (0, 0), (3, 3)])
+def test_success_and_explicit_codes_pass_through(result: int | None, code: int) -> None:
+    def main() -> int | None:
+        return result
+
+    with pytest.raises(SystemExit) as caught:
+        cli.run(main)
+    assert caught.value.code == code
+
+
+def test_an_expected_failure_is_told_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise BadDataError("tile_7: no data", next_step="download it again")
+
+    with pytest.raises(SystemExit) as caught:
+        cli.run(main)
+    assert caught.value.code == 65
+    assert capsys.readouterr().err == "error: tile_7: no data\n  next step: download it again\n"
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    def main() -> None:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        cli.run(main)
+
+
+def test_every_failure_class_has_its_own_exit_code() -> None:
+    """An orchestrator tells the classes apart by the code alone."""
+    classes: list[type[StormsightError]] = [
+        BadDataError,
+        GateRefusedError,
+        MissingInputError,
+        ParameterError,
+        ResourceError,
+        SourceUnavailableError,
+    ]
+    assert len({c.exit_code for c in classes} | {0, 1, 2}) == len(classes) + 3

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from components.lib.errors import MissingInputError, ResourceError
+from components.lib.files import (
+    atomic_directory,
+    atomic_file,
+    read_json,
+    require_free_space,
+    sha256_bytes,
+    sha256_file,
+    write_json,
+)
+
+
+def test_an_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
+    target = tmp_path / "model.bin"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), atomic_file(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_directory_is_replaced_whole(tmp_path: Path) -> None:
+    target = tmp_path / "store"
+    target.mkdir()
+    (target / "stale").write_text("x")
+    with atomic_directory(target) as temporary:
+        (temporary / "fresh").write_text("y")
+    assert [p.name for p in target.iterdir()] == ["fresh"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failed_directory_leaves_the_old_one(tmp_path: Path) -> None:
+    target = tmp_path / "store"
+    target.mkdir()
+    (target / "kept").write_text("x")
+    with pytest.raises(RuntimeError), atomic_directory(target) as temporary:
+        (temporary / "half").write_text("y")
+        raise RuntimeError
+    assert [p.name for p in target.iterdir()] == ["kept"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_json_refuses_nan_and_round_trips(tmp_path: Path) -> None:
+    write_json(tmp_path / "m.json", {"b": 1, "a": [2.5]})
+    assert list(json.loads((tmp_path / "m.json").read_text())) == ["a", "b"]
+    assert read_json(tmp_path / "m.json", made_by="optical") == {"a": [2.5], "b": 1}
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "n.json", {"iou": float("nan")})
+    assert not (tmp_path / "n.json").exists()
+
+
+def test_a_missing_input_names_the_stage_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="dvc repro prepare"):
+        read_json(tmp_path / "absent.json", made_by="prepare")
+
+
+def test_checksums_agree(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"radar")
+    assert sha256_file(tmp_path / "f") == sha256_bytes(b"radar")
+
+
+def test_a_disk_too_small_is_told_before_the_first_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_free_space(tmp_path / "not" / "yet", 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
+    with pytest.raises(ResourceError, match="GB are needed"):
+        require_free_space(tmp_path, 11)

@@ -1,0 +1,98 @@
+"""The layout's rules, read off the code itself."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / "components").rglob("*.py"))
+STAGES = ("download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "promote")
+
+
+def imports(path: Path) -> set[str]:
+    """Absolute names that ``path`` imports anywhere, also inside functions."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def top(names: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_module_keeps_the_layers(path: Path) -> None:
+    relative = path.relative_to(ROOT / "components")
+    names = imports(path)
+    stages = {
+        s for s in STAGES if any(n == f"components.{s}" or n.startswith(f"components.{s}.") for n in names)
+    }
+    if relative.parts[0] == "lib":
+        assert not stages, "lib imports no stage"
+    else:
+        assert stages <= {relative.parts[0]}, "stages never import each other"
+    assert not {"torch", "airflow"} <= top(names)
+    assert "pickle" not in top(names)
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("concept", ["nets", "losses", "engine"])
+def test_torch_modules_import_nothing_heavy(concept: str) -> None:
+    heavy = {"mlflow", "dvc", "great_expectations", "rasterio", "boto3", "airflow"}
+    for path in (ROOT / "components" / "lib" / concept).rglob("*.py"):
+        assert not top(imports(path)) & heavy, path
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_the_same_shape(stage: str) -> None:
+    folder = ROOT / "components" / stage
+    assert (folder / "__init__.py").is_file()
+    assert (folder / "parameters.py").is_file()
+    main = (folder / "__main__.py").read_text()
+    assert "components.lib.cli" in main
+
+
+def graph() -> dict[str, dict[str, object]]:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    return {name: stage.get("do", stage) for name, stage in stages.items()}
+
+
+@pytest.mark.parametrize("name", graph())
+def test_every_stage_of_the_graph_says_what_it_needs(name: str) -> None:
+    stage = graph()[name]
+    meta = stage["meta"]
+    assert isinstance(meta, dict)
+    assert set(meta) == {"image", "cpu", "memory", "gpu", "retry"}
+    assert stage["deps"]
+    assert stage["params"]
+    assert str(stage["cmd"]).split()[2].removeprefix("components.") in STAGES
+    assert stage.get("metrics") or name == "download"
+
+
+@pytest.mark.parametrize("name", graph())
+def test_code_dependencies_name_every_lib_concept_in_use(name: str) -> None:
+    """A change of code that a stage uses must rerun the stage."""
+    stage = graph()[name]
+    deps = stage["deps"]
+    assert isinstance(deps, list)
+    pending = [path for d in deps if d.startswith("components/") for path in (ROOT / d).rglob("*.py")]
+    declared = {d for d in deps if d.startswith("components/")}
+    # Cheap, stable or side-effect-only concepts whose change need not retrain a model.
+    exempt = {"config", "report", "tracking", "cli", "errors", "files"}
+    used: set[str] = set()
+    for path in pending:
+        used |= {
+            n.split(".")[2]
+            for n in imports(path)
+            if n.startswith("components.lib.") and len(n.split(".")) > 2
+        }
+    missing = {f"components/lib/{c}" for c in used - exempt} - declared
+    assert not missing, f"{name} uses {sorted(missing)} without depending on it"
