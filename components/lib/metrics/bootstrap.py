@@ -1,0 +1,196 @@
+"""Intervals by resampling locations.
+
+SpaceNet 6 shows every spot about 17 times, so tiles are not independent and an interval over tiles would be
+far too narrow. Here the unit that is drawn is the location: its tiles' counts are summed first, then
+locations are drawn with replacement (multinomial weights) and the statistic is taken of the weighted sums.
+All resamples are one matrix product. Intervals are percentile intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from components.lib.errors import BadDataError, ParameterError
+
+_Float: TypeAlias = NDArray[np.float64]
+
+COUNTS = ("px_tp", "px_fp", "px_fn", "px_tn", "tp", "fp", "fn")
+"""Columns of a tile table that statistics are made of; a statistic may use those that are present."""
+
+Statistic: TypeAlias = Callable[[Mapping[str, _Float]], _Float]
+"""From summed counts by name, each (R,), to values (R,)."""
+
+
+def _ratio(part: _Float, whole: _Float) -> _Float:
+    out: _Float = np.divide(part, whole, out=np.zeros_like(part, dtype=np.float64), where=whole > 0)
+    return out
+
+
+STATISTICS: Mapping[str, Statistic] = MappingProxyType(
+    {
+        "iou": lambda n: _ratio(n["px_tp"], n["px_tp"] + n["px_fp"] + n["px_fn"]),
+        "px_f1": lambda n: _ratio(2 * n["px_tp"], 2 * n["px_tp"] + n["px_fp"] + n["px_fn"]),
+        "px_precision": lambda n: _ratio(n["px_tp"], n["px_tp"] + n["px_fp"]),
+        "px_recall": lambda n: _ratio(n["px_tp"], n["px_tp"] + n["px_fn"]),
+        "f1": lambda n: _ratio(2 * n["tp"], 2 * n["tp"] + n["fp"] + n["fn"]),
+        "precision": lambda n: _ratio(n["tp"], n["tp"] + n["fp"]),
+        "recall": lambda n: _ratio(n["tp"], n["tp"] + n["fn"]),
+    }
+)
+"""Pixel IoU/F1/precision/recall and SpaceNet F1/precision/recall; a ratio without a denominator is 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with its percentile interval.
+
+    Attributes:
+        value: The statistic of all locations, each once.
+        low: Lower end of the two-sided interval.
+        high: Upper end of the two-sided interval.
+        lower_bound: One-sided lower bound at the same confidence (what a gate asks for).
+        confidence: Of the interval and, one-sided, of the bound.
+        locations: Number of locations drawn from.
+        degenerate: True where there is one location only: nothing can be resampled, so the ends equal the
+            value and say nothing about uncertainty.
+    """
+
+    value: float
+    low: float
+    high: float
+    lower_bound: float
+    confidence: float
+    locations: int
+    degenerate: bool
+
+    def as_dict(self) -> dict[str, float | int | bool]:
+        """The fields by name, ready for JSON."""
+        return asdict(self)
+
+
+def location_interval(
+    tiles: pd.DataFrame,
+    statistic: str | Statistic,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """A statistic of a tile table with its interval over locations.
+
+    Args:
+        tiles: One row per tile: ``location`` and the counts the statistic needs (``COUNTS``).
+        statistic: A name of ``STATISTICS``, or a function of summed counts.
+        confidence: Of the interval, in (0, 1).
+        resamples: Bootstrap draws.
+        seed: Of the draws.
+
+    Raises:
+        BadDataError: If there is no tile.
+        ParameterError: If the statistic is unknown or the settings are out of range.
+    """
+    of = _statistic(statistic)
+    sums = _by_location(tiles)
+    draws = _draws(len(sums), confidence, resamples, seed)
+    return _interval(
+        of(_weighted(np.ones((1, len(sums))), sums)), of(_weighted(draws, sums)), confidence, len(sums)
+    )
+
+
+def paired_location_difference(  # noqa: PLR0917 - the same order as location_interval
+    a: pd.DataFrame,
+    b: pd.DataFrame,
+    statistic: str | Statistic,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """The statistic of ``a`` minus that of ``b`` on the same tiles, every draw using the same locations.
+
+    Args:
+        a: Tile table of one model (the challenger): ``sensor, image_id, location`` and counts.
+        b: Tile table of the other (the champion), with the same tiles in any order.
+        statistic: A name of ``STATISTICS``, or a function of summed counts.
+        confidence: Of the interval, in (0, 1).
+        resamples: Bootstrap draws.
+        seed: Of the draws.
+
+    Raises:
+        BadDataError: If the tables hold other tiles or there is none.
+        ParameterError: If the statistic is unknown or the settings are out of range.
+    """
+    of = _statistic(statistic)
+    _require_same_tiles(a, b)
+    first, second = _by_location(a), _by_location(b)  # both sorted by location
+    once = np.ones((1, len(first)))
+    draws = _draws(len(first), confidence, resamples, seed)
+    value = of(_weighted(once, first)) - of(_weighted(once, second))
+    return _interval(
+        value, of(_weighted(draws, first)) - of(_weighted(draws, second)), confidence, len(first)
+    )
+
+
+def _statistic(statistic: str | Statistic) -> Statistic:
+    if callable(statistic):
+        return statistic
+    if statistic not in STATISTICS:
+        raise ParameterError(
+            f"unknown statistic {statistic!r}", next_step=f"use one of {', '.join(STATISTICS)}"
+        )
+    return STATISTICS[statistic]
+
+
+def _by_location(tiles: pd.DataFrame) -> pd.DataFrame:
+    if tiles.empty:
+        raise BadDataError(
+            "there is no tile to take an interval over",
+            next_step="check that the split leaves test tiles (data/prepared/index.parquet)",
+        )
+    present = [name for name in COUNTS if name in tiles.columns]
+    return tiles.groupby("location", sort=True)[present].sum()
+
+
+def _draws(locations: int, confidence: float, resamples: int, seed: int) -> _Float:
+    """(resamples, locations) multinomial weights: how often each location is drawn."""
+    if not (0.0 < confidence < 1.0 and resamples >= 1):
+        raise ParameterError(
+            f"confidence {confidence} and resamples {resamples} must be within (0, 1) and at least 1",
+            next_step="use for instance confidence 0.95 and resamples 1000",
+        )
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(locations, np.full(locations, 1.0 / locations), size=resamples).astype(np.float64)
+
+
+def _weighted(weights: _Float, sums: pd.DataFrame) -> dict[str, _Float]:
+    totals = weights @ sums.to_numpy(dtype=np.float64)
+    return {str(name): totals[:, k] for k, name in enumerate(sums.columns)}
+
+
+def _interval(value: _Float, sampled: _Float, confidence: float, locations: int) -> Interval:
+    tail = (1.0 - confidence) / 2.0
+    low, high, bound = np.quantile(sampled, [tail, 1.0 - tail, 1.0 - confidence])
+    return Interval(
+        value=float(value[0]),
+        low=float(low),
+        high=float(high),
+        lower_bound=float(bound),
+        confidence=confidence,
+        locations=locations,
+        degenerate=locations == 1,
+    )
+
+
+def _require_same_tiles(a: pd.DataFrame, b: pd.DataFrame) -> None:
+    keys = ["sensor", "image_id", "location"]
+    first, second = (frame[keys].sort_values(keys).reset_index(drop=True) for frame in (a, b))
+    if not first.equals(second):
+        raise BadDataError(
+            f"the two score tables hold other tiles ({len(first)} and {len(second)} rows)",
+            next_step="score both models on the same rows of the same store",
+        )
