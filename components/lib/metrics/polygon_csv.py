@@ -112,7 +112,8 @@ def _parse(texts: NDArray[np.object_], path: Path, threads: int) -> NDArray[np.o
             + (f" (and {bad.size - 1} more lines)" if bad.size > 1 else ""),
             next_step="write polygons as POLYGON ((x y, ...)) in pixels, POLYGON EMPTY for none",
         )
-    unbounded = np.flatnonzero(~np.isfinite(shapely.area(parsed)))
+    with np.errstate(over="ignore"):
+        unbounded = np.flatnonzero(~np.isfinite(shapely.area(parsed)))
     if unbounded.size:
         raise BadDataError(
             f"{path}, line {unbounded[0] + 2}: the polygon has a coordinate that is not finite",

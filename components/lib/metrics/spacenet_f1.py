@@ -8,12 +8,12 @@ an invalid truth polygon scores IoU 0. Counts are summed over the union of the t
 One departure: equal confidences keep file order, where Solaris leaves the order to an unstable sort.
 
 All tiles share one STRtree: every tile's boxes are moved to a column of their own, while the areas are taken
-in the tiles' own coordinates. GEOS works without the interpreter lock, so two threads share the intersections.
+in the tiles' own coordinates. GEOS runs without the interpreter lock: two threads share the intersections.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import ArrayLike, NDArray
+from shapely.geometry.base import BaseGeometry
 
 from components.lib.errors import ParameterError
 from components.lib.metrics.polygon_csv import read_polygon_csv
@@ -132,8 +133,8 @@ def score_csv(
 
 
 def match_polygons(
-    truth: ArrayLike,
-    proposals: ArrayLike,
+    truth: Sequence[BaseGeometry] | _Objects,
+    proposals: Sequence[BaseGeometry] | _Objects,
     *,
     truth_tiles: ArrayLike,
     proposal_tiles: ArrayLike,
@@ -272,7 +273,7 @@ def _boxes(side: _Side, width: float) -> _Objects:
     return np.asarray(boxes, dtype=object)
 
 
-def _objects(values: ArrayLike) -> _Objects:
+def _objects(values: Sequence[BaseGeometry] | _Objects) -> _Objects:
     return np.asarray(values, dtype=object).reshape(-1)
 
 
