@@ -221,7 +221,9 @@ def _geometry(feature: Any) -> BaseGeometry | None:  # noqa: ANN401 - whatever a
 
 def _height(feature: Any) -> float:  # noqa: ANN401 - whatever a stranger's JSON holds
     properties = feature.get("properties") if isinstance(feature, Mapping) else None
-    for key in _HEIGHT_KEYS if isinstance(properties, Mapping) else ():
+    if not isinstance(properties, Mapping):
+        return math.nan
+    for key in _HEIGHT_KEYS:
         try:
             return float(properties[key])
         except (KeyError, TypeError, ValueError):

@@ -1,0 +1,120 @@
+"""What lies where in a training store.
+
+``<sensor>/<layer>.npy`` holds all tiles of a sensor, (N, H, W, C) uint8, row i being the tile whose ``row``
+in ``index.parquet`` is i. Channels come last, so that a crop permuted for torch is channels-last already.
+Layers are stored orientation-aligned; ``footprints.parquet`` keeps each tile's original orientation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from components.lib.errors import ParameterError
+from components.lib.files import atomic_directory
+
+LAYERS = MappingProxyType({"sar": 4, "optical": 4, "target": 3})
+"""Channels of each layer: HH, HV, VH, VV; B, R, R, G; footprint, edge, contact."""
+
+SPLITS = ("train", "buffer", "selection", "test")
+
+INDEX_FILE = "index.parquet"
+FOOTPRINTS_FILE = "footprints.parquet"
+
+INDEX_COLUMNS = MappingProxyType(
+    {
+        "acquisition": "str",
+        "sensor": "str",
+        "image_id": "str",
+        "strip": "str",
+        "tile": "int32",
+        "orientation": "int8",  # 1: stored turned by 180 degrees
+        "row": "int32",  # into the sensor's arrays
+        "x_left_m": "float64",
+        "y_top_m": "float64",
+        "gsd_m": "float64",  # of the stored grid
+        "height": "int32",
+        "width": "int32",
+        "split": "str",  # one of SPLITS
+        "kang": "bool",  # in the published validation list: the easternmost group
+        "clean": "bool",  # test, and east of all train ground
+        "location": "str",  # ground cell of the tile centre
+        "nodata_share": "float64",  # of the SAR tile
+        "n_buildings": "int32",  # footprints that are labelled
+        "has_optical": "bool",
+    }
+)
+"""Columns of ``index.parquet`` and their types."""
+
+FOOTPRINT_COLUMNS = MappingProxyType(
+    {
+        "acquisition": "str",
+        "sensor": "str",
+        "image_id": "str",
+        "building_id": "int32",
+        "wkt_px": "str",  # original orientation, pixels of the stored grid
+        "area_px": "float64",
+        "height_m": "float64",
+    }
+)
+"""Columns of ``footprints.parquet``: every valid footprint, also those too small to be labelled."""
+
+
+def layer_path(folder: Path, sensor: str, layer: str) -> Path:
+    """File of one layer.
+
+    Raises:
+        ParameterError: If there is no such layer.
+    """
+    if layer not in LAYERS:
+        raise ParameterError(f"unknown layer {layer!r}", next_step=f"use one of {', '.join(LAYERS)}")
+    return folder / sensor / f"{layer}.npy"
+
+
+def create_layer(
+    folder: Path, sensor: str, layer: str, tiles: int, size: tuple[int, int]
+) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+    """Create a zero-filled (tiles, *size, C) layer on disk, mapped for writing.
+
+    The file is sparse until tiles are written, and memory holds only the pages in use.
+    """
+    path = layer_path(folder, sensor, layer)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (tiles, *size, LAYERS[layer])
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+
+
+def write_tables(folder: Path, index: pd.DataFrame, footprints: pd.DataFrame) -> None:
+    """Write both tables with the declared columns and types."""
+    folder.mkdir(parents=True, exist_ok=True)
+    index[list(INDEX_COLUMNS)].astype(dict(INDEX_COLUMNS)).to_parquet(folder / INDEX_FILE, index=False)
+    footprints = footprints.reindex(columns=list(FOOTPRINT_COLUMNS)).astype(dict(FOOTPRINT_COLUMNS))
+    footprints.to_parquet(folder / FOOTPRINTS_FILE, index=False)
+
+
+def write_store(
+    folder: Path,
+    index: pd.DataFrame,
+    footprints: pd.DataFrame,
+    layers: Mapping[tuple[str, str], npt.NDArray[np.uint8]],
+) -> None:
+    """Write a store that fits in memory, whole or not at all.
+
+    Args:
+        folder: Where the store goes.
+        index: Columns ``INDEX_COLUMNS``.
+        footprints: Columns ``FOOTPRINT_COLUMNS``; may be empty.
+        layers: (sensor, layer) to (N, H, W, C) uint8.
+    """
+    with atomic_directory(folder) as temporary:
+        for (sensor, layer), array in layers.items():
+            n, height, width, _ = array.shape
+            mapped = create_layer(temporary, sensor, layer, n, (height, width))
+            mapped[:] = array
+            mapped.flush()
+        write_tables(temporary, index, footprints)

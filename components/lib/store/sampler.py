@@ -1,0 +1,182 @@
+"""Random crops as a pure function of seed and step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from components.lib.errors import BadDataError, ParameterError
+from components.lib.store.store import Store
+
+UInt8 = npt.NDArray[np.uint8]
+
+CANDIDATES = 4
+"""Crop positions drawn for each tile; the first with enough data is taken."""
+
+MIN_DATA_SHARE = 0.2
+"""Share of valid pixels that makes a crop worth training on; tiles are black where the strip ends."""
+
+_PROBE_PX = 16
+"""Spacing of the pixels looked at to judge a candidate: 1/256 of the crop is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One crop: where it lies and how it is turned, the same for every layer.
+
+    Attributes:
+        row: Row in the sensor's layers.
+        y: First pixel row.
+        x: First pixel column.
+        flip: Mirrored left to right.
+        turns: Quarter turns counter-clockwise, applied after the mirroring.
+    """
+
+    row: int
+    y: int
+    x: int
+    flip: bool
+    turns: int
+
+
+class CropSampler:
+    """Batches of crops, each a pure function of (seed, step).
+
+    Random numbers come from a counter-based generator keyed by seed and step, so resuming needs only the
+    step, and threads may ask for batches in any order. Tiles are drawn without replacement: every tile is
+    used once before any is used again. A crop that is mostly no-data is drawn again, ``CANDIDATES`` times
+    at most, judged by the first of ``layers`` (images are black where there are no data).
+
+    Pixels leave as the uint8 they are stored as: normalising belongs on the device (reference speed.md 1).
+
+    Args:
+        store: The store.
+        sensor: Which sensor's tiles.
+        rows: Rows to draw from.
+        layers: Layers to deliver.
+        crop: Side of a crop, pixels; at most the tile's side.
+        batch: Crops per batch.
+        seed: Seed of the whole sequence, 0 to 2^64 - 1.
+        flip: Mirror left to right with probability one half. Up-down mirroring is not offered: it would put
+            radar layover on the wrong side (reference distillation.md 2.7).
+        rot90: Turn by a random number of quarter turns; for optical images only, for the same reason.
+
+    Raises:
+        ParameterError: If the crop does not fit into a tile.
+        BadDataError: If ``rows`` is empty.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sensor: str,
+        rows: npt.NDArray[np.integer],
+        layers: Sequence[str] = ("sar", "optical", "target"),
+        *,
+        crop: int,
+        batch: int,
+        seed: int,
+        flip: bool = True,
+        rot90: bool = False,
+    ) -> None:
+        if len(rows) == 0:
+            raise BadDataError(
+                f"sensor {sensor} has no tile to draw crops from",
+                next_step="see the splits in reports/prepare/metrics.json; a larger world fills them",
+            )
+        self.rows = np.asarray(rows, dtype=np.int64)
+        self.layers = {name: _Plane(store.layer(sensor, name)) for name in layers}
+        self.crop, self.batch_size, self.seed = crop, batch, seed
+        self.flip, self.rot90 = flip, rot90
+        self._probe = next(iter(self.layers.values()))
+        self._height, self._width = self._probe.pixels.shape[1:3]
+        if crop > min(self._height, self._width):
+            raise ParameterError(
+                f"crop {crop} does not fit into {sensor}'s tiles of {self._height} x {self._width} pixels",
+                next_step="set training.crop to at most the tile's side",
+            )
+        self._permutation = lru_cache(maxsize=2)(self._draw_permutation)
+
+    def batch(self, step: int, out: dict[str, UInt8] | None = None) -> dict[str, UInt8]:
+        """The batch of one step.
+
+        Args:
+            step: Step counted from 0.
+            out: Arrays to write into, as an earlier call returned them; allocated if None.
+
+        Returns:
+            For each layer (batch, crop, crop, C) uint8, C-contiguous.
+        """
+        out = out or {
+            name: np.empty((self.batch_size, self.crop, self.crop, plane.channels), dtype=np.uint8)
+            for name, plane in self.layers.items()
+        }
+        windows = self.windows(step)
+        for name, plane in self.layers.items():
+            target = plane.as_pixels(out[name])
+            for i, window in enumerate(windows):
+                target[i] = _turned(plane.cut(window, self.crop), window)
+        return out
+
+    def windows(self, step: int) -> list[Window]:
+        """Where the crops of one step lie."""
+        random = _generator(self.seed, 2 * step)
+        shape = (self.batch_size, CANDIDATES)
+        ys = random.integers(0, self._height - self.crop + 1, shape)
+        xs = random.integers(0, self._width - self.crop + 1, shape)
+        flips = random.integers(0, 2, self.batch_size)
+        turns = random.integers(0, 4, self.batch_size)
+        windows = []
+        for i in range(self.batch_size):
+            row = self._row(step * self.batch_size + i)
+            y, x = self._position(row, ys[i], xs[i])
+            windows.append(
+                Window(row, y, x, bool(self.flip and flips[i]), int(turns[i]) if self.rot90 else 0)
+            )
+        return windows
+
+    def _row(self, position: int) -> int:
+        epoch, place = divmod(position, len(self.rows))
+        return int(self._permutation(epoch)[place])
+
+    def _draw_permutation(self, epoch: int) -> npt.NDArray[np.int64]:
+        # Odd counters are epochs, even ones steps: the two never share a stream.
+        return _generator(self.seed, 2 * epoch + 1).permutation(self.rows)
+
+    def _position(self, row: int, ys: npt.NDArray[np.int64], xs: npt.NDArray[np.int64]) -> tuple[int, int]:
+        for y, x in zip(ys, xs, strict=True):
+            probe = self._probe.pixels[row, y : y + self.crop : _PROBE_PX, x : x + self.crop : _PROBE_PX]
+            if np.count_nonzero(probe) >= MIN_DATA_SHARE * probe.size:
+                break
+        return int(y), int(x)
+
+
+class _Plane:
+    """A layer seen as one item per pixel, so that mirrored copies move pixels and not single bytes."""
+
+    def __init__(self, layer: UInt8) -> None:
+        self.channels = layer.shape[-1]
+        self._item = np.dtype(np.uint32) if self.channels == 4 else np.dtype((np.void, self.channels))
+        self.pixels = self.as_pixels(np.asarray(layer))
+
+    def as_pixels(self, array: UInt8) -> npt.NDArray[np.generic]:
+        """(..., C) uint8 as (...) items of C bytes, sharing memory."""
+        return array.view(self._item)[..., 0]
+
+    def cut(self, window: Window, crop: int) -> npt.NDArray[np.generic]:
+        return self.pixels[window.row, window.y : window.y + crop, window.x : window.x + crop]
+
+
+def _turned(pixels: npt.NDArray[np.generic], window: Window) -> npt.NDArray[np.generic]:
+    if window.flip:
+        pixels = pixels[:, ::-1]
+    return np.rot90(pixels, window.turns) if window.turns else pixels
+
+
+def _generator(seed: int, counter: int) -> np.random.Generator:
+    key = np.array([seed, counter], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key))

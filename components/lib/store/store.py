@@ -1,0 +1,116 @@
+"""Reading a training store."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from components.lib.errors import MissingInputError, ParameterError
+from components.lib.files import require_input
+from components.lib.store.layout import FOOTPRINTS_FILE, INDEX_FILE, SPLITS, layer_path
+
+Layer = np.memmap[tuple[int, ...], np.dtype[np.uint8]]
+
+
+class Store:
+    """A prepared training store, opened for reading; nothing is loaded before it is asked for.
+
+    Example:
+        >>> store = Store.open(Path("data/prepared"))
+        >>> rows = store.rows("capella-airborne", "train")
+        >>> tile = store.layer("capella-airborne", "sar")[rows[0]]  # (H, W, 4) uint8
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._layers: dict[tuple[str, str], Layer] = {}
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open the store in ``folder``.
+
+        Raises:
+            MissingInputError: If there is none.
+        """
+        require_input(folder / INDEX_FILE, made_by="prepare")
+        return cls(folder)
+
+    @cached_property
+    def index(self) -> pd.DataFrame:
+        """One row per tile, columns ``INDEX_COLUMNS``."""
+        return pd.read_parquet(self.folder / INDEX_FILE)
+
+    @cached_property
+    def footprints(self) -> pd.DataFrame:
+        """One row per building and tile, columns ``FOOTPRINT_COLUMNS``, original orientation."""
+        return pd.read_parquet(require_input(self.folder / FOOTPRINTS_FILE, made_by="prepare"))
+
+    @property
+    def sensors(self) -> list[str]:
+        """Sensors in the store, sorted."""
+        return sorted(self.index["sensor"].unique())
+
+    def layer(self, sensor: str, layer: str) -> Layer:
+        """A layer, mapped read-only: (N, H, W, C) uint8, orientation-aligned.
+
+        Raises:
+            ParameterError: If the store has no such sensor, or there is no layer of that name.
+            MissingInputError: If the sensor has no such layer (no optical, for instance).
+        """
+        key = (sensor, layer)
+        if key not in self._layers:
+            path = layer_path(self.folder, self._known(sensor), layer)
+            if not path.exists():
+                raise MissingInputError(
+                    f"sensor {sensor} has no layer {layer!r} in {self.folder}",
+                    next_step="choose a sensor whose tiles come with this product, or prepare them again",
+                )
+            self._layers[key] = np.lib.format.open_memmap(path, mode="r")
+        return self._layers[key]
+
+    def rows(self, sensor: str, split: str, clean: bool | None = None) -> npt.NDArray[np.int64]:
+        """Rows of a split, ascending.
+
+        Args:
+            sensor: A sensor of the store.
+            split: One of ``SPLITS``.
+            clean: True for tiles on ground that no train tile saw, False for the others, None for both.
+
+        Raises:
+            ParameterError: If the sensor or the split is unknown.
+        """
+        if split not in SPLITS:
+            raise ParameterError(f"unknown split {split!r}", next_step=f"use one of {', '.join(SPLITS)}")
+        index = self.index
+        chosen = (index["sensor"] == self._known(sensor)) & (index["split"] == split)
+        if clean is not None:
+            chosen &= index["clean"] == clean
+        return np.sort(index.loc[chosen, "row"].to_numpy(np.int64))
+
+    def truth(self, image_id: str, sensor: str) -> list[shapely.Polygon]:
+        """Footprints of a tile in pixels of the stored grid, original orientation, no area limit.
+
+        A tile without buildings gives an empty list.
+        """
+        return self._truth.get((sensor, image_id), [])
+
+    def _known(self, sensor: str) -> str:
+        if sensor not in self.sensors:
+            raise ParameterError(
+                f"{self.folder} holds no sensor {sensor!r}", next_step=f"use one of {', '.join(self.sensors)}"
+            )
+        return sensor
+
+    @cached_property
+    def _truth(self) -> dict[tuple[str, str], list[shapely.Polygon]]:
+        table = self.footprints
+        polygons = shapely.from_wkt(table["wkt_px"].to_numpy(object))
+        truth: dict[tuple[str, str], list[shapely.Polygon]] = {}
+        for sensor, image_id, polygon in zip(table["sensor"], table["image_id"], polygons, strict=True):
+            truth.setdefault((sensor, image_id), []).append(polygon)
+        return truth
