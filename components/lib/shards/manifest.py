@@ -1,0 +1,94 @@
+"""The manifest: one row per file of ``data/raw``, saying what it is and where its bytes lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.lib.errors import BadDataError
+from components.lib.files import atomic_file, require_input
+
+MANIFEST = "manifest.parquet"
+
+SCHEMA = pa.schema(
+    [
+        ("acquisition", pa.string()),
+        ("sensor", pa.string()),
+        ("name", pa.string()),
+        ("product", pa.string()),
+        ("strip", pa.string()),
+        ("tile", pa.int32()),
+        ("size", pa.int64()),
+        ("sha256", pa.string()),
+        ("source", pa.string()),
+        ("shard", pa.string()),
+        ("offset", pa.int64()),
+    ]
+)
+"""Columns in order; the fields of :class:`FileRow`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRow:
+    """One file.
+
+    Attributes:
+        acquisition: Catalogue id.
+        sensor: Sensor name.
+        name: Bare file name.
+        product: SpaceNet product, or ``Summary`` for files of ``SummaryData``.
+        strip: ``<start>_<stop>``; empty for summary files.
+        tile: Tile number; -1 for summary files.
+        size: Content size, bytes.
+        sha256: Hex digest of the content.
+        source: URI it came from.
+        shard: Path of its shard, relative to ``data/raw``.
+        offset: Byte offset of the content inside the shard.
+    """
+
+    acquisition: str
+    sensor: str
+    name: str
+    product: str
+    strip: str
+    tile: int
+    size: int
+    sha256: str
+    source: str
+    shard: str
+    offset: int
+
+
+def write_manifest(raw: Path, rows: Iterable[FileRow]) -> None:
+    """Write ``manifest.parquet`` into ``raw``, sorted by acquisition, product, strip, tile and name."""
+    ordered = sorted(rows, key=lambda row: (row.acquisition, row.product, row.strip, row.tile, row.name))
+    table = pa.Table.from_pylist([asdict(row) for row in ordered], schema=SCHEMA)
+    with atomic_file(raw / MANIFEST) as path:
+        pq.write_table(table, path)
+
+
+def read_manifest(raw: Path) -> pd.DataFrame:
+    """Read the manifest of ``raw``; the columns are the fields of :class:`FileRow`.
+
+    Raises:
+        MissingInputError: If there is none.
+        BadDataError: If it is not a manifest.
+    """
+    path = require_input(raw / MANIFEST, made_by="download")
+    try:
+        table = pq.read_table(path)
+        missing = [name for name in SCHEMA.names if name not in table.column_names]
+        if missing:
+            raise ValueError(f"columns missing: {', '.join(missing)}")
+        table = table.select(SCHEMA.names).cast(SCHEMA)
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise BadDataError(
+            f"{path} is not a manifest: {error}", next_step="run `dvc repro --force download`"
+        ) from error
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
