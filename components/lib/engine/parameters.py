@@ -1,0 +1,49 @@
+"""The section `training` of ``params.yaml``: what all training stages share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from components.lib.config import Parameters
+
+
+class TrainingParameters(Parameters):
+    """What the optical, distill and adapt stages have in common.
+
+    Attributes:
+        encoder: Name of an encoder of segmentation_models_pytorch.
+        encoder_weights: ``imagenet`` or None; falls back to None with a message where no hub is reachable.
+        decoder_channels: Width of the DeepLabV3+ decoder (reference 1.2: 256).
+        crop: Side of a training crop, pixels.
+        batch: Crops per step and sensor.
+        lr: Base rate of the schedule.
+        schedule: ``reference`` indexes the poly schedule as the reference does (an epoch early, which is
+            harmless at 200 epochs and halves the rate of one); ``plain`` runs it from step 0 to the last.
+        momentum: Of SGD with Nesterov's correction.
+        weight_decay: L2 decay on every trainable parameter, normalisation included (reference 1.5).
+        sar_normalisation: ``reference`` is (x - 127.5) / 31.875 in SAR units, which puts SAR off-centre
+            (reference 1.5); ``centred`` uses the moments of the real release (reference 2.1).
+        precision: ``auto`` is bf16 where the GPU has it and 32 bits elsewhere.
+        device: ``auto`` takes a GPU if there is one.
+        seed: Of weights, crops, flips and dropout.
+        checkpoint_every: Steps between checkpoints.
+        log_every: Steps between logged losses; the only steps at which the host waits for the GPU.
+    """
+
+    encoder: str
+    encoder_weights: Literal["imagenet"] | None
+    decoder_channels: int = Field(ge=8)
+    crop: int = Field(ge=32)
+    batch: int = Field(ge=1)
+    lr: float = Field(gt=0.0)
+    schedule: Literal["reference", "plain"] = "plain"
+    momentum: float = Field(gt=0.0, lt=1.0)
+    weight_decay: float = Field(ge=0.0)
+    sar_normalisation: Literal["reference", "centred"] = "centred"
+    precision: Literal["auto", "32", "bf16"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = Field(ge=0, lt=2**32)
+    checkpoint_every: int = Field(ge=1)
+    log_every: int = Field(ge=1)

@@ -1,0 +1,77 @@
+"""Where a training stands: steps, time, and losses summed on the device until the next log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from components.lib.engine.task import Batch
+from components.lib.errors import ParameterError
+
+Record = dict[str, float]
+
+
+@dataclass
+class Progress:
+    """What the loop knows of its past; with the task and the optimiser, all that a checkpoint holds.
+
+    Attributes:
+        step: Steps done.
+        seconds: Wall-clock time they took.
+        history: Closed records: ``step``, ``lr``, and the mean of every loss since the record before.
+        sums: Losses summed since the last record, scalars on the training device.
+        summed: Number of steps in ``sums``.
+        first_bad: First step of this process whose total was not finite, or -1; on the training device.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    history: list[Record] = field(default_factory=list)
+    sums: Batch = field(default_factory=dict)
+    summed: int = 0
+    first_bad: torch.Tensor | None = None
+
+    def add(self, losses: Batch) -> None:
+        """Count one step and sum its losses on their device; nothing is read back here."""
+        for name, loss in losses.items():
+            value = loss.detach().float()
+            self.sums[name] = self.sums[name].to(value.device) + value if name in self.sums else value
+        total = losses["loss"].detach()
+        step = torch.full_like(total, self.step, dtype=torch.int64)
+        earlier = torch.full_like(step, -1) if self.first_bad is None else self.first_bad
+        self.first_bad = torch.where((earlier < 0) & ~torch.isfinite(total), step, earlier)
+        self.summed += 1
+        self.step += 1
+
+    def check_finite(self, name: str) -> None:
+        """Wait for the device and see whether every loss was finite.
+
+        Raises:
+            ParameterError: If one was not, naming the step, counted from 0, and the terms.
+        """
+        if self.first_bad is None or int(self.first_bad) < 0:
+            return
+        terms = [term for term, value in self.sums.items() if not torch.isfinite(value)]
+        raise ParameterError(
+            f"{name}: the loss is not finite at step {int(self.first_bad)} (terms: {', '.join(terms)})",
+            next_step="lower training.lr in params.yaml, or set training.precision to 32 if it is bf16",
+        )
+
+    def log(self, rate: float) -> Record:
+        """Close a record with the means since the last one."""
+        means = {name: float(value) / self.summed for name, value in self.sums.items()}
+        self.history.append({"step": self.step, "lr": rate, **means})
+        self.sums, self.summed = {}, 0
+        return self.history[-1]
+
+    def state(self) -> dict[str, Any]:
+        """Keyword arguments that build this progress again, as a checkpoint holds them."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history,
+            "sums": {name: value.cpu() for name, value in self.sums.items()},
+            "summed": self.summed,
+        }

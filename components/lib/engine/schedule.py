@@ -1,0 +1,34 @@
+"""The poly learning rate, per step."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+POWER = 0.9
+
+
+def poly_rate(
+    step: int, *, base: float, steps: int, steps_per_epoch: int, form: Literal["reference", "plain"]
+) -> float:
+    """Learning rate of step ``step`` (counted from 0), ``base * (1 - T/M)**0.9``.
+
+    ``reference`` follows the released recipe (reference 1.5): after each step the rate is set with
+    ``T = epoch*I + i``, the epoch counted from 1, and ``M = (E+1)*I``; the first step alone uses ``base``.
+    Over 200 epochs that is harmless; over one it starts at 0.54 ``base``. ``plain`` is the same curve
+    without the offset, ``T = step`` and ``M = steps``, and is ours for short runs.
+
+    Args:
+        step: Index of the step about to be taken, 0 to ``steps - 1``.
+        base: Rate of the first step.
+        steps: Length of the run.
+        steps_per_epoch: I of the formula.
+        form: Which indexing.
+    """
+    if form == "plain":
+        return base * math.pow(1.0 - step / steps, POWER)
+    if step == 0:
+        return base
+    # Finished steps are numbered from 0 within epoch 1, so the rate after the first one has T = I.
+    done = steps_per_epoch + step - 1
+    return base * math.pow(1.0 - done / (steps + steps_per_epoch), POWER)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from components.lib.engine import precision_of, resolve_device
+from components.lib.errors import ResourceError
+from tests.lib.engine.tiny import parameters
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_asked_for_and_absent_is_an_error_with_a_next_step() -> None:
+    with pytest.raises(ResourceError, match=r"no usable GPU(.|\n)*set training.device to auto or cpu"):
+        resolve_device(parameters(device="cuda"))
+
+
+def test_auto_falls_back_to_the_processor_in_32_bits() -> None:
+    device = resolve_device(parameters(device="auto"))
+    assert device.type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert precision_of(parameters(precision="auto"), torch.device("cpu")) == "32-true"
+
+
+@pytest.mark.parametrize(("asked", "given"), [("32", "32-true"), ("bf16", "bf16-mixed")])
+def test_an_explicit_precision_is_kept(asked: str, given: str) -> None:
+    assert precision_of(parameters(precision=asked), torch.device("cpu")) == given
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_auto_takes_bf16_on_a_gpu_that_has_it() -> None:
+    assert precision_of(parameters(precision="auto"), torch.device("cuda")) == "bf16-mixed"
