@@ -1,0 +1,64 @@
+"""The supervised loss of teacher, control and student: exact Dice plus cross-entropy (reference 1.4)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
+
+IGNORE = 255
+"""Value of a pseudo-label that no class was confident enough for."""
+
+
+def segmentation_loss(logits: Tensor, target: Tensor, *, ignore_index: int | None = None) -> Tensor:
+    """``Dice + CE``, both with weight 1.
+
+    Args:
+        logits: (B, K, H, W), any floating dtype; computed in float32.
+        target: Class of each pixel, (B, H, W), any integer dtype.
+        ignore_index: Target value whose pixels count for nothing; None in the reference.
+
+    Returns:
+        Scalar.
+    """
+    return dice_loss(logits, target, ignore_index=ignore_index) + cross_entropy(
+        logits, target, ignore_index=ignore_index
+    )
+
+
+def dice_loss(logits: Tensor, target: Tensor, *, ignore_index: int | None = None) -> Tensor:
+    """Mean over classes of ``1 - 2 sum(p t) / (sum p + sum t)``, p the softmax.
+
+    Sums run over the whole batch, there is no smoothing, the denominator is at least 1e-7, and a class absent
+    from ``target`` contributes 0 while the mean still divides by the number of classes.
+
+    Args and returns as :func:`segmentation_loss`.
+    """
+    probability = logits.float().softmax(dim=1)
+    classes = probability.shape[1]
+    target = target.long()
+    if ignore_index is not None:
+        valid = target != ignore_index
+        probability = probability * valid.unsqueeze(1)
+        target = torch.where(valid, target, 0)
+        truth = F.one_hot(target, classes).movedim(-1, 1) * valid.unsqueeze(1)
+    else:
+        truth = F.one_hot(target, classes).movedim(-1, 1)
+    truth = truth.to(probability.dtype)
+    over = (0, 2, 3)
+    overlap = (probability * truth).sum(over)
+    present = truth.sum(over)
+    total = (probability.sum(over) + present).clamp_min(1e-7)
+    return ((1 - 2 * overlap / total) * (present > 0)).mean()
+
+
+def cross_entropy(logits: Tensor, target: Tensor, *, ignore_index: int | None = None) -> Tensor:
+    """Mean pixel cross-entropy, unweighted; 0 (not NaN) if every pixel is ignored.
+
+    Args and returns as :func:`segmentation_loss`.
+    """
+    logits, target = logits.float(), target.long()
+    if ignore_index is None:
+        return F.cross_entropy(logits, target)
+    total = F.cross_entropy(logits, target, ignore_index=ignore_index, reduction="sum")
+    return total / (target != ignore_index).sum().clamp_min(1)

@@ -1,0 +1,96 @@
+"""A trained network as a folder: weights in safetensors, and a signature that is checked before loading."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save_file
+
+from components.lib.errors import BadDataError
+from components.lib.files import atomic_directory, require_input, sha256_bytes, sha256_file, write_json
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.factory import build_network
+from components.lib.nets.network import SegmentationNetwork
+
+WEIGHTS = "weights.safetensors"
+SIGNATURE = "model.json"
+FORMAT = 1
+
+
+def save_bundle(folder: Path, net: SegmentationNetwork, extra: Mapping[str, Any]) -> None:
+    """Write ``net`` to ``folder``, whole or not at all.
+
+    Args:
+        folder: Replaced if it exists.
+        net: Its ``config`` says what it is and which sensors it knows.
+        extra: JSON values kept beside the weights; :func:`load_bundle` returns them as ``metadata``.
+    """
+    state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    with atomic_directory(folder) as temporary:
+        save_file(state, temporary / WEIGHTS)
+        write_json(
+            temporary / SIGNATURE,
+            {
+                "format": FORMAT,
+                "config": net.config.model_dump(mode="json"),
+                "parameters": sum(p.numel() for p in net.parameters()),
+                "weights_sha256": sha256_file(temporary / WEIGHTS),
+                "metadata": dict(extra),
+            },
+        )
+
+
+def load_bundle(folder: Path, device: str | torch.device = "cpu") -> SegmentationNetwork:
+    """Read a network back, in evaluation mode, on ``device``.
+
+    Raises:
+        MissingInputError: If the folder or one of its files is absent.
+        BadDataError: If the signature is malformed, the weights do not have the signed SHA-256, or they do
+            not fit the network that the signature describes.
+    """
+    signature_file = require_input(folder / SIGNATURE, made_by=_stage_of(folder))
+    content = require_input(folder / WEIGHTS, made_by=_stage_of(folder)).read_bytes()
+    signature, config = _read_signature(signature_file)
+    # The bytes that were hashed are the bytes that are loaded: nothing can slip in between.
+    if sha256_bytes(content) != signature["weights_sha256"]:
+        raise _bad(folder, f"{WEIGHTS} does not have the SHA-256 that {SIGNATURE} states")
+    # Building draws random weights that are overwritten below; a caller's random numbers must not notice.
+    with torch.random.fork_rng():
+        net = build_network(config.model_copy(update={"encoder_weights": None}))
+    try:
+        net.load_state_dict(load_tensors(content))
+    except (SafetensorError, RuntimeError) as error:
+        raise _bad(folder, f"{WEIGHTS} does not fit the network of {SIGNATURE}: {error}") from error
+    net.config = config
+    net.metadata = signature["metadata"]
+    return net.to(device).eval()
+
+
+def _read_signature(path: Path) -> tuple[dict[str, Any], NetworkConfig]:
+    try:
+        signature = json.loads(path.read_text(encoding="utf-8"))
+        if signature["format"] != FORMAT:
+            raise _bad(path.parent, f"{SIGNATURE} has format {signature['format']!r}, not {FORMAT}")
+        if not isinstance(signature["weights_sha256"], str) or not isinstance(signature["metadata"], dict):
+            raise TypeError("weights_sha256 or metadata")
+        return signature, NetworkConfig.model_validate(signature["config"])
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        raise _bad(path.parent, f"{SIGNATURE} is malformed: {error}") from error
+
+
+def _bad(folder: Path, reason: str) -> BadDataError:
+    return BadDataError(
+        f"model {folder}: {reason}", next_step=f"make it again with `dvc repro --force {_stage_of(folder)}`"
+    )
+
+
+def _stage_of(folder: Path) -> str:
+    """The stage that makes a model folder: models/optical, models/sar/<method>, models/adapted."""
+    return {"optical": "optical", "adapted": "adapt"}.get(folder.name, "distill")

@@ -1,0 +1,63 @@
+"""What a network is made of: enough to rebuild it empty, before its weights are read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Kind = Literal["deeplabv3plus", "disoptnet"]
+Modality = Literal["optical", "sar"]
+Output = Literal["fused", "branch_s"]
+
+REFERENCE_MEAN = (127.5,) * 4
+"""Centre of the input normalisation, per channel, uint8 units (reference distillation 1.5)."""
+
+REFERENCE_STD = (31.875,) * 4
+"""Scale of the input normalisation, per channel, uint8 units: 0.125 * 255."""
+
+
+class NetworkConfig(BaseModel):
+    """Architecture, input and known sensors of one segmentation network.
+
+    Attributes:
+        kind: ``deeplabv3plus`` is the teacher and the SAR-only control, ``disoptnet`` the two-branch student.
+        encoder: Any encoder of segmentation_models_pytorch; ``disoptnet`` needs one that forks at stride 8.
+        encoder_weights: Pretraining the encoder started from (provenance once trained), or None.
+        decoder_channels: Width of the DeepLabV3+ decoder; the reference has 256.
+        in_channels: Input bands: B, R, R, G for optical, HH, HV, VH, VV for SAR.
+        classes: Softmax classes: background and building.
+        modality: Which layer of the store the network reads.
+        sensors: Names of the sensors whose statistics the network carries.
+        sensor_specific: True once normalisation keeps separate statistics per sensor (CSN).
+        input_mean: Subtracted from the uint8 input, per channel.
+        input_std: The difference is divided by it, per channel.
+        output: Map a ``disoptnet`` deploys: the fused one, or the cheaper branch S alone.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Kind
+    encoder: str
+    encoder_weights: str | None = None
+    decoder_channels: int = Field(default=256, ge=16)
+    in_channels: int = Field(default=4, ge=1)
+    classes: int = Field(default=2, ge=2)
+    modality: Modality = "sar"
+    sensors: tuple[str, ...] = Field(min_length=1)
+    sensor_specific: bool = False
+    input_mean: tuple[float, ...] = REFERENCE_MEAN
+    input_std: tuple[float, ...] = REFERENCE_STD
+    output: Output = "fused"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> NetworkConfig:
+        if not len(self.input_mean) == len(self.input_std) == self.in_channels:
+            raise ValueError("input_mean and input_std need one value per input channel")
+        if any(std <= 0 for std in self.input_std):
+            raise ValueError("input_std must be positive")
+        if len(set(self.sensors)) != len(self.sensors):
+            raise ValueError("sensors must be distinct")
+        if len(self.sensors) > 1 and not self.sensor_specific:
+            raise ValueError("several sensors need sensor_specific normalisation")
+        return self

@@ -1,0 +1,51 @@
+"""DeepLabV3+: the optical teacher, and the SAR-only control."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.encoders import create_encoder, drop_unused_tail
+from components.lib.nets.network import SegmentationNetwork, crop_to
+from components.lib.nets.parts import create_decoder, create_head
+
+
+class DeepLab(SegmentationNetwork):
+    """smp's DeepLabV3+ of output stride 16 with a softmax over background and building (reference 1.2).
+
+    Args:
+        config: With ``kind`` "deeplabv3plus".
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__(config)
+        encoder, weights = create_encoder(
+            config.encoder, in_channels=config.in_channels, weights=config.encoder_weights
+        )
+        self.encoder = encoder
+        self.config = config.model_copy(update={"encoder_weights": weights})
+        self.dropped_parameters = drop_unused_tail(encoder)
+        self.decoder = create_decoder(encoder.out_channels, config.decoder_channels)
+        self.head = create_head(config.decoder_channels, config.classes, kernel_size=1)
+
+    def forward_features(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Logits and the features a student imitates.
+
+        Args:
+            x: (B, C, H, W) in uint8 units.
+
+        Returns:
+            Logits (B, classes, H, W), and ``f4``, ``f5`` (stride 16) and ``decoder`` (stride 4).
+        """
+        features = self.encoder(self.normalise(x))
+        decoded = self.decoder(features)
+        logits = crop_to(self.head(decoded), x)
+        return logits, {"f4": features[4], "f5": features[5], "decoder": decoded}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, classes, H, W) for ``x`` (B, C, H, W) in uint8 units."""
+        return self.forward_features(x)[0]
+
+    def supervised_maps(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The one map there is."""
+        return (self(x),)

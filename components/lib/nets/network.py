@@ -1,0 +1,100 @@
+"""What every segmentation network of the pipeline can do, whatever is inside."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
+
+from components.lib.errors import ParameterError
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.csn import use_sensor
+
+SIDE_MULTIPLE = 32
+"""Inputs are padded to multiples of this: 900 pixels become 928 (reference distillation 1.3)."""
+
+
+class SegmentationNetwork(nn.Module, ABC):
+    """A network from uint8 pixels to logits that knows its input's scaling and its sensors.
+
+    Input is (B, C, H, W) in uint8 units, uint8 or floating (resized tiles), any H and W. It is normalised
+    inside, on the device, as ``(x - input_mean) / input_std``. No-data pixels (0 in every band) take part at
+    that affine value, just below the darkest valid pixel, as in the reference: zeroing them would place them
+    at mid-grey, among buildings.
+
+    Attributes:
+        config: How to rebuild the network.
+        metadata: What was stored beside the weights (training, provenance); empty when new.
+        dropped_parameters: Never-used encoder parameters that were deleted and that the reference counts.
+    """
+
+    input_mean: Tensor
+    input_std: Tensor
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.metadata: dict[str, Any] = {}
+        self.dropped_parameters = 0
+        shape = (1, config.in_channels, 1, 1)
+        # Not persistent: the configuration is the one place that says how input is scaled.
+        self.register_buffer("input_mean", torch.tensor(config.input_mean).reshape(shape), persistent=False)
+        self.register_buffer("input_std", torch.tensor(config.input_std).reshape(shape), persistent=False)
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, classes, H, W) of the deployed map for ``x`` (B, C, H, W) in uint8 units."""
+
+    @abstractmethod
+    def supervised_maps(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Logits (B, classes, H, W) of every map that ground truth supervises, the deployed one included."""
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """``x`` (B, C, H, W) in uint8 units as the encoder sees it, padded below and right with no-data."""
+        height, width = x.shape[-2:]
+        bottom, right = -height % SIDE_MULTIPLE, -width % SIDE_MULTIPLE
+        values = x.to(self.input_mean.dtype)
+        if bottom or right:
+            values = F.pad(values, (0, right, 0, bottom))
+        return (values - self.input_mean) / self.input_std
+
+    @torch.inference_mode()
+    def predict(self, x: Tensor, sensor: str) -> Tensor:
+        """Logits (B, classes, H, W) of the deployed map in evaluation mode, normalised for ``sensor``.
+
+        To see how a network does on a sensor it was never adapted to, name one that it knows
+        (``config.sensors[0]``): the choice is then the caller's and visible.
+
+        Raises:
+            ParameterError: If the network carries no statistics for ``sensor``.
+        """
+        self.require_sensor(sensor)
+        training = self.training
+        self.eval()
+        try:
+            with use_sensor(self, sensor):
+                logits: Tensor = self(x)
+        finally:
+            self.train(training)
+        return logits
+
+    def require_sensor(self, sensor: str) -> None:
+        """Check that the network carries statistics for ``sensor``.
+
+        Raises:
+            ParameterError: If not, naming the sensors it knows.
+        """
+        if sensor not in self.config.sensors:
+            raise ParameterError(
+                f"this network has no normalisation for sensor {sensor!r}; it knows "
+                f"{', '.join(self.config.sensors)}",
+                next_step="adapt the network to that sensor (`dvc repro adapt`), or name a sensor it knows",
+            )
+
+
+def crop_to(logits: Tensor, x: Tensor) -> Tensor:
+    """``logits`` without the rows and columns that padding added to ``x``."""
+    return logits[..., : x.shape[-2], : x.shape[-1]]
