@@ -11,9 +11,6 @@ import torch
 from components.lib.nets import SegmentationNetwork
 from components.lib.store import Store
 
-STRIDE_MULTIPLE = 32
-"""Windows are padded to a multiple of this, the deepest stride of any encoder we build."""
-
 
 def window_starts(length: int, window: int) -> list[int]:
     """Starts of windows covering ``length`` pixels without gaps, the last one flush with the edge.
@@ -76,13 +73,10 @@ def predict_tiles(
 def _forward(
     net: SegmentationNetwork, windows: npt.NDArray[np.uint8], device: torch.device | str, sensor: str
 ) -> npt.NDArray[np.float32]:
-    """(B, h, w, 4) uint8 windows to (B, h, w) float32 building probabilities."""
-    height, width = windows.shape[1:3]
-    padding = ((0, 0), (0, -height % STRIDE_MULTIPLE), (0, -width % STRIDE_MULTIPLE), (0, 0))
-    images = torch.from_numpy(np.pad(windows, padding)).to(device).permute(0, 3, 1, 2)
+    """(B, h, w, 4) uint8 windows to (B, h, w) float32 probabilities; the network pads by itself."""
     with torch.inference_mode():
-        logits = net.predict(images, sensor).float()
-        building = torch.softmax(logits, dim=1)[:, 1, :height, :width]
+        images = torch.from_numpy(windows).to(device).permute(0, 3, 1, 2)  # channels-last without a copy
+        building = torch.softmax(net.predict(images, sensor).float(), dim=1)[:, 1]
     probabilities: npt.NDArray[np.float32] = building.cpu().numpy()
     return probabilities
 

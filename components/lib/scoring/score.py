@@ -162,7 +162,7 @@ def _assemble(
     return Scores(_tile_table(index, [pixels for pixels, _ in results], matches, truth_tile, tile), objects)
 
 
-def _objects(tile_of_each: pd.DataFrame, **columns: object) -> pd.DataFrame:
+def _objects(tile_of_each: pd.DataFrame, **columns: str | float | npt.NDArray[np.generic]) -> pd.DataFrame:
     keys = ["acquisition", "image_id", "sensor", "location"]
     return tile_of_each[keys].reset_index(drop=True).assign(**columns)
 

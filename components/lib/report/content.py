@@ -1,0 +1,159 @@
+"""What a report says, free of how it looks: :mod:`components.lib.report.page` turns it into HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from components.lib.metrics import Interval
+from components.lib.report.panels import Picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One picture of a tile.
+
+    Attributes:
+        title: Short caption.
+        picture: (H, W, 3) RGB.
+        alt: What a reader who cannot see it should know.
+        note: A number to print beside the caption, or "".
+    """
+
+    title: str
+    picture: Picture
+    alt: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileStory:
+    """One tile as the models saw it.
+
+    Attributes:
+        image_id: The tile; data from outside, escaped on the page.
+        heading: Why this tile, e.g. ``worst``.
+        facts: Short remarks.
+        panels: Pictures in reading order.
+    """
+
+    image_id: str
+    heading: str
+    facts: Sequence[str]
+    panels: Sequence[Panel]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gallery:
+    """Tiles of one sensor and how they were chosen."""
+
+    title: str
+    rule: str
+    stories: Sequence[TileStory]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow:
+    """One model on one sensor's test tiles.
+
+    Attributes:
+        model: Its name in tables and files.
+        what: What it is, in a few words.
+        sensor: On whose tiles.
+        iou: Pixel intersection over union with its interval.
+        f1: SpaceNet F1 with its interval.
+        values: Further numbers by column title, in column order.
+        emphasis: True for the rows a reader should compare first.
+    """
+
+    model: str
+    what: str
+    sensor: str
+    iou: Interval
+    f1: Interval
+    values: dict[str, float]
+    emphasis: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultTable:
+    """Results on one set of tiles."""
+
+    title: str
+    about: str
+    rows: Sequence[ResultRow]
+
+    @property
+    def scale(self) -> float:
+        """Right end of the interval drawings: the largest upper bound, rounded up to a tenth."""
+        highest = max((max(row.iou.high, row.f1.high) for row in self.rows), default=1.0)
+        return min(1.0, int(highest * 10 + 1) / 10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One model minus another on the same tiles, every draw using the same locations."""
+
+    label: str
+    sensor: str
+    metric: str
+    interval: Interval
+
+    @property
+    def verdict(self) -> str:
+        """What the interval allows one to say."""
+        if self.interval.degenerate:
+            return "one location only: no interval"
+        if self.interval.low > 0:
+            return "better"
+        return "worse" if self.interval.high < 0 else "not distinguishable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceTable:
+    """One metric of all models over the slices of one dimension."""
+
+    title: str
+    metric: str
+    models: Sequence[str]
+    rows: Sequence[tuple[str, int, Sequence[Interval | None]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A picture file already in the report's folder."""
+
+    path: str
+    alt: str
+    width: int
+    height: int
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The whole page.
+
+    Attributes:
+        title: Heading of the page.
+        simulated: Which sensors are simulated, or "" where everything is real.
+        summary: Sentences that say the outcome with its numbers.
+        tables: Result tables, the headline first.
+        differences: Paired comparisons.
+        galleries: Tiles in pictures.
+        slices: Slice tables.
+        figures: Curves and the like.
+        definitions: Terms and their meaning.
+        provenance: What the numbers were made from.
+    """
+
+    title: str
+    simulated: str
+    summary: Sequence[str]
+    tables: Sequence[ResultTable]
+    differences: Sequence[Difference] = ()
+    galleries: Sequence[Gallery] = ()
+    slices: Sequence[SliceTable] = ()
+    figures: Sequence[Figure] = ()
+    definitions: Sequence[tuple[str, str]] = ()
+    provenance: Sequence[tuple[str, str]] = field(default_factory=tuple)

@@ -1,0 +1,89 @@
+"""Figures drawn with Matplotlib, off screen: training curves and the picture for the README."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Canvas
+
+from components.lib.files import atomic_file
+from components.lib.report.content import Panel
+from components.lib.report.palette import LINES
+from components.lib.report.panels import fit
+
+_INK = "#1b1f24"
+_SOFT = "#525b66"
+_LINE = "#d9dee4"
+
+
+def draw_curves(path: Path, curves: Mapping[str, pd.DataFrame]) -> tuple[int, int]:
+    """Total training loss against the step, one small chart per run on a shared scale of its own.
+
+    Args:
+        path: PNG to write.
+        curves: Tables with the columns ``step`` and ``loss``, by name of the run.
+
+    Returns:
+        Width and height of the picture, pixels.
+    """
+    columns = min(4, len(curves))
+    lines = -(-len(curves) // columns)
+    canvas = Canvas(figsize=(3.1 * columns, 2.5 * lines), dpi=160, layout="constrained")
+    axes = canvas.subplots(lines, columns, squeeze=False).ravel()
+    for k, (name, curve) in enumerate(curves.items()):
+        _curve(axes[k], name, curve, LINES[k % len(LINES)])
+    for spare in axes[len(curves) :]:
+        spare.set_axis_off()
+    return _save(canvas, path)
+
+
+def draw_overview(path: Path, panels: Sequence[Panel], caption: str) -> tuple[int, int]:
+    """One row of panels with their titles and a caption, for the head of a README.
+
+    Args:
+        path: PNG to write.
+        panels: Pictures of one tile, left to right.
+        caption: A line below them; says where the data are simulated.
+
+    Returns:
+        Width and height of the picture, pixels.
+    """
+    canvas = Canvas(figsize=(2.3 * len(panels), 2.95), dpi=150, facecolor="white")
+    gap = 0.006
+    width = (1 - gap * (len(panels) + 1)) / len(panels)
+    height = width * 2.3 * len(panels) / 2.95
+    for k, panel in enumerate(panels):
+        axes = canvas.add_axes((gap + k * (width + gap), 0.1, width, height))
+        axes.imshow(fit(panel.picture, 450), interpolation="antialiased")
+        axes.set_axis_off()
+        left = gap + k * (width + gap)
+        canvas.text(left, 0.905, panel.title, fontsize=10.5, fontweight="bold", color=_INK)
+        canvas.text(left + width, 0.905, panel.note, fontsize=9, color=_SOFT, ha="right")
+    canvas.text(gap, 0.03, caption, fontsize=8.5, color=_SOFT)
+    return _save(canvas, path)
+
+
+def _curve(axes: Axes, name: str, curve: pd.DataFrame, colour: str) -> None:
+    axes.plot(curve["step"], curve["loss"], color=colour, linewidth=1.4)
+    axes.set_title(name, fontsize=9.5, loc="left", color=_INK, fontweight="bold")
+    axes.set_xlabel("step", fontsize=8.5, color=_SOFT)
+    axes.set_ylabel("loss", fontsize=8.5, color=_SOFT)
+    axes.tick_params(labelsize=8, colors=_SOFT, length=0)
+    axes.grid(axis="y", color=_LINE, linewidth=0.7)
+    axes.set_ylim(bottom=0)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(_LINE)
+
+
+def _save(canvas: Canvas, path: Path) -> tuple[int, int]:
+    FigureCanvasAgg(canvas)
+    with atomic_file(path) as temporary:
+        # No software stamp: the same numbers give the same bytes.
+        canvas.savefig(temporary, format="png", metadata={"Software": None})
+    width, height = canvas.get_size_inches() * canvas.dpi
+    return int(width), int(height)

@@ -1,0 +1,66 @@
+"""One self-contained folder: ``index.html``, its pictures, relative links, nothing fetched, no script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from components.lib.files import write_text
+from components.lib.report.content import Gallery, Report
+from components.lib.report.panels import save_png
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+PROBABILITY_SCALE = "cividis"
+
+
+def write_report(folder: Path, report: Report, *, side_px: int = 480) -> None:
+    """Write ``report`` into ``folder``.
+
+    Args:
+        folder: An empty or new folder; the caller makes it appear whole (``atomic_directory``).
+        report: What to say.
+        side_px: Largest side of a tile picture, pixels.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    galleries = [_write_pictures(folder, k, gallery, side_px) for k, gallery in enumerate(report.galleries)]
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    page = _environment().get_template("report.html.j2")
+    html = page.render(report=report, galleries=galleries, style=Markup(style), policy=_policy(style))  # noqa: S704 - our own style sheet
+    write_text(folder / "index.html", html)
+
+
+def _write_pictures(folder: Path, number: int, gallery: Gallery, side_px: int) -> dict[str, object]:
+    """Write a gallery's pictures under names of our own (tile names come from outside)."""
+    stories = []
+    for s, story in enumerate(gallery.stories):
+        panels = []
+        for p, panel in enumerate(story.panels):
+            name = f"tiles/{number + 1}-{s + 1:02d}-{p + 1:02d}.png"
+            save_png(folder / name, panel.picture, side=side_px)
+            height, width = panel.picture.shape[:2]
+            panels.append({"panel": panel, "path": name, "width": width, "height": height})
+        stories.append({"story": story, "panels": panels})
+    return {"gallery": gallery, "stories": stories}
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["signed"] = lambda value: f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+    return environment
+
+
+def _policy(style: str) -> str:
+    """Content security policy: this folder's pictures, this one style sheet, nothing else."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; img-src 'self'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"

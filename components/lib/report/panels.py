@@ -1,0 +1,113 @@
+"""Arrays of the store turned into pictures: false colour, overlays, differences, outlines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+import shapely
+from PIL import Image, ImageDraw
+
+from components.lib.files import atomic_file
+from components.lib.report.palette import BUILDING, FALSE_ALARM, MISSED, Colour
+
+Picture = npt.NDArray[np.uint8]
+"""(H, W, 3) RGB."""
+
+_Mask = npt.NDArray[np.bool_]
+
+
+def optical_picture(tile: npt.NDArray[np.uint8]) -> Picture:
+    """(H, W, 4) stored B, R, R, G to RGB."""
+    return np.ascontiguousarray(tile[..., [1, 3, 0]])
+
+
+def sar_picture(tile: npt.NDArray[np.uint8]) -> Picture:
+    """(H, W, 4) stored HH, HV, VH, VV to false colour: red HH, green HV, blue VV.
+
+    Every band is stretched from its 2nd to its 98th percentile of valid pixels, so that sensors of another
+    noise floor can be looked at; no-data stays black.
+    """
+    valid = tile.any(axis=-1)
+    picture = np.zeros((*tile.shape[:2], 3), dtype=np.uint8)
+    if not valid.any():
+        return picture
+    for channel, band in enumerate((0, 1, 3)):
+        values = tile[..., band].astype(np.float32)
+        low, high = np.percentile(values[valid], (2, 98))
+        stretched = np.clip((values - low) / max(high - low, 1.0), 0, 1) * 255
+        picture[..., channel] = np.where(valid, np.maximum(stretched, 1), 0)
+    return picture
+
+
+def backdrop(picture: Picture, brightness: float = 0.45) -> Picture:
+    """A dim grey version of ``picture`` for coloured marks to stand out from."""
+    grey = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    return np.repeat((grey * brightness).astype(np.uint8)[..., None], 3, axis=-1)
+
+
+def truth_panel(truth: _Mask, under: Picture) -> Picture:
+    """Buildings over the dimmed picture."""
+    return _paint(backdrop(under), (truth, BUILDING))
+
+
+def difference_panel(truth: _Mask, predicted: _Mask, under: Picture) -> Picture:
+    """Right, false alarm and missed pixels over the dimmed picture."""
+    return _paint(
+        backdrop(under),
+        (truth & predicted, BUILDING),
+        (predicted & ~truth, FALSE_ALARM),
+        (truth & ~predicted, MISSED),
+    )
+
+
+def probability_panel(probability: npt.NDArray[np.floating]) -> Picture:
+    """(H, W) probability in the cividis colour map, which reads alike for all kinds of colour vision."""
+    coloured: Picture = (mpl.colormaps["cividis"](np.clip(probability, 0, 1))[..., :3] * 255).astype(np.uint8)
+    return coloured
+
+
+def outline_panel(
+    under: Picture, layers: Iterable[tuple[Iterable[shapely.Geometry], Colour]], width: int = 2
+) -> Picture:
+    """Polygon outlines in pixel coordinates over the dimmed picture, later layers on top."""
+    image = Image.fromarray(backdrop(under))
+    pen = ImageDraw.Draw(image)
+    for geometries, colour in layers:
+        for polygon in shapely.get_parts(np.asarray(list(geometries), dtype=object)):
+            for ring in shapely.get_rings(polygon):
+                pen.line([tuple(point) for point in ring.coords], fill=colour, width=width)
+    return np.asarray(image)
+
+
+def fit(picture: Picture, side: int) -> Image.Image:
+    """The picture as an image of at most ``side`` pixels on its longer side."""
+    image = Image.fromarray(picture)
+    image.thumbnail((side, side), Image.Resampling.BOX)
+    return image
+
+
+def save_png(path: Path, picture: Picture, *, side: int = 480, colours: int | None = 128) -> None:
+    """Write a PNG, small enough for a page that holds dozens.
+
+    Args:
+        path: Where to.
+        picture: (H, W, 3) uint8.
+        side: Largest side, pixels.
+        colours: Size of the palette; None keeps true colour.
+    """
+    image = fit(picture, side)
+    if colours is not None:
+        image = image.quantize(colours, dither=Image.Dither.FLOYDSTEINBERG)
+    with atomic_file(path) as temporary:
+        image.save(temporary, format="PNG", optimize=True)
+
+
+def _paint(under: Picture, *layers: tuple[_Mask, Colour]) -> Picture:
+    picture = under.copy()
+    for mask, colour in layers:
+        picture[mask] = (0.15 * picture[mask] + 0.85 * np.array(colour)).astype(np.uint8)
+    return picture
