@@ -1,0 +1,210 @@
+"""Which files make up a tile: joined by image id, never by order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+
+from components.lib.errors import BadDataError
+from components.lib.files import require_input
+from components.lib.geo.footprints import Labels, read_building_csv
+from components.lib.geo.orientation import Orientation, read_orientations
+from components.lib.sensors import get_sensor
+from components.lib.shards import FileRow
+
+Read = Callable[[FileRow], bytes]
+"""Content of a manifest row."""
+
+SAR, OPTICAL, LABELS, SUMMARY = "SAR-Intensity", "PS-RGB", "Buildings", "Summary"
+
+QUARANTINED = "quarantined"
+NO_SAR = "no SAR tile"
+NO_OPTICAL = "no optical tile"
+NO_LABELS = "no labels"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileSource:
+    """The files of one tile.
+
+    Attributes:
+        acquisition: Catalogue id.
+        sensor: Sensor name.
+        image_id: ``<start>_<stop>_tile_<n>``.
+        strip: ``<start>_<stop>``.
+        tile: Tile number, unique in its strip.
+        orientation: The strip's flag.
+        sar: Manifest row of the SAR tile.
+        optical: Manifest row of PS-RGB, None for sensors without paired optical.
+        labels: Manifest row of the GeoJSON, None where the release has none for this tile.
+        summary: The tile's entry in the summary CSV, in pixels of the SAR tile; None where it has none.
+        labelled: Whether anything is known about this tile's buildings.
+    """
+
+    acquisition: str
+    sensor: str
+    image_id: str
+    strip: str
+    tile: int
+    orientation: Orientation
+    sar: FileRow
+    optical: FileRow | None
+    labels: FileRow | None
+    summary: Labels | None
+    labelled: bool
+
+
+@dataclass(slots=True)
+class Pairing:
+    """Tiles that can be prepared, and why the others cannot.
+
+    Attributes:
+        tiles: By sensor, then image id: their order in the store.
+        excluded: (acquisition, image id) to the reason.
+    """
+
+    tiles: list[TileSource] = field(default_factory=list)
+    excluded: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def read_quarantine(path: Path) -> set[tuple[str, str]]:
+    """(acquisition, image id) of the tiles that validation refused.
+
+    Raises:
+        MissingInputError: If validation has not run.
+        BadDataError: If the file is no quarantine table.
+    """
+    require_input(path, made_by="validate")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if not {"acquisition", "image_id"} <= set(table.columns):
+        raise BadDataError(f"{path} is not a quarantine table", next_step="run `dvc repro --force validate`")
+    return set(zip(table["acquisition"], table["image_id"], strict=True))
+
+
+def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -> Pairing:
+    """Join the manifest's files to tiles.
+
+    Args:
+        manifest: Of the download stage.
+        quarantine: Tiles to leave out.
+        read: Content of a manifest row; asked for summary files only.
+
+    Raises:
+        BadDataError: If a strip has no orientation flag, or one sensor has the same tile twice.
+    """
+    result = Pairing()
+    for acquisition, files in manifest.groupby("acquisition", sort=True):
+        _pair_acquisition(str(acquisition), files, quarantine, read, result)
+    result.tiles.sort(key=lambda tile: (tile.sensor, tile.image_id))
+    _drop_unlabelled(result)
+    _refuse_twins(result.tiles)
+    return result
+
+
+def _pair_acquisition(
+    acquisition: str,
+    files: pd.DataFrame,
+    quarantine: set[tuple[str, str]],
+    read: Read,
+    result: Pairing,
+) -> None:
+    rows = [FileRow(**{str(key): value for key, value in row.items()}) for row in files.to_dict("records")]
+    summaries = [row for row in rows if row.product == SUMMARY]
+    flags = _orientations(acquisition, summaries, read)
+    buildings = _buildings(summaries, read)
+    tiles: dict[tuple[str, int], dict[str, FileRow]] = {}
+    for row in rows:
+        if row.product != SUMMARY:
+            products = tiles.setdefault((row.strip, row.tile), {})
+            if row.product in products:
+                raise BadDataError(
+                    f"acquisition {acquisition}: {row.product} of {row.strip}_tile_{row.tile} appears twice",
+                    next_step="download the acquisition again",
+                )
+            products[row.product] = row
+    for (strip, number), products in tiles.items():
+        image_id = f"{strip}_tile_{number}"
+        reason = _obstacle(products, quarantined=(acquisition, image_id) in quarantine)
+        if reason is not None:
+            result.excluded[acquisition, image_id] = reason
+            continue
+        sensor = get_sensor(products[SAR].sensor)
+        labels, summary = products.get(LABELS), buildings.get(image_id)
+        result.tiles.append(
+            TileSource(
+                acquisition=acquisition,
+                sensor=sensor.name,
+                image_id=image_id,
+                strip=strip,
+                tile=int(number),
+                orientation=_flag(flags, strip, acquisition),
+                sar=products[SAR],
+                optical=products[OPTICAL] if sensor.paired_optical else None,
+                labels=labels,
+                summary=summary,
+                labelled=labels is not None or summary is not None,
+            )
+        )
+
+
+def _obstacle(products: Mapping[str, FileRow], *, quarantined: bool) -> str | None:
+    """Why a tile cannot be prepared, or None."""
+    if quarantined:
+        return QUARANTINED
+    if SAR not in products:
+        return NO_SAR
+    if get_sensor(products[SAR].sensor).paired_optical and OPTICAL not in products:
+        return NO_OPTICAL
+    return None
+
+
+def _drop_unlabelled(result: Pairing) -> None:
+    """Leave out tiles about whose buildings nothing is known, unless their whole sensor is without labels.
+
+    Taking such a tile for an empty one would teach that buildings are ground.
+    """
+    sensors = {tile.sensor for tile in result.tiles if tile.labelled}
+    for tile in result.tiles:
+        if tile.sensor in sensors and not tile.labelled:
+            result.excluded[tile.acquisition, tile.image_id] = NO_LABELS
+    result.tiles = [t for t in result.tiles if (t.acquisition, t.image_id) not in result.excluded]
+
+
+def _refuse_twins(tiles: list[TileSource]) -> None:
+    for first, second in pairwise(tiles):
+        if (first.sensor, first.image_id) == (second.sensor, second.image_id):
+            raise BadDataError(
+                f"tile {first.image_id} of {first.sensor} is in both {first.acquisition} and "
+                f"{second.acquisition}",
+                next_step="remove one of the two acquisitions from params.yaml",
+            )
+
+
+def _orientations(acquisition: str, summaries: list[FileRow], read: Read) -> dict[str, Orientation]:
+    for row in summaries:
+        if row.name.endswith("SAR_orientations.txt"):
+            return read_orientations(read(row), f"{acquisition}: {row.name}")
+    raise BadDataError(
+        f"acquisition {acquisition} has no SAR_orientations.txt, so the side of view is unknown",
+        next_step="add the file to the catalogue entry's objects and download again",
+    )
+
+
+def _buildings(summaries: list[FileRow], read: Read) -> dict[str, Labels]:
+    for row in summaries:
+        if row.name.endswith("_Buildings.csv"):
+            return read_building_csv(read(row), row.name)
+    return {}
+
+
+def _flag(flags: Mapping[str, Orientation], strip: str, acquisition: str) -> Orientation:
+    if strip not in flags:
+        raise BadDataError(
+            f"strip {strip} of acquisition {acquisition} is not in SAR_orientations.txt",
+            next_step="add the strip's line, or quarantine its tiles",
+        )
+    return flags[strip]

@@ -1,0 +1,55 @@
+"""The ``prepare`` section of ``params.yaml``."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from components.lib.config import Parameters
+
+
+class SplitParameters(Parameters):
+    """The location-disjoint split: groups by the tile's west edge (reference distillation.md 2.2 item 5).
+
+    The easternmost group is the test ground, one group further west the selection slice.
+    """
+
+    west_m: float
+    """Where the first group begins, metres east in the sensors' CRS."""
+    east_m: float
+    """Where the last group ends; tiles beyond either end belong to the nearest group."""
+    groups: int = Field(ge=3)
+    """Number of groups."""
+    selection_group: int = Field(ge=0)
+    """Group, counted from 0 in the west, that is the selection slice; not the last, which is the test."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.west_m >= self.east_m:
+            raise ValueError("west_m must lie west of east_m")
+        if self.selection_group >= self.groups - 1:
+            raise ValueError("selection_group must be below groups - 1, which is the test group")
+        return self
+
+
+class PrepareParameters(Parameters):
+    """Everything the stage can be told."""
+
+    min_area_m2: float = Field(ge=0.0)
+    """Footprints of at most this area, square metres, are not labelled."""
+    sar_limits: tuple[float, float]
+    """SAR values, in the product's units, that become 1 and 255."""
+    edge_px: int = Field(ge=0)
+    """Width of the edge mask inside each footprint, pixels."""
+    contact_px: int = Field(ge=3)
+    """Side of the window in which two footprints count as touching, pixels, odd."""
+    split: SplitParameters
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.sar_limits[0] >= self.sar_limits[1]:
+            raise ValueError("sar_limits must ascend")
+        if self.contact_px % 2 == 0:
+            raise ValueError("contact_px must be odd")
+        return self

@@ -1,0 +1,211 @@
+"""One tile: from its files to the arrays and footprints of the store."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from components.lib.errors import BadDataError
+from components.lib.geo.footprints import (
+    Footprint,
+    Labels,
+    clip,
+    read_geojson,
+    to_crs,
+    to_pixels,
+)
+from components.lib.geo.grid import Grid, grid_of
+from components.lib.geo.orientation import align
+from components.lib.geo.raster import Raster, RasterProfile, read_geotiff
+from components.lib.geo.rasterise import rasterise_targets
+from components.lib.geo.resample import resample
+from components.lib.sensors import Sensor, get_sensor
+from components.lib.shards import FileRow
+from components.prepare.pairing import Read, TileSource
+from components.prepare.parameters import PrepareParameters
+
+UInt8 = npt.NDArray[np.uint8]
+Float = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+OPTICAL_BANDS = (2, 0, 0, 1)
+"""PS-RGB bands that imitate HH, HV, VH, VV: B, R, R, G, or [3, 1, 1, 2] from one (reference 2.2 item 4)."""
+
+_HEIGHT_MATCH_PX = 2.0
+"""Centroids of the same building in GeoJSON and CSV differ by the CSV's rounding only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedTile:
+    """What a tile contributes to the store.
+
+    Attributes:
+        grid: The stored grid; original orientation, as its north-west corner says.
+        sar: (H, W, 4) uint8, aligned, 0 no-data.
+        optical: (H, W, 4) uint8, aligned, or None.
+        target: (H, W, 3) uint8, aligned, or None for a sensor without labels.
+        footprints: Every valid footprint in pixels of the grid, original orientation.
+        labelled: How many of them are large enough to be in ``target``.
+        nodata_share: Share of SAR pixels without data.
+    """
+
+    grid: Grid
+    sar: UInt8
+    optical: UInt8 | None
+    target: UInt8 | None
+    footprints: list[Footprint]
+    labelled: int
+    nodata_share: float
+
+
+def prepare_tile(source: TileSource, read: Read, parameters: PrepareParameters) -> PreparedTile:
+    """Decode, resample, scale, label and align one tile.
+
+    Raises:
+        BadDataError: If a file is damaged, or does not fit its sensor or its pair.
+    """
+    sensor = get_sensor(source.sensor)
+    sar_raster = _read(source.sar, read)
+    _check_sar(sar_raster, sensor)
+    native = grid_of(sar_raster.profile)
+    grid = native.resized()
+    values, valid = resample(*_floats(sar_raster), grid.height, grid.width)
+    sar = scale_sar(values, valid, parameters.sar_limits)[..., list(sensor.quad_pol_source)]
+    optical = None
+    if source.optical is not None:
+        optical = align(_optical(_read(source.optical, read), grid), source.orientation)
+    footprints, large = _footprints(source, read, sar_raster.profile, grid, parameters.min_area_m2)
+    target = None
+    if source.labelled:
+        target = align(
+            rasterise_targets(
+                large, grid.height, grid.width, edge_px=parameters.edge_px, contact_px=parameters.contact_px
+            ),
+            source.orientation,
+        )
+    return PreparedTile(
+        grid=grid,
+        sar=align(sar, source.orientation),
+        optical=optical,
+        target=target,
+        footprints=footprints,
+        labelled=len(large),
+        nodata_share=1.0 - float(valid.mean()),
+    )
+
+
+def scale_sar(values: Float, valid: Mask, limits: tuple[float, float]) -> UInt8:
+    """Map SAR values to bytes by one fixed line for all sensors and tiles.
+
+    A scale of each tile's own (its extremes or moments) would hide brightness that tells things apart.
+
+    Args:
+        values: (C, H, W) float32 in the product's units.
+        valid: (H, W).
+        limits: Values that become 1 and 255; values beyond are clipped.
+
+    Returns:
+        (H, W, C) uint8: 0 without data, else ``1 + round(clip((v - low) / (high - low)) * 254)``.
+    """
+    low, high = limits
+    share = np.clip((values - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
+    scaled = np.where(valid, 1.0 + np.rint(share * 254.0), 0.0).astype(np.uint8)
+    return np.ascontiguousarray(np.moveaxis(scaled, 0, -1))
+
+
+def _read(row: FileRow, read: Read) -> Raster:
+    return read_geotiff(read(row), row.name)
+
+
+def _check_sar(raster: Raster, sensor: Sensor) -> None:
+    profile = raster.profile
+    if profile.count != len(sensor.bands):
+        raise _unfit(profile, f"has {profile.count} bands, {sensor.name} has {len(sensor.bands)}")
+    if profile.crs != sensor.crs:
+        raise _unfit(profile, f"is in {profile.crs}, {sensor.name} delivers {sensor.crs}")
+
+
+def _floats(raster: Raster) -> tuple[Float, Mask]:
+    """Pixels as float32 and where they are data: finite in all bands, not zero (or no-data) in all bands."""
+    array = raster.array.astype(np.float32)
+    valid = np.isfinite(array).all(axis=0) & (array != 0).any(axis=0)
+    if raster.nodata is not None and raster.nodata != 0:
+        valid &= (array != np.float32(raster.nodata)).any(axis=0)
+    return array, valid
+
+
+def _optical(raster: Raster, grid: Grid) -> UInt8:
+    """B, R, R, G on ``grid``, (H, W, 4) uint8."""
+    profile = raster.profile
+    if profile.count != 3 or profile.dtype != "uint8":
+        raise _unfit(profile, f"has {profile.count} bands of {profile.dtype}, PS-RGB has 3 of uint8")
+    own = grid_of(profile)
+    differences = (
+        own.x_left_m - grid.x_left_m,
+        own.y_top_m - grid.y_top_m,
+        own.side_m[0] - grid.side_m[0],
+        own.side_m[1] - grid.side_m[1],
+    )
+    if max(map(abs, differences)) > max(own.gsd_m, grid.gsd_m):
+        raise _unfit(profile, "does not cover the ground of its SAR tile")
+    rgb = raster.array
+    if (own.height, own.width) != (grid.height, grid.width):
+        values, _ = resample(*_floats(raster), grid.height, grid.width)
+        rgb = np.rint(values).astype(np.uint8)
+    return np.ascontiguousarray(np.moveaxis(rgb[list(OPTICAL_BANDS)], 0, -1))
+
+
+def _footprints(
+    source: TileSource, read: Read, profile: RasterProfile, grid: Grid, min_area_m2: float
+) -> tuple[list[Footprint], list[shapely.Polygon]]:
+    """All footprints in pixels of ``grid``, and those of more than ``min_area_m2``."""
+    factor = grid_of(profile).gsd_m / grid.gsd_m
+    summary = _scaled(source.summary, factor)
+    if source.labels is None:
+        found = [(f, f.polygon.area * grid.gsd_m**2) for f in summary]
+    else:
+        name = source.labels.name
+        labels = to_crs(read_geojson(read(source.labels), name), str(profile.crs), name)
+        # Areas are taken from the map coordinates: pixel coordinates would round 20 m2 to either side.
+        found = [
+            (Footprint(to_pixels(f.polygon, grid.transform), f.height_m), f.polygon.area)
+            for f in labels.footprints
+        ]
+    footprints: list[Footprint] = []
+    large: list[shapely.Polygon] = []
+    for footprint, area_m2 in found:
+        whole = footprint.polygon.area
+        for part in clip(footprint.polygon, grid.height, grid.width):
+            footprints.append(Footprint(part, footprint.height_m))
+            part_m2 = area_m2 if part is footprint.polygon else area_m2 * part.area / whole
+            if part_m2 > min_area_m2:
+                large.append(part)
+    return _with_heights(footprints, summary), large
+
+
+def _scaled(labels: Labels | None, factor: float) -> list[Footprint]:
+    """Footprints of the summary CSV, from pixels of the SAR tile to pixels of the stored grid."""
+    footprints = () if labels is None else labels.footprints
+    return [Footprint(shapely.transform(f.polygon, lambda xy: xy * factor), f.height_m) for f in footprints]
+
+
+def _with_heights(footprints: list[Footprint], summary: list[Footprint]) -> list[Footprint]:
+    """Fill unknown heights from the summary's footprint at the same place; ids are not shared by the two."""
+    unknown = [i for i, f in enumerate(footprints) if math.isnan(f.height_m)]
+    if not unknown or not summary:
+        return footprints
+    tree = shapely.STRtree(shapely.centroid([f.polygon for f in summary]))
+    centres = shapely.centroid([footprints[i].polygon for i in unknown])
+    ours, theirs = tree.query_nearest(centres, max_distance=_HEIGHT_MATCH_PX, all_matches=False)
+    filled = list(footprints)
+    for i, j in zip(ours, theirs, strict=True):
+        filled[unknown[i]] = Footprint(footprints[unknown[i]].polygon, summary[j].height_m)
+    return filled
+
+
+def _unfit(profile: RasterProfile, what: str) -> BadDataError:
+    return BadDataError(f"{profile.name} {what}", next_step="run validate, which quarantines such tiles")

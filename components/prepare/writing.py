@@ -1,0 +1,218 @@
+"""Tiles into the store: every process writes its rows straight into the mapped layers."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import shapely
+from tqdm import tqdm
+
+from components.lib.errors import BadDataError, StormsightError
+from components.lib.files import require_free_space
+from components.lib.geo.grid import grid_of
+from components.lib.geo.raster import profile_geotiff
+from components.lib.shards import ShardReader
+from components.lib.store.layout import LAYERS, create_layer, layer_path
+from components.prepare.pairing import Read, TileSource
+from components.prepare.parameters import PrepareParameters
+from components.prepare.tiles import PreparedTile, prepare_tile
+
+_LOG = logging.getLogger(__name__)
+
+_TILES_PER_PROCESS = 16
+"""Fewer tiles than this are not worth a process's start of about a second."""
+
+_MAX_PROCESSES = 8
+"""Each holds one tile, about 0.3 GB at full size; the disk is the limit beyond."""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorLayout:
+    """Layers of one sensor: tiles, their size in pixels, and which layers there are."""
+
+    tiles: int
+    size: tuple[int, int]
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One tile and its row."""
+
+    source: TileSource
+    row: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What the tables need to know of a written tile; small enough to travel between processes."""
+
+    job: Job
+    x_left_m: float
+    y_top_m: float
+    gsd_m: float
+    height: int
+    width: int
+    nodata_share: float
+    n_buildings: int
+    footprints: tuple[tuple[str, float, float], ...]
+    """(WKT in pixels, area in pixels, height in metres)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """An expected failure on its way between processes; its class cannot be pickled."""
+
+    kind: type[StormsightError]
+    message: str
+    next_step: str
+
+
+def plan(tiles: Sequence[TileSource], read: Read) -> tuple[list[Job], dict[str, SensorLayout]]:
+    """Rows of the tiles and the layers they need; reads the header of each sensor's first SAR tile."""
+    jobs: list[Job] = []
+    layouts: dict[str, SensorLayout] = {}
+    for sensor in sorted({tile.sensor for tile in tiles}):
+        own = [tile for tile in tiles if tile.sensor == sensor]
+        first = own[0]
+        grid = grid_of(profile_geotiff(read(first.sar), first.sar.name)).resized()
+        layers = ["sar"]
+        layers += ["optical"] if first.optical is not None else []
+        layers += ["target"] if first.labelled else []
+        layouts[sensor] = SensorLayout(len(own), (grid.height, grid.width), tuple(layers))
+        jobs += [Job(source, row) for row, source in enumerate(own)]
+    return jobs, layouts
+
+
+def write_tiles(
+    raw: Path,
+    store: Path,
+    jobs: Sequence[Job],
+    layouts: dict[str, SensorLayout],
+    parameters: PrepareParameters,
+    *,
+    processes: int | None = None,
+) -> list[Written]:
+    """Create the layers and fill them.
+
+    Args:
+        raw: Folder of the shards.
+        store: Folder of the store being made.
+        jobs: Tiles and rows.
+        layouts: Layers by sensor.
+        parameters: Of the stage.
+        processes: Default: the CPUs this process may use, fewer for few tiles. The result is the same.
+
+    Returns:
+        One entry per job, in order.
+
+    Raises:
+        ResourceError: If the disk has no room for the layers.
+        BadDataError: If a tile is damaged or of another size than its sensor's first.
+    """
+    require_free_space(store, _size(layouts))
+    for sensor, layout in layouts.items():
+        for layer in layout.layers:
+            create_layer(store, sensor, layer, layout.tiles, layout.size).flush()
+    bar = tqdm(_results(raw, store, jobs, parameters, processes), total=len(jobs), unit="tile", disable=None)
+    return list(bar)
+
+
+def _size(layouts: dict[str, SensorLayout]) -> int:
+    return sum(
+        layout.tiles * layout.size[0] * layout.size[1] * sum(LAYERS[layer] for layer in layout.layers)
+        for layout in layouts.values()
+    )
+
+
+def _results(
+    raw: Path, store: Path, jobs: Sequence[Job], parameters: PrepareParameters, processes: int | None
+) -> Iterator[Written]:
+    count = processes or min(
+        len(os.sched_getaffinity(0)), _MAX_PROCESSES, max(1, len(jobs) // _TILES_PER_PROCESS)
+    )
+    if count == 1:
+        with ShardReader(raw) as reader:
+            worker = _Worker(reader.read, store, parameters)
+            yield from map(worker.write, jobs)
+        return
+    _LOG.info("writing %d tiles with %d processes", len(jobs), count)
+    with ProcessPoolExecutor(
+        count, multiprocessing.get_context("spawn"), _start_worker, (raw, store, parameters)
+    ) as pool:
+        try:
+            for result in pool.map(_work, jobs, chunksize=4):
+                if isinstance(result, _Failure):
+                    raise result.kind(result.message, next_step=result.next_step)
+                yield result
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class _Worker:
+    """Writes tiles into the layers of one store."""
+
+    def __init__(self, read: Read, store: Path, parameters: PrepareParameters) -> None:
+        self._read = read
+        self._store = store
+        self._parameters = parameters
+        self._layers: dict[Path, np.memmap[tuple[int, ...], np.dtype[np.uint8]]] = {}
+
+    def write(self, job: Job) -> Written:
+        tile = prepare_tile(job.source, self._read, self._parameters)
+        for layer, array in (("sar", tile.sar), ("optical", tile.optical), ("target", tile.target)):
+            if array is None:
+                continue
+            mapped = self._mapped(layer_path(self._store, job.source.sensor, layer))
+            if array.shape != mapped.shape[1:]:
+                raise BadDataError(
+                    f"{job.source.sar.name} has {array.shape[0]} x {array.shape[1]} pixels on the grid, "
+                    f"the other {job.source.sensor} tiles {mapped.shape[1]} x {mapped.shape[2]}",
+                    next_step="run validate, which quarantines such tiles",
+                )
+            mapped[job.row] = array
+        return _written(job, tile)
+
+    def _mapped(self, path: Path) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+        if path not in self._layers:
+            self._layers[path] = np.lib.format.open_memmap(path, mode="r+")
+        return self._layers[path]
+
+
+def _written(job: Job, tile: PreparedTile) -> Written:
+    return Written(
+        job=job,
+        x_left_m=tile.grid.x_left_m,
+        y_top_m=tile.grid.y_top_m,
+        gsd_m=tile.grid.gsd_m,
+        height=tile.grid.height,
+        width=tile.grid.width,
+        nodata_share=tile.nodata_share,
+        n_buildings=tile.labelled,
+        footprints=tuple(
+            (shapely.to_wkt(f.polygon, rounding_precision=-1), f.polygon.area, f.height_m)
+            for f in tile.footprints
+        ),
+    )
+
+
+_WORKER: list[_Worker] = []
+"""This process's worker, made once by the pool's initialiser."""
+
+
+def _start_worker(raw: Path, store: Path, parameters: PrepareParameters) -> None:
+    _WORKER[:] = [_Worker(ShardReader(raw).read, store, parameters)]
+
+
+def _work(job: Job) -> Written | _Failure:
+    try:
+        return _WORKER[0].write(job)
+    except StormsightError as error:
+        return _Failure(type(error), error.message, error.next_step)
