@@ -1,0 +1,124 @@
+"""One connection to MLflow, made without touching MLflow's process-wide state.
+
+MLflow is imported here only when a connection is asked for: the import takes seconds that a stage's
+``--help`` should not pay.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.lib.errors import ParameterError, SourceUnavailableError, StormsightError
+from components.lib.tracking.parameters import TrackingParameters
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_SQLITE = "sqlite:///"
+
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    # We never load pickles; neither shall anything that MLflow loads on our behalf.
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
+_PATIENCE = {
+    # The defaults wait for minutes; a training step must not hang that long on a server that is gone.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A client and the experiment its runs go to.
+
+    Attributes:
+        client: MLflow's low-level client.
+        uri: The store.
+        experiment_id: The experiment, created if it was absent.
+    """
+
+    client: MlflowClient
+    uri: str
+    experiment_id: str
+
+
+def connect(parameters: TrackingParameters) -> Connection:
+    """Open the store, creating a local one and the experiment as needed.
+
+    Raises:
+        SourceUnavailableError: If the store does not answer.
+        ParameterError: If the experiment of that name was deleted.
+    """
+    os.environ.update(_ENVIRONMENT)
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # migrations of a new store are not news
+    uri = parameters.effective_uri
+    with store_errors(uri):
+        from mlflow import MlflowClient  # noqa: PLC0415 - seconds of import, see above
+
+        _make_parent(uri)
+        client = MlflowClient(tracking_uri=uri)
+        return Connection(client, uri, _experiment(client, parameters, uri))
+
+
+@contextmanager
+def store_errors(uri: str) -> Iterator[None]:
+    """Turn what the store's libraries raise into a failure that names the store.
+
+    Raises:
+        SourceUnavailableError: For any error that is not already one of ours.
+    """
+    try:
+        yield
+    except StormsightError:
+        raise
+    except Exception as error:  # MLflow lets errors of requests, SQLAlchemy and the OS through
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise SourceUnavailableError(
+            f"MLflow at {uri}: {reason}",
+            next_step="check MLFLOW_TRACKING_URI (or tracking.uri in params.yaml) and that the store answers",
+        ) from error
+
+
+def is_local(uri: str) -> bool:
+    """Whether the store is a file of this machine rather than a server."""
+    return not uri.startswith(("http://", "https://", "databricks"))
+
+
+def _make_parent(uri: str) -> None:
+    if uri.startswith(_SQLITE):
+        Path(uri.removeprefix(_SQLITE)).absolute().parent.mkdir(parents=True, exist_ok=True)
+
+
+def _experiment(client: MlflowClient, parameters: TrackingParameters, uri: str) -> str:
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    name = parameters.experiment
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        location = Path(parameters.artifacts).absolute().as_uri() if is_local(uri) else None
+        try:
+            return str(client.create_experiment(name, artifact_location=location))
+        except MlflowException:
+            # Another process may have created it meanwhile.
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    if found.lifecycle_stage != "active":
+        raise ParameterError(
+            f"MLflow experiment {name!r} at {uri} was deleted",
+            next_step=f"restore it (`mlflow experiments restore -x {found.experiment_id}`) or set "
+            "tracking.experiment to another name",
+        )
+    return str(found.experiment_id)

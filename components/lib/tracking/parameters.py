@@ -1,0 +1,28 @@
+"""Where runs and models are kept."""
+
+from __future__ import annotations
+
+import os
+
+from pydantic import Field
+
+from components.lib.config import Parameters
+
+
+class TrackingParameters(Parameters):
+    """The ``tracking`` section.
+
+    Attributes:
+        uri: MLflow store, a ``sqlite:///`` file or an http(s) server. ``MLFLOW_TRACKING_URI`` wins over it.
+        artifacts: Folder of a local store's artefacts; a server keeps its own.
+        experiment: Name of the experiment all runs belong to.
+    """
+
+    uri: str = Field(default="sqlite:///var/mlflow.db", min_length=1)
+    artifacts: str = Field(default="var/mlartifacts", min_length=1)
+    experiment: str = Field(default="stormsight", min_length=1)
+
+    @property
+    def effective_uri(self) -> str:
+        """The store in use, after the environment had its say."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or self.uri
