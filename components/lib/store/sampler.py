@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from components.lib.errors import BadDataError, ParameterError
 from components.lib.store.store import Store
 
 UInt8 = npt.NDArray[np.uint8]
+Item = TypeVar("Item", bound=np.unsignedinteger)
 
 CANDIDATES = 4
 """Crop positions drawn for each tile; the first with enough data is taken."""
@@ -117,9 +119,8 @@ class CropSampler:
         }
         windows = self.windows(step)
         for name, plane in self.layers.items():
-            target = plane.as_pixels(out[name])
-            for i, window in enumerate(windows):
-                target[i] = _turned(plane.cut(window, self.crop), window)
+            for crop, window in zip(out[name], windows, strict=True):
+                plane.write(window, crop)
         return out
 
     def windows(self, step: int) -> list[Window]:
@@ -156,22 +157,29 @@ class CropSampler:
 
 
 class _Plane:
-    """A layer seen as one item per pixel, so that mirrored copies move pixels and not single bytes."""
+    """A layer as arrays of single items, because mirroring (…, C) bytes copies them one by one.
+
+    Four channels are one 32-bit item per pixel (15 times faster when mirrored); others go channel by channel.
+    """
 
     def __init__(self, layer: UInt8) -> None:
         self.channels = layer.shape[-1]
-        self._item = np.dtype(np.uint32) if self.channels == 4 else np.dtype((np.void, self.channels))
-        self.pixels = self.as_pixels(np.asarray(layer))
+        self.pixels = np.asarray(layer)  # without memmap's per-slice overhead
 
-    def as_pixels(self, array: UInt8) -> npt.NDArray[np.generic]:
-        """(..., C) uint8 as (...) items of C bytes, sharing memory."""
-        return array.view(self._item)[..., 0]
+    def write(self, window: Window, out: UInt8) -> None:
+        """Copy a window into ``out``, (crop, crop, C)."""
+        crop = out.shape[0]
+        source = self.pixels[window.row, window.y : window.y + crop, window.x : window.x + crop]
+        if self.channels == 4:
+            out.view(np.uint32)[..., 0] = _turned(source.view(np.uint32)[..., 0], window)
+        elif window.flip or window.turns:
+            for channel in range(self.channels):
+                out[..., channel] = _turned(source[..., channel], window)
+        else:
+            out[:] = source
 
-    def cut(self, window: Window, crop: int) -> npt.NDArray[np.generic]:
-        return self.pixels[window.row, window.y : window.y + crop, window.x : window.x + crop]
 
-
-def _turned(pixels: npt.NDArray[np.generic], window: Window) -> npt.NDArray[np.generic]:
+def _turned(pixels: npt.NDArray[Item], window: Window) -> npt.NDArray[Item]:
     if window.flip:
         pixels = pixels[:, ::-1]
     return np.rot90(pixels, window.turns) if window.turns else pixels
