@@ -19,10 +19,10 @@ from components.lib.engine.checkpoint import CheckpointFile, fingerprint_of, res
 from components.lib.engine.device import build_fabric, resolve_device
 from components.lib.engine.interruption import Interruption
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.prefetch import Arrays, prefetch
 from components.lib.engine.progress import Progress, Record
 from components.lib.engine.schedule import poly_rate
-from components.lib.engine.task import Batch, TrainingTask
+from components.lib.engine.task import Arrays, Batch, TrainingTask, to_batch
+from components.lib.store.prefetch import prefetch
 
 _LOG = logging.getLogger(__name__)
 _NOT_IDENTITY = {"device", "checkpoint_every"}
@@ -160,14 +160,13 @@ class _Loop:
 
     def run(self, batches: Callable[[int], Arrays], interruption: Interruption, on_log: OnLog | None) -> None:
         """All remaining steps."""
-        on_gpu = self.device.type == "cuda"
-        remaining = range(self.progress.step, self.steps)
-        made = prefetch(batches, remaining, workers=4 if on_gpu else 1, depth=8 if on_gpu else 2, pin=on_gpu)
+        ahead = {"threads": 4, "ahead": 8} if self.device.type == "cuda" else {"threads": 1, "ahead": 2}
+        made = prefetch(batches, self.progress.step, self.steps, **ahead)
         begun = time.monotonic() - self.progress.seconds
         self.task.train()
         with tqdm(total=self.steps, initial=self.progress.step, desc=self.name, disable=None) as bar:
-            for batch in made:
-                rate = self._step(batch)
+            for arrays in made:
+                rate = self._step(to_batch(arrays, self.device))
                 self.progress.seconds = time.monotonic() - begun
                 bar.update()
                 self._log_or_save(rate, bar, on_log)
@@ -187,8 +186,7 @@ class _Loop:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.task.before_step(step)
-        moved = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
-        losses = self.wrapped(moved)
+        losses = self.wrapped(batch)
         self.wrapped_optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(losses["loss"])
         self.wrapped_optimiser.step()

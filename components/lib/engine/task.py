@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+Arrays = dict[str, np.ndarray[Any, Any]]
 Batch = dict[str, torch.Tensor]
+
+
+def to_batch(arrays: Arrays, device: torch.device) -> Batch:
+    """Arrays on ``device`` as they are stored, uint8 images (B, H, W, C) seen as (B, C, H, W).
+
+    Nothing is reordered: the result is channels-last in memory. Copies to a GPU leave from pinned memory
+    and are not waited for.
+    """
+    batch = {}
+    for name, array in arrays.items():
+        tensor = torch.from_numpy(array)
+        if tensor.ndim == 4:
+            tensor = tensor.permute(0, 3, 1, 2)
+        if device.type == "cuda":
+            tensor = tensor.pin_memory().to(device, non_blocking=True)
+        batch[name] = tensor
+    return batch
 
 
 class TrainingTask(nn.Module, ABC):

@@ -1,0 +1,80 @@
+"""What the paired training stages read: which sensor, which tiles, how pixels are scaled, how many steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from components.lib.errors import BadDataError
+from components.lib.store import Store
+
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+
+_REFERENCE_MEAN, _REFERENCE_STD = 127.5, 31.875
+# Per band HH, HV, VH, VV in units of the product, from the first winner's code (reference 2.1).
+_RELEASE_MEAN = (28.63, 36.10, 33.84, 26.21)
+_RELEASE_STD = (8.41, 8.27, 8.32, 8.64)
+
+
+def optical_statistics() -> Statistics:
+    """Mean and standard deviation per channel that optical input is normalised with (reference 1.5)."""
+    return (_REFERENCE_MEAN,) * 4, (_REFERENCE_STD,) * 4
+
+
+def sar_statistics(form: Literal["reference", "centred"], limits: tuple[float, float]) -> Statistics:
+    """Mean and standard deviation per band, in the store's uint8 units.
+
+    The store maps SAR units ``limits`` linearly to 1..255. The reference normalises SAR as if it were an
+    8-bit image, which puts it far off-centre; ``centred`` takes the moments of the real release instead.
+
+    Args:
+        form: Which.
+        limits: ``prepare.sar_limits``, SAR units.
+    """
+    low, high = limits
+    scale = 254.0 / (high - low)
+    means = _RELEASE_MEAN if form == "centred" else (_REFERENCE_MEAN,) * 4
+    stds = _RELEASE_STD if form == "centred" else (_REFERENCE_STD,) * 4
+    return tuple(1.0 + (mean - low) * scale for mean in means), tuple(std * scale for std in stds)
+
+
+def paired_sensor(store: Store) -> str:
+    """The sensor whose train tiles come with optical images and labels.
+
+    Raises:
+        BadDataError: If there is none, or more than one.
+    """
+    index = store.index
+    found = sorted(index.loc[index["has_optical"] & (index["split"] == "train"), "sensor"].unique())
+    if len(found) != 1:
+        raise BadDataError(
+            f"training needs one sensor with paired optical train tiles, the store has {len(found)}"
+            + (f": {', '.join(found)}" if found else ""),
+            next_step="list exactly one such acquisition's sensor under acquisitions in params.yaml",
+        )
+    return str(found[0])
+
+
+def paired_rows(store: Store, sensor: str, split: str) -> npt.NDArray[np.int64]:
+    """Rows of ``split`` whose tiles have an optical image, ascending: the same for teacher, control, student.
+
+    Raises:
+        BadDataError: If there is none.
+    """
+    index = store.index
+    own = index[(index["sensor"] == sensor) & index["has_optical"]]
+    rows = np.intersect1d(store.rows(sensor, split), own["row"].to_numpy(np.int64))
+    if rows.size == 0:
+        raise BadDataError(
+            f"{sensor}: the {split} split holds no tile with an optical image",
+            next_step="enlarge world.tiles, or correct prepare.split in params.yaml",
+        )
+    return rows
+
+
+def steps_of(epochs: int, tiles: int, crops_per_tile: int, batch: int) -> int:
+    """Steps of ``epochs`` passes, each the whole number of batches that sees every tile's crops."""
+    return epochs * math.ceil(tiles * crops_per_tile / batch)

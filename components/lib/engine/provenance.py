@@ -1,0 +1,49 @@
+"""What a model was made from: hashes of data, code and parameters, kept beside the weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+import components
+from components.lib.engine.parameters import TrainingParameters
+from components.lib.files import sha256_file
+from components.lib.store import Store
+
+SHARED_CODE = ("lib/engine", "lib/losses", "lib/nets", "lib/store")
+
+
+def code_hash(folders: Sequence[str]) -> str:
+    """Hex SHA-256 over names and contents of the Python files under ``components/<folder>``."""
+    root = Path(next(iter(components.__path__)))
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in (root / folder).rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\0{sha256_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def provenance(
+    stage: str, store: Store, training: TrainingParameters, parameters: BaseModel, **more: str
+) -> dict[str, Any]:
+    """JSON values that say what a model was made from.
+
+    Args:
+        stage: Folder under ``components`` whose code trained it.
+        store: The training data; its index is hashed.
+        training: Section `training`.
+        parameters: The stage's own section.
+        more: Further facts, such as the teacher's weights.
+    """
+    return {
+        "stage": stage,
+        "seed": training.seed,
+        "data_sha256": sha256_file(store.folder / "index.parquet"),
+        "code_sha256": code_hash([stage, *SHARED_CODE]),
+        "training": training.model_dump(mode="json"),
+        stage: parameters.model_dump(mode="json"),
+        **more,
+    }

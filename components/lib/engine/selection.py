@@ -1,0 +1,29 @@
+"""Pixel scores on the selection split: all that training may look at besides its own losses."""
+
+from __future__ import annotations
+
+import torch
+
+from components.lib.engine.inputs import paired_rows
+from components.lib.metrics import Confusion, pixel_confusion
+from components.lib.nets import SegmentationNetwork
+from components.lib.scoring import ScoringSettings, predict_tiles
+from components.lib.store import Store
+
+
+def selection_scores(
+    net: SegmentationNetwork, store: Store, sensor: str, device: torch.device
+) -> dict[str, float]:
+    """IoU, F1, precision and recall of the building class from pixels summed over the selection tiles.
+
+    The threshold is the fixed one of the scoring settings. Raises as :func:`paired_rows`.
+    """
+    settings = ScoringSettings()
+    rows = paired_rows(store, sensor, "selection")
+    target = store.layer(sensor, "target")
+    total = Confusion(0, 0, 0)
+    for row, probability in predict_tiles(
+        net, store, sensor, rows, window_px=settings.window_px, batch=settings.batch, device=device
+    ):
+        total += pixel_confusion(probability > settings.threshold, target[row, :, :, 0] > 0)
+    return {**total.as_dict(), "tiles": len(rows)}

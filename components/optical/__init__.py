@@ -1,0 +1,1 @@
+"""The optical teacher: DeepLabV3+ on paired optical images with the SAR release's labels (reference 1.2)."""

@@ -1,0 +1,34 @@
+"""``python -m components.optical``: train the teacher into ``models/optical``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from components.lib.cli import run
+from components.lib.config import load_parameters
+from components.lib.engine import TrainingParameters
+from components.lib.engine.stage import train_and_publish
+from components.lib.store import Store
+from components.lib.tracking import TrackingParameters
+from components.optical.parameters import OpticalParameters
+from components.optical.train import batch_of, prepare_run
+
+
+def main() -> None:
+    """Train with the sections `training`, `optical` and `tracking` of ``params.yaml``."""
+    argparse.ArgumentParser(
+        prog="python -m components.optical",
+        description="Train the optical teacher on data/prepared, as params.yaml says (training, optical).",
+    ).parse_args()
+    optical = load_parameters("optical", OpticalParameters)
+    training = batch_of(load_parameters("training", TrainingParameters), optical)
+    tracking = load_parameters("tracking", TrackingParameters)
+    metrics = train_and_publish(
+        prepare_run(Store.open(Path("data/prepared")), training, optical), training, tracking
+    )
+    print(f"optical: selection IoU {metrics['iou']:.3f} after {metrics['steps']} steps")
+
+
+if __name__ == "__main__":
+    run(main)

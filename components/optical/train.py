@@ -1,0 +1,74 @@
+"""Training of the optical teacher (reference 1.2, and 1.5 stage 1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from components.lib.engine import TrainingParameters
+from components.lib.engine.inputs import optical_statistics, paired_rows, paired_sensor, steps_of
+from components.lib.engine.loop import seed_everything
+from components.lib.engine.provenance import provenance
+from components.lib.engine.stage import StageRun
+from components.lib.engine.supervised import SupervisedTask
+from components.lib.nets import NetworkConfig, build_network
+from components.lib.store import CropSampler, Store
+from components.optical.parameters import OpticalParameters
+
+MODEL_FOLDER = Path("models/optical")
+
+
+def batch_of(training: TrainingParameters, optical: OpticalParameters) -> TrainingParameters:
+    """Section `training` with the teacher's own batch size, where it has one."""
+    return training if optical.batch is None else training.model_copy(update={"batch": optical.batch})
+
+
+def prepare_run(store: Store, training: TrainingParameters, optical: OpticalParameters) -> StageRun:
+    """Network, crops and steps of the teacher.
+
+    Args:
+        store: With one sensor whose train tiles have optical images.
+        training: Section `training`, batch size as :func:`batch_of` gives it.
+        optical: Section `optical`.
+
+    Raises:
+        BadDataError: If the store has no such tiles.
+        ParameterError: If the encoder is unknown, or the crop larger than a tile.
+    """
+    sensor = paired_sensor(store)
+    rows = paired_rows(store, sensor, "train")
+    mean, std = optical_statistics()
+    seed_everything(training.seed)
+    net = build_network(
+        NetworkConfig(
+            kind="deeplabv3plus",
+            encoder=training.encoder,
+            encoder_weights=training.encoder_weights,
+            decoder_channels=training.decoder_channels,
+            modality="optical",
+            sensors=(sensor,),
+            input_mean=mean,
+            input_std=std,
+        )
+    )
+    sampler = CropSampler(
+        store,
+        sensor,
+        rows,
+        layers=("optical", "target"),
+        crop=training.crop,
+        batch=training.batch,
+        seed=training.seed,
+        rot90=optical.rot90,
+    )
+    return StageRun(
+        name="optical",
+        task=SupervisedTask(net),
+        net=net,
+        batches=sampler.batch,
+        steps=steps_of(optical.epochs, len(rows), optical.crops_per_tile, training.batch),
+        epochs=optical.epochs,
+        store=store,
+        sensor=sensor,
+        provenance=provenance("optical", store, training, optical),
+        model_folder=MODEL_FOLDER,
+    )
