@@ -1,0 +1,203 @@
+"""The feature table: one row per tile, every column a fact that an expectation can be held against.
+
+A column is missing (None) where it does not apply or could not be determined, so that a tile whose file is
+truncated fails one expectation, not twenty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from components.lib.errors import BadDataError
+from components.lib.geo.raster import Raster, RasterLimits, RasterProfile, read_geotiff
+from components.lib.sensors import Sensor
+from components.validate.labels import Bounds, count_labels
+from components.validate.tiles import Record, Tile
+
+OPTICAL_BANDS = ("R", "G", "B")
+"""Bands of PS-RGB."""
+
+LIMITS = RasterLimits(max_side_px=8192, max_bands=16, max_bytes=256 * 2**20)
+"""A real SAR tile decodes to 13 MB."""
+
+Features = dict[str, Any]
+
+
+def tile_features(
+    tile: Tile, sensor: Sensor, flags: Mapping[str, int], read: Callable[[Record], bytes]
+) -> Features:
+    """Everything the expectations ask of one tile.
+
+    Args:
+        tile: The tile's files.
+        sensor: What its acquisition was made with.
+        flags: Orientation flag by strip.
+        read: Gives the checked content of a manifest row; raises ``BadDataError`` on a checksum mismatch.
+
+    Returns:
+        One row of the feature table.
+    """
+    row: Features = {
+        "acquisition": tile.acquisition,
+        "sensor": tile.sensor,
+        "image_id": tile.image_id,
+        "strip": tile.strip,
+        "tile": tile.tile,
+        "well_named": tile.misnamed is None,
+        "name_error": tile.misnamed or "",
+    }
+    if tile.misnamed is not None:
+        return row
+    orientation = flags.get(tile.strip)
+    row |= {
+        "duplicates": tile.duplicates,
+        "orientation": orientation,
+        "orientation_known": orientation is not None,
+        "sar_present": "SAR-Intensity" in tile.files,
+    }
+    sar = _raster_columns(row, "sar", tile.files.get("SAR-Intensity"), sensor.bands, read)
+    if sar is not None:
+        row["sar_resolution_error"] = max(abs(r / sensor.gsd_m - 1) for r in sar.resolution)
+    if sensor.paired_optical and tile.part == "Train":
+        row["pair_present"] = "PS-RGB" in tile.files
+        optical = _raster_columns(row, "optical", tile.files.get("PS-RGB"), OPTICAL_BANDS, read)
+        if sar is not None and optical is not None:
+            row["pair_same_shape"] = sar.shape == optical.shape
+            row["pair_offset_px"] = grid_offset_px(sar, optical)
+    _label_columns(row, tile.files.get("Buildings"), sensor, sar, read)
+    return row
+
+
+def grid_offset_px(a: RasterProfile, b: RasterProfile) -> float:
+    """Largest distance between equal corners of two rasters, in pixels of ``a``.
+
+    Corners are compared instead of coefficients, so that a tiny difference in pixel size counts by what it
+    adds up to across the tile.
+    """
+    corners = [(0, 0), (a.width, 0), (0, a.height), (a.width, a.height)]
+    per_px = max(*a.resolution, 1e-12)
+    return max(float(np.hypot(*np.subtract(a.transform @ c, b.transform @ c))) for c in corners) / per_px
+
+
+def _raster_columns(
+    row: Features,
+    prefix: str,
+    record: Record | None,
+    bands: tuple[str, ...],
+    read: Callable[[Record], bytes],
+) -> RasterProfile | None:
+    """Add the columns of one raster; its header, if it could be read."""
+    if record is None:
+        return None
+    row[f"{prefix}_checksum_ok"] = False
+    row[f"{prefix}_error"] = ""
+    try:
+        content = read(record)
+        row[f"{prefix}_checksum_ok"] = True
+        row[f"{prefix}_readable"] = False
+        raster = read_geotiff(content, str(record["name"]), LIMITS)
+        row[f"{prefix}_readable"] = True
+    except BadDataError as error:
+        row[f"{prefix}_error"] = error.message
+        return None
+    columns = header_features(raster.profile) | pixel_features(raster, bands)
+    row |= {f"{prefix}_{name}": value for name, value in columns.items()}
+    return raster.profile
+
+
+def header_features(profile: RasterProfile) -> Features:
+    """What the header says: pixel type, bands, shape, CRS and grid."""
+    t = profile.transform
+    return {
+        "dtype": profile.dtype,
+        "bands": profile.count,
+        "height": profile.height,
+        "width": profile.width,
+        "crs": profile.crs or "none",
+        "north_up": t.b == 0 and t.d == 0 and t.a > 0 and t.e < 0,
+        "x_left_m": t.c,
+        "y_top_m": t.f,
+        "resolution_x_m": profile.resolution[0],
+        "resolution_y_m": profile.resolution[1],
+    }
+
+
+def pixel_features(raster: Raster, bands: tuple[str, ...]) -> Features:
+    """No-data share, NaN count, and moments and range of the valid pixels, per band and over all.
+
+    A pixel is no-data where every band is 0, valid where it is not and every band is finite.
+
+    Args:
+        raster: (C, H, W).
+        bands: Names of the bands; per-band columns are left out where their number differs.
+    """
+    array = raster.array
+    finite = np.isfinite(array)
+    nodata = (array == 0).all(axis=0)
+    columns: Features = {
+        "nodata_share": float(nodata.mean()),
+        "nan_count": int(finite.size - np.count_nonzero(finite)),
+    }
+    valid = array[:, finite.all(axis=0) & ~nodata]
+    if valid.shape[1] == 0 or np.iscomplexobj(valid):
+        return columns
+    columns |= {"min": float(valid.min()), "max": float(valid.max())}
+    std = valid.std(axis=1, dtype=np.float64)
+    columns["min_std"] = float(std.min())
+    if len(bands) == len(array):
+        columns |= _band_columns(valid, std, bands)
+    return columns
+
+
+def _band_columns(valid: npt.NDArray[Any], std: npt.NDArray[np.float64], bands: tuple[str, ...]) -> Features:
+    columns: Features = {}
+    for band, pixels, deviation in zip(bands, valid, std, strict=True):
+        columns[f"mean_{band}"] = float(pixels.mean(dtype=np.float64))
+        columns[f"std_{band}"] = float(deviation)
+        columns[f"min_{band}"] = float(pixels.min())
+        columns[f"max_{band}"] = float(pixels.max())
+    return columns
+
+
+def _label_columns(
+    row: Features,
+    record: Record | None,
+    sensor: Sensor,
+    sar: RasterProfile | None,
+    read: Callable[[Record], bytes],
+) -> None:
+    """Add the label columns; a missing or 0-byte file is a tile without buildings, as found in the wild."""
+    row["label_present"] = record is not None
+    if record is None:
+        return
+    row["label_checksum_ok"] = False
+    row["label_error"] = ""
+    try:
+        content = read(record)
+        row["label_checksum_ok"] = True
+        row["label_zero_bytes"] = not content
+        row["label_readable"] = False
+        counts = count_labels(content, str(record["name"]), crs=sensor.crs, bounds=_bounds(sar))
+        row["label_readable"] = True
+    except BadDataError as error:
+        row["label_error"] = error.message
+        return
+    row |= {
+        "label_count": counts.count,
+        "label_repaired": counts.repaired,
+        "label_unrepairable": counts.unrepairable,
+        "label_empty": counts.empty,
+        "label_outside_share": counts.outside / max(counts.count, 1),
+    }
+
+
+def _bounds(profile: RasterProfile | None) -> Bounds | None:
+    if profile is None:
+        return None
+    x0, y0 = profile.transform @ (0, 0)
+    x1, y1 = profile.transform @ (profile.width, profile.height)
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)

@@ -1,0 +1,90 @@
+"""Features of one tile's building GeoJSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shapely.geometry import box
+
+from components.lib.errors import BadDataError
+from components.lib.geo.footprints import Labels, read_geojson, to_crs
+
+MAX_BYTES = 64 * 2**20
+"""A tile's labels take some 100 kB; more than this is no label file."""
+
+_MARGIN_M = 2.0
+"""How far beside the tile a footprint may lie before it counts as another place's."""
+
+Bounds = tuple[float, float, float, float]
+"""Left, bottom, right, top."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelCounts:
+    """What a label file holds.
+
+    Attributes:
+        count: Usable polygons, the repaired ones included; a multi-part geometry counts by its parts.
+        repaired: Invalid (self-intersecting) geometries that preparing repairs.
+        unrepairable: Geometries that are malformed, no polygons, or left without area by a repair.
+        empty: Empty or null geometries, which preparing drops.
+        outside: Usable polygons that lie beside the tile.
+    """
+
+    count: int = 0
+    repaired: int = 0
+    unrepairable: int = 0
+    empty: int = 0
+    outside: int = 0
+
+
+def count_labels(content: bytes, name: str, *, crs: str, bounds: Bounds | None) -> LabelCounts:
+    """Count and judge the buildings of a GeoJSON file, with the reader that preparing uses.
+
+    Args:
+        content: The file's bytes; none at all is how the release writes a tile without buildings.
+        name: File name, for messages.
+        crs: The tile's CRS.
+        bounds: The tile's extent in ``crs``; None skips the check against it.
+
+    Raises:
+        BadDataError: If the bytes are no GeoJSON feature collection or in an unknown CRS.
+    """
+    if len(content) > MAX_BYTES:
+        raise BadDataError(
+            f"{name} holds {len(content):,} bytes, beyond the limit of {MAX_BYTES:,}",
+            next_step="fetch the file again, or leave the tile out",
+        )
+    labels = to_crs(read_geojson(content, name), crs, name)
+    return LabelCounts(
+        count=len(labels.footprints),
+        repaired=labels.repaired,
+        unrepairable=labels.dropped,
+        empty=_count_empty(content),
+        outside=0 if bounds is None else _count_outside(labels, bounds),
+    )
+
+
+def _count_outside(labels: Labels, bounds: Bounds) -> int:
+    ground = box(*bounds).buffer(_MARGIN_M)
+    return sum(not footprint.polygon.intersects(ground) for footprint in labels.footprints)
+
+
+def _count_empty(content: bytes) -> int:
+    """Features that hold no coordinate at all; ``content`` has been read as a feature collection before."""
+    features = json.loads(content)["features"] if content.strip() else []
+    return sum(isinstance(feature, Mapping) and _is_empty(feature.get("geometry")) for feature in features)
+
+
+def _is_empty(geometry: object) -> bool:
+    if geometry is None:
+        return True
+    pending = [geometry.get("coordinates")] if isinstance(geometry, Mapping) else [geometry]
+    while pending:
+        item = pending.pop()
+        if not isinstance(item, list):
+            return False
+        pending.extend(item)
+    return True

@@ -1,0 +1,105 @@
+"""The tables that expectations are held against: one row per tile, one row per strip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from components.lib.sensors import Sensor, get_sensor
+from components.validate.features import tile_features
+from components.validate.tiles import Record, Tile
+
+BASE_COLUMNS = ("acquisition", "sensor", "image_id", "strip", "tile", "well_named", "name_error")
+"""Columns that every row of the tile table has, and the table has even without rows."""
+
+_NO_FLAGS: Mapping[str, int] = {}
+
+
+def tile_table(
+    tiles: list[Tile], flags: Mapping[str, Mapping[str, int]], read: Callable[[Record], bytes]
+) -> pd.DataFrame:
+    """Features of all tiles, computed on all cores (decoding and moments release the interpreter lock).
+
+    Args:
+        tiles: What :func:`gather_tiles` gave; the rows keep that order.
+        flags: Orientation flag by strip, by acquisition.
+        read: Gives the checked content of a manifest row; called from several threads.
+
+    Returns:
+        One row per tile; booleans, integers, floats and text in nullable columns.
+    """
+
+    def features(tile: Tile) -> dict[str, Any]:
+        return tile_features(tile, get_sensor(tile.sensor), flags.get(tile.acquisition, _NO_FLAGS), read)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        rows = list(
+            tqdm(pool.map(features, tiles), total=len(tiles), desc="features", unit="tile", disable=None)
+        )
+    return _typed(with_columns(pd.DataFrame(rows, dtype=object), BASE_COLUMNS))
+
+
+def with_columns(table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """``table`` with the named columns, missing values throughout where it had no such column."""
+    absent = dict.fromkeys(name for name in columns if name not in table)
+    return table.assign(**{name: pd.Series(pd.NA, index=table.index, dtype="Float64") for name in absent})
+
+
+def strip_table(features: pd.DataFrame, quarantined: set[tuple[str, str]], sensor: Sensor) -> pd.DataFrame:
+    """One row per strip of ``sensor``.
+
+    Args:
+        features: The sensor's rows of the tile table.
+        quarantined: (acquisition, image_id) of the tiles that later stages will not see.
+        sensor: The sensor.
+
+    Returns:
+        ``acquisition``, ``strip``, ``tiles`` and ``kept`` (counts), ``kept_share``, ``labels`` (buildings on
+        kept tiles), ``mean_<band>`` (mean of the kept tiles' means, SAR units) and ``drift`` (distance of
+        the mean over bands from the median strip's).
+    """
+    means = [f"mean_{band}" for band in sensor.bands]
+    named = with_columns(
+        features[features["well_named"].astype(bool)], ["label_count", *(f"sar_{name}" for name in means)]
+    )
+    kept = pd.Series(
+        [key not in quarantined for key in zip(named["acquisition"], named["image_id"], strict=True)],
+        index=named.index,
+        dtype=bool,
+    )
+    work = pd.DataFrame(
+        {
+            "acquisition": named["acquisition"],
+            "strip": named["strip"],
+            "kept": kept,
+            "labels": named["label_count"].where(kept).astype("Float64"),
+            **{name: named[f"sar_{name}"].where(kept).astype("Float64") for name in means},
+        }
+    )
+    groups = work.groupby(["acquisition", "strip"], sort=True)
+    strips = pd.DataFrame(
+        {"tiles": groups.size(), "kept": groups["kept"].sum(), "labels": groups["labels"].sum()}
+    )
+    strips["kept_share"] = strips["kept"] / strips["tiles"]
+    strips = strips.join(groups[means].mean()).reset_index()
+    level = strips[means].mean(axis=1)
+    strips["drift"] = (level - level.median()).abs()
+    return strips
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Give every column the nullable type of its values; a parquet file needs one type per column."""
+    return table.astype({name: _column_type(table[name]) for name in table.columns})
+
+
+def _column_type(column: pd.Series) -> str:
+    kinds = {type(value) for value in column.dropna()}
+    for kind, name in ((bool, "boolean"), (int, "Int64"), (str, "string")):
+        if kinds == {kind}:
+            return name
+    return "Float64"
