@@ -63,4 +63,5 @@ def _environment() -> Environment:
 def _policy(style: str) -> str:
     """Content security policy: this folder's pictures, this one style sheet, nothing else."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; img-src 'self'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    own = f"img-src 'self'; style-src 'sha256-{digest}'"
+    return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"

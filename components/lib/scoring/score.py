@@ -43,6 +43,13 @@ class Scores:
     tiles: pd.DataFrame
     objects: pd.DataFrame
 
+    def clean(self) -> Scores:
+        """Only the tiles on ground that no train tile saw."""
+        tiles = self.tiles[self.tiles["clean"]]
+        keys = ["acquisition", "image_id"]
+        objects = self.objects.merge(tiles[keys], on=keys)
+        return Scores(tiles.reset_index(drop=True), objects)
+
 
 def score_model(
     net: SegmentationNetwork,

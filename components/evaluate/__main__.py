@@ -1,0 +1,60 @@
+"""Command line: the stage itself, or scoring a pair of SpaceNet CSVs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from components.lib.cli import run
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the command line and run the stage or the scorer."""
+    parser = argparse.ArgumentParser(
+        prog="python -m components.evaluate",
+        description="Without a command: score every model on held-out ground and write the report.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="[score]")
+    score = commands.add_parser(
+        "score",
+        help="score SpaceNet building CSVs",
+        description="SpaceNet building score of a proposal CSV against a truth CSV "
+        "(ImageId, BuildingId, PolygonWKT_Pix[, Confidence]).",
+    )
+    score.add_argument("--truth", type=Path, required=True, help="CSV of true footprints")
+    score.add_argument("--proposals", type=Path, required=True, help="CSV of proposals")
+    score.add_argument(
+        "--min-area", type=float, default=80.0, help="smallest area, square pixels (%(default)s)"
+    )
+    score.add_argument("--iou", type=float, default=0.5, help="a match must exceed this IoU (%(default)s)")
+    score.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    options = parser.parse_args(arguments)
+    if options.command == "score":
+        _score(options)
+    else:
+        _evaluate()
+
+
+def _score(options: argparse.Namespace) -> None:
+    # Imported here: the scorer must not wait for torch, nor the stage for nothing.
+    from components.lib.metrics import score_csv  # noqa: PLC0415
+
+    values = score_csv(options.truth, options.proposals, options.min_area, options.iou).as_dict()
+    if options.json:
+        print(json.dumps(values))
+        return
+    for name, value in values.items():
+        print(f"{name:<10}{value:>10}" if isinstance(value, int) else f"{name:<10}{value:>10.4f}")
+
+
+def _evaluate() -> None:
+    from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
+    from components.evaluate.stage import Paths, evaluate  # noqa: PLC0415
+    from components.lib.config import load_parameters  # noqa: PLC0415
+
+    evaluate(load_parameters("evaluate", EvaluateParameters), Paths())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,52 @@
+"""What a report's numbers were made from."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from components.lib.config.loader import SECTIONS, load_section
+from components.lib.files import sha256_bytes, sha256_file
+
+PACKAGES = ("torch", "segmentation-models-pytorch", "numpy", "rasterio", "shapely", "scipy", "pandas")
+
+
+def provenance(
+    store: Path, models: Mapping[str, str], *, params: Path = Path("params.yaml")
+) -> list[tuple[str, str]]:
+    """Hashes and versions, by name, in reading order.
+
+    Args:
+        store: The prepared store.
+        models: SHA-256 of each model's weights, by name.
+        params: The parameter file, whose active profile is hashed as it takes effect.
+    """
+    sections = {section: load_section(section, params) for section in SECTIONS}
+    effective = json.dumps(sections, sort_keys=True).encode()
+    return [
+        ("Code", _commit()),
+        ("Parameters (SHA-256)", sha256_bytes(effective)),
+        ("Tile index (SHA-256)", sha256_file(store / "index.parquet")),
+        ("Footprints (SHA-256)", sha256_file(store / "footprints.parquet")),
+        *((f"Weights, {name} (SHA-256)", digest) for name, digest in models.items()),
+        ("Python", platform.python_version()),
+        *((package, version(package)) for package in PACKAGES),
+    ]
+
+
+def _commit() -> str:
+    """The commit checked out, marked where files differ from it; pods have no repository."""
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607 - the user's own git
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "not a git checkout"

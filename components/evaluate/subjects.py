@@ -1,0 +1,120 @@
+"""Which models there are, and on whose tiles each is scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.lib.errors import BadDataError
+from components.lib.files import require_input
+from components.lib.nets import SegmentationNetwork, load_bundle
+from components.lib.store import Store
+
+CONTROL = "none"
+"""The distillation method that is no distillation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One model on one sensor.
+
+    Attributes:
+        model: Name in tables: ``teacher``, a distillation method, ``adapted`` or ``unadapted``.
+        what: What it is, in a few words.
+        net: The network.
+        sensor: On whose tiles it is scored.
+        statistics_of: Sensor whose normalisation statistics it uses.
+    """
+
+    model: str
+    what: str
+    net: SegmentationNetwork
+    sensor: str
+    statistics_of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """All subjects and the parts that comparisons need by name.
+
+    Attributes:
+        subjects: In the order of the tables.
+        source: The sensor with labels and paired optical images.
+        target: The sensor without labels that was adapted to.
+        student: The distillation method that the adapted model started from.
+    """
+
+    subjects: tuple[Subject, ...]
+    source: str
+    target: str
+    student: str
+
+    def find(self, model: str, sensor: str) -> Subject | None:
+        """The subject of that name and sensor, if there is one."""
+        return next((s for s in self.subjects if (s.model, s.sensor) == (model, sensor)), None)
+
+
+def load_cast(models: Path, store: Store) -> Cast:
+    """Load every model under ``models``.
+
+    Args:
+        models: Holds ``optical``, ``sar/<method>`` and ``adapted``.
+        store: The prepared tiles, which must hold the sensors that the models know.
+
+    Raises:
+        MissingInputError: If a model is absent, naming the stage that makes it.
+        BadDataError: If a model is broken or the models do not belong together.
+    """
+    teacher = load_bundle(models / "optical")
+    methods = {
+        folder.name: load_bundle(folder)
+        for folder in sorted(require_input(models / "sar", made_by="distill").iterdir())
+        if folder.is_dir() and not folder.name.startswith(".")
+    }
+    adapted = load_bundle(models / "adapted")
+    student = _start_of(adapted, methods)
+    source = methods[student].config.sensors[0]
+    target = next((name for name in adapted.config.sensors if name != source), None)
+    if target is None:
+        raise BadDataError(
+            f"models/adapted knows no sensor besides {source}",
+            next_step="make it again with `dvc repro --force adapt`",
+        )
+    subjects = [_subject("teacher", "optical images, the ceiling", teacher, source)]
+    for name in sorted(methods, key=lambda method: (method != CONTROL, method)):
+        what = "SAR only, the control" if name == CONTROL else "SAR only, taught by the teacher"
+        subjects.append(_subject(name, what, methods[name], source))
+    subjects += [
+        _subject("adapted", "SAR, after adaptation, where it came from", adapted, source),
+        _subject(
+            "unadapted", f"{student} as it is, with its own statistics", methods[student], target, source
+        ),
+        _subject("adapted", f"{student} adapted without labels", adapted, target),
+    ]
+    present = set(store.sensors)
+    return Cast(
+        subjects=tuple(subject for subject in subjects if subject.sensor in present),
+        source=source,
+        target=target,
+        student=student,
+    )
+
+
+def _subject(
+    model: str, what: str, net: SegmentationNetwork, sensor: str, statistics_of: str | None = None
+) -> Subject:
+    return Subject(model=model, what=what, net=net, sensor=sensor, statistics_of=statistics_of or sensor)
+
+
+def _start_of(adapted: SegmentationNetwork, methods: dict[str, SegmentationNetwork]) -> str:
+    """The method that the adapted model started from."""
+    named = adapted.metadata.get("start_from")
+    if isinstance(named, str) and named in methods:
+        return named
+    if named is not None:
+        raise BadDataError(
+            f"models/adapted started from {named!r}, which is not among models/sar ({', '.join(methods)})",
+            next_step="run `dvc repro adapt` so that the models belong together",
+        )
+    others = [name for name in methods if name != CONTROL]
+    return others[0] if others else CONTROL

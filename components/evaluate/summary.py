@@ -1,0 +1,224 @@
+"""Score tables condensed to numbers: totals, paired differences, slices, and the files that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from components.evaluate.parameters import EvaluateParameters
+from components.evaluate.subjects import CONTROL, Cast, Subject
+from components.lib.metrics import (
+    Confusion,
+    Interval,
+    average_precision,
+    location_interval,
+    mean_hard_dice,
+    paired_location_difference,
+)
+from components.lib.scoring import Scores, slice_tables
+
+CLEAN = "sn6-clean"
+"""Test tiles on ground that no train tile saw."""
+KANG = "sn6-kang"
+"""All test tiles: the published validation list, which overlaps train ground."""
+
+METRICS = ("iou", "f1")
+DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One subject's scores on one set of test tiles."""
+
+    subject: Subject
+    split: str
+    scores: Scores
+    iou: Interval
+    f1: Interval
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The point values beside IoU and F1, by column title of the report."""
+        tiles, objects = self.scores.tiles, self.scores.objects
+        pixels = Confusion.from_tiles(tiles)
+        tp, fp, fn = (int(tiles[name].sum()) for name in ("tp", "fp", "fn"))
+        proposals = objects[objects["kind"] == "proposal"]
+        return {
+            "Precision": tp / max(tp + fp, 1),
+            "Recall": tp / max(tp + fn, 1),
+            "AP@0.5": average_precision(proposals["confidence"], proposals["matched"], tp + fn),
+            "Pixel P": pixels.precision,
+            "Pixel R": pixels.recall,
+            "Pixel F1": pixels.f1,
+            "Dice": mean_hard_dice(tiles),
+        }
+
+
+def condense(subject: Subject, scores: Scores, parameters: EvaluateParameters) -> list[Result]:
+    """Results on ``sn6-clean`` (where it holds tiles) and on ``sn6-kang``."""
+    splits = {CLEAN: scores.clean(), KANG: scores}
+    return [
+        Result(
+            subject=subject,
+            split=split,
+            scores=part,
+            iou=interval(part.tiles, "iou", parameters),
+            f1=interval(part.tiles, "f1", parameters),
+        )
+        for split, part in splits.items()
+        if not part.tiles.empty
+    ]
+
+
+def headline_split(results: Sequence[Result]) -> str:
+    """``sn6-clean`` if every subject has clean tiles, else ``sn6-kang``."""
+    clean = [r for r in results if r.split == CLEAN]
+    return CLEAN if 2 * len(clean) == len(results) else KANG
+
+
+def interval(tiles: pd.DataFrame, statistic: str, parameters: EvaluateParameters) -> Interval:
+    """The statistic with its interval over locations."""
+    return location_interval(tiles, statistic, parameters.confidence, parameters.resamples)
+
+
+def comparisons(
+    results: Sequence[Result], cast: Cast, parameters: EvaluateParameters
+) -> dict[tuple[str, str, str, str], Interval]:
+    """Paired differences by (model, model subtracted, sensor, metric); pairs that are not there are left out.
+
+    The student against the control and the teacher, and on the target the adapted model against the
+    unadapted one; on the source, what adapting cost.
+    """
+    pairs = [
+        (cast.student, CONTROL, cast.source),
+        (cast.student, "teacher", cast.source),
+        ("adapted", cast.student, cast.source),
+        ("adapted", "unadapted", cast.target),
+    ]
+    found = {(r.subject.model, r.subject.sensor): r.scores.tiles for r in results}
+    return {
+        (a, b, sensor, metric): paired_location_difference(
+            found[a, sensor], found[b, sensor], metric, parameters.confidence, parameters.resamples
+        )
+        for a, b, sensor in pairs
+        if a != b and (a, sensor) in found and (b, sensor) in found
+        for metric in METRICS
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceResult:
+    """One result on one slice.
+
+    Attributes:
+        result: What was sliced.
+        dimension: ``all`` or a key of :func:`components.lib.scoring.slice_tables`.
+        name: The slice within its dimension.
+        tiles: Tiles in it.
+        buildings: True buildings in it.
+        iou: Pixel IoU; None for building sizes, which have no pixel counts.
+        f1: SpaceNet F1.
+        precision: Of buildings.
+        recall: Of buildings.
+    """
+
+    result: Result
+    dimension: str
+    name: str
+    tiles: int
+    buildings: int
+    iou: Interval | None
+    f1: Interval
+    precision: Interval
+    recall: Interval
+
+    def as_row(self) -> dict[str, Any]:
+        """The row of ``slices.csv``."""
+        return {
+            "model": self.result.subject.model,
+            "sensor": self.result.subject.sensor,
+            "split": self.result.split,
+            "dimension": self.dimension,
+            "slice": self.name if self.dimension == "all" else f"{self.dimension}: {self.name}",
+            "tiles": self.tiles,
+            "buildings": self.buildings,
+            "iou": self.iou.value if self.iou else None,
+            "low": self.iou.low if self.iou else None,
+            "high": self.iou.high if self.iou else None,
+            "f1": self.f1.value,
+            "f1_low": self.f1.low,
+            "f1_high": self.f1.high,
+            "precision": self.precision.value,
+            "recall": self.recall.value,
+        }
+
+
+def slice_results(results: Sequence[Result], parameters: EvaluateParameters) -> list[SliceResult]:
+    """Every result on the whole and on every slice."""
+    return [
+        SliceResult(
+            result=result,
+            dimension=dimension,
+            name=name,
+            tiles=len(part),
+            buildings=int(part["tp"].sum() + part["fn"].sum()),
+            iou=interval(part, "iou", parameters) if "px_tp" in part else None,
+            f1=interval(part, "f1", parameters),
+            precision=interval(part, "precision", parameters),
+            recall=interval(part, "recall", parameters),
+        )
+        for result in results
+        for dimension, parts in {"all": {"all": result.scores.tiles}, **slice_tables(result.scores)}.items()
+        for name, part in parts.items()
+    ]
+
+
+def metrics_document(
+    results: Sequence[Result], differences: Mapping[tuple[str, str, str, str], Interval], *, simulated: bool
+) -> dict[str, Any]:
+    """``metrics.json``: by model, sensor and split, then the paired differences."""
+    models: dict[str, dict[str, dict[str, Any]]] = {}
+    for r in results:
+        by_sensor = models.setdefault(r.subject.model, {}).setdefault(r.subject.sensor, {})
+        by_sensor[r.split] = _numbers(r)
+    compared: dict[str, dict[str, Any]] = {}
+    for (a, b, sensor, metric), value in differences.items():
+        compared.setdefault(f"{a}-{b}", {}).setdefault(sensor, {})[metric] = _rounded(
+            {"value": value.value, "low": value.low, "high": value.high}
+        )
+    return {
+        "simulated": simulated,
+        "headline": headline_split(results),
+        "models": models,
+        "differences": compared,
+    }
+
+
+def _numbers(result: Result) -> dict[str, float | int]:
+    values = result.values
+    numbers = {
+        "iou": result.iou.value,
+        "f1": result.f1.value,
+        "precision": values["Precision"],
+        "recall": values["Recall"],
+        "ap50": values["AP@0.5"],
+        "px_precision": values["Pixel P"],
+        "px_recall": values["Pixel R"],
+        "px_f1": values["Pixel F1"],
+        "dice": values["Dice"],
+    }
+    for name, ends in (("iou", result.iou), ("f1", result.f1)):
+        if not ends.degenerate:
+            numbers |= {f"{name}_low": ends.low, f"{name}_high": ends.high}
+    return {
+        **_rounded(numbers),
+        "tiles": len(result.scores.tiles),
+        "locations": int(result.scores.tiles["location"].nunique()),
+    }
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(float(value), DIGITS) for name, value in values.items()}
