@@ -30,6 +30,7 @@ class NetworkConfig(BaseModel):
         modality: Which layer of the store the network reads.
         sensors: Names of the sensors whose statistics the network carries.
         sensor_specific: True once normalisation keeps separate statistics per sensor (CSN).
+        norm_momentum: Share of a new batch in the statistics per sensor; None keeps the encoder's own.
         input_mean: Subtracted from the uint8 input, per channel.
         input_std: The difference is divided by it, per channel.
         output: Map a ``disoptnet`` deploys: the fused one, or the cheaper branch S alone.
@@ -46,6 +47,7 @@ class NetworkConfig(BaseModel):
     modality: Modality = "sar"
     sensors: tuple[str, ...] = Field(min_length=1)
     sensor_specific: bool = False
+    norm_momentum: float | None = None
     input_mean: tuple[float, ...] = REFERENCE_MEAN
     input_std: tuple[float, ...] = REFERENCE_STD
     output: Output = "fused"

@@ -167,7 +167,10 @@ def convert_to_csn(net: M, sensors: Sequence[str], *, momentum: float | None = N
         )
     config = getattr(net, "config", None)
     if config is not None and hasattr(config, "sensor_specific"):
-        net.config = config.model_copy(update={"sensors": chosen.names, "sensor_specific": True})
+        update = {"sensors": chosen.names, "sensor_specific": True}
+        if not layers:
+            update["norm_momentum"] = momentum
+        net.config = config.model_copy(update=update)
     return net
 
 

@@ -19,7 +19,9 @@ def build_network(config: NetworkConfig) -> SegmentationNetwork:
         ParameterError: If the encoder is unknown, or cannot be forked as ``disoptnet`` needs.
     """
     net = DeepLab(config) if config.kind == "deeplabv3plus" else DisOptNetStudent(config)
-    return convert_to_csn(net, config.sensors) if config.sensor_specific else net
+    if not config.sensor_specific:
+        return net
+    return convert_to_csn(net, config.sensors, momentum=config.norm_momentum)
 
 
 def reference_parameter_count(net: SegmentationNetwork) -> int:

@@ -1,0 +1,85 @@
+"""Batches of labelled source crops and, after the warm-up, unlabelled target crops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from components.adapt.labels import LAYER, LabelFolder
+from components.lib.engine import TrainingParameters
+from components.lib.store import CropSampler, Store
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+
+TARGET_SEED = 0x5EED
+"""Added to the seed for the target, so that the two sensors' crops are drawn independently."""
+
+
+class AdaptationBatches:
+    """One step's crops, a pure function of the step.
+
+    The target's labels are not here: its crops come with where they were cut, and the task cuts the
+    pseudo-labels of the round there.
+
+    Args:
+        source: Delivers ``sar`` and ``target`` (the footprint mask).
+        target: Delivers ``sar`` alone.
+        target_rows: The target's rows in the order of the pseudo-labels, ascending.
+        first_target_step: Steps before it see the source alone.
+    """
+
+    def __init__(
+        self,
+        source: CropSampler,
+        target: CropSampler,
+        target_rows: Rows,
+        first_target_step: int,
+    ) -> None:
+        self.source, self.target = source, target
+        self.target_rows, self.first_target_step = target_rows, first_target_step
+
+    def __call__(self, step: int) -> Arrays:
+        """Arrays of ``step``.
+
+        Returns:
+            ``source_sar`` (B, c, c, 4) and ``source_target`` (B, c, c, 3) uint8; from the first target step
+            on ``target_sar`` (B, c, c, 4) uint8 and ``target_windows`` (B, 4) int64: which label map, first
+            pixel row, first pixel column, mirrored or not.
+        """
+        source = self.source.batch(step)
+        arrays: Arrays = {"source_sar": source["sar"], "source_target": source["target"]}
+        if step >= self.first_target_step:
+            windows = self.target.windows(step)
+            arrays["target_sar"] = self.target.batch(step)["sar"]
+            arrays["target_windows"] = np.array(
+                [(np.searchsorted(self.target_rows, w.row), w.y, w.x, w.flip) for w in windows],
+                dtype=np.int64,
+            )
+        return arrays
+
+
+def adaptation_batches(
+    store: Store,
+    *,
+    source: str,
+    source_rows: Rows,
+    labels: LabelFolder,
+    training: TrainingParameters,
+    first_target_step: int,
+) -> AdaptationBatches:
+    """Batches of the source's ``source_rows`` and of the tiles that ``labels`` are for.
+
+    Crop, batch (per sensor) and seed are those of ``training``.
+    """
+
+    def sampler(sensor: str, rows: Rows, layers: tuple[str, ...], seed: int) -> CropSampler:
+        return CropSampler(store, sensor, rows, layers, crop=training.crop, batch=training.batch, seed=seed)
+
+    return AdaptationBatches(
+        sampler(source, source_rows, (LAYER, "target"), training.seed),
+        sampler(labels.sensor, labels.rows, (LAYER,), training.seed + TARGET_SEED),
+        labels.rows,
+        first_target_step,
+    )

@@ -1,0 +1,84 @@
+"""Pseudo-labels of a round as a file, so that a killed run finds those it was training on."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from components.lib.errors import MissingInputError
+from components.lib.files import read_json, sha256_file, write_json
+from components.lib.nets import SegmentationNetwork
+from components.lib.selftraining import PseudoLabelSettings, make_pseudo_labels
+from components.lib.store import Store
+
+LAYER = "sar"
+"""The only layer of the target that training ever opens: its labels are for scoring."""
+
+
+@dataclass(frozen=True)
+class LabelFolder:
+    """Where the rounds' labels lie, and of what.
+
+    Attributes:
+        folder: Scratch folder of this stage.
+        store: The prepared tiles.
+        sensor: The target.
+        rows: The target's rows to label, ascending.
+        settings: How.
+    """
+
+    folder: Path
+    store: Store
+    sensor: str
+    rows: np.ndarray[Any, np.dtype[np.int64]]
+    settings: PseudoLabelSettings
+
+    def make(self, round_: int, net: SegmentationNetwork, device: torch.device) -> str:
+        """Label all tiles with ``net`` as it is now; returns the SHA-256 of the file."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        summary = make_pseudo_labels(
+            net,
+            self.store.layer(self.sensor, LAYER),
+            self.rows,
+            sensor=self.sensor,
+            settings=self.settings,
+            output=self._path(round_),
+            device=device,
+        )
+        write_json(self._summary(round_), summary.as_dict())
+        return sha256_file(self._path(round_))
+
+    def open(self, round_: int, digest: str) -> Tensor:
+        """Labels of a round, (N, H, W) uint8, mapped from the file.
+
+        Raises:
+            MissingInputError: If the file is gone or is not the one with that SHA-256.
+        """
+        path = self._path(round_)
+        if not path.exists() or sha256_file(path) != digest:
+            raise MissingInputError(
+                f"adapt: the pseudo-labels of round {round_ + 1} of the interrupted run are gone",
+                next_step=f"remove {self.folder.parent} and run the stage again, from the beginning",
+            )
+        # Copy-on-write: torch wants writable memory, and the file must stay as it is.
+        return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+
+    def summaries(self, rounds: int) -> list[dict[str, Any]]:
+        """What each round gave, in order."""
+        return [read_json(self._summary(r), made_by="adapt") for r in range(rounds)]
+
+    def remove(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, round_: int) -> Path:
+        return self.folder / f"round-{round_}.npy"
+
+    def _summary(self, round_: int) -> Path:
+        return self.folder / f"round-{round_}.json"

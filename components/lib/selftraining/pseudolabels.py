@@ -1,0 +1,139 @@
+"""One round of pseudo-labelling over a whole set of tiles, in bounded memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tqdm import tqdm
+
+from components.lib.files import atomic_file, require_free_space
+from components.lib.losses import IGNORE
+from components.lib.nets import SegmentationNetwork
+from components.lib.selftraining.codes import LOGITS, PROBABILITIES
+from components.lib.selftraining.fusion import Fusion, fuse_scales
+from components.lib.selftraining.thresholds import ConfidenceHistogram, assign_labels, sample_confidences
+
+UInt8 = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PseudoLabelSettings:
+    """How labels are made.
+
+    Attributes:
+        portion: Share of each class's most confident pixels that sets its threshold.
+        scales: Scales whose maps are averaged.
+        fusion: Average probabilities (default) or logits ("as released").
+        batch: Tiles per forward pass.
+    """
+
+    portion: float
+    scales: tuple[float, ...]
+    fusion: Fusion = "softmax"
+    batch: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSummary:
+    """What a round of pseudo-labelling gave.
+
+    Attributes:
+        thresholds: Confidence that each class needed.
+        shares: Share of the pixels with data that got each class's label.
+        ignored: Share of the pixels with data that got none.
+    """
+
+    thresholds: tuple[float, ...]
+    shares: tuple[float, ...]
+    ignored: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return asdict(self)
+
+
+def make_pseudo_labels(
+    net: SegmentationNetwork,
+    tiles: UInt8,
+    rows: npt.NDArray[np.integer],
+    *,
+    sensor: str,
+    settings: PseudoLabelSettings,
+    output: Path,
+    device: torch.device | str = "cpu",
+) -> LabelSummary:
+    """Label tiles with the network's own confident predictions.
+
+    Pixels without data (0 in every band) are ignored: there is nothing to be confident about. The fused maps
+    lie in a scratch file beside ``output`` (2 bytes per pixel and class), so that the network runs once.
+
+    Args:
+        net: On ``device``; used in evaluation mode.
+        tiles: Images, (N, H, W, C) uint8, usually mapped.
+        rows: Which of them; label i belongs to ``rows[i]``.
+        sensor: Whose statistics the network uses.
+        settings: How.
+        output: File for the labels, .npy, (len(rows), H, W) uint8: 0 background, 1 building, 255 ignored.
+        device: Where the network is.
+
+    Raises:
+        ResourceError: If the disk cannot take the scratch file and the labels.
+    """
+    classes, (height, width) = net.config.classes, tiles.shape[1:3]
+    codec = PROBABILITIES if settings.fusion == "softmax" else LOGITS
+    require_free_space(output.parent, len(rows) * height * width * (2 * classes + 1))
+    histogram = ConfidenceHistogram(classes, codec)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent) as folder:
+        scratch = np.lib.format.open_memmap(
+            Path(folder) / "fused.npy", mode="w+", dtype=np.uint16, shape=(len(rows), classes, height, width)
+        )
+        images = _batches(tiles, rows, settings.batch, f"pseudo-label {sensor}")
+        fused = (
+            fuse_scales(net, batch.to(device), sensor, settings.scales, settings.fusion) for batch in images
+        )
+        for i, values in enumerate(value for batch in fused for value in batch.cpu().numpy()):
+            scratch[i] = codec.encode(values)
+            histogram.add(sample_confidences(scratch[i], tiles[rows[i]].any(axis=-1), classes))
+        thresholds = histogram.thresholds(settings.portion)
+        maps = (codec.decode(codes) for codes in scratch)
+        return _write_labels(output, tiles, rows, maps, thresholds)
+
+
+def _batches(tiles: UInt8, rows: npt.NDArray[np.integer], size: int, title: str) -> Iterator[torch.Tensor]:
+    """Tiles (B, C, H, W) uint8, in order."""
+    for start in tqdm(range(0, len(rows), size), desc=title, unit="batch", disable=None, leave=False):
+        yield torch.from_numpy(tiles[rows[start : start + size]]).permute(0, 3, 1, 2)
+
+
+def _write_labels(
+    output: Path,
+    tiles: UInt8,
+    rows: npt.NDArray[np.integer],
+    maps: Iterable[npt.NDArray[np.float64]],
+    thresholds: npt.NDArray[np.float64],
+) -> LabelSummary:
+    classes = len(thresholds)
+    counts = np.zeros(classes + 1, dtype=np.int64)
+    with atomic_file(output) as temporary:
+        labels = np.lib.format.open_memmap(
+            temporary, mode="w+", dtype=np.uint8, shape=(len(rows), *tiles.shape[1:3])
+        )
+        for i, values in enumerate(maps):
+            valid = tiles[rows[i]].any(axis=-1)
+            labels[i] = np.where(valid, assign_labels(values, thresholds), IGNORE)
+            counts += np.bincount(np.minimum(labels[i][valid], classes), minlength=classes + 1)
+        labels.flush()
+    shares = counts / max(int(counts.sum()), 1)
+    return LabelSummary(
+        thresholds=tuple(map(float, thresholds)),
+        shares=tuple(map(float, shares[:classes])),
+        ignored=float(shares[classes]),
+    )
