@@ -116,17 +116,7 @@ def _pair_acquisition(
     summaries = [row for row in rows if row.product == SUMMARY]
     flags = _orientations(acquisition, summaries, read)
     buildings = _buildings(summaries, read)
-    tiles: dict[tuple[str, int], dict[str, FileRow]] = {}
-    for row in rows:
-        if row.product != SUMMARY:
-            products = tiles.setdefault((row.strip, row.tile), {})
-            if row.product in products:
-                raise BadDataError(
-                    f"acquisition {acquisition}: {row.product} of {row.strip}_tile_{row.tile} appears twice",
-                    next_step="download the acquisition again",
-                )
-            products[row.product] = row
-    for (strip, number), products in tiles.items():
+    for (strip, number), products in _by_tile(rows, quarantine).items():
         image_id = f"{strip}_tile_{number}"
         reason = _obstacle(products, quarantined=(acquisition, image_id) in quarantine)
         if reason is not None:
@@ -149,6 +139,26 @@ def _pair_acquisition(
                 labelled=labels is not None or summary is not None,
             )
         )
+
+
+def _by_tile(
+    rows: list[FileRow], quarantine: set[tuple[str, str]]
+) -> dict[tuple[str, int], dict[str, FileRow]]:
+    """Each tile's files by product."""
+    tiles: dict[tuple[str, int], dict[str, FileRow]] = {}
+    for row in rows:
+        # Validation refuses a misnamed file by its name, as it belongs to no tile.
+        if row.product == SUMMARY or (row.acquisition, row.name) in quarantine:
+            continue
+        products = tiles.setdefault((row.strip, row.tile), {})
+        image_id = f"{row.strip}_tile_{row.tile}"
+        if row.product in products and (row.acquisition, image_id) not in quarantine:
+            raise BadDataError(
+                f"acquisition {row.acquisition}: tile {image_id} has {row.product} twice",
+                next_step="run validate, which quarantines such tiles",
+            )
+        products[row.product] = row
+    return tiles
 
 
 def _obstacle(products: Mapping[str, FileRow], *, quarantined: bool) -> str | None:

@@ -214,7 +214,8 @@ def _geometry(feature: Any) -> BaseGeometry | None:  # noqa: ANN401 - whatever a
     """The feature's geometry; None where there is nothing that can be read as one."""
     try:
         geometry = feature["geometry"]
-        return shapely.Polygon() if geometry is None else shape(geometry)
+        with np.errstate(invalid="ignore"):  # NaN coordinates are dropped by repair, not worth a warning
+            return shapely.Polygon() if geometry is None else shape(geometry)
     except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError):
         return None
 
