@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.lib.tracking import TrackingParameters
+from tests.lib.tracking.local_store import local_store
+
+
+@pytest.fixture
+def tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrackingParameters:
+    """A local MLflow store of the test's own."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return local_store(tmp_path / "mlflow")
