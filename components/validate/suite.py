@@ -58,6 +58,8 @@ class Suites:
         """
         gx: Any = import_module("great_expectations")
         context = self._context
+        key = [column for column in KEY if column in table]
+        table = table[list(dict.fromkeys([*key, *(rule.column for rule in rules)]))]
         batch = (
             context.data_sources.add_pandas(name)
             .add_dataframe_asset(name)
@@ -76,7 +78,7 @@ class Suites:
             validation_definitions=[definition],
             result_format={
                 "result_format": "COMPLETE",
-                "unexpected_index_column_names": [column for column in KEY if column in table],
+                "unexpected_index_column_names": key,
             },
         )
         result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": table})

@@ -163,9 +163,8 @@ def read_result(folders: Folders) -> Result:
     )
 
 
-@pytest.fixture
-def release() -> Release:
-    """Two strips of four tiles each, all healthy."""
+def healthy_release() -> Release:
+    """Two strips of four tiles each."""
     made = Release()
     for strip in STRIPS:
         for tile in range(1, 5):
@@ -173,6 +172,11 @@ def release() -> Release:
     flags = "".join(f"{strip} {flag}\n" for flag, strip in enumerate(STRIPS)).encode()
     made.files["SAR_orientations.txt"] = Listed("Summary", "", -1, flags)
     return made
+
+
+@pytest.fixture
+def release() -> Release:
+    return healthy_release()
 
 
 Runner = Callable[..., Result]

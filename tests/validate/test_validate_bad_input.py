@@ -1,260 +1,293 @@
-"""Every kind of bad tile: quarantined by the right rule, with a reason in words, and nothing else is."""
+"""Every kind of bad tile, all in one release and one run: each is quarantined by the right rule with a reason
+in words, what the wild is allowed to hold is only recorded, and healthy neighbours stay untouched."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from rasterio.transform import Affine
 
+from components.validate.stage import Folders, validate
 from tests.validate.conftest import (
+    GSD_M,
+    PARAMETERS,
     SIDE_PX,
     STRIPS,
     Listed,
     Release,
     Result,
-    Runner,
     geojson,
     grid,
+    healthy_release,
     name_of,
     optical_pixels,
+    read_result,
     sar_pixels,
     square,
     tif,
+    write_release,
 )
 
-BAD = 2
-"""The tile that a test damages, of strip 0."""
+Damage = Callable[[Release, int], None]
+
+FIRST = 100
+"""Tile number of the first case; the healthy tiles are 1 to 4."""
+
+UNFLAGGED = "20190823070610_20190823070846"
+"""A strip that the orientation file does not list."""
 
 
-def only_the_bad_tile(result: Result) -> Result:
-    assert set(result.quarantine["image_id"]) == {f"{STRIPS[0]}_tile_{BAD}"}
-    assert result.verdict["quarantined"] == 1
-    assert all(f"tile_{BAD}" in reason for reason in result.quarantine["reason"])
-    return result
+@dataclass(frozen=True)
+class Case:
+    """A damaged tile: the rules it must break, each with words of its reason, and facts it must show."""
+
+    name: str
+    damage: Damage
+    broken: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
-def run_with_sar(release: Release, run: Runner, content: bytes) -> Result:
-    release.put("SAR-Intensity", BAD, content)
-    return only_the_bad_tile(run(release))
+def sar_bytes(content: bytes) -> Damage:
+    return lambda release, tile: release.put("SAR-Intensity", tile, content)
 
 
-def test_a_truncated_geotiff(release: Release, run_validate: Runner) -> None:
-    content = tif(sar_pixels(), grid(BAD))
-    result = run_with_sar(release, run_validate, content[: len(content) // 2])
-    assert result.rules(BAD) == {"sar_readable"}
-    assert "cannot be decoded" in result.reason("sar_readable")
+def sar(
+    edit: Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]] = lambda pixels: pixels,
+    crs: str | None = "EPSG:32631",
+    gsd_m: float = GSD_M,
+) -> Damage:
+    def damage(release: Release, tile: int) -> None:
+        release.put("SAR-Intensity", tile, tif(edit(sar_pixels(tile)), grid(tile, gsd_m), crs))
+
+    return damage
 
 
-def test_corrupt_geotiff_bytes(release: Release, run_validate: Runner) -> None:
-    content = b"II*\x00" + np.random.default_rng(1).bytes(5000)
-    assert run_with_sar(release, run_validate, content).rules(BAD) == {"sar_readable"}
+def optical(pixels: npt.NDArray[Any], shift_px: float = 0.0) -> Damage:
+    return lambda release, tile: release.put("PS-RGB", tile, tif(pixels, grid(tile, shift_px=shift_px)))
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b'<VRTDataset rasterXSize="1" rasterYSize="1"><VRTRasterBand dataType="Byte" band="1">'
-        b"<SimpleSource><SourceFilename>/etc/hostname</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>",
-        b"/vsicurl/http://localhost:9/a.tif",
-    ],
-    ids=["vrt", "vsi path"],
-)
-def test_a_gdal_trick_dressed_up_as_a_tif(content: bytes, release: Release, run_validate: Runner) -> None:
-    result = run_with_sar(release, run_validate, content)
-    assert result.rules(BAD) == {"sar_readable"}
-    assert "is not a TIFF" in result.reason("sar_readable")
+def labels(content: bytes) -> Damage:
+    return lambda release, tile: release.put("Buildings", tile, content)
 
 
-def test_a_wrong_crs(release: Release, run_validate: Runner) -> None:
-    result = run_with_sar(release, run_validate, tif(sar_pixels(), grid(BAD), "EPSG:32632"))
-    assert result.rules(BAD) == {"sar_crs"}
-    assert result.reason("sar_crs").endswith("sar_crs: CRS is EPSG:32632, allowed is EPSG:32631")
+def buildings(make: Callable[[float, float], list[Any]]) -> Damage:
+    """Labels from geometries drawn at a place well inside the tile."""
+    return lambda release, tile: release.put(
+        "Buildings", tile, geojson(*make(grid(tile).c + 5, grid(tile).f - 5))
+    )
 
 
-def test_no_crs(release: Release, run_validate: Runner) -> None:
-    result = run_with_sar(release, run_validate, tif(sar_pixels(), grid(BAD), None))
-    assert "CRS is none" in result.reason("sar_crs")
+def drop(product: str) -> Damage:
+    return lambda release, tile: release.drop(product, tile)
 
 
-def test_a_wrong_band_count(release: Release, run_validate: Runner) -> None:
-    result = run_with_sar(release, run_validate, tif(sar_pixels(bands=3), grid(BAD)))
-    assert result.rules(BAD) == {"sar_bands"}
-    assert "number of bands is 3, allowed is 4" in result.reason("sar_bands")
+def other_checksum(product: str) -> Damage:
+    def damage(release: Release, tile: int) -> None:
+        release.files[name_of(product, tile)].sha256 = "0" * 64
+
+    return damage
 
 
-def test_a_wrong_dtype(release: Release, run_validate: Runner) -> None:
-    result = run_with_sar(release, run_validate, tif(sar_pixels().astype(np.uint16), grid(BAD)))
-    assert result.rules(BAD) == {"sar_dtype"}
-    assert "pixel type is uint16, allowed is float32" in result.reason("sar_dtype")
+def truncated(share: float) -> Damage:
+    content = tif(sar_pixels(), grid(0))
+    return sar_bytes(content[: int(len(content) * share)])
 
 
-def test_an_all_nodata_tile(release: Release, run_validate: Runner) -> None:
-    result = run_with_sar(release, run_validate, tif(np.zeros_like(sar_pixels()), grid(BAD)))
-    assert result.rules(BAD) == {"sar_nodata"}
-    assert "share of no-data pixels is 1, allowed is 0 to 0.95" in result.reason("sar_nodata")
+def with_value(value: float, band: int = 1) -> Damage:
+    def edit(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        pixels[band, 20, 20:23] = value
+        return pixels
+
+    return sar(edit)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_values_that_are_no_numbers(value: float, release: Release, run_validate: Runner) -> None:
-    pixels = sar_pixels()
-    pixels[1, 20, 20:23] = value
-    result = run_with_sar(release, run_validate, tif(pixels, grid(BAD)))
-    assert result.rules(BAD) == {"sar_nan"}
-    assert "NaN or infinite values is 3, allowed is 0" in result.reason("sar_nan")
-
-
-@pytest.mark.parametrize(("value", "words"), [(-11.2, "at least 0"), (100.5, "at most 100")])
-def test_values_out_of_the_sensors_range(
-    value: float, words: str, release: Release, run_validate: Runner
-) -> None:
-    pixels = sar_pixels()
-    pixels[0, 20, 20] = value
-    result = run_with_sar(release, run_validate, tif(pixels, grid(BAD)))
-    assert result.rules(BAD) == {"sar_range"}
-    assert result.reason("sar_range").endswith(f"value is {value:g}, allowed is {words}")
-
-
-def test_a_dead_band(release: Release, run_validate: Runner) -> None:
-    pixels = sar_pixels()
+def with_dead_band(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     pixels[3, :, 6:] = 40
-    assert run_with_sar(release, run_validate, tif(pixels, grid(BAD))).rules(BAD) == {"sar_alive"}
+    return pixels
 
 
-def test_a_wrong_pixel_size(release: Release, run_validate: Runner) -> None:
-    result = run_with_sar(release, run_validate, tif(sar_pixels(), grid(BAD, 0.55)))
-    assert "sar_resolution" in result.rules(BAD)
+def south_up(release: Release, tile: int) -> None:
+    up = grid(tile)
+    flipped = Affine(up.a, 0, up.c, 0, -up.e, up.f + SIDE_PX * up.e)
+    release.put("SAR-Intensity", tile, tif(sar_pixels(), flipped))
+    release.put("PS-RGB", tile, tif(optical_pixels(), flipped))
 
 
-def test_a_wrong_shape(release: Release, run_validate: Runner) -> None:
-    result = run_with_sar(release, run_validate, tif(sar_pixels()[:, :30], grid(BAD)))
-    assert result.rules(BAD) == {"sar_shape", "pair_shape", "pair_grid"}
-    assert f"rows is 30, allowed is {SIDE_PX}" in result.reason("sar_shape")
+def misfiled(release: Release, tile: int) -> None:
+    release.files[name_of("PS-RGB", tile)].tile = 7777
 
 
-def test_a_south_up_grid(release: Release, run_validate: Runner) -> None:
-    upright = grid(BAD)
-    flipped = type(upright)(upright.a, 0, upright.c, 0, -upright.e, upright.f + SIDE_PX * upright.e)
-    release.put("PS-RGB", BAD, tif(optical_pixels(), flipped))
-    assert "sar_north_up" in run_with_sar(release, run_validate, tif(sar_pixels(), flipped)).rules(BAD)
+def bow_tie(x: float, y: float) -> dict[str, Any]:
+    return {"type": "Polygon", "coordinates": [[[x, y], [x + 4, y - 4], [x + 4, y], [x, y - 4], [x, y]]]}
 
 
-def test_a_checksum_mismatch(release: Release, run_validate: Runner) -> None:
-    release.files[name_of("SAR-Intensity", BAD)].sha256 = "0" * 64
-    result = only_the_bad_tile(run_validate(release))
-    assert result.rules(BAD) == {"sar_checksum"}
-    assert "checksum" in result.reason("sar_checksum")
+def flat(x: float, y: float) -> dict[str, Any]:
+    return {"type": "Polygon", "coordinates": [[[x, y], [x + 1, y], [x + 2, y], [x, y]]]}
 
 
-def test_a_tile_without_sar(release: Release, run_validate: Runner) -> None:
-    release.drop("SAR-Intensity", BAD)
-    assert only_the_bad_tile(run_validate(release)).rules(BAD) == {"sar_present"}
+VRT = b"""<VRTDataset rasterXSize="1" rasterYSize="1"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>
+<SourceFilename>/etc/hostname</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"""
 
-
-def test_a_tile_without_its_optical_pair(release: Release, run_validate: Runner) -> None:
-    release.drop("PS-RGB", BAD)
-    result = only_the_bad_tile(run_validate(release))
-    assert result.rules(BAD) == {"pair_present"}
-    assert "PS-RGB" in result.reason("pair_present")
-
-
-@pytest.mark.parametrize(("shift_px", "rules"), [(0.3, set()), (0.7, {"pair_grid"}), (40.0, {"pair_grid"})])
-def test_a_pair_on_another_grid(
-    shift_px: float, rules: set[str], release: Release, run_validate: Runner
-) -> None:
-    release.put("PS-RGB", BAD, tif(optical_pixels(), grid(BAD, shift_px=shift_px)))
-    result = run_validate(release)
-    assert result.rules(BAD) == rules
-    assert result.row(BAD)["pair_offset_px"] == pytest.approx(shift_px)
-
-
-@pytest.mark.parametrize(
-    ("pixels", "rule"),
-    [
-        (optical_pixels().astype(np.uint16), "optical_dtype"),
-        (optical_pixels()[:1], "optical_bands"),
-        (np.zeros_like(optical_pixels()), "optical_nodata"),
-    ],
+CASES = (
+    Case("truncated GeoTIFF", truncated(0.5), {"sar_readable": "cannot be decoded"}),
+    Case("GeoTIFF of no bytes", truncated(0), {"sar_readable": "is empty"}),
+    Case(
+        "corrupt GeoTIFF bytes",
+        sar_bytes(b"II*\x00" + np.random.default_rng(1).bytes(5000)),
+        {"sar_readable": "SAR-Intensity_"},
+    ),
+    Case("VRT dressed up as .tif", sar_bytes(VRT), {"sar_readable": "is not a TIFF"}),
+    Case(
+        "/vsi path as content", sar_bytes(b"/vsicurl/http://localhost:9/a"), {"sar_readable": "is not a TIFF"}
+    ),
+    Case("wrong CRS", sar(crs="EPSG:32632"), {"sar_crs": "CRS is EPSG:32632, allowed is EPSG:32631"}),
+    Case("no CRS", sar(crs=None), {"sar_crs": "CRS is none"}),
+    Case("wrong band count", sar(lambda p: p[:3]), {"sar_bands": "number of bands is 3, allowed is 4"}),
+    Case(
+        "wrong dtype",
+        sar(lambda p: p.astype(np.uint16)),
+        {"sar_dtype": "pixel type is uint16, allowed is float32"},
+    ),
+    Case(
+        "all no-data",
+        sar(np.zeros_like),
+        {"sar_nodata": "share of no-data pixels is 1, allowed is 0 to 0.95"},
+    ),
+    Case("NaN", with_value(np.nan), {"sar_nan": "NaN or infinite values is 3, allowed is 0"}),
+    Case("infinity", with_value(np.inf), {"sar_nan": "NaN or infinite values is 3, allowed is 0"}),
+    Case(
+        "decibels", with_value(-11.25), {"sar_range": "smallest valid value is -11.25, allowed is at least 0"}
+    ),
+    Case(
+        "too bright", with_value(100.5), {"sar_range": "largest valid value is 100.5, allowed is at most 100"}
+    ),
+    Case("dead band", sar(with_dead_band), {"sar_alive": "smallest standard deviation of a band is 0"}),
+    Case(
+        "wrong pixel size",
+        sar(gsd_m=GSD_M * 1.1),
+        {"sar_resolution": "relative difference", "pair_grid": "offset between", "label_place": "is 1"},
+    ),
+    Case(
+        "wrong shape",
+        sar(lambda p: p[:, :30]),
+        {"sar_shape": f"rows is 30, allowed is {SIDE_PX}", "pair_shape": "is False, allowed is True"},
+    ),
+    Case("south-up grid", south_up, {"sar_north_up": "is False", "optical_north_up": "is False"}),
+    Case("SAR checksum", other_checksum("SAR-Intensity"), {"sar_checksum": "checksum"}),
+    Case("no SAR", drop("SAR-Intensity"), {"sar_present": "SAR file present is False"}),
+    Case("no optical pair", drop("PS-RGB"), {"pair_present": "PS-RGB: pair_present"}),
+    Case("pair off by 0.3 px", optical(optical_pixels(), 0.3), {}, {"pair_offset_px": pytest.approx(0.3)}),
+    Case("pair off by 0.7 px", optical(optical_pixels(), 0.7), {"pair_grid": "is 0.7, allowed is 0 to 0.5"}),
+    Case("optical dtype", optical(optical_pixels().astype(np.uint16)), {"optical_dtype": "uint16"}),
+    Case("optical bands", optical(optical_pixels()[:1]), {"optical_bands": "is 1, allowed is 3"}),
+    Case("black optical", optical(np.zeros_like(optical_pixels())), {"optical_nodata": "is 1"}),
+    Case("optical checksum", other_checksum("PS-RGB"), {"optical_checksum": "checksum"}),
+    Case("optical listed as another tile", misfiled, {"pair_present": "is False"}),
+    Case("0-byte GeoJSON", labels(b""), {}, {"label_zero_bytes": True, "label_count": 0}),
+    Case("no GeoJSON", drop("Buildings"), {}, {"label_present": False}),
+    Case(
+        "self-intersecting polygon",
+        buildings(lambda x, y: [square(x + 6, y), bow_tie(x, y)]),
+        {},
+        {"label_repaired": 1, "label_unrepairable": 0, "label_count": 3},  # a bow-tie is two lobes
+    ),
+    Case(
+        "empty polygons",
+        buildings(lambda x, y: [{"type": "Polygon", "coordinates": []}, None, square(x, y)]),
+        {},
+        {"label_empty": 2, "label_count": 1},
+    ),
+    Case(
+        "polygon beyond repair",
+        buildings(lambda x, y: [flat(x, y), square(x, y)]),
+        {"label_repairable": "polygons beyond repair is 1, allowed is 0"},
+    ),
+    Case("broken JSON", labels(b"{"), {"label_readable": "is not JSON"}),
+    Case("JSON bomb", labels(b"[" * 100_000), {"label_readable": "is not JSON"}),
+    Case("not a feature collection", labels(b'{"features": 3}'), {"label_readable": "feature collection"}),
+    Case(
+        "labels of another place",
+        buildings(lambda x, y: [square(x - 50_000, y)]),
+        {"label_place": "share of labels beside the tile is 1"},
+    ),
+    Case("label checksum", other_checksum("Buildings"), {"label_checksum": "checksum"}),
 )
-def test_a_bad_optical_file(pixels: Any, rule: str, release: Release, run_validate: Runner) -> None:
-    release.put("PS-RGB", BAD, tif(pixels, grid(BAD)))
-    assert only_the_bad_tile(run_validate(release)).rules(BAD) == {rule}
 
 
-def test_a_strip_without_orientation_flag(release: Release, run_validate: Runner) -> None:
-    release.files["SAR_orientations.txt"].content = f"{STRIPS[1]} 1\n".encode()
-    result = run_validate(release)
-    assert {*result.quarantine["rule"]} == {"orientation_known"}
-    assert len(result.quarantine) == 4
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """One run over a release with a tile per case."""
+    root = tmp_path_factory.mktemp("ward")
+    folders = Folders(root / "raw", root / "validated", root / "reports")
+    release = healthy_release()
+    for tile, case in enumerate(CASES, start=FIRST):
+        release.add_tile(tile)
+        case.damage(release, tile)
+    release.files["tile.tif"] = Listed("SAR-Intensity", STRIPS[0], 1, tif(sar_pixels(), grid(1)))
+    release.add_tile(1, UNFLAGGED)
+    write_release(folders.raw, release)
+    lenient = PARAMETERS.model_copy(update={"max_quarantine_share": 1.0, "min_strip_coverage": 0.0})
+    validate(folders, lenient)
+    return read_result(folders)
 
 
-def test_a_misnamed_file(release: Release, run_validate: Runner) -> None:
-    release.files["tile.tif"] = Listed("SAR-Intensity", STRIPS[0], BAD, tif(sar_pixels(), grid(BAD)))
-    result = run_validate(release)
-    assert list(result.quarantine["image_id"]) == ["tile.tif"]
-    assert result.reason("file_name") == (
+@pytest.mark.parametrize(("tile", "case"), list(enumerate(CASES, start=FIRST)), ids=[c.name for c in CASES])
+def test_a_damaged_tile_breaks_its_rules_and_no_other(tile: int, case: Case, ward: Result) -> None:
+    rows = ward.quarantine[ward.quarantine["image_id"] == f"{STRIPS[0]}_tile_{tile}"]
+    reasons = dict(zip(rows["rule"], rows["reason"], strict=True))
+    assert set(reasons) == set(case.broken)
+    for rule, words in case.broken.items():
+        assert f"{STRIPS[0]}_tile_{tile}" in reasons[rule]
+        assert words in reasons[rule]
+    features = ward.row(tile)
+    for name, value in case.facts.items():
+        assert features[name] == value, name
+
+
+def test_healthy_tiles_beside_them_are_kept(ward: Result) -> None:
+    for strip in STRIPS:
+        for tile in range(1, 5):
+            assert ward.rules(tile, strip) == set()
+
+
+def test_a_strip_without_orientation_flag(ward: Result) -> None:
+    assert ward.rules(1, UNFLAGGED) == {"orientation_known"}
+
+
+def test_files_that_belong_to_no_tile_are_named(ward: Result) -> None:
+    rows = ward.quarantine[ward.quarantine["rule"] == "file_name"]
+    assert dict(zip(rows["image_id"], rows["reason"], strict=True)).keys() == {
+        "tile.tif",
+        name_of("PS-RGB", FIRST + [case.name for case in CASES].index("optical listed as another tile")),
+    }
+    assert ward.quarantine[ward.quarantine["image_id"] == "tile.tif"]["reason"].item() == (
         "tile.tif: file_name: the name 'tile.tif' breaks the SpaceNet 6 convention"
     )
 
 
-def test_a_file_listed_as_another_tile(release: Release, run_validate: Runner) -> None:
-    release.files[name_of("PS-RGB", BAD)].tile = 77
-    result = run_validate(release)
-    assert result.rules(BAD) == {"pair_present"}
-    assert "tile 77" in result.reason("file_name")
+def test_the_verdict_counts_tiles_per_rule(ward: Result) -> None:
+    expected: dict[str, int] = {"file_name": 2, "orientation_known": 1}
+    for case in CASES:
+        for rule in case.broken:
+            expected[rule] = expected.get(rule, 0) + 1
+    assert ward.verdict["rules"] == expected
+    damaged = sum(bool(case.broken) for case in CASES)
+    assert ward.verdict["quarantined"] == damaged + 3
+    assert ward.verdict["tiles"] == 8 + len(CASES) + 3
+    assert ward.verdict["verdict"] == "good"
+    summary = ward.verdict["sensors"]["simulated-airborne"]
+    assert summary["label_zero_bytes"] == 1
+    assert summary["label_repaired"] == 1
+    assert summary["label_empty"] == 2
 
 
-class TestLabels:
-    def test_a_zero_byte_file_is_a_tile_without_buildings(
-        self, release: Release, run_validate: Runner
-    ) -> None:
-        release.put("Buildings", BAD, b"")
-        result = run_validate(release)
-        assert result.quarantine.empty
-        assert result.row(BAD)["label_zero_bytes"]
-        assert result.row(BAD)["label_count"] == 0
-        assert result.verdict["sensors"]["simulated-airborne"]["label_zero_bytes"] == 1
-
-    def test_a_missing_file_is_recorded(self, release: Release, run_validate: Runner) -> None:
-        release.drop("Buildings", BAD)
-        result = run_validate(release)
-        assert result.quarantine.empty
-        assert not result.row(BAD)["label_present"]
-        assert result.verdict["sensors"]["simulated-airborne"]["label_missing"] == 1
-
-    def test_self_intersecting_and_empty_polygons_are_recorded(
-        self, release: Release, run_validate: Runner
-    ) -> None:
-        x, y = grid(BAD).c + 5, grid(BAD).f - 5
-        bow_tie = {
-            "type": "Polygon",
-            "coordinates": [[[x, y], [x + 4, y - 4], [x + 4, y], [x, y - 4], [x, y]]],
-        }
-        empty = {"type": "Polygon", "coordinates": []}
-        release.put("Buildings", BAD, geojson(square(x + 6, y), bow_tie, empty, None))
-        result = run_validate(release)
-        assert result.quarantine.empty
-        row = result.row(BAD)
-        assert (row["label_repaired"], row["label_empty"], row["label_unrepairable"]) == (1, 2, 0)
-        assert row["label_count"] == 3  # the bow-tie counts by its two lobes
-
-    def test_a_polygon_beyond_repair(self, release: Release, run_validate: Runner) -> None:
-        x, y = grid(BAD).c + 5, grid(BAD).f - 5
-        line = {"type": "Polygon", "coordinates": [[[x, y], [x + 1, y], [x + 2, y], [x, y]]]}
-        release.put("Buildings", BAD, geojson(line, square(x, y)))
-        result = only_the_bad_tile(run_validate(release))
-        assert "polygons beyond repair is 1, allowed is 0" in result.reason("label_repairable")
-
-    @pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"features": 3}', b"[" * 100_000])
-    def test_a_file_that_is_no_geojson(self, content: bytes, release: Release, run_validate: Runner) -> None:
-        release.put("Buildings", BAD, content)
-        assert only_the_bad_tile(run_validate(release)).rules(BAD) == {"label_readable"}
-
-    def test_labels_of_another_place(self, release: Release, run_validate: Runner) -> None:
-        release.put("Buildings", BAD, geojson(square(500_000, 5_000_000)))
-        result = only_the_bad_tile(run_validate(release))
-        assert "share of labels beside the tile is 1" in result.reason("label_place")
-
-    def test_a_checksum_mismatch(self, release: Release, run_validate: Runner) -> None:
-        release.files[name_of("Buildings", BAD)].sha256 = "f" * 64
-        assert only_the_bad_tile(run_validate(release)).rules(BAD) == {"label_checksum"}
+def test_the_data_docs_name_the_failing_tiles(ward: Result) -> None:
+    pages = "".join(
+        page.read_text() for page in (ward.folders.reports / "docs").glob("validations/**/*.html")
+    )
+    assert f"{STRIPS[0]}_tile_{FIRST}" in pages
