@@ -1,0 +1,1 @@
+"""Stage 1: fetch acquisitions of the catalogue into tar shards and one manifest."""

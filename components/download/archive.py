@@ -1,0 +1,185 @@
+"""Reading a tarball once, front to back, trusting nothing in it.
+
+gzip has no random access, so the stream is decompressed while it is read and hashed, and every member goes
+straight to its shard. Nothing is ever unpacked under a name that the archive chose.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from components.download.catalogue import Limits
+from components.download.sources.base import Member
+from components.lib.errors import BadDataError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+CHUNK = 1 << 20
+LARGEST_READ = 4 * CHUNK
+"""Bytes. tarfile reads extension headers whole: one that claims more than this is hostile."""
+
+_SUSPECT = "do not use this archive; fetch it again from its publisher and compare its checksum"
+
+
+class HashingReader(io.RawIOBase):
+    """A binary file that hashes what is read of it.
+
+    Args:
+        handle: Read from its present position.
+        on_read: Told how many bytes each read returned, for a progress bar.
+    """
+
+    def __init__(self, handle: BinaryIO, on_read: Callable[[int], object] = lambda _: None) -> None:
+        self._handle = handle
+        self._on_read = on_read
+        self.md5 = hashlib.md5(usedforsecurity=False)
+        self.sha256 = hashlib.sha256()
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Read and hash."""
+        view = memoryview(buffer).cast("B")
+        data = self._handle.read(len(view))
+        view[: len(data)] = data
+        self.md5.update(data)
+        self.sha256.update(data)
+        self._on_read(len(data))
+        return len(data)
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _Forward:
+    """What tarfile needs of a file, on a stream that only goes forward, within ``limit`` bytes."""
+
+    def __init__(self, stream: _Readable, name: str, limit: float) -> None:
+        self._stream = stream
+        self._archive = name
+        self._limit = limit
+        self._position = 0
+        self.last = b""
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, position: int) -> int:
+        if position < self._position:
+            raise BadDataError(f"{self._archive}: a header points backwards", next_step=_SUSPECT)
+        while self._position < position and self.read(min(CHUNK, position - self._position)):
+            pass
+        return self._position
+
+    def read(self, size: int) -> bytes:
+        if size > LARGEST_READ:
+            raise BadDataError(f"{self._archive}: an extension header of {size} bytes", next_step=_SUSPECT)
+        data = b""
+        while len(data) < size and (more := self._stream.read(size - len(data))):
+            data += more
+        self._position += len(data)
+        self.last = data
+        if self._position > self._limit:
+            raise BadDataError(
+                f"{self._archive}: unpacks to more than {self._limit / 2**30:.2f} GiB",
+                next_step="if it is genuine, raise limits.unpacked_gib in its catalogue entry",
+            )
+        return data
+
+
+def stream_members(
+    archive: BinaryIO, name: str, limits: Limits, *, reader: HashingReader
+) -> Iterator[Member]:
+    """The regular files of a tar or tar.gz, in the archive's order.
+
+    Args:
+        archive: The open archive, seekable, at its start; only its first bytes are read from it directly.
+        name: What messages call it.
+        limits: Bounds on files and unpacked size.
+        reader: Reads ``archive`` and holds the digests of its (compressed) bytes afterwards.
+
+    Yields:
+        Members; the chunks of one must be read before the next is asked for.
+
+    Raises:
+        BadDataError: If a member is absolute, climbs with ``..``, is a link, a device or a sparse file, if
+            the limits are exceeded, or if the archive is truncated or damaged.
+    """
+    with _damage_told(name):
+        zipped = archive.read(2) == b"\x1f\x8b"
+        archive.seek(0)
+        buffered = io.BufferedReader(reader, CHUNK)
+        unzipped = gzip.GzipFile(fileobj=buffered, mode="rb") if zipped else buffered
+        yield from _members(_Forward(unzipped, name, limits.unpacked_gib * 2**30), name, limits)
+        while buffered.read(CHUNK):
+            pass  # padding behind the last member belongs to the checksum too
+
+
+def _members(stream: _Forward, name: str, limits: Limits) -> Iterator[Member]:
+    # tarfile asks a file for tell, seek and read only; _Forward has no more on purpose.
+    with tarfile.open(fileobj=stream, mode="r:", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
+        count = 0
+        while (info := tar.next()) is not None:
+            tar.members = []  # tarfile keeps every header otherwise
+            count += 1
+            if count > limits.files:
+                raise BadDataError(
+                    f"{name}: more than {limits.files} members",
+                    next_step="if it is genuine, raise limits.files in its catalogue entry",
+                )
+            path = _safe_path(info, name)
+            if not info.isdir():
+                stream.seek(info.offset_data)
+                yield Member(path, info.size, _content(stream, info, name))
+        if len(stream.last) != tarfile.BLOCKSIZE or any(stream.last):
+            # tarfile takes a header cut short or spoilt in mid-archive for its end.
+            raise tarfile.ReadError("no end-of-archive mark")
+
+
+def _content(stream: _Forward, info: tarfile.TarInfo, name: str) -> Iterator[bytes]:
+    left = info.size
+    while left:
+        chunk = stream.read(min(CHUNK, left))
+        if not chunk:
+            raise BadDataError(f"{name}: ends inside {info.name}", next_step="fetch the archive again")
+        left -= len(chunk)
+        yield chunk
+
+
+def _safe_path(info: tarfile.TarInfo, name: str) -> str:
+    """The member's path without a leading ``./``, if member and path are harmless."""
+    path = PurePosixPath(info.name)
+    if path.is_absolute() or ".." in path.parts or "\\" in info.name or "\0" in info.name:
+        what = "leaves the folder it is unpacked in"
+    elif info.issym() or info.islnk():
+        what = f"is a link to {info.linkname!r}"
+    elif info.issparse():
+        what = "is a sparse file"
+    elif not (info.isreg() or info.isdir()):
+        what = "is a device or another special file"
+    else:
+        return path.as_posix()
+    raise BadDataError(f"{name}: member {info.name!r} {what}", next_step=_SUSPECT)
+
+
+@contextmanager
+def _damage_told(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, RecursionError, ValueError) as error:
+        raise BadDataError(
+            f"{name}: the archive is truncated or damaged ({error})",
+            next_step="fetch it again; if its checksum is right, tell its publisher",
+        ) from error

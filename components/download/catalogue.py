@@ -1,0 +1,140 @@
+"""The catalogue: one committed YAML file per acquisition, saying where it is and what to expect of it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.lib.errors import ParameterError
+from components.lib.sensors import get_sensor
+
+CATALOGUE = Path(__file__).parent / "catalogue"
+
+Product = Literal["PAN", "PS-RGB", "PS-RGBNIR", "RGBNIR", "SAR-Intensity", "Buildings", "Summary"]
+SCHEMES = ("s3", "file", "simulate")
+
+Md5 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Licence(_Model):
+    """Terms of use: ``name`` (SPDX or usual short name), ``credit`` line, ``url`` of the text."""
+
+    name: str
+    credit: str
+    url: str | None = None
+
+
+class ExpectedObject(_Model):
+    """What is known beforehand of one object of the source."""
+
+    key: str
+    """Relative to the source URI."""
+    size: int | None = Field(default=None, ge=0)
+    """Bytes, where a publisher states them."""
+    md5: Md5 | None = None
+    sha256: Sha256 | None = None
+
+
+class Limits(_Model):
+    """Bounds on what an archive may unpack to; beyond them it is taken for a bomb."""
+
+    files: int = Field(default=100_000, ge=1)
+    unpacked_gib: float = Field(default=256.0, gt=0)
+
+
+class CatalogueEntry(_Model):
+    """One acquisition: one sensor's files from one source."""
+
+    id: str = Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")
+    title: str
+    sensor: str
+    """Key of ``components.lib.sensors``."""
+    source: str
+    """``s3://bucket/root/``, ``file://path`` (a folder or a tarball; relative paths start at the working
+    directory) or ``simulate://world``."""
+    simulated: bool
+    """True for the rehearsal world; must agree with the sensor."""
+    licence: Licence
+    products: tuple[Product, ...] = Field(min_length=1)
+    """What is fetched; anything else in the source is left there."""
+    prefix: str = ""
+    """Release-relative folder of the files, such as ``train/AOI_11_Rotterdam/``."""
+    archive: str | None = None
+    """Key of the tarball that holds the same files, used when the prefix cannot be listed."""
+    tiles: int | None = Field(default=None, ge=1)
+    """Tiles the release holds; a listing with fewer is not taken for the release."""
+    objects: tuple[ExpectedObject, ...] = ()
+    """Objects with a published size or checksum."""
+    limits: Limits = Limits()
+    anonymous: bool = False
+    """S3 only: requests are not signed, whatever credentials the machine has."""
+    region: str | None = None
+    """S3 only: the bucket's region; the usual configuration otherwise."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        scheme = self.source.split("://")[0]
+        if "://" not in self.source or scheme not in SCHEMES:
+            raise ValueError(f"source: {self.source!r} has none of the schemes {', '.join(SCHEMES)}")
+        for key in (self.prefix, self.archive or "", *(item.key for item in self.objects)):
+            if key.startswith("/") or ".." in key.split("/"):
+                raise ValueError(f"{key!r} must lie below the source")
+        return self
+
+    def expected(self, key: str) -> ExpectedObject:
+        """What is known of ``key``; nothing but the key if the entry does not list it."""
+        return next((item for item in self.objects if item.key == key), ExpectedObject(key=key))
+
+
+def known_acquisitions(folder: Path = CATALOGUE) -> list[str]:
+    """Ids of all entries, sorted."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def load_entry(acquisition: str, folder: Path = CATALOGUE) -> CatalogueEntry:
+    """Read and check one entry.
+
+    Raises:
+        ParameterError: If the file is malformed, a key is unknown (the nearest valid one is named), the id is
+            not the file's name, the sensor is unknown, or ``simulated`` contradicts the sensor.
+    """
+    path = folder / f"{acquisition}.yaml"
+    correct = f"correct {path.name} in the catalogue"
+    try:
+        entry = CatalogueEntry.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        text = "; ".join(_explain(issue["loc"], issue["type"], issue["msg"]) for issue in error.errors())
+        raise ParameterError(f"catalogue entry {acquisition}: {text}", next_step=correct) from error
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"catalogue entry {acquisition}: {error}", next_step=correct) from error
+    if entry.id != acquisition:
+        raise ParameterError(f"catalogue entry {acquisition}: its id is {entry.id!r}", next_step=correct)
+    sensor = get_sensor(entry.sensor)
+    if sensor.simulated != entry.simulated:
+        raise ParameterError(
+            f"catalogue entry {acquisition}: simulated is {entry.simulated}, but sensor {sensor.name} says "
+            f"{sensor.simulated}",
+            next_step=correct,
+        )
+    return entry
+
+
+_NESTED: dict[str, type[BaseModel]] = {"licence": Licence, "objects": ExpectedObject, "limits": Limits}
+
+
+def _explain(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    dotted = ".".join(map(str, location))
+    if kind != "extra_forbidden":
+        return f"{dotted}: {message}" if dotted else message
+    model = CatalogueEntry if len(location) == 1 else _NESTED[str(location[0])]
+    nearest = get_close_matches(str(location[-1]), model.model_fields, n=1, cutoff=0.5)
+    return f"{dotted}: unknown key" + (f"; the nearest valid one is {nearest[0]!r}" if nearest else "")

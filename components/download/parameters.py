@@ -1,0 +1,71 @@
+"""Parameters of the download stage."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic import Field
+
+from components.lib.config import Parameters
+from components.lib.config.loader import PARAMS_FILE, load_section
+from components.lib.errors import ParameterError
+
+
+class DownloadParameters(Parameters):
+    """The section ``download`` of ``params.yaml``."""
+
+    endpoint_url: str | None = None
+    """S3 endpoint other than AWS; without it boto3 honours ``AWS_ENDPOINT_URL_S3``."""
+
+    workers: int = Field(default=4, ge=1, le=256)
+    """Parallel ranged requests."""
+
+    part_mib: int = Field(default=16, ge=1, le=5 * 1024)
+    """Size of one ranged request, MiB: what a killed run fetches again at most, per worker."""
+
+    shard_mib: int = Field(default=256, ge=1, le=100 * 1024)
+    """Target size of a tar shard, MiB; grows so that at most 64 shards are written."""
+
+    attempts: int = Field(default=6, ge=1, le=100)
+    """Tries per request before the source counts as unavailable."""
+
+    timeout_s: float = Field(default=60.0, gt=0)
+    """Connect and read time-out of one request, seconds; also the longest a body may trickle."""
+
+    mirrors: dict[str, str] = Field(default_factory=dict)
+    """Acquisition id -> URI (s3://, file://) that stands in for the catalogue's source."""
+
+
+def load_acquisitions(known: list[str], path: Path = PARAMS_FILE) -> list[str]:
+    """The section ``acquisitions``: catalogue ids, each once.
+
+    Raises:
+        ParameterError: If it is no such list, or an id is unknown (the nearest known one is named).
+    """
+    value = load_section("acquisitions", path)
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+        raise ParameterError(
+            f"acquisitions: a list of catalogue ids is needed (got {value!r})",
+            next_step=f"correct acquisitions in {path}; known: {', '.join(known)}",
+        )
+    return check_acquisitions(value, known, where="acquisitions")
+
+
+def check_acquisitions(names: list[str], known: list[str], *, where: str) -> list[str]:
+    """Return ``names`` if each is known and none comes twice.
+
+    Raises:
+        ParameterError: Otherwise, naming the nearest known id.
+    """
+    for name in names:
+        if name not in known:
+            nearest = get_close_matches(name, known, n=1, cutoff=0.0)
+            hint = f"; the nearest known one is {nearest[0]!r}" if nearest else ""
+            raise ParameterError(
+                f"{where}: unknown acquisition {name!r}{hint}",
+                next_step=f"use one of {', '.join(known)} or add components/download/catalogue/{name}.yaml",
+            )
+        if names.count(name) > 1:
+            raise ParameterError(f"{where}: {name!r} is listed twice", next_step="list it once")
+    return names

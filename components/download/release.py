@@ -1,0 +1,96 @@
+"""What a file of the release is, told from its path alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from components.download.catalogue import CatalogueEntry
+from components.lib.errors import BadDataError
+from components.lib.spacenet6 import TileName
+
+SUMMARY_FOLDER = "SummaryData"
+
+_SAFE_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$")
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePath:
+    """A file that belongs to the release.
+
+    Attributes:
+        name: Bare file name.
+        product: SpaceNet product or ``Summary``.
+        strip: ``<start>_<stop>``; empty for summary files.
+        tile: Tile number; -1 for summary files.
+    """
+
+    name: str
+    product: str
+    strip: str = ""
+    tile: int = -1
+
+    @property
+    def member(self) -> str:
+        """Name inside the shard: the product's folder and the file name, whatever the source's layout."""
+        if self.product == "Summary":
+            return f"{SUMMARY_FOLDER}/{self.name}"
+        return f"{TileName.parse(self.name).folder}/{self.name}"
+
+
+def classify(path: str) -> ReleasePath | None:
+    """What ``path`` is; ``None`` for anything that is not part of the release (folders, stray files)."""
+    pure = PurePosixPath(path)
+    name = pure.name
+    if _SAFE_NAME.match(name) is None:
+        return None
+    if pure.parent.name == SUMMARY_FOLDER:
+        return ReleasePath(name, "Summary")
+    if TileName.matches(name):
+        tile = TileName.parse(name)
+        return ReleasePath(name, tile.product, tile.strip, tile.tile)
+    return None
+
+
+def wanted(entry: CatalogueEntry, path: str) -> ReleasePath | None:
+    """What ``path`` is, if the entry asks for it: below its prefix and of one of its products."""
+    if not path.startswith(entry.prefix):
+        return None
+    found = classify(path)
+    return found if found is not None and found.product in entry.products else None
+
+
+def check_complete(entry: CatalogueEntry, files: Iterable[ReleasePath]) -> str | None:
+    """Why ``files`` are not the whole acquisition (a missing product, too few tiles), or ``None``."""
+    found = list(files)
+    present = {file.product for file in found}
+    missing = [product for product in entry.products if product not in present]
+    if missing:
+        return f"no {', '.join(missing)} file below {entry.prefix or 'its root'}"
+    tiles = {(file.strip, file.tile) for file in found if file.product == "SAR-Intensity"}
+    if entry.tiles is not None and len(tiles) < entry.tiles:
+        return f"{len(tiles)} of {entry.tiles} tiles"
+    return None
+
+
+class NamesOnce:
+    """Refuses a second file of the same name: joins by name would pick either.
+
+    Raises:
+        BadDataError: From :meth:`add`, naming both paths.
+    """
+
+    def __init__(self, acquisition: str) -> None:
+        self._acquisition = acquisition
+        self._seen: dict[str, str] = {}
+
+    def add(self, name: str, path: str) -> None:
+        """Note that ``path`` carries ``name``."""
+        if name in self._seen:
+            raise BadDataError(
+                f"{self._acquisition}: {name} comes twice, as {self._seen[name]} and {path}",
+                next_step="set the entry's prefix to the folder of one of them",
+            )
+        self._seen[name] = path

@@ -1,0 +1,44 @@
+"""From a catalogue entry to its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from components.download.catalogue import CatalogueEntry
+from components.download.parameters import DownloadParameters
+from components.download.sources.base import Source
+from components.download.sources.mirror import MirrorSource
+from components.download.sources.s3 import S3Source
+from components.download.sources.simulated import SimulatedSource
+from components.lib.config.loader import PARAMS_FILE
+from components.lib.errors import ParameterError
+
+Opener = Callable[[CatalogueEntry, DownloadParameters, Path], Source]
+
+SOURCES: Mapping[str, Opener] = MappingProxyType(
+    {"s3": S3Source.open, "file": MirrorSource.open, "simulate": SimulatedSource.open}
+)
+"""Implementation per URI scheme."""
+
+
+def open_source(
+    entry: CatalogueEntry, parameters: DownloadParameters, params_file: Path = PARAMS_FILE
+) -> Source:
+    """The source of ``entry``, or the mirror that ``download.mirrors`` puts in its place.
+
+    Raises:
+        ParameterError: If the URI's scheme is unknown, or a mirror would pass real data off as simulated.
+    """
+    mirror = parameters.mirrors.get(entry.id)
+    if mirror is not None:
+        scheme = mirror.split("://")[0]
+        if "://" not in mirror or scheme not in ("s3", "file"):
+            raise ParameterError(
+                f"download.mirrors.{entry.id}: {mirror!r} is neither s3:// nor file://",
+                next_step="give the mirror as s3://bucket/root/ or file://folder",
+            )
+        # A mirror of one's own is usually private: signed with the usual credentials if there are any.
+        entry = entry.model_copy(update={"source": mirror, "anonymous": False, "region": None})
+    return SOURCES[entry.source.split("://")[0]](entry, parameters, params_file)

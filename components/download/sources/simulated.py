@@ -1,0 +1,89 @@
+"""``simulate://``: the rehearsal world, made on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from components.download.catalogue import CatalogueEntry
+from components.download.parameters import DownloadParameters
+from components.download.sources.base import Delivery, Generated, Member
+from components.lib.config import load_parameters
+
+if TYPE_CHECKING:
+    from components.lib.simulate import WorldParameters
+
+CODE = ("components.lib.simulate", "components.lib.sensors", "components.lib.spacenet6")
+"""Packages whose source decides the simulated bytes."""
+
+LIBRARIES = ("numpy", "rasterio", "scipy", "scikit-image", "shapely")
+"""Distributions whose version may change them."""
+
+BYTES_PER_PIXEL = 32
+"""Upper bound over all products: SAR 16, pan-sharpened and plain optical 13, and room for the rest."""
+
+
+class SimulatedSource:
+    """One sensor's view of the world.
+
+    Args:
+        entry: The catalogue entry.
+        world: Section ``world`` of the parameters.
+    """
+
+    def __init__(self, entry: CatalogueEntry, world: WorldParameters) -> None:
+        self._entry = entry
+        self._world = world
+
+    @classmethod
+    def open(cls, entry: CatalogueEntry, parameters: DownloadParameters, params_file: Path) -> Self:
+        """Read the world's parameters."""
+        from components.lib.simulate import WorldParameters  # noqa: PLC0415 - a real download needs no world
+
+        del parameters
+        return cls(entry, load_parameters("world", WorldParameters, params_file))
+
+    def deliver(self) -> Delivery:
+        """The files to come; nothing is simulated yet."""
+        from components.lib.simulate import count_files  # noqa: PLC0415
+
+        pixels = self._world.tiles * self._world.tile_px**2
+        return Generated(
+            uri=f"simulate://{self._entry.sensor}",
+            identity=self._identity(),
+            members=self._members,
+            count=count_files(self._entry.sensor, self._world, self._entry.id),
+            size_bound=pixels * BYTES_PER_PIXEL,
+        )
+
+    def _members(self) -> Iterator[Member]:
+        from components.lib.simulate import release_files  # noqa: PLC0415
+
+        for file in release_files(self._entry.sensor, self._world, self._entry.id):
+            yield Member(file.path, len(file.content), iter((file.content,)))
+
+    def _identity(self) -> str:
+        """World, sensor, code and library versions: what the bytes are a function of."""
+        parts = {
+            "world": self._world.model_dump(mode="json"),
+            "sensor": self._entry.sensor,
+            "code": {name: code_hash(name) for name in CODE},
+            "libraries": {name: version(name) for name in LIBRARIES},
+        }
+        return json.dumps(parts, sort_keys=True)
+
+
+def code_hash(package: str) -> str:
+    """Hex SHA-256 over the names and contents of a package's source files."""
+    digest = hashlib.sha256()
+    folder = Path(import_module(package).__path__[0])
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
