@@ -210,17 +210,19 @@ def _opened(content: bytes, name: str, limits: RasterLimits) -> Iterator[Any]:
     if not content.startswith(_MAGIC):
         what = "is empty" if not content else "is not a TIFF"
         raise _bad(name, what)
-    try:
-        with (
-            rasterio.Env(**_GDAL_OPTIONS),
-            MemoryFile(content) as memory,
-            memory.open(driver="GTiff", sharing=False) as dataset,
-        ):
-            _check_header(dataset, name, limits)
-            yield dataset
-    except (RasterioError, CPLE_BaseError, ValueError, MemoryError) as error:  # CRSError is a ValueError
-        cause = error.__cause__ or error
-        raise _bad(name, f"cannot be decoded: {cause}") from error
+    with rasterio.Env(**_GDAL_OPTIONS), MemoryFile(content) as memory:
+        try:
+            with memory.open(driver="GTiff", sharing=False) as dataset:
+                _check_header(dataset, name, limits)
+                yield dataset
+        except (RasterioError, CPLE_BaseError, ValueError, MemoryError) as error:  # CRSError is a ValueError
+            raise _bad(name, f"cannot be decoded: {_told(error, memory.name)}") from error
+
+
+def _told(error: BaseException, path: str) -> str:
+    """GDAL's own words; without the random name of the file in memory, so that reports can be compared."""
+    words = str(error.__cause__ or error)
+    return words.replace(path, "the file").replace(path.rpartition("/")[2], "the file")
 
 
 def _check_header(dataset: Any, name: str, limits: RasterLimits) -> None:  # noqa: ANN401 - rasterio is untyped

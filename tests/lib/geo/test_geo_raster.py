@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,14 @@ def test_flipped_bytes_never_end_in_anything_but_pixels_or_bad_data() -> None:
         assert refusal is None or "flipped.tif" in refusal
         refused += refusal is not None
     assert refused > 100
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[: len(c) // 2], lambda c: c[:4] + bytes(4000)])
+def test_a_refusal_reads_the_same_every_time(damage: Callable[[bytes], bytes]) -> None:
+    content = damage(a_tile())
+    first = read_or_refusal(content, "a.tif")
+    assert first is not None
+    assert first == read_or_refusal(content, "a.tif")
 
 
 def test_noise_behind_a_tiff_signature_is_bad_data() -> None:
