@@ -22,8 +22,8 @@ CANDIDATES = 4
 MIN_DATA_SHARE = 0.2
 """Share of valid pixels that makes a crop worth training on; tiles are black where the strip ends."""
 
-_PROBE_PX = 16
-"""Spacing of the pixels looked at to judge a candidate: 1/256 of the crop is read."""
+_PROBES = 32
+"""Pixels looked at along each side to judge a candidate: 1/256 of a 512 crop is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class CropSampler:
     Random numbers come from a counter-based generator keyed by seed and step, so resuming needs only the
     step, and threads may ask for batches in any order. Tiles are drawn without replacement: every tile is
     used once before any is used again. A crop that is mostly no-data is drawn again, ``CANDIDATES`` times
-    at most, judged by the first of ``layers`` (images are black where there are no data).
+    at most, judged by the SAR image, or the optical one where SAR is not asked for (both are black where
+    there are no data).
 
     Pixels leave as the uint8 they are stored as: normalising belongs on the device (reference speed.md 1).
 
@@ -94,8 +95,8 @@ class CropSampler:
         self.layers = {name: _Plane(store.layer(sensor, name)) for name in layers}
         self.crop, self.batch_size, self.seed = crop, batch, seed
         self.flip, self.rot90 = flip, rot90
-        self._probe = next(iter(self.layers.values()))
-        self._height, self._width = self._probe.pixels.shape[1:3]
+        self._probe = self.layers.get("sar") or self.layers.get("optical")
+        self._height, self._width = next(iter(self.layers.values())).pixels.shape[1:3]
         if crop > min(self._height, self._width):
             raise ParameterError(
                 f"crop {crop} does not fit into {sensor}'s tiles of {self._height} x {self._width} pixels",
@@ -150,8 +151,7 @@ class CropSampler:
 
     def _position(self, row: int, ys: npt.NDArray[np.int64], xs: npt.NDArray[np.int64]) -> tuple[int, int]:
         for y, x in zip(ys, xs, strict=True):
-            probe = self._probe.pixels[row, y : y + self.crop : _PROBE_PX, x : x + self.crop : _PROBE_PX]
-            if np.count_nonzero(probe) >= MIN_DATA_SHARE * probe.size:
+            if self._probe is None or self._probe.data_share(row, y, x, self.crop) >= MIN_DATA_SHARE:
                 break
         return int(y), int(x)
 
@@ -165,6 +165,12 @@ class _Plane:
     def __init__(self, layer: UInt8) -> None:
         self.channels = layer.shape[-1]
         self.pixels = np.asarray(layer)  # without memmap's per-slice overhead
+
+    def data_share(self, row: int, y: int, x: int, crop: int) -> float:
+        """Share of valid pixels of a crop, from a lattice of samples."""
+        every = max(1, crop // _PROBES)
+        probe = self.pixels[row, y : y + crop : every, x : x + crop : every].any(axis=-1)
+        return np.count_nonzero(probe) / probe.size
 
     def write(self, window: Window, out: UInt8) -> None:
         """Copy a window into ``out``, (crop, crop, C)."""

@@ -1,0 +1,60 @@
+"""A store of a few tiny tiles of noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from components.lib.store import LAYERS, Store, write_store
+from components.lib.store.layout import FOOTPRINT_COLUMNS
+
+SENSOR, OTHER = "simulated-airborne", "simulated-spaceborne"
+SIDE = 40
+
+
+def tiny_store(
+    folder: Path,
+    *,
+    splits: Sequence[str] = ("train",) * 4,
+    clean: Sequence[bool] | None = None,
+    footprints: pd.DataFrame | None = None,
+) -> tuple[Store, dict[tuple[str, str], npt.NDArray[np.uint8]]]:
+    """Two sensors with ``len(splits)`` tiles each, the second without optical; and the layers as arrays."""
+    n = len(splits)
+    index = pd.DataFrame(
+        {
+            "acquisition": "a",
+            "sensor": [SENSOR] * n + [OTHER] * n,
+            "image_id": [f"tile_{row}" for row in range(n)] * 2,
+            "strip": "s",
+            "tile": [*range(n)] * 2,
+            "orientation": 0,
+            "row": [*range(n)] * 2,
+            "x_left_m": 0.0,
+            "y_top_m": 0.0,
+            "gsd_m": 0.5,
+            "height": SIDE,
+            "width": SIDE,
+            "split": [*splits] * 2,
+            "kang": False,
+            "clean": [*(clean or [False] * n)] * 2,
+            "location": "0_0",
+            "nodata_share": 0.0,
+            "n_buildings": 0,
+            "has_optical": [True] * n + [False] * n,
+        }
+    )
+    random = np.random.default_rng(7)
+    layers = {
+        (sensor, layer): random.integers(1, 255, (n, SIDE, SIDE, channels), dtype=np.uint8)
+        for sensor in (SENSOR, OTHER)
+        for layer, channels in LAYERS.items()
+        if (sensor, layer) != (OTHER, "optical")
+    }
+    table = pd.DataFrame(columns=list(FOOTPRINT_COLUMNS)) if footprints is None else footprints
+    write_store(folder / "store", index, table, layers)
+    return Store.open(folder / "store"), layers
