@@ -37,7 +37,7 @@ def register(
 ) -> str:
     """Keep a model folder in the registry and give it the alias ``challenger``.
 
-    The same bytes with the same tags are registered once: their version is found again by its hashes.
+    The same bytes are registered once: their version is found again by its hashes and keeps its tags.
 
     Args:
         connection: From :func:`components.lib.tracking.connect`.
@@ -55,11 +55,10 @@ def register(
         SourceUnavailableError: If the store does not answer.
     """
     hashes = {tag: sha256_file(require_input(folder / name, made_by=made_by)) for name, tag in FILES.items()}
-    every_tag = {**tags, **hashes}
     with store_errors(connection.uri):
         _ensure_model(connection, model)
-        version = _find(connection, model, every_tag) or _create(
-            connection, model, folder, every_tag, params or {}
+        version = _find(connection, model, hashes) or _create(
+            connection, model, folder, {**tags, **hashes}, params or {}
         )
         connection.client.set_registered_model_alias(model, CHALLENGER, version)
     return version

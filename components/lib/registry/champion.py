@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.lib.errors import BadDataError, GateRefusedError, MissingInputError
+from components.lib.files import sha256_bytes
 from components.lib.registry.artefact import CHAMPION, by_alias, by_version, fetched
 from components.lib.registry.ledger import GENESIS, Action, Entry, Ledger, champions, head_of
 from components.lib.tracking.connection import Connection, store_errors
@@ -51,13 +52,14 @@ class ChampionLine:
         version = by_alias(self.connection, self.model, CHAMPION)
         return None if version is None else str(version.version)
 
-    def promote(self, version: str, *, decided_against: str | None, decision: str) -> Entry:
+    def promote(self, version: str, *, decided_against: str | None, decision: str, reason: str) -> Entry:
         """Make ``version`` the champion.
 
         Args:
             version: Of the registered model.
             decided_against: Champion version the decision was made against, None if there was none.
             decision: SHA-256 of the decision record.
+            reason: In words.
 
         Raises:
             GateRefusedError: If the champion is another one by now.
@@ -75,13 +77,13 @@ class ChampionLine:
                     f"champion is {_name(current)} by now",
                     next_step="judge it against the present champion: run `python -m components.promote`",
                 )
-            return self._change("promote", version, current, decision)
+            return self._change("promote", version, current, decision=decision, reason=reason)
 
-    def rollback(self, decision: str) -> Entry:
+    def rollback(self, reason: str) -> Entry:
         """Restore the champion before the present one, after checking its artefact's hashes.
 
         Args:
-            decision: SHA-256 of the reason.
+            reason: In words; its SHA-256 stands in for that of a decision record.
 
         Raises:
             MissingInputError: If there is no earlier champion, or its version is gone.
@@ -99,7 +101,8 @@ class ChampionLine:
                 )
             with fetched(self.connection, by_version(self.connection, self.model, stack[-2])):
                 pass
-            return self._change("rollback", stack[-2], stack[-1], decision)
+            decision = sha256_bytes(reason.encode())
+            return self._change("rollback", stack[-2], stack[-1], decision=decision, reason=reason)
 
     def recover(self) -> bool:
         """Carry out a change that a crash left recorded but not done.
@@ -134,9 +137,11 @@ class ChampionLine:
                 f"the ledger's champion is {_name(recorded)}, the alias points to {_name(current)}"
             )
 
-    def _change(self, action: Action, version: str, previous: str | None, decision: str) -> Entry:
+    def _change(
+        self, action: Action, version: str, previous: str | None, *, decision: str, reason: str
+    ) -> Entry:
         ledger = self.ledger
-        entry = ledger.sealed_entry(action, version, previous, decision)
+        entry = ledger.sealed_entry(action, version, previous, decision=decision, reason=reason)
         with store_errors(self.connection.uri):
             self.connection.client.set_registered_model_tag(self.model, NEXT_TAG, entry.hash)
         ledger.append(entry)

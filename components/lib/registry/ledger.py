@@ -42,6 +42,7 @@ class Entry:
         version: Its champion from now on.
         previous_version: Its champion before, None for the first.
         decision: SHA-256 of the decision record that led to it; for a rollback, of its reason.
+        reason: In words.
         prev_hash: Hash of the entry before, ``GENESIS`` for the first.
         hash: SHA-256 of all the other fields as canonical JSON.
     """
@@ -53,6 +54,7 @@ class Entry:
     version: str
     previous_version: str | None
     decision: str
+    reason: str
     prev_hash: str
     hash: str = ""
 
@@ -99,7 +101,9 @@ class Ledger:
         """
         return self._parse(self._content())
 
-    def sealed_entry(self, action: Action, version: str, previous: str | None, decision: str) -> Entry:
+    def sealed_entry(
+        self, action: Action, version: str, previous: str | None, *, decision: str, reason: str
+    ) -> Entry:
         """The entry that would come next, not yet written. Call it within :meth:`locked`.
 
         Raises:
@@ -114,6 +118,7 @@ class Ledger:
             version=version,
             previous_version=previous,
             decision=decision,
+            reason=reason,
             prev_hash=head_of(entries),
         ).sealed()
 

@@ -30,7 +30,7 @@ def line(connection: Connection, tmp_path: Path) -> ChampionLine:
 
 def promote(line: ChampionLine, *versions: str) -> None:
     for version in versions:
-        line.promote(version, decided_against=line.current(), decision=HASH)
+        line.promote(version, decided_against=line.current(), decision=HASH, reason="a test")
 
 
 def test_promotions_move_the_alias_and_are_recorded(line: ChampionLine) -> None:
@@ -52,9 +52,9 @@ def test_a_decision_against_a_former_champion_is_refused_and_leaves_no_trace(lin
     with pytest.raises(
         GateRefusedError, match="judged against version 1, but the champion is version 2 by now"
     ):
-        line.promote("3", decided_against="1", decision=HASH)
+        line.promote("3", decided_against="1", decision=HASH, reason="a test")
     with pytest.raises(GateRefusedError, match="judged against none"):
-        line.promote("3", decided_against=None, decision=HASH)
+        line.promote("3", decided_against=None, decision=HASH, reason="a test")
     assert line.current() == "2"
     assert len(line.ledger.entries()) == 2
     line.require_agreement()
@@ -62,14 +62,14 @@ def test_a_decision_against_a_former_champion_is_refused_and_leaves_no_trace(lin
 
 def test_rollback_goes_back_one_champion_at_a_time(line: ChampionLine) -> None:
     promote(line, "1", "2", "3")
-    assert line.rollback(HASH).version == "2"
+    assert line.rollback("a test").version == "2"
     assert line.current() == "2"
-    assert line.rollback(HASH).version == "1"
+    assert line.rollback("a test").version == "1"
     line.require_agreement()
     with pytest.raises(MissingInputError, match="no earlier champion"):
-        line.rollback(HASH)
+        line.rollback("a test")
     promote(line, "3")
-    assert line.rollback(HASH).version == "1"
+    assert line.rollback("a test").version == "1"
     assert [e.action for e in line.ledger.entries()] == ["promote"] * 3 + ["rollback"] * 2 + [
         "promote",
         "rollback",
@@ -78,7 +78,7 @@ def test_rollback_goes_back_one_champion_at_a_time(line: ChampionLine) -> None:
 
 def test_rollback_without_any_champion_is_a_clear_error(line: ChampionLine) -> None:
     with pytest.raises(MissingInputError, match="stormsight-sar has no earlier champion"):
-        line.rollback(HASH)
+        line.rollback("a test")
 
 
 def test_rollback_refuses_an_artefact_that_changed(line: ChampionLine, tracking: TrackingParameters) -> None:
@@ -86,14 +86,14 @@ def test_rollback_refuses_an_artefact_that_changed(line: ChampionLine, tracking:
     for weights in Path(tracking.artifacts).rglob("weights.safetensors"):
         weights.write_text("other")
     with pytest.raises(BadDataError, match=r"version 1: weights\.safetensors is not the file"):
-        line.rollback(HASH)
+        line.rollback("a test")
     assert line.current() == "2"
     line.require_agreement()
 
 
 def test_a_version_that_does_not_exist_is_not_promoted(line: ChampionLine) -> None:
     with pytest.raises(MissingInputError, match="stormsight-sar has no version 17"):
-        line.promote("17", decided_against=None, decision=HASH)
+        line.promote("17", decided_against=None, decision=HASH, reason="a test")
     assert line.ledger.entries() == []
 
 
@@ -103,9 +103,9 @@ def test_an_alias_moved_by_other_means_is_found_and_stops_changes(line: Champion
     with pytest.raises(BadDataError, match="champion is version 2, the alias points to version 3"):
         line.require_agreement()
     with pytest.raises(BadDataError, match="disagree"):
-        line.rollback(HASH)
+        line.rollback("a test")
     with pytest.raises(BadDataError, match="disagree"):
-        line.promote("1", decided_against="3", decision=HASH)
+        line.promote("1", decided_against="3", decision=HASH, reason="a test")
 
 
 def test_a_cut_tail_is_found_although_the_chain_is_whole(line: ChampionLine) -> None:
@@ -117,17 +117,17 @@ def test_a_cut_tail_is_found_although_the_chain_is_whole(line: ChampionLine) -> 
         line.require_agreement()
     line.ledger.path.unlink()
     with pytest.raises(BadDataError, match="entries are missing"):
-        line.promote("3", decided_against="1", decision=HASH)
+        line.promote("3", decided_against="1", decision=HASH, reason="a test")
 
 
 def test_an_entry_written_past_the_gate_is_never_carried_out(line: ChampionLine) -> None:
     promote(line, "1")
     ledger = line.ledger
     with ledger.locked():
-        ledger.append(ledger.sealed_entry("promote", "3", "1", HASH))
+        ledger.append(ledger.sealed_entry("promote", "3", "1", decision=HASH, reason="a test"))
     assert not line.recover()
     with pytest.raises(BadDataError, match="disagree"):
-        line.promote("2", decided_against="1", decision=HASH)
+        line.promote("2", decided_against="1", decision=HASH, reason="a test")
     assert line.current() == "1"
 
 
@@ -136,7 +136,7 @@ def test_a_change_cut_off_by_a_crash_is_completed(line: ChampionLine, alias_move
     promote(line, "1")
     ledger, client = line.ledger, line.connection.client
     with ledger.locked():
-        entry = ledger.sealed_entry("promote", "2", "1", HASH)
+        entry = ledger.sealed_entry("promote", "2", "1", decision=HASH, reason="a test")
         client.set_registered_model_tag(MODEL, NEXT_TAG, entry.hash)
         ledger.append(entry)
         if alias_moved:
@@ -153,7 +153,7 @@ def test_a_crash_in_the_middle_of_the_line_leaves_the_champion(line: ChampionLin
     promote(line, "1")
     ledger = line.ledger
     with ledger.locked():
-        entry = ledger.sealed_entry("promote", "2", "1", HASH)
+        entry = ledger.sealed_entry("promote", "2", "1", decision=HASH, reason="a test")
         line.connection.client.set_registered_model_tag(MODEL, NEXT_TAG, entry.hash)
     ledger.path.write_bytes(ledger.path.read_bytes() + entry.line()[:40])
     with pytest.raises(BadDataError, match="incomplete"):
@@ -176,7 +176,7 @@ against = line.current()
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    line.promote(version, decided_against=against, decision="d" * 64)
+    line.promote(version, decided_against=against, decision="d" * 64, reason="a test")
     print("won")
 except GateRefusedError as error:
     print(f"lost: {error.message}")

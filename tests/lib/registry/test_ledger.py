@@ -18,7 +18,7 @@ def fill(ledger: Ledger) -> list[Entry]:
     steps += [("rollback", "2", "3"), ("promote", "4", "2")]
     with ledger.locked():
         for action, version, previous in steps:
-            ledger.append(ledger.sealed_entry(action, version, previous, HASH))  # type: ignore[arg-type]
+            ledger.append(ledger.sealed_entry(action, version, previous, decision=HASH, reason="a test"))  # type: ignore[arg-type]
     return ledger.entries()
 
 
@@ -91,7 +91,7 @@ def test_tampering_is_found_and_nothing_is_added_to_it(
     with pytest.raises(BadDataError, match=rf"stormsight-sar\.jsonl, line {line}:"):
         ledger.entries()
     with pytest.raises(BadDataError), ledger.locked():
-        ledger.sealed_entry("promote", "5", "4", HASH)
+        ledger.sealed_entry("promote", "5", "4", decision=HASH, reason="a test")
 
 
 def test_a_half_written_line_is_dropped_only_after_the_known_head(tmp_path: Path) -> None:
