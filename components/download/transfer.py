@@ -136,7 +136,7 @@ class Transfer:
                 _write_at(handle, chunk, target.offset + position)
                 position += len(chunk)
                 bar.update(len(chunk))
-                if self._stop.is_set():
+                if self._stop.is_set() and position < part.stop:
                     raise TransientError("stopped")
             if position < part.stop:
                 raise TransientError(f"{part.stop - position} of {part.stop - part.start} bytes are missing")
