@@ -84,10 +84,10 @@ def train_and_publish(
             on_log=lambda step, record: tracked.log_metrics(_terms(record), step),
         )
         metrics = _metrics(run, training, result, simulated=simulated)
-        tracked.log_metrics(
-            {f"selection_{key}": metrics[key] for key in ("iou", "f1", "precision", "recall")}, run.steps
-        )
-        save_bundle(run.model_folder, run.net, {**run.provenance, "metrics": metrics})
+        tracked.log_metrics({f"selection_{key}": metrics[key] for key in _SCORES}, run.steps)
+        # Without the time it took: equal inputs must give an equal bundle.
+        lasting = {key: value for key, value in metrics.items() if key != "seconds"}
+        save_bundle(run.model_folder, run.net, {**run.provenance, "metrics": lasting})
     reports = Path("reports") / run.name
     write_curve(reports / "curve.csv", result.history)
     write_json(reports / "metrics.json", metrics)
@@ -119,5 +119,5 @@ def _metrics(
         "seconds": round(result.seconds, 1),
         "parameters": sum(parameter.numel() for parameter in run.net.parameters()),
         "device": device.type,
-        "precision": precision_of(training, device),
+        "number_format": precision_of(training, device),
     }

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from components.distill.__main__ import main
+from components.distill.parameters import DistillParameters, checked_method
+from components.distill.train import prepare_run
+from components.lib.config import load_parameters
+from components.lib.engine import TrainingParameters
+from components.lib.engine.inputs import optical_statistics
+from components.lib.engine.loop import seed_everything
+from components.lib.errors import MissingInputError, ParameterError
+from components.lib.files import sha256_file
+from components.lib.nets import (
+    DeepLab,
+    DisOptNetStudent,
+    NetworkConfig,
+    build_network,
+    load_bundle,
+    save_bundle,
+)
+from components.lib.scoring import predict_tiles
+from components.lib.store import Store
+from tests.lib.engine.tiny_store import SENSOR, TRAINING, make_store, write_parameters
+
+
+def save_teacher(folder: Path, encoder: str) -> None:
+    """An untrained teacher: enough to be imitated."""
+    mean, std = optical_statistics()
+    seed_everything(99)
+    config = NetworkConfig(
+        kind="deeplabv3plus",
+        encoder=encoder,
+        decoder_channels=TRAINING["decoder_channels"],
+        modality="optical",
+        sensors=(SENSOR,),
+        input_mean=mean,
+        input_std=std,
+    )
+    save_bundle(folder, build_network(config), {})
+
+
+@pytest.fixture(scope="module")
+def trained(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory in which the stage has run with both methods; tracking is out of its reach."""
+    folder = tmp_path_factory.mktemp("distill")
+    make_store(folder / "data/prepared")
+    nowhere = {"uri": "sqlite:////dev/null/mlflow.db"}
+    write_parameters(repository, folder, training={"lr": 0.1}, tracking=nowhere)
+    training = load_parameters("training", TrainingParameters, folder / "params.yaml")
+    save_teacher(folder / "models/optical", training.encoder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for method in ("none", "disoptnet"):
+            patch.setattr("sys.argv", ["distill", "--method", method])
+            main()
+    return folder
+
+
+@pytest.fixture
+def parameters(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Store, TrainingParameters, DistillParameters]:
+    monkeypatch.chdir(trained)
+    training = load_parameters("training", TrainingParameters)
+    return Store.open(Path("data/prepared")), training, load_parameters("distill", DistillParameters)
+
+
+LIMITS = (0.0, 92.0)
+
+
+def test_both_methods_publish_a_sar_network_with_its_provenance(trained: Path) -> None:
+    control = load_bundle(trained / "models/sar/none")
+    student = load_bundle(trained / "models/sar/disoptnet")
+    assert isinstance(control, DeepLab)
+    assert isinstance(student, DisOptNetStudent)
+    for net in (control, student):
+        assert net.config.modality == "sar"
+        assert net.config.sensors == (SENSOR,)
+    assert "teacher_sha256" not in control.metadata
+    teacher = sha256_file(trained / "models/optical/weights.safetensors")
+    assert student.metadata["teacher_sha256"] == teacher
+
+
+def test_control_and_student_have_the_same_budget(trained: Path) -> None:
+    none, disoptnet = (
+        json.loads((trained / f"reports/distill/{method}/metrics.json").read_text())
+        for method in ("none", "disoptnet")
+    )
+    assert none["steps"] == disoptnet["steps"] == 10
+    assert none["split"] == disoptnet["split"] == "selection"
+    assert none["parameters"] < disoptnet["parameters"]
+
+
+def test_control_and_student_see_the_same_crops(
+    parameters: tuple[Store, TrainingParameters, DistillParameters],
+) -> None:
+    none, disoptnet = (prepare_run(method, *parameters, LIMITS) for method in ("none", "disoptnet"))
+    for step in (0, 7):
+        control, student = none.batches(step), disoptnet.batches(step)
+        assert student.keys() - control.keys() == {"optical"}
+        assert all(np.array_equal(layer, student[name]) for name, layer in control.items())
+
+
+def test_the_curve_holds_every_term_and_falls(trained: Path) -> None:
+    with (trained / "reports/distill/disoptnet/curve.csv").open() as handle:
+        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(handle)]
+    assert rows[0].keys() == {"step", "lr", "loss", "seg_s", "seg_r", "pw", "seg_f", "features"}
+    for row in rows:
+        terms = sum(row[name] for name in ("seg_s", "seg_r", "pw", "seg_f", "features"))
+        assert row["loss"] == pytest.approx(terms, rel=1e-4)
+    assert rows[-1]["loss"] < rows[0]["loss"]
+
+
+def test_the_prediction_needs_no_optical_image(trained: Path, tmp_path: Path) -> None:
+    net = load_bundle(trained / "models/sar/disoptnet")
+    noisy = shutil.copytree(trained / "data/prepared", tmp_path / "noisy")
+    optical = np.load(noisy / SENSOR / "optical.npy", mmap_mode="r+", allow_pickle=False)
+    optical[:] = np.random.default_rng(1).integers(0, 256, optical.shape, dtype=np.uint8)
+    optical.flush()
+    without = make_store(tmp_path / "without", optical=False)
+    stores = (Store.open(trained / "data/prepared"), Store.open(noisy), without)
+    given, noise, none = (dict(predict_tiles(net, store, SENSOR, [10, 12])) for store in stores)
+    for row in (10, 12):
+        assert np.array_equal(given[row], noise[row])
+        assert np.array_equal(given[row], none[row])
+
+
+def test_no_teacher_weight_is_in_the_student_at_the_start(
+    parameters: tuple[Store, TrainingParameters, DistillParameters],
+) -> None:
+    run = prepare_run("disoptnet", *parameters, LIMITS)
+    teacher = load_bundle(Path("models/optical"))
+    drawn = [value for value in teacher.parameters() if value.ndim > 1]
+    started = [value for value in run.net.parameters() if value.ndim > 1]
+    assert not any(a.shape == b.shape and torch.equal(a, b) for a in drawn for b in started)
+
+
+def test_no_teacher_is_an_error_naming_the_stage(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make_store(tmp_path / "data/prepared")
+    write_parameters(repository, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    training = load_parameters("training", TrainingParameters)
+    distill = load_parameters("distill", DistillParameters)
+    with pytest.raises(MissingInputError, match="dvc repro optical"):
+        prepare_run("disoptnet", store, training, distill, LIMITS)
+    assert prepare_run("none", store, training, distill, LIMITS).name == "distill/none"
+
+
+@pytest.mark.parametrize(("key", "other"), [("encoder", "resnet18"), ("decoder_channels", 32)])
+def test_a_teacher_of_another_backbone_is_an_error(
+    parameters: tuple[Store, TrainingParameters, DistillParameters], key: str, other: str | int
+) -> None:
+    store, training, distill = parameters
+    with pytest.raises(ParameterError, match=rf"training\.{key} is {other!r}.*must share the backbone"):
+        prepare_run("disoptnet", store, training.model_copy(update={key: other}), distill, LIMITS)
+
+
+def test_an_unknown_method_names_the_nearest_one() -> None:
+    with pytest.raises(ParameterError, match=r"unknown method 'disoptnett'; .* is 'disoptnet'"):
+        checked_method("disoptnett")
+
+
+@pytest.mark.parametrize("profile", ["rehearsal", "smoke", "spacenet6"])
+def test_every_profile_of_the_repository_fits(repository: Path, tmp_path: Path, profile: str) -> None:
+    text = (repository / "params.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace("\nprofile: rehearsal\n", f"\nprofile: {profile}\n"), encoding="utf-8")
+    distill = load_parameters("distill", DistillParameters, path)
+    assert distill.features == ["f4", "f5", "decoder"]
+    assert distill.epochs == {"spacenet6": 200, "smoke": 1}.get(profile, distill.epochs)
