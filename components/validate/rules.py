@@ -271,7 +271,7 @@ def set_rules(sensor: Sensor, parameters: ValidateParameters) -> list[Rule]:
     low, high = sensor.valid_range
     mean_low, mean_high = (low + share * (high - low) for share in parameters.mean_range)
     rules = [
-        Rule(name="tiles", column="tiles", what="tiles", kind="sum", low=1),
+        Rule(name="tiles", column="tiles", what="number of tiles", kind="sum", low=1),
         Rule(
             name="strip_coverage",
             column="kept_share",

@@ -13,6 +13,7 @@ from components.lib.errors import BadDataError
 from components.lib.files import atomic_directory, atomic_file, write_json
 from components.lib.sensors import get_sensor
 from components.lib.shards import ShardReader, read_manifest
+from components.validate.docs import finish_docs
 from components.validate.parameters import ValidateParameters
 from components.validate.rules import SetFailure, set_rules, tile_rules
 from components.validate.suite import Outcome, Suites, suites
@@ -61,14 +62,16 @@ def validate(folders: Folders, parameters: ValidateParameters) -> dict[str, Any]
     with ShardReader(folders.raw) as reader:
         flags, findings.failures = read_summaries(manifest, reader.read)
         features = tile_table(gather_tiles(manifest), flags, reader.read)
-    with atomic_directory(folders.reports / "docs") as docs, suites(docs) as runner:
-        for sensor in sorted(set(manifest["sensor"])):
-            _run_sensor(sensor, features, parameters, runner, findings)
-    if features.empty:
-        findings.failures.append(SetFailure("tiles", "all acquisitions", "there is no tile in data/raw"))
-    quarantine = quarantine_list(findings.outcomes, features)
-    findings.failures += share_failures(features, keys(quarantine), parameters)
-    verdict = make_verdict(features, quarantine, findings.failures, parameters)
+    if manifest.empty:
+        findings.failures.append(SetFailure("tiles", "all acquisitions", "the manifest lists no file"))
+    with atomic_directory(folders.reports / "docs") as docs:
+        with suites(docs) as runner:
+            for sensor in sorted(set(manifest["sensor"])):
+                _run_sensor(sensor, features, parameters, runner, findings)
+        quarantine = quarantine_list(findings.outcomes, features)
+        findings.failures += share_failures(features, keys(quarantine), parameters)
+        verdict = make_verdict(features, quarantine, findings.failures, parameters)
+        finish_docs(docs, verdict, quarantine)
     _write(folders, features, quarantine, verdict)
     _conclude(folders, verdict)
     return verdict

@@ -18,8 +18,8 @@ import pandas as pd
 
 from components.validate.rules import Rule
 
-KEY = ("acquisition", "image_id", "strip")
-"""Columns that identify a failing row, those of them that the table has."""
+KEYS = ("image_id", "strip")
+"""What names a row beside its acquisition: the first of them that the table has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Suites:
         """
         gx: Any = import_module("great_expectations")
         context = self._context
-        key = [column for column in KEY if column in table]
+        key = ["acquisition", next(column for column in KEYS if column in table)]
         table = table[list(dict.fromkeys([*key, *(rule.column for rule in rules)]))]
         batch = (
             context.data_sources.add_pandas(name)

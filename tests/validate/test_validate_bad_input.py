@@ -3,6 +3,7 @@ in words, what the wild is allowed to hold is only recorded, and healthy neighbo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,9 @@ FIRST = 100
 
 UNFLAGGED = "20190823070610_20190823070846"
 """A strip that the orientation file does not list."""
+
+
+HOSTILE = "<img src=https://localhost:9/ onerror=alert(1)>.tif"
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,7 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Result:
         release.add_tile(tile)
         case.damage(release, tile)
     release.files["tile.tif"] = Listed("SAR-Intensity", STRIPS[0], 1, tif(sar_pixels(), grid(1)))
+    release.files[HOSTILE] = Listed("SAR-Intensity", STRIPS[0], 1, b"")
     release.add_tile(1, UNFLAGGED)
     write_release(folders.raw, release)
     lenient = PARAMETERS.model_copy(update={"max_quarantine_share": 1.0, "min_strip_coverage": 0.0})
@@ -263,6 +268,7 @@ def test_files_that_belong_to_no_tile_are_named(ward: Result) -> None:
     rows = ward.quarantine[ward.quarantine["rule"] == "file_name"]
     assert dict(zip(rows["image_id"], rows["reason"], strict=True)).keys() == {
         "tile.tif",
+        HOSTILE,
         name_of("PS-RGB", FIRST + [case.name for case in CASES].index("optical listed as another tile")),
     }
     assert ward.quarantine[ward.quarantine["image_id"] == "tile.tif"]["reason"].item() == (
@@ -271,14 +277,14 @@ def test_files_that_belong_to_no_tile_are_named(ward: Result) -> None:
 
 
 def test_the_verdict_counts_tiles_per_rule(ward: Result) -> None:
-    expected: dict[str, int] = {"file_name": 2, "orientation_known": 1}
+    expected: dict[str, int] = {"file_name": 3, "orientation_known": 1}
     for case in CASES:
         for rule in case.broken:
             expected[rule] = expected.get(rule, 0) + 1
     assert ward.verdict["rules"] == expected
     damaged = sum(bool(case.broken) for case in CASES)
-    assert ward.verdict["quarantined"] == damaged + 3
-    assert ward.verdict["tiles"] == 8 + len(CASES) + 3
+    assert ward.verdict["quarantined"] == damaged + 4
+    assert ward.verdict["tiles"] == 8 + len(CASES) + 4
     assert ward.verdict["verdict"] == "good"
     summary = ward.verdict["sensors"]["simulated-airborne"]
     assert summary["label_zero_bytes"] == 1
@@ -287,7 +293,21 @@ def test_the_verdict_counts_tiles_per_rule(ward: Result) -> None:
 
 
 def test_the_data_docs_name_the_failing_tiles(ward: Result) -> None:
-    pages = "".join(
-        page.read_text() for page in (ward.folders.reports / "docs").glob("validations/**/*.html")
-    )
-    assert f"{STRIPS[0]}_tile_{FIRST}" in pages
+    docs = ward.folders.reports / "docs"
+    pages = "".join(page.read_text() for page in docs.glob("validations/**/*.html"))
+    front = (docs / "index.html").read_text()
+    for text in (pages, front):
+        assert f"{STRIPS[0]}_tile_{FIRST}" in text
+    for page in docs.glob("validations/**/*.html"):
+        assert page.relative_to(docs).as_posix() in front
+
+
+def test_the_data_docs_fetch_nothing_and_run_nothing(ward: Result) -> None:
+    """Not even what a file name in the data may contain."""
+    pages = sorted((ward.folders.reports / "docs").rglob("*.html"))
+    assert len(pages) == 5
+    for page in pages:
+        text = page.read_text()
+        assert "default-src 'none'" in text.split("</head>")[0]
+        assert not re.search(r"<(script|link|img)|<[^>]*(src|href)=.?http|url\(", text), page
+    assert HOSTILE in set(ward.quarantine["image_id"])

@@ -191,7 +191,7 @@ def test_a_training_sensor_without_any_label_makes_the_set_bad(release: Release,
 def test_an_acquisition_without_tiles_makes_the_set_bad(folders: Folders) -> None:
     empty = Release()
     empty.files["SAR_orientations.txt"] = Listed("Summary", "", -1, b"")
-    assert bad_verdict(folders, empty)["tiles"] == "there is no tile in data/raw"
+    assert bad_verdict(folders, empty)["tiles"] == "number of tiles is 0, allowed is at least 1"
 
 
 def test_a_manifest_without_rows_makes_the_set_bad(folders: Folders) -> None:
