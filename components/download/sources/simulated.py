@@ -14,6 +14,7 @@ from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.download.sources.base import Delivery, Generated, Member
 from components.lib.config import load_parameters
+from components.lib.sensors import get_sensor
 
 if TYPE_CHECKING:
     from components.lib.simulate import WorldParameters
@@ -57,14 +58,14 @@ class SimulatedSource:
             uri=f"simulate://{self._entry.sensor}",
             identity=self._identity(),
             members=self._members,
-            count=count_files(self._entry.sensor, self._world, self._entry.id),
+            count=count_files(get_sensor(self._entry.sensor), self._world, self._entry.id),
             size_bound=pixels * BYTES_PER_PIXEL,
         )
 
     def _members(self) -> Iterator[Member]:
         from components.lib.simulate import release_files  # noqa: PLC0415
 
-        for file in release_files(self._entry.sensor, self._world, self._entry.id):
+        for file in release_files(get_sensor(self._entry.sensor), self._world, self._entry.id):
             yield Member(file.path, len(file.content), iter((file.content,)))
 
     def _identity(self) -> str:
