@@ -1,0 +1,1 @@
+"""Stage: challenger against champion on clean test ground; register, decide, record, roll back."""

@@ -1,0 +1,122 @@
+"""``python -m components.promote``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.lib.cli import run
+from components.lib.config import load_parameters
+from components.lib.errors import GateRefusedError
+from components.promote.candidates import CANDIDATES
+
+if TYPE_CHECKING:
+    from components.lib.tracking import Connection
+
+MODELS = tuple(CANDIDATES)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the command line and run one command."""
+    options = _parser().parse_args(arguments)
+    options.command(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m components.promote",
+        description="Without a command: judge models/optical and models/adapted against the champions on "
+        "clean test ground, promote what passes, write reports/promote. A refusal is a result: exit 0.",
+    )
+    parser.set_defaults(command=_decide)
+    parser.add_argument(
+        "--fail-on-refusal", action="store_true", help="exit 77 if a challenger is refused (default: exit 0)"
+    )
+    commands = parser.add_subparsers(metavar="[history | rollback | verify | reproduce]")
+
+    show = commands.add_parser("history", help="show every change of the champions")
+    show.set_defaults(command=_history)
+
+    back = commands.add_parser("rollback", help="restore the champion before the present one")
+    back.add_argument("--model", choices=MODELS, default="stormsight-sar", help="(%(default)s)")
+    back.add_argument("--reason", default="rolled back by hand", help="kept in the ledger (%(default)s)")
+    back.set_defaults(command=_rollback)
+
+    check = commands.add_parser(
+        "verify", help="check ledger, registry and champion against each other; exit 65 if they disagree"
+    )
+    check.add_argument("--repair", action="store_true", help="complete a change that a crash cut off")
+    check.set_defaults(command=_verify)
+
+    again = commands.add_parser(
+        "reproduce", help="score a model folder on the clean test tiles and print the digest of its scores"
+    )
+    again.add_argument("--folder", type=Path, required=True, help="weights.safetensors and model.json")
+    again.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(%(default)s)")
+    again.set_defaults(command=_reproduce)
+    return parser
+
+
+# Heavy imports stay inside the commands: history and rollback need no torch, reproduce needs no MLflow.
+
+
+def _decide(options: argparse.Namespace) -> None:
+    from components.lib.tracking import TrackingParameters  # noqa: PLC0415
+    from components.promote.decide import Gate, decide  # noqa: PLC0415
+    from components.promote.parameters import PromoteParameters  # noqa: PLC0415
+    from components.promote.rules import ScoringRules  # noqa: PLC0415
+
+    gate = Gate(
+        parameters=load_parameters("promote", PromoteParameters),
+        rules=load_parameters("evaluate", ScoringRules),
+        tracking=load_parameters("tracking", TrackingParameters),
+    )
+    document = decide(gate)
+    refused = [name for name, part in document["models"].items() if part["outcome"] == "refused"]
+    if refused and options.fail_on_refusal:
+        raise GateRefusedError(
+            f"refused: {', '.join(refused)}", next_step=f"read {gate.out / 'decision.txt'} for the reasons"
+        )
+
+
+def _history(options: argparse.Namespace) -> None:
+    from components.promote.succession import history  # noqa: PLC0415
+
+    connection, ledger = _registry()
+    print(history(connection, ledger, MODELS))
+
+
+def _rollback(options: argparse.Namespace) -> None:
+    from components.promote.succession import rollback  # noqa: PLC0415
+
+    connection, ledger = _registry()
+    print(rollback(connection, ledger, options.model, options.reason))
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from components.promote.succession import verify  # noqa: PLC0415
+
+    connection, ledger = _registry()
+    print(verify(connection, ledger, MODELS, repair=options.repair))
+
+
+def _reproduce(options: argparse.Namespace) -> None:
+    from components.promote.reproduce import report  # noqa: PLC0415
+    from components.promote.rules import ScoringRules  # noqa: PLC0415
+
+    rules = load_parameters("evaluate", ScoringRules)
+    print(json.dumps(report(options.folder, Path("data/prepared"), rules, options.device)))
+
+
+def _registry() -> tuple[Connection, Path]:
+    from components.lib.tracking import TrackingParameters, connect  # noqa: PLC0415
+    from components.promote.parameters import PromoteParameters  # noqa: PLC0415
+
+    parameters = load_parameters("promote", PromoteParameters)
+    return connect(load_parameters("tracking", TrackingParameters)), Path(parameters.ledger)
+
+
+if __name__ == "__main__":
+    run(main)

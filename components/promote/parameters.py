@@ -1,0 +1,31 @@
+"""The section ``promote`` of ``params.yaml``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from components.lib.config import Parameters
+
+
+class PromoteParameters(Parameters):
+    """What a challenger must show.
+
+    Attributes:
+        metric: What must gain on the clean test locations: pixel ``iou`` or SpaceNet ``f1``.
+        confidence: Of the intervals and, one-sided, of the gain's lower bound.
+        min_gain: The gain's lower bound must exceed this.
+        guard_margin: No guard slice may fall by more than this.
+        guard_slices: Dimensions whose slices are guarded.
+        resamples: Bootstrap draws over locations.
+        ledger: Folder of the champions' history.
+    """
+
+    metric: Literal["iou", "f1"]
+    confidence: float = Field(gt=0.5, lt=1)
+    min_gain: float = Field(ge=0, lt=1)
+    guard_margin: float = Field(ge=0, lt=1)
+    guard_slices: tuple[Literal["orientation", "building_size", "nodata", "sensor"], ...]
+    resamples: int = Field(ge=100)
+    ledger: str = Field(min_length=1)

@@ -1,0 +1,131 @@
+"""The decision record: JSON for machines, text for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from components.lib.files import sha256_bytes
+from components.promote.gate import Judgement
+from components.promote.parameters import PromoteParameters
+
+
+def decision_record(
+    judgement: Judgement,
+    *,
+    model: str,
+    version: str,
+    champion_version: str | None,
+    hashes: Mapping[str, str],
+    parameters: PromoteParameters,
+    simulated: bool,
+) -> dict[str, Any]:
+    """One model's decision as JSON values.
+
+    Args:
+        judgement: What the gate found.
+        model: Registered model.
+        version: The challenger's.
+        champion_version: The champion it was judged against, None if there was none.
+        hashes: SHA-256 of ``weights``, ``params``, ``data``, ``code`` and ``scores``.
+        parameters: The ``promote`` section.
+        simulated: Whether any tile is from the simulated world.
+    """
+    return {
+        "model": model,
+        "outcome": "promoted" if judgement.promoted else "refused",
+        "version": version,
+        "champion_version": champion_version,
+        "simulated": simulated,
+        "reasons": judgement.failures or [_why_promoted(judgement, champion_version)],
+        "checks": [asdict(check) for check in judgement.checks],
+        "metric": parameters.metric,
+        "challenger": None if judgement.challenger is None else judgement.challenger.as_dict(),
+        "champion": None if judgement.champion is None else judgement.champion.as_dict(),
+        "gain": None if judgement.gain is None else judgement.gain.as_dict(),
+        "guards": [asdict(guard) for guard in judgement.guards],
+        "sensors": list(judgement.sensors),
+        "tiles": judgement.tiles,
+        "rules": parameters.model_dump(mode="json", exclude={"ledger"}),
+        "sha256": dict(hashes),
+    }
+
+
+def record_hash(record: Mapping[str, Any]) -> str:
+    """SHA-256 of a record as canonical JSON: what the ledger points to."""
+    return sha256_bytes(canonical(record).encode())
+
+
+def canonical(record: Mapping[str, Any]) -> str:
+    """The one way to write a record down: no spaces, keys sorted."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """``decision.json`` in words."""
+    blocks = [_simulated(document["simulated"])]
+    blocks += [_model_text(name, part) for name, part in sorted(document["models"].items())]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _simulated(simulated: bool) -> str:
+    if simulated:
+        return "SIMULATED: all numbers below are from the rehearsal world, none from a real sensor."
+    return "All numbers below are from real acquisitions."
+
+
+def _model_text(name: str, part: Mapping[str, Any]) -> str:
+    decision = part["decision"]
+    against = decision["champion_version"]
+    rival = "there was no champion" if against is None else f"the champion was version {against}"
+    lines = [f"{name}: version {decision['version']} {part['outcome'].upper()} ({rival})", ""]
+    lines += [f"  because {reason}" for reason in part["reasons"]]
+    lines += ["", f"  {decision['metric']} on {decision['tiles']} clean test tiles of {_names(decision)}:"]
+    for who in ("challenger", "champion", "gain"):
+        lines += [f"    {who:<11}{_interval(decision[who])}"] if decision[who] else []
+    lines += ["", "  checks:"]
+    lines += [
+        f"    {'ok  ' if c['passed'] else 'FAIL'}  {c['name']}: {c['words']}" for c in decision["checks"]
+    ]
+    if decision["guards"]:
+        lines += ["", "  guard slices (challenger, champion, difference with its two-sided interval):"]
+        lines += [_guard(guard) for guard in decision["guards"]]
+    lines += ["", "  SHA-256:"]
+    lines += [f"    {what:<11}{value}" for what, value in sorted(decision["sha256"].items())]
+    lines += [f"    {'decision':<11}{part['decision_sha256']}"]
+    if part["ledger"]:
+        lines += [f"    {'ledger':<11}{part['ledger']['hash']} (entry {part['ledger']['seq']})"]
+    return "\n".join(lines)
+
+
+def _why_promoted(judgement: Judgement, champion_version: str | None) -> str:
+    if champion_version is None or judgement.gain is None:
+        return "it is the first model of its name and every check passed"
+    return (
+        f"it gains {judgement.gain.value:+.4f} over version {champion_version} (lower bound "
+        f"{judgement.gain.lower_bound:+.4f}) and every check passed"
+    )
+
+
+def _names(decision: Mapping[str, Any]) -> str:
+    return ", ".join(decision["sensors"]) or "no common sensor"
+
+
+def _interval(value: Mapping[str, Any]) -> str:
+    if value["degenerate"]:
+        return f"{value['value']:+.4f} (one location: no interval)"
+    return (
+        f"{value['value']:+.4f}  [{value['low']:+.4f}, {value['high']:+.4f}] at {value['confidence']:.0%}, "
+        f"lower bound {value['lower_bound']:+.4f}, {value['locations']} locations"
+    )
+
+
+def _guard(guard: Mapping[str, Any]) -> str:
+    difference = guard["difference"]
+    return (
+        f"    {'ok  ' if guard['passed'] else 'FAIL'}  {guard['slice']:<32}{guard['metric']:<5}"
+        f"{guard['challenger']:.4f}  {guard['champion']:.4f}  {difference['value']:+.4f} "
+        f"[{difference['low']:+.4f}, {difference['high']:+.4f}]"
+    )
