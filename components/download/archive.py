@@ -122,9 +122,11 @@ def stream_members(
         archive.seek(0)
         buffered = io.BufferedReader(reader, CHUNK)
         unzipped = gzip.GzipFile(fileobj=buffered, mode="rb") if zipped else buffered
-        yield from _members(_Forward(unzipped, name, limits.unpacked_gib * 2**30), name, limits)
-        while buffered.read(CHUNK):
-            pass  # padding behind the last member belongs to the checksum too
+        stream = _Forward(unzipped, name, limits.unpacked_gib * 2**30)
+        yield from _members(stream, name, limits)
+        # The gzip trailer, and the padding behind the last member, belong to the checksums too.
+        while stream.read(CHUNK):
+            pass
 
 
 def _members(stream: _Forward, name: str, limits: Limits) -> Iterator[Member]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.lib.errors import BadDataError
 from components.lib.files import atomic_file, require_input
+
+if TYPE_CHECKING:
+    import pandas as pd  # a download, which only writes, starts without it
 
 MANIFEST = "manifest.parquet"
 

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, Self
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Self
 
 from components.lib.errors import BadDataError, MissingInputError
 from components.lib.files import sha256_bytes
+from components.lib.shards.manifest import FileRow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _REFETCH = "run `dvc repro --force download` to make data/raw anew"
 
@@ -88,7 +90,8 @@ class ShardReader:
 
 
 def _field(row: Any, name: str) -> Any:  # noqa: ANN401
-    return row[name] if isinstance(row, pd.Series | Mapping) else getattr(row, name)
+    # Not getattr on a Series: its `size` and `name` are its own.
+    return getattr(row, name) if isinstance(row, tuple | FileRow) else row[name]
 
 
 def _read_exactly(handle: int, offset: int, size: int) -> bytes:
