@@ -43,7 +43,7 @@ def fetch(tmp_path: Path, proxy: Proxy, one: CatalogueEntry | None = None, **dow
 def contents(raw: Path) -> dict[str, bytes]:
     """Bare name -> content, every checksum checked."""
     with ShardReader(raw) as reader:
-        return {row.name: reader.read(row) for row in read_manifest(raw).itertuples()}
+        return {str(row.name): reader.read(row) for row in read_manifest(raw).itertuples()}
 
 
 def by_name(files: dict[str, bytes]) -> dict[str, bytes]:

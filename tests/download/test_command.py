@@ -1,0 +1,89 @@
+"""The command line: what it lists, what it refuses, and with which exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.download.__main__ import main
+from components.lib.errors import ParameterError
+from components.lib.shards import read_manifest
+from tests.download.release import entry, release, write_world
+from tests.download.test_mirror import lay_out
+
+
+def call(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
+    options = {"params": "params.yaml", "catalogue": "catalogue", "output": "raw", "staging": "staging"}
+    given = [item for name, file in options.items() for item in (f"--{name}", str(folder / file))]
+    monkeypatch.setattr(sys, "argv", ["components.download", *given, *arguments])
+    return main()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    """A catalogue of two mirrors."""
+    root = lay_out(tmp_path / "mirror", release())
+    entries = [entry(f"file://{root}"), entry(f"file://{root}", id="other", products=["PS-RGB"])]
+    write_world(tmp_path, entries)
+    return tmp_path
+
+
+def test_all_acquisitions_of_the_parameters(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call(monkeypatch, world) == 0
+    manifest = read_manifest(world / "raw")
+    assert manifest.groupby("acquisition").size().to_dict() == {"other": 3, "tiny": 11}
+
+
+def test_one_acquisition_by_name(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call(monkeypatch, world, "--acquisition", "other") == 0
+    assert set(read_manifest(world / "raw")["acquisition"]) == {"other"}
+
+
+def test_the_catalogue_is_listed(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, world, "--list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["other", "real", "capella-airborne"],
+        ["tiny", "real", "capella-airborne"],
+    ]
+
+
+def test_an_unknown_acquisition_names_the_nearest(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ParameterError, match=r"--acquisition: unknown acquisition 'othr'.*'other'"):
+        call(monkeypatch, world, "--acquisition", "othr")
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"part_mb": 4}, r"download\.part_mb: unknown key; the nearest valid one is 'part_mib'"),
+        ({"workers": 0}, r"download\.workers: .*greater than or equal to 1"),
+        ({"mirrors": {"tyni": "file://x"}}, r"download\.mirrors: unknown acquisition 'tyni'.*'tiny'"),
+    ],
+)
+def test_wrong_parameters_are_named(
+    world: Path, monkeypatch: pytest.MonkeyPatch, section: dict[str, object], message: str
+) -> None:
+    path = world / "params.yaml"
+    document = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**document, "download": section}))
+    with pytest.raises(ParameterError, match=message):
+        call(monkeypatch, world)
+
+
+def test_a_typo_in_the_last_entry_costs_no_transfer(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = world / "catalogue" / "other.yaml"
+    path.write_text(path.read_text().replace("sensor: capella-airborne", "sensor: capella-spaceborne"))
+    with pytest.raises(ParameterError, match="unknown sensor 'capella-spaceborne'"):
+        call(monkeypatch, world)
+    assert not (world / "staging").exists()
+
+
+def test_staging_inside_the_output_is_refused(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ParameterError, match="lies inside --output"):
+        call(monkeypatch, world, "--staging", str(world / "raw" / "staging"))

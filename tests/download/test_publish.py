@@ -1,0 +1,106 @@
+"""``data/raw``: never more than 64 shards, put in place whole, joined and copied correctly."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from components.download.publish import publish
+from components.download.staging import FinishedShard
+from components.lib.errors import ParameterError, ResourceError
+from components.lib.shards import FileRow, ShardReader, ShardWriter, read_manifest, shard_name
+
+
+def finished(folder: Path, acquisition: str, count: int) -> list[FinishedShard]:
+    """``count`` shards of two files each."""
+    shards = []
+    for index in range(count):
+        rows = []
+        with ShardWriter(folder / acquisition / str(index)) as writer:
+            for part in ("a", "b"):
+                name = f"{acquisition}-{index}-{part}"
+                written = writer.add(f"PS-RGB/{name}", f"content of {name}".encode() * (index + 1))
+                rows.append(
+                    FileRow(
+                        acquisition=acquisition,
+                        sensor="capella-airborne",
+                        name=name,
+                        product="PS-RGB",
+                        strip="s",
+                        tile=index,
+                        size=written.slot.size,
+                        sha256=written.sha256,
+                        source="file:///x",
+                        shard=f"{acquisition}/{shard_name(index)}",
+                        offset=written.slot.offset,
+                    )
+                )
+        shards.append(FinishedShard(folder / acquisition / str(index) / shard_name(0), tuple(rows)))
+    return shards
+
+
+def check(raw: Path, acquisitions: dict[str, list[FinishedShard]]) -> int:
+    """Every file is readable by the manifest and by tarfile; the number of shards."""
+    manifest = read_manifest(raw)
+    assert len(manifest) == sum(len(s.rows) for shards in acquisitions.values() for s in shards)
+    with ShardReader(raw) as reader:
+        for row in manifest.itertuples():
+            assert reader.read(row).startswith(f"content of {row.name}".encode())
+    names = set()
+    for path in raw.rglob("*.tar"):
+        with tarfile.open(path, "r:") as tar:
+            names |= {member.name.split("/")[1] for member in tar}
+    assert names == set(manifest["name"])
+    assert {str(p.relative_to(raw)) for p in raw.rglob("*.tar")} == set(manifest["shard"])
+    return len(list(raw.rglob("*.tar")))
+
+
+@pytest.mark.parametrize(("counts", "expected"), [((3, 2), 5), ((64,), 64), ((40, 40), 64), ((70, 3, 1), 25)])
+def test_at_most_64_shards_whatever_comes_in(tmp_path: Path, counts: tuple[int, ...], expected: int) -> None:
+    acquisitions = {f"acq{i}": finished(tmp_path, f"acq{i}", count) for i, count in enumerate(counts)}
+    publish(acquisitions, tmp_path / "raw")
+    assert check(tmp_path / "raw", acquisitions) == expected <= 64
+
+
+def test_too_many_acquisitions_are_refused(tmp_path: Path) -> None:
+    one = finished(tmp_path, "a", 1)
+    with pytest.raises(ParameterError, match="65, but data/raw holds at most 64"):
+        publish({f"a{i}": one for i in range(65)}, tmp_path / "raw")
+
+
+def test_another_disk_gets_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    monkeypatch.setattr(os, "link", refuse)
+    acquisitions = {"a": finished(tmp_path, "a", 2)}
+    publish(acquisitions, tmp_path / "raw")
+    assert check(tmp_path / "raw", acquisitions) == 2
+    assert next((tmp_path / "raw").rglob("*.tar")).stat().st_nlink == 1
+
+
+def test_a_failure_leaves_the_old_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {"a": finished(tmp_path, "a", 1)}
+    publish(old, tmp_path / "raw")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    new = {"a": finished(tmp_path / "new", "a", 3)}
+    monkeypatch.setattr("components.download.publish.write_manifest", full)
+    with pytest.raises(ResourceError, match="raw: No space left on device"):
+        publish(new, tmp_path / "raw")
+    check(tmp_path / "raw", old)
+    assert [path.name for path in tmp_path.iterdir() if "raw" in path.name] == ["raw"]
+
+
+def test_an_acquisition_that_is_no_longer_wanted_leaves(tmp_path: Path) -> None:
+    a, b = finished(tmp_path, "a", 1), finished(tmp_path, "b", 1)
+    publish({"a": a, "b": b}, tmp_path / "raw")
+    publish({"b": b}, tmp_path / "raw")
+    check(tmp_path / "raw", {"b": b})
+    assert not (tmp_path / "raw" / "a").exists()
