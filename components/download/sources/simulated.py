@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 CODE = ("components.lib.simulate", "components.lib.sensors", "components.lib.spacenet6")
 """Packages whose source decides the simulated bytes."""
 
-LIBRARIES = ("numpy", "rasterio", "scipy", "scikit-image", "shapely")
+LIBRARIES = ("numpy", "rasterio", "scipy", "shapely")
 """Distributions whose version may change them."""
 
 BYTES_PER_PIXEL = 32
-"""Upper bound over all products: SAR 16, pan-sharpened and plain optical 13, and room for the rest."""
+"""Upper bound over all products: SAR 16, pan-sharpened optical 7, and room for labels and headers."""
 
 
 class SimulatedSource:
