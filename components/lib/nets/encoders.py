@@ -23,6 +23,9 @@ LOG = logging.getLogger(__name__)
 OUTPUT_STRIDE = 16
 """Stride of the deepest features: stage 5 is dilated instead of strided (reference distillation 1.2)."""
 
+_TAILS = (("_conv_head", "_bn1"), ("conv_head", "bn2"))
+"""Attributes of the tail in smp's two EfficientNet families."""
+
 _REFUSALS = re.compile(r"Unknown model|dilated mode|output_stride|downsampling pattern")
 
 FORKING_FAMILIES = "efficientnet-*, resnet*, mobilenet_v2, mobileone_*, se_resnet*, timm-mobilenetv3_*"
@@ -69,9 +72,11 @@ def drop_unused_tail(encoder: nn.Module) -> int:
         Number of parameters deleted, 0 for encoders without such a tail.
     """
     dropped = 0
-    for name in ("_conv_head", "_bn1"):
-        module = getattr(encoder, name, None)
-        if isinstance(module, nn.Module):
+    for tail in _TAILS:
+        modules = [m for m in (getattr(encoder, name, None) for name in tail) if isinstance(m, nn.Module)]
+        if len(modules) < len(tail):
+            continue
+        for name, module in zip(tail, modules, strict=True):
             dropped += sum(parameter.numel() for parameter in module.parameters())
             delattr(encoder, name)
     return dropped

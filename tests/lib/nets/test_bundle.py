@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from components.lib.errors import BadDataError, MissingInputError
+from components.lib.nets import (
+    NetworkConfig,
+    SegmentationNetwork,
+    build_network,
+    convert_to_csn,
+    load_bundle,
+    save_bundle,
+    use_sensor,
+)
+from components.lib.nets.config import Kind
+
+
+def network(kind: Kind = "disoptnet") -> SegmentationNetwork:
+    torch.manual_seed(1)
+    return build_network(
+        NetworkConfig(
+            kind=kind,
+            encoder="timm-mobilenetv3_small_minimal_100",
+            decoder_channels=16,
+            sensors=("airborne",),
+            input_mean=(80.0,) * 4,
+            input_std=(23.0,) * 4,
+        )
+    )
+
+
+def pixels() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(2)
+    return torch.randint(0, 256, (1, 4, 64, 64), dtype=torch.uint8, generator=generator)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save_bundle(tmp_path / "model", network(), {"stage": "distill"})
+    return tmp_path / "model"
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("kind", ["deeplabv3plus", "disoptnet"])
+def test_round_trip(kind: Kind, tmp_path: Path) -> None:
+    net = network(kind)
+    net(pixels().repeat(2, 1, 1, 1))
+    save_bundle(tmp_path / "model", net, {"metrics": {"iou": 0.5}})
+    loaded = load_bundle(tmp_path / "model")
+    assert not loaded.training
+    assert loaded.config == net.config
+    assert loaded.metadata == {"metrics": {"iou": 0.5}}
+    assert loaded.dropped_parameters == net.dropped_parameters
+    assert torch.equal(loaded.predict(pixels(), "airborne"), net.predict(pixels(), "airborne"))
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == ["model.json", "weights.safetensors"]
+
+
+def test_sensor_specific_round_trip(tmp_path: Path) -> None:
+    net = convert_to_csn(network(), ["airborne", "spaceborne"], momentum=0.25)
+    with use_sensor(net, "spaceborne"):
+        net.train()(pixels().repeat(2, 1, 1, 1))
+    save_bundle(tmp_path / "model", net, {})
+    loaded = load_bundle(tmp_path / "model")
+    for sensor in ("airborne", "spaceborne"):
+        assert torch.equal(loaded.predict(pixels(), sensor), net.predict(pixels(), sensor))
+    assert not torch.equal(loaded.predict(pixels(), "airborne"), loaded.predict(pixels(), "spaceborne"))
+    assert loaded.config.norm_momentum == 0.25
+
+
+def test_loading_leaves_the_random_numbers_alone(folder: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    load_bundle(folder)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_loading_never_asks_a_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = json.loads((folder / "model.json").read_text())["config"]
+    edit(folder, config={**config, "encoder_weights": "imagenet"})
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr("segmentation_models_pytorch.encoders.hf_hub_download", refuse)
+    monkeypatch.setattr("timm.models._builder.load_pretrained", refuse)
+    assert load_bundle(folder).config.encoder_weights == "imagenet", "kept as provenance"
+
+
+def test_tampered_weights_are_refused(folder: Path) -> None:
+    weights = folder / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(BadDataError, match="SHA-256"):
+        load_bundle(folder)
+
+
+def test_weights_of_another_network_are_refused(folder: Path) -> None:
+    config = json.loads((folder / "model.json").read_text())["config"]
+    edit(folder, config={**config, "decoder_channels": 32})
+    with pytest.raises(BadDataError, match="does not fit"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 99},
+        {"config": {"kind": "disoptnet"}},
+        {"config": []},
+        {"weights_sha256": None},
+        {"metadata": "text"},
+    ],
+)
+def test_malformed_signature_is_bad_data(folder: Path, changes: dict[str, Any]) -> None:
+    edit(folder, **changes)
+    with pytest.raises(BadDataError, match=r"model\.json"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null"])
+def test_signature_that_is_no_json_object_is_bad_data(folder: Path, text: str) -> None:
+    (folder / "model.json").write_text(text)
+    with pytest.raises(BadDataError, match=r"model\.json is malformed"):
+        load_bundle(folder)
+
+
+def test_missing_bundle_names_the_stage(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError) as caught:
+        load_bundle(tmp_path / "models" / "optical")
+    assert "dvc repro optical" in caught.value.next_step
+
+
+def test_failed_save_leaves_the_old_model(folder: Path) -> None:
+    before = (folder / "model.json").read_text()
+    with pytest.raises(TypeError):
+        save_bundle(folder, network("deeplabv3plus"), {"not": object()})
+    assert (folder / "model.json").read_text() == before
+    load_bundle(folder)
+    assert [p.name for p in folder.parent.iterdir()] == ["model"]
