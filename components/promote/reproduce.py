@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 import components
 from components.lib.nets.bundle import load_bundle
 from components.lib.store import Store
@@ -65,10 +67,17 @@ def reproduce(folder: Path, exam: Exam, device: str) -> Reproduction:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, with this very code on the module path wherever the working directory is."""
+    """Ours, with this very code on the module path wherever the working directory is.
+
+    The number of threads is ours too: it may change the order of sums, and with it the last bit.
+    """
     root = str(Path(components.__path__[0]).absolute().parent)
     inherited = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, inherited]))}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [root, inherited])),
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+    }
 
 
 def _last_line(text: str) -> str:

@@ -1,0 +1,205 @@
+"""The stage on a tiny store and a local MLflow, the fresh process replaced by this one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.lib.errors import BadDataError, GateRefusedError, MissingInputError
+from components.lib.files import sha256_bytes
+from components.lib.registry import ChampionLine
+from components.lib.registry.loading import load_champion
+from components.lib.tracking import TrackingParameters, connect
+from components.promote.decide import Gate, decide
+from components.promote.exam import Exam
+from components.promote.reproduce import Reproduction, report
+from components.promote.succession import history, rollback, verify
+from tests.promote.world import AIRBORNE, gate, write_model
+
+SAR = "stormsight-sar"
+LEDGER = Path("var/ledger")
+
+
+def here(folder: Path, exam: Exam, device: str) -> Reproduction:
+    """The registered artefact scored in this process."""
+    told = report(folder, Path("data/prepared"), rules, device)
+    return Reproduction(told["digest"] == exam.digest, "scored here")
+
+
+rules = gate(TrackingParameters()).rules
+
+
+@pytest.fixture
+def stage(checkout: Path, tracking: TrackingParameters) -> Gate:
+    return replace(gate(tracking), reproducer=here)
+
+
+def run(stage: Gate, building: float, **settings: Any) -> dict[str, Any]:
+    """Make ``models/adapted`` give this building logit, run the stage, return the SAR model's part."""
+    write_model(Path("models/adapted"), building, **settings)
+    part: dict[str, Any] = decide(stage, (SAR,))["models"][SAR]
+    return part
+
+
+def line(stage: Gate) -> ChampionLine:
+    return ChampionLine(connect(stage.tracking), LEDGER, SAR)
+
+
+def test_first_equal_better_worse_and_rollback(stage: Gate) -> None:
+    first = run(stage, -5.0)
+    assert first["outcome"] == "promoted"
+    assert first["decision"]["champion_version"] is None
+    equal = run(stage, -4.0)  # other weights, the same map
+    assert (equal["outcome"], equal["decision"]["version"]) == ("refused", "2")
+    assert equal["decision"]["gain"]["value"] == 0.0
+    assert line(stage).current() == "1"
+    better = run(stage, 5.0)
+    assert better["outcome"] == "promoted"
+    assert better["decision"]["gain"]["lower_bound"] > 0.1
+    assert line(stage).current() == "3"
+    worse = run(stage, -3.0)
+    assert worse["outcome"] == "refused"
+    assert worse["decision"]["gain"]["value"] < -0.1
+    itself = run(stage, 5.0)
+    assert (itself["outcome"], itself["decision"]["version"]) == ("refused", "3")
+    assert "it is the champion itself" in itself["reasons"][0]
+
+    connection = connect(stage.tracking)
+    assert "version 1 is champion again instead of version 3" in rollback(connection, LEDGER, SAR, "drill")
+    assert line(stage).current() == "1"
+    told = history(connection, LEDGER, (SAR, "stormsight-optical"))
+    assert [row.split()[2] for row in told.splitlines() if "->" in row] == ["promote", "promote", "rollback"]
+    assert "stormsight-optical: no champion yet" in told
+    assert "drill" in told
+    assert "ledger of 3 entries is whole" in verify(connection, LEDGER, (SAR,), repair=False)
+    with pytest.raises(MissingInputError, match="no earlier champion"):
+        rollback(connection, LEDGER, SAR, "again")
+    assert load_champion(stage.tracking, SAR).config.sensors[0] == AIRBORNE
+
+
+def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: Gate) -> None:
+    part = run(stage, 5.0)
+    document = json.loads((stage.out / "decision.json").read_text())
+    assert document["models"][SAR] == part
+    assert document["simulated"] is True
+    decision = part["decision"]
+    assert set(decision["sha256"]) == {"params", "data", "code", "verdict", "weights", "scores"}
+    assert all(len(value) == 64 for value in decision["sha256"].values())
+    (entry,) = line(stage).ledger.entries()
+    assert entry.decision == part["decision_sha256"]
+    assert part["ledger"] == {"seq": 1, "hash": entry.hash, "time": entry.time}
+
+    client = connect(stage.tracking).client
+    version = client.get_model_version(SAR, "1")
+    assert version.tags["sha256"] == decision["sha256"]["weights"]
+    assert version.tags["params_sha256"] == decision["sha256"]["params"]
+    assert (version.tags["outcome"], version.tags["simulated"]) == ("promoted", "true")
+    kept = next(Path(stage.tracking.artifacts).rglob("decisions/*.json"))
+    assert sha256_bytes(kept.read_bytes()) == kept.stem == entry.decision
+
+    text = (stage.out / "decision.txt").read_text()
+    assert text.startswith("SIMULATED")
+    assert "stormsight-sar: version 1 PROMOTED (there was no champion)" in text
+    assert "because it is the first model of its name" in text
+    for value in (*decision["sha256"].values(), entry.hash, part["decision_sha256"]):
+        assert value in text
+
+
+def test_a_refusal_is_readable_and_leaves_the_ledger_alone(stage: Gate) -> None:
+    run(stage, 5.0)
+    part = run(stage, -5.0)
+    text = (stage.out / "decision.txt").read_text()
+    assert "version 2 REFUSED (the champion was version 1)" in text
+    assert "FAIL  gain:" in text
+    assert f"FAIL  sensor/{AIRBORNE}" in text
+    assert part["ledger"] is None
+    assert len(line(stage).ledger.entries()) == 1
+    assert connect(stage.tracking).client.get_model_version(SAR, "2").tags["outcome"] == "refused"
+
+
+def test_a_bad_verdict_refuses_even_the_first_model(stage: Gate) -> None:
+    stage.verdict.write_text(json.dumps({"verdict": "bad", "tiles": 10, "quarantined": 9}))
+    part = run(stage, 5.0)
+    assert part["outcome"] == "refused"
+    assert "the data verdict is 'bad' (9 of 10 tiles quarantined)" in part["reasons"][0]
+    assert line(stage).current() is None
+
+
+def test_weights_that_do_not_fit_their_signature_are_never_registered(stage: Gate) -> None:
+    folder = write_model(Path("models/adapted"), 5.0)
+    content = bytearray((folder / "weights.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "weights.safetensors").write_bytes(content)
+    with pytest.raises(BadDataError, match="SHA-256"):
+        decide(stage, (SAR,))
+    assert line(stage).current() is None
+    assert not (stage.out / "decision.json").exists()
+
+
+def test_an_artefact_store_that_returns_other_bytes_refuses(stage: Gate) -> None:
+    run(stage, -5.0)
+
+    def tampering(folder: Path, exam: Exam, device: str) -> Reproduction:
+        raise AssertionError("never asked: the hashes differ before anything is loaded")
+
+    write_model(Path("models/adapted"), 5.0)
+    connection = connect(stage.tracking)
+    decide(replace(stage, reproducer=lambda *_: Reproduction(False, "not yet")), (SAR,))
+    for weights in Path(stage.tracking.artifacts).rglob("weights.safetensors"):
+        if str(connection.client.get_model_version(SAR, "2").run_id) in str(weights):
+            weights.write_bytes(b"other")
+    part = decide(replace(stage, reproducer=tampering), (SAR,))["models"][SAR]
+    assert part["outcome"] == "refused"
+    assert "weights.safetensors is not the file that was registered" in part["reasons"][0]
+    assert line(stage).current() == "1"
+
+
+def test_a_champion_whose_bytes_changed_stops_the_stage(stage: Gate) -> None:
+    run(stage, -5.0)
+    for weights in Path(stage.tracking.artifacts).rglob("weights.safetensors"):
+        weights.write_bytes(b"other")
+    with pytest.raises(BadDataError, match=r"stormsight-sar version 1: weights.safetensors is not the file"):
+        run(stage, 5.0)
+    with pytest.raises(BadDataError, match="is not the file"):
+        verify(connect(stage.tracking), LEDGER, (SAR,), repair=False)
+
+
+def test_a_champion_that_changes_during_the_judgement_turns_into_a_refusal(stage: Gate) -> None:
+    run(stage, -5.0)
+    run(stage, -4.0)
+
+    def meanwhile(folder: Path, exam: Exam, device: str) -> Reproduction:
+        line(stage).promote("2", decided_against="1", decision="d" * 64, reason="another process was faster")
+        return Reproduction(True, "fine")
+
+    with pytest.raises(GateRefusedError, match="judged against version 1, but the champion is version 2"):
+        run(replace(stage, reproducer=meanwhile), 5.0)
+    part = json.loads((stage.out / "decision.json").read_text())["models"][SAR]
+    assert (part["outcome"], part["decision"]["outcome"]) == ("refused", "promoted")
+    assert "by now" in part["reasons"][0]
+    assert line(stage).current() == "2"
+    line(stage).require_agreement()
+
+
+def test_missing_inputs_name_the_stage_that_makes_them(stage: Gate) -> None:
+    with pytest.raises(MissingInputError, match=r"models/adapted.*is missing"):
+        decide(stage, (SAR,))
+    write_model(Path("models/adapted"), 5.0)
+    stage.verdict.unlink()
+    with pytest.raises(MissingInputError) as caught:
+        decide(stage, (SAR,))
+    assert "dvc repro validate" in str(caught.value)
+
+
+def test_a_tampered_ledger_stops_the_stage_before_anything_is_judged(stage: Gate) -> None:
+    run(stage, -5.0)
+    ledger = line(stage).ledger.path
+    ledger.write_text(ledger.read_text().replace('"version":"1"', '"version":"2"'))
+    with pytest.raises(BadDataError, match="its hash does not fit"):
+        run(stage, 5.0)
+    with pytest.raises(BadDataError, match="its hash does not fit"):
+        verify(connect(stage.tracking), LEDGER, (SAR,), repair=True)

@@ -1,0 +1,117 @@
+"""A tiny prepared store, networks of known quality, and the files the stage reads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from shapely.geometry import box
+
+from components.lib.nets import NetworkConfig, build_network
+from components.lib.nets.bundle import save_bundle
+from components.lib.store import write_store
+from components.lib.tracking import TrackingParameters
+from components.promote.decide import Gate
+from components.promote.parameters import PromoteParameters
+from components.promote.rules import ScoringRules
+
+ROOT = Path(__file__).parents[2]
+AIRBORNE, SPACEBORNE = "simulated-airborne", "simulated-spaceborne"
+SIDE, TILES = 64, 6
+
+PARAMETERS = PromoteParameters(
+    metric="iou",
+    confidence=0.95,
+    min_gain=0.0,
+    guard_margin=0.03,
+    guard_slices=("orientation", "building_size", "nodata", "sensor"),
+    resamples=200,
+    ledger="var/ledger",
+)
+
+
+def write_world(root: Path, *, verdict: str = "good") -> None:
+    """Everything the stage reads but the models: one building per tile, one tile per place and sensor."""
+    rng = np.random.default_rng(0)
+    index, footprints, layers = [], [], {}
+    for sensor in (AIRBORNE, SPACEBORNE):
+        target = np.zeros((TILES, SIDE, SIDE, 3), dtype=np.uint8)
+        for row in range(TILES):
+            left = 8 + 4 * row
+            target[row, 20:44, left : left + 24, 0] = 1
+            image = f"20190804111224_20190804111453_tile_{row}"
+            index.append(_tile(sensor, image, row))
+            footprints.append(
+                {
+                    "acquisition": sensor,
+                    "sensor": sensor,
+                    "image_id": image,
+                    "building_id": 1,
+                    "wkt_px": box(left, 20, left + 24, 44).wkt,
+                    "area_px": 576.0,
+                    "height_m": 9.0,
+                }
+            )
+        layers[sensor, "target"] = target
+        layers[sensor, "sar"] = rng.integers(1, 255, (TILES, SIDE, SIDE, 4), dtype=np.uint8)
+    layers[AIRBORNE, "optical"] = rng.integers(1, 255, (TILES, SIDE, SIDE, 4), dtype=np.uint8)
+    write_store(root / "data/prepared", pd.DataFrame(index), pd.DataFrame(footprints), layers)
+    report = root / "reports/validate/verdict.json"
+    report.parent.mkdir(parents=True)
+    report.write_text(json.dumps({"verdict": verdict, "tiles": 12, "quarantined": 0, "simulated": True}))
+    shutil.copy(ROOT / "params.yaml", root / "params.yaml")
+
+
+def write_model(folder: Path, building: float, *, sensors: tuple[str, ...] = (AIRBORNE, SPACEBORNE)) -> Path:
+    """A SAR network that gives every pixel the building logit ``building``: > 0 finds all, < 0 nothing."""
+    torch.manual_seed(0)
+    config = NetworkConfig(
+        kind="deeplabv3plus",
+        encoder="timm-mobilenetv3_small_minimal_100",
+        decoder_channels=16,
+        sensors=sensors,
+        sensor_specific=len(sensors) > 1,
+    )
+    net = build_network(config)
+    last = [module for module in net.head.modules() if isinstance(module, torch.nn.Conv2d)][-1]  # type: ignore[union-attr]
+    with torch.no_grad():
+        last.weight.zero_()
+        assert last.bias is not None
+        last.bias.copy_(torch.tensor([0.0, building]))
+    save_bundle(folder, net, {"simulated": True})
+    return folder
+
+
+def gate(tracking: TrackingParameters) -> Gate:
+    """The stage in the working directory, with everything but the fresh process real."""
+    return Gate(
+        parameters=PARAMETERS, rules=ScoringRules(threshold=0.5, min_area_px=80, iou=0.5), tracking=tracking
+    )
+
+
+def _tile(sensor: str, image: str, row: int) -> dict[str, object]:
+    return {
+        "acquisition": sensor,
+        "sensor": sensor,
+        "image_id": image,
+        "strip": "20190804111224_20190804111453",
+        "tile": row,
+        "orientation": row % 2,
+        "row": row,
+        "x_left_m": 596000.0 + 100 * row,
+        "y_top_m": 5746000.0,
+        "gsd_m": 0.5,
+        "height": SIDE,
+        "width": SIDE,
+        "split": "test",
+        "kang": True,
+        "clean": True,
+        "location": f"cell_{row}",
+        "nodata_share": 0.0 if row < 4 else 0.4,
+        "n_buildings": 1,
+        "has_optical": sensor == AIRBORNE,
+    }
