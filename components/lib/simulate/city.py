@@ -14,12 +14,14 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from components.lib.simulate.districts import KINDS, Kind
+from components.lib.simulate.districts import KINDS, Block, Kind
 from components.lib.simulate.draft import BOXES, SLOTS, TREES, Draft, Objects, Records
 from components.lib.simulate.frame import Bounds, Double, Mask
 
 SPACING_M = 300.0
 """Distance of the districts' sites before they are jittered, metres."""
+REACH_M = 340.0
+"""No part of a district lies farther from its site."""
 RIVER_X_M = 593050.0
 RIVER_HALF_M = 65.0
 
@@ -118,7 +120,8 @@ class City:
         offset = 0
         for index in self.sites_near(bounds):
             site = self.district(index)
-            if not (west - 400 < site.x < east + 400 and south - 400 < site.y < north + 400):
+            away = np.hypot(site.x - np.clip(site.x, west, east), site.y - np.clip(site.y, south, north))
+            if away > REACH_M:
                 continue
             found = self.objects(index)
             boxes = found.boxes.copy()
@@ -146,20 +149,29 @@ class City:
     def _build(self, index: Index) -> Objects:
         site = self.district(index)
         rng = np.random.default_rng([self.seed, 14, *index])
-        draft = Draft()
-        kind, reach = site.kind, 1.1 * SPACING_M
-        for k in range(int(-reach // site.pitch_u), int(reach // site.pitch_u) + 1):
-            for m in range(int(-reach // site.pitch_v), int(reach // site.pitch_v) + 1):
-                kerb = kind.street / 2 + 2.0
-                kind.fill(rng, draft, (k * site.pitch_u + kerb, m * site.pitch_v + kerb,
-                                       (k + 1) * site.pitch_u - kerb, (m + 1) * site.pitch_v - kerb))  # fmt: skip
-        local = draft.place(site.x, site.y, site.angle, self._region(index))
+        draft, region = Draft(), self._region(index)
+        for block in self._blocks(site, region):
+            site.kind.fill(rng, draft, block)
+        local = draft.place(site.x, site.y, site.angle, region)
         return _with_border(local, self._border_objects(index, rng))
+
+    def _blocks(self, site: District, region: BaseGeometry) -> list[Block]:
+        """The blocks between a district's streets that meet its region, in its own frame."""
+        kerb = site.kind.street / 2 + 2.0
+        k = np.arange(-(REACH_M // site.pitch_u) - 1, REACH_M // site.pitch_u + 1)
+        m = np.arange(-(REACH_M // site.pitch_v) - 1, REACH_M // site.pitch_v + 1)
+        u, v = (grid.ravel() for grid in np.meshgrid(k * site.pitch_u + kerb, m * site.pitch_v + kerb))
+        blocks = np.stack([u, v, u + site.pitch_u - 2 * kerb, v + site.pitch_v - 2 * kerb], axis=1)
+        outline = np.stack([blocks[:, [0, 1]], blocks[:, [2, 1]], blocks[:, [2, 3]], blocks[:, [0, 3]]], axis=1)
+        cos, sin = np.cos(site.angle), np.sin(site.angle)
+        turned = outline @ np.array([[cos, sin], [-sin, cos]]) + [site.x, site.y]
+        meets = shapely.intersects(region, shapely.polygons(turned))
+        return [tuple(block) for block in blocks[meets].tolist()]
 
     def _region(self, index: Index) -> BaseGeometry:
         """The district's cell less half of the roads around it and the river."""
         site = self.district(index)
-        cell: BaseGeometry = shapely.box(site.x - 500, site.y - 500, site.x + 500, site.y + 500)
+        cell: BaseGeometry = shapely.Point(site.x, site.y).buffer(REACH_M - 5.0)
         for other in _neighbours(index):
             side = self.border(index, other)
             cell = cell.intersection(_half_plane(site, self.district(other), side.half + 2.5))
@@ -194,7 +206,7 @@ class City:
                     if not side.water and rng.random() < 0.35:
                         x, y = p + sign * side.half * 0.45 * across
                         draft.slot(x, y, angle, truck=bool(rng.random() < 0.08))
-        return draft.place(0.0, 0.0, 0.0, shapely.box(site.x - 900, site.y - 900, site.x + 900, site.y + 900))
+        return draft.place(0.0, 0.0, 0.0, shapely.Point(site.x, site.y).buffer(REACH_M - 5.0))
 
     def _on_border(self, points: Double, first: Index, second: Index) -> Mask:
         """Whether points of two sites' bisector lie on their common border, 12 m off its ends and off the river."""

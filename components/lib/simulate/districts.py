@@ -204,7 +204,7 @@ def industry(rng: np.random.Generator, draft: Draft, block: Block) -> None:
                           Roof.FLAT, Material.BITUMEN, float(rng.random())))  # fmt: skip
         draft.building(*parts)
         u += length + _dim(rng, 7, 16)
-    for _ in range(int(rng.integers(0, 12))):
+    for _ in range(int(rng.integers(0, 20))):
         stack = float(rng.integers(1, 4)) * 2.6
         draft.box(_dim(rng, u0 + 8, u1 - 8), _dim(rng, last + 4, v1 - 4), float(rng.choice([0.0, np.pi / 2])),
                   6.1, 1.25, stack, 0.0, Roof.FLAT, Material.BOX, float(rng.random()))  # fmt: skip

@@ -52,10 +52,13 @@ def draw_ground(city: City, textures: Textures, frame: Frame) -> Ground:
 def _nearest(city: City, sites: list[Index], frame: Frame, x: Float, y: Float) -> tuple[Ints, Ints, Float]:
     """Nearest and second nearest site of every pixel, and the distance to their bisector, metres."""
     place = np.array([(s.x - frame.x_left, s.y - frame.y_top) for s in map(city.district, sites)])
-    # Only sites that can be nearest or second nearest somewhere in the frame.
-    corner = np.array([[0.0, 0.0], [frame.cols * frame.gsd, -frame.rows * frame.gsd]])
-    inside = np.clip(place, [corner[0, 0], corner[1, 1]], [corner[1, 0], corner[0, 1]])
-    useful = np.flatnonzero(np.hypot(*(place - inside).T) < 480.0)
+    # Only sites that can be nearest or second nearest somewhere in the frame: no farther from its nearest point
+    # than the second site is from its farthest.
+    size = np.array([frame.cols * frame.gsd, -frame.rows * frame.gsd])
+    low, high = np.minimum(size, 0), np.maximum(size, 0)
+    nearest = np.hypot(*(place - np.clip(place, low, high)).T)
+    farthest = np.hypot(*np.maximum(np.abs(place - low), np.abs(place - high)).T)
+    useful = np.flatnonzero(nearest <= np.sort(farthest)[1])
     best = np.full((frame.rows, frame.cols), np.inf, dtype=np.float32)
     runner = best.copy()
     owner = np.zeros(best.shape, dtype=np.int64)

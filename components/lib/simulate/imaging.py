@@ -22,7 +22,6 @@ from components.lib.simulate.speckle import to_units
 from components.lib.simulate.surface import draw_surface
 from components.lib.simulate.textures import textures_of
 
-TALLEST_M = 78.0
 PARKED = 0.62
 """Share of the places for vehicles that are taken."""
 
@@ -58,9 +57,9 @@ def image_column(
     lit = np.flatnonzero(seen.any(axis=1))
     first, last = int(lit[0]) // fine * fine, -(-(int(lit[-1]) + 1) // fine) * fine
     city, textures = city_of(world.seed), textures_of(world.seed)
-    north, south = _row_margins(city.objects_in(_grown(column.bounds, 130.0)), column, sensor, strip)
+    north, south = _row_margins(city.objects_in(_grown(column.bounds, 0.0, 115.0)), column, sensor, strip)
     frame = column.window(first - north, last - first + north + south)
-    objects = city.objects_in(_grown(frame.bounds, 25.0))
+    objects = city.objects_in(_grown(frame.bounds, 25.0, 25.0))
     ground = draw_ground(city, textures, frame)
     salt = entropy(world, f"{acquisition}/{strip.name}")[1] % 2**31
     rng = np.random.default_rng([*entropy(world, acquisition), 2, strip.index, spots[0].number])
@@ -138,8 +137,8 @@ def _swath(strip: Strip, frame: Frame) -> Mask:
     return (y > (south - frame.y_top)[None, :]) & (y < (north - frame.y_top)[None, :])
 
 
-def _grown(bounds: Bounds, margin: float) -> Bounds:
-    return bounds[0] - margin, bounds[1] - margin, bounds[2] + margin, bounds[3] + margin
+def _grown(bounds: Bounds, by_x: float, by_y: float) -> Bounds:
+    return bounds[0] - by_x, bounds[1] - by_y, bounds[2] + by_x, bounds[3] + by_y
 
 
 def _row_margins(objects: Objects, frame: Frame, sensor: Sensor, strip: Strip) -> tuple[int, int]:

@@ -16,9 +16,16 @@ import numpy as np
 from components.lib.simulate import radiometry
 from components.lib.simulate.draft import Records
 from components.lib.simulate.frame import Codes, Double, Float, Frame, Ints, Mask
+from components.lib.simulate.hashing import normal_at, uniform_at
 from components.lib.simulate.surface import Surface
 from components.lib.simulate.textures import Textures
 from components.lib.simulate.walls import wall_echoes
+
+
+STRONG = 30.0
+"""Power, in flat pixels of gamma-nought 1, above which a pixel's sidelobes rise above the noise."""
+SIDELOBES = (0.02, 0.008, 0.004, 0.0025, 0.0016, 0.0012, 0.0009, 0.0007)
+"""Sidelobe levels one, two, ... pixels off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +91,25 @@ def backscatter(
         textures: Natural texture of the ground.
         incidence_deg: Angle of the wave from the vertical.
         from_south: Whether the sensor stands south of the scene.
-        rng: Draws what differs between facades and fittings.
+        rng: Draws what differs between passes.
     """
     view = look(surface, frame.gsd, float(np.tan(np.radians(incidence_deg))), from_south=from_south)
-    texture = textures.over("grain", frame) * 0.9 + textures.over("patch", frame) * 1.1
+    clutter = radiometry.CLUTTER[surface.material]
+    texture = 0.2 * textures.over("grain", frame) + 0.25 * textures.over("patch", frame)
+    texture += clutter * textures.over("fine", frame, 7) - 0.5 * clutter**2
     power = _surface_power(view, texture[::-1] if from_south else texture, rng)
     walls = wall_echoes(view.surface, view.reach, boxes, frame, view.tangent, from_south=from_south, rng=rng)
     points = _points(boxes, vehicles, frame, from_south=from_south, rng=rng)
     for echoes in (Echoes(*walls), points):
         _deposit(power, echoes, view)
+    for image in power:
+        _sidelobes(image)
     surf, double, cross = power
     bands = np.stack(
         [
             surf + 1.25 * double,
             cross + 0.05 * double,
-            cross * 1.08 + 0.055 * double,
+            cross * 1.17 + 0.06 * double,
             surf * 1.1 + 0.85 * double,
         ]
     )
@@ -139,7 +150,7 @@ def _surface_power(view: View, texture: Float, rng: np.random.Generator) -> Floa
     own = distance + surface.height * t
     weight = (own > view.reach - np.float32(0.5 * view.gsd)).astype(np.float32)
     weight *= np.where(own > view.leaf_reach - np.float32(0.5 * view.gsd), np.float32(1), np.float32(0.35))
-    weight *= np.exp(texture * np.float32(0.2))
+    weight *= np.exp(texture)
     copol, cross = radiometry.COPOL[surface.material], radiometry.CROSSPOL[surface.material]
     power = np.zeros((3, rows, cols), dtype=np.float32)
     raised = surface.height > 0
@@ -192,23 +203,38 @@ def _deposit(power: Float, echoes: Echoes, view: View) -> None:
                 )
 
 
+def _sidelobes(image: Float) -> None:
+    """Smear the strongest pixels along range and azimuth, as the compression filter does; in place."""
+    rows, cols = image.shape
+    row, col = np.nonzero(image > STRONG)
+    strength = image[row, col]
+    for step, level in enumerate(SIDELOBES, start=1):
+        for dr, dc in ((step, 0), (-step, 0), (0, step), (0, -step)):
+            ok = (row + dr >= 0) & (row + dr < rows) & (col + dc >= 0) & (col + dc < cols)
+            # Each target pixel is hit once per shift, so plain indexing adds all there is to add.
+            image[row[ok] + dr, col[ok] + dc] += np.float32(level) * strength[ok]
+
+
 def _points(
     boxes: Records, vehicles: Records, frame: Frame, *, from_south: bool, rng: np.random.Generator
 ) -> Echoes:
     """Vehicles and fittings on roofs (chimneys, rails, machines): small corner reflectors of any strength."""
-    per_box = np.minimum(rng.poisson(0.25 + boxes["a"] * boxes["b"] / 45.0), 60)
-    index = np.repeat(np.arange(len(boxes)), per_box)
-    chosen = boxes[index]
-    u = rng.uniform(-1, 1, size=len(chosen)) * chosen["a"]
-    v = rng.uniform(-1, 1, size=len(chosen)) * chosen["b"]
+    # The fittings of a roof are the same at every pass; which way a vehicle stands is not.
+    wanted = 0.25 + boxes["a"] * boxes["b"] / 30.0 + uniform_at(boxes["x"], boxes["y"], 61)
+    count = np.minimum(wanted.astype(np.int64), 60)
+    chosen = boxes[np.repeat(np.arange(len(boxes)), count)]
+    order = np.arange(len(chosen)) - np.repeat(np.cumsum(count) - count, count)
+    draws = [(chosen["x"] + order, chosen["y"], salt) for salt in (62, 63, 64)]
+    u = (2 * uniform_at(*draws[0]) - 1) * chosen["a"]
+    v = (2 * uniform_at(*draws[1]) - 1) * chosen["b"]
     cos, sin = np.cos(chosen["angle"]), np.sin(chosen["angle"])
     x = np.concatenate([chosen["x"] + u * cos - v * sin, vehicles["x"]])
     y = np.concatenate([chosen["y"] + u * sin + v * cos, vehicles["y"]])
     height = np.concatenate([chosen["eave"] + 0.5 * chosen["rise"], np.full(len(vehicles), 0.8)])
-    level = np.concatenate([rng.normal(3.0, 8.0, size=len(chosen)), rng.normal(6.0, 7.0, size=len(vehicles))])
+    level = np.concatenate([7.0 + 9.5 * normal_at(*draws[2]), rng.normal(9.0, 8.0, size=len(vehicles))])
     strength = 10 ** (np.minimum(level, 48.0) / 10)
     mix = rng.uniform(0.2, 0.8, size=len(x))
     row = frame.row_of(y)
     row = frame.rows - row if from_south else row
-    power = np.stack([strength * mix, strength * (1 - mix), strength * 0.06 * rng.uniform(0.3, 3, len(x))])
+    power = np.stack([strength * mix, strength * (1 - mix), strength * 0.08 * rng.uniform(0.3, 3, len(x))])
     return Echoes(row, np.floor(frame.columns(x)).astype(np.int64), height.astype(np.float64), power)

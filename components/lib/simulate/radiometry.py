@@ -46,6 +46,16 @@ SPECULAR: Float = np.where(
 """How much brighter than its mean a surface is that faces the radar squarely, linear."""
 
 
+_clutter_db = np.zeros(len(Material), dtype=np.float32)
+for _material, _spread in {
+    Material.GARDEN: 5.0, Material.GRAVEL: 4.0, Material.PAVING: 4.0, Material.RAIL: 5.0,
+    Material.PEBBLE_ROOF: 4.0, Material.TILES: 3.0, Material.TREE: 3.0, Material.BOX: 5.0,
+}.items():  # fmt: skip
+    _clutter_db[_material] = _spread
+CLUTTER: Float = (_clutter_db * np.float32(np.log(10) / 10)).astype(np.float32)
+"""Spread of a surface's own small scatterers (fences, kerbs, gutters), natural logarithm, by ``Material``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Radiometry:
     """What a sensor makes of the power it receives.

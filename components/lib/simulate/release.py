@@ -20,6 +20,7 @@ from components.lib.simulate.radiometry import radiometry_of
 from components.lib.spacenet6 import TileName
 
 ROOT = "train/AOI_11_Rotterdam"
+SMALL_WORLD_PX = 1_700_000
 SUMMARY_FILES = ("SAR_orientations.txt", "SN6_Train_AOI_11_Rotterdam_Buildings.csv")
 
 
@@ -73,12 +74,19 @@ def release_files(
     strips = plan_flight(sensor, world, acquisition_id)
     jobs = [(strip, spots) for strip in strips for spots in _columns(strip)]
     rows = [CSV_HEADER + "\n"]
-    for column in _draw(sensor, world, acquisition_id, jobs, workers or len(os.sched_getaffinity(0))):
+    workers = workers or _worth_workers(sensor, world)
+    for column in _draw(sensor, world, acquisition_id, jobs, workers):
         yield from column.files
         rows.append(column.rows)
     orientations = "".join(f"{strip.name} {strip.orientation}\n" for strip in strips)
     for name, text in zip(SUMMARY_FILES, (orientations, "".join(rows)), strict=True):
         yield ReleaseFile(f"{ROOT}/SummaryData/{name}", text.encode())
+
+
+def _worth_workers(sensor: Sensor, world: WorldParameters) -> int:
+    """Processes worth starting: none for a world smaller than what starting them takes."""
+    pixels = tile_count(sensor, world) * world.tile_px**2
+    return len(os.sched_getaffinity(0)) if pixels > SMALL_WORLD_PX else 1
 
 
 def _columns(strip: Strip) -> list[tuple[Spot, ...]]:

@@ -6,15 +6,16 @@ import numpy as np
 
 from components.lib.simulate.draft import Records, corners
 from components.lib.simulate.frame import Double, Float, Frame, Ints
+from components.lib.simulate.hashing import normal_at, uniform_at
 from components.lib.simulate.surface import Surface
 
 STEP_M = 0.5
 """Spacing of wall samples along the wall."""
 RISE_M = 0.75
 """Spacing of wall samples in height."""
-FACADE = 0.16
+FACADE = 1.1
 """Facade gamma-nought seen squarely, linear."""
-DOUBLE = 2.2
+DOUBLE = 60.0
 """Double-bounce power of one metre of 10 m high wall seen squarely, in flat pixels of gamma-nought 1."""
 
 
@@ -37,12 +38,12 @@ def wall_echoes(
         frame: The raster.
         tangent: tan(incidence).
         from_south: Whether the sensor stands south.
-        rng: Draws what differs between facades.
+        rng: Draws what differs between passes.
 
     Returns:
         Row, column, height and power (3, n), as :class:`components.lib.simulate.radar.Echoes`.
     """
-    wall = _sample(boxes, frame, from_south=from_south, rng=rng)
+    wall = _sample(boxes, frame, from_south=from_south)
     row, col = wall["foot_row"].astype(np.int64), wall["foot_col"].astype(np.int64)
     ok = (row >= 0) & (row < frame.rows) & (col >= 0) & (col < frame.cols)
     wall, row, col = wall[ok], row[ok], col[ok]
@@ -54,11 +55,12 @@ def wall_echoes(
     dim = np.where(leafy, 0.4, 1.0)
     facade = _facade(wall, hidden_below, dim, frame.gsd, tangent, rng)
     feet = _feet(wall, hidden_below - ground, dim)
+    late = _late(feet, frame.gsd, rng)
     return (
-        np.concatenate([facade[0], feet[0]]),
-        np.concatenate([facade[1], feet[1]]),
-        np.concatenate([facade[2], feet[2]]),
-        np.concatenate([facade[3], feet[3]], axis=1),
+        np.concatenate([facade[0], feet[0], late[0]]),
+        np.concatenate([facade[1], feet[1], late[1]]),
+        np.concatenate([facade[2], feet[2], late[2]]),
+        np.concatenate([facade[3], feet[3], late[3]], axis=1),
     )
 
 
@@ -78,16 +80,16 @@ _SAMPLE = np.dtype(
 )
 
 
-def _sample(boxes: Records, frame: Frame, *, from_south: bool, rng: np.random.Generator) -> Records:
+def _sample(boxes: Records, frame: Frame, *, from_south: bool) -> Records:
     """Points along all walls that face the sensor."""
     points = corners(boxes).reshape(-1, 4, 2)
     start, edge = points, np.roll(points, -1, axis=1) - points
     length = np.hypot(edge[..., 0], edge[..., 1])
     normal = np.stack([edge[..., 1], -edge[..., 0]], axis=-1) / np.maximum(length, 1e-6)[..., None]
     squareness = normal[..., 1] * (-1.0 if from_south else 1.0)
-    # Every building has windows and balconies of its own.
-    grid = rng.uniform(1.6, 4.5, size=len(boxes))
-    strength = 10 ** (rng.normal(0.0, 3.0, size=len(boxes)) / 10)
+    # Every building has windows and balconies of its own, the same at every pass from one side.
+    grid = 1.6 + 2.9 * uniform_at(boxes["x"], boxes["y"], 51)
+    strength = 10 ** (4.5 * normal_at(boxes["x"], boxes["y"], 52 + from_south) / 10)
     # Gable ends rise half-way to the ridge on average.
     ends = np.array([0.0, 0.5, 0.0, 0.5])
     top = boxes["eave"][:, None] + boxes["rise"][:, None] * ends
@@ -101,11 +103,11 @@ def _sample(boxes: Records, frame: Frame, *, from_south: bool, rng: np.random.Ge
     y = start[b, side, 1] + share * edge[b, side, 1]
     out = 0.7 * frame.gsd
     result = np.empty(len(index), dtype=_SAMPLE)
-    turn = (lambda row: frame.rows - row) if from_south else (lambda row: row)
-    result["row"] = turn(frame.row_of(y))
+    foot = frame.row_of(y + 1.5 * out * normal[b, side, 1])
+    result["row"] = frame.rows - frame.row_of(y) if from_south else frame.row_of(y)
     result["col"] = np.floor(frame.columns(x)).astype(np.int64)
-    result["foot_row"] = np.floor(turn(frame.row_of(y + out * 1.5 * normal[b, side, 1])))
-    result["foot_col"] = np.floor(frame.columns(x + out * 1.5 * normal[b, side, 0]))
+    result["foot_row"] = np.floor(frame.rows - foot if from_south else foot)
+    result["foot_col"] = np.floor(frame.columns(x + 1.5 * out * normal[b, side, 0]))
     result["top"] = top[b, side]
     result["aspect"] = np.degrees(np.arccos(np.clip(squareness[b, side], -1, 1)))
     result["along"] = share * length[b, side]
@@ -127,23 +129,34 @@ def _facade(
     height = hidden_below[index] + (order + 0.5) * tall
     square = np.cos(np.radians(w["aspect"]))
     area = w["length"] * tall * tangent * square / gsd**2
-    gamma = FACADE * (0.12 + 2.0 * np.exp(-((w["aspect"] / 14.0) ** 2)))
+    gamma = FACADE * (0.22 + 1.5 * np.exp(-((w["aspect"] / 16.0) ** 2)))
     window = (np.mod(height, 3.0) < RISE_M) & (np.mod(w["along"], w["grid"]) < STEP_M)
     gamma = gamma * np.where(window, 7.0 * rng.gamma(0.6, 1.6, size=len(w)), 0.55) * w["strength"]
     power = gamma * area * dim[index]
-    cross = power * np.where(w["aspect"] < 20, 0.07, 0.14)
+    cross = power * np.where(w["aspect"] < 20, 0.08, 0.15)
     return w["row"], w["col"], height, np.stack([power * 0.6, power * 0.4, cross])
 
 
 def _feet(wall: Records, hidden: Double, dim: Double) -> tuple[Double, Ints, Double, Double]:
     """Double bounce between wall and ground: a line at the wall's foot, strong only near broadside."""
     open_foot = np.clip(1 - hidden / 2.5, 0, 1)
-    aligned = np.exp(-((wall["aspect"] / 9.0) ** 2)) + 0.012
+    aligned = np.exp(-((wall["aspect"] / 11.0) ** 2)) + 0.02
     power = (
         DOUBLE * wall["length"] * (wall["top"] / 10.0) ** 1.5 * aligned * open_foot * dim * wall["strength"]
     )
-    power = power * 8.0
     none = np.zeros_like(power)
     # Corners off broadside turn the polarisation.
     cross = power * 0.12 * np.clip(wall["aspect"] / 30.0, 0.1, 1.0)
     return wall["row"], wall["col"], none, np.stack([none, power, cross])
+
+
+def _late(
+    feet: tuple[Double, Ints, Double, Double], gsd: float, rng: np.random.Generator
+) -> tuple[Double, Ints, Double, Double]:
+    """Waves that bounced three times and more: they took the longer way and appear behind, even in shadow."""
+    row, col, height, power = feet
+    some = np.flatnonzero(rng.random(len(row)) < 0.25)
+    delay = rng.exponential(7.0, size=len(some)) / gsd
+    weaker = 0.12 * rng.gamma(0.5, 2.0, size=len(some))
+    total = power.sum(axis=0)[some] * weaker
+    return row[some] + delay, col[some], height[some], np.stack([0.5 * total, 0.5 * total, 0.2 * total])
