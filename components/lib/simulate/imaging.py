@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -43,6 +44,11 @@ class TileImages:
     sar: Float
     optical: Codes | None
     footprints: list[Footprint]
+
+
+def columns_of(strip: Strip) -> list[tuple[Spot, ...]]:
+    """The strip's tiles by column, north first."""
+    return [tuple(group) for _, group in groupby(strip.spots, key=lambda spot: (spot.number - 1) // 2)]
 
 
 def image_column(

@@ -21,6 +21,8 @@ SHADOW = (-np.sin(SUN_AZIMUTH) / np.tan(SUN_ELEVATION), -np.cos(SUN_AZIMUTH) / n
 """Shadow of a point one metre high: metres east and north."""
 LEAN = (np.sin(LEAN_AZIMUTH) * np.tan(OFF_NADIR), np.cos(LEAN_AZIMUTH) * np.tan(OFF_NADIR))
 """Displacement of a point one metre high: metres east and north."""
+TONE = (0.94, 0.965, 1.0, 1.0)
+"""Response of the bands: brings the means to those of the real PS-RGB (reference distillation.md 2.1)."""
 SHADE = 0.34
 """Light left in a shadow."""
 
@@ -90,7 +92,7 @@ def _develop(painting: Painting, frame: Frame, textures: Textures) -> Codes:
         1.0 + 0.05 * textures.over("fine", frame, 5) + 0.07 * textures.over("grain", frame, 11)
     )
     light *= 1.0 + 0.07 * textures.over("patch", frame, 17)
-    palette = np.stack(painting.colours)
+    palette = np.stack(painting.colours) * np.array(TONE, dtype=np.float32)
     image = np.empty((4, frame.rows, frame.cols), dtype=np.uint8)
     for band in range(4):
         plane = palette[:, band][painting.code] * light + np.float32(6.0)

@@ -95,7 +95,8 @@ def backscatter(
     """
     view = look(surface, frame.gsd, float(np.tan(np.radians(incidence_deg))), from_south=from_south)
     clutter = radiometry.CLUTTER[surface.material]
-    texture = 0.2 * textures.over("grain", frame) + 0.25 * textures.over("patch", frame)
+    texture = 0.2 * textures.over("grain", frame) + 0.3 * textures.over("patch", frame)
+    texture += 0.2 * textures.over("region", frame, 3)
     texture += clutter * textures.over("fine", frame, 7) - 0.5 * clutter**2
     power = _surface_power(view, texture[::-1] if from_south else texture, rng)
     walls = wall_echoes(view.surface, view.reach, boxes, frame, view.tangent, from_south=from_south, rng=rng)
@@ -108,8 +109,8 @@ def backscatter(
     bands = np.stack(
         [
             surf + 1.25 * double,
-            cross + 0.05 * double,
-            cross * 1.17 + 0.06 * double,
+            cross + 0.06 * double,
+            cross * 1.2 + 0.1 * double,
             surf * 1.1 + 0.85 * double,
         ]
     )
@@ -231,7 +232,7 @@ def _points(
     x = np.concatenate([chosen["x"] + u * cos - v * sin, vehicles["x"]])
     y = np.concatenate([chosen["y"] + u * sin + v * cos, vehicles["y"]])
     height = np.concatenate([chosen["eave"] + 0.5 * chosen["rise"], np.full(len(vehicles), 0.8)])
-    level = np.concatenate([7.0 + 9.5 * normal_at(*draws[2]), rng.normal(9.0, 8.0, size=len(vehicles))])
+    level = np.concatenate([9.0 + 9.5 * normal_at(*draws[2]), rng.normal(10.0, 8.0, size=len(vehicles))])
     strength = 10 ** (np.minimum(level, 48.0) / 10)
     mix = rng.uniform(0.2, 0.8, size=len(x))
     row = frame.row_of(y)

@@ -7,13 +7,12 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
 from multiprocessing import get_context
 
 from components.lib.sensors import Sensor
 from components.lib.simulate.flights import Spot, Strip, plan_flight, tile_count
 from components.lib.simulate.geotiff import to_geotiff
-from components.lib.simulate.imaging import TileImages, image_column
+from components.lib.simulate.imaging import TileImages, columns_of, image_column
 from components.lib.simulate.labels import CSV_HEADER, csv_rows, geojson
 from components.lib.simulate.parameters import WorldParameters
 from components.lib.simulate.radiometry import radiometry_of
@@ -72,7 +71,7 @@ def release_files(
     """
     radiometry_of(sensor.name)
     strips = plan_flight(sensor, world, acquisition_id)
-    jobs = [(strip, spots) for strip in strips for spots in _columns(strip)]
+    jobs = [(strip, spots) for strip in strips for spots in columns_of(strip)]
     rows = [CSV_HEADER + "\n"]
     workers = workers or _worth_workers(sensor, world)
     for column in _draw(sensor, world, acquisition_id, jobs, workers):
@@ -87,11 +86,6 @@ def _worth_workers(sensor: Sensor, world: WorldParameters) -> int:
     """Processes worth starting: none for a world smaller than what starting them takes."""
     pixels = tile_count(sensor, world) * world.tile_px**2
     return len(os.sched_getaffinity(0)) if pixels > SMALL_WORLD_PX else 1
-
-
-def _columns(strip: Strip) -> list[tuple[Spot, ...]]:
-    """The strip's tiles by column, north first."""
-    return [tuple(group) for _, group in groupby(strip.spots, key=lambda spot: (spot.number - 1) // 2)]
 
 
 def _draw(

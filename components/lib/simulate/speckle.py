@@ -7,43 +7,59 @@ import numpy as np
 from components.lib.simulate.frame import Float, Mask
 from components.lib.simulate.radiometry import Radiometry
 
-CROSS_COHERENCE = 0.48
-"""|coherence| of HV and VH on the real SLC crops (reference data.md, SAR physics); HH-HV is 0.07: left out."""
+COPOL_COHERENCE, CROSS_COHERENCE = 0.92, 0.85
+"""Coherence of HH with VV and of HV with VH before thermal noise, which is independent, lowers it; set so that the
+decibels correlate as on the real SLC crops. HH and HV, 0.07 there (reference data.md), are drawn independently."""
 RANGE_LEAK = 0.05
 """Share of the neighbour in range: the 0.36 m resolution resampled to 0.5 m correlates neighbours by 0.1."""
 
 
-def speckle(shape: tuple[int, int], looks: float, rng: np.random.Generator) -> Float:
-    """Unit-mean gamma speckle of HH, HV, VH, VV, float32 (4, rows, cols), with ``looks`` equivalent looks.
+def speckle(signal_share: Float, looks: float, rng: np.random.Generator) -> Float:
+    """Unit-mean gamma speckle of HH, HV, VH, VV with ``looks`` equivalent looks, float32 (4, rows, cols).
 
-    HV and VH share a part of their looks: two gamma variables with a common summand of shape r * L have
-    marginals of shape L and intensity correlation r, the squared coherence. Neighbours in range leak into each
-    other; the drawn shape makes up for the smoothing so that the equivalent number of looks stays ``looks``.
+    A second polarisation is drawn given the first: for circular Gaussian fields of coherence c, the summed power
+    of the second is a non-central chi-square of 2 L degrees of freedom whose non-centrality is proportional to the
+    summed power of the first. That is exact for any number of looks of at least one half. Neighbours in range leak
+    into each other; the drawn number of looks makes up for it, so that ``looks`` come out.
+
+    Args:
+        signal_share: Signal over signal plus noise of each polarisation, (4, rows, cols).
+        looks: Equivalent number of looks, above 0.6.
+        rng: Source of the draws.
     """
-    gain = (1 + 2 * RANGE_LEAK**2) / (1 + 2 * RANGE_LEAK) ** 2
-    shape_parameter = looks * gain
-    common = CROSS_COHERENCE**2
-    rows, cols = shape
-    result = np.empty((4, rows, cols), dtype=np.float32)
-    shared = rng.standard_gamma(shape_parameter * common, size=(rows + 2, cols), dtype=np.float32)
-    for band, own in enumerate((1.0, 1 - common, 1 - common, 1.0)):
-        drawn = rng.standard_gamma(shape_parameter * own, size=(rows + 2, cols), dtype=np.float32)
-        if own < 1:
-            drawn += shared
-        result[band] = drawn[1:-1] + np.float32(RANGE_LEAK) * (drawn[:-2] + drawn[2:])
-    result *= np.float32(1 / (shape_parameter * (1 + 2 * RANGE_LEAK)))
-    return result
+    drawn_looks = looks * (1 + 2 * RANGE_LEAK**2) / (1 + 2 * RANGE_LEAK) ** 2
+    result = np.empty_like(signal_share)
+    for first, second, coherence in ((0, 3, COPOL_COHERENCE), (1, 2, CROSS_COHERENCE)):
+        square = np.float32(coherence**2) * signal_share[first] * signal_share[second]
+        power = rng.standard_gamma(drawn_looks, size=square.shape, dtype=np.float32)
+        result[first] = power
+        mean = np.sqrt(2 * square / (1 - square) * power)
+        normal = rng.standard_normal(size=square.shape, dtype=np.float32) + mean
+        rest = rng.standard_gamma(drawn_looks - 0.5, size=square.shape, dtype=np.float32)
+        result[second] = (1 - square) * (0.5 * normal * normal + rest)
+    leaked = np.float32(1 / (drawn_looks * (1 + 2 * RANGE_LEAK))) * result
+    leak = np.float32(RANGE_LEAK / (drawn_looks * (1 + 2 * RANGE_LEAK)))
+    leaked[:, 1:] += leak * result[:, :-1]
+    leaked[:, :-1] += leak * result[:, 1:]
+    # The outermost rows have one neighbour only: their own value stands in for the other.
+    leaked[:, [0, -1]] += leak * result[:, [0, -1]]
+    return leaked
 
 
 def to_units(power: Float, valid: Mask, sensor: Radiometry, looks: float, rng: np.random.Generator) -> Float:
     """Image of HH, HV, VH, VV in the product's logarithmic units, 0 = no-data, float32 (4, rows, cols)."""
-    noise = 10 ** (np.array(sensor.noise_db, dtype=np.float32) / 10)
-    received = (blur(power, sensor.psf) + noise[:, None, None]) * speckle(valid.shape, looks, rng)
-    units = 10 * np.log10(np.maximum(received, 1e-6)) + np.array(sensor.offset_db, np.float32)[:, None, None]
+    noise = (10 ** (np.array(sensor.noise_db, dtype=np.float32) / 10))[:, None, None]
+    signal = blur(power, sensor.psf)
+    received = signal + noise
+    signal /= received
+    received *= speckle(signal, looks, rng)
+    units = np.log10(np.maximum(received, 1e-6, out=received), out=received)
+    units *= 10
+    units += np.array(sensor.offset_db, np.float32)[:, None, None]
     # Valid pixels never reach 0, the no-data value.
-    units = np.clip(units, 0.05, sensor.highest)
+    np.clip(units, 0.05, sensor.highest, out=units)
     units *= valid
-    return units.astype(np.float32)
+    return units
 
 
 def blur(power: Float, leak: float) -> Float:

@@ -13,9 +13,9 @@ STEP_M = 0.5
 """Spacing of wall samples along the wall."""
 RISE_M = 0.75
 """Spacing of wall samples in height."""
-FACADE = 1.1
+FACADE = 2.0
 """Facade gamma-nought seen squarely, linear."""
-DOUBLE = 60.0
+DOUBLE = 90.0
 """Double-bounce power of one metre of 10 m high wall seen squarely, in flat pixels of gamma-nought 1."""
 
 
