@@ -11,6 +11,10 @@ from typing import NoReturn
 from components.lib.errors import StormsightError
 
 
+CHATTY = ("alembic", "botocore", "great_expectations", "matplotlib", "mlflow", "rasterio", "urllib3")
+"""Libraries whose progress notes bury ours; their warnings still show."""
+
+
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Run ``main`` and exit with its code, or with the exit code of the failure class it raised.
 
@@ -22,6 +26,8 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    for library in CHATTY:
+        logging.getLogger(library).setLevel(logging.WARNING)
     try:
         code = main()
     except StormsightError as error:

@@ -6,6 +6,7 @@ bad data and gate refusals are never worth a retry, an unavailable source usuall
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 
@@ -23,6 +24,10 @@ class StormsightError(Exception):
         super().__init__(message)
         self.message = message
         self.next_step = next_step
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """How worker processes hand the failure back: the keyword-only argument needs naming."""
+        return partial(type(self), next_step=self.next_step), (self.message,)
 
     def __str__(self) -> str:
         return f"{self.message}\n  next step: {self.next_step}"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from components.lib import cli
@@ -53,3 +55,9 @@ def test_every_failure_class_has_its_own_exit_code() -> None:
         SourceUnavailableError,
     ]
     assert len({c.exit_code for c in classes} | {0, 1, 2}) == len(classes) + 3
+
+
+def test_a_failure_survives_the_way_out_of_a_worker_process() -> None:
+    error = BadDataError("tile_7: no data", next_step="download it again")
+    copied = copy.copy(error)
+    assert (type(copied), str(copied)) == (BadDataError, str(error))
