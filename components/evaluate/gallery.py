@@ -60,7 +60,9 @@ class Illustrator:
 
     def galleries(self, results: Sequence[Result], cast: Cast) -> list[Gallery]:
         """The source's tiles ranked by the student, the target's ranked by the adapted model."""
-        by_name = {(r.subject.model, r.subject.sensor): r for r in results}
+        by_name: dict[tuple[str, str | None], Result] = {
+            (r.subject.model, r.subject.sensor): r for r in results
+        }
         drawn = []
         ranked = by_name.get((cast.student, cast.source))
         if ranked is not None:

@@ -39,7 +39,9 @@ def simulated_notice(sensors: Sequence[str]) -> str:
 def summary(results: Sequence[Result], cast: Cast) -> list[str]:
     """The outcome in two or three sentences."""
     split = headline_split(results)
-    found = {(r.subject.model, r.subject.sensor): r for r in results if r.split == split}
+    found: dict[tuple[str, str | None], Result] = {
+        (r.subject.model, r.subject.sensor): r for r in results if r.split == split
+    }
     sentences = []
     student = found.get((cast.student, cast.source))
     if student is not None:

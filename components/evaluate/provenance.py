@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from components.lib.config.loader import SECTIONS, load_section
-from components.lib.files import sha256_bytes, sha256_file
+import yaml
+
+from components.lib.files import sha256_file
 
 PACKAGES = ("torch", "segmentation-models-pytorch", "numpy", "rasterio", "shapely", "scipy", "pandas")
 
@@ -23,13 +23,12 @@ def provenance(
     Args:
         store: The prepared store.
         models: SHA-256 of each model's weights, by name.
-        params: The parameter file, whose active profile is hashed as it takes effect.
+        params: The parameter file.
     """
-    sections = {section: load_section(section, params) for section in SECTIONS}
-    effective = json.dumps(sections, sort_keys=True).encode()
     return [
         ("Code", _commit()),
-        ("Parameters (SHA-256)", sha256_bytes(effective)),
+        ("Profile", str(yaml.safe_load(params.read_text(encoding="utf-8")).get("profile", ""))),
+        ("Parameters (SHA-256)", sha256_file(params)),
         ("Tile index (SHA-256)", sha256_file(store / "index.parquet")),
         ("Footprints (SHA-256)", sha256_file(store / "footprints.parquet")),
         *((f"Weights, {name} (SHA-256)", digest) for name, digest in models.items()),

@@ -71,7 +71,7 @@ def evaluate(parameters: EvaluateParameters, paths: Paths) -> None:
     results = [result for subject, scores in scored for result in condense(subject, scores, parameters)]
     headline = [result for result in results if result.split == headline_split(results)]
     slices = slice_results(headline, parameters)
-    simulated = simulated_notice([cast.source, cast.target])
+    simulated = simulated_notice([s for s in (cast.source, cast.target) if s])
     differences = comparisons(headline, cast, parameters)
 
     illustrator = Illustrator(store, parameters, device)

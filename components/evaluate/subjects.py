@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.lib.errors import BadDataError
+from components.lib.errors import BadDataError, MissingInputError
 from components.lib.files import require_input
 from components.lib.nets import SegmentationNetwork, load_bundle
 from components.lib.store import Store
@@ -40,13 +40,13 @@ class Cast:
     Attributes:
         subjects: In the order of the tables.
         source: The sensor with labels and paired optical images.
-        target: The sensor without labels that was adapted to.
+        target: The sensor without labels that was adapted to; None where there was none.
         student: The distillation method that the adapted model started from.
     """
 
     subjects: tuple[Subject, ...]
     source: str
-    target: str
+    target: str | None
     student: str
 
     def find(self, model: str, sensor: str) -> Subject | None:
@@ -71,33 +71,31 @@ def load_cast(models: Path, store: Store) -> Cast:
         for folder in sorted(require_input(models / "sar", made_by="distill").iterdir())
         if folder.is_dir() and not folder.name.startswith(".")
     }
+    if not methods:
+        raise MissingInputError(
+            f"{models / 'sar'} holds no model", next_step="run `dvc repro distill`, the stage that makes them"
+        )
     adapted = load_bundle(models / "adapted")
     student = _start_of(adapted, methods)
     source = methods[student].config.sensors[0]
     target = next((name for name in adapted.config.sensors if name != source), None)
-    if target is None:
-        raise BadDataError(
-            f"models/adapted knows no sensor besides {source}",
-            next_step="make it again with `dvc repro --force adapt`",
-        )
     subjects = [_subject("teacher", "optical images, the ceiling", teacher, source)]
     for name in sorted(methods, key=lambda method: (method != CONTROL, method)):
         what = "SAR only, the control" if name == CONTROL else "SAR only, taught by the teacher"
         subjects.append(_subject(name, what, methods[name], source))
-    subjects += [
-        _subject("adapted", "SAR, after adaptation, where it came from", adapted, source),
-        _subject(
-            "unadapted", f"{student} as it is, with its own statistics", methods[student], target, source
-        ),
-        _subject("adapted", f"{student} adapted without labels", adapted, target),
-    ]
-    present = set(store.sensors)
-    return Cast(
-        subjects=tuple(subject for subject in subjects if subject.sensor in present),
-        source=source,
-        target=target,
-        student=student,
-    )
+    if target is not None:
+        subjects += [
+            _subject("adapted", "after adaptation, where it came from", adapted, source),
+            _subject("unadapted", f"{student} with its own statistics", methods[student], target, source),
+            _subject("adapted", f"{student} adapted without labels", adapted, target),
+        ]
+    missing = {subject.sensor for subject in subjects} - set(store.sensors)
+    if missing:
+        raise BadDataError(
+            f"the models know {', '.join(sorted(missing))}, of which {store.folder} holds no tile",
+            next_step="prepare the acquisitions that the models were made from, or run `dvc repro`",
+        )
+    return Cast(subjects=tuple(subjects), source=source, target=target, student=student)
 
 
 def _subject(
@@ -108,13 +106,13 @@ def _subject(
 
 def _start_of(adapted: SegmentationNetwork, methods: dict[str, SegmentationNetwork]) -> str:
     """The method that the adapted model started from."""
-    named = adapted.metadata.get("start_from")
-    if isinstance(named, str) and named in methods:
-        return named
+    parameters = adapted.metadata.get("adapt")
+    named = parameters.get("start_from") if isinstance(parameters, dict) else None
+    if named in methods:
+        return str(named)
     if named is not None:
         raise BadDataError(
             f"models/adapted started from {named!r}, which is not among models/sar ({', '.join(methods)})",
             next_step="run `dvc repro adapt` so that the models belong together",
         )
-    others = [name for name in methods if name != CONTROL]
-    return others[0] if others else CONTROL
+    return next((name for name in methods if name != CONTROL), CONTROL)

@@ -92,7 +92,7 @@ def comparisons(
     The student against the control and the teacher, and on the target the adapted model against the
     unadapted one; on the source, what adapting cost.
     """
-    pairs = [
+    pairs: list[tuple[str, str, str | None]] = [
         (cast.student, CONTROL, cast.source),
         (cast.student, "teacher", cast.source),
         ("adapted", cast.student, cast.source),
@@ -104,7 +104,7 @@ def comparisons(
             found[a, sensor], found[b, sensor], metric, parameters.confidence, parameters.resamples
         )
         for a, b, sensor in pairs
-        if a != b and (a, sensor) in found and (b, sensor) in found
+        if sensor and a != b and (a, sensor) in found and (b, sensor) in found
         for metric in METRICS
     }
 
@@ -132,8 +132,8 @@ class SliceResult:
     buildings: int
     iou: Interval | None
     f1: Interval
-    precision: Interval
-    recall: Interval
+    precision: float
+    recall: float
 
     def as_row(self) -> dict[str, Any]:
         """The row of ``slices.csv``."""
@@ -151,29 +151,36 @@ class SliceResult:
             "f1": self.f1.value,
             "f1_low": self.f1.low,
             "f1_high": self.f1.high,
-            "precision": self.precision.value,
-            "recall": self.recall.value,
+            "precision": self.precision,
+            "recall": self.recall,
         }
 
 
 def slice_results(results: Sequence[Result], parameters: EvaluateParameters) -> list[SliceResult]:
     """Every result on the whole and on every slice."""
     return [
-        SliceResult(
-            result=result,
-            dimension=dimension,
-            name=name,
-            tiles=len(part),
-            buildings=int(part["tp"].sum() + part["fn"].sum()),
-            iou=interval(part, "iou", parameters) if "px_tp" in part else None,
-            f1=interval(part, "f1", parameters),
-            precision=interval(part, "precision", parameters),
-            recall=interval(part, "recall", parameters),
-        )
+        _slice_result(result, dimension, name, part, parameters)
         for result in results
         for dimension, parts in {"all": {"all": result.scores.tiles}, **slice_tables(result.scores)}.items()
         for name, part in parts.items()
     ]
+
+
+def _slice_result(
+    result: Result, dimension: str, name: str, part: pd.DataFrame, parameters: EvaluateParameters
+) -> SliceResult:
+    tp, fp, fn = (int(part[count].sum()) for count in ("tp", "fp", "fn"))
+    return SliceResult(
+        result=result,
+        dimension=dimension,
+        name=name,
+        tiles=len(part),
+        buildings=tp + fn,
+        iou=interval(part, "iou", parameters) if "px_tp" in part else None,
+        f1=interval(part, "f1", parameters),
+        precision=tp / max(tp + fp, 1),
+        recall=tp / max(tp + fn, 1),
+    )
 
 
 def metrics_document(

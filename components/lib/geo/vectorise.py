@@ -6,14 +6,19 @@ mean probability inside a polygon instead of a constant 1, because the metric so
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import shapely
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import shapes
 from scipy import ndimage
+
+# Pixel coordinates are what we want; catching the warning where it is raised would not be thread-safe.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning, module=r"rasterio\.features")
 
 T = TypeVar("T", bound=np.generic)
 
