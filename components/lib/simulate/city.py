@@ -1,7 +1,7 @@
 """The city: districts around jittered sites, roads and canals between them, a river; drawn lazily, anywhere.
 
-A district is the Voronoi cell of its site; it has a kind, a street grid and an orientation of its own. Any part
-of the city depends only on the seed, so processes can draw their own part and agree where they meet.
+A district is the Voronoi cell of its site; it has a kind, a street grid and an orientation of its own. Any
+part of the city depends only on the seed, so processes can draw their own part and agree where they meet.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class City:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         rng = np.random.default_rng([seed, 11])
-        self._bends = [(float(rng.uniform(25, 60)), float(rng.uniform(700, 1600)), float(rng.uniform(0, 6.28)))
-                       for _ in range(2)]  # fmt: skip
+        # Amplitude (m), wave length (m) and phase of the river's two meanders.
+        self._bends = rng.uniform((25, 700, 0), (60, 1600, 2 * np.pi), size=(2, 3)).tolist()
         self._districts: dict[Index, District] = {}
         self._objects: dict[Index, Objects] = {}
 
@@ -162,7 +162,9 @@ class City:
         m = np.arange(-(REACH_M // site.pitch_v) - 1, REACH_M // site.pitch_v + 1)
         u, v = (grid.ravel() for grid in np.meshgrid(k * site.pitch_u + kerb, m * site.pitch_v + kerb))
         blocks = np.stack([u, v, u + site.pitch_u - 2 * kerb, v + site.pitch_v - 2 * kerb], axis=1)
-        outline = np.stack([blocks[:, [0, 1]], blocks[:, [2, 1]], blocks[:, [2, 3]], blocks[:, [0, 3]]], axis=1)
+        outline = np.stack(
+            [blocks[:, [0, 1]], blocks[:, [2, 1]], blocks[:, [2, 3]], blocks[:, [0, 3]]], axis=1
+        )
         cos, sin = np.cos(site.angle), np.sin(site.angle)
         turned = outline @ np.array([[cos, sin], [-sin, cos]]) + [site.x, site.y]
         meets = shapely.intersects(region, shapely.polygons(turned))
@@ -209,7 +211,7 @@ class City:
         return draft.place(0.0, 0.0, 0.0, shapely.Point(site.x, site.y).buffer(REACH_M - 5.0))
 
     def _on_border(self, points: Double, first: Index, second: Index) -> Mask:
-        """Whether points of two sites' bisector lie on their common border, 12 m off its ends and off the river."""
+        """Which points of two sites' bisector lie on their common border, off its ends and off the river."""
         others = {*_neighbours(first), *_neighbours(second)} - {first, second}
         sites = np.array([(s.x, s.y) for s in map(self.district, sorted(others))])
         site = np.array([self.district(first).x, self.district(first).y])
@@ -231,7 +233,7 @@ def _neighbours(index: Index) -> list[Index]:
 
 
 def _half_plane(site: District, other: District, margin: float) -> BaseGeometry:
-    """The side of the bisector of two sites that belongs to ``site``, less ``margin`` metres, as a polygon."""
+    """The side of two sites' bisector that belongs to ``site``, less ``margin`` metres, as a polygon."""
     dx, dy = other.x - site.x, other.y - site.y
     length = float(np.hypot(dx, dy))
     nx, ny = dx / length, dy / length
@@ -263,5 +265,5 @@ def _join(parts: list[Records], dtype: np.dtype[np.void]) -> Records:
 
 def _within(x: Double, y: Double, bounds: Bounds, margin: float | Double) -> Mask:
     west, south, east, north = bounds
-    inside = (x > west - margin) & (x < east + margin) & (y > south - margin) & (y < north + margin)
-    return cast("Mask", inside)
+    inside: Mask = (x > west - margin) & (x < east + margin) & (y > south - margin) & (y < north + margin)
+    return inside

@@ -1,7 +1,7 @@
 """What a city is made of, and the draft sheet that districts draw on.
 
-Buildings are one or more upright boxes with a roof; a draft collects them in a district's own (u, v) frame and
-turns them into world coordinates at the end.
+Buildings are one or more upright boxes with a roof; a draft collects them in a district's own (u, v) frame
+and turns them into world coordinates at the end.
 """
 
 from __future__ import annotations
@@ -64,10 +64,11 @@ BOXES = np.dtype(
         ("building", "i4"),
     ]
 )
-"""Boxes: centre (m), angle of the long axis (radians), half length and half width (m), eave height and roof rise
-(m), roof form, material, brightness draw in 0..1, building number in its district (-1: not a building)."""
+"""Boxes: centre (m), angle of the long axis (radians), half length and half width (m), eave height and roof
+rise (m), roof form, material, brightness draw in 0..1, building number in its district (-1: no building)."""
 
 TREES = np.dtype([("x", "f8"), ("y", "f8"), ("radius", "f4"), ("height", "f4")])
+_NOTHING = np.empty(0, dtype=object)
 SLOTS = np.dtype([("x", "f8"), ("y", "f8"), ("angle", "f4"), ("a", "f4"), ("b", "f4"), ("height", "f4")])
 """Places where a vehicle may stand: centre, heading, half length, half width, height of the vehicle (m)."""
 
@@ -91,6 +92,26 @@ class Objects:
     heights: Double
 
 
+Part = tuple[float, ...]
+"""A box in a draft: the fields of ``BOXES`` but the building number."""
+
+
+def part(
+    u: float,
+    v: float,
+    size: tuple[float, float],
+    eave: float,
+    material: Material,
+    *,
+    tone: float = 0.5,
+    roof: Roof = Roof.FLAT,
+    rise: float = 0.0,
+    angle: float = 0.0,
+) -> Part:
+    """A box at (u, v) of half length and half width ``size``, by default with a flat roof and along u."""
+    return (u, v, angle, *size, eave, rise, roof, material, tone)
+
+
 class Draft:
     """Collects objects in a local frame."""
 
@@ -100,14 +121,14 @@ class Draft:
         self.slots: list[tuple[float, float, float, float, float, float]] = []
         self.buildings = 0
 
-    def building(self, *parts: tuple[float, ...]) -> None:
-        """Add a building of parts ``(u, v, angle, a, b, eave, rise, roof, material, tone)``."""
-        self.boxes += [(*part, self.buildings) for part in parts]
+    def building(self, *parts: Part) -> None:
+        """Add a building."""
+        self.boxes += [(*shape, self.buildings) for shape in parts]
         self.buildings += 1
 
-    def box(self, *part: float) -> None:
-        """Add an object that is no building (container, tank, wall): hard for every method."""
-        self.boxes.append((*part, -1))
+    def box(self, shape: Part) -> None:
+        """Add an object that is no building (container, barge): hard for every method."""
+        self.boxes.append((*shape, -1))
 
     def tree(self, u: float, v: float, radius: float, height: float) -> None:
         """Add a tree."""
@@ -132,7 +153,7 @@ class Draft:
         boxes["angle"] += angle
         slots["angle"] += angle
         shapely.prepare(region)
-        shapes = shapely.polygons(corners(boxes)) if len(boxes) else np.empty(0, dtype=object)
+        shapes = np.asarray(shapely.polygons(corners(boxes)), dtype=object) if len(boxes) else _NOTHING
         inside = np.asarray(shapely.contains_properly(region, shapes), dtype=bool)
         broken = np.union1d(boxes["building"][~inside], _overlapping(boxes["building"], shapes))
         keep = inside & ~(np.isin(boxes["building"], broken) & (boxes["building"] >= 0))
@@ -164,7 +185,8 @@ def _records(rows: Sequence[tuple[float, ...]], dtype: np.dtype[np.void]) -> Rec
 def _overlapping(numbers: npt.NDArray[np.int32], shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.int32]:
     """Buildings that lie on another one drawn before them."""
     first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    return numbers[second[(numbers[first] >= 0) & (numbers[first] < numbers[second])]]
+    later: npt.NDArray[np.int32] = numbers[second[(numbers[first] >= 0) & (numbers[first] < numbers[second])]]
+    return later
 
 
 def _footprints(boxes: Records, shapes: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.object_], Double]:

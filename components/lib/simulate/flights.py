@@ -80,6 +80,11 @@ def tile_count(sensor: Sensor, world: WorldParameters) -> int:
     return world.tiles if sensor.paired_optical else max(12, ceil(world.tiles / 2))
 
 
+def tile_size(sensor: Sensor, world: WorldParameters) -> int:
+    """Side of the sensor's tiles in its own pixels."""
+    return round(world.tile_px * GSD_M / sensor.gsd_m)
+
+
 def plan_flight(sensor: Sensor, world: WorldParameters, acquisition: str) -> tuple[Strip, ...]:
     """Lay out all strips and tiles of an acquisition: exactly :func:`tile_count` tiles.
 
@@ -88,7 +93,7 @@ def plan_flight(sensor: Sensor, world: WorldParameters, acquisition: str) -> tup
     """
     rng = np.random.default_rng([*entropy(world, acquisition), 1])
     tiles = tile_count(sensor, world)
-    side = world.tile_px * GSD_M
+    side = tile_size(sensor, world) * sensor.gsd_m
     targets, contiguous = _columns(tiles, side)
     strips = ceil(tiles / (2 * len(targets)))
     surplus = 2 * len(targets) * strips - tiles

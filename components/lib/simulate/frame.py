@@ -75,6 +75,10 @@ class Frame:
 
         Relative to the corner because float32 cannot hold a northing to the centimetre.
         """
-        x = (np.arange(cols.start, cols.stop, dtype=np.float32) + 0.5) * np.float32(self.gsd)
-        y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) * np.float32(-self.gsd)
+        x: Float = (np.arange(cols.start, cols.stop, dtype=np.float32) + np.float32(0.5)) * np.float32(
+            self.gsd
+        )
+        y: Float = (np.arange(rows.start, rows.stop, dtype=np.float32) + np.float32(0.5)) * np.float32(
+            -self.gsd
+        )
         return x[None, :], y[:, None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.lib.simulate.city import RIVER_HALF_M, City, Index
+from components.lib.simulate.city import RIVER_HALF_M, City, District, Index
 from components.lib.simulate.draft import Material
 from components.lib.simulate.frame import Codes, Float, Frame, Ints, Mask
 from components.lib.simulate.textures import Textures
@@ -34,8 +34,8 @@ def draw_ground(city: City, textures: Textures, frame: Frame) -> Ground:
     owner, second, edge = _nearest(city, sites, frame, x, y)
     patch = textures.over("patch", frame)
     region = textures.over("region", frame)
-    material = _blocks(city, sites, frame, owner, (x, y), patch)
-    marking = _streets(city, sites, frame, owner, (x, y), material)
+    material = _blocks(city, sites, owner, patch)
+    marking = _streets([city.district(s) for s in sites], frame, owner, (x, y), material)
     _borders(city, sites, (owner, second), edge, (material, marking))
     bank = np.abs(x - (city.river(y[:, 0].astype(np.float64) + frame.y_top) - frame.x_left)[:, None])
     near = bank < RIVER_HALF_M + 6
@@ -52,8 +52,8 @@ def draw_ground(city: City, textures: Textures, frame: Frame) -> Ground:
 def _nearest(city: City, sites: list[Index], frame: Frame, x: Float, y: Float) -> tuple[Ints, Ints, Float]:
     """Nearest and second nearest site of every pixel, and the distance to their bisector, metres."""
     place = np.array([(s.x - frame.x_left, s.y - frame.y_top) for s in map(city.district, sites)])
-    # Only sites that can be nearest or second nearest somewhere in the frame: no farther from its nearest point
-    # than the second site is from its farthest.
+    # Only sites that can be nearest or second nearest somewhere in the frame: no farther from its nearest
+    # point than the second site is from its farthest.
     size = np.array([frame.cols * frame.gsd, -frame.rows * frame.gsd])
     low, high = np.minimum(size, 0), np.maximum(size, 0)
     nearest = np.hypot(*(place - np.clip(place, low, high)).T)
@@ -78,9 +78,7 @@ def _nearest(city: City, sites: list[Index], frame: Frame, x: Float, y: Float) -
     return owner, second, edge
 
 
-def _blocks(
-    city: City, sites: list[Index], frame: Frame, owner: Ints, xy: tuple[Float, Float], patch: Float
-) -> Codes:
+def _blocks(city: City, sites: list[Index], owner: Ints, patch: Float) -> Codes:
     base = np.array([city.district(index).kind.ground for index in sites], dtype=np.uint8)[owner]
     # Blocks are not uniform: bare earth in yards, paving in gardens, grass between pavings.
     base[(base == Material.GARDEN) & (patch > 0.9)] = Material.PAVING
@@ -91,10 +89,9 @@ def _blocks(
 
 
 def _streets(
-    city: City, sites: list[Index], frame: Frame, owner: Ints, xy: tuple[Float, Float], material: Codes
+    districts: list[District], frame: Frame, owner: Ints, xy: tuple[Float, Float], material: Codes
 ) -> Mask:
     """Draw each district's street grid into ``material``; return the road markings."""
-    districts = [city.district(index) for index in sites]
     marking = np.zeros(material.shape, dtype=bool)
     for k in np.unique(owner):
         site = districts[k]

@@ -8,11 +8,12 @@ from itertools import groupby
 import numpy as np
 
 from components.lib.sensors import Sensor
-from components.lib.simulate.city import city_of
-from components.lib.simulate.draft import Objects, Records
-from components.lib.simulate.flights import Spot, Strip, entropy
+from components.lib.sensors.registry import QUAD_POL
+from components.lib.simulate.city import City, city_of
+from components.lib.simulate.draft import Records
+from components.lib.simulate.flights import Spot, Strip, entropy, tile_size
 from components.lib.simulate.frame import GSD_M, Bounds, Codes, Float, Frame, Mask
-from components.lib.simulate.ground import Ground, draw_ground
+from components.lib.simulate.ground import draw_ground
 from components.lib.simulate.hashing import uniform_at
 from components.lib.simulate.labels import Footprint, footprints_in
 from components.lib.simulate.optics import photograph
@@ -46,6 +47,27 @@ class TileImages:
     footprints: list[Footprint]
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to draw for a column.
+
+    Attributes:
+        column: All its tiles on the fine grid.
+        fine: Fine pixels per product pixel.
+        seen: Fine pixels that the strip images.
+        rows: First and last (exclusive) row of ``column`` with a pixel seen.
+        frame: What is drawn: those rows and, around them, city that lays over or shadows them.
+        north: Rows of ``frame`` above the first row seen.
+    """
+
+    column: Frame
+    fine: int
+    seen: Mask
+    rows: tuple[int, int]
+    frame: Frame
+    north: int
+
+
 def columns_of(strip: Strip) -> list[tuple[Spot, ...]]:
     """The strip's tiles by column, north first."""
     return [tuple(group) for _, group in groupby(strip.spots, key=lambda spot: (spot.number - 1) // 2)]
@@ -55,85 +77,75 @@ def image_column(
     sensor: Sensor, world: WorldParameters, acquisition: str, strip: Strip, spots: tuple[Spot, ...]
 ) -> list[TileImages]:
     """Image the tiles of ``strip`` that share a column (one or two, north first)."""
-    fine = max(round(sensor.gsd_m / GSD_M), 1)
-    size = round(world.tile_px * GSD_M / sensor.gsd_m)
-    gsd = sensor.gsd_m / fine
-    column = Frame(spots[0].x_left, spots[0].y_top, gsd, size * fine * len(spots), size * fine)
-    seen = _swath(strip, column)
-    lit = np.flatnonzero(seen.any(axis=1))
-    first, last = int(lit[0]) // fine * fine, -(-(int(lit[-1]) + 1) // fine) * fine
     city, textures = city_of(world.seed), textures_of(world.seed)
-    north, south = _row_margins(city.objects_in(_grown(column.bounds, 0.0, 115.0)), column, sensor, strip)
-    frame = column.window(first - north, last - first + north + south)
-    objects = city.objects_in(_grown(frame.bounds, 25.0, 25.0))
-    ground = draw_ground(city, textures, frame)
+    size = tile_size(sensor, world)
+    plan = _plan(sensor, size, strip, spots, city)
+    objects = city.objects_in(_grown(plan.frame.bounds, 25.0, 25.0))
+    ground = draw_ground(city, textures, plan.frame)
     salt = entropy(world, f"{acquisition}/{strip.name}")[1] % 2**31
     rng = np.random.default_rng([*entropy(world, acquisition), 2, strip.index, spots[0].number])
     power = backscatter(
-        draw_surface(objects, ground, frame),
+        draw_surface(objects, ground, plan.frame),
         objects.boxes,
         _present(objects.slots, salt),
-        frame,
+        plan.frame,
         textures=textures,
         incidence_deg=sensor.incidence_deg,
         from_south=strip.orientation == 1,
         rng=rng,
-    )[:, north : north + last - first]
-    power = power.reshape(4, (last - first) // fine, fine, size, fine).mean(axis=(2, 4))
-    seen_coarse = seen[first:last].reshape((last - first) // fine, fine, size, fine).all(axis=(1, 3))
-    units = to_units(power, seen_coarse, radiometry_of(sensor.name), sensor.looks, rng)
-    sar = np.zeros((4, size * len(spots), size), dtype=np.float32)
-    sar[:, first // fine : last // fine] = units
-    optical = (
-        _optical(objects, ground, frame, (column, seen), (first, north), world)
-        if sensor.paired_optical
-        else None
     )
+    sar = _sense(power, plan, sensor, rng)
+    optical = None
+    if sensor.paired_optical:
+        # Cut to the radar's footprint, as the release does.
+        optical = _crop(photograph(objects, ground, plan.frame, textures, world.seed), plan)
+        optical *= plan.seen
     # Labels do not stop at the swath: the release labels the whole tile.
-    labelled = city.objects_in(column.bounds)
-    return [
-        _tile(
-            sensor,
-            spot,
-            k,
-            Frame(spot.x_left, spot.y_top, sensor.gsd_m, size, size),
-            (sar, optical, labelled),
-        )
-        for k, spot in enumerate(spots)
-    ]
+    labelled = city.objects_in(plan.column.bounds)
+    tiles = []
+    for k, spot in enumerate(spots):
+        frame = Frame(spot.x_left, spot.y_top, sensor.gsd_m, size, size)
+        rows = slice(k * size, (k + 1) * size)
+        radar = np.ascontiguousarray(sar[:, rows])
+        camera = None if optical is None else np.ascontiguousarray(optical[:, rows])
+        tiles.append(TileImages(spot, frame, radar, camera, footprints_in(labelled, frame)))
+    return tiles
 
 
-def _tile(
-    sensor: Sensor, spot: Spot, k: int, frame: Frame, layers: tuple[Float, Codes | None, Objects]
-) -> TileImages:
-    sar, optical, objects = layers
-    bands = [("HH", "HV", "VH", "VV").index(name) for name in sensor.bands]
-    rows = slice(k * frame.rows, (k + 1) * frame.rows)
-    return TileImages(
-        spot=spot,
-        frame=frame,
-        sar=np.ascontiguousarray(sar[bands, rows]),
-        optical=None if optical is None else np.ascontiguousarray(optical[:, rows]),
-        footprints=footprints_in(objects, frame),
-    )
+def _plan(sensor: Sensor, size: int, strip: Strip, spots: tuple[Spot, ...], city: City) -> _Plan:
+    fine = max(round(sensor.gsd_m / GSD_M), 1)
+    side = size * fine
+    column = Frame(spots[0].x_left, spots[0].y_top, sensor.gsd_m / fine, side * len(spots), side)
+    seen = _swath(strip, column)
+    lit = np.flatnonzero(seen.any(axis=1))
+    first, last = int(lit[0]) // fine * fine, -(-(int(lit[-1]) + 1) // fine) * fine
+    tops = city.objects_in(_grown(column.bounds, 0.0, 115.0)).boxes
+    tallest = max(15.0, float((tops["eave"] + tops["rise"]).max(initial=0.0)))
+    far, near = (int(np.ceil(m / column.gsd)) for m in margins(sensor.incidence_deg, tallest))
+    north, south = (near, far) if strip.orientation == 0 else (far, near)
+    frame = column.window(first - north, last - first + north + south)
+    return _Plan(column, fine, seen, (first, last), frame, north)
 
 
-def _optical(
-    objects: Objects,
-    ground: Ground,
-    frame: Frame,
-    column: tuple[Frame, Mask],
-    at: tuple[int, int],
-    world: WorldParameters,
-) -> Codes:
-    """The camera's view of the swath, cut to the radar's footprint as the release does."""
-    photo = photograph(objects, ground, frame, textures_of(world.seed), world.seed)
-    whole = np.zeros((4, column[0].rows, column[0].cols), dtype=np.uint8)
-    first, north = at
-    lit = np.flatnonzero(column[1].any(axis=1))
-    rows = slice(first, int(lit[-1]) + 1)
-    whole[:, rows] = photo[:, north : north + rows.stop - rows.start]
-    return (whole * column[1]).astype(np.uint8)
+def _sense(power: Float, plan: _Plan, sensor: Sensor, rng: np.random.Generator) -> Float:
+    """Power on the fine grid with margins to units on the product's grid, in the sensor's bands."""
+    first, last = plan.rows
+    shape = ((last - first) // plan.fine, plan.fine, plan.column.cols // plan.fine, plan.fine)
+    imaged = power[:, plan.north : plan.north + last - first].reshape(4, *shape).mean(axis=(2, 4))
+    valid: Mask = np.min(plan.seen[first:last].reshape(shape), axis=(1, 3))
+    units = to_units(imaged, valid, radiometry_of(sensor.name), sensor.looks, rng)
+    whole = np.zeros((len(sensor.bands), plan.column.rows // plan.fine, shape[2]), dtype=np.float32)
+    bands = [QUAD_POL.index(name) for name in sensor.bands]
+    whole[:, first // plan.fine : last // plan.fine] = units[bands]
+    return whole
+
+
+def _crop(drawn: Codes, plan: _Plan) -> Codes:
+    """The column's pixels of an image drawn with margins."""
+    first, last = plan.rows
+    whole = np.zeros((len(drawn), plan.column.rows, plan.column.cols), dtype=drawn.dtype)
+    whole[:, first:last] = drawn[:, plan.north : plan.north + last - first]
+    return whole
 
 
 def _swath(strip: Strip, frame: Frame) -> Mask:
@@ -145,16 +157,6 @@ def _swath(strip: Strip, frame: Frame) -> Mask:
 
 def _grown(bounds: Bounds, by_x: float, by_y: float) -> Bounds:
     return bounds[0] - by_x, bounds[1] - by_y, bounds[2] + by_x, bounds[3] + by_y
-
-
-def _row_margins(objects: Objects, frame: Frame, sensor: Sensor, strip: Strip) -> tuple[int, int]:
-    """Rows of city to draw north and south of the image, for the tallest thing around."""
-    tops = objects.boxes["eave"] + objects.boxes["rise"]
-    tallest = max(15.0, float(tops.max()) if len(tops) else 0.0)
-    far, near = margins(sensor.incidence_deg, tallest)
-    fine = max(round(sensor.gsd_m / GSD_M), 1)
-    rows = [int(np.ceil(m / frame.gsd / fine)) * fine for m in (near, far)]
-    return (rows[0], rows[1]) if strip.orientation == 0 else (rows[1], rows[0])
 
 
 def _present(slots: Records, salt: int) -> Records:

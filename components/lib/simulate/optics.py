@@ -1,7 +1,7 @@
 """The optical image: one satellite pass in clear weather, seen about 17 degrees off nadir.
 
-Painted from low to high on ground-rectified pixels: each object throws its shadow on what is already there, then
-shows the facade turned to the sensor, then its roof, moved by height * tan(off-nadir) away from the sensor.
+Painted from low to high on ground-rectified pixels: each object throws its shadow on what is already there,
+then shows the facade turned to the sensor, then its roof, moved by height * tan(off-nadir) away from it.
 """
 
 from __future__ import annotations
@@ -180,12 +180,13 @@ def _roof(painting: Painting, box: np.void, bounds: Float, top: float, hue: floa
 def _roof_colour(box: np.void, hue: float) -> Float:
     tone = float(box["tone"])
     if box["material"] == Material.BOX:
-        return _PAINT[int(hue * len(_PAINT)) % len(_PAINT)] * np.float32(0.9)
-    colour = _PALETTE[box["material"]] * np.float32(0.55 + 0.8 * tone)
+        paint: Float = _PAINT[int(hue * len(_PAINT)) % len(_PAINT)] * np.float32(0.9)
+        return paint
+    colour: Float = _PALETTE[box["material"]] * np.float32(0.55 + 0.8 * tone)
     if box["material"] == Material.TILES and hue < 0.4:
         # Dark glazed tiles: as common in Rotterdam as red ones.
         colour = _PALETTE[Material.BITUMEN] * np.float32(0.6 + 0.5 * tone)
-    return colour.astype(np.float32)
+    return colour
 
 
 def _roof_light(box: np.void, u: Float, v: Float) -> Float:
@@ -242,9 +243,10 @@ def _trees(painting: Painting, trees: Records) -> None:
 
 def _crown_light(radius: int) -> Float:
     """Light on a crown: brighter on the side of the sun."""
-    axis = np.arange(-radius, radius + 1, dtype=np.float32) / (radius + 0.5)
+    axis = np.arange(-radius, radius + 1) / (radius + 0.5)
     towards = axis[None, :] * np.sin(SUN_AZIMUTH) - axis[:, None] * np.cos(SUN_AZIMUTH)
-    return (0.95 + 0.45 * towards).astype(np.float32)
+    light: Float = (0.95 + 0.45 * towards).astype(np.float32)
+    return light
 
 
 def _stamp(

@@ -8,7 +8,7 @@ from components.lib.config import Parameters
 
 
 class WorldParameters(Parameters):
-    """Size and seed of the simulated world; its physics is fixed code, so that nothing can be tuned to a method.
+    """Size and seed of the simulated world; its physics is fixed code: nothing in it is tuned to a method.
 
     Attributes:
         seed: Draws the city, the flights and the speckle.

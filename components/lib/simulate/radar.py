@@ -21,7 +21,6 @@ from components.lib.simulate.surface import Surface
 from components.lib.simulate.textures import Textures
 from components.lib.simulate.walls import wall_echoes
 
-
 STRONG = 30.0
 """Power, in flat pixels of gamma-nought 1, above which a pixel's sidelobes rise above the noise."""
 SIDELOBES = (0.02, 0.008, 0.004, 0.0025, 0.0016, 0.0012, 0.0009, 0.0007)
@@ -36,7 +35,7 @@ class Echoes:
         row: Row (fractional, nearest to the sensor first) where each stands, layover not yet applied.
         col: Column.
         height: Height above ground, metres.
-        power: Co-pol surface-like, double-bounce and cross-pol power, in flat pixels of gamma-nought 1, (3, n).
+        power: Surface-like co-pol, double-bounce and cross-pol, in flat pixels of gamma-nought 1, (3, n).
     """
 
     row: Double
@@ -51,7 +50,7 @@ class View:
 
     Attributes:
         surface: Turned heights, slopes (now along range, away from the sensor) and materials.
-        reach: Largest ``range + height * tan(theta)`` of anything nearer: what lies below is in shadow, metres.
+        reach: Largest ``range + height * tan(theta)`` of anything nearer: shadow lies below it, metres.
         leaf_reach: The same for tree crowns, which only dim.
         gsd: Pixel size, metres.
         tangent: tan(theta).
@@ -103,8 +102,8 @@ def backscatter(
     points = _points(boxes, vehicles, frame, from_south=from_south, rng=rng)
     for echoes in (Echoes(*walls), points):
         _deposit(power, echoes, view)
-    for image in power:
-        _sidelobes(image)
+    for mechanism in power:
+        _sidelobes(mechanism)
     surf, double, cross = power
     bands = np.stack(
         [
@@ -129,8 +128,9 @@ def look(surface: Surface, gsd: float, tangent: float, *, from_south: bool) -> V
     )
     distance = (np.arange(surface.height.shape[0], dtype=np.float32) * np.float32(gsd))[:, None]
     leafy = turned.canopy.astype(bool)
-    solid = distance + np.where(leafy, np.float32(0), turned.height) * np.float32(tangent)
-    leaves = distance + turned.height * np.float32(tangent)
+    rigid: Float = np.where(leafy, 0, turned.height).astype(np.float32)
+    solid: Float = distance + rigid * np.float32(tangent)
+    leaves: Float = distance + turned.height * np.float32(tangent)
     return View(turned, _before(solid), _before(leaves), gsd, tangent)
 
 
@@ -171,7 +171,12 @@ def _surface_power(view: View, texture: Float, rng: np.random.Generator) -> Floa
         part = np.stack([copol[at] * facing[1], np.zeros_like(strength), cross[at]]) * (0.5 * strength)
         _deposit(
             power,
-            Echoes(at[0] + shift, at[1], height + slope * shift * view.gsd, part.astype(np.float64)),
+            Echoes(
+                at[0].astype(np.float64) + shift,
+                at[1],
+                height + slope * shift * view.gsd,
+                part.astype(np.float64),
+            ),
             view,
         )
     return power
@@ -197,11 +202,8 @@ def _deposit(power: Float, echoes: Echoes, view: View) -> None:
         flat = at[ok] * cols + echoes.col[ok]
         for image, values in zip(power, echoes.power, strict=True):
             if values.any():
-                image += (
-                    np.bincount(flat, weights=(values * part)[ok], minlength=rows * cols)
-                    .reshape(rows, cols)
-                    .astype(np.float32)
-                )
+                added = np.bincount(flat, weights=(values * part)[ok], minlength=rows * cols)
+                np.add(image, added.reshape(rows, cols).astype(np.float32), out=image)
 
 
 def _sidelobes(image: Float) -> None:

@@ -76,8 +76,8 @@ class Radiometry:
 
 RADIOMETRY = MappingProxyType(
     {
-        # Offsets: SAR-Intensity band means (28.63, 36.10, 33.84, 26.21) less the mean decibels of the expanded
-        # edition (-11.20, -14.13, -13.48, -10.77).
+        # Offsets: SAR-Intensity band means (28.63, 36.10, 33.84, 26.21) less the mean decibels of the
+        # expanded edition (-11.20, -14.13, -13.48, -10.77).
         "simulated-airborne": Radiometry(
             noise_db=(-15.2, -15.6, -15.2, -14.8), offset_db=(39.8, 50.2, 47.3, 37.0), psf=0.08
         ),

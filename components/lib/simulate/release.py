@@ -1,4 +1,4 @@
-"""A simulated acquisition as the files of a SpaceNet 6 release, drawn in parallel, yielded in a fixed order."""
+"""An acquisition as the files of a SpaceNet 6 release, drawn in parallel, yielded in a fixed order."""
 
 from __future__ import annotations
 

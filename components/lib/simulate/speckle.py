@@ -8,8 +8,8 @@ from components.lib.simulate.frame import Float, Mask
 from components.lib.simulate.radiometry import Radiometry
 
 COPOL_COHERENCE, CROSS_COHERENCE = 0.92, 0.85
-"""Coherence of HH with VV and of HV with VH before thermal noise, which is independent, lowers it; set so that the
-decibels correlate as on the real SLC crops. HH and HV, 0.07 there (reference data.md), are drawn independently."""
+"""Coherence of HH with VV and of HV with VH before thermal noise, which is independent, lowers it; set so
+that the decibels correlate as on the real SLC crops. HH and HV (0.07 there, data.md) are independent."""
 RANGE_LEAK = 0.05
 """Share of the neighbour in range: the 0.36 m resolution resampled to 0.5 m correlates neighbours by 0.1."""
 
@@ -17,10 +17,10 @@ RANGE_LEAK = 0.05
 def speckle(signal_share: Float, looks: float, rng: np.random.Generator) -> Float:
     """Unit-mean gamma speckle of HH, HV, VH, VV with ``looks`` equivalent looks, float32 (4, rows, cols).
 
-    A second polarisation is drawn given the first: for circular Gaussian fields of coherence c, the summed power
-    of the second is a non-central chi-square of 2 L degrees of freedom whose non-centrality is proportional to the
-    summed power of the first. That is exact for any number of looks of at least one half. Neighbours in range leak
-    into each other; the drawn number of looks makes up for it, so that ``looks`` come out.
+    A second polarisation is drawn given the first: for circular Gaussian fields of coherence c, the summed
+    power of the second is a non-central chi-square of 2 L degrees of freedom whose non-centrality is
+    proportional to the summed power of the first. That is exact for any number of looks of at least one half.
+    Neighbours in range leak into each other; the drawn number of looks makes up for it.
 
     Args:
         signal_share: Signal over signal plus noise of each polarisation, (4, rows, cols).

@@ -1,4 +1,4 @@
-"""Periodic noise fields laid over the world, so that texture stays with the ground from one pass to the next."""
+"""Periodic noise fields laid over the world: texture stays with the ground from one pass to the next."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def wall_echoes(
     shown = hidden_below < wall["top"] - 0.3
     wall, hidden_below, ground, leafy = wall[shown], hidden_below[shown], ground[shown], leafy[shown]
     dim = np.where(leafy, 0.4, 1.0)
-    facade = _facade(wall, hidden_below, dim, frame.gsd, tangent, rng)
+    facade = _facade(wall, hidden_below, dim, gsd=frame.gsd, tangent=tangent, rng=rng)
     feet = _feet(wall, hidden_below - ground, dim)
     late = _late(feet, frame.gsd, rng)
     return (
@@ -118,7 +118,13 @@ def _sample(boxes: Records, frame: Frame, *, from_south: bool) -> Records:
 
 
 def _facade(
-    wall: Records, hidden_below: Double, dim: Double, gsd: float, tangent: float, rng: np.random.Generator
+    wall: Records,
+    hidden_below: Double,
+    dim: Double,
+    *,
+    gsd: float,
+    tangent: float,
+    rng: np.random.Generator,
 ) -> tuple[Double, Ints, Double, Double]:
     """Patches of facade: bright when seen squarely, with the regular grid of windows and floors."""
     count = np.maximum(((wall["top"] - hidden_below) / RISE_M).astype(np.int64), 1)
