@@ -9,7 +9,6 @@ from components.distill.parameters import METHODS, DistillParameters, checked_me
 from components.distill.train import prepare_run
 from components.lib.cli import run
 from components.lib.config import load_parameters
-from components.lib.config.loader import load_section
 from components.lib.engine import TrainingParameters
 from components.lib.engine.stage import train_and_publish
 from components.lib.store import Store
@@ -33,11 +32,8 @@ def main() -> None:
     training = load_parameters("training", TrainingParameters)
     distill = load_parameters("distill", DistillParameters)
     tracking = load_parameters("tracking", TrackingParameters)
-    low, high = load_section("prepare")["sar_limits"]
     store = Store.open(Path("data/prepared"))
-    metrics = train_and_publish(
-        prepare_run(method, store, training, distill, (low, high)), training, tracking
-    )
+    metrics = train_and_publish(prepare_run(method, store, training, distill), training, tracking)
     print(f"distill {method}: selection IoU {metrics['iou']:.3f} after {metrics['steps']} steps")
 
 

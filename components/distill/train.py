@@ -16,6 +16,7 @@ from components.lib.engine.supervised import SupervisedTask
 from components.lib.files import sha256_file
 from components.lib.nets import DeepLab, DisOptNetStudent, NetworkConfig, SegmentationNetwork, build_network
 from components.lib.nets.bundle import WEIGHTS
+from components.lib.sensors import get_sensor
 from components.lib.store import CropSampler, Store
 
 MODELS = Path("models/sar")
@@ -26,10 +27,9 @@ def sar_network(
     sensor: str,
     training: TrainingParameters,
     distill: DistillParameters,
-    sar_limits: tuple[float, float],
 ) -> SegmentationNetwork:
     """The untrained network of ``method``, reading SAR of ``sensor``: the same for every equal seed."""
-    mean, std = sar_statistics(training.sar_normalisation, sar_limits)
+    mean, std = sar_statistics(training.sar_normalisation, get_sensor(sensor).scale_limits)
     seed_everything(training.seed)
     return build_network(
         NetworkConfig(
@@ -51,7 +51,6 @@ def prepare_run(
     store: Store,
     training: TrainingParameters,
     distill: DistillParameters,
-    sar_limits: tuple[float, float],
 ) -> StageRun:
     """Network, crops and steps of one method.
 
@@ -63,7 +62,6 @@ def prepare_run(
         store: With one sensor whose train tiles have optical images.
         training: Section `training`.
         distill: Section `distill`.
-        sar_limits: ``prepare.sar_limits``, SAR units.
 
     Raises:
         MissingInputError: If ``method`` needs a teacher and there is none.
@@ -73,7 +71,7 @@ def prepare_run(
     sensor = paired_sensor(store)
     rows = paired_rows(store, sensor, "train")
     teacher = None if method == "none" else load_teacher(training)
-    net = sar_network(method, sensor, training, distill, sar_limits)
+    net = sar_network(method, sensor, training, distill)
     facts: dict[str, str] = {"method": method}
     if teacher is not None:
         facts["teacher_sha256"] = sha256_file(TEACHER_FOLDER / WEIGHTS)

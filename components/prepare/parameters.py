@@ -38,8 +38,6 @@ class PrepareParameters(Parameters):
 
     min_area_m2: float = Field(ge=0.0)
     """Footprints of at most this area, square metres, are not labelled."""
-    sar_limits: tuple[float, float]
-    """SAR values, in the product's units, that become 1 and 255."""
     edge_px: int = Field(ge=0)
     """Width of the edge mask inside each footprint, pixels."""
     contact_px: int = Field(ge=3)
@@ -48,8 +46,6 @@ class PrepareParameters(Parameters):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
-        if self.sar_limits[0] >= self.sar_limits[1]:
-            raise ValueError("sar_limits must ascend")
         if self.contact_px % 2 == 0:
             raise ValueError("contact_px must be odd")
         return self

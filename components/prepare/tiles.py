@@ -74,7 +74,7 @@ def prepare_tile(source: TileSource, read: Read, parameters: PrepareParameters) 
     native = grid_of(sar_raster.profile)
     grid = native.resized()
     values, valid = resample(*_floats(sar_raster), grid.height, grid.width)
-    sar = scale_sar(values, valid, parameters.sar_limits)[..., list(sensor.quad_pol_source)]
+    sar = scale_sar(values, valid, sensor.scale_limits)[..., list(sensor.quad_pol_source)]
     optical = None
     if source.optical is not None:
         optical = align(_optical(_read(source.optical, read), grid), source.orientation)
@@ -99,7 +99,7 @@ def prepare_tile(source: TileSource, read: Read, parameters: PrepareParameters) 
 
 
 def scale_sar(values: Float, valid: Mask, limits: tuple[float, float]) -> UInt8:
-    """Map SAR values to bytes by one fixed line for all sensors and tiles.
+    """Map SAR values to bytes by one fixed line for all tiles of a sensor.
 
     A scale of each tile's own (its extremes or moments) would hide brightness that tells things apart.
 

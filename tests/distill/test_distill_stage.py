@@ -73,9 +73,6 @@ def parameters(
     return Store.open(Path("data/prepared")), training, load_parameters("distill", DistillParameters)
 
 
-LIMITS = (0.0, 92.0)
-
-
 def test_both_methods_publish_a_sar_network_with_its_provenance(trained: Path) -> None:
     control = load_bundle(trained / "models/sar/none")
     student = load_bundle(trained / "models/sar/disoptnet")
@@ -102,7 +99,7 @@ def test_control_and_student_have_the_same_budget(trained: Path) -> None:
 def test_control_and_student_see_the_same_crops(
     parameters: tuple[Store, TrainingParameters, DistillParameters],
 ) -> None:
-    none, disoptnet = (prepare_run(method, *parameters, LIMITS) for method in ("none", "disoptnet"))
+    none, disoptnet = (prepare_run(method, *parameters) for method in ("none", "disoptnet"))
     for step in (0, 7):
         control, student = none.batches(step), disoptnet.batches(step)
         assert student.keys() - control.keys() == {"optical"}
@@ -136,7 +133,7 @@ def test_the_prediction_needs_no_optical_image(trained: Path, tmp_path: Path) ->
 def test_no_teacher_weight_is_in_the_student_at_the_start(
     parameters: tuple[Store, TrainingParameters, DistillParameters],
 ) -> None:
-    run = prepare_run("disoptnet", *parameters, LIMITS)
+    run = prepare_run("disoptnet", *parameters)
     teacher = load_bundle(Path("models/optical"))
     drawn = [value for value in teacher.parameters() if value.ndim > 1]
     started = [value for value in run.net.parameters() if value.ndim > 1]
@@ -152,8 +149,8 @@ def test_no_teacher_is_an_error_naming_the_stage(
     training = load_parameters("training", TrainingParameters)
     distill = load_parameters("distill", DistillParameters)
     with pytest.raises(MissingInputError, match="dvc repro optical"):
-        prepare_run("disoptnet", store, training, distill, LIMITS)
-    assert prepare_run("none", store, training, distill, LIMITS).name == "distill/none"
+        prepare_run("disoptnet", store, training, distill)
+    assert prepare_run("none", store, training, distill).name == "distill/none"
 
 
 @pytest.mark.parametrize(("key", "other"), [("encoder", "resnet18"), ("decoder_channels", 32)])
@@ -162,7 +159,7 @@ def test_a_teacher_of_another_backbone_is_an_error(
 ) -> None:
     store, training, distill = parameters
     with pytest.raises(ParameterError, match=rf"training\.{key} is {other!r}.*must share the backbone"):
-        prepare_run("disoptnet", store, training.model_copy(update={key: other}), distill, LIMITS)
+        prepare_run("disoptnet", store, training.model_copy(update={key: other}), distill)
 
 
 def test_an_unknown_method_names_the_nearest_one() -> None:

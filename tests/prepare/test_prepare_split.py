@@ -166,14 +166,12 @@ def test_location_is_the_cell_of_the_centre_and_the_same_for_all_sensors() -> No
         {"split": {"selection_group": 4}},
         {"split": {"west_m": 600_000.0}},
         {"contact_px": 8},
-        {"sar_limits": [92.0, 0.0]},
         {"min_area_m2": -1.0},
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(change: dict[str, object]) -> None:
     valid: dict[str, object] = {
         "min_area_m2": 20.0,
-        "sar_limits": [0.0, 92.0],
         "edge_px": 3,
         "contact_px": 9,
         "split": RELEASE.model_dump(),

@@ -27,7 +27,6 @@ TOP = 5_750_000.0
 
 PARAMETERS = PrepareParameters(
     min_area_m2=20.0,
-    sar_limits=(0.0, 92.0),
     edge_px=2,
     contact_px=9,
     split=SplitParameters(west_m=591_550.0, east_m=596_250.0, groups=5, selection_group=3),

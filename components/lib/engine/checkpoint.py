@@ -6,10 +6,10 @@ import errno
 import hashlib
 import json
 import logging
-import pickle
 import random
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ class CheckpointFile:
         try:
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
             same = state["fingerprint"] == self.fingerprint
-        except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        except (OSError, RuntimeError, KeyError, TypeError, EOFError, UnpicklingError) as error:
             _LOG.warning("%s cannot be read (%s): starting from the beginning", self.path, error)
             return None
         if not same:

@@ -32,7 +32,7 @@ def sar_statistics(form: Literal["reference", "centred"], limits: tuple[float, f
 
     Args:
         form: Which.
-        limits: ``prepare.sar_limits``, SAR units.
+        limits: The sensor's ``scale_limits``, SAR units.
     """
     low, high = limits
     scale = 254.0 / (high - low)

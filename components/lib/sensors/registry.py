@@ -24,6 +24,8 @@ class Sensor:
         gsd_m: Pixel size in metres.
         valid_range: Smallest and largest believable valid value, in the product's logarithmic units; 0 is
             no-data.
+        scale_limits: Values that the training store maps linearly to 1 and 255, the same for every tile.
+            They belong to the product: two editions with other units must not share them.
         crs: Coordinate reference system of the product.
         incidence_deg: Incidence angle from the vertical, degrees.
         looks: Equivalent number of looks.
@@ -36,12 +38,16 @@ class Sensor:
     quad_pol_source: tuple[int, int, int, int]
     gsd_m: float
     valid_range: tuple[float, float]
+    scale_limits: tuple[float, float]
     crs: str
     incidence_deg: float
     looks: float
     simulated: bool
     paired_optical: bool
 
+
+# Two winners of SpaceNet 6 scale SAR-Intensity by 255 / 92, its largest value (reference data.md section 3).
+_SAR_INTENSITY_LIMITS = (0.0, 92.0)
 
 _SENSORS = (
     # Reference data.md section 3: real pixel size, value range and quad-pol band order of the release.
@@ -51,6 +57,7 @@ _SENSORS = (
         quad_pol_source=(0, 1, 2, 3),
         gsd_m=0.4999964762785847,
         valid_range=(0.0, 100.0),
+        scale_limits=_SAR_INTENSITY_LIMITS,
         crs="EPSG:32631",
         incidence_deg=35.0,
         looks=4.0,
@@ -63,6 +70,7 @@ _SENSORS = (
         quad_pol_source=(0, 1, 2, 3),
         gsd_m=0.4999964762785847,
         valid_range=(0.0, 100.0),
+        scale_limits=_SAR_INTENSITY_LIMITS,
         crs="EPSG:32631",
         incidence_deg=35.0,
         looks=4.0,
@@ -75,6 +83,7 @@ _SENSORS = (
         quad_pol_source=(0, 1, 1, 0),
         gsd_m=0.9999929525571694,
         valid_range=(0.0, 100.0),
+        scale_limits=_SAR_INTENSITY_LIMITS,
         crs="EPSG:32631",
         incidence_deg=45.0,
         looks=1.5,

@@ -17,6 +17,7 @@ def test_declarations_are_consistent(name: str) -> None:
     assert sensor.name == name
     assert all(0 <= index < len(sensor.bands) for index in sensor.quad_pol_source)
     assert sensor.valid_range[0] < sensor.valid_range[1]
+    assert sensor.scale_limits[0] < sensor.scale_limits[1]
     assert sensor.simulated == name.startswith("simulated")
 
 
