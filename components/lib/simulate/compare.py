@@ -1,9 +1,9 @@
 """Simulated beside real: ``python -m components.lib.simulate.compare --real <folder> --out <png>``.
 
 The folder holds, of the real SpaceNet 6, ``crops/sar_masked.tif`` (multi-look decibels),
-``crops/sar_{hh,hv,vh,vv}.tif`` (single-look complex) and ``tile/*PS-RGB*.tif``. The real crops show a harbour,
-the simulated tiles a city: equal statistics are not expected, the same order of contrast, tails and
-coherence is. The real crops are thinned to 2.5 and 4.5 m: how neighbouring speckle correlates they cannot tell.
+``crops/sar_{hh,hv,vh,vv}.tif`` (single-look complex) and ``tile/*PS-RGB*.tif``. The real crops show a
+harbour, the simulated tiles a city: equal statistics are not expected, the same order of contrast, tails and
+coherence is. The real crops are thinned to 2.5 and 4.5 m and cannot tell how neighbouring speckle correlates.
 """
 
 from __future__ import annotations

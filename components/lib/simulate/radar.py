@@ -14,13 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.lib.simulate import radiometry
-from components.lib.simulate.draft import Records
+from components.lib.simulate.draft import Material, Records
 from components.lib.simulate.frame import Codes, Double, Float, Frame, Ints, Mask
 from components.lib.simulate.hashing import normal_at, uniform_at
 from components.lib.simulate.surface import Surface
 from components.lib.simulate.textures import Textures
 from components.lib.simulate.walls import wall_echoes
 
+THROUGH_LEAVES = 0.2
+"""Share of the ground's return that survives a crown, both ways."""
 STRONG = 30.0
 """Power, in flat pixels of gamma-nought 1, above which a pixel's sidelobes rise above the noise."""
 SIDELOBES = (0.02, 0.008, 0.004, 0.0025, 0.0016, 0.0012, 0.0009, 0.0007)
@@ -158,6 +160,10 @@ def _surface_power(view: View, texture: Float, rng: np.random.Generator) -> Floa
     flat = ~raised
     power[0][flat] = (copol * weight)[flat]
     power[2][flat] = (cross * weight)[flat]
+    # Some of the wave reaches the ground through the leaves and comes back.
+    crowns = view.surface.canopy.astype(bool)
+    power[0][crowns] = THROUGH_LEAVES * radiometry.COPOL[Material.GRASS]
+    power[2][crowns] = THROUGH_LEAVES * radiometry.CROSSPOL[Material.GRASS]
     at = np.nonzero(raised)
     facing = _facing(surface.slope[at], surface.material[at], view.tangent)
     height = surface.height[at].astype(np.float64)
