@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from components.lib.cli import run
 from components.lib.config import load_parameters
 from components.lib.errors import GateRefusedError
+from components.lib.files import require_input
 from components.promote.candidates import CANDIDATES
 
 if TYPE_CHECKING:
@@ -74,10 +76,23 @@ def _decide(options: argparse.Namespace) -> None:
         tracking=load_parameters("tracking", TrackingParameters),
     )
     document = decide(gate)
-    refused = [name for name, part in document["models"].items() if part["outcome"] == "refused"]
-    if refused and options.fail_on_refusal:
+    if options.fail_on_refusal:
+        require_promotion(document)
+
+
+def require_promotion(document: Mapping[str, Any]) -> None:
+    """Check that no challenger was refused.
+
+    Args:
+        document: What ``decision.json`` holds.
+
+    Raises:
+        GateRefusedError: If one was, naming it.
+    """
+    refused = [name for name, part in document["models"].items() if part["outcome"] != "promoted"]
+    if refused:
         raise GateRefusedError(
-            f"refused: {', '.join(refused)}", next_step=f"read {gate.out / 'decision.txt'} for the reasons"
+            f"refused: {', '.join(refused)}", next_step="read reports/promote/decision.txt for the reasons"
         )
 
 
@@ -103,6 +118,8 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _reproduce(options: argparse.Namespace) -> None:
+    for name in ("model.json", "weights.safetensors"):
+        require_input(options.folder / name, made_by="promote")
     from components.promote.reproduce import report  # noqa: PLC0415
     from components.promote.rules import ScoringRules  # noqa: PLC0415
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,16 +11,19 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from components.lib.errors import GateRefusedError
+from components.lib.errors import GateRefusedError, MissingInputError
 from components.lib.tracking import TrackingParameters
-from components.promote.__main__ import main
+from components.promote.__main__ import main, require_promotion
 from components.promote.decide import decide
+from components.promote.exam import Exam
+from components.promote.reproduce import Reproduction, reproduce
 from tests.lib.tracking.local_store import local_store
-from tests.promote.world import gate, write_model
+from tests.promote.world import AIRBORNE, gate, write_model
 
 SAR = "stormsight-sar"
 
@@ -74,16 +76,24 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(log.read_text())
 
 
-def test_promotion_refusal_and_rollback_on_a_server(
+def test_the_commands_promote_roll_back_and_tell_the_history(
     server: str, checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Two fresh processes run here, one per model."""
     write_model(checkout / "models/adapted", -5.0)
-    stage = gate(TrackingParameters())
-    assert decide(stage, (SAR,))["models"][SAR]["outcome"] == "promoted"
+    write_model(checkout / "models/optical", 5.0, sensors=(AIRBORNE,))
+    main([])
+    document = json.loads((checkout / "reports/promote/decision.json").read_text())
+    assert {name: part["outcome"] for name, part in document["models"].items()} == {
+        "stormsight-optical": "promoted",
+        "stormsight-sar": "promoted",
+    }
+    for part, tiles in ((document["models"]["stormsight-optical"], 6), (document["models"][SAR], 12)):
+        assert f"reproduced all counts of {tiles} tiles exactly" in str(part["decision"]["checks"])
+
     write_model(checkout / "models/adapted", 5.0)
-    part = decide(stage, (SAR,))["models"][SAR]
-    assert part["outcome"] == "promoted"
-    assert "reproduced all counts of 12 tiles exactly" in str(part["decision"]["checks"])
+    in_this_process = replace(gate(TrackingParameters()), reproducer=lambda *_: Reproduction(True, "assumed"))
+    assert decide(in_this_process, (SAR,))["models"][SAR]["outcome"] == "promoted"
     main(["verify"])
     main(["rollback", "--reason", "drill"])
     main(["history"])
@@ -91,33 +101,21 @@ def test_promotion_refusal_and_rollback_on_a_server(
     assert "stormsight-sar: ledger of 2 entries is whole" in told
     assert "stormsight-sar: version 1 is champion again instead of version 2" in told
     assert "stormsight-sar: champion is version 1" in told
+    assert "stormsight-optical: champion is version 1" in told
+    with pytest.raises(MissingInputError, match="stormsight-optical has no earlier champion"):
+        main(["rollback", "--model", "stormsight-optical"])
     assert not (checkout / "var/mlflow.db").exists()
 
 
-def test_the_command_judges_both_models_and_fails_only_when_asked(
-    tracking: TrackingParameters, checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.uri)
-    write_model(checkout / "models/adapted", 5.0)
-    write_model(checkout / "models/optical", 5.0, sensors=("simulated-airborne",))
-    shutil.copy(checkout / "reports/validate/verdict.json", checkout / "verdict.json")
-    (checkout / "reports/validate/verdict.json").write_text(json.dumps({"verdict": "bad", "simulated": True}))
-    main([])
-    document = json.loads((checkout / "reports/promote/decision.json").read_text())
-    assert {name: part["outcome"] for name, part in document["models"].items()} == {
-        "stormsight-optical": "refused",
-        "stormsight-sar": "refused",
-    }
-    with pytest.raises(GateRefusedError, match="refused: stormsight-optical, stormsight-sar"):
-        main(["--fail-on-refusal"])
+def test_a_refusal_fails_the_command_only_when_asked() -> None:
+    promoted, refused = {"outcome": "promoted"}, {"outcome": "refused"}
+    require_promotion({"models": {"stormsight-optical": promoted, SAR: promoted}})
+    with pytest.raises(GateRefusedError, match="refused: stormsight-sar"):
+        require_promotion({"models": {"stormsight-optical": promoted, SAR: refused}})
 
 
-def test_a_model_that_does_not_load_is_told_by_the_fresh_process(checkout: Path) -> None:
-    from components.promote.exam import Exam  # noqa: PLC0415
-    from components.promote.reproduce import reproduce  # noqa: PLC0415
-
-    folder = write_model(checkout / "models/adapted", 5.0)
-    (folder / "weights.safetensors").write_bytes(b"no weights")
-    told = reproduce(folder, Exam((), (), None), "cpu")
+def test_what_the_fresh_process_cannot_score_is_told(checkout: Path) -> None:
+    told = reproduce(checkout / "models/none", Exam((), (), None), "cpu")
     assert not told.passed
-    assert "a fresh process could not score it: error: model" in told.words
+    assert "a fresh process could not score it: error: " in told.words
+    assert "model.json is missing" in told.words
