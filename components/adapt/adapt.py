@@ -24,6 +24,7 @@ from components.lib.files import sha256_file, write_json
 from components.lib.nets import SegmentationNetwork, convert_to_csn, load_bundle, save_bundle
 from components.lib.nets.bundle import WEIGHTS
 from components.lib.nets.csn import REFERENCE_MOMENTUM
+from components.lib.selftraining import PseudoLabelSettings
 from components.lib.sensors import get_sensor
 from components.lib.store import Store
 from components.lib.tracking import TrackedRun, TrackingParameters, track_run
@@ -113,7 +114,7 @@ class AdaptRun:
             self.store,
             self.target,
             self.store.rows(self.target, "train"),
-            self.parameters.labelling,
+            labelling_of(self.parameters),
         )
         result = self._fit(labels, starts, tracked)
         metrics = {
@@ -145,6 +146,7 @@ class AdaptRun:
             labels=labels,
             starts=starts,
             target_weight=self.parameters.target_weight,
+            reestimate=self.parameters.statistics == "reestimated",
         )
         batches = adaptation_batches(
             self.store,
@@ -175,6 +177,11 @@ class AdaptRun:
             )
             for role, sensor in (("source", self.source), ("target", self.target))
         }
+
+
+def labelling_of(parameters: AdaptParameters) -> PseudoLabelSettings:
+    """The part of the section that pseudo-labelling needs."""
+    return PseudoLabelSettings(portion=parameters.portion, scales=parameters.scales, fusion=parameters.fusion)
 
 
 def prepare_run(

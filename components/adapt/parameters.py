@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from components.lib.config import Parameters
-from components.lib.selftraining import Fusion, PseudoLabelSettings
 
 
 class AdaptParameters(Parameters):
@@ -18,6 +19,9 @@ class AdaptParameters(Parameters):
         crops_per_tile: Crops of a tile per epoch.
         lr: Base rate of the schedule; None takes that of the section `training`.
         warmup_share: Share of the steps that see the source alone.
+        statistics: Target's normalisation when the first round begins: ``reestimated`` from its own images
+            (ours: a far sensor looks all background through the source's), or ``copied`` from the source
+            ("as released").
         rounds: Pseudo-labelling rounds, evenly spaced after the warm-up.
         portion: Share of each class's most confident pixels that sets its threshold.
         scales: Scales whose maps are averaged for pseudo-labels.
@@ -31,10 +35,11 @@ class AdaptParameters(Parameters):
     crops_per_tile: int = Field(ge=1)
     lr: float | None = Field(default=None, gt=0.0)
     warmup_share: float = Field(ge=0.0, lt=1.0)
+    statistics: Literal["reestimated", "copied"] = "reestimated"
     rounds: int = Field(ge=1)
     portion: float = Field(gt=0.0, le=1.0)
     scales: tuple[float, ...] = Field(min_length=1)
-    fusion: Fusion = "softmax"
+    fusion: Literal["softmax", "logits"] = "softmax"
     target_weight: float = Field(ge=0.0)
 
     @field_validator("scales")
@@ -43,8 +48,3 @@ class AdaptParameters(Parameters):
         if any(not 0.25 <= scale <= 4 for scale in scales):
             raise ValueError("each scale must be between 0.25 and 4")
         return scales
-
-    @property
-    def labelling(self) -> PseudoLabelSettings:
-        """The part that pseudo-labelling needs."""
-        return PseudoLabelSettings(portion=self.portion, scales=self.scales, fusion=self.fusion)

@@ -11,7 +11,7 @@ from components.adapt.labels import LabelFolder
 from components.adapt.rounds import round_of
 from components.lib.engine import TrainingTask
 from components.lib.losses import IGNORE, cross_entropy, segmentation_loss
-from components.lib.nets import SegmentationNetwork, copy_statistics, use_sensor
+from components.lib.nets import SegmentationNetwork, copy_statistics, reestimate_statistics, use_sensor
 
 LOG = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ class AdaptationTask(TrainingTask):
         labels: Makes and keeps the target's pseudo-labels.
         starts: First step of each round.
         target_weight: Weight of the target's loss.
+        reestimate: Whether the target's statistics are taken from its own images before the first round,
+            instead of being copies of the source's.
     """
 
     labels_round: Tensor
@@ -41,10 +43,12 @@ class AdaptationTask(TrainingTask):
         labels: LabelFolder,
         starts: list[int],
         target_weight: float,
+        reestimate: bool = True,
     ) -> None:
         super().__init__()
         self.net, self.source, self.target = net, source, labels.sensor
         self.label_folder, self.starts, self.target_weight = labels, starts, target_weight
+        self.reestimate = reestimate
         self._labels: Tensor | None = None
         # In the checkpoint: which labels an interrupted run trained on.
         self.register_buffer("labels_round", torch.tensor(-1))
@@ -58,7 +62,7 @@ class AdaptationTask(TrainingTask):
         device = self.labels_round.device
         if current != known:
             if current == 0:
-                copy_statistics(self.net, source=self.source, target=self.target)
+                self._begin(device)
             digest = self.label_folder.make(current, self.net, device)
             self.labels_round.fill_(current)
             self.labels_digest.copy_(torch.frombuffer(bytearray.fromhex(digest), dtype=torch.uint8))
@@ -66,6 +70,13 @@ class AdaptationTask(TrainingTask):
         if self._labels is None:
             digest = bytes(self.labels_digest.tolist()).hex()
             self._labels = self.label_folder.open(current, digest).to(device)
+
+    def _begin(self, device: torch.device) -> None:
+        """The target's statistics as self-training begins."""
+        copy_statistics(self.net, source=self.source, target=self.target)
+        if self.reestimate:
+            images = (batch.to(device) for batch in self.label_folder.images())
+            reestimate_statistics(self.net, self.target, images)
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Losses of one batch of :class:`~components.adapt.batches.AdaptationBatches`."""

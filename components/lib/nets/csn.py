@@ -7,7 +7,7 @@ made with a context manager that leaves nothing behind, so no network can be exp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -179,6 +179,38 @@ def copy_statistics(net: nn.Module, *, source: str, target: str) -> None:
     for layer in net.modules():
         if isinstance(layer, SensorNorm2d):
             layer.copy_statistics(layer.sensors.index(source), layer.sensors.index(target))
+
+
+@torch.no_grad()
+def reestimate_statistics(net: nn.Module, sensor: str, batches: Iterable[Tensor]) -> None:
+    """Set ``sensor``'s statistics to the average over ``batches`` of its images; no labels, no weights moved.
+
+    Adaptive batch normalisation (Li et al., 2016). Dropout and drop-connect are off meanwhile, so that the
+    statistics are those of the network as it is evaluated.
+
+    Args:
+        net: Sensor-specific.
+        sensor: One it knows.
+        batches: Inputs (B, C, H, W) of that sensor alone, on the network's device.
+    """
+    layers = [m for m in net.modules() if isinstance(m, SensorNorm2d)]
+    modes = [(m, m.training) for m in net.modules()]
+    momenta = [layer.momentum for layer in layers]
+    net.eval()
+    try:
+        for layer in layers:
+            layer.training = True
+        with use_sensor(net, sensor):
+            for number, batch in enumerate(batches, start=1):
+                for layer in layers:
+                    # A running mean over all batches so far, the old statistics weighing nothing.
+                    layer.momentum = 1 / number
+                net(batch)
+    finally:
+        for module, training in modes:
+            module.training = training
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
 
 
 @contextmanager

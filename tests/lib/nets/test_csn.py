@@ -8,7 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from components.lib.errors import ParameterError
-from components.lib.nets import NetworkConfig, build_network, convert_to_csn, copy_statistics, use_sensor
+from components.lib.nets import (
+    NetworkConfig,
+    build_network,
+    convert_to_csn,
+    copy_statistics,
+    reestimate_statistics,
+    use_sensor,
+)
 from components.lib.nets.csn import SensorNorm2d
 
 AIR, SPACE = "airborne", "spaceborne"
@@ -113,6 +120,27 @@ def test_evaluation_differs_once_the_statistics_do() -> None:
     assert not torch.equal(*outputs())
     copy_statistics(net, source=AIR, target=SPACE)
     assert torch.equal(*outputs())
+
+
+def test_reestimated_statistics_are_the_average_over_the_batches() -> None:
+    net = nn.Sequential(nn.Dropout(0.5), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1))
+    convert_to_csn(net, [AIR, SPACE], momentum=0.1)
+    with use_sensor(net, SPACE):
+        net.train()(images(8, 9.0, 9.0))
+    net[2].eval()
+    modes = [m.training for m in net.modules()]
+    weights = {key: value.clone() for key, value in net.named_parameters()}
+    batches = [images(seed, 2.0, 1.0) for seed in range(3)]
+    reestimate_statistics(net, SPACE, iter(batches))
+    norm = norm_of(net)
+    mean = torch.stack([batch.mean((0, 2, 3)) for batch in batches]).mean(0)
+    var = torch.stack([batch.var((0, 2, 3)) for batch in batches]).mean(0)
+    assert torch.allclose(norm.running_mean[1], mean, atol=1e-6), "no dropout, no trace of what was before"
+    assert torch.allclose(norm.running_var[1], var, rtol=1e-5)
+    assert torch.equal(norm.running_mean[0], torch.zeros(4))
+    assert [m.training for m in net.modules()] == modes
+    assert norm.momentum == 0.1
+    assert all(torch.equal(weights[key], value) for key, value in net.named_parameters())
 
 
 def test_no_flag_is_left_behind() -> None:
