@@ -101,8 +101,10 @@ def vectorise(
     polygons = np.empty(count, dtype=object)
     polygons[:] = [_polygon(drawn[i][0]["coordinates"]) for i in order]
     simplified = shapely.simplify(shapely.buffer(polygons, 0), simplify_px)
-    means = ndimage.mean(upright, labels, np.arange(1, count + 1))
-    return Proposals(simplified, np.asarray(means, dtype=np.float64))
+    inside = labels > 0
+    sums = np.bincount(labels[inside], weights=upright[inside], minlength=count + 1)
+    sizes = np.bincount(labels[inside], minlength=count + 1)
+    return Proposals(simplified, sums[1:] / sizes[1:])
 
 
 def _polygon(rings: list[list[tuple[float, float]]]) -> shapely.Polygon:

@@ -84,6 +84,12 @@ class ResultTable:
     rows: Sequence[ResultRow]
 
     @property
+    def groups(self) -> list[tuple[str, list[ResultRow]]]:
+        """Rows by sensor, both in the order given."""
+        sensors = dict.fromkeys(row.sensor for row in self.rows)
+        return [(sensor, [row for row in self.rows if row.sensor == sensor]) for sensor in sensors]
+
+    @property
     def scale(self) -> float:
         """Right end of the interval drawings: the largest upper bound, rounded up to a tenth."""
         highest = max((max(row.iou.high, row.f1.high) for row in self.rows), default=1.0)

@@ -56,8 +56,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["signed"] = lambda value: f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+    environment.filters["signed"] = _signed
     return environment
+
+
+def _signed(value: float) -> str:
+    """Three decimals with a typographic sign; zero has none."""
+    text = f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+    return text[1:] if text.endswith("0.000") else text
 
 
 def _policy(style: str) -> str:
