@@ -200,12 +200,11 @@ def _guards(mine: Scores, theirs: Scores, parameters: PromoteParameters) -> tupl
 
 
 def _guarded(guards: tuple[Guard, ...], parameters: PromoteParameters) -> Check:
-    fallen = [guard for guard in guards if not guard.passed]
+    fallen = sorted((guard for guard in guards if not guard.passed), key=lambda g: g.difference.value)
     if fallen:
-        list_ = ", ".join(f"{g.slice} by {-g.difference.value:.4f} in {g.metric}" for g in fallen)
-        return Check(
-            "guards", False, f"more than the margin of {parameters.guard_margin} was lost on {list_}"
-        )
+        falls = ", ".join(f"{g.slice} {g.difference.value:+.4f} {g.metric}" for g in fallen)
+        count = f"{len(fallen)} of {len(guards)} guard slices"
+        return Check("guards", False, f"{count} fell by more than {parameters.guard_margin}: {falls}")
     return Check(
         "guards", True, f"none of {len(guards)} guard slices fell by more than {parameters.guard_margin}"
     )

@@ -84,7 +84,9 @@ def _model_text(name: str, part: Mapping[str, Any]) -> str:
     lines += [f"  because {reason}" for reason in part["reasons"]]
     lines += ["", f"  {decision['metric']} on {decision['tiles']} clean test tiles of {_names(decision)}:"]
     for who in ("challenger", "champion", "gain"):
-        lines += [f"    {who:<11}{_interval(decision[who])}"] if decision[who] else []
+        if decision[who]:
+            sign = "+" if who == "gain" else ""
+            lines.append(f"    {who:<11}{_interval(decision[who], sign)}")
     lines += ["", "  checks:"]
     lines += [
         f"    {'ok  ' if c['passed'] else 'FAIL'}  {c['name']}: {c['words']}" for c in decision["checks"]
@@ -113,12 +115,15 @@ def _names(decision: Mapping[str, Any]) -> str:
     return ", ".join(decision["sensors"]) or "no common sensor"
 
 
-def _interval(value: Mapping[str, Any]) -> str:
+def _interval(value: Mapping[str, Any], sign: str) -> str:
+    number, low, high, bound = (
+        f"{value[name]:{sign}.4f}" for name in ("value", "low", "high", "lower_bound")
+    )
     if value["degenerate"]:
-        return f"{value['value']:+.4f} (one location: no interval)"
+        return f"{number} (one location: no interval)"
     return (
-        f"{value['value']:+.4f}  [{value['low']:+.4f}, {value['high']:+.4f}] at {value['confidence']:.0%}, "
-        f"lower bound {value['lower_bound']:+.4f}, {value['locations']} locations"
+        f"{number}  [{low}, {high}] at {value['confidence']:.0%}, one-sided lower bound {bound}, "
+        f"{value['locations']} locations"
     )
 
 

@@ -130,7 +130,7 @@ def test_a_guarded_slice_that_falls_refuses_a_gain_over_all() -> None:
 def test_small_buildings_are_guarded_by_their_own_score() -> None:
     judgement = judged(exam(PLACES + 0.1, found_small=0.2), exam(PLACES, found_small=0.6))
     assert failed(judgement) == ["guards"]
-    assert "building_size/small by" in judgement.failures[0]
+    assert "building_size/small -" in judgement.failures[0]
     guard = next(g for g in judgement.guards if g.slice == "building_size/small")
     assert guard.metric == "f1"
     assert guard.challenger == pytest.approx(2 * 6 / (2 * 6 + 24))
