@@ -136,13 +136,16 @@ class SliceResult:
     recall: float
 
     def as_row(self) -> dict[str, Any]:
-        """The row of ``slices.csv``."""
+        """The row of ``slices.csv``; ``name`` is unique, so that a plot has one bar per row."""
+        subject = self.result.subject
+        label = self.name if self.dimension == "all" else f"{self.dimension}: {self.name}"
         return {
-            "model": self.result.subject.model,
-            "sensor": self.result.subject.sensor,
+            "model": subject.model,
+            "sensor": subject.sensor,
             "split": self.result.split,
             "dimension": self.dimension,
-            "slice": self.name if self.dimension == "all" else f"{self.dimension}: {self.name}",
+            "slice": label,
+            "name": f"{subject.model} on {subject.sensor}, {label}",
             "tiles": self.tiles,
             "buildings": self.buildings,
             "iou": self.iou.value if self.iou else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ from components.lib.store import Store
 TILE_KEYS = ("acquisition", "image_id", "sensor", "location", "orientation", "nodata_share", "clean")
 """Columns of the index that every score table carries along."""
 
-VECTORISERS = 2
-"""Threads drawing polygons while the next windows are predicted; GEOS, GDAL and SciPy release the lock."""
+BACKLOG = 32
+"""Tiles that may wait for their polygons, so that a fast GPU cannot fill the memory with maps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def score_model(
         )
 
     pending: list[Future[tuple[Confusion, Proposals]]] = []
-    with ThreadPoolExecutor(VECTORISERS) as pool:
+    # Polygons are drawn while the next windows are predicted: GEOS, GDAL and SciPy release the lock.
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         predictions = predict_tiles(
             net,
             store,
@@ -110,6 +112,8 @@ def score_model(
             predictions, desc=f"score {sensor}", total=len(rows), unit="tile", disable=None, leave=False
         ):
             pending.append(pool.submit(judge, row, probability))
+            if len(pending) > BACKLOG:
+                pending[-BACKLOG].result()
     results = [future.result() for future in pending]
     return _assemble(index, store.footprints, results, settings)
 
