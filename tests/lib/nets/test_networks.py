@@ -4,6 +4,7 @@ import pytest
 import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from components.lib.errors import ParameterError
 from components.lib.nets import (
@@ -49,6 +50,30 @@ def test_parameter_counts_are_the_references(
         net = build(kind, encoder, width=256)  # type: ignore[arg-type]
         assert net.dropped_parameters == never_used
         assert parameters_of(net) + never_used == expected == reference_parameter_count(net)
+
+
+def multiply_adds(net: SegmentationNetwork, side: int) -> float:
+    """GMAC of one image, counted without computing anything."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net.eval().to("meta")(torch.empty(1, 4, side, side, dtype=torch.uint8, device="meta"))
+    return counter.get_total_flops() / 2e9
+
+
+def test_multiply_adds_are_the_references() -> None:
+    # Reference 1.3: teacher, student, student on a 900 tile (padded to 928), branch S alone; B3.
+    assert round(multiply_adds(build("deeplabv3plus", "efficientnet-b3", width=256), 512), 2) == 11.88
+    student = build("disoptnet", "efficientnet-b3", width=256)
+    assert round(multiply_adds(student, 512), 2) == 24.66
+    assert round(multiply_adds(student, 900), 1) == 81.0
+    student.config = student.config.model_copy(update={"output": "branch_s"})
+    assert round(multiply_adds(student, 512), 2) == 11.94
+
+
+def test_branch_s_alone_has_the_teachers_size() -> None:
+    student = build("disoptnet", "efficientnet-b3", width=256)
+    assert isinstance(student, DisOptNetStudent)
+    parts = (student.encoder, student.decoder_s, student.head_s)
+    assert round((sum(map(parameters_of, parts)) + student.dropped_parameters) / 1e6, 2) == 11.68
 
 
 def test_decoder_counts_are_the_references() -> None:
