@@ -56,7 +56,7 @@ def multiply_adds(net: SegmentationNetwork, side: int) -> float:
     """GMAC of one image, counted without computing anything."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net.eval().to("meta")(torch.empty(1, 4, side, side, dtype=torch.uint8, device="meta"))
-    return counter.get_total_flops() / 2e9
+    return float(counter.get_total_flops()) / 2e9
 
 
 def test_multiply_adds_are_the_references() -> None:
