@@ -46,11 +46,12 @@ mlflow: $(VENV)/.installed ## Open the tracking server's pages on http://127.0.0
 
 .PHONY: test
 test: $(VENV)/.installed-dev ## Run every test that needs no cluster, one end-to-end run included
-	pytest
+	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
 
 .PHONY: real-sample
 real-sample: $(VENV)/.installed-dev ## Run the stages on the real sample files (skips without ../shared/data)
-	pytest -m real_data -v
+	STORMSIGHT_REAL_SAMPLE=reports/real-sample pytest -m real_data -v
+	@test ! -d reports/real-sample || echo "report: reports/real-sample/index.html"
 
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## ruff and mypy --strict
