@@ -73,25 +73,18 @@ def store(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     pan = np.clip((raster.array[0] - low) / (high - low) * 254 + 1, 1, 255).astype(np.uint8)
     optical = np.repeat(pan[None, ..., None], 4, axis=3)
     target = rasterise_targets([p for p in polygons if p.area > 80], 900, 900, edge_px=3, contact_px=9)
-    index = pd.DataFrame(
-        [
-            {
-                "acquisition": "spacenet4", "sensor": SENSOR, "image_id": IMAGE_ID, "strip": IMAGE_ID,
-                "tile": 1, "orientation": 0, "row": 0, "x_left_m": raster.transform.c,
-                "y_top_m": raster.transform.f, "gsd_m": 0.5, "height": 900, "width": 900, "split": "train", "kang": False, "clean": False,
-                "location": "0_0", "nodata_share": 0.0, "n_buildings": len(polygons), "has_optical": True,
-            }
-        ]
-    )  # fmt: skip
+    tile = {"acquisition": "spacenet4", "sensor": SENSOR, "image_id": IMAGE_ID}
+    place = {"strip": IMAGE_ID, "tile": 1, "orientation": 0, "row": 0, "location": "0_0", "split": "train"}
+    ground = {"x_left_m": raster.transform.c, "y_top_m": raster.transform.f, "gsd_m": 0.5}
+    facts = {"height": 900, "width": 900, "kang": False, "clean": False, "has_optical": True}
+    counts = {"nodata_share": 0.0, "n_buildings": len(polygons)}
+    index = pd.DataFrame([tile | place | ground | facts | counts])
     footprints = pd.DataFrame(
         [
-            {
-                "acquisition": "spacenet4", "sensor": SENSOR, "image_id": IMAGE_ID, "building_id": number,
-                "wkt_px": polygon.wkt, "area_px": polygon.area, "height_m": np.nan,
-            }
-            for number, polygon in enumerate(polygons)
+            tile | {"building_id": number, "wkt_px": p.wkt, "area_px": p.area, "height_m": np.nan}
+            for number, p in enumerate(polygons)
         ]
-    )  # fmt: skip
+    )
     folder = tmp_path_factory.mktemp("atlanta") / "prepared"
     layers = {(SENSOR, "optical"): optical, (SENSOR, "sar"): optical, (SENSOR, "target"): target[None]}
     write_store(folder, index, footprints, layers)
