@@ -39,11 +39,17 @@ def test_metrics_plots_and_the_graph_can_be_shown(finished: Checkout) -> None:
 
 
 def test_one_changed_parameter_reruns_only_what_depends_on_it(finished: Checkout) -> None:
-    finished.edit("params.yaml", "  threshold: 0.5 ", "  threshold: 0.6 ")
+    finished.edit(
+        "params.yaml", "  confidence: 0.95             # of the", "  confidence: 0.90             # of the"
+    )
     try:
         changed = set(json.loads(finished.run("dvc status --json")))
     finally:
-        finished.edit("params.yaml", "  threshold: 0.6 ", "  threshold: 0.5 ")
+        finished.edit(
+            "params.yaml",
+            "  confidence: 0.90             # of the",
+            "  confidence: 0.95             # of the",
+        )
     assert changed == {"evaluate"}
 
 

@@ -86,7 +86,7 @@ def load_section(section: str, path: Path = PARAMS_FILE) -> Any:  # noqa: ANN401
     _refuse_unknown(overlay, set(SECTIONS), f"profiles.{active}")
     if section not in document:
         raise ParameterError(f"{path} has no section {section!r}", next_step=f"add {section}: to {path}")
-    return _merge(document[section], overlay.get(section))
+    return _merge(document[section], overlay.get(section, {}))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -104,8 +104,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _merge(base: Any, overlay: Any) -> Any:  # noqa: ANN401 - YAML holds any value
-    """``overlay`` over ``base``: mappings are merged key by key, anything else is replaced."""
-    if overlay is None or overlay == {}:
+    """``overlay`` over ``base``: mappings are merged key by key, anything else, null too, is replaced."""
+    if overlay == {}:
         return base
     if isinstance(base, Mapping) and isinstance(overlay, Mapping):
         return {**base, **{key: _merge(base.get(key), value) for key, value in overlay.items()}}

@@ -70,6 +70,11 @@ def test_a_value_of_the_wrong_type_is_shown(tmp_path: Path) -> None:
         load_parameters("optical", Outer, write(tmp_path, wrong))
 
 
+def test_a_profile_can_switch_a_key_off(tmp_path: Path) -> None:
+    off = document(profiles={"small": {"optical": {"split": None}}})
+    assert load_section("optical", write(tmp_path, off)) == {"epochs": 3, "split": None}
+
+
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="root of the repository"):
         load_parameters("optical", Outer, tmp_path / "params.yaml")
