@@ -10,7 +10,6 @@ from typing import NoReturn
 
 from components.lib.errors import StormsightError
 
-
 CHATTY = ("alembic", "botocore", "great_expectations", "matplotlib", "mlflow", "rasterio", "urllib3")
 """Libraries whose progress notes bury ours; their warnings still show."""
 
