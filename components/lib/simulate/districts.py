@@ -51,7 +51,7 @@ def _trees(rng: np.random.Generator, draft: Draft, area: Block, count: int) -> N
     if u1 <= u0 or v1 <= v0:
         return
     for _ in range(count):
-        radius = _dim(rng, 1.5, 4.5)
+        radius = _dim(rng, 1.2, 4.8)
         draft.tree(_dim(rng, u0, u1), _dim(rng, v0, v1), radius, radius * _dim(rng, 1.8, 3.2))
 
 
@@ -62,9 +62,9 @@ def _kerb(rng: np.random.Generator, draft: Draft, block: Block, *, cars: float, 
         for u in np.arange(u0 + 3, u1 - 3, 6.2):
             if rng.random() < cars:
                 draft.slot(float(u), v + out * 2.6, 0.0)
-        for u in np.arange(u0 + _dim(rng, 2, 8), u1 - 2, 12.0):
+        for u in np.arange(u0 + _dim(rng, 2, 8), u1 - 2, 9.0):
             if rng.random() < trees:
-                draft.tree(float(u), v + out * 0.8, _dim(rng, 1.4, 3.2), _dim(rng, 5, 11))
+                draft.tree(float(u), v + out * 0.8, _dim(rng, 1.4, 4.2), _dim(rng, 5, 13))
 
 
 def _parking(rng: np.random.Generator, draft: Draft, area: Block) -> None:
@@ -106,7 +106,7 @@ def row_houses(rng: np.random.Generator, draft: Draft, block: Block) -> None:
                 draft.building(row(u, u + length, v))
             _gardens(rng, draft, (u, front + side * (depth + 2.5), u + length, (v0 + v1) / 2), house)
             u += length + _dim(rng, 2.5, 7.0)
-    _kerb(rng, draft, block, cars=0.75, trees=0.45)
+    _kerb(rng, draft, block, cars=0.75, trees=0.55)
 
 
 def _gardens(rng: np.random.Generator, draft: Draft, area: Block, house: float) -> None:
@@ -121,7 +121,16 @@ def _gardens(rng: np.random.Generator, draft: Draft, area: Block, house: float) 
             v = far - float(np.sign(depth)) * (b + _dim(rng, 0.3, 1.2))
             draft.building(_shed(rng, u, v, (max(a, b), min(a, b))))
         if rng.random() < 0.3:
-            draft.tree(u + 1.0, near + depth * _dim(rng, 0.2, 0.7), _dim(rng, 0.8, 2.4), _dim(rng, 2.5, 6))
+            size = (abs(depth) / 2 - 1.0, 0.12)
+            fence = part(u + house / 2, near + depth / 2, size, 1.8, Material.GARDEN, angle=np.pi / 2)
+            draft.box(fence)
+        for _ in range(int(rng.poisson(0.7))):
+            draft.tree(
+                u + _dim(rng, -2, 2),
+                near + depth * _dim(rng, 0.0, 0.8),
+                _dim(rng, 0.8, 3.0),
+                _dim(rng, 2.5, 8),
+            )
 
 
 def _shed(rng: np.random.Generator, u: float, v: float, size: tuple[float, float]) -> Part:
@@ -149,8 +158,9 @@ def slabs(rng: np.random.Generator, draft: Draft, block: Block) -> None:
         if v1 - v0 > 62 and rng.random() < 0.7:
             draft.building(part(u, v1 - 7 - depth / 2, size, height, material, tone=tone))
     _parking(rng, draft, (u0 + 4, v1 - 16, u0 + 4 + 0.4 * (u1 - u0), v1 - 5))
-    _trees(rng, draft, (u0 + 2, v + depth / 2 + 8, u1 - 2, v1 - 18), int(rng.integers(4, 14)))
-    _kerb(rng, draft, block, cars=0.6, trees=0.6)
+    _trees(rng, draft, (u0 + 2, v + depth / 2 + 5, u1 - 2, v1 - 17), int(rng.integers(8, 30)))
+    _trees(rng, draft, (u0, v0, u1, v0 + 6), int(rng.integers(0, 8)))
+    _kerb(rng, draft, block, cars=0.6, trees=0.75)
 
 
 def perimeter(rng: np.random.Generator, draft: Draft, block: Block) -> None:
@@ -181,7 +191,7 @@ def perimeter(rng: np.random.Generator, draft: Draft, block: Block) -> None:
     for _ in range(int(rng.integers(0, 5))):
         u, v = _dim(rng, yard[0] + 4, yard[2] - 4), _dim(rng, yard[1] + 2, max(yard[3] - 2, yard[1] + 2.1))
         draft.building(_shed(rng, u, v, (_dim(rng, 2.0, 4.5), _dim(rng, 1.5, 2.0))))
-    _trees(rng, draft, yard, int(rng.integers(1, 7)))
+    _trees(rng, draft, yard, int(rng.integers(2, 14)))
     _kerb(rng, draft, block, cars=0.8, trees=0.35)
 
 
@@ -200,6 +210,7 @@ def industry(rng: np.random.Generator, draft: Draft, block: Block) -> None:
     for _ in range(int(rng.integers(1, 9))):
         draft.slot(_dim(rng, u0 + 8, u1 - 8), _dim(rng, last + 9, v1 - 3), _dim(rng, -0.2, 0.2), truck=True)
     _parking(rng, draft, (u0 + 3, v1 - 7, u0 + 3 + _dim(rng, 10, 40), v1 - 1))
+    _kerb(rng, draft, block, cars=0.25, trees=0.25)
 
 
 def _hall(rng: np.random.Generator, u: float, v: float, length: float, depth: float) -> list[Part]:
@@ -240,8 +251,8 @@ def villas(rng: np.random.Generator, draft: Draft, block: Block) -> None:
                 draft.building(garage)
             if rng.random() < 0.7:
                 draft.slot(u - a - 2.0, front - side * 2.0, np.pi / 2)
-    _trees(rng, draft, (u0, v0 + 18, u1, v1 - 18), int((u1 - u0) / 7))
-    _trees(rng, draft, block, int((u1 - u0) / 14))
+    _trees(rng, draft, (u0, v0 + 18, u1, v1 - 18), int((u1 - u0) / 5))
+    _trees(rng, draft, block, int((u1 - u0) / 6))
     _kerb(rng, draft, block, cars=0.3, trees=0.6)
 
 

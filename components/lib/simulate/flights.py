@@ -18,6 +18,7 @@ import numpy as np
 from components.lib.sensors import Sensor
 from components.lib.simulate.frame import GSD_M, Double
 from components.lib.simulate.parameters import WorldParameters
+from components.lib.simulate.radiometry import radiometry_of
 
 WEST_M, EAST_M = 591550.0, 596250.0
 GROUP_3_M = WEST_M + 0.6 * (EAST_M - WEST_M)
@@ -54,6 +55,8 @@ class Strip:
         y_mid: Northing of the swath's middle at ``x_mid``, metres.
         half_swath: Half the swath, metres.
         slope: Northward drift of the swath per metre eastwards.
+        error: Where the radar image lies beside its true place, metres east and north.
+        wobble: Amplitude (m), wave length (m) and phase of what motion compensation leaves, northwards.
     """
 
     index: int
@@ -63,11 +66,18 @@ class Strip:
     y_mid: float
     half_swath: float
     slope: float
+    error: tuple[float, float]
+    wobble: tuple[float, float, float]
 
     def edges(self, x: Double) -> tuple[Double, Double]:
         """South and north edge of the swath at eastings ``x``, metres."""
         middle = self.y_mid + self.slope * (x - 0.5 * (WEST_M + EAST_M))
         return middle - self.half_swath, middle + self.half_swath
+
+    def offset(self, x: float) -> tuple[float, float]:
+        """Error of the image's position at easting ``x``: metres east and north."""
+        amplitude, length, phase = self.wobble
+        return self.error[0], self.error[1] + amplitude * float(np.sin(2 * np.pi * x / length + phase))
 
 
 def entropy(world: WorldParameters, acquisition: str) -> list[int]:
@@ -101,6 +111,7 @@ def plan_flight(sensor: Sensor, world: WorldParameters, acquisition: str) -> tup
     left_out = set(rng.permutation(len(targets) * strips)[:surplus].tolist())
     times = _times(strips, acquisition, rng)
     step_y = STEP * 2 * side
+    sigma = radiometry_of(sensor.name).navigation_m
     positions = min(ceil(strips / 2), int(2 * HALF_RANGE_Y_M / step_y) + 1)
     result = []
     for index in range(strips):
@@ -124,6 +135,8 @@ def plan_flight(sensor: Sensor, world: WorldParameters, acquisition: str) -> tup
                 y_mid=y_top - side + rng.uniform(-0.05, 0.05) * side,
                 half_swath=(SWATH + rng.uniform(-0.05, 0.05)) * side,
                 slope=float(rng.choice([-1.0, 1.0])) * rng.uniform(0.6, 1.0) * SLANT * side / 450.0,
+                error=(float(rng.normal(0, sigma)), float(rng.normal(0, sigma))),
+                wobble=(rng.uniform(0.3, 0.8), rng.uniform(400, 1500), rng.uniform(0, 2 * np.pi)),
             )
         )
     return tuple(result)

@@ -24,6 +24,8 @@ from components.lib.simulate.speckle import to_units
 from components.lib.simulate.surface import draw_surface
 from components.lib.simulate.textures import textures_of
 
+PAD = 8
+"""Columns drawn on either side of an image, for its navigation error; the row margins are wider."""
 PARKED = 0.62
 """Share of the places for vehicles that are taken."""
 
@@ -58,6 +60,7 @@ class _Plan:
         rows: First and last (exclusive) row of ``column`` with a pixel seen.
         frame: What is drawn: those rows and, around them, city that lays over or shadows them.
         north: Rows of ``frame`` above the first row seen.
+        shift: Rows down and columns right by which the radar image lies beside its true place.
     """
 
     column: Frame
@@ -66,6 +69,7 @@ class _Plan:
     rows: tuple[int, int]
     frame: Frame
     north: int
+    shift: tuple[int, int]
 
 
 def columns_of(strip: Strip) -> list[tuple[Spot, ...]]:
@@ -123,15 +127,26 @@ def _plan(sensor: Sensor, size: int, strip: Strip, spots: tuple[Spot, ...], city
     tallest = max(15.0, float((tops["eave"] + tops["rise"]).max(initial=0.0)))
     far, near = (int(np.ceil(m / column.gsd)) for m in margins(sensor.incidence_deg, tallest))
     north, south = (near, far) if strip.orientation == 0 else (far, near)
-    frame = column.window(first - north, last - first + north + south)
-    return _Plan(column, fine, seen, (first, last), frame, north)
+    rows = column.window(first - north, last - first + north + south)
+    frame = Frame(rows.x_left - PAD * rows.gsd, rows.y_top, rows.gsd, rows.rows, rows.cols + 2 * PAD)
+    east, up = strip.offset(column.x_left + 0.5 * side * column.gsd)
+    shift = (round(-up / column.gsd), round(east / column.gsd))
+    return _Plan(column, fine, seen, (first, last), frame, north, _limited(shift))
+
+
+def _limited(shift: tuple[int, int]) -> tuple[int, int]:
+    """No farther than what is drawn around the image."""
+    down, right = (min(max(s, -PAD), PAD) for s in shift)
+    return down, right
 
 
 def _sense(power: Float, plan: _Plan, sensor: Sensor, rng: np.random.Generator) -> Float:
     """Power on the fine grid with margins to units on the product's grid, in the sensor's bands."""
     first, last = plan.rows
     shape = ((last - first) // plan.fine, plan.fine, plan.column.cols // plan.fine, plan.fine)
-    imaged = power[:, plan.north : plan.north + last - first].reshape(4, *shape).mean(axis=(2, 4))
+    top, left = plan.north - plan.shift[0], PAD - plan.shift[1]
+    placed = power[:, top : top + last - first, left : left + plan.column.cols]
+    imaged = placed.reshape(4, *shape).mean(axis=(2, 4))
     valid: Mask = np.min(plan.seen[first:last].reshape(shape), axis=(1, 3))
     units = to_units(imaged, valid, radiometry_of(sensor.name), sensor.looks, rng)
     whole = np.zeros((len(sensor.bands), plan.column.rows // plan.fine, shape[2]), dtype=np.float32)
@@ -144,7 +159,7 @@ def _crop(drawn: Codes, plan: _Plan) -> Codes:
     """The column's pixels of an image drawn with margins."""
     first, last = plan.rows
     whole = np.zeros((len(drawn), plan.column.rows, plan.column.cols), dtype=drawn.dtype)
-    whole[:, first:last] = drawn[:, plan.north : plan.north + last - first]
+    whole[:, first:last] = drawn[:, plan.north : plan.north + last - first, PAD : PAD + plan.column.cols]
     return whole
 
 

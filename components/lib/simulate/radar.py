@@ -95,11 +95,8 @@ def backscatter(
         rng: Draws what differs between passes.
     """
     view = look(surface, frame.gsd, float(np.tan(np.radians(incidence_deg))), from_south=from_south)
-    clutter = radiometry.CLUTTER[surface.material]
-    texture = 0.2 * textures.over("grain", frame) + 0.3 * textures.over("patch", frame)
-    texture += 0.2 * textures.over("region", frame, 3)
-    texture += clutter * textures.over("fine", frame, 7) - 0.5 * clutter**2
-    power = _surface_power(view, texture[::-1] if from_south else texture, rng)
+    texture = _texture(surface, boxes, textures, frame)
+    power = surface_power(view, texture[::-1] if from_south else texture, rng)
     walls = wall_echoes(view.surface, view.reach, boxes, frame, view.tangent, from_south=from_south, rng=rng)
     points = _points(boxes, vehicles, frame, from_south=from_south, rng=rng)
     for echoes in (Echoes(*walls), points):
@@ -116,6 +113,19 @@ def backscatter(
         ]
     )
     return bands[:, ::-1] if from_south else bands
+
+
+def _texture(surface: Surface, boxes: Records, textures: Textures, frame: Frame) -> Float:
+    """Natural logarithm of how much stronger than its material's mean each patch reflects."""
+    clutter = radiometry.CLUTTER[surface.material]
+    texture: Float = 0.3 * textures.over("patch", frame) + 0.2 * textures.over("region", frame, 3)
+    # Half of the clutter is single things of a pixel, half is bushes and heaps of two metres.
+    texture += (0.2 + 0.6 * clutter) * textures.over("grain", frame)
+    texture += 0.8 * clutter * textures.over("fine", frame, 7) - 0.5 * clutter**2
+    roof = surface.box >= 0
+    tone = radiometry.ROOF_SPREAD * normal_at(boxes["x"], boxes["y"], 65)
+    texture[roof] += tone[surface.box[roof]].astype(np.float32)
+    return texture
 
 
 def look(surface: Surface, gsd: float, tangent: float, *, from_south: bool) -> View:
@@ -145,8 +155,14 @@ def _before(reach: Float) -> Float:
     return result
 
 
-def _surface_power(view: View, texture: Float, rng: np.random.Generator) -> Float:
-    """Ground, roofs and crowns: three power images (surface, double bounce, cross)."""
+def surface_power(view: View, texture: Float, rng: np.random.Generator) -> Float:
+    """Ground, roofs and crowns, without walls: surface, double-bounce and cross power, nearest row first.
+
+    Args:
+        view: The turned surface.
+        texture: Turned; natural logarithm of how much stronger than its material's mean each patch reflects.
+        rng: Draws the depth that crowns scatter from.
+    """
     surface, t = view.surface, np.float32(view.tangent)
     rows, cols = surface.height.shape
     distance = (np.arange(rows, dtype=np.float32) * np.float32(view.gsd))[:, None]

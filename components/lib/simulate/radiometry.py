@@ -55,6 +55,9 @@ for _material, _spread in {
 CLUTTER: Float = (_clutter_db * np.float32(np.log(10) / 10)).astype(np.float32)
 """Spread of a surface's own small scatterers (fences, kerbs, gutters), natural logarithm, by ``Material``."""
 
+ROOF_SPREAD = 3.5 * np.log(10) / 10
+"""Spread between roofs of one material, natural logarithm (3.5 dB)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Radiometry:
@@ -65,12 +68,17 @@ class Radiometry:
         offset_db: What the product adds to the decibels of each polarisation (its "intensity" is not
             calibrated: cross-pol bands average higher than co-pol ones, as in the real product).
         psf: Share of a pixel's power that leaks into each neighbour.
+        haze: Multiplicative noise: share of the surroundings' mean power that sidelobes, ambiguities and
+            quantisation spread over everything, so that shadows in a bright city are not black.
+        navigation_m: Standard deviation of a strip's position, metres each way.
         highest: Where the product saturates, units.
     """
 
     noise_db: tuple[float, float, float, float]
     offset_db: tuple[float, float, float, float]
     psf: float
+    haze: float
+    navigation_m: float
     highest: float = 92.9
 
 
@@ -79,10 +87,18 @@ RADIOMETRY = MappingProxyType(
         # Offsets: SAR-Intensity band means (28.63, 36.10, 33.84, 26.21) less the mean decibels of the
         # expanded edition (-11.20, -14.13, -13.48, -10.77).
         "simulated-airborne": Radiometry(
-            noise_db=(-15.2, -15.6, -15.2, -14.8), offset_db=(39.8, 50.2, 47.3, 37.0), psf=0.08
+            noise_db=(-15.2, -15.6, -15.2, -14.8),
+            offset_db=(39.8, 50.2, 47.3, 37.0),
+            psf=0.08,
+            haze=0.03,
+            navigation_m=0.9,
         ),
         "simulated-spaceborne": Radiometry(
-            noise_db=(-12.5, -13.5, -13.5, -12.5), offset_db=(45.0, 52.0, 52.0, 45.0), psf=0.14
+            noise_db=(-12.5, -13.5, -13.5, -12.5),
+            offset_db=(45.0, 52.0, 52.0, 45.0),
+            psf=0.14,
+            haze=0.05,
+            navigation_m=1.2,
         ),
     }
 )

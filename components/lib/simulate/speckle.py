@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 from components.lib.simulate.frame import Float, Mask
 from components.lib.simulate.radiometry import Radiometry
@@ -50,6 +51,7 @@ def to_units(power: Float, valid: Mask, sensor: Radiometry, looks: float, rng: n
     """Image of HH, HV, VH, VV in the product's logarithmic units, 0 = no-data, float32 (4, rows, cols)."""
     noise = (10 ** (np.array(sensor.noise_db, dtype=np.float32) / 10))[:, None, None]
     signal = blur(power, sensor.psf)
+    signal += np.float32(sensor.haze) * surroundings(signal)
     received = signal + noise
     signal /= received
     received *= speckle(signal, looks, rng)
@@ -60,6 +62,21 @@ def to_units(power: Float, valid: Mask, sensor: Radiometry, looks: float, rng: n
     np.clip(units, 0.05, sensor.highest, out=units)
     units *= valid
     return units
+
+
+def surroundings(power: Float) -> Float:
+    """Mean power around each pixel, in steps of 8 pixels, fading out over some 70 pixels.
+
+    Single strong targets do not count beyond 20 dB: their energy has its place in their sidelobes.
+    """
+    bands, rows, cols = power.shape
+    padded = np.pad(np.minimum(power, np.float32(100)), ((0, 0), (0, -rows % 8), (0, -cols % 8)), mode="edge")
+    coarse = padded.reshape(bands, padded.shape[1] // 8, 8, padded.shape[2] // 8, 8).mean(axis=(2, 4))
+    wide = coarse
+    for _ in range(3):
+        wide = uniform_filter(wide, size=(1, 7, 7), mode="nearest")
+    spread: Float = np.repeat(np.repeat(wide, 8, axis=1), 8, axis=2)[:, :rows, :cols]
+    return spread
 
 
 def blur(power: Float, leak: float) -> Float:

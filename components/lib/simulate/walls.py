@@ -15,6 +15,8 @@ RISE_M = 0.75
 """Spacing of wall samples in height."""
 FACADE = 2.0
 """Facade gamma-nought seen squarely, linear."""
+FRONT_M, FRONT_SPREAD_DB = 6.0, 5.0
+"""Length over which a wall reflects alike, and the spread from one length to the next."""
 DOUBLE = 90.0
 """Double-bounce power of one metre of 10 m high wall seen squarely, in flat pixels of gamma-nought 1."""
 
@@ -87,9 +89,8 @@ def _sample(boxes: Records, frame: Frame, *, from_south: bool) -> Records:
     length = np.hypot(edge[..., 0], edge[..., 1])
     normal = np.stack([edge[..., 1], -edge[..., 0]], axis=-1) / np.maximum(length, 1e-6)[..., None]
     squareness = normal[..., 1] * (-1.0 if from_south else 1.0)
-    # Every building has windows and balconies of its own, the same at every pass from one side.
+    # Every building has windows and balconies of its own.
     grid = 1.6 + 2.9 * uniform_at(boxes["x"], boxes["y"], 51)
-    strength = 10 ** (4.5 * normal_at(boxes["x"], boxes["y"], 52 + from_south) / 10)
     # Gable ends rise half-way to the ridge on average.
     ends = np.array([0.0, 0.5, 0.0, 0.5])
     top = boxes["eave"][:, None] + boxes["rise"][:, None] * ends
@@ -113,7 +114,10 @@ def _sample(boxes: Records, frame: Frame, *, from_south: bool) -> Records:
     result["along"] = share * length[b, side]
     result["length"] = length[b, side] / n
     result["grid"] = grid[b]
-    result["strength"] = strength[b]
+    # Porches, hedges, parked bicycles: each house front reflects differently, the same at every pass.
+    front = np.floor(result["along"] / FRONT_M)
+    spread = normal_at(boxes["x"][b] + front, boxes["y"][b] + 0.1 * side, 52)
+    result["strength"] = 10 ** (FRONT_SPREAD_DB * spread / 10)
     return result
 
 
@@ -126,7 +130,7 @@ def _facade(
     tangent: float,
     rng: np.random.Generator,
 ) -> tuple[Double, Ints, Double, Double]:
-    """Patches of facade: bright when seen squarely, with the regular grid of windows and floors."""
+    """Patches of facade: bright seen squarely, otherwise little but the grid of window corners."""
     count = np.maximum(((wall["top"] - hidden_below) / RISE_M).astype(np.int64), 1)
     index = np.repeat(np.arange(len(wall)), count)
     order = np.arange(len(index)) - np.repeat(np.cumsum(count) - count, count)
@@ -135,9 +139,11 @@ def _facade(
     height = hidden_below[index] + (order + 0.5) * tall
     square = np.cos(np.radians(w["aspect"]))
     area = w["length"] * tall * tangent * square / gsd**2
-    gamma = FACADE * (0.22 + 1.5 * np.exp(-((w["aspect"] / 16.0) ** 2)))
     window = (np.mod(height, 3.0) < RISE_M) & (np.mod(w["along"], w["grid"]) < STEP_M)
-    gamma = gamma * np.where(window, 7.0 * rng.gamma(0.6, 1.6, size=len(w)), 0.55) * w["strength"]
+    # Plain wall mirrors the wave away unless seen squarely; window corners send some back at any angle.
+    squarely = np.exp(-((w["aspect"] / 13.0) ** 2))
+    corner = rng.gamma(0.35, 3.0, size=len(w)) * (1.2 + 8.0 * squarely)
+    gamma = FACADE * np.where(window, corner, 0.03 + 0.4 * squarely) * w["strength"]
     power = gamma * area * dim[index]
     cross = power * np.where(w["aspect"] < 20, 0.08, 0.15)
     return w["row"], w["col"], height, np.stack([power * 0.6, power * 0.4, cross])
@@ -146,7 +152,7 @@ def _facade(
 def _feet(wall: Records, hidden: Double, dim: Double) -> tuple[Double, Ints, Double, Double]:
     """Double bounce between wall and ground: a line at the wall's foot, strong only near broadside."""
     open_foot = np.clip(1 - hidden / 2.5, 0, 1)
-    aligned = np.exp(-((wall["aspect"] / 11.0) ** 2)) + 0.02
+    aligned = np.exp(-((wall["aspect"] / 10.0) ** 2)) + 0.012
     power = (
         DOUBLE * wall["length"] * (wall["top"] / 10.0) ** 1.5 * aligned * open_foot * dim * wall["strength"]
     )

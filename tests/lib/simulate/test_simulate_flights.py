@@ -82,6 +82,14 @@ def test_every_tile_is_partly_black_and_mostly_seen() -> None:
             assert 0.5 < seen.mean() / side < 0.95
 
 
+def test_images_lie_a_little_beside_their_true_place() -> None:
+    strips = plan_flight(AIRBORNE, WorldParameters(tiles=3401), "x")
+    offsets = np.array([strip.offset(x) for strip in strips for x in (592000.0, 594000.0, 596000.0)])
+    assert np.abs(offsets).max() < 5
+    assert 0.6 < offsets[:, 0].std() < 1.3
+    assert not np.allclose(offsets[::3, 1], offsets[1::3, 1])
+
+
 def test_flights_depend_on_the_acquisition_and_repeat() -> None:
     world = WorldParameters(tiles=24)
     assert plan_flight(AIRBORNE, world, "a") == plan_flight(AIRBORNE, world, "a")

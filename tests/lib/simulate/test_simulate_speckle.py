@@ -7,7 +7,7 @@ import pytest
 
 from components.lib.errors import ParameterError
 from components.lib.simulate.radiometry import RADIOMETRY, radiometry_of
-from components.lib.simulate.speckle import blur, speckle, to_units
+from components.lib.simulate.speckle import blur, speckle, surroundings, to_units
 
 SHAPE = (4, 400, 400)
 
@@ -60,6 +60,18 @@ def test_nothing_is_darker_than_the_noise_on_average() -> None:
     units = to_units(np.zeros((4, 200, 200), np.float32), valid, radar, 4.0, np.random.default_rng(0))
     mean_power = 10 * np.log10((10 ** ((units - 40.0) / 10)).mean(axis=(1, 2)))
     np.testing.assert_allclose(mean_power, radar.noise_db, atol=0.1)
+
+
+def test_haze_lights_shadows_in_a_bright_city_and_forgives_single_targets() -> None:
+    power = np.full((4, 160, 200), 0.05, dtype=np.float32)
+    power[:, :, 100:] = 5.0
+    power[:, 80, 20] = 1e6
+    around = surroundings(power)
+    assert around.shape == power.shape
+    assert around[0, 80, 199] == pytest.approx(5.0, rel=0.01)
+    assert 1.0 < around[0, 80, 100] < 4.0
+    assert around[0, 80, 20] < 0.5
+    np.testing.assert_allclose(surroundings(np.full((4, 33, 41), 2.0, dtype=np.float32)), 2.0, rtol=1e-5)
 
 
 def test_blur_keeps_energy() -> None:
