@@ -33,6 +33,9 @@ from components.lib.store import Store
 MAX_NODATA = 0.25
 """Tiles with more no-data are scored, but not drawn."""
 
+FULL = 0.01
+"""A tile with less no-data than this counts as all data."""
+
 TARGET_PICTURES = 3
 
 _Map = npt.NDArray[np.float32]
@@ -81,11 +84,16 @@ class Illustrator:
         return [gallery for gallery in drawn if gallery.stories]
 
     def overview(self, results: Sequence[Result], cast: Cast) -> tuple[list[Panel], str]:
-        """Panels of the student's median tile, and its id: optical, SAR, truth, teacher, control, student."""
+        """Panels of the student's median tile, and its id: optical, SAR, truth, teacher, control, student.
+
+        Tiles that are all data come first: a picture of a border says little.
+        """
         ranked = next(
             r for r in results if (r.subject.model, r.subject.sensor) == (cast.student, cast.source)
         )
-        chosen = choose_tiles(self._rank(ranked), 3)
+        tiles = self._rank(ranked)
+        full = tiles[tiles["nodata_share"] < FULL]
+        chosen = choose_tiles(tiles if full.empty else full, 3)
         if not chosen:
             return [], ""
         pick = chosen[len(chosen) // 2]
@@ -163,7 +171,7 @@ class Illustrator:
             iou = pixel_confusion(predicted, truth).iou
             panels.append(
                 Panel(
-                    title=name.capitalize() if name != CONTROL else "Control (none)",
+                    title=_role(name),
                     picture=difference_panel(truth, predicted, under),
                     alt=f"{name}: buildings found, false alarms and missed buildings, IoU {iou:.2f}",
                     note=f"IoU {iou:.2f}",
@@ -172,7 +180,7 @@ class Illustrator:
         last = list(upright)[-1]
         panels.append(
             Panel(
-                title=f"{last.capitalize()}: probability",
+                title=f"{_role(last)}: probability",
                 picture=probability_panel(upright[last]),
                 alt=f"Building probability of {last}, dark is 0 and yellow is 1",
             )
@@ -207,10 +215,10 @@ class Illustrator:
             (list(right), BUILDING),
         ]
         return Panel(
-            title=f"{name.capitalize()}: buildings",
+            title=f"{_role(name)}: buildings",
             picture=outline_panel(under, layers),
             alt=f"Outlines: {len(right)} matched, {len(wrong)} false alarms, {len(missed)} missed buildings",
-            note=f"{len(right)} of {len(right) + len(missed)}",
+            note=f"{len(right)} of {len(right) + len(missed)} matched",
         )
 
 
@@ -241,10 +249,16 @@ def choose_tiles(ranked: pd.DataFrame, count: int) -> list[Pick]:
     ]
 
 
+def _role(model: str) -> str:
+    """What a model is called above its picture."""
+    fixed = {"teacher": "Teacher", CONTROL: "Control", "adapted": "Adapted", "unadapted": "Unadapted"}
+    return fixed.get(model, "Student")
+
+
 def _heading(share: float) -> str:
     if share in (0.0, 1.0):
         return "Worst" if share == 0 else "Best"
-    return "Median" if abs(share - 0.5) < 0.01 else f"{share:.0%} of the way up"
+    return "Median" if abs(share - 0.5) < 0.01 else f"Percentile {100 * share:.0f}"
 
 
 def _facts(tile: dict[Hashable, Any]) -> tuple[str, ...]:

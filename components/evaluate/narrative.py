@@ -9,6 +9,7 @@ from components.evaluate.subjects import CONTROL, Cast
 from components.evaluate.summary import CLEAN, KANG, Result, SliceResult, headline_split
 from components.lib.metrics import Interval
 from components.lib.report.content import Difference, ResultRow, ResultTable, SliceTable
+from components.lib.report.page import signed
 from components.lib.scoring import NODATA_BANDS, SIZE_BANDS
 from components.lib.sensors import SENSORS
 
@@ -36,8 +37,10 @@ def simulated_notice(sensors: Sequence[str]) -> str:
     )
 
 
-def summary(results: Sequence[Result], cast: Cast) -> list[str]:
-    """The outcome in two or three sentences."""
+def summary(
+    results: Sequence[Result], cast: Cast, differences: Mapping[tuple[str, str, str, str], Interval]
+) -> list[str]:
+    """The outcome in a few sentences."""
     split = headline_split(results)
     found: dict[tuple[str, str | None], Result] = {
         (r.subject.model, r.subject.sensor): r for r in results if r.split == split
@@ -57,6 +60,13 @@ def summary(results: Sequence[Result], cast: Cast) -> list[str]:
         ]
         text = f"{', '.join(parts)}."
         sentences.append(f"On {tiles} held-out tiles at {locations} locations {text}")
+    gain = differences.get((cast.student, CONTROL, cast.source, "iou"))
+    if gain is not None:
+        told = "" if gain.low > 0 or gain.high < 0 else ", so the two cannot be told apart"
+        sentences.append(
+            f"Distillation changes the pixel IoU by {signed(gain.value)} against the control "
+            f"({gain.confidence:.0%} interval {signed(gain.low)} to {signed(gain.high)}){told}."
+        )
     before, after = found.get(("unadapted", cast.target)), found.get(("adapted", cast.target))
     if before is not None and after is not None:
         sentences.append(
@@ -122,9 +132,8 @@ def slice_rows(slices: Sequence[SliceResult]) -> list[SliceTable]:
     return tables
 
 
-def _column(result: SliceResult) -> str:
-    subject = result.result.subject
-    return f"{subject.model} on {subject.sensor}"
+def _column(result: SliceResult) -> tuple[str, str]:
+    return result.result.subject.model, result.result.subject.sensor
 
 
 def _slice_name(dimension: str, key: str) -> str:

@@ -33,8 +33,9 @@ from components.evaluate.summary import (
 from components.lib.errors import BadDataError, ResourceError
 from components.lib.files import atomic_directory, atomic_file, sha256_file, write_json
 from components.lib.report.content import Figure, Report
-from components.lib.report.figures import draw_curves, draw_overview
+from components.lib.report.figures import draw_curve, draw_overview
 from components.lib.report.page import write_report
+from components.lib.report.palette import LINES
 from components.lib.scoring import Scores, score_model
 from components.lib.store import Store
 
@@ -79,11 +80,12 @@ def evaluate(parameters: EvaluateParameters, paths: Paths) -> None:
         report = Report(
             title="Buildings from radar: evaluation",
             simulated=simulated,
-            summary=summary(results, cast),
+            summary=summary(results, cast, differences),
             tables=result_tables(results, cast),
             differences=difference_rows(differences),
             galleries=illustrator.galleries(headline, cast),
             slices=slice_rows(slices),
+            figures_about="Total loss of each run; the losses of different methods have different terms.",
             figures=_curves(folder, paths.reports),
             definitions=definitions(parameters),
             provenance=provenance(paths.store, _weights(paths.models), params=paths.params),
@@ -143,18 +145,20 @@ def _write_tables(out: Path, scored: Sequence[tuple[Subject, Scores]], slices: p
 
 
 def _curves(folder: Path, reports: Path) -> list[Figure]:
-    """Training curves of all runs that left one, as one figure."""
-    curves = {}
-    for path in sorted(reports.rglob("curve.csv")):
+    """The training curve of every run that left one."""
+    stages = ("optical", "distill", "adapt")  # in the order they are trained
+    paths = [path for stage in stages for path in sorted((reports / stage).rglob("curve.csv"))]
+    figures: list[Figure] = []
+    for path in paths:
         curve = pd.read_csv(path)
-        if {"step", "loss"} <= set(curve.columns) and len(curve):
-            curves[path.parent.relative_to(reports).as_posix()] = curve
-    if not curves:
-        return []
-    width, height = draw_curves(folder / "curves.png", curves)
-    alt = f"Training loss against the step of {', '.join(curves)}"
-    caption = "Total training loss of each run; the losses of different methods have different terms."
-    return [Figure(path="curves.png", alt=alt, width=width, height=height, caption=caption)]
+        if not {"step", "loss"} <= set(curve.columns) or curve.empty:
+            continue
+        name = path.parent.relative_to(reports).as_posix()
+        picture = f"curves/{len(figures) + 1}.png"
+        width, height = draw_curve(folder / picture, curve, colour=LINES[len(figures) % len(LINES)])
+        alt = f"Training loss of {name} against the step"
+        figures.append(Figure(path=picture, alt=alt, width=width, height=height, caption=name))
+    return figures
 
 
 def _overview(

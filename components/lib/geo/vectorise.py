@@ -6,19 +6,15 @@ mean probability inside a polygon instead of a constant 1, because the metric so
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import shapes
+from rasterio.transform import Affine
 from scipy import ndimage
-
-# Pixel coordinates are what we want; catching the warning where it is raised would not be thread-safe.
-warnings.filterwarnings("ignore", category=NotGeoreferencedWarning, module=r"rasterio\.features")
 
 T = TypeVar("T", bound=np.generic)
 
@@ -96,7 +92,9 @@ def vectorise(
     count = int(labels.max(initial=0))
     if count == 0:
         return Proposals(np.empty(0, dtype=object), np.empty(0))
-    drawn = list(shapes(labels, mask=labels > 0, connectivity=4))
+    # One pixel of margin, taken off again by the transform: rasterio warns of an identity transform.
+    margin = np.pad(labels, 1)
+    drawn = list(shapes(margin, mask=margin > 0, connectivity=4, transform=Affine.translation(-1, -1)))
     order = np.argsort([value for _, value in drawn], kind="stable")
     polygons = np.empty(count, dtype=object)
     polygons[:] = [_polygon(drawn[i][0]["coordinates"]) for i in order]

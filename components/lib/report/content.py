@@ -117,11 +117,18 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceTable:
-    """One metric of all models over the slices of one dimension."""
+    """One metric of all models over the slices of one dimension.
+
+    Attributes:
+        title: The dimension.
+        metric: What the values are, and what is counted.
+        models: Model and sensor of each column.
+        rows: Slice, count, and one value per column (None where a model has nothing in the slice).
+    """
 
     title: str
     metric: str
-    models: Sequence[str]
+    models: Sequence[tuple[str, str]]
     rows: Sequence[tuple[str, int, Sequence[Interval | None]]]
 
 
@@ -148,6 +155,7 @@ class Report:
         differences: Paired comparisons.
         galleries: Tiles in pictures.
         slices: Slice tables.
+        figures_about: What the figures show.
         figures: Curves and the like.
         definitions: Terms and their meaning.
         provenance: What the numbers were made from.
@@ -160,6 +168,7 @@ class Report:
     differences: Sequence[Difference] = ()
     galleries: Sequence[Gallery] = ()
     slices: Sequence[SliceTable] = ()
+    figures_about: str = ""
     figures: Sequence[Figure] = ()
     definitions: Sequence[tuple[str, str]] = ()
     provenance: Sequence[tuple[str, str]] = field(default_factory=tuple)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
@@ -15,29 +14,39 @@ from components.lib.report.content import Panel
 from components.lib.report.palette import LINES
 from components.lib.report.panels import fit
 
+CSS_PER_INCH = 96
+"""Pixels of a page per inch."""
+
+DENSITY = 2
+"""Pixels of a figure per pixel of a page, for dense screens."""
+
 _INK = "#1b1f24"
 _SOFT = "#525b66"
 _LINE = "#d9dee4"
 
 
-def draw_curves(path: Path, curves: Mapping[str, pd.DataFrame]) -> tuple[int, int]:
-    """Total training loss against the step, one small chart per run on a shared scale of its own.
+def draw_curve(path: Path, curve: pd.DataFrame, *, colour: str = LINES[0]) -> tuple[int, int]:
+    """Total training loss against the step.
 
     Args:
         path: PNG to write.
-        curves: Tables with the columns ``step`` and ``loss``, by name of the run.
+        curve: Table with the columns ``step`` and ``loss``.
+        colour: Of the line.
 
     Returns:
-        Width and height of the picture, pixels.
+        Width and height on a page, CSS pixels.
     """
-    columns = min(4, len(curves))
-    lines = -(-len(curves) // columns)
-    canvas = Canvas(figsize=(3.1 * columns, 2.5 * lines), dpi=160, layout="constrained")
-    axes = canvas.subplots(lines, columns, squeeze=False).ravel()
-    for k, (name, curve) in enumerate(curves.items()):
-        _curve(axes[k], name, curve, LINES[k % len(LINES)])
-    for spare in axes[len(curves) :]:
-        spare.set_axis_off()
+    canvas = Canvas(figsize=(3.1, 2.2), dpi=DENSITY * CSS_PER_INCH, layout="constrained")
+    axes = canvas.subplots()
+    axes.plot(curve["step"], curve["loss"], color=colour, linewidth=1.4)
+    axes.set_xlabel("step", fontsize=8.5, color=_SOFT)
+    axes.set_ylabel("loss", fontsize=8.5, color=_SOFT)
+    axes.tick_params(labelsize=8, colors=_SOFT, length=0)
+    axes.grid(axis="y", color=_LINE, linewidth=0.7)
+    axes.set_ylim(bottom=0)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(_LINE)
     return _save(canvas, path)
 
 
@@ -50,10 +59,10 @@ def draw_overview(path: Path, panels: Sequence[Panel], caption: str) -> tuple[in
         caption: A line below them; says where the data are simulated.
 
     Returns:
-        Width and height of the picture, pixels.
+        Width and height on a page, CSS pixels.
     """
-    canvas = Canvas(figsize=(2.3 * len(panels), 2.95), dpi=150, facecolor="white")
-    gap = 0.006
+    canvas = Canvas(figsize=(2.3 * len(panels), 2.95), dpi=DENSITY * CSS_PER_INCH, facecolor="white")
+    gap = 0.008
     width = (1 - gap * (len(panels) + 1)) / len(panels)
     height = width * 2.3 * len(panels) / 2.95
     for k, panel in enumerate(panels):
@@ -67,23 +76,10 @@ def draw_overview(path: Path, panels: Sequence[Panel], caption: str) -> tuple[in
     return _save(canvas, path)
 
 
-def _curve(axes: Axes, name: str, curve: pd.DataFrame, colour: str) -> None:
-    axes.plot(curve["step"], curve["loss"], color=colour, linewidth=1.4)
-    axes.set_title(name, fontsize=9.5, loc="left", color=_INK, fontweight="bold")
-    axes.set_xlabel("step", fontsize=8.5, color=_SOFT)
-    axes.set_ylabel("loss", fontsize=8.5, color=_SOFT)
-    axes.tick_params(labelsize=8, colors=_SOFT, length=0)
-    axes.grid(axis="y", color=_LINE, linewidth=0.7)
-    axes.set_ylim(bottom=0)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(_LINE)
-
-
 def _save(canvas: Canvas, path: Path) -> tuple[int, int]:
     FigureCanvasAgg(canvas)
     with atomic_file(path) as temporary:
         # No software stamp: the same numbers give the same bytes.
         canvas.savefig(temporary, format="png", metadata={"Software": None})
-    width, height = canvas.get_size_inches() * canvas.dpi
-    return int(width), int(height)
+    width, height = canvas.get_size_inches() * CSS_PER_INCH
+    return round(width), round(height)

@@ -15,8 +15,6 @@ from components.lib.report.panels import save_png
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-PROBABILITY_SCALE = "cividis"
-
 
 def write_report(folder: Path, report: Report, *, side_px: int = 480) -> None:
     """Write ``report`` into ``folder``.
@@ -30,7 +28,8 @@ def write_report(folder: Path, report: Report, *, side_px: int = 480) -> None:
     galleries = [_write_pictures(folder, k, gallery, side_px) for k, gallery in enumerate(report.galleries)]
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     page = _environment().get_template("report.html.j2")
-    html = page.render(report=report, galleries=galleries, style=Markup(style), policy=_policy(style))  # noqa: S704 - our own style sheet
+    trusted = Markup(style)  # noqa: S704 - our own style sheet
+    html = page.render(report=report, galleries=galleries, style=trusted, policy=_policy(style))
     write_text(folder / "index.html", html)
 
 
@@ -56,11 +55,11 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["signed"] = _signed
+    environment.filters["signed"] = signed
     return environment
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
     """Three decimals with a typographic sign; zero has none."""
     text = f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
     return text[1:] if text.endswith("0.000") else text

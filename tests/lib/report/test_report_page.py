@@ -88,7 +88,7 @@ def report(**changes: object) -> Report:
             SliceTable(
                 title="Flight direction",
                 metric="pixel IoU",
-                models=["teacher", "none"],
+                models=[("teacher", "s"), ("none", "s")],
                 rows=[("from north", 4, [interval(0.6), None])],
             )
         ],

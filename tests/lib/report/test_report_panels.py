@@ -8,7 +8,7 @@ import shapely
 from PIL import Image
 
 from components.lib.report.content import Panel
-from components.lib.report.figures import draw_curves, draw_overview
+from components.lib.report.figures import draw_curve, draw_overview
 from components.lib.report.palette import BUILDING, FALSE_ALARM, MISSED
 from components.lib.report.panels import (
     difference_panel,
@@ -74,15 +74,16 @@ def test_pictures_are_shrunk_to_the_page(tmp_path: Path) -> None:
 
 
 def test_figures_are_the_same_bytes_for_the_same_numbers(tmp_path: Path) -> None:
-    curves = {"optical": pd.DataFrame({"step": [1, 2, 3], "loss": [3.0, 2.0, 1.0]})}
+    curve = pd.DataFrame({"step": [1, 2, 3], "loss": [3.0, 2.0, 1.0]})
     panels = [Panel(title=f"P{k}", picture=BLACK, alt="black") for k in range(6)]
     sizes = []
     for name in ("a", "b"):
-        draw_curves(tmp_path / f"{name}-curves.png", curves)
+        draw_curve(tmp_path / f"{name}-curve.png", curve)
         sizes.append(draw_overview(tmp_path / f"{name}-overview.png", panels, "Simulated."))
-    for figure in ("curves", "overview"):
+    for figure in ("curve", "overview"):
         first, second = (tmp_path / f"{name}-{figure}.png" for name in ("a", "b"))
         assert first.read_bytes() == second.read_bytes()
     with Image.open(tmp_path / "a-overview.png") as image:
-        assert image.size == sizes[0]
         assert image.width > 4 * image.height
+        assert sizes[0] == sizes[1]
+        assert image.width > sizes[0][0], "drawn finer than shown"
