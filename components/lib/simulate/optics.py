@@ -21,7 +21,7 @@ SHADOW = (-np.sin(SUN_AZIMUTH) / np.tan(SUN_ELEVATION), -np.cos(SUN_AZIMUTH) / n
 """Shadow of a point one metre high: metres east and north."""
 LEAN = (np.sin(LEAN_AZIMUTH) * np.tan(OFF_NADIR), np.cos(LEAN_AZIMUTH) * np.tan(OFF_NADIR))
 """Displacement of a point one metre high: metres east and north."""
-TONE = (1.0, 1.02, 1.06, 1.0)
+TONE = (0.96, 0.98, 1.02, 1.0)
 """Response of the bands: brings the means to those of the real PS-RGB (reference distillation.md 2.1)."""
 SHADE = 0.34
 """Light left in a shadow."""
