@@ -50,10 +50,13 @@ def _score(options: argparse.Namespace) -> None:
 
 def _evaluate() -> None:
     from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
-    from components.evaluate.stage import Paths, evaluate  # noqa: PLC0415
     from components.lib.config import load_parameters  # noqa: PLC0415
 
-    evaluate(load_parameters("evaluate", EvaluateParameters), Paths())
+    parameters = load_parameters("evaluate", EvaluateParameters)
+    # After the parameters: a typo in them is told at once, not when torch is loaded.
+    from components.evaluate.stage import Paths, evaluate  # noqa: PLC0415
+
+    evaluate(parameters, Paths())
 
 
 if __name__ == "__main__":

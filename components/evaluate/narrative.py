@@ -62,20 +62,27 @@ def summary(
         sentences.append(f"On {tiles} held-out tiles at {locations} locations {text}")
     gain = differences.get((cast.student, CONTROL, cast.source, "iou"))
     if gain is not None:
-        told = "" if gain.low > 0 or gain.high < 0 else ", so the two cannot be told apart"
-        sentences.append(
-            f"Distillation changes the pixel IoU by {signed(gain.value)} against the control "
-            f"({gain.confidence:.0%} interval {signed(gain.low)} to {signed(gain.high)}){told}."
-        )
+        sentences.append(f"Distillation changes the pixel IoU by {_told(gain)} against the control.")
     before, after = found.get(("unadapted", cast.target)), found.get(("adapted", cast.target))
     if before is not None and after is not None:
+        change = differences.get(("adapted", "unadapted", str(cast.target), "iou"))
         sentences.append(
             f"On {cast.target}, a sensor without labels, adaptation takes the student from "
-            f"{before.iou.value:.3f} to {after.iou.value:.3f}."
+            f"{before.iou.value:.3f} to {after.iou.value:.3f}"
+            + (f", a change of {_told(change)}." if change is not None else ".")
         )
     if split == KANG:
         sentences.append("No test tile is free of training ground, so the headline is on all test tiles.")
     return sentences
+
+
+def _told(change: Interval) -> str:
+    """A paired difference in words, with its interval."""
+    if change.degenerate:
+        return f"{signed(change.value)} (one location, no interval)"
+    clear = "" if change.low > 0 or change.high < 0 else ", not distinguishable"
+    ends = f"{signed(change.low)} to {signed(change.high)}"
+    return f"{signed(change.value)} ({change.confidence:.0%} interval {ends}{clear})"
 
 
 def result_tables(results: Sequence[Result], cast: Cast) -> list[ResultTable]:

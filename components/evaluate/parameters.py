@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import Field
 
 from components.lib.config import Parameters
-from components.lib.scoring import ScoringSettings
 
 
 class EvaluateParameters(Parameters):
@@ -32,10 +31,3 @@ class EvaluateParameters(Parameters):
     pictures: int = Field(ge=1, le=64)
     batch: int = Field(default=8, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-
-    @property
-    def settings(self) -> ScoringSettings:
-        """What :func:`components.lib.scoring.score_model` needs of it."""
-        return ScoringSettings(
-            threshold=self.threshold, min_area_px=self.min_area_px, iou=self.iou, batch=self.batch
-        )

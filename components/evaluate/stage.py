@@ -36,7 +36,7 @@ from components.lib.report.content import Figure, Report
 from components.lib.report.figures import draw_curve, draw_overview
 from components.lib.report.page import write_report
 from components.lib.report.palette import LINES
-from components.lib.scoring import Scores, score_model
+from components.lib.scoring import Scores, ScoringSettings, score_model
 from components.lib.store import Store
 
 LOG = logging.getLogger(__name__)
@@ -99,6 +99,19 @@ def evaluate(parameters: EvaluateParameters, paths: Paths) -> None:
     LOG.info("report: %s", paths.out / "report" / "index.html")
 
 
+def scoring_settings(parameters: EvaluateParameters) -> ScoringSettings:
+    """What :func:`components.lib.scoring.score_model` needs of the section.
+
+    Not a property of the section: reading parameters must not wait for torch.
+    """
+    return ScoringSettings(
+        threshold=parameters.threshold,
+        min_area_px=parameters.min_area_px,
+        iou=parameters.iou,
+        batch=parameters.batch,
+    )
+
+
 def choose_device(name: str) -> str:
     """``cpu`` or ``cuda``.
 
@@ -127,7 +140,7 @@ def _score(subject: Subject, store: Store, parameters: EvaluateParameters, devic
         store,
         sensor=subject.sensor,
         rows=rows,
-        settings=parameters.settings,
+        settings=scoring_settings(parameters),
         device=device,
         statistics_of=subject.statistics_of,
     )

@@ -77,7 +77,7 @@ def test_the_published_case(real_data: Path, repository: Path) -> None:
 
 
 def test_the_scorer_does_not_wait_for_torch(repository: Path) -> None:
-    code = "import sys, components.evaluate.__main__, components.lib.metrics; print('torch' in sys.modules)"
+    code = "import sys, components.evaluate.__main__, components.evaluate.parameters, components.lib.metrics; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True
     )
@@ -94,8 +94,7 @@ def test_the_section_of_every_profile_is_accepted(repository: Path, tmp_path: Pa
     document = yaml.safe_load((repository / "params.yaml").read_text())
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({**document, "profile": profile}))
     parameters = load_parameters("evaluate", EvaluateParameters, tmp_path / "params.yaml")
-    assert parameters.settings.threshold == parameters.threshold
-    assert parameters.settings.min_area_px == 80
+    assert (parameters.threshold, parameters.min_area_px, parameters.iou) == (0.5, 80, 0.5)
 
 
 def test_a_typo_names_the_nearest_key(repository: Path, tmp_path: Path) -> None:

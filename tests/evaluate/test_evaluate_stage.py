@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from components.evaluate.narrative import summary
-from components.evaluate.stage import choose_device, evaluate
+from components.evaluate.stage import choose_device, evaluate, scoring_settings
 from components.evaluate.subjects import load_cast
 from components.evaluate.summary import condense, headline_split
 from components.lib.errors import BadDataError, MissingInputError, ResourceError
@@ -162,7 +162,9 @@ def test_without_clean_tiles_the_headline_says_so(finished: Finished) -> None:
     subject = cast.find("none", AIRBORNE)
     assert subject is not None
     rows = store.rows(AIRBORNE, "test")
-    scores = score_model(Pointwise(), store, sensor=AIRBORNE, rows=rows, settings=PARAMETERS.settings)
+    scores = score_model(
+        Pointwise(), store, sensor=AIRBORNE, rows=rows, settings=scoring_settings(PARAMETERS)
+    )
     leaky = Scores(scores.tiles.assign(clean=False), scores.objects)
     results = condense(subject, leaky, PARAMETERS)
     assert headline_split(results) == "sn6-kang"
