@@ -77,7 +77,8 @@ def test_the_published_case(real_data: Path, repository: Path) -> None:
 
 
 def test_the_scorer_does_not_wait_for_torch(repository: Path) -> None:
-    code = "import sys, components.evaluate.__main__, components.evaluate.parameters, components.lib.metrics; print('torch' in sys.modules)"
+    modules = "components.evaluate.__main__, components.evaluate.parameters, components.lib.metrics"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True
     )
