@@ -18,7 +18,7 @@ from components.adapt.task import AdaptationTask
 from components.lib.engine import FitResult, TrainingParameters, fit, resolve_device
 from components.lib.engine.checkpoint import fingerprint_of
 from components.lib.engine.inputs import paired_rows, steps_of
-from components.lib.engine.provenance import provenance
+from components.lib.engine.provenance import code_hash, provenance
 from components.lib.errors import BadDataError, ParameterError
 from components.lib.files import sha256_file, write_json
 from components.lib.nets import SegmentationNetwork, convert_to_csn, load_bundle, save_bundle
@@ -208,7 +208,10 @@ def prepare_run(
             f"adapt.target: {target} has no train tile in {store.folder}",
             next_step="see the splits in reports/prepare/metrics.json; a larger world fills them",
         )
-    facts = {"start_from_sha256": sha256_file(SOURCES / parameters.start_from / WEIGHTS)}
+    facts = {
+        "start_from_sha256": sha256_file(SOURCES / parameters.start_from / WEIGHTS),
+        "selftraining_code_sha256": code_hash(["lib/selftraining"]),
+    }
     return AdaptRun(
         net=net,
         store=store,
