@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
 import torch
+from huggingface_hub import constants, get_session
 from segmentation_models_pytorch.encoders import encoders, get_encoder
 from torch import Tensor, nn
 
@@ -22,6 +25,9 @@ LOG = logging.getLogger(__name__)
 
 OUTPUT_STRIDE = 16
 """Stride of the deepest features: stage 5 is dilated instead of strided (reference distillation 1.2)."""
+
+HUB_TIMEOUT_S = 10.0
+"""Longest wait for the model hub's first answer, seconds."""
 
 _TAILS = (("_conv_head", "_bn1"), ("conv_head", "bn2"))
 """Attributes of the tail in smp's two EfficientNet families."""
@@ -48,7 +54,8 @@ def create_encoder(name: str, *, in_channels: int, weights: str | None) -> tuple
     if weights is None:
         return _create(name, in_channels, None), None
     try:
-        return _create(name, in_channels, weights), weights
+        with _no_waiting_for_an_absent_hub():
+            return _create(name, in_channels, weights), weights
     except ParameterError:
         raise
     except Exception as error:
@@ -155,6 +162,24 @@ def _create(name: str, in_channels: int, weights: str | None) -> Any:  # noqa: A
                 next_step="name an encoder of segmentation_models_pytorch, such as efficientnet-b3",
             ) from error
     return encoder
+
+
+@contextmanager
+def _no_waiting_for_an_absent_hub() -> Iterator[None]:
+    """Ask the hub once; if it does not answer, use what is cached instead of retrying for a minute."""
+    try:
+        get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT_S)
+        answered = True
+    except Exception as error:
+        if not _is_unreachable(error):
+            raise
+        answered = False
+    offline = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = offline or not answered
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = offline
 
 
 def _is_unreachable(error: Exception) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 
 import pytest
 import torch
@@ -45,6 +46,26 @@ def test_unreachable_hub_falls_back_with_a_message(
     assert encoder.out_channels[0] == 4
     assert f"encoder {name}: 'imagenet' weights cannot be fetched" in caplog.text
     assert "random weights" in caplog.text
+
+
+def test_hub_that_refuses_connections_is_asked_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    import huggingface_hub.constants as hub  # noqa: PLC0415
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        # Bound but not listening: a connection is refused at once, as by a firewall that says so.
+        monkeypatch.setattr(hub, "ENDPOINT", f"http://127.0.0.1:{port}")
+        monkeypatch.setattr(hub, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
+        with caplog.at_level(logging.WARNING):
+            _, weights = create_encoder("resnet18", in_channels=4, weights="imagenet")
+    assert weights is None
+    assert "cannot be fetched" in caplog.text
+    assert "Retrying" not in caplog.text
+    assert hub.HF_HUB_OFFLINE is False, "the process may find the hub later"
 
 
 def test_network_says_which_weights_it_really_has(
