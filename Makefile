@@ -46,7 +46,7 @@ mlflow: $(VENV)/.installed ## Open the tracking server's pages on http://127.0.0
 
 .PHONY: test
 test: $(VENV)/.installed-dev ## Run every test that needs no cluster, one end-to-end run included
-	OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile
 
 .PHONY: real-sample
 real-sample: $(VENV)/.installed-dev ## Run the stages on the real sample files (skips without ../shared/data)

@@ -17,7 +17,7 @@ class TrainingParameters(Parameters):
         encoder_weights: ``imagenet`` or None; falls back to None with a message where no hub is reachable.
         decoder_channels: Width of the DeepLabV3+ decoder (reference 1.2: 256).
         crop: Side of a training crop, pixels.
-        batch: Crops per step and sensor.
+        batch: Crops per step and sensor; batch normalisation of pooled features needs two.
         lr: Base rate of the schedule.
         schedule: ``reference`` indexes the poly schedule as the reference does (an epoch early, which is
             harmless at 200 epochs and halves the rate of one); ``plain`` runs it from step 0 to the last.
@@ -36,7 +36,7 @@ class TrainingParameters(Parameters):
     encoder_weights: Literal["imagenet"] | None
     decoder_channels: int = Field(ge=8)
     crop: int = Field(ge=32)
-    batch: int = Field(ge=1)
+    batch: int = Field(ge=2)
     lr: float = Field(gt=0.0)
     schedule: Literal["reference", "plain"] = "plain"
     momentum: float = Field(gt=0.0, lt=1.0)
