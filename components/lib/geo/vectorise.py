@@ -6,15 +6,20 @@ mean probability inside a polygon instead of a constant 1, because the metric so
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import shapely
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import shapes
 from rasterio.transform import Affine
 from scipy import ndimage
+
+# Polygons are wanted in pixel coordinates. Set once here: a filter per call would not be safe in threads.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 T = TypeVar("T", bound=np.generic)
 
