@@ -14,7 +14,8 @@ import shapely
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.subjects import CONTROL, Cast, Subject
 from components.evaluate.summary import Result
-from components.lib.geo.vectorise import undo_orientation, vectorise
+from components.lib.geo.orientation import align
+from components.lib.geo.vectorise import vectorise
 from components.lib.metrics import match_polygons, pixel_confusion
 from components.lib.report.content import Gallery, Panel, TileStory
 from components.lib.report.palette import BUILDING, FALSE_ALARM, MISSED
@@ -157,13 +158,13 @@ class Illustrator:
     def _panels(self, pick: Pick, maps: dict[str, _Map]) -> list[Panel]:
         """Inputs and truth, one difference per model, then the last model's probability and buildings."""
         sensor, row, orientation = pick.sensor, pick.row, pick.orientation
-        upright = {name: undo_orientation(probability, orientation) for name, probability in maps.items()}
-        truth = undo_orientation(self.store.layer(sensor, "target")[row, :, :, 0] > 0, orientation)
-        radar = sar_picture(undo_orientation(self.store.layer(sensor, "sar")[row], orientation))
+        upright = {name: align(probability, orientation) for name, probability in maps.items()}
+        truth = align(self.store.layer(sensor, "target")[row, :, :, 0] > 0, orientation)
+        radar = sar_picture(align(self.store.layer(sensor, "sar")[row], orientation))
         panels = [Panel(title="SAR", picture=radar, alt="SAR image in false colour: HH, HV, VV")]
         under = radar
         if bool(self.store.index.loc[self.store.index["sensor"] == sensor, "has_optical"].all()):
-            under = optical_picture(undo_orientation(self.store.layer(sensor, "optical")[row], orientation))
+            under = optical_picture(align(self.store.layer(sensor, "optical")[row], orientation))
             panels.insert(0, Panel(title="Optical", picture=under, alt="Optical image"))
         panels.append(Panel(title="Truth", picture=truth_panel(truth, under), alt="True building footprints"))
         for name, probability in upright.items():

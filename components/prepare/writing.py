@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 from tqdm import tqdm
 
-from components.lib.errors import BadDataError, StormsightError
+from components.lib.errors import BadDataError
 from components.lib.files import require_free_space
 from components.lib.geo.grid import grid_of
 from components.lib.geo.raster import profile_geotiff
@@ -64,15 +64,6 @@ class Written:
     n_buildings: int
     footprints: tuple[tuple[str, float, float], ...]
     """(WKT in pixels, area in pixels, height in metres)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """An expected failure on its way between processes; its class cannot be pickled."""
-
-    kind: type[StormsightError]
-    message: str
-    next_step: str
 
 
 def plan(tiles: Sequence[TileSource], read: Read) -> tuple[list[Job], dict[str, SensorLayout]]:
@@ -148,10 +139,7 @@ def _results(
         count, multiprocessing.get_context("spawn"), _start_worker, (raw, store, parameters)
     ) as pool:
         try:
-            for result in pool.map(_work, jobs, chunksize=4):
-                if isinstance(result, _Failure):
-                    raise result.kind(result.message, next_step=result.next_step)
-                yield result
+            yield from pool.map(_work, jobs, chunksize=4)
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -211,8 +199,5 @@ def _start_worker(raw: Path, store: Path, parameters: PrepareParameters) -> None
     _WORKER[:] = [_Worker(ShardReader(raw).read, store, parameters)]
 
 
-def _work(job: Job) -> Written | _Failure:
-    try:
-        return _WORKER[0].write(job)
-    except StormsightError as error:
-        return _Failure(type(error), error.message, error.next_step)
+def _work(job: Job) -> Written:
+    return _WORKER[0].write(job)

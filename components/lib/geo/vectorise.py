@@ -6,22 +6,16 @@ mean probability inside a polygon instead of a constant 1, because the metric so
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import shapes
 from rasterio.transform import Affine
 from scipy import ndimage
 
-# Polygons are wanted in pixel coordinates. Set once here: a filter per call would not be safe in threads.
-warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
-
-T = TypeVar("T", bound=np.generic)
+from components.lib.geo.orientation import align
 
 FOUR_CONNECTED = ndimage.generate_binary_structure(2, 1)
 
@@ -41,16 +35,6 @@ class Proposals:
 
     def __len__(self) -> int:
         return len(self.geometries)
-
-
-def undo_orientation(array: npt.NDArray[T], orientation: int) -> npt.NDArray[T]:
-    """Turn a stored (H, W, ...) array back to the release's orientation.
-
-    Args:
-        array: A map in store orientation, rows and columns first.
-        orientation: The strip's flag: 1 (imaged from the south) was turned by 180 degrees, 0 was not.
-    """
-    return np.rot90(array, 2) if orientation == 1 else array
 
 
 def building_parts(
@@ -92,7 +76,7 @@ def vectorise(
         min_area_px: Smallest part kept, pixels.
         simplify_px: Douglas-Peucker tolerance, pixels.
     """
-    upright = undo_orientation(probability, orientation)
+    upright = align(probability, orientation)  # turning undoes itself
     labels = building_parts(upright, threshold=threshold, min_area_px=min_area_px)
     count = int(labels.max(initial=0))
     if count == 0:

@@ -7,7 +7,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.lib.geo.vectorise import building_parts, undo_orientation, vectorise
+from components.lib.geo.vectorise import building_parts, vectorise
 
 BOXES = [(3, 4, 20, 18), (40, 8, 55, 30), (10, 40, 60, 55)]
 
@@ -67,14 +67,6 @@ def test_an_empty_map_gives_no_proposals() -> None:
     found = vectorise(np.zeros((8, 8)), orientation=1, threshold=0.5, min_area_px=80)
     assert len(found) == 0
     assert found.confidences.shape == (0,)
-
-
-@pytest.mark.parametrize("orientation", [0, 1])
-def test_undoing_keeps_channels_in_place(orientation: int) -> None:
-    array = np.arange(24).reshape(2, 3, 4)
-    upright = undo_orientation(array, orientation)
-    expected = array[::-1, ::-1] if orientation else array
-    np.testing.assert_array_equal(upright, expected)
 
 
 @settings(max_examples=40, deadline=None)
