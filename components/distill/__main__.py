@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from components.distill.parameters import METHODS, DistillParameters, checked_method
+from components.distill.parameters import METHODS, DistillParameters, checked_method, training_of
 from components.distill.train import prepare_run
 from components.lib.cli import run
 from components.lib.config import load_parameters
@@ -29,8 +29,8 @@ def main() -> None:
         "need the teacher in models/optical",
     )
     method = checked_method(parser.parse_args().method)
-    training = load_parameters("training", TrainingParameters)
     distill = load_parameters("distill", DistillParameters)
+    training = training_of(method, load_parameters("training", TrainingParameters), distill)
     tracking = load_parameters("tracking", TrackingParameters)
     store = Store.open(Path("data/prepared"))
     metrics = train_and_publish(prepare_run(method, store, training, distill), training, tracking)

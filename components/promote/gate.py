@@ -4,6 +4,7 @@ A challenger is promoted if all of these hold:
 
 - the data verdict is good;
 - the registered artefact loads in a fresh process and reproduces its scores exactly;
+- the metric's one-sided lower bound reaches ``floor``;
 - every sensor the model claims to know has clean test tiles, and the champion's sensors are all among them;
 - against a champion: the one-sided lower bound of the gain, by paired resampling of locations, exceeds
   ``min_gain``, so that an equal model is refused. One location has no interval and is refused;
@@ -112,11 +113,13 @@ def judge(
     """
     sensors = tuple(s for s in challenger.sensors if champion is None or s in champion.sensors)
     mine = challenger.on(sensors)
+    value = _value(mine, parameters)
     theirs = None if champion is None else champion.on(sensors)
     checks = [
         _data(verdict),
         Check("reproduction", reproduction.passed, reproduction.words),
         _proven(challenger),
+        *([] if value is None else [_floor(value, parameters)]),
         *([] if champion is None else [_keeps_sensors(challenger, champion)]),
     ]
     gain: Interval | None = None
@@ -133,7 +136,7 @@ def judge(
         promoted=all(check.passed for check in checks),
         checks=tuple(checks),
         sensors=sensors,
-        challenger=_value(mine, parameters),
+        challenger=value,
         champion=_value(theirs, parameters),
         gain=gain,
         guards=guards,
@@ -212,6 +215,13 @@ def _guarded(guards: tuple[Guard, ...], parameters: PromoteParameters) -> Check:
 
 def _compare(a: pd.DataFrame, b: pd.DataFrame, metric: str, parameters: PromoteParameters) -> Interval:
     return paired_location_difference(a, b, metric, parameters.confidence, parameters.resamples, SEED)
+
+
+def _floor(value: Interval, parameters: PromoteParameters) -> Check:
+    words = f"the lower bound of {parameters.metric}, {value.lower_bound:.4f}, "
+    if value.lower_bound >= parameters.floor:
+        return Check("floor", True, words + f"reaches the floor of {parameters.floor:g}")
+    return Check("floor", False, words + f"is below the floor of {parameters.floor:g}")
 
 
 def _value(scores: Scores | None, parameters: PromoteParameters) -> Interval | None:

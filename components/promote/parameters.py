@@ -15,6 +15,8 @@ class PromoteParameters(Parameters):
     Attributes:
         metric: What must gain on the clean test locations: pixel ``iou`` or SpaceNet ``f1``.
         confidence: Of the intervals and, one-sided, of the gain's lower bound.
+        floor: The metric's own one-sided lower bound must reach this, champion or not: a first model that
+            finds nothing must not become champion for want of a rival.
         min_gain: The gain's lower bound must exceed this.
         guard_margin: No guard slice may fall by more than this.
         guard_slices: Dimensions whose slices are guarded.
@@ -24,6 +26,7 @@ class PromoteParameters(Parameters):
 
     metric: Literal["iou", "f1"]
     confidence: float = Field(gt=0.5, lt=1)
+    floor: float = Field(default=0.0, ge=0, lt=1)
     min_gain: float = Field(ge=0, lt=1)
     guard_margin: float = Field(ge=0, lt=1)
     guard_slices: tuple[Literal["orientation", "building_size", "nodata", "sensor"], ...]

@@ -212,3 +212,11 @@ def test_the_digest_sees_the_last_bit() -> None:
     areas[3] = np.nextafter(areas[3], np.inf)
     other.scores.objects["area_px"] = areas
     assert one.digest == same.digest != other.digest
+
+
+def test_a_first_model_that_finds_nothing_is_refused() -> None:
+    floor = PARAMETERS.model_copy(update={"floor": 0.2})
+    poor = judged(exam(0.05), None, parameters=floor)
+    assert not poor.promoted
+    assert poor.failures == ["the lower bound of iou, 0.0455, is below the floor of 0.2"]
+    assert judged(exam(0.5), None, parameters=floor).promoted
