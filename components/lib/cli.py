@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -25,6 +26,8 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    # Tiles are also handled as plain pixels, on purpose; rasterio remarks on it once per tile.
+    warnings.filterwarnings("ignore", message="Dataset has no geotransform")
     for library in CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
     try:
