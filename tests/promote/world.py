@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 import torch
+import yaml
 from shapely.geometry import box
 
 from components.lib.nets import NetworkConfig, build_network
