@@ -16,7 +16,7 @@ from components.lib.sensors import SENSORS
 TITLES = {CLEAN: "Held-out ground that no training tile saw", KANG: "All test tiles"}
 NOTES = {
     CLEAN: "The headline (sn6-clean): test tiles that share no ground with any training tile.",
-    KANG: "For comparison with published work (sn6-kang): part of this ground lies in the published training tiles.",
+    KANG: "For comparison with published work (sn6-kang): the published training tiles share part of it.",
 }
 SLICE_TITLES = {
     "orientation": "Flight direction",
