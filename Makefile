@@ -64,12 +64,15 @@ format: $(VENV)/.installed-dev ## Rewrite the code the way lint wants it
 	ruff check --fix .
 	ruff format .
 
+UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+# One resolution holds for everything; what an image or a laptop needs is a part of it.
 .PHONY: lock
 lock: ## Resolve the locks anew from pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra train pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --extra train --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(UV_COMPILE) --extra train --group airflow --group dev pyproject.toml -o requirements-dev.lock
+	$(UV_COMPILE) --extra train -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(UV_COMPILE) -c requirements-dev.lock pyproject.toml -o requirements-data.lock
+	$(UV_COMPILE) --group pyproject.toml:airflow -c requirements-dev.lock -o requirements-airflow.lock
 
 .PHONY: clean
 clean: ## Remove what the pipeline made (not the DVC cache, not the registry in var/)

@@ -32,6 +32,7 @@ SECTIONS = (
     "evaluate",
     "promote",
     "tracking",
+    "orchestration",
 )
 """Sections of ``params.yaml``, in pipeline order."""
 
