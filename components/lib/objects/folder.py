@@ -1,0 +1,245 @@
+"""Objects as files below one folder, for a laptop, for tests and for shared disks with hard links."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from components.lib.errors import BadDataError, ParameterError, ResourceError, SourceUnavailableError
+from components.lib.files import atomic_file
+from components.lib.objects.protocol import (
+    ObjectInfo,
+    Objects,
+    check_key,
+    check_prefix,
+    missing,
+)
+
+TEMPORARY = ".unfinished"
+"""Folder of what is being written, on the same file system; never listed."""
+
+CHUNK = 1 << 20
+
+
+class FolderObjects:
+    """Files below ``root``. Links are never followed out of it, and never listed.
+
+    An object appears by a hard link (``create``) or a rename (``put``) of a synced file, so that a reader
+    sees all of it or nothing, also after a power cut.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    @property
+    def uri(self) -> str:
+        """``file://`` and the folder."""
+        return self.root.as_uri()
+
+    @property
+    def readers(self) -> int:
+        """A disk is read in turn."""
+        return 1
+
+    def get(self, key: str) -> bytes:
+        """See :class:`ObjectStore`."""
+        with self._told(key):
+            return self._file(key).read_bytes()
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """See :class:`ObjectStore`."""
+        with self._told(key), self._file(key).open("rb") as handle:
+            while chunk := handle.read(CHUNK):
+                yield chunk
+
+    def exists(self, key: str) -> bool:
+        """See :class:`ObjectStore`."""
+        path = self._path(key)
+        return path.is_file() and not path.is_symlink()
+
+    def create(self, key: str, content: bytes) -> bool:
+        """See :class:`ObjectStore`."""
+        target = self._path(key)
+        with self._told(key), self._written(content) as temporary:
+            _make_folder(target.parent)
+            try:
+                os.link(temporary, target, follow_symlinks=False)
+            except FileExistsError:
+                # NFS repeats a call whose answer was lost, and then finds its own link.
+                return temporary.stat().st_nlink == 2
+            _sync_folder(target.parent)
+            return True
+
+    def put(self, key: str, content: bytes) -> None:
+        """See :class:`ObjectStore`."""
+        with self._told(key), self._written(content) as temporary:
+            self._publish(temporary, key)
+
+    def list(self, prefix: str = "") -> Objects:
+        """See :class:`ObjectStore`."""
+        start = self.root / check_prefix(prefix).rpartition("/")[0]
+        if not self._inside(start):
+            return []
+        found = []
+        for folder, folders, files in os.walk(start):
+            here = Path(folder)
+            folders[:] = [name for name in folders if here != self.root or name != TEMPORARY]
+            keys = {(here / name).relative_to(self.root).as_posix(): here / name for name in files}
+            for key, path in keys.items():
+                if key.startswith(prefix) and (info := _info(key, path)) is not None:
+                    found.append(info)
+        return sorted(found, key=lambda info: info.key)
+
+    def folders(self, prefix: str = "") -> Sequence[str]:
+        """See :class:`ObjectStore`."""
+        start = self.root / check_prefix(prefix)
+        if not start.is_dir() or not self._inside(start):
+            return []
+        names = [entry.name for entry in os.scandir(start) if entry.is_dir(follow_symlinks=False)]
+        return sorted(name for name in names if start != self.root or name != TEMPORARY)
+
+    def delete(self, key: str) -> None:
+        """See :class:`ObjectStore`. Folders stay: another process may be about to write into them."""
+        path = self._path(key)
+        with self._told(key):
+            path.unlink(missing_ok=True)
+
+    def upload(self, key: str, path: Path) -> None:
+        """See :class:`ObjectStore`."""
+        with self._told(key), self._temporary() as temporary:
+            shutil.copyfile(path, temporary)
+            _sync_file(temporary)
+            self._publish(temporary, key)
+
+    def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
+        """See :class:`ObjectStore`."""
+        digest = hashlib.sha256()
+        with atomic_file(path) as temporary, temporary.open("wb") as handle:
+            for chunk in self.chunks(key):
+                digest.update(chunk)
+                handle.write(chunk)
+            handle.flush()
+            require_digest(f"{self.uri}/{key}", digest.hexdigest(), sha256)
+
+    def _path(self, key: str) -> Path:
+        path = self.root / check_key(key)
+        if key.split("/", maxsplit=1)[0] == TEMPORARY or not self._inside(path.parent):
+            raise ParameterError(
+                f"{key!r} leaves the folder {self.root}", next_step="remove the link, or use another key"
+            )
+        return path
+
+    def _inside(self, path: Path) -> bool:
+        """Whether no link on the way leads out of the root."""
+        return path.resolve().is_relative_to(self.root.resolve())
+
+    def _file(self, key: str) -> Path:
+        if not self.exists(key):
+            raise missing(self, key)
+        return self._path(key)
+
+    def _publish(self, temporary: Path, key: str) -> None:
+        target = self._path(key)
+        _make_folder(target.parent)
+        temporary.replace(target)
+        _sync_folder(target.parent)
+
+    @contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        folder = self.root / TEMPORARY
+        _make_folder(folder)
+        path = folder / uuid.uuid4().hex
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _written(self, content: bytes) -> Iterator[Path]:
+        with self._temporary() as path:
+            path.write_bytes(content)
+            _sync_file(path)
+            yield path
+
+    @contextmanager
+    def _told(self, key: str) -> Iterator[None]:
+        """The file system's failures as ours."""
+        where = f"{self.root / key}"
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise missing(self, key) from error
+        except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
+            raise ParameterError(
+                f"{where}: a folder stands where a file should be, or the other way round",
+                next_step="no object's key may be the folder of another's",
+            ) from error
+        except OSError as error:
+            if error.errno in {
+                errno.ENOSPC,
+                errno.EDQUOT,
+                errno.EROFS,
+                errno.EACCES,
+                errno.EPERM,
+                errno.ENOTSUP,
+            }:
+                raise ResourceError(
+                    f"{where} cannot be written or read: {error.strerror}",
+                    next_step="check free space and permissions; the file system must know hard links",
+                ) from error
+            raise SourceUnavailableError(
+                f"{where}: {error.strerror}", next_step="check the disk, then run the command again"
+            ) from error
+
+
+def require_digest(name: str, found: str, stated: str | None) -> None:
+    """Compare an object's SHA-256 with the stated one, if there is one.
+
+    Raises:
+        BadDataError: If they differ.
+    """
+    if stated is not None and found != stated:
+        raise BadDataError(
+            f"{name} has the SHA-256 {found}, {stated} was expected",
+            next_step="find out who wrote to the object store; the object must be made anew",
+        )
+
+
+def _info(key: str, path: Path) -> ObjectInfo | None:
+    """None for links, special files, and what went away since the folder was read."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    if path.is_symlink() or not path.is_file():
+        return None
+    return ObjectInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+
+
+def _make_folder(folder: Path) -> None:
+    """``mkdir -p``, each new name synced: a synced file in a folder that is lost is lost too."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,63 @@
+"""From a URI, or the environment, to a store."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from components.lib.errors import ParameterError
+from components.lib.objects.folder import FolderObjects
+from components.lib.objects.protocol import ObjectStore
+
+OBJECTS = "STORMSIGHT_OBJECTS"
+"""Ledger, plans and records."""
+
+LANDING = "STORMSIGHT_LANDING"
+"""Where acquisitions arrive."""
+
+DEFAULTS = {OBJECTS: "var/objects", LANDING: "var/landing"}
+
+
+def open_objects(uri: str) -> ObjectStore:
+    """The store at ``uri``: ``s3://bucket/prefix``, ``file:///folder`` or the path of a folder.
+
+    Nothing is read yet; a folder is made with its first object. S3 takes its credentials, region and
+    endpoint from the environment as boto3 does (``AWS_ENDPOINT_URL_S3``).
+
+    Raises:
+        ParameterError: If the URI is of another kind.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        if not uri:
+            raise _unknown(uri)
+        return FolderObjects(Path(uri))
+    if scheme == "file" and rest.startswith("/"):
+        return FolderObjects(Path(unquote(urlsplit(uri).path)))
+    if scheme == "s3" and rest.strip("/"):
+        from components.lib.objects.s3 import S3Objects  # noqa: PLC0415 - boto3 only where a bucket is used
+
+        return S3Objects.open(uri)
+    raise _unknown(uri)
+
+
+def objects_from_environment() -> ObjectStore:
+    """The store of ledger, plans and records: ``STORMSIGHT_OBJECTS``, by default ``var/objects``."""
+    return _from_environment(OBJECTS)
+
+
+def landing_from_environment() -> ObjectStore:
+    """The place where acquisitions arrive: ``STORMSIGHT_LANDING``, by default ``var/landing``."""
+    return _from_environment(LANDING)
+
+
+def _from_environment(name: str) -> ObjectStore:
+    return open_objects(os.environ.get(name) or DEFAULTS[name])
+
+
+def _unknown(uri: str) -> ParameterError:
+    return ParameterError(
+        f"{uri!r} names no object store",
+        next_step="use s3://bucket/prefix, file:///folder or the path of a folder",
+    )

@@ -1,0 +1,157 @@
+"""What an object store can do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from components.lib.errors import MissingInputError, ParameterError
+
+LONGEST_KEY = 900
+"""Characters. S3 allows 1024 bytes, a store's own prefix included."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object of a listing.
+
+    Attributes:
+        key: Relative to the store, ``/`` between its parts.
+        size: Bytes.
+        modified: UTC.
+    """
+
+    key: str
+    size: int
+    modified: datetime
+
+
+Objects: TypeAlias = list[ObjectInfo]
+"""A listing. The protocol's method ``list`` hides the type of that name."""
+
+
+class ObjectStore(Protocol):
+    """Blobs by key. Every method may raise :class:`SourceUnavailableError`; a key is checked before use.
+
+    Attributes:
+        uri: Of the store, for messages and for catalogue entries; ends without a slash.
+        readers: Reads at a time that pay off.
+    """
+
+    @property
+    def uri(self) -> str:
+        """See the class."""
+        ...
+
+    @property
+    def readers(self) -> int:
+        """See the class."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The whole object.
+
+        Raises:
+            MissingInputError: If there is none.
+        """
+        ...
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """The object piece by piece; a transfer that breaks off is resumed.
+
+        Raises:
+            MissingInputError: If there is none.
+            SourceUnavailableError: If it changed meanwhile, or the store does not answer.
+        """
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object of exactly this key."""
+        ...
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Write the object unless there is one already. Of concurrent creators exactly one succeeds.
+
+        Returns:
+            Whether this call made it. A repeated attempt whose first answer got lost counts as made.
+        """
+        ...
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write or replace the object, whole or not at all."""
+        ...
+
+    def list(self, prefix: str = "") -> Objects:
+        """All objects whose keys start with ``prefix`` (a string, not a folder), sorted by key."""
+        ...
+
+    def folders(self, prefix: str = "") -> Sequence[str]:
+        """Names directly below ``prefix`` (empty, or ending in ``/``) with objects below them, sorted."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object if there is one."""
+        ...
+
+    def upload(self, key: str, path: Path) -> None:
+        """Write or replace the object from a file, streaming."""
+        ...
+
+    def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
+        """Write the object into a file, streaming; the file appears whole or not at all.
+
+        Raises:
+            MissingInputError: If there is no such object.
+            BadDataError: If its bytes have another SHA-256 than the stated one.
+        """
+        ...
+
+
+def get_many(store: ObjectStore, keys: Sequence[str]) -> list[bytes]:
+    """The objects of ``keys``, in their order, read side by side where that pays off.
+
+    Raises:
+        MissingInputError: If one is missing.
+    """
+    if store.readers < 2 or len(keys) < 2:
+        return [store.get(key) for key in keys]
+    with ThreadPoolExecutor(min(store.readers, len(keys))) as pool:
+        return list(pool.map(store.get, keys))
+
+
+def check_key(key: str) -> str:
+    """Return ``key`` if it cannot leave the store, on a disk either.
+
+    Raises:
+        ParameterError: If it is empty, absolute, too long, or has ``.``, ``..``, empty parts, backslashes or
+            control characters.
+    """
+    parts = key.split("/")
+    if len(key) > LONGEST_KEY or _CONTROL.search(key) or any(part in {"", ".", ".."} for part in parts):
+        raise ParameterError(
+            f"{key[:200]!r} is no object key", next_step="use relative names of ordinary characters"
+        )
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """Return ``prefix`` if it is the beginning of keys; see :func:`check_key`."""
+    if prefix:
+        check_key(f"{prefix}x")
+    return prefix
+
+
+def missing(store: ObjectStore, key: str) -> MissingInputError:
+    """The failure for an absent object."""
+    return MissingInputError(
+        f"{store.uri}/{key} is missing",
+        next_step="the step that makes it has not run, or the object was removed: see "
+        "`python -m components.acquisitions list` and the run's record",
+    )

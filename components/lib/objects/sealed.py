@@ -1,0 +1,85 @@
+"""Records that carry the SHA-256 of their own content: damage is seen when they are read.
+
+A seal shows damage and mix-ups, not tampering by someone who can write to the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from components.lib.errors import BadDataError
+from components.lib.objects.protocol import ObjectStore
+
+SEAL = "sha256"
+"""Field that holds the hash of the rest."""
+
+
+def canonical(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
+    """The one way a value is written for hashing: UTF-8 JSON, keys sorted, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def seal(record: Mapping[str, Any]) -> bytes:
+    """The record as JSON with its seal; equal records give equal bytes.
+
+    Raises:
+        ValueError: If it has the seal's field already.
+    """
+    if SEAL in record:
+        raise ValueError(f"the field {SEAL!r} is the seal's own")
+    return canonical({**record, SEAL: _digest(record)}) + b"\n"
+
+
+def unseal(content: bytes, *, name: str = "a sealed record") -> dict[str, Any]:
+    """The record without its seal.
+
+    Args:
+        content: From :func:`seal`.
+        name: What messages call it.
+
+    Raises:
+        BadDataError: If it is no sealed record, or damaged.
+    """
+    try:
+        record = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(name, "it is no JSON") from error
+    if not isinstance(record, dict) or not isinstance(record.get(SEAL), str):
+        raise _damaged(name, "it has no seal")
+    stated = record.pop(SEAL)
+    try:
+        intact = _digest(record) == stated
+    except ValueError:  # NaN: never written by seal
+        intact = False
+    if not intact:
+        raise _damaged(name, "its content is not what was sealed")
+    return record
+
+
+def read_sealed(store: ObjectStore, key: str) -> dict[str, Any]:
+    """Read and verify a sealed object.
+
+    Raises:
+        MissingInputError: If there is none.
+        BadDataError: If it is damaged.
+    """
+    return unseal(store.get(key), name=f"{store.uri}/{key}")
+
+
+def create_sealed(store: ObjectStore, key: str, record: Mapping[str, Any]) -> bool:
+    """Seal ``record`` and write it unless the object exists; see :meth:`ObjectStore.create`."""
+    return store.create(key, seal(record))
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical(record)).hexdigest()
+
+
+def _damaged(name: str, why: str) -> BadDataError:
+    return BadDataError(
+        f"{name} is damaged: {why}",
+        next_step="find out who wrote to the object store; restore the object from a backup or make it anew",
+    )
