@@ -1,0 +1,168 @@
+"""Read ``dvc.yaml`` and its parameters into a :class:`Graph`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stormsight_dags.errors import nearest, refuse_unknown
+from stormsight_dags.graph.document import read_yaml
+from stormsight_dags.graph.interpolation import Values, loop_items, matrix_items, resolve
+from stormsight_dags.graph.model import Graph, GraphError, Parameter, Stage, normalise
+
+STAGE_KEYS = (
+    "cmd", "wdir", "deps", "params", "vars", "outs", "metrics", "plots",
+    "frozen", "meta", "desc", "always_changed", "matrix",
+)  # fmt: skip
+TOP_KEYS = ("stages", "vars", "params", "metrics", "plots", "artifacts", "datasets")
+META_KEYS = ("image", "cpu", "memory", "gpu", "retry")
+OUT_OPTIONS = ("cache", "persist", "remote", "push", "desc", "type", "labels", "meta", "checkpoint")
+PLOT_OPTIONS = (*OUT_OPTIONS, "template", "x", "y", "x_label", "y_label", "title", "header")
+
+Options = Mapping[str, Any]
+
+
+def load_graph(dvc_yaml: Path, params_yaml: Path, profile: str | None = None) -> Graph:
+    """The graph that ``dvc repro`` would run.
+
+    Args:
+        dvc_yaml: The pipeline file.
+        params_yaml: The parameters that its expressions name.
+        profile: Replaces ``profile`` of ``params_yaml``, as a deployment does; null leaves it.
+
+    Raises:
+        GraphError: If a file is missing or malformed, or a stage has an unknown key, an unresolved
+            expression, no ``meta``, an overlapping output, or waits for itself. The text names the stage.
+    """
+    document = read_yaml(dvc_yaml)
+    refuse_unknown(document, TOP_KEYS, dvc_yaml.name)
+    values = dict(read_yaml(params_yaml)) if params_yaml.is_file() else {}
+    if profile is not None:
+        values["profile"] = profile
+    values = _with_vars(values, document.get("vars", []), dvc_yaml.parent, dvc_yaml.name)
+    stages: list[Stage] = []
+    for name, definition in (document.get("stages") or {}).items():
+        stages += _stages(str(name), definition, values, dvc_yaml.parent)
+    return Graph(tuple(stages))
+
+
+def _stages(name: str, definition: Any, values: Values, folder: Path) -> Iterator[Stage]:  # noqa: ANN401
+    where = f"stage {name!r}"
+    if not isinstance(definition, Mapping):
+        raise GraphError(f"{where}: must be a mapping", next_step=f"write cmd: and deps: below {name}:")
+    if "foreach" in definition or "do" in definition:
+        refuse_unknown(definition, ("foreach", "do"), where)
+        template, turns = definition["do"], loop_items(definition["foreach"], values, f"{where} foreach")
+    elif "matrix" in definition:
+        template = {key: value for key, value in definition.items() if key != "matrix"}
+        turns = matrix_items(definition["matrix"], values, f"{where} matrix")
+    else:
+        yield _stage(name, definition, values, folder)
+        return
+    for key, added in turns.items():
+        yield _stage(f"{name}@{key}", template, {**values, **added}, folder)
+
+
+def _stage(address: str, definition: Options, values: Values, folder: Path) -> Stage:
+    where = f"stage {address!r}"
+    refuse_unknown(definition, STAGE_KEYS, where)
+    if "cmd" not in definition:
+        raise GraphError(f"{where}: has no cmd", next_step="add cmd: to the stage in dvc.yaml")
+    wdir = str(resolve(definition.get("wdir") or "", values, f"{where} wdir"))
+    values = _with_vars(values, definition.get("vars", []), folder / wdir, where)
+    resolved = {
+        key: resolve(value, values, f"{where} {key}", command=key == "cmd")
+        for key, value in definition.items()
+        if key != "vars"
+    }
+    command = resolved["cmd"]
+    outs = [
+        normalise(path, wdir)
+        for kind in ("outs", "metrics", "plots")
+        for path in _paths(resolved.get(kind) or [], PLOT_OPTIONS if kind == "plots" else OUT_OPTIONS, where)
+    ]
+    return Stage(
+        address=address,
+        cmd=tuple(command) if isinstance(command, list) else (command,),
+        deps=tuple(normalise(path, wdir) for path in resolved.get("deps") or []),
+        outs=tuple(outs),
+        params=tuple(_parameters(resolved.get("params") or [], wdir)),
+        desc=str(resolved.get("desc", "")),
+        **_meta(resolved.get("meta"), where),
+    )
+
+
+def _paths(entries: list[Any], options: tuple[str, ...], where: str) -> Iterator[str]:
+    """Paths of ``outs``, ``metrics`` or ``plots``, each written plain or with options."""
+    for entry in entries:
+        if isinstance(entry, Mapping):
+            for path, given in entry.items():
+                for block in given if isinstance(given, list) else [given or {}]:
+                    refuse_unknown(block, options, f"{where} {path}")
+                yield str(path)
+        else:
+            yield str(entry)
+
+
+def _parameters(entries: list[Any], wdir: str) -> Iterator[Parameter]:
+    """``params``: a key of ``params.yaml``, or a file with its keys (none: the whole file)."""
+    for entry in entries:
+        files = entry if isinstance(entry, Mapping) else {"params.yaml": [entry]}
+        for path, keys in files.items():
+            for key in keys or [""]:
+                yield Parameter(normalise(str(path), wdir), str(key))
+
+
+def _meta(meta: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - YAML holds any value
+    meta = meta if isinstance(meta, Mapping) else {}
+    refuse_unknown(meta, META_KEYS, f"{where} meta")
+    for key in META_KEYS:
+        if key not in meta:
+            raise GraphError(
+                f"{where}: meta lacks {key!r}",
+                next_step=f"add {key} to meta: of the stage in dvc.yaml (all: {', '.join(META_KEYS)})",
+            )
+    if meta["image"] not in ("data", "train"):
+        raise GraphError(
+            f"{where} meta: unknown image {meta['image']!r}{nearest(str(meta['image']), ('data', 'train'))}",
+            next_step="write image: data, or image: train",
+        )
+    try:
+        return {
+            "image": str(meta["image"]),
+            "cpu": float(meta["cpu"]),
+            "memory": str(meta["memory"]),
+            "gpu": int(meta["gpu"]),
+            "retry": str(meta["retry"]),
+        }
+    except (TypeError, ValueError) as error:
+        raise GraphError(f"{where} meta: {error}", next_step="cpu and gpu are numbers") from error
+
+
+def _with_vars(values: Values, entries: list[Any], folder: Path, where: str) -> dict[str, Any]:
+    """``values`` and what ``vars`` adds: mappings, files, or ``file:key,key``."""
+    merged = dict(values)
+    for entry in entries:
+        if isinstance(entry, Mapping):
+            merged = _merge(merged, entry)
+            continue
+        path, _, keys = str(entry).partition(":")
+        loaded = read_yaml(folder / path)
+        for key in filter(None, keys.split(",")):
+            if key not in loaded:
+                raise GraphError(
+                    f"{where} vars: {path} has no key {key!r}{nearest(key, loaded)}",
+                    next_step="correct vars: in dvc.yaml",
+                )
+        merged = _merge(merged, {k: loaded[k] for k in keys.split(",")} if keys else loaded)
+    return merged
+
+
+def _merge(into: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(into)
+    for key, value in update.items():
+        old = merged.get(key)
+        nested = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merge(old or {}, value) if nested else value
+    return merged
