@@ -41,7 +41,7 @@ class FolderObjects:
     @property
     def uri(self) -> str:
         """``file://`` and the folder."""
-        return self.root.as_uri()
+        return f"file://{self.root}"
 
     @property
     def readers(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from components.lib.errors import ParameterError
 from components.lib.objects.folder import FolderObjects
@@ -34,7 +33,7 @@ def open_objects(uri: str) -> ObjectStore:
             raise _unknown(uri)
         return FolderObjects(Path(uri))
     if scheme == "file" and rest.startswith("/"):
-        return FolderObjects(Path(unquote(urlsplit(uri).path)))
+        return FolderObjects(Path(rest))
     if scheme == "s3" and rest.strip("/"):
         from components.lib.objects.s3 import S3Objects  # noqa: PLC0415 - boto3 only where a bucket is used
 
