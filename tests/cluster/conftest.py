@@ -1,0 +1,116 @@
+"""The lab, made once for all tests of this folder: a namespace, an S3 endpoint, MLflow, and Airflow.
+
+Everything lives below one folder of its own. It goes when all tests passed, and stays, named in the
+summary, when one failed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import lab
+from tests.cluster.airflow_server import Airflow, start_airflow
+from tests.cluster.endpoints import S3, Endpoint, answers, start_mlflow, start_s3
+from tests.cluster.environment import Cluster, Namespace, NoClusterError, find_cluster
+
+FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """The cluster behind KUBECONFIG, with its administrator's rights; tests skip where there is none."""
+    try:
+        found = find_cluster()
+        lab.site_packages()
+    except NoClusterError as reason:
+        pytest.skip(f"no cluster to test on: {reason}")
+    lab.build_image(found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Where the lab keeps files and logs: readable by the users of pods and of PostgreSQL."""
+    made = Path(tempfile.mkdtemp(prefix="stormsight-lab-", dir="/var/tmp"))
+    made.chmod(0o755)
+    request.config.stash[FOLDER] = made
+    yield made
+    if not request.session.testsfailed and not os.environ.get("STORMSIGHT_LAB_KEEP"):
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    made = config.stash.get(FOLDER, None)
+    if made is not None and made.exists():
+        terminalreporter.write_line(f"the lab's logs and files are kept in {made}")
+
+
+@pytest.fixture(scope="session")
+def code(cluster: Cluster, folder: Path) -> Path:
+    """The repository as pods and Airflow see it: a copy that does not change under a running test."""
+    del cluster
+    made = folder / "code"
+    made.mkdir()
+    lab.open_to_pods(lab.site_packages())
+    return lab.snapshot(made)
+
+
+@pytest.fixture(scope="session")
+def namespace(cluster: Cluster, folder: Path) -> Iterator[Namespace]:
+    """A namespace from nothing, with the deployment's accounts, and the orchestrator's kubeconfig."""
+    made = lab.make_namespace(cluster, os.environ.get("STORMSIGHT_LAB_NAMESPACE", "stormsight-test"), folder)
+    yield made
+    cluster.delete_namespace(made.name)
+
+
+@pytest.fixture(scope="session")
+def s3(cluster: Cluster, folder: Path) -> Iterator[S3]:
+    """A real S3 endpoint that pods reach, with the deployment's buckets."""
+    server, endpoint = start_s3(folder, cluster.host)
+    for bucket in (lab.BUCKET, lab.LANDING_BUCKET):
+        endpoint.bucket(bucket)
+    yield endpoint
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(cluster: Cluster, folder: Path) -> Iterator[Endpoint]:
+    """A real MLflow server that pods reach."""
+    server, endpoint = start_mlflow(folder, cluster.host, folder / "artefacts")
+    server.wait_ready(lambda: answers(f"{endpoint.local}/health"))
+    yield endpoint
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def settings_file(namespace: Namespace, code: Path, folder: Path, s3: S3, mlflow_server: Endpoint) -> Path:
+    """The deployment's settings for the lab."""
+    content = lab.deployment(namespace, code, s3, mlflow_server)
+    return lab.write_deployment(folder / "deployment.yaml", content)
+
+
+@pytest.fixture(scope="session")
+def airflow(code: Path, folder: Path, namespace: Namespace, settings_file: Path) -> Iterator[Airflow]:
+    """A real Airflow with the deployment's DAGs and those of ``trial_dags``; all DAGs start paused."""
+    bundles = {"stormsight": code / "dags", "trials": code / "tests" / "cluster" / "trial_dags"}
+    environment = {
+        "KUBECONFIG": str(namespace.kubeconfig),
+        "STORMSIGHT_DEPLOYMENT": str(settings_file),
+        "PYTHONPATH": str(code / "dags"),
+    }
+    running = start_airflow(folder, bundles, environment)
+    yield running
+    running.stop()

@@ -1,0 +1,164 @@
+"""What the lab adds to the deployment: the code mounted into pods, a namespace, the settings file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.cluster.endpoints import CREDENTIALS, S3, Endpoint
+from tests.cluster.environment import IMAGE, Cluster, Namespace, NoClusterError, command
+from tests.conftest import ROOT
+
+BUCKET = "stormsight"
+LANDING_BUCKET = "stormsight-landing"
+ORCHESTRATOR = "stormsight-airflow"
+
+GPU = {
+    "resource": "nvidia.com/gpu",
+    "node_selector": {"accelerator": "fake"},
+    "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+    "runtime_class": None,
+}
+"""How pods reach the lab's second node; its GPU is pretended."""
+
+
+def snapshot(folder: Path) -> Path:
+    """Copy the files git knows or would know, readable by a pod's user whatever the umask."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    open_to_pods(folder)
+    return folder
+
+
+def site_packages() -> Path:
+    """The libraries that pods mount.
+
+    Raises:
+        NoClusterError: If this Python is not the lab image's.
+    """
+    if sys.version_info[:2] != (3, 11):
+        raise NoClusterError("pods run Debian's Python 3.11, the environment another one")
+    return Path(sysconfig.get_paths()["purelib"]).resolve()
+
+
+def open_to_pods(folder: Path) -> None:
+    """Let everybody read below ``folder``: a pod's user is not this one, and a umask may be private."""
+    for parent, folders, files in os.walk(folder):
+        for path in [parent, *(f"{parent}/{name}" for name in folders + files)]:
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                continue
+            wanted = mode | 0o444 | (0o111 if stat.S_ISDIR(mode) or mode & 0o100 else 0)
+            if wanted != mode:
+                Path(path).chmod(stat.S_IMODE(wanted))
+
+
+def build_image(cluster: Cluster) -> None:
+    """Build the lab image and load it into the nodes; both do nothing when it is there already."""
+    command([str(ROOT / "k8s" / "images" / "lab" / "build"), str(cluster.tools)], timeout_s=600)
+
+
+def make_namespace(cluster: Cluster, name: str, folder: Path) -> Namespace:
+    """A namespace with the accounts, the roles and the secret of a deployment."""
+    cluster.delete_namespace(name, wait_s=120)
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    cluster.apply(*_accounts(name), secret(name, "stormsight-s3", CREDENTIALS))
+    kubeconfig = folder / f"{name}.kubeconfig"
+    kubeconfig.write_text(command([str(cluster.tools / "sa-kubeconfig"), name, ORCHESTRATOR]))
+    kubeconfig.chmod(0o600)
+    return Namespace(cluster, name, kubeconfig)
+
+
+def secret(namespace: str, name: str, values: Mapping[str, str]) -> dict[str, Any]:
+    """The manifest of a Secret."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": dict(values)}
+
+
+def volumes(code: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The code and its libraries, as a pod's volumes and mounts: where the lab image looks for them."""
+    where = {
+        "code": (code, "/app"),
+        "venv": (site_packages(), "/opt/venv/lib/python3.11/site-packages"),
+    }
+    made = [{"name": n, "hostPath": {"path": str(p), "type": "Directory"}} for n, (p, _) in where.items()]
+    mounts = [{"name": n, "mountPath": at, "readOnly": True} for n, (_, at) in where.items()]
+    return made, mounts
+
+
+def deployment(
+    namespace: Namespace, code: Path, s3: S3, mlflow: Endpoint, **overrides: Any
+) -> dict[str, Any]:
+    """The settings file's content: every stage in small pods of the lab."""
+    made, mounts = volumes(code)
+    kubernetes = {
+        "namespace": namespace.name,
+        "images": {"data": IMAGE, "train": IMAGE},
+        "secrets": ["stormsight-s3"],
+        "service_accounts": {"data": "stormsight-data", "train": "stormsight-train"},
+        "max_cpu": 0.3,
+        "max_memory": "3Gi",
+        "gpu": GPU,
+        "priority_classes": {},
+        "scratch": {"size": "5Gi"},
+        "shm": "256Mi",
+        "startup_timeout_s": 120,
+        "schedule_timeout_s": 300,
+        "termination_grace_s": 60,
+        "volumes": made,
+        "volume_mounts": mounts,
+        "env": {"OMP_NUM_THREADS": "1"},
+        "host_aliases": [],
+    }
+    return {
+        "mode": "kubernetes",
+        "profile": "smoke",
+        "objects": f"s3://{BUCKET}/pipeline",
+        "landing": f"s3://{LANDING_BUCKET}/",
+        "remote": f"s3://{BUCKET}/dvc",
+        "environment": {"AWS_ENDPOINT_URL_S3": s3.pods, "MLFLOW_TRACKING_URI": mlflow.pods},
+        "kubernetes": {**kubernetes, **overrides},
+    }
+
+
+def write_deployment(path: Path, content: Mapping[str, Any]) -> Path:
+    path.write_text(yaml.safe_dump(dict(content), sort_keys=False))
+    return path
+
+
+def _accounts(namespace: str) -> list[dict[str, Any]]:
+    def named(kind: str, name: str, api: str = "v1") -> dict[str, Any]:
+        return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace}}
+
+    rbac = "rbac.authorization.k8s.io/v1"
+    rules = [
+        {
+            "apiGroups": [""],
+            "resources": ["pods"],
+            "verbs": ["create", "get", "list", "watch", "patch", "delete"],
+        },
+        {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch"]},
+    ]
+    subjects = [{"kind": "ServiceAccount", "name": ORCHESTRATOR, "namespace": namespace}]
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": ORCHESTRATOR}
+    return [
+        named("ServiceAccount", ORCHESTRATOR),
+        named("ServiceAccount", "stormsight-data"),
+        named("ServiceAccount", "stormsight-train"),
+        {**named("Role", ORCHESTRATOR, rbac), "rules": rules},
+        {**named("RoleBinding", ORCHESTRATOR, rbac), "subjects": subjects, "roleRef": role},
+    ]
