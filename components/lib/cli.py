@@ -1,25 +1,72 @@
-"""The frame every stage's ``__main__`` runs in: logging set up, expected failures told in two lines."""
+"""The frame every command runs in: logging, expected failures in two lines, a report for the orchestrator.
+
+Where ``STORMSIGHT_REPORT`` names a file, a command that fails leaves JSON of at most ``REPORT_BYTES`` there::
+
+    {"class": "bad_data", "exit_code": 65, "message": "...", "next_step": "..."}
+
+and one that succeeds may leave ``{"class": "ok", "result": {...}}`` (:func:`report_result`). In a pod the
+file is ``/dev/termination-log``, which the orchestrator reads with the pod's status.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import signal
 import sys
 import warnings
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
 
 from components.lib.errors import StormsightError
+from components.lib.files import write_text
+from components.lib.redaction import redacted
 
 CHATTY = ("alembic", "botocore", "great_expectations", "matplotlib", "mlflow", "rasterio", "urllib3")
 """Libraries whose progress notes bury ours; their warnings still show."""
+
+REPORT = "STORMSIGHT_REPORT"
+"""Environment variable that names the report's file."""
+
+REPORT_BYTES = 4000
+"""Kubernetes cuts a termination message at 4096."""
+
+NOTHING_TO_DO = 99
+"""Exit code of a command that found nothing to do: the orchestrator skips what would follow."""
+
+TERMINATED = 128 + signal.SIGTERM
+
+FAILURE_CLASSES: Mapping[int, str] = {
+    65: "bad_data",
+    66: "missing_input",
+    69: "source_unavailable",
+    71: "resource",
+    77: "gate_refused",
+    78: "misconfigured",
+    NOTHING_TO_DO: "nothing_to_do",
+    TERMINATED: "terminated",
+}
+"""By exit code; any other code but 0 is a ``code_error``."""
+
+_LOG = logging.getLogger(__name__)
+
+
+def failure_class(exit_code: int) -> str:
+    """Name of the failure class that owns ``exit_code``."""
+    return FAILURE_CLASSES.get(exit_code, "code_error")
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Run ``main`` and exit with its code, or with the exit code of the failure class it raised.
 
     A ``StormsightError`` is a user's or an operator's matter and is printed without a traceback; anything
-    else is our bug and keeps its traceback. ``STORMSIGHT_LOG`` sets the log level (default ``INFO``).
+    else is our bug and keeps its traceback. SIGTERM leaves with 143 after cleaning up, as process 1 of a
+    container too, where it would be ignored otherwise. ``STORMSIGHT_LOG`` sets the log level (default
+    ``INFO``).
     """
     logging.basicConfig(
         level=os.environ.get("STORMSIGHT_LOG", "INFO").upper(),
@@ -30,12 +77,132 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     warnings.filterwarnings("ignore", message="Dataset has no geotransform")
     for library in CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
+    with _REPORTER.taken_from_environment(), _sigterm_raises():
+        sys.exit(_told(main))
+
+
+def report_result(result: Mapping[str, Any]) -> None:
+    """Leave ``result`` (JSON values, no secrets) as the command's report; a hint, never the truth itself.
+
+    The largest values are left out, and named under ``omitted``, if the whole would be too long.
+    """
+    kept, omitted = dict(result), list[str]()
+    while len(content := _encoded({"class": "ok", "result": kept, "omitted": omitted})) > REPORT_BYTES:
+        largest = max(kept, key=lambda name: len(_encoded(kept[name])))
+        del kept[largest]
+        omitted.append(largest)
+    _REPORTER.write(content if omitted else _encoded({"class": "ok", "result": kept}))
+
+
+def report_failure(exit_code: int, message: str, next_step: str) -> None:
+    """Leave a failure as the command's report; a command that returns ``exit_code`` itself calls this."""
+    length = REPORT_BYTES
+    while True:
+        content = _encoded(
+            {
+                "class": failure_class(exit_code),
+                "exit_code": exit_code,
+                "message": _shortened(redacted(message), length),
+                "next_step": _shortened(redacted(next_step), length // 4),
+            }
+        )
+        if len(content) <= REPORT_BYTES:
+            break
+        length = length * 3 // 4
+    _REPORTER.write(content)
+
+
+def _told(main: Callable[[], int | None]) -> int:
+    """Exit code of ``main``, its failure reported; a bug is reported and raised."""
     try:
-        code = main()
+        code = main() or 0
     except StormsightError as error:
         sys.stderr.write(f"error: {error}\n")
-        sys.exit(error.exit_code)
+        report_failure(error.exit_code, error.message, error.next_step)
+        return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        sys.exit(130)
-    sys.exit(code or 0)
+        report_failure(130, "interrupted", "run the command again")
+        return 130
+    except SystemExit as leave:
+        code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+        _report_code(code)
+        raise
+    except BaseException as error:
+        text = (str(error).strip() or "no message").splitlines()[0]
+        report_failure(1, f"{type(error).__name__}: {text}", "a bug: read the traceback in the log")
+        raise
+    _report_code(code)
+    return code
+
+
+def _report_code(code: int) -> None:
+    """A report for a bare exit code, where the command left none."""
+    if code == 0 or _REPORTER.written:
+        return
+    words = {
+        2: ("the command line is wrong", "read the usage in the log"),
+        NOTHING_TO_DO: ("nothing to do", "none"),
+        TERMINATED: ("terminated by SIGTERM", "run the command again"),
+    }
+    report_failure(code, *words.get(code, (f"exit code {code}", "read the log")))
+
+
+class _Reporter:
+    """Where this command's report goes. Commands that it starts must not write there: they get no path."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        self.written = False
+
+    @contextmanager
+    def taken_from_environment(self) -> Iterator[None]:
+        path = os.environ.pop(REPORT, None)
+        self.path, self.written = Path(path) if path else None, False
+        try:
+            yield
+        finally:
+            self.path = None
+
+    def write(self, content: bytes) -> None:
+        self.written = True
+        if self.path is None:
+            return
+        text = content.decode()
+        try:
+            try:
+                write_text(self.path, text)
+            except OSError:  # a mount point, such as /dev/termination-log, can only be written in place
+                self.path.write_text(text, encoding="utf-8")
+        except OSError as error:  # must not hide what was to be reported
+            _LOG.warning("no report in %s: %s", self.path, error.strerror)
+
+
+_REPORTER = _Reporter()
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """SIGTERM as ``SystemExit(143)``, so that files are cleaned up; other threads cannot set handlers."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        del frame
+        raise SystemExit(128 + number)
+
+    try:
+        previous = signal.signal(signal.SIGTERM, leave)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: max(0, length - 4)]} ..."
+
+
+def _encoded(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
+    return json.dumps(value, ensure_ascii=False, sort_keys=True).encode("utf-8", errors="replace")
