@@ -1,0 +1,132 @@
+"""Read the settings, or say which key is wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from stormsight_dags.errors import nearest
+from stormsight_dags.graph.document import read_yaml
+from stormsight_dags.settings.model import Deployment, Orchestration, Section, Settings, SettingsError
+
+ROOT = Path(__file__).resolve().parents[3]
+"""Where ``dvc.yaml`` lies unless ``STORMSIGHT_SOURCE`` says otherwise: beside ``dags/``."""
+
+_SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
+_SECRET_URI = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+
+S = TypeVar("S", bound=Section)
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the deployment file and ``orchestration``.
+
+    Args:
+        environment: Stands in for the process's environment in tests.
+
+    Raises:
+        SettingsError: If a key is unknown (the nearest valid one is named), a value does not fit, a section
+            is missing, or something looks like a secret.
+        GraphError: If a file is missing or not YAML.
+    """
+    environment = os.environ if environment is None else environment
+    source = Path(environment.get("STORMSIGHT_SOURCE") or ROOT).resolve()
+    file = environment.get("STORMSIGHT_DEPLOYMENT")
+    deployment = _validate(Deployment, read_yaml(Path(file)) if file else {}, file or "deployment")
+    params = read_yaml(source / "params.yaml")
+    if "orchestration" not in params:
+        raise SettingsError("params.yaml has no section 'orchestration'", next_step="add orchestration:")
+    orchestration = _validate(Orchestration, params["orchestration"], "orchestration")
+    _check(deployment, params, file or "deployment")
+    return Settings(
+        mode=deployment.mode,
+        profile=deployment.profile,
+        objects=_place(deployment.objects, source, "var/objects"),
+        landing=_place(deployment.landing, source, "var/landing"),
+        remote=_place(deployment.remote, source, "var/remote"),
+        environment={**_local_defaults(deployment.mode, source, environment), **deployment.environment},
+        kubernetes=deployment.kubernetes,
+        orchestration=orchestration,
+        source=source,
+    )
+
+
+def _place(given: str | None, source: Path, default: str) -> str:
+    """A URI as it is, a folder as an absolute path: a stage's working directory is not ours."""
+    value = given or default
+    return value if "://" in value else str(source / value)
+
+
+def _local_defaults(mode: str, source: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Where processes of this machine keep their scratch and their runs."""
+    if mode != "local":
+        return {}
+    return {
+        "STORMSIGHT_SOURCE": str(source),
+        "STORMSIGHT_WORKSPACE": environment.get("STORMSIGHT_WORKSPACE") or str(source / "var/workspaces"),
+        "MLFLOW_TRACKING_URI": environment.get("MLFLOW_TRACKING_URI") or f"sqlite:///{source}/var/mlflow.db",
+    }
+
+
+def _check(deployment: Deployment, params: Mapping[str, Any], where: str) -> None:
+    if deployment.mode == "kubernetes":
+        if deployment.kubernetes is None:
+            raise SettingsError(f"{where}: mode kubernetes needs a section 'kubernetes'", next_step="add it")
+        for key in ("objects", "landing", "remote"):
+            if "://" not in (getattr(deployment, key) or ""):
+                raise SettingsError(
+                    f"{where}: {key} must be a URI in kubernetes mode, since pods share no disk",
+                    next_step=f"write {key}: s3://bucket/prefix",
+                )
+    profiles = params.get("profiles") or {}
+    if deployment.profile is not None and deployment.profile not in profiles:
+        raise SettingsError(
+            f"{where}: profile {deployment.profile!r} is not in params.yaml"
+            f"{nearest(deployment.profile, profiles)}",
+            next_step=f"set profile to one of {', '.join(profiles)}",
+        )
+    plain = {
+        **deployment.environment,
+        **(deployment.kubernetes.env if deployment.kubernetes else {}),
+        "objects": deployment.objects or "",
+        "landing": deployment.landing or "",
+        "remote": deployment.remote or "",
+    }
+    for key, value in plain.items():
+        if _SECRET_NAME.search(key) or _SECRET_URI.search(value):
+            raise SettingsError(
+                f"{where}: {key} looks like a secret, which must not be in a file",
+                next_step="put it into a Kubernetes Secret and name that under kubernetes.secrets",
+            )
+
+
+def _validate(model: type[S], value: object, where: str) -> S:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        issues = error.errors(include_input=False, include_url=False)
+        # A misspelt key is also a missing one: the misspelling is what the reader has to see.
+        issue = next((i for i in issues if i["type"] == "extra_forbidden"), issues[0])
+        location = [str(part) for part in issue["loc"]]
+        named = f"{where}: {'.'.join(location)}"
+        if issue["type"] != "extra_forbidden":
+            raise SettingsError(f"{named}: {issue['msg']}", next_step=f"correct {where}") from None
+        known = _fields_at(model, location[:-1])
+        raise SettingsError(
+            f"{named}: unknown key{nearest(location[-1], known)}",
+            next_step=f"rename or remove {location[-1]!r}",
+        ) from None
+
+
+def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
+    """Names of the fields valid at ``location`` inside ``model``."""
+    for part in location:
+        annotation = model.model_fields[part].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        model = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
+    return list(model.model_fields)

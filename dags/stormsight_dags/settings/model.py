@@ -1,0 +1,134 @@
+"""The keys of the deployment file and of ``orchestration``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stormsight_dags.errors import DagConfigurationError
+from stormsight_dags.graph import Graph, load_graph
+
+
+class SettingsError(DagConfigurationError):
+    """The deployment file or ``orchestration`` is wrong; the text names the key."""
+
+
+class Section(BaseModel):
+    """Base of all sections: immutable, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Images(Section):
+    """Image references, by digest on a real cluster."""
+
+    data: str
+    train: str
+
+
+class ByImage(Section):
+    """One name per image, for service accounts and priority classes."""
+
+    data: str
+    train: str
+
+
+class Gpu(Section):
+    """How a pod gets a GPU."""
+
+    resource: str = "nvidia.com/gpu"
+    node_selector: dict[str, str] = {}
+    tolerations: list[dict[str, Any]] = []
+    runtime_class: str | None = None
+
+
+class Scratch(Section):
+    """The one writable volume of a pod, an ``emptyDir``."""
+
+    size: str = "20Gi"
+
+
+class Kubernetes(Section):
+    """The cluster that pods run on; times in seconds, sizes as Kubernetes quantities."""
+
+    namespace: str = "stormsight"
+    images: Images
+    secrets: list[str] = []
+    service_accounts: ByImage = ByImage(data="stormsight-data", train="stormsight-train")
+    max_cpu: float | None = None
+    max_memory: str | None = None
+    gpu: Gpu = Gpu()
+    priority_classes: ByImage | None = None
+    scratch: Scratch = Scratch()
+    shm: str = "8Gi"
+    startup_timeout_s: int = Field(default=1800, gt=0)
+    schedule_timeout_s: int = Field(default=3600, gt=0)
+    termination_grace_s: int = Field(default=300, ge=0)
+    volumes: list[dict[str, Any]] = []
+    volume_mounts: list[dict[str, Any]] = []
+    env: dict[str, str] = {}
+    host_aliases: list[dict[str, Any]] = []
+
+
+class Orchestration(Section):
+    """``orchestration`` of ``params.yaml``; its comments there say what each key does."""
+
+    retrain_schedule: str | None
+    landing_poll_s: float = Field(gt=0)
+    deadline_h: float = Field(gt=0)
+    lease_h: float = Field(gt=0)
+    keep_runs: int = Field(ge=0)
+    keep_cache_days: float = Field(ge=0)
+    orphan_pod_h: float = Field(gt=0)
+    infrastructure_retries: dict[str, int]
+    retries: dict[str, dict[str, int]]
+    retry_delay_s: float = Field(ge=0)
+
+
+class Deployment(Section):
+    """The deployment file. Paths may be folders or ``s3://`` URIs; null stands below ``var/``."""
+
+    mode: Literal["kubernetes", "local"] = "local"
+    profile: str | None = None
+    objects: str | None = None
+    landing: str | None = None
+    remote: str | None = None
+    environment: dict[str, str] = {}
+    kubernetes: Kubernetes | None = None
+
+
+class Settings(Section):
+    """Everything the DAGs know, resolved."""
+
+    mode: Literal["kubernetes", "local"]
+    profile: str | None
+    objects: str
+    landing: str
+    remote: str
+    environment: dict[str, str]
+    kubernetes: Kubernetes | None
+    orchestration: Orchestration
+    source: Path
+
+    @property
+    def cluster(self) -> Kubernetes:
+        """The section ``kubernetes``, which is there in kubernetes mode."""
+        if self.kubernetes is None:
+            raise SettingsError("mode is local: there is no cluster", next_step="set mode: kubernetes")
+        return self.kubernetes
+
+    def command_environment(self) -> dict[str, str]:
+        """Environment of every command in both modes; no secrets."""
+        places = {
+            "STORMSIGHT_OBJECTS": self.objects,
+            "STORMSIGHT_LANDING": self.landing,
+            "STORMSIGHT_REMOTE": self.remote,
+        }
+        profile = {"STORMSIGHT_PROFILE": self.profile} if self.profile else {}
+        return {**places, **profile, **self.environment}
+
+    def graph(self) -> Graph:
+        """The graph of this installation's ``dvc.yaml``, with its profile."""
+        return load_graph(self.source / "dvc.yaml", self.source / "params.yaml", self.profile)

@@ -1,0 +1,95 @@
+"""The deployment file and ``orchestration``: read whole, or refused with the nearest valid key."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stormsight_dags.settings import Settings, SettingsError, load_settings
+
+MINIMAL = """\
+mode: kubernetes
+objects: s3://bucket/objects
+landing: s3://bucket/landing
+remote: s3://bucket/dvc
+kubernetes: {images: {data: "registry/data@sha256:0", train: "registry/train@sha256:0"}}
+"""
+
+
+def deployed(tmp_path: Path, text: str) -> Settings:
+    (tmp_path / "deployment.yaml").write_text(text)
+    return load_settings({"STORMSIGHT_DEPLOYMENT": str(tmp_path / "deployment.yaml")})
+
+
+def test_without_a_deployment_everything_runs_here(repository: Path) -> None:
+    settings = load_settings({})
+    assert settings.mode == "local"
+    environment = settings.command_environment()
+    assert environment["STORMSIGHT_OBJECTS"] == str(repository / "var/objects")
+    assert environment["STORMSIGHT_WORKSPACE"] == str(repository / "var/workspaces")
+    assert environment["MLFLOW_TRACKING_URI"] == f"sqlite:///{repository}/var/mlflow.db"
+    assert "STORMSIGHT_PROFILE" not in environment
+    with pytest.raises(SettingsError, match="no cluster"):
+        _ = settings.cluster
+
+
+@pytest.mark.parametrize("overlay", ["lab", "cloud"])
+def test_every_overlay_is_read(repository: Path, overlay: str) -> None:
+    settings = load_settings(
+        {"STORMSIGHT_DEPLOYMENT": str(repository / f"k8s/overlays/{overlay}/deployment.yaml")}
+    )
+    assert settings.mode == "kubernetes"
+    assert settings.command_environment()["STORMSIGHT_OBJECTS"] == settings.objects
+    assert settings.command_environment()["STORMSIGHT_PROFILE"] == settings.profile
+    assert settings.cluster.images.data
+    assert settings.graph().addresses
+
+
+def test_defaults_fill_a_minimal_deployment(tmp_path: Path) -> None:
+    settings = deployed(tmp_path, MINIMAL)
+    assert settings.cluster.namespace == "stormsight"
+    assert settings.cluster.gpu.resource == "nvidia.com/gpu"
+    assert settings.cluster.max_cpu is None
+    assert "STORMSIGHT_SOURCE" not in settings.command_environment()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("objects:", "object:", ["object: unknown key", "'objects'"]),
+        ("{images:", "{nmespace: x, images:", ["kubernetes.nmespace", "'namespace'"]),
+        ("data: ", "dat: ", ["kubernetes.images.dat", "'data'"]),
+        ("{images:", "{gpu: {resourc: x}, images:", ["kubernetes.gpu.resourc", "'resource'"]),
+        ("mode: kubernetes", "mode: docker", ["mode", "kubernetes"]),
+        ("s3://bucket/objects", "var/objects", ["objects must be a URI"]),
+        ("mode:", "profile: smok\nmode:", ["profile 'smok'", "'smoke'"]),
+        ("mode:", "environment: {AWS_SECRET_ACCESS_KEY: x}\nmode:", ["AWS_SECRET_ACCESS_KEY", "secret"]),
+        ("{images:", "{env: {DB: 'postgresql://u:p@db/x'}, images:", ["DB looks like a secret"]),
+        ("kubernetes: {images", "environment: {images", ["environment.images"]),
+    ],
+)
+def test_a_wrong_key_is_named_with_the_nearest_valid_one(
+    tmp_path: Path, old: str, new: str, words: list[str]
+) -> None:
+    with pytest.raises(SettingsError, match="next step:") as error:
+        deployed(tmp_path, MINIMAL.replace(old, new, 1))
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_kubernetes_mode_needs_its_section(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="needs a section 'kubernetes'"):
+        deployed(tmp_path, "".join(MINIMAL.splitlines(keepends=True)[:-1]))
+
+
+def test_orchestration_is_checked_too(repository: Path, tmp_path: Path) -> None:
+    shutil.copy(repository / "dvc.yaml", tmp_path)
+    text = (repository / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("landing_poll_s:", "landing_pol_s:"))
+    with pytest.raises(SettingsError, match=r"orchestration: .*'landing_poll_s'|landing_poll_s"):
+        load_settings({"STORMSIGHT_SOURCE": str(tmp_path)})
+    (tmp_path / "params.yaml").write_text("profile: a\n")
+    with pytest.raises(SettingsError, match="no section 'orchestration'"):
+        load_settings({"STORMSIGHT_SOURCE": str(tmp_path)})
