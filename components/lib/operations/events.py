@@ -1,0 +1,119 @@
+"""The events of the operations chain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from components.lib.errors import BadDataError
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+AcquisitionId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
+Run = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+FailureClass = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,40}$")]
+
+FINAL_CLASSES = frozenset({"bad_data", "gate_refused", "code_error", "misconfigured"})
+"""Failures that another attempt at the same set, code and parameters will repeat."""
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def body(self) -> dict[str, Any]:
+        """For the chain."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class Registered(_Event):
+    """An acquisition is complete, checked and has a catalogue entry."""
+
+    event: Literal["registered"] = "registered"
+    acquisition: AcquisitionId
+    catalogue_sha256: Sha256
+    marker_sha256: Sha256
+
+
+class Withdrawn(_Event):
+    """An acquisition takes part in no new training."""
+
+    event: Literal["withdrawn"] = "withdrawn"
+    acquisition: AcquisitionId
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class Claimed(_Event):
+    """A run trains a set of acquisitions."""
+
+    event: Literal["claimed"] = "claimed"
+    key: Sha256
+    run: Run
+    acquisitions: dict[AcquisitionId, Sha256]
+    """Catalogue hash by acquisition."""
+    code: Sha256
+    params: Sha256
+    profile: str | None = None
+
+
+class Renewed(_Event):
+    """The run of a claim is still at work: its lease starts anew."""
+
+    event: Literal["renewed"] = "renewed"
+    key: Sha256
+    run: Run
+
+
+class Succeeded(_Event):
+    """The set is trained and judged."""
+
+    event: Literal["succeeded"] = "succeeded"
+    key: Sha256
+    run: Run
+    record_sha256: Sha256
+    promoted: bool
+    """Whether the gate let a model through; a refusal is a result too."""
+
+
+class Failed(_Event):
+    """The run ended without a result."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    event: Literal["failed"] = "failed"
+    key: Sha256
+    run: Run
+    failure_class: FailureClass = Field(alias="class")
+    """``bad_data``, ``source_unavailable``, ``evicted``, ..."""
+    stage: str = Field(max_length=200)
+    message: str = Field(max_length=2000)
+
+    @property
+    def final(self) -> bool:
+        """Whether another attempt would fail the same way."""
+        return self.failure_class in FINAL_CLASSES
+
+
+Event = Registered | Withdrawn | Claimed | Renewed | Succeeded | Failed
+
+_EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+
+
+def parse_event(body: Mapping[str, Any], where: str) -> Event:
+    """The event in an entry's body.
+
+    Args:
+        body: Of the entry.
+        where: What messages call the entry.
+
+    Raises:
+        BadDataError: If it is none.
+    """
+    try:
+        return _EVENTS.validate_python(dict(body))
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        raise BadDataError(
+            f"{where} holds no event of the operations: {what}",
+            next_step="a newer version of the code wrote it, or something else did: compare the versions",
+        ) from error

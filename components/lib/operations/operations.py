@@ -1,0 +1,197 @@
+"""The operations chain of an object store: read, decide, append, and again if somebody else was first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from components.lib.errors import MissingInputError
+from components.lib.ledger import Chain, Entry, HeadMovedError
+from components.lib.ledger.chain import utc_now
+from components.lib.objects import ObjectStore
+from components.lib.operations.decisions import Go, NothingToDo, Wish, decide, decide_outcome
+from components.lib.operations.events import (
+    Event,
+    Failed,
+    Registered,
+    Renewed,
+    Succeeded,
+    Withdrawn,
+)
+from components.lib.operations.plan import Plan
+from components.lib.operations.state import State
+
+OPERATIONS = "ledger/operations"
+"""Prefix of the chain."""
+
+ATTEMPTS = 100
+"""Appends that may lose against others; each loss means that somebody else got on."""
+
+T = TypeVar("T")
+
+
+class Operations:
+    """Registering, claiming and recording; every method may be repeated after a crash.
+
+    Args:
+        objects: The store of ledger, plans and records.
+        clock: Tells the time.
+    """
+
+    def __init__(self, objects: ObjectStore, clock: Callable[[], datetime] = utc_now) -> None:
+        self._objects = objects
+        self._clock = clock
+        self.chain = Chain(objects, OPERATIONS, clock)
+
+    def state(self) -> State:
+        """The present state.
+
+        Raises:
+            BadDataError: If the chain is broken.
+        """
+        return State.from_entries(self.chain.entries())
+
+    def verify(self) -> list[Entry]:
+        """All entries, chain, length and history checked.
+
+        Raises:
+            BadDataError: If anything is wrong, naming the entry.
+        """
+        entries = self.chain.verify()
+        State.from_entries(entries)
+        return entries
+
+    def register(self, event: Registered) -> bool:
+        """Register an acquisition whose catalogue entry is in place.
+
+        Returns:
+            Whether this call did; False if it was registered before.
+        """
+
+        def choose(state: State) -> tuple[Event | None, bool]:
+            known = event.acquisition in state.registered
+            return (None if known else event), not known
+
+        return self._change(choose)
+
+    def withdraw(self, acquisition: str, reason: str) -> bool:
+        """Take an acquisition out of all trainings to come.
+
+        Returns:
+            Whether this call did; False if it was withdrawn before.
+
+        Raises:
+            MissingInputError: If it is not registered.
+        """
+
+        def choose(state: State) -> tuple[Event | None, bool]:
+            if acquisition not in state.registered:
+                raise MissingInputError(
+                    f"{acquisition} is not registered",
+                    next_step="see `python -m components.acquisitions list`",
+                )
+            if acquisition in state.withdrawn:
+                return None, False
+            return Withdrawn(acquisition=acquisition, reason=reason), True
+
+        return self._change(choose)
+
+    def claim(self, wish: Wish, *, lease: timedelta, force: bool = False) -> Plan | NothingToDo:
+        """Claim all pending acquisitions for a run and seal its plan; the same run gets the same plan again.
+
+        Args:
+            wish: What the run would train with.
+            lease: A claim without a sign of life for longer may be taken over.
+            force: See :func:`components.lib.operations.decide`.
+
+        Raises:
+            BadDataError: If the chain is broken.
+        """
+
+        def choose(state: State) -> tuple[Event | None, Go | NothingToDo]:
+            found = decide(state, wish, now=self._clock(), lease=lease, force=force)
+            return (found.claimed if isinstance(found, Go) and found.new else None), found
+
+        found = self._change(choose)
+        if isinstance(found, NothingToDo):
+            return found
+        plan = Plan.of(found.claimed)
+        plan.write(self._objects)
+        return plan
+
+    def renew(self, run: str, *, lease: timedelta) -> bool:
+        """Tell that a run is alive; written down only when half of its lease is over.
+
+        Returns:
+            Whether the run still holds its claim.
+        """
+
+        def choose(state: State) -> tuple[Event | None, bool]:
+            claim = state.claim_of(run)
+            if claim is None or claim.outcome is not None:
+                return None, False
+            if self._clock() - claim.alive < lease / 2:
+                return None, True
+            return Renewed(key=claim.claimed.key, run=run), True
+
+        return self._change(choose)
+
+    def succeeded(self, run: str, *, record_sha256: str, promoted: bool) -> Succeeded | Failed | NothingToDo:
+        """Record that a run trained its set.
+
+        Returns:
+            The outcome that stands, or why none is recorded: the run has no claim (any more).
+        """
+        return self._record(
+            run, lambda key: Succeeded(key=key, run=run, record_sha256=record_sha256, promoted=promoted)
+        )
+
+    def failed(
+        self, run: str, *, failure_class: str, stage: str, message: str
+    ) -> Succeeded | Failed | NothingToDo:
+        """Record that a run ended without a result; see :meth:`succeeded`."""
+        return self._record(
+            run,
+            lambda key: Failed.model_validate(
+                {
+                    "key": key,
+                    "run": run,
+                    "class": failure_class,
+                    "stage": stage[:200],
+                    "message": message[:2000],
+                }
+            ),
+        )
+
+    def _record(
+        self, run: str, make: Callable[[str], Succeeded | Failed]
+    ) -> Succeeded | Failed | NothingToDo:
+        def choose(state: State) -> tuple[Event | None, Succeeded | Failed | NothingToDo]:
+            claim = state.claim_of(run)
+            outcome = make("0" * 64 if claim is None else claim.claimed.key)
+            stands = decide_outcome(state, run, outcome)
+            return (outcome if stands is outcome else None), stands
+
+        return self._change(choose)
+
+    def _change(self, choose: Callable[[State], tuple[Event | None, T]]) -> T:
+        """Append the event that ``choose`` finds right for the present state, if any."""
+        entries: list[Entry] = []
+        state = State()
+        for _ in range(ATTEMPTS):
+            known = len(entries)
+            entries = self.chain.entries(entries)
+            state = State.from_entries(entries[known:], state)
+            event, result = choose(state)
+            if event is None:
+                return result
+            state.apply(event, self._clock())  # what the fold would refuse is never written
+            try:
+                self.chain.append(entries[-1] if entries else None, event.body())
+            except HeadMovedError:
+                continue
+            return result
+        raise HeadMovedError(
+            f"{self.chain.uri}: others were first {ATTEMPTS} times", next_step="run the command again"
+        )

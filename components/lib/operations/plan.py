@@ -1,0 +1,137 @@
+"""The sealed plan of a run: what all its stages work on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from components.lib.errors import BadDataError, ParameterError
+from components.lib.objects import ObjectStore, create_sealed, read_sealed
+from components.lib.operations.events import Claimed
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+LONGEST_RUN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """A registered acquisition.
+
+    Attributes:
+        id: In the catalogue.
+        sha256: Of its catalogue entry's bytes.
+    """
+
+    id: str
+    sha256: str
+
+    @property
+    def object_key(self) -> str:
+        """Of its catalogue entry."""
+        return f"catalogue/{self.id}.json"
+
+    def entry(self, objects: ObjectStore) -> bytes:
+        """Its catalogue entry: JSON, which is YAML too, for ``components/download/catalogue/<id>.yaml``.
+
+        Raises:
+            MissingInputError: If it is gone.
+            BadDataError: If it is not the one that was registered.
+        """
+        content = objects.get(self.object_key)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise BadDataError(
+                f"{objects.uri}/{self.object_key} is not the entry that was registered",
+                next_step="restore the object from an older version of it",
+            )
+        return content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run trains.
+
+    Attributes:
+        run: Key-safe name.
+        key: Results are kept under it, whichever run makes them.
+        acquisitions: All of them, sorted by id.
+        code: SHA-256 of the code.
+        params: SHA-256 of the parameters.
+        profile: Of params.yaml.
+    """
+
+    run: str
+    key: str
+    acquisitions: tuple[Acquisition, ...]
+    code: str
+    params: str
+    profile: str | None
+
+    @classmethod
+    def of(cls, claimed: Claimed) -> Plan:
+        """The plan of a claim."""
+        return cls(
+            run=claimed.run,
+            key=claimed.key,
+            acquisitions=tuple(Acquisition(*item) for item in sorted(claimed.acquisitions.items())),
+            code=claimed.code,
+            params=claimed.params,
+            profile=claimed.profile,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**asdict(self), "acquisitions": [asdict(item) for item in self.acquisitions]}
+
+    def write(self, objects: ObjectStore) -> None:
+        """Seal it below ``runs/<run>``, once.
+
+        Raises:
+            BadDataError: If the run has another plan already.
+        """
+        key = plan_key(self.run)
+        if not create_sealed(objects, key, self.record()) and read_plan(objects, self.run) != self:
+            raise BadDataError(
+                f"{objects.uri}/{key} is another plan than the one that the ledger records",
+                next_step="start a run of another name",
+            )
+
+
+def plan_key(run: str) -> str:
+    """Key of a run's plan."""
+    return f"runs/{run}/plan.json"
+
+
+def read_plan(objects: ObjectStore, run: str) -> Plan:
+    """Read and verify a run's plan.
+
+    Raises:
+        MissingInputError: If the run was never planned.
+        BadDataError: If the plan is damaged.
+    """
+    record = read_sealed(objects, plan_key(run))
+    try:
+        acquisitions = tuple(Acquisition(**item) for item in record.pop("acquisitions"))
+        return Plan(**record, acquisitions=acquisitions)
+    except (KeyError, TypeError) as error:
+        raise BadDataError(
+            f"{objects.uri}/{plan_key(run)} is no plan: {json.dumps(str(error))}",
+            next_step="another version of the code wrote it: start a new run",
+        ) from error
+
+
+def run_name(run_id: str) -> str:
+    """A key-safe name for an orchestrator's run id; different ids keep different names.
+
+    Raises:
+        ParameterError: If the id is empty.
+    """
+    if not run_id:
+        raise ParameterError("--run is empty", next_step="give the run a name")
+    safe = _UNSAFE.sub("-", run_id).strip("-.")
+    if safe == run_id and len(safe) <= LONGEST_RUN:
+        return safe
+    # What was replaced or cut off must not make two runs one.
+    return f"{safe[: LONGEST_RUN - 13] or 'run'}-{hashlib.sha256(run_id.encode()).hexdigest()[:12]}"
