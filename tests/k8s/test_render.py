@@ -5,6 +5,7 @@ from __future__ import annotations
 import kubernetes_validate
 import pytest
 import yaml
+from stormsight_dags.settings import load_settings
 
 from tests.k8s.manifests import OVERLAYS, ROOT, called, find, kubectl, rendered, settings
 
@@ -34,6 +35,13 @@ def test_settings_reach_airflow_unchanged(overlay: str) -> None:
     """The config map has a fixed name, as the chart's values mount it by name."""
     data = find(rendered(overlay), "ConfigMap", "stormsight-deployment")["data"]
     assert yaml.safe_load(data["deployment.yaml"]) == settings(overlay)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_dags_accept_the_settings(overlay: str) -> None:
+    file = ROOT / "k8s/overlays" / overlay / "deployment.yaml"
+    accepted = load_settings({"STORMSIGHT_DEPLOYMENT": str(file), "STORMSIGHT_SOURCE": str(ROOT)})
+    assert accepted.cluster.namespace == "stormsight"
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
