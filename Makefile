@@ -48,6 +48,10 @@ mlflow: $(VENV)/.installed ## Open the tracking server's pages on http://127.0.0
 test: $(VENV)/.installed-dev ## Run every test that needs no cluster, one end-to-end run included
 	pytest -n 2 --dist loadfile
 
+.PHONY: test-cluster
+test-cluster: $(VENV)/.installed-dev ## Run the pipeline in real pods behind KUBECONFIG (skips where there is none)
+	pytest tests/cluster -v -o addopts="-ra --strict-markers --strict-config"
+
 .PHONY: real-sample
 real-sample: $(VENV)/.installed-dev ## Run the stages on the real sample files (skips without ../shared/data)
 	STORMSIGHT_REAL_SAMPLE=reports/real-sample pytest -m real_data -v

@@ -18,6 +18,7 @@ from tests.cluster import lab
 from tests.cluster.airflow_server import Airflow, start_airflow
 from tests.cluster.endpoints import S3, Endpoint, answers, start_mlflow, start_s3
 from tests.cluster.environment import Cluster, Namespace, NoClusterError, find_cluster
+from tests.cluster.processes import Server
 
 FOLDER = pytest.StashKey[Path]()
 
@@ -73,7 +74,8 @@ def namespace(cluster: Cluster, folder: Path) -> Iterator[Namespace]:
     """A namespace from nothing, with the deployment's accounts, and the orchestrator's kubeconfig."""
     made = lab.make_namespace(cluster, os.environ.get("STORMSIGHT_LAB_NAMESPACE", "stormsight-test"), folder)
     yield made
-    cluster.delete_namespace(made.name)
+    for name in (made.name, made.services):
+        cluster.delete_namespace(name)
 
 
 @pytest.fixture(scope="session")
@@ -87,18 +89,27 @@ def s3(cluster: Cluster, folder: Path) -> Iterator[S3]:
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(cluster: Cluster, folder: Path) -> Iterator[Endpoint]:
-    """A real MLflow server that pods reach."""
+def mlflow_starting(cluster: Cluster, folder: Path) -> Iterator[tuple[Server, Endpoint]]:
+    """The MLflow server before it answers: it takes a while, in which Airflow can start."""
     server, endpoint = start_mlflow(folder, cluster.host, folder / "artefacts")
-    server.wait_ready(lambda: answers(f"{endpoint.local}/health"))
-    yield endpoint
+    yield server, endpoint
     server.stop()
 
 
 @pytest.fixture(scope="session")
-def settings_file(namespace: Namespace, code: Path, folder: Path, s3: S3, mlflow_server: Endpoint) -> Path:
+def mlflow_server(mlflow_starting: tuple[Server, Endpoint]) -> Endpoint:
+    """A real MLflow server that pods reach."""
+    server, endpoint = mlflow_starting
+    server.wait_ready(lambda: answers(f"{endpoint.local}/health"))
+    return endpoint
+
+
+@pytest.fixture(scope="session")
+def settings_file(
+    namespace: Namespace, code: Path, folder: Path, s3: S3, mlflow_starting: tuple[Server, Endpoint]
+) -> Path:
     """The deployment's settings for the lab."""
-    content = lab.deployment(namespace, code, s3, mlflow_server)
+    content = lab.deployment(namespace, code, s3, mlflow_starting[1])
     return lab.write_deployment(folder / "deployment.yaml", content)
 
 

@@ -68,8 +68,8 @@ class Cluster:
         path = f"/api/v1/namespaces/{namespace}/pods/{name}/eviction"
         self.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
 
-    def delete_namespace(self, name: str, *, wait_s: float = 0) -> None:
-        """Delete a namespace with everything in it, its pods without grace."""
+    def delete_namespace(self, name: str) -> None:
+        """Delete a namespace with everything in it, its pods without grace; this does not wait."""
         try:
             self.core.delete_namespace(name)
         except client.ApiException as error:
@@ -77,25 +77,30 @@ class Cluster:
                 return
             raise
         self.kubectl("-n", name, "delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false")
-        if wait_s:
-            wait_until(f"namespace {name} to go", lambda: not self.has_namespace(name), timeout_s=wait_s)
 
-    def has_namespace(self, name: str) -> bool:
-        return name in {n.metadata.name for n in self.core.list_namespace().items}
+    def wait_no_namespace(self, *names: str) -> None:
+        """Wait until deleted namespaces are gone."""
+
+        def gone() -> bool:
+            return not set(names) & {n.metadata.name for n in self.core.list_namespace().items}
+
+        wait_until(f"namespaces {', '.join(names)} to go", gone, timeout_s=180)
 
 
 @dataclass(frozen=True)
 class Namespace:
-    """A namespace of the tests' own, made from nothing.
+    """The namespaces of the tests' own, made from nothing.
 
     Attributes:
-        cluster: Where it is.
-        name: Its name.
+        cluster: Where they are.
+        name: Where pods run.
+        services: Where the orchestrator's account lives.
         kubeconfig: What the orchestrator may use: the token of its restricted account.
     """
 
     cluster: Cluster
     name: str
+    services: str
     kubeconfig: Path
 
     def pods(self, selector: str = "") -> list[client.V1Pod]:

@@ -20,7 +20,19 @@ from tests.conftest import ROOT
 
 BUCKET = "stormsight"
 LANDING_BUCKET = "stormsight-landing"
-ORCHESTRATOR = "stormsight-airflow"
+ORCHESTRATOR = "stormsight-orchestrator"
+
+APPLIED = (
+    "Namespace",
+    "PriorityClass",
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+    "ResourceQuota",
+    "LimitRange",
+    "NetworkPolicy",
+)
+"""What the lab takes of its overlay: the servers run on this machine instead."""
 
 GPU = {
     "resource": "nvidia.com/gpu",
@@ -72,14 +84,36 @@ def build_image(cluster: Cluster) -> None:
 
 
 def make_namespace(cluster: Cluster, name: str, folder: Path) -> Namespace:
-    """A namespace with the accounts, the roles and the secret of a deployment."""
-    cluster.delete_namespace(name, wait_s=120)
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    cluster.apply(*_accounts(name), secret(name, "stormsight-s3", CREDENTIALS))
+    """The lab overlay's accounts, roles, quotas and policies in namespaces of our own, and the secret."""
+    services = f"{name}-services"
+    for stale in (name, services):
+        cluster.delete_namespace(stale)
+    cluster.wait_no_namespace(name, services)
+    rendered = yaml.safe_load_all(cluster.kubectl("kustomize", str(ROOT / "k8s" / "overlays" / "lab")))
+    names = {"stormsight": name, "stormsight-services": services}
+    cluster.apply(*(_renamed(document, names) for document in rendered if document["kind"] in APPLIED))
+    cluster.apply(secret(name, "stormsight-s3", CREDENTIALS))
     kubeconfig = folder / f"{name}.kubeconfig"
-    kubeconfig.write_text(command([str(cluster.tools / "sa-kubeconfig"), name, ORCHESTRATOR]))
+    kubeconfig.write_text(command([str(cluster.tools / "sa-kubeconfig"), services, ORCHESTRATOR]))
     kubeconfig.chmod(0o600)
-    return Namespace(cluster, name, kubeconfig)
+    return Namespace(cluster, name, services, kubeconfig)
+
+
+def _renamed(manifest: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """``manifest`` with its namespaces called otherwise, wherever it names one."""
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                k: names.get(v, v) if k in ("namespace", "kubernetes.io/metadata.name") else walk(v)
+                for k, v in value.items()
+            }
+        return [walk(item) for item in value] if isinstance(value, list) else value
+
+    moved: dict[str, Any] = walk(manifest)
+    if moved["kind"] == "Namespace":
+        moved["metadata"]["name"] = names[moved["metadata"]["name"]]
+    return moved
 
 
 def secret(namespace: str, name: str, values: Mapping[str, str]) -> dict[str, Any]:
@@ -112,7 +146,7 @@ def deployment(
         "max_cpu": 0.3,
         "max_memory": "3Gi",
         "gpu": GPU,
-        "priority_classes": {},
+        "priority_classes": {"data": "stormsight-data", "train": "stormsight-train"},
         "scratch": {"size": "5Gi"},
         "shm": "256Mi",
         "startup_timeout_s": 120,
@@ -129,7 +163,11 @@ def deployment(
         "objects": f"s3://{BUCKET}/pipeline",
         "landing": f"s3://{LANDING_BUCKET}/",
         "remote": f"s3://{BUCKET}/dvc",
-        "environment": {"AWS_ENDPOINT_URL_S3": s3.pods, "MLFLOW_TRACKING_URI": mlflow.pods},
+        "environment": {
+            "AWS_ENDPOINT_URL_S3": s3.pods,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "MLFLOW_TRACKING_URI": mlflow.pods,
+        },
         "kubernetes": {**kubernetes, **overrides},
     }
 
@@ -137,28 +175,3 @@ def deployment(
 def write_deployment(path: Path, content: Mapping[str, Any]) -> Path:
     path.write_text(yaml.safe_dump(dict(content), sort_keys=False))
     return path
-
-
-def _accounts(namespace: str) -> list[dict[str, Any]]:
-    def named(kind: str, name: str, api: str = "v1") -> dict[str, Any]:
-        return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace}}
-
-    rbac = "rbac.authorization.k8s.io/v1"
-    rules = [
-        {
-            "apiGroups": [""],
-            "resources": ["pods"],
-            "verbs": ["create", "get", "list", "watch", "patch", "delete"],
-        },
-        {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
-        {"apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch"]},
-    ]
-    subjects = [{"kind": "ServiceAccount", "name": ORCHESTRATOR, "namespace": namespace}]
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": ORCHESTRATOR}
-    return [
-        named("ServiceAccount", ORCHESTRATOR),
-        named("ServiceAccount", "stormsight-data"),
-        named("ServiceAccount", "stormsight-train"),
-        {**named("Role", ORCHESTRATOR, rbac), "rules": rules},
-        {**named("RoleBinding", ORCHESTRATOR, rbac), "subjects": subjects, "roleRef": role},
-    ]
