@@ -5,8 +5,8 @@ from __future__ import annotations
 import kubernetes_validate
 import pytest
 import yaml
-from stormsight_dags.settings import load_settings
 
+from stormsight_dags.settings import load_settings
 from tests.k8s.manifests import OVERLAYS, ROOT, called, find, kubectl, rendered, settings
 
 pytestmark = pytest.mark.skipif(
