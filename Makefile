@@ -44,6 +44,10 @@ report: $(VENV)/.installed ## Print the metrics and render DVC's plots
 mlflow: $(VENV)/.installed ## Open the tracking server's pages on http://127.0.0.1:5000
 	mlflow server --backend-store-uri sqlite:///var/mlflow.db --host 127.0.0.1 --port 5000
 
+.PHONY: land
+land: $(VENV)/.installed ## Land a small simulated acquisition in var/landing (or STORMSIGHT_LANDING)
+	python -m components.acquisitions land
+
 .PHONY: test
 test: $(VENV)/.installed-dev ## Run every test that needs no cluster, one end-to-end run included
 	pytest -n 2 --dist loadfile

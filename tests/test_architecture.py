@@ -11,6 +11,10 @@ import yaml
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "components").rglob("*.py"))
 STAGES = ("download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "promote")
+SERVICES = tuple(
+    name for name in ("acquisitions", "runs", "housekeeping") if (ROOT / "components" / name).is_dir()
+)
+"""Commands beside the graph: they have the shape of stages, and import lib only, too."""
 
 
 def imports(path: Path) -> set[str]:
@@ -33,7 +37,9 @@ def test_module_keeps_the_layers(path: Path) -> None:
     relative = path.relative_to(ROOT / "components")
     names = imports(path)
     stages = {
-        s for s in STAGES if any(n == f"components.{s}" or n.startswith(f"components.{s}.") for n in names)
+        s
+        for s in (*STAGES, *SERVICES)
+        if any(n == f"components.{s}" or n.startswith(f"components.{s}.") for n in names)
     }
     if relative.parts[0] == "lib":
         assert not stages, "lib imports no stage"
@@ -52,7 +58,7 @@ def test_torch_modules_import_nothing_heavy(concept: str) -> None:
         assert not top(imports(path)) & heavy, path
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", STAGES + SERVICES)
 def test_every_stage_has_the_same_shape(stage: str) -> None:
     folder = ROOT / "components" / stage
     assert (folder / "__init__.py").is_file()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -74,6 +76,8 @@ class CatalogueEntry(_Model):
     """Tiles the release holds; a listing with fewer is not taken for the release."""
     objects: tuple[ExpectedObject, ...] = ()
     """Objects with a published size or checksum."""
+    closed: bool = False
+    """``objects`` is the whole acquisition: no other file is fetched, and none of them may be missing."""
     limits: Limits = Limits()
     anonymous: bool = False
     """S3 only: requests are not signed, whatever credentials the machine has."""
@@ -92,7 +96,12 @@ class CatalogueEntry(_Model):
 
     def expected(self, key: str) -> ExpectedObject:
         """What is known of ``key``; nothing but the key if the entry does not list it."""
-        return next((item for item in self.objects if item.key == key), ExpectedObject(key=key))
+        return self.by_key.get(key) or ExpectedObject(key=key)
+
+    @cached_property
+    def by_key(self) -> Mapping[str, ExpectedObject]:
+        """``objects`` by key: there may be tens of thousands."""
+        return {item.key: item for item in self.objects}
 
 
 def known_acquisitions(folder: Path = CATALOGUE) -> list[str]:

@@ -55,8 +55,8 @@ def classify(path: str) -> ReleasePath | None:
 
 
 def wanted(entry: CatalogueEntry, path: str) -> ReleasePath | None:
-    """What ``path`` is, if the entry asks for it: below its prefix and of one of its products."""
-    if not path.startswith(entry.prefix):
+    """What ``path`` is, if the entry asks for it: below its prefix, of its products, listed if it is closed."""
+    if not path.startswith(entry.prefix) or (entry.closed and path not in entry.by_key):
         return None
     found = classify(path)
     return found if found is not None and found.product in entry.products else None
@@ -69,6 +69,8 @@ def check_complete(entry: CatalogueEntry, files: Iterable[ReleasePath]) -> str |
     missing = [product for product in entry.products if product not in present]
     if missing:
         return f"no {', '.join(missing)} file below {entry.prefix or 'its root'}"
+    if entry.closed and len(found) < len(entry.objects):
+        return f"{len(found)} of {len(entry.objects)} files"
     tiles = {(file.strip, file.tile) for file in found if file.product == "SAR-Intensity"}
     if entry.tiles is not None and len(tiles) < entry.tiles:
         return f"{len(tiles)} of {entry.tiles} tiles"

@@ -15,7 +15,7 @@ from components.lib.errors import MissingInputError, ParameterError
 LONGEST_KEY = 900
 """Characters. S3 allows 1024 bytes, a store's own prefix included."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def check_key(key: str) -> str:
             control characters.
     """
     parts = key.split("/")
-    if len(key) > LONGEST_KEY or _CONTROL.search(key) or any(part in {"", ".", ".."} for part in parts):
+    if len(key) > LONGEST_KEY or CONTROL.search(key) or any(part in {"", ".", ".."} for part in parts):
         raise ParameterError(
             f"{key[:200]!r} is no object key", next_step="use relative names of ordinary characters"
         )

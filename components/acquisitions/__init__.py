@@ -1,0 +1,1 @@
+"""Service: acquisitions that land in a bucket or folder are checked, catalogued and registered."""

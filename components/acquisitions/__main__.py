@@ -1,0 +1,167 @@
+"""``python -m components.acquisitions``."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.acquisitions.parameters import ID, LandOptions
+from components.lib.cli import NOTHING_TO_DO, report_result, run
+from components.lib.errors import BadDataError, ParameterError
+from components.lib.objects import landing_from_environment, objects_from_environment
+
+if TYPE_CHECKING:
+    from components.acquisitions.landing import Description
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and run one command."""
+    options = parser().parse_args(arguments)
+    code: int = options.command(options)
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    command = argparse.ArgumentParser(
+        prog="python -m components.acquisitions",
+        description="Acquisitions arrive in STORMSIGHT_LANDING (default var/landing): <id>/COMPLETE.json "
+        "and the files it names; ledger and catalogue are in STORMSIGHT_OBJECTS (default var/objects).",
+    )
+    commands = command.add_subparsers(metavar="register | list | withdraw | land", required=True)
+
+    register = commands.add_parser(
+        "register", help="check and register what has landed; exit 99 if nothing is new"
+    )
+    register.add_argument("--again", action="store_true", help="also what was rejected and has not changed")
+    register.set_defaults(command=_register)
+
+    show = commands.add_parser("list", help="show all acquisitions and their states")
+    show.add_argument("--json", action="store_true", help="for machines")
+    show.set_defaults(command=_list)
+
+    withdraw = commands.add_parser("withdraw", help="take an acquisition out of all trainings to come")
+    withdraw.add_argument("id")
+    withdraw.add_argument("--reason", required=True, help="kept in the ledger")
+    withdraw.set_defaults(command=_withdraw)
+
+    land = commands.add_parser(
+        "land", help="land a simulated acquisition, or a copy of a folder; for trials and tests"
+    )
+    land.add_argument("--id", help="default: the sensor and the time")
+    land.add_argument("--sensor", default="simulated-airborne", help="(%(default)s)")
+    land.add_argument("--seed", type=int, help="of the city; default: section world of params.yaml")
+    land.add_argument("--tiles", type=int, default=12, help="(%(default)s)")
+    land.add_argument("--tile-px", type=int, help="default: section world of params.yaml")
+    land.add_argument("--folder", type=Path, help="copy this folder (SAR-Intensity, SummaryData, ...)")
+    land.add_argument("--title", help="with --folder")
+    land.add_argument("--licence", help="with --folder: name of the licence")
+    land.add_argument("--credit", help="with --folder: the licence's credit line")
+    land.set_defaults(command=_land)
+    return command
+
+
+def _register(options: argparse.Namespace) -> int:
+    from components.acquisitions.registration import Registrar  # noqa: PLC0415
+
+    found = Registrar(landing_from_environment(), objects_from_environment(), again=options.again).look()
+    for name in found.registered:
+        print(f"registered {name}")
+    if found.registered:
+        report_result({"registered": found.registered, "rejected": [r.id for r in found.rejected]})
+        return 0
+    if found.rejected:
+        # Told once, as a failure: the same acquisition counts as nothing new in the next look.
+        raise BadDataError(
+            "; ".join(rejection.message for rejection in found.rejected),
+            next_step=found.rejected[0].next_step,
+        )
+    for error in found.unavailable.values():
+        raise error
+    print("nothing new" + (f"; no marker yet: {', '.join(found.waiting)}" if found.waiting else ""))
+    return NOTHING_TO_DO
+
+
+def _list(options: argparse.Namespace) -> int:
+    from components.acquisitions.overview import json_of, overview, text_of  # noqa: PLC0415
+
+    rows = overview(landing_from_environment(), objects_from_environment())
+    print(json_of(rows) if options.json else text_of(rows))
+    return 0
+
+
+def _withdraw(options: argparse.Namespace) -> int:
+    from components.lib.operations import Operations  # noqa: PLC0415
+
+    if not 1 <= len(options.reason) <= 500:
+        raise ParameterError("--reason has 1 to 500 characters", next_step="shorten or state the reason")
+    done = Operations(objects_from_environment()).withdraw(options.id, options.reason)
+    print(f"withdrew {options.id}" if done else f"{options.id} was withdrawn before")
+    return 0
+
+
+def _land(options: argparse.Namespace) -> int:
+    from components.acquisitions.landing import land_folder, land_simulated  # noqa: PLC0415
+
+    landing = landing_from_environment()
+    if options.folder is None:
+        marker = land_simulated(landing, _land_options(options))
+    else:
+        marker = land_folder(landing, options.folder, _description(options))
+    print(f"landed {marker.id}: {marker.tiles} tiles, {len(marker.files)} files in {landing.uri}/{marker.id}")
+    return 0
+
+
+def _land_options(options: argparse.Namespace) -> LandOptions:
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from components.lib.config import load_parameters  # noqa: PLC0415
+    from components.lib.simulate import WorldParameters  # noqa: PLC0415
+
+    given = {"seed": options.seed, "tile_px": options.tile_px}
+    if None in given.values():
+        world = load_parameters("world", WorldParameters)
+        given = {name: getattr(world, name) if value is None else value for name, value in given.items()}
+    try:
+        return LandOptions.model_validate(
+            {"id": _id(options), "sensor": options.sensor, "tiles": options.tiles, **given}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        raise ParameterError(
+            f"--{name}: {first['msg']} (got {first['input']!r})", next_step=f"correct --{name}"
+        ) from error
+
+
+def _description(options: argparse.Namespace) -> Description:
+    from components.acquisitions.landing import Description  # noqa: PLC0415
+    from components.acquisitions.marker import Licence  # noqa: PLC0415
+
+    for name in ("title", "licence", "credit"):
+        if not getattr(options, name):
+            raise ParameterError(
+                f"--{name} is missing", next_step="say what the folder is and on what terms it may be used"
+            )
+    return Description(
+        id=_id(options),
+        sensor=options.sensor,
+        title=options.title,
+        licence=Licence(name=options.licence, credit=options.credit),
+    )
+
+
+def _id(options: argparse.Namespace) -> str:
+    name = options.id or f"{options.sensor}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    if re.fullmatch(ID, name) is None:
+        raise ParameterError(
+            f"--id {name!r} is no id", next_step="use at most 63 of a-z, 0-9 and -, not - first"
+        )
+    return name
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,143 @@
+"""The completeness marker: what a producer says it has delivered. Nothing in it is trusted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.acquisitions.parameters import ID, MOST_BYTES, MOST_FILES
+from components.lib.errors import BadDataError, StormsightError
+from components.lib.objects.protocol import CONTROL, check_key
+from components.lib.sensors import get_sensor
+from components.lib.spacenet6 import TileName
+
+SUMMARY_FOLDER = "SummaryData"
+ORIENTATIONS = "SAR_orientations.txt"
+
+Product = Literal["PAN", "PS-RGB", "PS-RGBNIR", "RGBNIR", "SAR-Intensity", "Buildings", "Summary"]
+Text = Annotated[str, Field(min_length=1, max_length=300)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Licence(_Model):
+    """Terms of use: ``name`` (SPDX or usual short name), ``credit`` line, ``url`` of the text."""
+
+    name: Text
+    credit: Text
+    url: Annotated[str, Field(max_length=300, pattern="^https?://")] | None = None
+
+
+class DeliveredFile(_Model):
+    """One file: ``key`` below the acquisition's folder, bytes, SHA-256."""
+
+    key: str = Field(min_length=1, max_length=500)
+    size: int = Field(ge=0, le=MOST_BYTES)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+    @property
+    def name(self) -> str:
+        """The bare name, unique in the acquisition."""
+        return PurePosixPath(self.key).name
+
+    @property
+    def product(self) -> str | None:
+        """SpaceNet product or ``Summary``; None for a file that belongs to no release."""
+        if PurePosixPath(self.key).parent.name == SUMMARY_FOLDER:
+            return "Summary"
+        return TileName.parse(self.name).product if TileName.matches(self.name) else None
+
+
+class Marker(_Model):
+    """The content of ``<landing>/<id>/COMPLETE.json``."""
+
+    id: str = Field(pattern=ID)
+    sensor: Text
+    simulated: bool
+    title: Text
+    licence: Licence
+    prefix: str = Field(max_length=200, pattern="^([A-Za-z0-9_][A-Za-z0-9._-]*/)*$")
+    """Folder of the release's files below the acquisition's, such as ``train/AOI_11_Rotterdam/``."""
+    products: tuple[Product, ...] = Field(min_length=1)
+    tiles: int = Field(ge=1)
+    files: tuple[DeliveredFile, ...] = Field(min_length=1, max_length=MOST_FILES)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for text in (self.title, self.licence.name, self.licence.credit):
+            if CONTROL.search(text):
+                raise ValueError("control characters in title or licence")
+        if get_sensor(self.sensor).simulated != self.simulated:
+            raise ValueError(f"simulated is {self.simulated}, sensor {self.sensor} says otherwise")
+        if sum(file.size for file in self.files) > MOST_BYTES:
+            raise ValueError(f"more than {MOST_BYTES >> 30} GiB in all")
+        self._check_files()
+        return self
+
+    @property
+    def images(self) -> set[str]:
+        """Image ids of the SAR tiles: what must be unique among the acquisitions of a sensor."""
+        return images_of(self.files)
+
+    def _check_files(self) -> None:
+        names = Counter(file.name for file in self.files)
+        name, count = names.most_common(1)[0]
+        if count > 1:
+            raise ValueError(f"{name} is listed {count} times")
+        for file in self.files:
+            check_key(file.key)
+            if not file.key.startswith(self.prefix):
+                raise ValueError(f"{file.key} does not lie below the prefix {self.prefix!r}")
+            if file.product not in self.products:
+                raise ValueError(f"{file.key} is no file of {', '.join(self.products)}")
+        missing = set(self.products) - {file.product for file in self.files}
+        if missing:
+            raise ValueError(f"no file of {', '.join(sorted(missing))}")
+        if ORIENTATIONS not in names:
+            raise ValueError(f"no {SUMMARY_FOLDER}/{ORIENTATIONS}: the side of view would be unknown")
+        if len(self.images) != self.tiles:
+            raise ValueError(f"{len(self.images)} SAR tiles are listed, tiles says {self.tiles}")
+
+
+def images_of(files: Iterable[DeliveredFile]) -> set[str]:
+    """Image ids of the SAR tiles among ``files``."""
+    return {TileName.parse(file.name).image_id for file in files if file.product == "SAR-Intensity"}
+
+
+def parse_marker(content: bytes, acquisition: str) -> Marker:
+    """Read a marker.
+
+    Args:
+        content: Of the object.
+        acquisition: Name of the folder it lies in.
+
+    Raises:
+        BadDataError: If it is malformed, contradicts itself, or names another folder or an unknown sensor.
+    """
+    try:
+        marker = Marker.model_validate(json.loads(content))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise _bad(acquisition, f"{where}: {first['msg']}".lstrip(": ")) from error
+    except StormsightError as error:  # an unknown sensor, a key that is none
+        raise _bad(acquisition, error.message) from error
+    except (ValueError, RecursionError) as error:
+        raise _bad(acquisition, "it is no JSON") from error
+    if marker.id != acquisition:
+        raise _bad(acquisition, f"its id is {marker.id!r}")
+    return marker
+
+
+def _bad(acquisition: str, why: str) -> BadDataError:
+    return BadDataError(
+        f"acquisition {acquisition}: its completeness marker is wrong: {why[:1000]}",
+        next_step="correct the producer, then upload a corrected marker: it is looked at again",
+    )

@@ -1,0 +1,74 @@
+"""All acquisitions that landed, were rejected, registered, trained or withdrawn, as a table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from components.acquisitions.parameters import MARKER
+from components.acquisitions.rejections import rejections
+from components.lib.errors import StormsightError
+from components.lib.objects import ObjectStore
+from components.lib.operations import Acquisition, Operations, State
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One acquisition.
+
+    Attributes:
+        id: In the catalogue, or the folder in the landing place.
+        state: ``arriving``, ``landed``, ``rejected``, ``registered``, ``trained`` or ``withdrawn``.
+        sensor: Where it is known.
+        tiles: Where they are known.
+        note: Why it was withdrawn or rejected.
+    """
+
+    id: str
+    state: str
+    sensor: str = ""
+    tiles: int = 0
+    note: str = ""
+
+
+def overview(landing: ObjectStore, objects: ObjectStore) -> list[Row]:
+    """Every acquisition: registered ones in the order of registration, then the others.
+
+    Raises:
+        BadDataError: If the operations ledger is broken.
+    """
+    state = Operations(objects).state()
+    rows = [_registered(objects, name, state) for name in state.registered]
+    refused = {rejection.id: rejection for rejection in rejections(objects)}
+    for name in sorted({*landing.folders(), *refused} - set(state.registered)):
+        if name in refused:
+            rows.append(Row(name, "rejected", note=refused[name].message))
+        else:
+            rows.append(Row(name, "landed" if landing.exists(f"{name}/{MARKER}") else "arriving"))
+    return rows
+
+
+def text_of(rows: list[Row]) -> str:
+    """The rows as a table."""
+    if not rows:
+        return "no acquisition has landed"
+    lines = [
+        f"{row.id:<32} {row.state:<11} {row.sensor:<22} {row.tiles or '':>5} {row.note}".rstrip()
+        for row in rows
+    ]
+    return "\n".join([f"{'id':<32} {'state':<11} {'sensor':<22} {'tiles':>5} note", *lines])
+
+
+def json_of(rows: list[Row]) -> str:
+    """The rows as JSON."""
+    return json.dumps([asdict(row) for row in rows], indent=2)
+
+
+def _registered(objects: ObjectStore, name: str, state: State) -> Row:
+    word = "withdrawn" if name in state.withdrawn else "trained" if name in state.trained else "registered"
+    note = state.withdrawn[name].reason if name in state.withdrawn else ""
+    try:
+        entry = json.loads(Acquisition(name, state.registered[name].catalogue_sha256).entry(objects))
+    except StormsightError as error:  # the table is there to show such things
+        return Row(name, word, note=error.message)
+    return Row(name, word, str(entry["sensor"]), int(entry["tiles"]), note)

@@ -1,0 +1,36 @@
+"""Bounds on what may land, and the options of the producer."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from components.lib.config import Parameters
+
+ID = "^[a-z0-9][a-z0-9-]{0,62}$"
+"""An acquisition's id."""
+
+MARKER = "COMPLETE.json"
+"""Name of the completeness marker, written last."""
+
+MOST_FILES = 100_000
+MOST_BYTES = 256 << 30
+"""Of one acquisition."""
+
+MOST_MARKER_BYTES = 64 << 20
+
+HASHING_AT_A_TIME = 8
+"""Files that are read side by side from a bucket."""
+
+
+class LandOptions(Parameters):
+    """What a simulated acquisition is made of."""
+
+    id: str = Field(pattern=ID)
+    """In the catalogue; it draws the flights, the speckle and the traffic, not the city."""
+
+    sensor: str
+    seed: int = Field(ge=0)
+    """Draws the city: the same seed is the same ground."""
+
+    tiles: int = Field(ge=12, le=3401)
+    tile_px: int = Field(ge=64, le=900)

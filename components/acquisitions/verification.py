@@ -1,0 +1,66 @@
+"""Whether what lies in the landing place is what the marker says: listing, sizes, SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from tqdm import tqdm
+
+from components.acquisitions.marker import DeliveredFile, Marker
+from components.acquisitions.parameters import HASHING_AT_A_TIME, MARKER
+from components.lib.errors import BadDataError
+from components.lib.objects import Objects, ObjectStore
+
+SHOWN = 5
+"""Files that a message names."""
+
+
+def verify(landing: ObjectStore, marker: Marker, listing: Objects) -> None:
+    """Check every file of an acquisition.
+
+    Args:
+        landing: Where it lies.
+        marker: What its producer says.
+        listing: Of its folder.
+
+    Raises:
+        BadDataError: If files are missing, unnamed in the marker, of another size or content, naming them.
+        SourceUnavailableError: If the store does not answer.
+    """
+    start = f"{marker.id}/"
+    found = {info.key.removeprefix(start): info.size for info in listing}
+    found.pop(MARKER, None)
+    stated = {file.key: file.size for file in marker.files}
+    _refuse(marker.id, "missing", stated.keys() - found.keys())
+    # Whoever may write into the landing place must not be able to slip in files that nobody vouches for.
+    _refuse(marker.id, "there, but not in the marker", found.keys() - stated.keys())
+    _refuse(marker.id, "of another size than stated", [key for key in stated if stated[key] != found[key]])
+    _refuse(marker.id, "without the stated SHA-256", _spoilt(landing, marker))
+
+
+def _spoilt(landing: ObjectStore, marker: Marker) -> list[str]:
+    def check(file: DeliveredFile) -> str | None:
+        digest = hashlib.sha256()
+        for chunk in landing.chunks(f"{marker.id}/{file.key}"):
+            digest.update(chunk)
+            bar.update(len(chunk))
+        return None if digest.hexdigest() == file.sha256 else file.key
+
+    total = sum(file.size for file in marker.files)
+    with (
+        tqdm(total=total, desc=marker.id, unit="B", unit_scale=True, disable=None) as bar,
+        ThreadPoolExecutor(min(landing.readers, HASHING_AT_A_TIME)) as pool,
+    ):
+        return [key for key in pool.map(check, marker.files) if key is not None]
+
+
+def _refuse(acquisition: str, what: str, keys: Iterable[str]) -> None:
+    names = sorted(keys)
+    if names:
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        raise BadDataError(
+            f"acquisition {acquisition}: {len(names)} files are {what}: {', '.join(names[:SHOWN])}{more}",
+            next_step="upload them again; the acquisition is looked at again when anything in it changed",
+        )
