@@ -19,6 +19,10 @@ from components.lib.objects import ObjectStore
 from components.lib.sensors import get_sensor
 
 
+UNREAD = ("PS-RGBNIR",)
+"""Products of the simulated world that no stage reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What a marker says beside its files; see :class:`Marker`."""
@@ -47,11 +51,11 @@ def land_simulated(landing: ObjectStore, options: LandOptions) -> Marker:
 
     def write() -> Iterator[DeliveredFile]:
         files = release_files(sensor, world, options.id)
-        for file in tqdm(
-            files, total=count_files(sensor, world, options.id), desc=options.id, unit="file", disable=None
-        ):
-            landing.put(f"{options.id}/{file.path}", file.content)
-            yield DeliveredFile(key=file.path, size=len(file.content), sha256=sha256_bytes(file.content))
+        count = count_files(sensor, world, options.id)
+        for file in tqdm(files, total=count, desc=options.id, unit="file", disable=None):
+            if _file(file.path).product not in UNREAD:
+                landing.put(f"{options.id}/{file.path}", file.content)
+                yield DeliveredFile(key=file.path, size=len(file.content), sha256=sha256_bytes(file.content))
 
     description = Description(
         id=options.id,

@@ -55,7 +55,7 @@ def classify(path: str) -> ReleasePath | None:
 
 
 def wanted(entry: CatalogueEntry, path: str) -> ReleasePath | None:
-    """What ``path`` is, if the entry asks for it: below its prefix, of its products, listed if it is closed."""
+    """What ``path`` is, if the entry asks for it: below its prefix, of its products, listed if closed."""
     if not path.startswith(entry.prefix) or (entry.closed and path not in entry.by_key):
         return None
     found = classify(path)
