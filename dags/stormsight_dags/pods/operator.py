@@ -1,0 +1,366 @@
+"""One command in one pod: the provider's operator with typed failures, budgets and one pod per attempt."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Literal
+
+from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import (
+    PodLaunchFailedException,
+    generic_api_retry,
+)
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.providers.cncf.kubernetes.utils.pod_manager import (
+    PodLaunchTimeoutException,
+    detect_pod_terminate_early_issues,
+)
+from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from stormsight_dags.pods.budgets import BudgetedRetries, load_budget
+from stormsight_dags.pods.classify import (
+    Evidence,
+    classify,
+    classify_refusal,
+    read_report,
+    skipped,
+    succeeded,
+)
+from stormsight_dags.pods.failures import TAIL_LINES, Failure, FailureKind, StageFailure, raised
+from stormsight_dags.pods.manifest import Work, digest, label_value, operator_arguments, pod_name
+from stormsight_dags.pods.status import PodEvent, PodStatus, hopeless, read_status
+from stormsight_dags.pods.watch import LAST_SEEN, StagePodManager, StagePodTrigger
+from stormsight_dags.settings import Settings
+
+RESULT = "result"
+"""XCom key of what a command reported. A hint: nothing may depend on it."""
+
+TASK_LABEL, RUN_LABEL, NUMBER = "stormsight/task", "stormsight/run", "stormsight/number"
+LOG_TIMEOUT_S = 15
+"""The log of a pod on a node that is gone takes the API server half a minute to refuse."""
+
+
+class StagePodOperator(KubernetesPodOperator):
+    """Run a command of ``components`` in a pod.
+
+    A failure is raised as one of :class:`~stormsight_dags.pods.failures.StageFailure`'s subclasses, and
+    retried within the budget of its kind. Exit code 99 skips the task. The pod's name follows from the task
+    instance, so that no restart of scheduler, worker or triggerer makes a second one: whoever comes next
+    takes over the pod, running or ended, whose end nobody has judged yet.
+
+    Args:
+        command: Command line of the container (templated).
+        image: Which image, ``data`` or ``train``.
+        settings: The installation's settings.
+        cpu: Cores.
+        memory: Memory, a Kubernetes quantity.
+        gpu: Number of GPUs.
+        retry: Retry class, a key of ``orchestration.retries``; ``None``: infrastructure's budget only.
+        stage: Address of the graph's stage; ``None`` for a service command.
+        service_account: Another account than the image's own.
+        deferrable: Wait in the triggerer. By default stages do, which last, and service commands do not,
+            which take seconds.
+        kwargs: Arguments of ``KubernetesPodOperator`` that should differ from ours.
+    """
+
+    def __init__(
+        self,
+        *,
+        task_id: str,
+        command: Sequence[str],
+        image: Literal["data", "train"],
+        settings: Settings,
+        cpu: float = 1,
+        memory: str = "1Gi",
+        gpu: int = 0,
+        retry: str | None = None,
+        stage: str | None = None,
+        service_account: str | None = None,
+        deferrable: bool | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        work = Work(tuple(command), image, cpu, memory, gpu, stage, service_account)
+        budget = load_budget(settings.orchestration.model_dump(), retry)
+        own: dict[str, Any] = {
+            **operator_arguments(settings, work, task_id),
+            "retries": budget.total,
+            # The delay after a worker's death; the policy says its own.
+            "retry_delay": budget.delay_s,
+            "retry_policy": BudgetedRetries(budget),
+            "deferrable": stage is not None if deferrable is None else deferrable,
+        }
+        super().__init__(task_id=task_id, **{**own, **kwargs})
+        self.stage = stage or task_id
+        self._lines: deque[str] = deque(maxlen=TAIL_LINES)
+        self._last_seen: PodStatus | None = None
+        self._pod_name = ""
+        self._gave_up = ""
+
+    # ---------------------------------------------------------------- what Airflow calls
+
+    def execute(self, context: Any) -> None:  # noqa: ANN401 - Airflow's Context
+        """Run the pod; raises a typed failure."""
+        self.log_formatter = self._remember_line
+        with self._typed(context):
+            super().execute(context)
+
+    def trigger_reentry(self, context: Any, event: dict[str, Any]) -> None:  # noqa: ANN401
+        """Come back from the triggerer; raises a typed failure."""
+        if isinstance(seen := event.get(LAST_SEEN), dict):
+            self._last_seen = PodStatus.from_dict(seen)
+        self._pod_name = event["name"]
+        if event["status"] == "timeout":
+            self._gave_up = str(event.get("message") or "time-out")
+        with self._typed(context):
+            super().trigger_reentry(context, event)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:  # noqa: ANN401
+        """Come back from the triggerer, also when the trigger itself failed."""
+        with self._typed(context):
+            return super().resume_execution(next_method, next_kwargs, context)
+
+    # ---------------------------------------------------------------- one pod per task instance
+
+    def build_pod_request_obj(self, context: Any = None, *, dry_run: bool = False) -> Any:  # noqa: ANN401
+        """The pod, with labels that tell its task instance."""
+        pod = super().build_pod_request_obj(context, dry_run=dry_run)
+        # The provider's merge drops what is false in a template.
+        pod.spec.enable_service_links = False
+        if context is not None:
+            run = str(context["run_id"])
+            pod.metadata.labels |= {TASK_LABEL: _identity(context), RUN_LABEL: label_value(run)}
+            pod.metadata.annotations |= {RUN_LABEL: run}
+        return pod
+
+    def get_or_create_pod(self, pod_request_obj: Any, context: Any) -> Any:  # noqa: ANN401
+        """The pod of this task instance whose end nobody has judged yet, or a new one.
+
+        Two callers at once choose the same name; Kubernetes creates it once, and the other takes it over.
+        """
+        pods = self._pods(context)
+        if pod := _unjudged(pods):
+            self.log.info("Taking over pod %s.", pod.metadata.name)
+            self._pod_name = pod.metadata.name
+            return pod
+        number = max((int(p.metadata.labels.get(NUMBER, 0)) + 1 for p in pods), default=0)
+        pod_request_obj.metadata.labels[NUMBER] = str(number)
+        pod_request_obj.metadata.name = pod_name(self.task_id, _identity(context), number)
+        created = self.pod_manager.create_pod(pod=pod_request_obj)
+        self._pod_name = created.metadata.name
+        self._persist_pod_identity_to_task_state_store(context, created)
+        return created
+
+    def find_pod(self, namespace: str, context: Any, *, exclude_checked: bool = True) -> Any:  # noqa: ANN401
+        """The pod of this task instance whose end nobody has judged yet."""
+        del namespace, exclude_checked
+        return _unjudged(self._pods(context))
+
+    def _pods(self, context: Any) -> list[Any]:  # noqa: ANN401
+        selector = f"{TASK_LABEL}={_identity(context)}"
+        pods = generic_api_retry(self.client.list_namespaced_pod)  # type: ignore[no-untyped-call]
+        return list(pods(self.namespace, label_selector=selector).items)
+
+    # ---------------------------------------------------------------- watching
+
+    @cached_property
+    def pod_manager(self) -> StagePodManager:
+        """The pod manager that gives up on a hopeless pod."""
+        return StagePodManager(kube_client=self.client, callbacks=self.callbacks)
+
+    def await_pod_start(self, pod: Any) -> None:  # noqa: ANN401
+        """Wait until the pod runs."""
+        with self._giving_up():
+            super().await_pod_start(pod)
+
+    def await_pod_completion(self, pod: Any) -> None:  # type: ignore[override]  # noqa: ANN401
+        """Follow the log until the container has ended."""
+        with self._giving_up():
+            super().await_pod_completion(pod)
+
+    def defer(self, *, trigger: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Hand over to our trigger instead of the provider's."""
+        ours = StagePodTrigger(**trigger.serialize()[1])
+        # The triggerer looks for a kubeconfig unless it is told; it runs where the worker does.
+        ours.in_cluster = self.hook.is_in_cluster if self.in_cluster is None else self.in_cluster
+        super().defer(trigger=ours, **kwargs)
+
+    def convert_config_file_to_dict(self) -> None:
+        """Keep the kubeconfig, with its keys, out of Airflow's database: the triggerer has its own."""
+        self._config_dict = None
+
+    def is_istio_enabled(self, pod: Any) -> bool:  # noqa: ANN401
+        """Our pods have no sidecar; asking would be one more request that can fail."""
+        del pod
+        return False
+
+    @contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        try:
+            yield
+        except (PodLaunchFailedException, PodLaunchTimeoutException, AirflowTaskTimeout) as reason:
+            self._gave_up = str(reason) or type(reason).__name__
+            raise
+
+    def _remember_line(self, container: str, line: str) -> str:
+        self._lines.append(line)
+        return f"[{container}] {line}"
+
+    # ---------------------------------------------------------------- the end
+
+    def cleanup(
+        self,
+        pod: Any,  # noqa: ANN401
+        remote_pod: Any,  # noqa: ANN401
+        xcom_result: dict[str, Any] | None = None,
+        context: Any = None,  # noqa: ANN401
+    ) -> None:
+        """Judge the pod and remove it; the provider calls this at every end.
+
+        Also after ``on_kill``, where the provider keeps silent and a task whose worker was shut down would
+        count as a success.
+        """
+        del pod, xcom_result
+        if remote_pod is not None:
+            self._conclude(remote_pod.metadata.name, context)
+
+    @contextmanager
+    def _typed(self, context: Any) -> Iterator[None]:  # noqa: ANN401
+        """Raise our failure instead of whatever the provider raises."""
+        try:
+            yield
+        except AirflowSkipException:
+            raise
+        except StageFailure as failure:
+            raise failure from None  # what the provider said before is told by the failure
+        except Exception as error:
+            try:
+                self._after(error, context)
+            except StageFailure as failure:
+                raise failure from (error if failure.kind is FailureKind.UNKNOWN else None)
+
+    def _after(self, error: Exception, context: Any) -> None:  # noqa: ANN401
+        """Find out about the pod after the provider gave up with ``error``."""
+        if not self._pod_name and isinstance(error, ApiException | HTTPError):
+            raise raised(_refusal(self.stage, error)) from None
+        found = None if self._pod_name else self.find_pod(str(self.namespace), context)
+        name = found.metadata.name if found is not None else self._pod_name
+        if not name:
+            raise raised(Failure(FailureKind.UNKNOWN, self.stage, type(error).__name__, str(error)))
+        self._conclude(name, context, str(error))
+
+    def _conclude(self, name: str, context: Any, cause: str = "") -> None:  # noqa: ANN401
+        """Judge pod ``name`` and remove it; leave it alone if it is well and only the watch broke off.
+
+        Raises:
+            StageFailure: If the pod did not succeed.
+            AirflowSkipException: If its command found nothing to do.
+        """
+        pod = self._read(name)
+        status = read_status(pod, self.base_container_name) if pod is not None else None
+        if status is not None and self._is_well(pod, status):
+            step = f"nothing, if a retry follows: it takes over pod {name}, which goes on"
+            raise raised(
+                Failure(
+                    FailureKind.CLUSTER, self.stage, "the watch broke off", cause, step, source=f"pod {name}"
+                )
+            )
+        evidence = Evidence(
+            stage=self.stage,
+            pod=name,
+            status=status,
+            last_seen=self._last_seen or self.pod_manager.last_seen,
+            cause=self._gave_up,
+            now=time.time(),
+        )
+        if not (succeeded(evidence) or skipped(evidence)):
+            evidence = replace(evidence, events=self._events(name), log_tail=self._log_tail(name, status))
+        if pod is not None:
+            self.patch_already_checked(pod, reraise=False)
+            self.process_pod_deletion(pod, reraise=False)
+        self._report(evidence, context)
+
+    def _report(self, evidence: Evidence, context: Any) -> None:  # noqa: ANN401
+        report = read_report(evidence.known.report)
+        if skipped(evidence):
+            raise AirflowSkipException(f"{self.stage}: {report.message or 'nothing to do'}")
+        if not succeeded(evidence):
+            raise raised(classify(evidence))
+        if report.result is not None:
+            context["ti"].xcom_push(key=RESULT, value=report.result)
+
+    def _is_well(self, pod: Any, status: PodStatus) -> bool:  # noqa: ANN401
+        given_up = self._gave_up or detect_pod_terminate_early_issues(pod) or hopeless(status, time.time())
+        return not (status.ended or given_up)
+
+    def _read(self, name: str) -> Any:  # noqa: ANN401
+        """The pod; ``None`` if it is gone.
+
+        Raises:
+            StageFailure: If Kubernetes does not say.
+        """
+        read = generic_api_retry(self.client.read_namespaced_pod)  # type: ignore[no-untyped-call]
+        try:
+            return read(name, self.namespace)
+        except (ApiException, HTTPError) as error:
+            if getattr(error, "status", None) == 404:
+                return None
+            raise raised(_refusal(self.stage, error)) from None
+
+    def _events(self, name: str) -> tuple[PodEvent, ...]:
+        """What Kubernetes recorded about the pod; nothing if it does not say."""
+        try:
+            found = self.client.list_namespaced_event(
+                self.namespace, field_selector=f"involvedObject.name={name}"
+            ).items
+        except (ApiException, HTTPError):
+            return ()
+        return tuple(PodEvent(e.reason or "", e.message or "", e.involved_object.uid or "") for e in found)
+
+    def _log_tail(self, name: str, status: PodStatus | None) -> str:
+        """The end of the pod's log; what passed through here, if the pod has gone."""
+        seen = "\n".join(self._lines)
+        if status is None or not status.node or hopeless(status, time.time()):
+            return seen
+        try:
+            text = self.client.read_namespaced_pod_log(
+                name,
+                self.namespace,
+                container=self.base_container_name,
+                tail_lines=TAIL_LINES,
+                _request_timeout=LOG_TIMEOUT_S,
+            )
+        except (ApiException, HTTPError):
+            return seen
+        return str(text) or seen
+
+
+def _identity(context: Mapping[str, Any]) -> str:
+    """Tells task instances apart; the same for every try."""
+    ti = context["ti"]
+    index = -1 if ti.map_index is None else ti.map_index
+    return digest("/".join((ti.dag_id, str(context["run_id"]), ti.task_id, str(index))), 16)
+
+
+def _unjudged(pods: Sequence[Any]) -> Any:  # noqa: ANN401
+    """The newest pod that no try has judged; ``None`` if there is none."""
+    checked = KubernetesPodOperator.POD_CHECKED_KEY
+    left = [pod for pod in pods if pod.metadata.labels.get(checked) != "True"]
+    return max(left, key=lambda pod: int(pod.metadata.labels.get(NUMBER, 0)), default=None)
+
+
+def _refusal(stage: str, error: ApiException | HTTPError) -> Failure:
+    """The API's own sentence; never its whole answer, which may repeat the pod."""
+    if not isinstance(error, ApiException):
+        return classify_refusal(stage, None, type(error).__name__)
+    try:
+        text = str(json.loads(error.body or "")["message"])
+    except (ValueError, KeyError, TypeError):
+        text = str(error.reason)
+    return classify_refusal(stage, error.status, text)
