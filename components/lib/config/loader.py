@@ -73,6 +73,15 @@ def load_section(section: str, path: Path = PARAMS_FILE) -> Any:  # noqa: ANN401
     Raises:
         ParameterError: As :func:`load_parameters`.
     """
+    return load_sections([section], path)[section]
+
+
+def load_sections(sections: Iterable[str], path: Path = PARAMS_FILE) -> dict[str, Any]:
+    """The raw values of several sections, the file read once.
+
+    Raises:
+        ParameterError: As :func:`load_parameters`.
+    """
     document = _read(path)
     known = {*SECTIONS, "profile", "profiles"}
     _refuse_unknown(document, known, str(path))
@@ -85,6 +94,10 @@ def load_section(section: str, path: Path = PARAMS_FILE) -> Any:  # noqa: ANN401
         )
     overlay = profiles[active]
     _refuse_unknown(overlay, set(SECTIONS), f"profiles.{active}")
+    return {section: _section(document, overlay, section, path) for section in sections}
+
+
+def _section(document: Mapping[str, Any], overlay: Mapping[str, Any], section: str, path: Path) -> Any:  # noqa: ANN401
     if section not in document:
         raise ParameterError(f"{path} has no section {section!r}", next_step=f"add {section}: to {path}")
     return _merge(document[section], overlay.get(section, {}))

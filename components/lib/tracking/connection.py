@@ -107,7 +107,7 @@ def _experiment(client: MlflowClient, parameters: TrackingParameters, uri: str) 
     name = parameters.experiment
     found = client.get_experiment_by_name(name)
     if found is None:
-        location = Path(parameters.artifacts).absolute().as_uri() if is_local(uri) else None
+        location = Path(parameters.effective_artifacts).absolute().as_uri() if is_local(uri) else None
         try:
             return str(client.create_experiment(name, artifact_location=location))
         except MlflowException:

@@ -14,7 +14,8 @@ class TrackingParameters(Parameters):
 
     Attributes:
         uri: MLflow store, a ``sqlite:///`` file or an http(s) server. ``MLFLOW_TRACKING_URI`` wins over it.
-        artifacts: Folder of a local store's artefacts; a server keeps its own.
+        artifacts: Folder of a local store's artefacts; a server keeps its own. ``STORMSIGHT_ARTIFACTS`` wins
+            over it.
         experiment: Name of the experiment all runs belong to.
     """
 
@@ -26,3 +27,8 @@ class TrackingParameters(Parameters):
     def effective_uri(self) -> str:
         """The store in use, after the environment had its say."""
         return os.environ.get("MLFLOW_TRACKING_URI") or self.uri
+
+    @property
+    def effective_artifacts(self) -> str:
+        """The artefacts' folder in use, after the environment had its say."""
+        return os.environ.get("STORMSIGHT_ARTIFACTS") or self.artifacts

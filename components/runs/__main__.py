@@ -1,0 +1,75 @@
+"""``python -m components.runs plan|stage|finish|gate --run ID``."""
+
+from __future__ import annotations
+
+import argparse
+
+from components.lib.cli import run
+from components.lib.operations import run_name
+from components.runs.environment import Environment
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and run one command."""
+    options = _parser().parse_args(arguments)
+    options.run = run_name(options.run)
+    code: int = options.command(options, Environment.read())
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m components.runs",
+        description="Run the pipeline stage by stage without a shared disk: state lies below "
+        "STORMSIGHT_OBJECTS, data in STORMSIGHT_REMOTE, scratch in STORMSIGHT_WORKSPACE.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="plan | stage | finish | gate")
+
+    plan = commands.add_parser("plan", help="claim what is to be trained; exit 99 if nothing is")
+    plan.add_argument("--force", action="store_true", help="train though the same set failed for good")
+    plan.set_defaults(command=_plan)
+
+    stage = commands.add_parser("stage", help="run one stage of dvc.yaml; exit with its command's code")
+    stage.add_argument("address", help="prepare, distill@disoptnet, ...")
+    stage.set_defaults(command=_stage)
+
+    finish = commands.add_parser("finish", help="put the results together and record the outcome")
+    finish.set_defaults(command=_finish)
+
+    gate = commands.add_parser("gate", help="exit 0 if the run promoted a model, 77 if it was refused")
+    gate.set_defaults(command=_gate)
+
+    for command in (plan, stage, finish, gate):
+        command.add_argument("--run", required=True, metavar="ID", help="the orchestrator's run id")
+    return parser
+
+
+# Each command imports what it needs: DVC takes a while, and `gate` does without it.
+
+
+def _plan(options: argparse.Namespace, environment: Environment) -> int:
+    from components.runs.plan import plan  # noqa: PLC0415
+
+    return plan(environment, options.run, force=options.force)
+
+
+def _stage(options: argparse.Namespace, environment: Environment) -> int:
+    from components.runs.stage import run_stage  # noqa: PLC0415
+
+    return run_stage(environment, options.address, options.run)
+
+
+def _finish(options: argparse.Namespace, environment: Environment) -> int:
+    from components.runs.finish import finish  # noqa: PLC0415
+
+    return finish(environment, options.run)
+
+
+def _gate(options: argparse.Namespace, environment: Environment) -> int:
+    from components.runs.gate import gate  # noqa: PLC0415
+
+    return gate(environment, options.run)
+
+
+if __name__ == "__main__":
+    run(main)

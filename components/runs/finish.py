@@ -1,0 +1,165 @@
+"""The end of a run: its lock, its record, its outcome in the ledger."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import asdict
+from typing import Any
+
+from components.lib.cli import NOTHING_TO_DO, report_failure, report_result
+from components.lib.files import sha256_bytes
+from components.lib.objects import ObjectStore, create_sealed, read_sealed, seal
+from components.lib.operations import Failed, NothingToDo, Operations, Plan, Succeeded, read_plan
+from components.runs.decision import PROMOTE, is_promoted
+from components.runs.environment import Environment
+from components.runs.records import FailureRecord, Records, StageRecord, now
+from components.runs.workspace import workspace
+
+LOG = logging.getLogger(__name__)
+
+LOST = "infrastructure"
+"""Class of a stage that left neither a record nor a failure: its machine was lost, or it never ran."""
+
+
+def finish(environment: Environment, run: str) -> int:
+    """Record how ``run`` ended; repeated, it finds what it recorded.
+
+    Returns:
+        0 if an outcome stands, of a failed run too; 99 if the run has no claim.
+
+    Raises:
+        BadDataError: If the plan or a record is damaged: nothing is recorded then.
+    """
+    objects = environment.objects
+    operations = Operations(objects)
+    claim = operations.state().claim_of(run)
+    if claim is None:
+        report_failure(NOTHING_TO_DO, f"run {run} has no claim", "nothing is recorded for it")
+        LOG.info("run %s has no claim: nothing to record", run)
+        return NOTHING_TO_DO
+    plan = read_plan(objects, run)
+    records = Records(objects, plan.key)
+    done = records.stages()
+    entries = {item.id: item.entry(objects) for item in plan.acquisitions}
+    names, lock = _merge(environment, plan, entries, {name: record.lock for name, record in done.items()})
+    missing = [name for name in names if name not in done]
+    if missing:
+        outcome = _fail(operations, plan, records.failures(), missing)
+    else:
+        outcome = _succeed(objects, operations, plan, {name: done[name] for name in names}, lock)
+    return _tell(run, outcome)
+
+
+def run_record_key(key: str) -> str:
+    """Object key of a training's record."""
+    return f"work/{key}/record.json"
+
+
+def _succeed(
+    objects: ObjectStore, operations: Operations, plan: Plan, done: dict[str, StageRecord], lock: str
+) -> Succeeded | Failed | NothingToDo:
+    objects.put(f"work/{plan.key}/dvc.lock", lock.encode())
+    key = run_record_key(plan.key)
+    create_sealed(objects, key, run_record(plan, done, lock))
+    # The one that stands, which an earlier attempt may have written.
+    record = read_sealed(objects, key)
+    return operations.succeeded(
+        plan.run, record_sha256=sha256_bytes(seal(record)), promoted=is_promoted(record["decision"])
+    )
+
+
+def run_record(plan: Plan, done: dict[str, StageRecord], lock: str) -> dict[str, Any]:
+    """What a training was and what came of it, as JSON values.
+
+    Args:
+        plan: The run's.
+        done: Records of all stages, in the order of the graph.
+        lock: The merged dvc.lock.
+    """
+    decision = _decision(done)
+    return {
+        "run": plan.run,
+        "key": plan.key,
+        "profile": plan.profile,
+        "code": plan.code,
+        "params_sha256": plan.params,
+        "acquisitions": [asdict(item) for item in plan.acquisitions],
+        "params": {name: record.lock.get("params", {}) for name, record in done.items()},
+        "data": {
+            out["path"]: out.get("md5") for record in done.values() for out in record.lock.get("outs", [])
+        },
+        "images": {name: record.image for name, record in done.items()},
+        "stages": {
+            name: {
+                "run": record.run,
+                "started": record.started,
+                "ended": record.ended,
+                "seconds": record.seconds,
+                "restored": record.restored,
+            }
+            for name, record in done.items()
+        },
+        "metrics": {path: value for record in done.values() for path, value in record.metrics.items()},
+        "decision": decision,
+        "simulated": None if decision is None else decision.get("simulated"),
+        "lock_sha256": sha256_bytes(lock.encode()),
+        "started": min((record.started for record in done.values()), default=now()),
+        "ended": max((record.ended for record in done.values()), default=now()),
+    }
+
+
+def _decision(done: dict[str, StageRecord]) -> dict[str, Any] | None:
+    """What the gate decided, None for a pipeline without one."""
+    found = [value for record in done.values() for path, value in record.metrics.items() if path == PROMOTE]
+    return found[0] if found else None
+
+
+def _fail(
+    operations: Operations, plan: Plan, failures: list[FailureRecord], missing: list[str]
+) -> Succeeded | Failed | NothingToDo:
+    """Record the failure that stopped the run: the last one of a stage that is still missing."""
+    told = [failure for failure in failures if failure.stage in missing and failure.run == plan.run]
+    # A stage behind the failed one never ran; one that was stopped says less than one that failed.
+    told.sort(key=lambda failure: (failure.failure_class != "terminated", failure.time))
+    if told:
+        last = told[-1]
+        return operations.failed(
+            plan.run, failure_class=last.failure_class, stage=last.stage, message=last.message
+        )
+    return operations.failed(
+        plan.run,
+        failure_class=LOST,
+        stage=missing[0],
+        message=f"{missing[0]} left neither a record nor a failure: it never ran, or its machine was lost",
+    )
+
+
+def _merge(
+    environment: Environment, plan: Plan, acquisitions: dict[str, bytes], lock: dict[str, Any]
+) -> tuple[list[str], str]:
+    """Addresses of all stages, and dvc.lock as DVC itself writes it after a whole ``dvc repro``."""
+    with workspace(
+        environment, name="finish", profile=plan.profile, acquisitions=acquisitions, lock=lock
+    ) as folder:
+        os.environ.update(environment.of_stage(folder))
+        # Imported only here: DVC takes a while.
+        from components.runs.lockfile import merged  # noqa: PLC0415
+
+        return merged(folder)
+
+
+def _tell(run: str, outcome: Succeeded | Failed | NothingToDo) -> int:
+    if isinstance(outcome, NothingToDo):
+        report_failure(NOTHING_TO_DO, outcome.reason, outcome.next_step)
+        LOG.info("%s: %s", outcome.reason, outcome.next_step)
+        return NOTHING_TO_DO
+    if isinstance(outcome, Failed):
+        LOG.error(
+            "run %s failed: stage %s: %s: %s", run, outcome.stage, outcome.failure_class, outcome.message
+        )
+        report_result({"outcome": "failed", "stage": outcome.stage, "class": outcome.failure_class})
+        return 0
+    LOG.info("run %s succeeded: %s", run, "promoted" if outcome.promoted else "refused")
+    report_result({"outcome": "succeeded", "key": outcome.key, "promoted": outcome.promoted})
+    return 0

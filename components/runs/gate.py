@@ -1,0 +1,49 @@
+"""Whether a run promoted a model: read from sealed records only, closed whenever they do not say so."""
+
+from __future__ import annotations
+
+import logging
+
+from components.lib.cli import report_result
+from components.lib.errors import BadDataError, GateRefusedError
+from components.lib.files import sha256_bytes
+from components.lib.objects import read_sealed, seal
+from components.lib.operations import Operations, Succeeded, read_plan
+from components.runs.decision import is_promoted, reasons
+from components.runs.environment import Environment
+from components.runs.finish import run_record_key
+
+LOG = logging.getLogger(__name__)
+
+
+def gate(environment: Environment, run: str) -> int:
+    """Tell whether the run's sealed decision promoted the served model.
+
+    Returns:
+        0 if it did.
+
+    Raises:
+        GateRefusedError: If it was refused, saying why.
+        MissingInputError: If the run has no plan or no record: it did not end.
+        BadDataError: If the plan or the record is damaged, of another run, or not the one in the ledger.
+    """
+    objects = environment.objects
+    plan = read_plan(objects, run)
+    record = read_sealed(objects, run_record_key(plan.key))
+    claim = Operations(objects).state().claims.get(plan.key)
+    outcome = None if claim is None else claim.outcome
+    if not isinstance(outcome, Succeeded) or outcome.record_sha256 != sha256_bytes(seal(record)):
+        raise BadDataError(
+            f"the record of run {run} is not the one that the ledger names",
+            next_step="run `python -m components.runs finish` for it, then verify the ledger",
+        )
+    decision = record["decision"]
+    promoted = is_promoted(decision)
+    why = reasons(decision) if decision is not None else "the pipeline has no gate"
+    if not promoted:
+        raise GateRefusedError(
+            f"run {run}: {why}", next_step="the champion stays; read the decision's record"
+        )
+    LOG.info("run %s: %s", run, why)
+    report_result({"key": plan.key, "promoted": True})
+    return 0

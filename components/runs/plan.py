@@ -1,0 +1,53 @@
+"""Claiming what is to be trained."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from components.lib.cli import NOTHING_TO_DO, report_failure, report_result
+from components.lib.operations import NothingToDo, Operations, Wish
+from components.runs.environment import Environment
+from components.runs.parameters import load_runs_parameters, params_hash, write_for_run
+from components.runs.workspace import code_hash
+
+LOG = logging.getLogger(__name__)
+
+
+def plan(environment: Environment, run: str, *, force: bool = False) -> int:
+    """Claim all pending acquisitions for ``run`` and seal its plan.
+
+    Args:
+        environment: Where everything is.
+        run: Key-safe name of the run.
+        force: Train though the same set failed for good, or though nothing is registered.
+
+    Returns:
+        0 to go on, 99 if there is nothing to do.
+
+    Raises:
+        ParameterError: If params.yaml is malformed, or has no such profile.
+        BadDataError: If the ledger is broken.
+    """
+    params = environment.source / "params.yaml"
+    with tempfile.TemporaryDirectory() as scratch:
+        switched = Path(scratch) / "params.yaml"
+        write_for_run(params, switched, environment.profile, [])
+        wish = Wish(
+            run=run,
+            code=code_hash(environment.source),
+            params=params_hash(switched),
+            profile=environment.profile,
+        )
+    lease = timedelta(hours=load_runs_parameters(params).lease_h)
+    found = Operations(environment.objects).claim(wish, lease=lease, force=force)
+    if isinstance(found, NothingToDo):
+        LOG.info("nothing to do: %s; %s", found.reason, found.next_step)
+        report_failure(NOTHING_TO_DO, found.reason, found.next_step)
+        return NOTHING_TO_DO
+    names = [item.id for item in found.acquisitions]
+    LOG.info("run %s trains key %s: %s", found.run, found.key[:12], ", ".join(names) or "no acquisition")
+    report_result({"key": found.key, "acquisitions": names})
+    return 0

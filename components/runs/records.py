@@ -1,0 +1,156 @@
+"""Where a key's results are kept, and what their records hold."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from components.lib.errors import BadDataError
+from components.lib.objects import ObjectStore, create_sealed, get_many, read_sealed, unseal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRecord:
+    """What a finished stage left.
+
+    Attributes:
+        key: Of the training.
+        run: Whose stage made it; other runs of the same key find it.
+        stage: Address.
+        lock: Its entry of dvc.lock.
+        metrics: Content of its JSON metrics by path.
+        started: UTC, ISO 8601.
+        ended: The same.
+        seconds: By step: pull, run, push; and whole.
+        image: That it ran in.
+        restored: Whether the run cache had its results.
+    """
+
+    key: str
+    run: str
+    stage: str
+    lock: dict[str, Any]
+    metrics: dict[str, Any]
+    started: str
+    ended: str
+    seconds: dict[str, float]
+    image: str
+    restored: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRecord:
+    """Why an attempt at a stage failed.
+
+    Attributes:
+        key: Of the training.
+        run: Whose stage it was.
+        stage: Address.
+        failure_class: ``bad_data``, ``terminated``, ...
+        exit_code: Of the command.
+        message: What was wrong.
+        next_step: What to do.
+        time: UTC, ISO 8601.
+        image: That it ran in.
+    """
+
+    key: str
+    run: str
+    stage: str
+    failure_class: str
+    exit_code: int
+    message: str
+    next_step: str
+    time: str
+    image: str
+
+
+class Records:
+    """Records of one key: ``work/<key>/...``."""
+
+    def __init__(self, objects: ObjectStore, key: str) -> None:
+        self._objects = objects
+        self.key = key
+        self.prefix = f"work/{key}"
+
+    def checkpoints(self, stage: str) -> str:
+        """Prefix of a stage's checkpoints."""
+        return f"{self.prefix}/checkpoints/{stage}"
+
+    def stage(self, stage: str) -> StageRecord | None:
+        """The record of a stage, None if it is not finished.
+
+        Raises:
+            BadDataError: If it is damaged, or of another stage.
+        """
+        key = self._stage_key(stage)
+        if not self._objects.exists(key):
+            return None
+        return self._parsed(stage, self._objects.get(key))
+
+    def stages(self) -> dict[str, StageRecord]:
+        """All records there are, by stage.
+
+        Raises:
+            BadDataError: If one is damaged: nothing is built on the others either.
+        """
+        prefix = f"{self.prefix}/stages/"
+        names = [info.key[len(prefix) : -len(".json")] for info in self._objects.list(prefix)]
+        contents = get_many(self._objects, [self._stage_key(name) for name in names])
+        return {name: self._parsed(name, content) for name, content in zip(names, contents, strict=True)}
+
+    def keep(self, record: StageRecord) -> StageRecord:
+        """Write a stage's record unless there is one; the one that stands.
+
+        Raises:
+            BadDataError: If the one that stands is damaged.
+        """
+        key = self._stage_key(record.stage)
+        if create_sealed(self._objects, key, asdict(record)):
+            return record
+        return self._parsed(record.stage, self._objects.get(key))
+
+    def keep_failure(self, record: FailureRecord) -> None:
+        """Write a failure beside the earlier ones of its stage."""
+        number = 1 + len(self._objects.list(f"{self.prefix}/failures/{record.stage}-"))
+        while not create_sealed(
+            self._objects, f"{self.prefix}/failures/{record.stage}-{number}.json", asdict(record)
+        ):
+            number += 1
+
+    def failures(self) -> list[FailureRecord]:
+        """All failures, oldest first; damaged ones are left out, for they only explain."""
+        found = []
+        for info in self._objects.list(f"{self.prefix}/failures/"):
+            try:
+                found.append(FailureRecord(**read_sealed(self._objects, info.key)))
+            except (BadDataError, TypeError):
+                continue
+        return sorted(found, key=lambda record: record.time)
+
+    def _stage_key(self, stage: str) -> str:
+        return f"{self.prefix}/stages/{stage}.json"
+
+    def _parsed(self, stage: str, content: bytes) -> StageRecord:
+        name = f"{self._objects.uri}/{self._stage_key(stage)}"
+        record = unseal(content, name=name)
+        try:
+            parsed = StageRecord(**record)
+        except TypeError as error:
+            raise _not_ours(name) from error
+        if (parsed.key, parsed.stage) != (self.key, stage):
+            raise _not_ours(name)
+        return parsed
+
+
+def now() -> str:
+    """UTC, ISO 8601, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _not_ours(name: str) -> BadDataError:
+    return BadDataError(
+        f"{name} is no record of this stage",
+        next_step="find out who wrote to the object store; remove the object and run the stage again",
+    )

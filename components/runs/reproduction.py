@@ -1,0 +1,313 @@
+"""One stage of a DVC pipeline in a workspace that holds none of its data.
+
+What was found out about DVC 3.67, and decides what is done here:
+
+- ``pull`` takes outputs and stage names only. A dependency such as ``models/sar``, which holds the outputs of
+  several stages, is refused, by ``repro --pull`` too: the outputs below it are pulled one by one.
+- ``repro --single-item`` compares nothing but the stage's own dependencies, so that the lock entries of the
+  stages directly before it are all it needs, and it writes the entry that a whole ``repro`` writes.
+- ``repro --pull`` first copies the whole run cache, entry by entry. It grows with every run; only the entry
+  of this stage's inputs is fetched here.
+- ``--allow-missing`` skips a stage whose data are missing and trusts its lock entry. Here the entry is never
+  there beforehand, so it would do nothing.
+- ``push --run-cache`` sends the run cache before the data. Killed in between, it leaves an entry without
+  data: here the data go first.
+- A restored stage's outputs may be pruned from the remote: ``restore`` reports that as a miss, and it runs.
+- The command's exit code is only in the text of the error.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from dvc.exceptions import DvcException, ReproductionError
+from dvc.repo import Repo
+from dvc.stage.cache import RunCacheNotFoundError, _get_stage_hash
+from dvc.stage.exceptions import StageCmdFailedError
+
+from components.lib.errors import (
+    MissingInputError,
+    ParameterError,
+    ResourceError,
+    SourceUnavailableError,
+    StormsightError,
+)
+
+LOG = logging.getLogger(__name__)
+
+GATE = "gate"
+"""Retry class (dvc.yaml, ``meta.retry``) of stages that change something outside of the workspace: a model
+registry. Their results are never taken from the run cache, nor put there for others."""
+
+PUSHES = 4
+PAUSE_S = 2.0
+
+_STATUS = re.compile(r"exited with (-?\d+)$")
+
+
+class CommandError(Exception):
+    """The stage's command failed.
+
+    Args:
+        exit_code: As a shell tells it: 128 and the number of the signal that killed it.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"exit code {exit_code}")
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a stage left.
+
+    Attributes:
+        restored: Whether the run cache had its results: the command did not run.
+        metrics: Content of its JSON metrics by path.
+        seconds: By step: pull, run, push.
+    """
+
+    restored: bool
+    metrics: dict[str, Any]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def quiet_dvc() -> None:
+    """DVC brings log handlers of its own: with ours every line would come twice."""
+    logging.getLogger("dvc").handlers.clear()
+    logging.getLogger("dvc.dvcfile").setLevel(logging.WARNING)
+
+
+def addresses(repo: Repo) -> list[str]:
+    """Addresses of all stages, each behind those it depends on, as ``dvc repro`` goes through them."""
+    from dvc.repo.reproduce import plan_repro  # noqa: PLC0415
+
+    return [str(stage.name) for stage in plan_repro(repo.index.graph)]
+
+
+def find_stage(repo: Repo, address: str) -> Any:  # noqa: ANN401 - DVC has no types
+    """The stage of that address.
+
+    Raises:
+        ParameterError: If there is none.
+    """
+    # Not `addressing`: that depends on the working folder.
+    stages = {str(stage.name): stage for stage in repo.index.stages}
+    if address not in stages:
+        raise ParameterError(
+            f"dvc.yaml has no stage {address!r}", next_step=f"use one of {', '.join(sorted(stages))}"
+        )
+    return stages[address]
+
+
+def reproduce(repo: Repo, address: str, *, on_phase: Callable[[str], None]) -> Outcome:
+    """Pull what the stage needs, run it or restore it, and push what it made.
+
+    Args:
+        repo: The workspace's; DVC wants it to be the working folder.
+        address: ``prepare``, ``distill@disoptnet``, ...
+        on_phase: Called with ``pull``, ``run``, ``push`` as each begins.
+
+    Raises:
+        CommandError: If the command failed.
+        MissingInputError: If a stage before it left no lock entry, or its data are gone.
+        SourceUnavailableError: If the remote does not answer.
+        ResourceError: If the disk is full.
+        ParameterError: If there is no such stage.
+    """
+    watch = _Watch(on_phase)
+    stage = find_stage(repo, address)
+    gate = (stage.meta or {}).get("retry") == GATE
+    watch.begin("pull")
+    pull_dependencies(repo, stage)
+    restored = not gate and _restore(repo, stage)
+    watch.begin("run")
+    _run(repo, stage, force=gate)
+    watch.begin("push")
+    _push(repo, address, run_cache=not gate)
+    watch.end()
+    return Outcome(restored=restored, metrics=_metrics(stage), seconds=watch.seconds)
+
+
+def upstream_outputs(repo: Repo, stage: Any) -> list[Any]:  # noqa: ANN401
+    """Outputs of other stages that overlap a dependency: the same path, one inside, one around it."""
+    dependencies = [PurePosixPath(dependency.def_path) for dependency in stage.deps]
+
+    def needed(path: PurePosixPath) -> bool:
+        return any(path.is_relative_to(d) or d.is_relative_to(path) for d in dependencies)
+
+    return [
+        output
+        for other in repo.index.stages
+        if other.name != stage.name
+        for output in other.outs
+        if needed(PurePosixPath(output.def_path))
+    ]
+
+
+def pull_dependencies(repo: Repo, stage: Any) -> None:  # noqa: ANN401
+    """Bring what other stages made for ``stage`` into the workspace, and nothing else.
+
+    Raises:
+        MissingInputError, SourceUnavailableError, ResourceError: As :func:`reproduce`.
+    """
+    outputs = upstream_outputs(repo, stage)
+    for output in outputs:
+        if not output.hash_info:
+            raise MissingInputError(
+                f"{stage.name} needs {output.def_path}, and stage {output.stage.name} has left "
+                "no record of it",
+                next_step=f"run stage {output.stage.name} first",
+            )
+    if not outputs:
+        return
+    with _remote_told("pull"):
+        try:
+            repo.pull(targets=[output.def_path for output in outputs])
+        except DvcException:
+            _require_in_remote(repo, stage, outputs)
+            raise
+
+
+def _require_in_remote(repo: Repo, stage: Any, outputs: list[Any]) -> None:  # noqa: ANN401
+    """Tell data that are gone from a remote that does not answer."""
+    remote = repo.cloud.get_remote_odb()
+    for output in outputs:
+        if not remote.exists(output.hash_info.value):
+            raise MissingInputError(
+                f"{stage.name} needs {output.def_path}, and its data are gone from the remote",
+                next_step="they were pruned: a changed code or parameter, or a new acquisition, makes them "
+                "anew under a new key",
+            )
+
+
+def _restore(repo: Repo, stage: Any) -> bool:  # noqa: ANN401
+    """Take the stage's results from the run cache, if the remote holds those of equal inputs."""
+    try:
+        with _remote_told("pull"):
+            stage.save_deps()
+            _fetch_run_cache_entry(repo, stage)
+        repo.stage_cache.restore(stage, pull=True)
+    except RunCacheNotFoundError:
+        return False
+    except (StormsightError, DvcException, OSError) as error:
+        # Only a short cut failed; the command makes the same results.
+        LOG.warning("%s: the run cache is of no use: %s", stage.name, _first_line(error))
+        return False
+    return True
+
+
+def _fetch_run_cache_entry(repo: Repo, stage: Any) -> None:  # noqa: ANN401
+    """Copy the entries of the stage's inputs from the remote; ``StageCache.pull`` would copy them all."""
+    key = _get_stage_hash(stage)
+    remote = repo.cloud.get_remote_odb(command="fetch --run-cache", hash_name="md5-dos2unix")
+    entries = remote.fs.join(remote.path, "runs", key[:2], key)
+    if not remote.fs.exists(entries):
+        return
+    folder = Path(repo.stage_cache.cache_dir) / key[:2] / key
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry in remote.fs.find(entries):
+        remote.fs.get_file(entry, str(folder / remote.fs.name(entry)))
+
+
+def _run(repo: Repo, stage: Any, *, force: bool) -> None:  # noqa: ANN401
+    try:
+        repo.reproduce(targets=[stage.name], single_item=True, force=force)
+    except ReproductionError as error:
+        cause = error.__cause__
+        if isinstance(cause, StageCmdFailedError):
+            raise CommandError(_exit_code(cause)) from error
+        if isinstance(cause, OSError):
+            with _remote_told("run"):
+                raise cause from error
+        raise
+
+
+def _exit_code(error: StageCmdFailedError) -> int:
+    found = _STATUS.search(str(error))
+    status = int(found[1]) if found else 1
+    return 128 - status if status < 0 else status
+
+
+def _push(repo: Repo, address: str, *, run_cache: bool) -> None:
+    """Push, patiently: behind this lie the hours that the stage took."""
+    for attempt in range(PUSHES):
+        try:
+            with _remote_told("push"):
+                repo.push(targets=[address])
+                if run_cache:
+                    repo.stage_cache.push(None)
+        except SourceUnavailableError as error:
+            if attempt == PUSHES - 1:
+                raise
+            LOG.warning("%s; trying again", error.message)
+            time.sleep(PAUSE_S * 4**attempt)
+        else:
+            return
+
+
+def _metrics(stage: Any) -> dict[str, Any]:  # noqa: ANN401
+    found = {}
+    for output in stage.outs:
+        path = Path(output.fs_path)
+        if output.is_metric and path.suffix == ".json":
+            found[output.def_path] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+@contextmanager
+def _remote_told(what: str) -> Iterator[None]:
+    """What DVC and the libraries below it raise in a transfer, as ours."""
+    try:
+        yield
+    except StormsightError:
+        raise
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+            raise ResourceError(
+                f"dvc {what}: {error.strerror}", next_step="give the workspace a larger scratch volume"
+            ) from error
+        raise _unavailable(what, error) from error
+    except Exception as error:  # s3fs, aiobotocore and DVC each have their own
+        raise _unavailable(what, error) from error
+
+
+def _unavailable(what: str, error: Exception) -> SourceUnavailableError:
+    return SourceUnavailableError(
+        f"dvc {what}: {_first_line(error)}",
+        next_step="check STORMSIGHT_REMOTE, that the endpoint answers, and the credentials; then run again",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+class _Watch:
+    """Seconds by phase."""
+
+    def __init__(self, on_phase: Callable[[str], None]) -> None:
+        self.seconds: dict[str, float] = {}
+        self._on_phase = on_phase
+        self._phase = ""
+        self._begun = time.monotonic()
+
+    def begin(self, phase: str) -> None:
+        self.end()
+        self._phase = phase
+        self._on_phase(phase)
+
+    def end(self) -> None:
+        now = time.monotonic()
+        if self._phase:
+            self.seconds[self._phase] = round(now - self._begun, 3)
+        self._begun = now

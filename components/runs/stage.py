@@ -1,0 +1,228 @@
+"""One stage, from the sealed plan to the sealed record, with no disk shared with any other stage."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.lib.cli import NOTHING_TO_DO, TERMINATED, failure_class, report_failure, report_result
+from components.lib.errors import ParameterError, StormsightError
+from components.lib.files import read_json
+from components.lib.objects import ObjectStore
+from components.lib.operations import Operations, Plan, read_plan
+from components.runs.checkpoints import FOLDER, CheckpointMirror
+from components.runs.environment import Environment
+from components.runs.parameters import load_runs_parameters
+from components.runs.records import FailureRecord, Records, StageRecord, now
+from components.runs.supervision import StopRequest, supervise
+from components.runs.worker import RESULT
+from components.runs.workspace import STATE, code_hash, workspace
+
+LOG = logging.getLogger(__name__)
+
+RENEWAL_S = 3600.0
+"""Between two looks at whether the run still holds its claim."""
+
+_WORKER_REPORT = "worker.json"
+
+
+def run_stage(environment: Environment, address: str, run: str) -> int:
+    """Run one stage of a planned run; a stage that is finished already is not run again.
+
+    Args:
+        environment: Where everything is.
+        address: Of the stage in dvc.yaml.
+        run: Key-safe name of the run.
+
+    Returns:
+        Exit code: 0 if the stage's record stands, the command's own if it failed, 143 if this was stopped,
+        99 if another run holds the claim meanwhile.
+
+    Raises:
+        MissingInputError: If the run was never planned.
+        BadDataError: If the plan or a record is damaged.
+        ParameterError: If this is other code than the plan's.
+    """
+    begun = time.monotonic()
+    stop = StopRequest()
+    with stop.watching():
+        objects = environment.objects
+        plan = read_plan(objects, run)
+        records = Records(objects, plan.key)
+        finished = records.stage(address)
+        if finished is not None:
+            LOG.info("%s: finished already, by run %s at %s", address, finished.run, finished.ended)
+            report_result({"key": plan.key, "stage": address, "executed": False})
+            return 0
+        attempt = _Attempt(environment, objects, plan, records, address, stop, begun)
+        try:
+            return attempt.run()
+        except StormsightError as error:
+            attempt.keep_failure(error.exit_code, error.message, error.next_step)
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    environment: Environment
+    objects: ObjectStore
+    plan: Plan
+    records: Records
+    address: str
+    stop: StopRequest
+    begun: float
+
+    def run(self) -> int:
+        self._require_same_code()
+        claim = _ClaimWatch(
+            Operations(self.objects),
+            self.plan.run,
+            load_runs_parameters(self.environment.source / "params.yaml").lease_h,
+        )
+        if not claim.held():
+            return self._stand_down()
+        started = now()
+        entries = {item.id: item.entry(self.objects) for item in self.plan.acquisitions}
+        lock = {name: record.lock for name, record in self.records.stages().items()}
+        with workspace(
+            self.environment,
+            name=self.address.replace("@", "-"),
+            profile=self.plan.profile,
+            acquisitions=entries,
+            lock=lock,
+        ) as folder:
+            mirror = CheckpointMirror(
+                self.objects,
+                self.records.checkpoints(self.address),
+                folder / FOLDER,
+                folder / STATE / "snapshots",
+            )
+            mirror.restore()
+            if self.stop.received:
+                return self._failed(TERMINATED, folder)
+            with mirror.watching():
+                code = supervise(
+                    folder,
+                    self.address,
+                    environment=self.environment.of_stage(folder),
+                    report=folder / STATE / _WORKER_REPORT,
+                    stop=self.stop,
+                    on_tick=claim.renew,
+                )
+            if code != 0:
+                mirror.sync()
+                return self._failed(code, folder)
+            self._keep(folder, started)
+        mirror.forget()
+        return 0
+
+    def keep_failure(self, exit_code: int, message: str, next_step: str) -> None:
+        """Leave a failure where ``finish`` finds it; not to be able to must not hide the failure itself."""
+        record = FailureRecord(
+            key=self.plan.key,
+            run=self.plan.run,
+            stage=self.address,
+            failure_class=failure_class(exit_code),
+            exit_code=exit_code,
+            message=message,
+            next_step=next_step,
+            time=now(),
+            image=self.environment.image,
+        )
+        try:
+            self.records.keep_failure(record)
+        except StormsightError as error:
+            LOG.warning("the failure was not recorded: %s", error.message)
+
+    def _failed(self, code: int, folder: Path) -> int:
+        path = folder / STATE / _WORKER_REPORT
+        told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        message = str(told.get("message") or f"{self.address}: ended with exit code {code}")
+        next_step = str(told.get("next_step") or "read the stage's log")
+        if code == TERMINATED:
+            message, next_step = f"{self.address}: stopped by SIGTERM", "run the stage again: it goes on"
+        report_failure(code, message, next_step)
+        self.keep_failure(code, message, next_step)
+        LOG.error("%s: %s", failure_class(code), message)
+        return code
+
+    def _keep(self, folder: Path, started: str) -> None:
+        result: dict[str, Any] = read_json(folder / STATE / RESULT, made_by=self.address)
+        lock = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"][self.address]
+        record = StageRecord(
+            key=self.plan.key,
+            run=self.plan.run,
+            stage=self.address,
+            lock=lock,
+            metrics=result["metrics"],
+            started=started,
+            ended=now(),
+            seconds={**result["seconds"], "whole": round(time.monotonic() - self.begun, 3)},
+            image=self.environment.image,
+            restored=result["restored"],
+        )
+        stands = self.records.keep(record)
+        LOG.info(
+            "%s: %s in %.1f s",
+            self.address,
+            "restored" if record.restored else "run",
+            record.seconds["whole"],
+        )
+        report_result(
+            {
+                "key": self.plan.key,
+                "stage": self.address,
+                "executed": stands == record and not record.restored,
+                "seconds": record.seconds,
+            }
+        )
+
+    def _stand_down(self) -> int:
+        message = f"run {self.plan.run} lost its claim: another run trains this set"
+        report_failure(NOTHING_TO_DO, message, "look at that run; nothing is trained twice")
+        LOG.warning(message)
+        return NOTHING_TO_DO
+
+    def _require_same_code(self) -> None:
+        """One key, one code: a deployment in the middle of a run must not mix two."""
+        found = code_hash(self.environment.source)
+        if found != self.plan.code:
+            raise ParameterError(
+                f"{self.environment.source} holds other code ({found[:12]}) than run {self.plan.run} was "
+                f"planned with ({self.plan.code[:12]})",
+                next_step="let the images of one run hold one version; a new run plans with the new code",
+            )
+
+
+class _ClaimWatch:
+    """Keeps the run's claim alive while a stage works."""
+
+    def __init__(self, operations: Operations, run: str, lease_h: float) -> None:
+        self._operations = operations
+        self._run = run
+        self._lease = timedelta(hours=lease_h)
+        self._due = time.monotonic() + RENEWAL_S
+
+    def held(self) -> bool:
+        """Whether no other run took the claim over; renews it."""
+        if self._operations.renew(self._run, lease=self._lease):
+            return True
+        # A failed run's stage may be repeated: it holds its claim until another run takes it.
+        return self._operations.state().claim_of(self._run) is not None
+
+    def renew(self) -> None:
+        """Renew from time to time; a store that does not answer now may answer the next time."""
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + RENEWAL_S
+        try:
+            self._operations.renew(self._run, lease=self._lease)
+        except StormsightError as error:
+            LOG.warning("the claim was not renewed: %s", error.message)

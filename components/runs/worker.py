@@ -1,0 +1,80 @@
+"""``python -m components.runs.worker WORKSPACE ADDRESS``: DVC's part of a stage, in a process of its own.
+
+The process that starts this one holds the other end of its standard input and lives as long as it does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from components.lib.cli import REPORT, failure_class, report_failure, run
+from components.lib.files import write_json, write_text
+from components.runs.workspace import STATE
+
+PHASE, RESULT, COMMAND_REPORT = "phase", "result.json", "command.json"
+"""Files below the workspace's ``STATE`` folder."""
+
+
+def main() -> int:
+    """Reproduce one stage; its exit code and report are the command's where that failed."""
+    parser = argparse.ArgumentParser(prog="python -m components.runs.worker", description=__doc__)
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("address")
+    options = parser.parse_args()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    state = options.workspace.absolute() / STATE
+    os.chdir(options.workspace)
+    os.environ[REPORT] = str(state / COMMAND_REPORT)
+    # Imported after the arguments are read: DVC takes a while.
+    from dvc.repo import Repo  # noqa: PLC0415
+
+    from components.runs.reproduction import CommandError, quiet_dvc, reproduce  # noqa: PLC0415
+
+    quiet_dvc()
+    with Repo() as repo:
+        try:
+            outcome = reproduce(
+                repo, options.address, on_phase=lambda phase: write_text(state / PHASE, phase)
+            )
+        except CommandError as error:
+            _pass_on(options.address, error.exit_code, state / COMMAND_REPORT)
+            return error.exit_code
+    write_json(
+        state / RESULT,
+        {"restored": outcome.restored, "metrics": outcome.metrics, "seconds": outcome.seconds},
+    )
+    return 0
+
+
+def _pass_on(address: str, exit_code: int, report: Path) -> None:
+    """Make the command's report this process's, or write one from the exit code if it left none."""
+    told: dict[str, Any] = json.loads(report.read_text()) if report.exists() else {}
+    if told.get("exit_code") != exit_code:  # none, or one from before it was killed
+        told = {"message": _words(exit_code), "next_step": "read the stage's log"}
+    report_failure(exit_code, f"{address}: {told['message']}", str(told["next_step"]))
+
+
+def _words(exit_code: int) -> str:
+    if exit_code == 128 + signal.SIGKILL:
+        return "the command was killed by SIGKILL: out of memory, most likely"
+    if exit_code > 128 and exit_code - 128 in set(signal.Signals):
+        return f"the command was killed by {signal.Signals(exit_code - 128).name}"
+    return f"the command failed with exit code {exit_code} ({failure_class(exit_code)})"
+
+
+def _end_with_parent() -> None:
+    """Kill this session when the parent is gone: without it nobody would keep the stage's result."""
+    while os.read(0, 1):  # not through sys.stdin: its lock may be held when the interpreter ends
+        pass
+    if os.getsid(0) == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    run(main)

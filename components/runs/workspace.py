@@ -1,0 +1,124 @@
+"""A workspace for one stage: the pipeline's files, and DVC told where its remote is."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.lib.errors import ParameterError, ResourceError
+from components.lib.files import sha256_bytes, sha256_file, write_text
+from components.runs.environment import Environment
+from components.runs.parameters import write_for_run
+
+CATALOGUE = Path("components/download/catalogue")
+STATE = ".stormsight"
+"""Folder of a workspace for what these commands tell each other."""
+
+LOCKS = ("requirements.lock", "requirements-data.lock")
+_REMOTE = "stormsight"
+
+
+def code_hash(source: Path) -> str:
+    """SHA-256 over names and contents of components/, dvc.yaml and the locks of what it runs on.
+
+    Raises:
+        ParameterError: If ``source`` holds no pipeline.
+    """
+    if not (source / "dvc.yaml").is_file():
+        raise ParameterError(
+            f"{source} holds no dvc.yaml", next_step="point STORMSIGHT_SOURCE at the pipeline's folder"
+        )
+    files = [path for path in (source / "components").rglob("*") if path.is_file()]
+    files = [path for path in files if "__pycache__" not in path.parts and path.suffix != ".pyc"]
+    files += [path for name in ("dvc.yaml", *LOCKS) if (path := source / name).is_file()]
+    lines = sorted(f"{path.relative_to(source).as_posix()}\0{sha256_file(path)}\n" for path in files)
+    return sha256_bytes("".join(lines).encode())
+
+
+@contextmanager
+def workspace(
+    environment: Environment,
+    *,
+    name: str,
+    profile: str | None,
+    acquisitions: Mapping[str, bytes],
+    lock: Mapping[str, Any],
+) -> Iterator[Path]:
+    """A folder of its own for one stage; removed at the end, whatever happens.
+
+    Args:
+        environment: Where the pipeline and the remote are, and where to work.
+        name: Begins the folder's name.
+        profile: Profile of params.yaml.
+        acquisitions: Catalogue entries by id, laid beside the committed ones and listed in params.yaml.
+        lock: dvc.lock's entries of finished stages.
+
+    Raises:
+        ParameterError: If an id is in the committed catalogue, with another entry.
+        ResourceError: If the workspace cannot be written.
+    """
+    try:
+        environment.workspaces.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=environment.workspaces))
+    except OSError as error:
+        raise ResourceError(
+            f"no workspace can be made in {environment.workspaces}: {error.strerror}",
+            next_step="point STORMSIGHT_WORKSPACE at a folder that can be written (a pod's scratch volume)",
+        ) from error
+    try:
+        _copy_pipeline(environment.source, folder)
+        _lay_out_catalogue(folder / CATALOGUE, acquisitions)
+        write_for_run(
+            environment.source / "params.yaml", folder / "params.yaml", profile, sorted(acquisitions)
+        )
+        _configure_dvc(folder, environment.remote)
+        write_lock(folder, lock)
+        (folder / STATE).mkdir()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_lock(folder: Path, entries: Mapping[str, Any]) -> None:
+    """Write dvc.lock with ``entries`` by stage; no file without any."""
+    if entries:
+        document = {"schema": "2.0", "stages": dict(entries)}
+        write_text(folder / "dvc.lock", yaml.safe_dump(document, sort_keys=False))
+
+
+def _copy_pipeline(source: Path, folder: Path) -> None:
+    # Byte code travels along: without it every stage would compile all modules anew.
+    shutil.copytree(source / "components", folder / "components")
+    for name in ("dvc.yaml", ".dvcignore", ".dvc/config"):
+        if (source / name).is_file():
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(source / name, folder / name)
+
+
+def _lay_out_catalogue(catalogue: Path, acquisitions: Mapping[str, bytes]) -> None:
+    for acquisition, entry in acquisitions.items():
+        path = catalogue / f"{acquisition}.yaml"
+        if path.exists() and path.read_bytes() != entry:
+            raise ParameterError(
+                f"acquisition {acquisition} is registered, and the code has another entry of that id",
+                next_step=f"withdraw it (`python -m components.acquisitions withdraw {acquisition} --reason "
+                "...`) and land it under another id",
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(entry)  # JSON, which is YAML too
+
+
+def _configure_dvc(folder: Path, remote: str) -> None:
+    """Local settings win over the committed ones. An S3 endpoint comes from the environment, as in boto3."""
+    (folder / ".dvc").mkdir(exist_ok=True)
+    write_text(
+        folder / ".dvc" / "config.local",
+        "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
+        f"    remote = {_REMOTE}\n['remote \"{_REMOTE}\"']\n    url = {remote}\n",
+    )
