@@ -130,7 +130,7 @@ def _meta(meta: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - YAML holds
         )
     try:
         return {
-            "image": str(meta["image"]),
+            "image": meta["image"],
             "cpu": float(meta["cpu"]),
             "memory": str(meta["memory"]),
             "gpu": int(meta["gpu"]),

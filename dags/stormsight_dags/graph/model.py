@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from stormsight_dags.errors import DagConfigurationError
 
@@ -46,7 +46,7 @@ class Stage:
     deps: tuple[str, ...]
     outs: tuple[str, ...]
     params: tuple[Parameter, ...]
-    image: str
+    image: Literal["data", "train"]
     cpu: float
     memory: str
     gpu: int

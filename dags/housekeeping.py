@@ -1,0 +1,35 @@
+"""Every night: prune old records and cache, verify the ledgers, remove pods that nobody waits for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, CronTriggerTimetable
+from stormsight_dags.orphans import ReapOperator
+
+from stormsight_dags.rendering import DEFAULT_ARGS, command_task
+from stormsight_dags.settings import load_settings
+
+settings = load_settings()
+
+with DAG(
+    "housekeeping",
+    description="Prune by policy, verify the ledgers, reap orphan pods",
+    schedule=CronTriggerTimetable("30 1 * * *", timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    tags=["stormsight"],
+    doc_md=__doc__,
+):
+    verify = command_task(
+        settings, "verify", ["python", "-m", "components.housekeeping", "verify"], retry="gate"
+    )
+    prune = command_task(
+        settings, "prune", ["python", "-m", "components.housekeeping", "prune"], retry="gate"
+    )
+    # Nothing is deleted on the word of a ledger that may have been tampered with.
+    verify >> prune
+    if settings.mode == "kubernetes":
+        ReapOperator(task_id="reap", settings=settings, retries=3)

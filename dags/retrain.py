@@ -1,0 +1,70 @@
+"""Retrain on everything registered: claim it, run the stages of dvc.yaml, record the outcome, pass the gate.
+
+Whatever starts a run, an event, the clock or a person, `plan` decides by the ledger: a set of acquisitions
+that is trained already, or is being trained, skips the run.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import (
+    DAG,
+    AssetOrTimeSchedule,
+    AsyncCallback,
+    CronTriggerTimetable,
+    DeadlineAlert,
+    DeadlineReference,
+)
+
+from stormsight_dags.assets import ACQUISITIONS, MODEL
+from stormsight_dags.notices import notify_deadline
+from stormsight_dags.rendering import DEFAULT_ARGS, RUN, command_task, render
+from stormsight_dags.settings import load_settings
+
+settings = load_settings()
+orchestration = settings.orchestration
+cron = orchestration.retrain_schedule
+
+with DAG(
+    "retrain",
+    description="Train, evaluate and gate on all registered acquisitions",
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=[ACQUISITIONS])
+    if cron
+    else [ACQUISITIONS],
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    # Events that arrive meanwhile are kept and start one run afterwards, which takes all that is pending.
+    max_active_runs=1,
+    # A laptop trains one network at a time.
+    max_active_tasks=16 if settings.mode == "kubernetes" else 1,
+    deadline=DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=orchestration.deadline_h),
+        callback=AsyncCallback(notify_deadline, kwargs={"hours": orchestration.deadline_h}),
+    ),
+    default_args=DEFAULT_ARGS,
+    tags=["stormsight"],
+    doc_md=__doc__,
+):
+    plan = command_task(
+        settings, "plan", ["python", "-m", "components.runs", "plan", "--run", RUN], retry="gate"
+    )
+    pipeline = render(settings.graph(), settings)
+    finish = command_task(
+        settings,
+        "finish",
+        ["python", "-m", "components.runs", "finish", "--run", RUN],
+        retry="gate",
+        trigger_rule="all_done",
+    )
+    gate = command_task(
+        settings,
+        "gate",
+        ["python", "-m", "components.runs", "gate", "--run", RUN],
+        retry="gate",
+        outlets=[MODEL],
+    )
+    plan >> pipeline >> finish >> gate
+    # A failed stage fails the run, although `finish` records it and succeeds.
+    pipeline >> gate

@@ -1,0 +1,78 @@
+"""Remove pods of ours that nobody waits for any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from stormsight_dags.settings import Settings
+
+OURS = "app.kubernetes.io/managed-by=stormsight"
+RUN_ANNOTATION = "stormsight/run"
+WAITING = frozenset({"running", "deferred", "queued", "scheduled", "restarting", "up_for_retry"})
+"""States of a task that still has, or may take over, its pod."""
+
+States = Callable[[str, str, str], str | None]
+"""The state of a task by DAG, task and run; ``None`` if there is no such task."""
+
+
+def orphans(pods: Iterable[Any], states: States, oldest: datetime) -> list[Any]:
+    """The pods created before ``oldest`` whose task, by their labels, does not wait for them."""
+    return [
+        pod
+        for pod in pods
+        if pod.metadata.creation_timestamp < oldest and _state_of(pod, states) not in WAITING
+    ]
+
+
+def _state_of(pod: Any, states: States) -> str | None:  # noqa: ANN401 - a V1Pod
+    labels, annotations = pod.metadata.labels or {}, pod.metadata.annotations or {}
+    dag, task, run = labels.get("dag_id"), labels.get("task_id"), annotations.get(RUN_ANNOTATION)
+    return states(dag, task, run) if dag and task and run else None
+
+
+class ReapOperator(BaseOperator):
+    """Deletes orphan pods, such as a lost worker or a failed deletion leaves behind.
+
+    Args:
+        settings: Which namespace, and how old a pod may become (``orphan_pod_h``).
+        **kwargs: Of the operator.
+    """
+
+    def __init__(self, *, settings: Settings, **kwargs: Any) -> None:  # noqa: ANN401 - Airflow's own
+        super().__init__(**kwargs)
+        self.namespace = settings.cluster.namespace
+        self.age_h = settings.orchestration.orphan_pod_h
+
+    def execute(self, context: Context) -> list[str]:
+        """Delete them; returns their names."""
+        # The provider costs more than a second of import time.
+        from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook  # noqa: PLC0415
+
+        def state(dag_id: str, task_id: str, run_id: str) -> str | None:
+            found = context["ti"].get_task_states(dag_id=dag_id, task_ids=[task_id], run_ids=[run_id])
+            value = found.get(run_id, {}).get(task_id)
+            return None if value is None else str(getattr(value, "value", value))
+
+        client = KubernetesHook(conn_id=KubernetesHook.default_conn_name).core_v1_client
+        pods = client.list_namespaced_pod(self.namespace, label_selector=OURS).items
+        found = orphans(pods, state, datetime.now(UTC) - timedelta(hours=self.age_h))
+        return [pod.metadata.name for pod in found if self._delete(client, pod)]
+
+    def _delete(self, client: Any, pod: Any) -> bool:  # noqa: ANN401 - Kubernetes' own
+        from kubernetes.client import V1DeleteOptions, V1Preconditions  # noqa: PLC0415
+        from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
+
+        # A new pod of the same name is none of our business.
+        options = V1DeleteOptions(preconditions=V1Preconditions(uid=pod.metadata.uid))
+        try:
+            client.delete_namespaced_pod(pod.metadata.name, self.namespace, body=options)
+        except ApiException as error:
+            if error.status not in {404, 409}:
+                raise
+            return False
+        self.log.info("Deleted pod %s, created %s", pod.metadata.name, pod.metadata.creation_timestamp)
+        return True

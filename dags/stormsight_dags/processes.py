@@ -1,0 +1,182 @@
+"""Local mode: a stage as a process of this machine, with the failures and budgets of a pod."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from stormsight_dags.pods.budgets import BudgetedRetries, load_budget
+from stormsight_dags.pods.classify import classify_exit, read_report
+from stormsight_dags.pods.failures import NOTHING_TO_DO, raised
+from stormsight_dags.settings import Settings
+
+TAIL_LINES = 200
+"""Lines of the log kept for the failure's text."""
+
+GRACE_S = 60.0
+"""What a process may take after SIGTERM once its task is given up: training writes a checkpoint."""
+
+
+@dataclass
+class Process:
+    """One command in a process group of its own, so that a signal reaches all it started, and only that.
+
+    Attributes:
+        command: Program and arguments; ``python`` is this interpreter.
+        environment: All of its environment.
+        directory: Its working directory.
+    """
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    directory: Path
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+    _process: subprocess.Popen[str] | None = None
+
+    def run(self, say: Callable[[str], None]) -> int:
+        """Start it, pass each line of its output to ``say``, and wait for its end.
+
+        Returns:
+            The exit code; negative for the signal that ended it.
+        """
+        program = sys.executable if self.command[0] == "python" else self.command[0]
+        with (
+            subprocess.Popen(  # noqa: S603 - the DAG's own command
+                [program, *self.command[1:]],
+                cwd=self.directory,
+                env=dict(self.environment),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            ) as process
+        ):
+            self._process = process
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    self.tail.append(line.rstrip("\n"))
+                    say(self.tail[-1])
+                return process.wait()
+            finally:
+                self._end()
+
+    def terminate(self) -> None:
+        """Ask it to end. Safe in a signal handler: :meth:`run` does the waiting."""
+        self._signal(signal.SIGTERM)
+
+    def _end(self) -> None:
+        """No process stays behind, whatever broke the watch."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self.terminate()
+        try:
+            self._process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+
+def process_environment(settings: Settings, inherited: Mapping[str, str], report: Path) -> dict[str, str]:
+    """The environment of a command: ours without Airflow's secrets, the settings, where to report."""
+    kept = {k: v for k, v in inherited.items() if not k.lstrip("_").startswith("AIRFLOW")}
+    tools = f"{Path(sys.executable).parent}{os.pathsep}{inherited.get('PATH', os.defpath)}"
+    return {
+        **kept,
+        **settings.command_environment(),
+        "PATH": tools,
+        "PYTHONUNBUFFERED": "1",
+        "STORMSIGHT_REPORT": str(report),
+    }
+
+
+class StageProcessOperator(BaseOperator):
+    """Runs a command as ``StagePodOperator`` does, but as a process.
+
+    Exit code 99 skips the task; another one raises the failure's class, and its budget decides on a retry.
+    What the command reports as its result becomes the XCom value, a hint and nothing more.
+
+    Args:
+        command: Program and arguments, templated.
+        retry: Retry class, a key of ``orchestration.retries``.
+        settings: Of the installation.
+        stage: The stage's address; ``None`` for a command that is no stage.
+        image: Of the pod in kubernetes mode, as are ``cpu`` (cores), ``memory`` and ``gpu``: a process takes
+            what there is.
+        **kwargs: Of the operator.
+    """
+
+    template_fields: Sequence[str] = ("command",)
+    ui_color = "#e8f0e4"
+
+    def __init__(
+        self,
+        *,
+        command: list[str],
+        retry: str | None,
+        settings: Settings,
+        stage: str | None = None,
+        image: str = "data",
+        cpu: float = 1.0,
+        memory: str = "1Gi",
+        gpu: int = 0,
+        **kwargs: Any,  # noqa: ANN401 - Airflow's own
+    ) -> None:
+        budget = load_budget(settings.orchestration.model_dump(), retry)
+        own: dict[str, Any] = {
+            "retries": budget.total,
+            "retry_delay": budget.delay_s,
+            "retry_policy": BudgetedRetries(budget),
+        }
+        super().__init__(**{**own, **kwargs})
+        self.command = command
+        self.stage = stage
+        self.image, self.cpu, self.memory, self.gpu, self.retry = image, cpu, memory, gpu, retry
+        self._settings = settings
+        self._process: Process | None = None
+
+    def execute(self, context: Context) -> Any:  # noqa: ANN401 - the command's result, any JSON
+        """Run the command to its end.
+
+        Raises:
+            AirflowSkipException: If there was nothing to do.
+            StageFailure: If it failed, as the subclass of its class.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            report = Path(folder) / "report.json"
+            self._process = Process(
+                self.command,
+                process_environment(self._settings, os.environ, report),
+                self._settings.source,
+            )
+            code = self._process.run(self.log.info)
+            text = report.read_text(encoding="utf-8", errors="replace") if report.is_file() else ""
+        if code == 0:
+            return read_report(text).result
+        if code == NOTHING_TO_DO:
+            raise AirflowSkipException(read_report(text).message or "nothing to do")
+        name = self.stage or self.task_id
+        raise raised(classify_exit(name, code, text, "\n".join(self._process.tail)))
+
+    def on_kill(self) -> None:
+        """The task was cleared, marked or its worker ends: so does the command, after its checkpoint."""
+        if self._process is not None:
+            self._process.terminate()
