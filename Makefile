@@ -56,6 +56,18 @@ test: $(VENV)/.installed-dev ## Run every test that needs no cluster, one end-to
 test-cluster: $(VENV)/.installed-dev ## Run the pipeline in real pods behind KUBECONFIG (skips where there is none)
 	pytest tests/cluster -v -o addopts="-ra --strict-markers --strict-config"
 
+.PHONY: images
+images: ## Build the data, airflow and train images with podman (settings: k8s/images/build --help)
+	k8s/images/build
+
+.PHONY: images-smoke
+images-smoke: ## Run what make images built as a pod would: read-only, without rights or network
+	k8s/images/smoke/run
+
+.PHONY: lab-image
+lab-image: ## Build the light image of the cluster tests and load it into the lab cluster
+	k8s/images/lab/build
+
 .PHONY: real-sample
 real-sample: $(VENV)/.installed-dev ## Run the stages on the real sample files (skips without ../shared/data)
 	STORMSIGHT_REAL_SAMPLE=reports/real-sample pytest -m real_data -v
