@@ -1,0 +1,55 @@
+"""``python -m components.housekeeping``."""
+
+from __future__ import annotations
+
+import argparse
+
+from components.housekeeping.parameters import Places, Policy
+from components.lib.cli import report_result, run
+from components.lib.errors import BadDataError
+from components.lib.objects import objects_from_environment
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the command line and run one command."""
+    parser = argparse.ArgumentParser(prog="python -m components.housekeeping", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="prune | verify")
+    prune = commands.add_parser(
+        "prune", help="remove records, checkpoints and data that the policy (params.yaml) does not keep"
+    )
+    prune.add_argument("--dry-run", action="store_true", help="remove nothing, show what would go")
+    prune.set_defaults(command=_prune)
+    verify = commands.add_parser("verify", help="check the ledgers and records; exit 65 if anything is wrong")
+    verify.set_defaults(command=_verify)
+    options = parser.parse_args(arguments)
+    options.command(options)
+
+
+def _prune(options: argparse.Namespace) -> None:
+    from components.housekeeping.prune import prune  # noqa: PLC0415 - the usage needs no store
+    from components.housekeeping.report import pruned_table  # noqa: PLC0415
+
+    places = Places.from_environment()
+    pruned = prune(places, Policy.load(places.source / "params.yaml"), dry_run=options.dry_run)
+    print(pruned_table(pruned, dry_run=options.dry_run))
+    report_result({"freed_bytes": sum(f.size for f in pruned.freed), "dry_run": options.dry_run})
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from components.housekeeping.report import findings_table  # noqa: PLC0415
+    from components.housekeeping.verify import verify  # noqa: PLC0415
+
+    del options
+    findings = verify(objects_from_environment())
+    print(findings_table(findings))
+    wrong = [finding for finding in findings if not finding.sound]
+    if wrong:
+        raise BadDataError(
+            "; ".join(f"{finding.what}: {finding.state}" for finding in wrong),
+            next_step="restore what is named from a backup or an older version of the object; nothing is "
+            "added to a broken chain until then",
+        )
+
+
+if __name__ == "__main__":
+    run(main)

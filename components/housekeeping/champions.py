@@ -1,0 +1,47 @@
+"""Trainings that a champion came from."""
+
+from __future__ import annotations
+
+import re
+
+from components.housekeeping.policy import standing_decisions
+from components.lib.ledger import Chain
+from components.lib.objects import ObjectStore
+from components.lib.operations import State
+
+CHAMPIONS = "ledger/champions/"
+
+_NAME = re.compile(r"([^/]+?)(?:\.head\.json|/\d{9}\.json)$")
+
+
+def models(objects: ObjectStore) -> list[str]:
+    """Every model that has a chain, or the note of one."""
+    keys = (info.key.removeprefix(CHAMPIONS) for info in objects.list(CHAMPIONS))
+    return sorted({found[1] for key in keys if (found := _NAME.fullmatch(key))})
+
+
+def chain(objects: ObjectStore, model: str) -> Chain:
+    """The chain of a model's champions."""
+    return Chain(objects, f"{CHAMPIONS}{model}")
+
+
+def keys_of_champions(objects: ObjectStore, state: State) -> set[str]:
+    """Keys of the trainings whose decisions made the present champions and those before them.
+
+    A champion that came from elsewhere (a laptop) has no key here.
+
+    Raises:
+        BadDataError: If a chain is broken.
+    """
+    decisions: set[str] = set()
+    for model in models(objects):
+        decisions |= standing_decisions([entry.body for entry in chain(objects, model).verify()])
+    succeeded = [key for key, claim in state.claims.items() if claim.succeeded]
+    return {key for key in succeeded if decisions and _mentions(objects, key, decisions)}
+
+
+def _mentions(objects: ObjectStore, key: str, decisions: set[str]) -> bool:
+    """Whether a training's record holds one of these decisions; a hash is found wherever it stands."""
+    name = f"work/{key}/record.json"
+    text = objects.get(name).decode(errors="replace") if objects.exists(name) else ""
+    return any(decision in text for decision in decisions)

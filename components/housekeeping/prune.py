@@ -1,0 +1,194 @@
+"""Remove what the policy does not keep, records before the data that they name.
+
+Nothing is removed on the word of a broken ledger or a damaged record. While a training is at work its records
+and all data stay: it may be about to use any of them. The ledger is read again between deletions, so that a
+training that starts meanwhile stops the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from components.housekeeping.champions import keys_of_champions
+from components.housekeeping.parameters import Places, Policy
+from components.housekeeping.policy import at_work, is_finished, kept_keys
+from components.housekeeping.references import (
+    CONTENT,
+    RUN_CACHE,
+    content_hash,
+    is_named,
+    lock_entries,
+    named_hashes,
+    stages_of,
+)
+from components.lib.objects import ObjectInfo, ObjectStore, get_many
+from components.lib.operations import Operations, State
+
+BATCH = 200
+"""Objects that are removed between two looks at the ledger."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """What one kind of thing gave back.
+
+    Attributes:
+        what: In words.
+        objects: How many.
+        size: Bytes.
+    """
+
+    what: str
+    objects: int = 0
+    size: int = 0
+
+    def __add__(self, other: Freed) -> Freed:
+        """Both together."""
+        return Freed(self.what, self.objects + other.objects, self.size + other.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """The outcome.
+
+    Attributes:
+        freed: By kind.
+        waiting: Runs at work, for whose sake all data were left alone.
+    """
+
+    freed: tuple[Freed, ...]
+    waiting: tuple[str, ...]
+
+
+def prune(
+    places: Places,
+    policy: Policy,
+    *,
+    dry_run: bool = False,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Pruned:
+    """Remove old run records, checkpoints of finished trainings, and data that no kept record names.
+
+    Args:
+        places: Where the state lies.
+        policy: What is kept.
+        dry_run: Remove nothing, count only.
+        clock: Tells the time.
+
+    Raises:
+        BadDataError: If a ledger is broken or a kept record is damaged. Nothing was removed for its sake.
+    """
+    work = _Pruning(places, policy, dry_run, clock)
+    state = work.state()
+    kept = work.kept(state)
+    freed = [
+        work.records(state, kept),
+        work.checkpoints(state, kept),
+    ]
+    waiting = sorted(at_work(state, clock(), policy.lease).values())
+    if not waiting:
+        freed += work.data(kept)
+    return Pruned(tuple(freed), tuple(waiting))
+
+
+class _Pruning:
+    def __init__(self, places: Places, policy: Policy, dry_run: bool, clock: Callable[[], datetime]) -> None:
+        self.places = places
+        self.policy = policy
+        self.dry_run = dry_run
+        self.clock = clock
+        self._operations = Operations(places.objects)
+        self._entries = self._operations.verify()
+
+    def state(self) -> State:
+        """The present one; only what was appended meanwhile is read."""
+        self._entries = self._operations.chain.entries(self._entries)
+        return State.from_entries(self._entries)
+
+    def kept(self, state: State) -> set[str]:
+        return kept_keys(
+            state,
+            keep=self.policy.keep_runs,
+            now=self.clock(),
+            lease=self.policy.lease,
+            protected=keys_of_champions(self.places.objects, state),
+        )
+
+    def records(self, state: State, kept: set[str]) -> Freed:
+        """Of trainings that are not kept: a stage's record goes before what it vouches for."""
+        objects, freed = self.places.objects, Freed("records of old trainings")
+        for key in sorted(set(state.claims) - kept):
+            found = [*objects.list(f"work/{key}/stages/"), *objects.list(f"work/{key}/")]
+            for run in (run for run, claimed in state.runs.items() if claimed == key):
+                found += objects.list(f"runs/{run}/")
+            freed += self._remove(objects, freed.what, found, unless=partial(self._is_claimed, key))
+        return freed
+
+    def checkpoints(self, state: State, kept: set[str]) -> Freed:
+        """Of kept trainings that nothing will resume."""
+        objects, freed = self.places.objects, Freed("checkpoints of finished trainings")
+        for key in sorted(kept & set(state.claims)):
+            if is_finished(state.claims[key]):
+                found = objects.list(f"work/{key}/checkpoints/")
+                # The manifest first: a set is whole, or it is none.
+                found.sort(key=lambda info: not info.key.endswith("manifest.json"))
+                freed += self._remove(objects, freed.what, found, unless=partial(self._is_claimed, key))
+        return freed
+
+    def data(self, kept: set[str]) -> list[Freed]:
+        """Run cache entries and content that are old and not named by a kept record."""
+        remote = self.places.remote
+        named = self._named(kept)
+        cache, content = Freed("run cache entries"), Freed("data in the remote")
+        old = self._old(remote.list(RUN_CACHE))
+        entries = zip(old, get_many(remote, [info.key for info in old]), strict=True)
+        useless = [info for info, entry in entries if not is_named(entry, named)]
+        unnamed = [i for i in self._old(remote.list(CONTENT)) if content_hash(i.key) not in named]
+        return [
+            cache + self._remove(remote, cache.what, useless, unless=self._is_anybody_at_work),
+            content + self._remove(remote, content.what, unnamed, unless=self._is_anybody_at_work),
+        ]
+
+    def _named(self, kept: set[str]) -> set[str]:
+        entries = [entry for key in sorted(kept) for entry in lock_entries(self.places.objects, key)]
+        own = self.places.source / "dvc.lock"
+        if own.is_file():  # a laptop's: its data may be in the same remote
+            entries += stages_of(own.read_bytes(), str(own))
+        return named_hashes(self.places.remote, entries)
+
+    def _old(self, infos: Sequence[ObjectInfo]) -> list[ObjectInfo]:
+        before = self.clock() - self.policy.keep_cache
+        return [info for info in infos if info.modified < before]
+
+    def _is_claimed(self, key: str) -> bool:
+        return key in at_work(self.state(), self.clock(), self.policy.lease)
+
+    def _is_anybody_at_work(self) -> bool:
+        return bool(at_work(self.state(), self.clock(), self.policy.lease))
+
+    def _remove(
+        self, store: ObjectStore, what: str, infos: Sequence[ObjectInfo], *, unless: Callable[[], bool]
+    ) -> Freed:
+        freed = Freed(what)
+        for batch in _batches(list({info.key: info for info in infos}.values())):
+            if self.dry_run:
+                freed += Freed(what, len(batch), sum(info.size for info in batch))
+                continue
+            if unless():
+                _LOG.warning("%s: a training started, the rest stays", what)
+                break
+            for info in batch:
+                store.delete(info.key)
+                freed += Freed(what, 1, info.size)
+        return freed
+
+
+def _batches(infos: Sequence[ObjectInfo]) -> Iterator[Sequence[ObjectInfo]]:
+    for start in range(0, len(infos), BATCH):
+        yield infos[start : start + BATCH]

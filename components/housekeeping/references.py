@@ -1,0 +1,115 @@
+"""Which objects of DVC's remote are named by records that are kept.
+
+DVC 3 keeps content at ``files/md5/<2>/<30>``, a folder's list of files at ``...<30>.dir``, and the run cache
+at ``runs/<2>/<64>/<64>``: what a stage with equal inputs made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from components.lib.errors import BadDataError, MissingInputError
+from components.lib.objects import ObjectStore, get_many, unseal
+
+CONTENT, RUN_CACHE = "files/md5/", "runs/"
+FOLDER = ".dir"
+
+
+def content_key(md5: str) -> str:
+    """Of the object with this hash."""
+    return f"{CONTENT}{md5[:2]}/{md5[2:]}"
+
+
+def content_hash(key: str) -> str:
+    """The hash of the object of this key."""
+    return key.removeprefix(CONTENT).replace("/", "")
+
+
+def lock_entries(objects: ObjectStore, key: str) -> list[Mapping[str, Any]]:
+    """The dvc.lock entries of all stages that were recorded under ``key``.
+
+    Raises:
+        BadDataError: If a record is damaged: then nobody knows what it names.
+    """
+    names = [info.key for info in objects.list(f"work/{key}/stages/")]
+    found: list[Mapping[str, Any]] = []
+    for name, content in zip(names, get_many(objects, names), strict=True):
+        entry = unseal(content, name=f"{objects.uri}/{name}").get("lock")
+        if not isinstance(entry, dict):
+            raise _unreadable(f"{objects.uri}/{name}", "it has no lock entry")
+        found.append(entry)
+    merged = f"work/{key}/dvc.lock"
+    if objects.exists(merged):
+        found += stages_of(objects.get(merged), f"{objects.uri}/{merged}")
+    return found
+
+
+def stages_of(lock: bytes, name: str) -> list[Mapping[str, Any]]:
+    """The entries of a whole dvc.lock.
+
+    Raises:
+        BadDataError: If it is none.
+    """
+    try:
+        document = yaml.safe_load(lock)
+        entries = list((document.get("stages") or {}).values())
+    except (yaml.YAMLError, AttributeError) as error:
+        raise _unreadable(name, "it is no dvc.lock") from error
+    return entries
+
+
+def named_hashes(remote: ObjectStore, entries: Iterable[Mapping[str, Any]]) -> set[str]:
+    """All content that lock entries name, the files of folders too.
+
+    A dependency may be code, which is in no remote; an output was pushed before its record was written.
+
+    Raises:
+        BadDataError: If the list of an output's files is missing or damaged.
+    """
+    outputs, dependencies = set[str](), set[str]()
+    for entry in entries:
+        outputs.update(_hashes(entry.get("outs")))
+        dependencies.update(_hashes(entry.get("deps")))
+    found = outputs | dependencies
+    for md5 in sorted(outputs | dependencies):
+        if md5.endswith(FOLDER):
+            found |= _files_of(remote, md5, required=md5 in outputs)
+    return found
+
+
+def is_named(run_cache_entry: bytes, hashes: set[str]) -> bool:
+    """Whether all that a run cache entry could restore is among ``hashes``."""
+    try:
+        outputs = set(_hashes(yaml.safe_load(run_cache_entry).get("outs")))
+    except (yaml.YAMLError, AttributeError):
+        return False
+    return bool(outputs) and outputs <= hashes
+
+
+def _hashes(items: Sequence[Mapping[str, Any]] | None) -> Iterator[str]:
+    for item in items or ():
+        if isinstance(md5 := item.get("md5"), str):
+            yield md5
+
+
+def _files_of(remote: ObjectStore, md5: str, *, required: bool) -> set[str]:
+    name = f"{remote.uri}/{content_key(md5)}"
+    try:
+        return {str(item["md5"]) for item in json.loads(remote.get(content_key(md5)))}
+    except MissingInputError as error:
+        if required:
+            raise _unreadable(name, "it is missing") from error
+        return set()
+    except (ValueError, TypeError, KeyError) as error:
+        raise _unreadable(name, "it is no list of files") from error
+
+
+def _unreadable(name: str, why: str) -> BadDataError:
+    return BadDataError(
+        f"{name}: {why}, so what it names cannot be told from what nobody needs",
+        next_step="restore the object from a backup or an older version; until then no data are removed",
+    )

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.housekeeping.parameters import Policy
+from components.lib.errors import ParameterError
+from tests.conftest import ROOT
+from tests.housekeeping.history import History
+
+
+def command(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The command as a pod runs it: another working folder, everything from the environment."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "STORMSIGHT_OBJECTS": str(tmp_path / "objects"),
+        "STORMSIGHT_REMOTE": str(tmp_path / "remote"),
+        "STORMSIGHT_SOURCE": str(ROOT),
+        "STORMSIGHT_REPORT": str(tmp_path / "report.json"),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "components.housekeeping", *words],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_prune_prints_a_table_and_obeys_the_policy_of_params_yaml(folder: History, tmp_path: Path) -> None:
+    plan, data = folder.training("one")
+    done = command(tmp_path, "prune", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].split() == ["would", "be", "freed", "objects", "size"]
+    done = command(tmp_path, "prune")
+    assert done.returncode == 0, done.stderr
+    assert "together" in done.stdout.splitlines()[-1]
+    assert folder.remaining(data) == data
+    assert f"work/{plan.key}/record.json" in folder.records(plan)
+
+
+def test_verify_exits_65_and_names_what_is_broken(folder: History, tmp_path: Path) -> None:
+    folder.training("one")
+    assert command(tmp_path, "verify").returncode == 0
+    folder.places.objects.put("catalogue/first.json", b"?")
+    done = command(tmp_path, "verify")
+    assert done.returncode == 65
+    assert "FAIL  catalogue/first" in done.stdout
+    assert "Traceback" not in done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["class"] == "bad_data"
+    assert "catalogue/first" in report["message"]
+
+
+@pytest.mark.parametrize(("text", "match"), [("keep_runs: -1", "keep_runs"), ("lease_h: 1", "keep_runs")])
+def test_a_wrong_policy_is_explained(tmp_path: Path, text: str, match: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(f"profile: p\nprofiles: {{p: {{}}}}\norchestration: {{{text}}}\n")
+    with pytest.raises(ParameterError, match=match):
+        Policy.load(path)

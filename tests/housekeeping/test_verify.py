@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from components.housekeeping.verify import Finding, verify
+from tests.housekeeping.history import History
+
+
+def wrong(history: History) -> list[Finding]:
+    return [finding for finding in verify(history.places.objects) if not finding.sound]
+
+
+def test_a_sound_history(history: History) -> None:
+    history.training("one", decision={"sha256": "1" * 64})
+    history.champion("1", "1" * 64)
+    assert [(f.what, f.state) for f in verify(history.places.objects)] == [
+        ("ledger/operations", "3 entries, unbroken"),
+        ("ledger/champions/stormsight-sar", "1 entries, unbroken"),
+        ("catalogue", "1 entries, as registered"),
+        ("records", "5 sealed records, intact"),
+    ]
+
+
+def test_an_empty_store_is_sound(history: History) -> None:
+    assert wrong(history) == []
+
+
+def test_a_changed_entry_is_named(folder: History) -> None:
+    folder.training("one")
+    key = "ledger/operations/000000002.json"
+    folder.places.objects.put(key, folder.places.objects.get(key).replace(b"run-1", b"run-2"))
+    found = wrong(folder)[0]
+    assert (found.what, "entry 2" in found.state) == ("ledger/operations", True)
+
+
+def test_a_lost_tail_is_named(folder: History) -> None:
+    folder.training("one")
+    folder.places.objects.delete("ledger/operations/000000003.json")
+    assert "once had 3" in wrong(folder)[0].state
+
+
+def test_a_champions_ledger_without_entries_is_named(folder: History) -> None:
+    folder.champion("1", "1" * 64)
+    folder.places.objects.delete("ledger/champions/stormsight-sar/000000001.json")
+    assert [f.what for f in wrong(folder)] == ["ledger/champions/stormsight-sar"]
+
+
+def test_a_removed_ledger_is_named(folder: History) -> None:
+    folder.training("one")
+    for info in folder.places.objects.list("ledger/"):
+        folder.places.objects.delete(info.key)
+    assert "was removed" in wrong(folder)[0].state
+
+
+def test_every_damage_is_named(folder: History) -> None:
+    plan, _ = folder.training("one")
+    folder.places.objects.put("catalogue/first.json", b"{ }")
+    folder.places.objects.put(f"work/{plan.key}/stages/optical.json", b"{}")
+    folder.places.objects.put(f"runs/{plan.run}/plan.json", b"?")
+    assert {f.what for f in wrong(folder)} == {
+        "catalogue/first",
+        f"work/{plan.key}/stages/optical.json",
+        f"runs/{plan.run}/plan.json",
+    }
