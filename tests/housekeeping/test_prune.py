@@ -41,20 +41,20 @@ def test_the_newest_training_stays_whole_and_the_others_go(history: History) -> 
     assert all(f.objects == 0 for f in run(history).freed), "nothing is left to do"
 
 
-def test_a_dry_run_tells_the_same_and_removes_nothing(history: History) -> None:
-    old, old_data = history.training("old")
-    history.training("new")
-    told = run(history, dry_run=True)
-    assert history.remaining(old_data) == old_data
-    assert history.records(old)
-    assert run(history) == told
+def test_a_dry_run_tells_the_same_and_removes_nothing(folder: History) -> None:
+    old, old_data = folder.training("old")
+    folder.training("new")
+    told = run(folder, dry_run=True)
+    assert folder.remaining(old_data) == old_data
+    assert folder.records(old)
+    assert run(folder) == told
 
 
-def test_the_ledger_and_the_catalogue_stay(history: History) -> None:
-    history.training("old")
-    run(history, Policy(keep_runs=0, keep_cache_days=0, lease_h=72))
-    assert len(history.operations.verify()) == 3
-    assert history.places.objects.exists("catalogue/first.json")
+def test_the_ledger_and_the_catalogue_stay(folder: History) -> None:
+    folder.training("old")
+    run(folder, Policy(keep_runs=0, keep_cache_days=0, lease_h=72))
+    assert len(folder.operations.verify()) == 3
+    assert folder.places.objects.exists("catalogue/first.json")
 
 
 def test_a_training_at_work_keeps_everything_it_could_use(folder: History) -> None:

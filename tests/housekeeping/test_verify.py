@@ -19,8 +19,8 @@ def test_a_sound_history(history: History) -> None:
     ]
 
 
-def test_an_empty_store_is_sound(history: History) -> None:
-    assert wrong(history) == []
+def test_an_empty_store_is_sound(folder: History) -> None:
+    assert wrong(folder) == []
 
 
 def test_a_changed_entry_is_named(folder: History) -> None:
