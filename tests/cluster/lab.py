@@ -91,7 +91,7 @@ def make_namespace(cluster: Cluster, name: str, folder: Path) -> Namespace:
     cluster.wait_no_namespace(name, services)
     rendered = yaml.safe_load_all(cluster.kubectl("kustomize", str(ROOT / "k8s" / "overlays" / "lab")))
     names = {"stormsight": name, "stormsight-services": services}
-    cluster.apply(*(_renamed(document, names) for document in rendered if document["kind"] in APPLIED))
+    cluster.apply(*(renamed(document, names) for document in rendered if document["kind"] in APPLIED))
     cluster.apply(secret(name, "stormsight-s3", CREDENTIALS))
     kubeconfig = folder / f"{name}.kubeconfig"
     kubeconfig.write_text(command([str(cluster.tools / "sa-kubeconfig"), services, ORCHESTRATOR]))
@@ -99,7 +99,7 @@ def make_namespace(cluster: Cluster, name: str, folder: Path) -> Namespace:
     return Namespace(cluster, name, services, kubeconfig)
 
 
-def _renamed(manifest: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def renamed(manifest: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """``manifest`` with its namespaces called otherwise, wherever it names one."""
 
     def walk(value: Any) -> Any:
