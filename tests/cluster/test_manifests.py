@@ -1,0 +1,176 @@
+"""The lab overlay on the API server: what it takes, and that the services start under its rules.
+
+The lab is Kubernetes 1.20: it drops fields that it does not know without a word, so what was stored is
+compared with what was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from kubernetes import client
+
+from tests.cluster import lab
+from tests.cluster.endpoints import CREDENTIALS, S3
+from tests.cluster.environment import IMAGE, Cluster, command
+from tests.cluster.processes import wait_until
+from tests.conftest import ROOT
+from tests.k8s.manifests import Manifest, called, find, rendered
+
+SPACE, SERVICES = "stormsight-manifests", "stormsight-manifests-services"
+NAMES = {"stormsight": SPACE, "stormsight-services": SERVICES}
+POSTGRES = "localhost/stormsight-postgres:15"
+PASSWORDS = {f"{name}-password": f"lab-{name}" for name in ("postgres", "mlflow", "airflow")}
+HOST = "stormsight-mlflow.stormsight-services:5000"
+
+UNKNOWN_TO_1_20: set[str] = set()
+"""What Kubernetes 1.20 drops of the overlay."""
+
+
+@pytest.fixture(scope="module")
+def objects(cluster: Cluster) -> Iterator[list[Manifest]]:
+    """The lab overlay in namespaces of its own, which exist and are empty."""
+    moved = [lab.renamed(manifest, NAMES) for manifest in rendered("lab")]
+    for name in NAMES.values():
+        cluster.delete_namespace(name)
+    cluster.wait_no_namespace(*NAMES.values())
+    server_side(cluster, [manifest for manifest in moved if manifest["kind"] == "Namespace"])
+    yield moved
+    for name in NAMES.values():
+        cluster.delete_namespace(name)
+
+
+def server_side(cluster: Cluster, objects: list[Manifest], *words: str) -> list[Manifest]:
+    """Apply on the server's side; what it has then, in the same order."""
+    sent = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    arguments = ["apply", "--server-side", "--force-conflicts", "-o", "json", "-f", "-", *words]
+    answer = json.loads(cluster.kubectl(*arguments, stdin=sent))
+    answered: list[Manifest] = answer["items"] if answer["kind"] == "List" else [answer]
+    assert len(answered) == len(objects)
+    return answered
+
+
+def dropped(sent: Any, stored: Any, path: str) -> Iterator[str]:
+    """Paths of what was sent and is not stored."""
+    if isinstance(sent, Mapping) and isinstance(stored, Mapping):
+        for key, value in sent.items():
+            if key not in stored and value not in ({}, [], None):
+                yield f"{path}.{key}"
+            elif key in stored:
+                yield from dropped(value, stored[key], f"{path}.{key}")
+    elif isinstance(sent, list) and isinstance(stored, list) and len(sent) == len(stored):
+        for one, other in zip(sent, stored, strict=True):
+            yield from dropped(one, other, path)
+    elif str(sent) != str(stored):
+        yield path
+
+
+@pytest.mark.parametrize("words", [("--dry-run=server",), ()], ids=["dry run", "for real"])
+def test_the_api_server_takes_the_overlay(
+    cluster: Cluster, objects: list[Manifest], words: tuple[str, ...]
+) -> None:
+    stored = {called(manifest): manifest for manifest in server_side(cluster, objects, *words)}
+    lost = {path for sent in objects for path in dropped(sent, stored[called(sent)], sent["kind"])}
+    assert lost == UNKNOWN_TO_1_20
+
+
+@pytest.fixture(scope="module")
+def postgres(cluster: Cluster, objects: list[Manifest], folder: Path) -> Iterator[str]:
+    """The StatefulSet, started on a static volume; the address of its pod."""
+    build = ["podman", "build", "--quiet", "--isolation=chroot", "--network=host", "--timestamp", "0"]
+    certificates = ["-v", "/etc/ssl/certs:/etc/ssl/certs:ro"]
+    context = str(ROOT / "k8s/overlays/lab/postgres")
+    command([*build, *certificates, "--tag", POSTGRES, context], timeout_s=600)
+    command([str(cluster.tools / "load"), POSTGRES], timeout_s=300)
+    data = folder / "manifests-postgres"
+    data.mkdir()
+    shutil.chown(data, 999, 999)
+    volume = f"{SPACE}-postgres"
+    claim = {"namespace": SERVICES, "name": "data-stormsight-postgres-0"}
+    spec = {"capacity": {"storage": "20Gi"}, "accessModes": ["ReadWriteOnce"], "claimRef": claim}
+    spec |= {"hostPath": {"path": str(data)}, "persistentVolumeReclaimPolicy": "Retain"}
+    cluster.kubectl("delete", "pv", volume, "--ignore-not-found")
+    cluster.apply(
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": volume}, "spec": spec},
+        lab.secret(SERVICES, "stormsight-postgres", PASSWORDS),
+    )
+    server_side(cluster, objects)
+    cluster.kubectl("-n", SERVICES, "scale", "statefulset/stormsight-postgres", "--replicas=1")
+    yield ready(cluster, "postgres")
+    cluster.kubectl("-n", SERVICES, "scale", "statefulset/stormsight-postgres", "--replicas=0")
+    cluster.kubectl("delete", "pv", volume, "--wait=false")
+
+
+def ready(cluster: Cluster, name: str) -> str:
+    """Wait for the pod of a service; its address."""
+
+    def pod() -> client.V1Pod | None:
+        found = cluster.pods(SERVICES, f"app.kubernetes.io/name={name}")
+        conditions = {c.type: c.status for p in found for c in p.status.conditions or ()}
+        return found[-1] if conditions.get("Ready") == "True" else None
+
+    wait_until(f"{name} to be ready", lambda: pod() is not None, timeout_s=240)
+    found = pod()
+    assert found is not None
+    return str(found.status.pod_ip)
+
+
+def connect(address: str, user: str, database: str) -> psycopg.Connection[Any]:
+    password = PASSWORDS[f"{user}-password"]
+    return psycopg.connect(host=address, user=user, dbname=database, password=password, connect_timeout=10)
+
+
+def test_postgresql_starts_restricted_with_a_database_for_each_service(postgres: str) -> None:
+    for user in ("mlflow", "airflow"):
+        with connect(postgres, user, user) as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE probe (n int)")
+            cursor.execute("DROP TABLE probe")
+    with pytest.raises(psycopg.OperationalError, match="permission denied"):
+        connect(postgres, "mlflow", "airflow")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(host=postgres, user="mlflow", dbname="mlflow", password="wrong")
+
+
+@pytest.fixture(scope="module")
+def mlflow(cluster: Cluster, objects: list[Manifest], postgres: str, code: Path, s3: S3) -> str:
+    """The Deployment, started; its pod runs the lab's image and finds PostgreSQL without DNS."""
+    credentials = {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": s3.pods}
+    cluster.apply(lab.secret(SERVICES, "stormsight-mlflow-s3", credentials))
+    deployment = find(objects, "Deployment", "stormsight-mlflow")
+    deployment["spec"]["replicas"] = 1
+    pod = deployment["spec"]["template"]["spec"]
+    volumes, mounts = lab.volumes(code)
+    pod["volumes"] += volumes
+    pod["containers"][0]["volumeMounts"] += mounts
+    pod["containers"][0]["image"] = IMAGE
+    pod["hostAliases"] = [{"ip": postgres, "hostnames": ["stormsight-postgres"]}]
+    server_side(cluster, [deployment])
+    return ready(cluster, "mlflow")
+
+
+def call(address: str, path: str, body: Mapping[str, str] | None = None, host: str = HOST) -> Any:
+    content = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://{address}:5000{path}", content)
+    request.add_header("Content-Type", "application/json")
+    request.add_header("Host", host)
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.loads(response.read())
+
+
+def test_mlflow_starts_restricted_on_postgresql_and_s3(mlflow: str, postgres: str) -> None:
+    made = call(mlflow, "/api/2.0/mlflow/experiments/create", {"name": "stormsight"})
+    path = f"/api/2.0/mlflow/experiments/get?experiment_id={made['experiment_id']}"
+    assert call(mlflow, path)["experiment"]["artifact_location"].startswith("s3://stormsight/mlflow/")
+    with connect(postgres, "mlflow", "mlflow") as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM experiments ORDER BY name")
+        assert ("stormsight",) in cursor.fetchall()
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        call(mlflow, path, host="attacker.example.com")
