@@ -329,16 +329,17 @@ class StagePodOperator(KubernetesPodOperator):
         if status is None or not status.node or hopeless(status, time.time()):
             return seen
         try:
-            text = self.client.read_namespaced_pod_log(
+            answer = self.client.read_namespaced_pod_log(
                 name,
                 self.namespace,
                 container=self.base_container_name,
                 tail_lines=TAIL_LINES,
                 _request_timeout=LOG_TIMEOUT_S,
+                _preload_content=False,  # the client would show the bytes' repr
             )
         except (ApiException, HTTPError):
             return seen
-        return str(text) or seen
+        return answer.data.decode(errors="replace") or seen
 
 
 def _identity(context: Mapping[str, Any]) -> str:
