@@ -81,10 +81,11 @@ class LandingSensor(BaseSensorOperator):
         self.objects = settings.objects
         self.endpoint = settings.environment.get("AWS_ENDPOINT_URL_S3")
         self.poll_s = settings.orchestration.landing_poll_s
+        self.renew_s = RENEW_S
 
     def execute(self, context: Context) -> None:
         """Hand over to the triggerer."""
-        trigger = LandingTrigger(self.landing, self.objects, self.endpoint, self.poll_s, RENEW_S)
+        trigger = LandingTrigger(self.landing, self.objects, self.endpoint, self.poll_s, self.renew_s)
         self.defer(trigger=trigger, method_name="landed")
 
     def landed(self, context: Context, event: dict[str, Any]) -> list[str]:

@@ -1,0 +1,108 @@
+"""The rendered tasks are the graph, node by node and edge by edge."""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from airflow.sdk import DAG, TaskGroup
+
+from stormsight_dags.graph import Graph, GraphError, load_graph
+from stormsight_dags.rendering import command_task, render, task_id
+from stormsight_dags.settings import Settings, load_settings
+from tests.dags.pipelines import FOREACH, MATRIX, META, NESTED
+from tests.dags.test_graph import write
+
+Tasks = dict[str, Any]
+
+
+def tasks_of(group: TaskGroup) -> Tasks:
+    """The group's tasks by the address of their stage."""
+    return {task.stage: task for task in group.iter_tasks()}  # type: ignore[attr-defined]
+
+
+def edges_of(tasks: Tasks) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (address, below.stage)
+        for address, task in tasks.items()
+        for below in task.downstream_list
+        if getattr(below, "stage", None) in tasks
+    )
+
+
+def settings_of(repository: Path, mode: str) -> Settings:
+    lab = {"STORMSIGHT_DEPLOYMENT": str(repository / "k8s/overlays/lab/deployment.yaml")}
+    return load_settings(lab if mode == "kubernetes" else {})
+
+
+def rendered(graph: Graph, settings: Settings) -> Tasks:
+    with DAG("trial"):
+        return tasks_of(render(graph, settings))
+
+
+@pytest.mark.parametrize("mode", ["local", "kubernetes"])
+def test_tasks_of_the_repository_are_its_graph(repository: Path, mode: str) -> None:
+    settings = settings_of(repository, mode)
+    graph = settings.graph()
+    tasks = rendered(graph, settings)
+    assert set(tasks) == set(graph.addresses)
+    assert edges_of(tasks) == graph.edges
+    command = tasks["distill@disoptnet"]
+    expected = "python -m components.runs stage distill@disoptnet --run {{ run_id }}"
+    assert " ".join(command.command if mode == "local" else command.cmds) == expected
+
+
+@pytest.mark.parametrize("pipeline", [FOREACH, MATRIX, NESTED], ids=["foreach", "matrix", "nested"])
+def test_tasks_of_any_pipeline_are_its_graph(repository: Path, tmp_path: Path, pipeline: str) -> None:
+    folder = write(tmp_path, pipeline)
+    graph = load_graph(folder / "dvc.yaml", folder / "params.yaml")
+    tasks = rendered(graph, settings_of(repository, "local"))
+    assert set(tasks) == set(graph.addresses)
+    assert edges_of(tasks) == graph.edges
+
+
+def test_a_stage_more_is_a_task_more(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No DAG file changes: the DAG follows dvc.yaml and params.yaml."""
+    shutil.copy(repository / "params.yaml", tmp_path)
+    document = yaml.safe_load((repository / "dvc.yaml").read_text())
+    document["stages"]["publish"] = {
+        "cmd": "python -m components.publish",
+        "deps": ["models/adapted", "reports/promote/decision.json"],
+        "outs": ["public"],
+        "meta": {"image": "data", "cpu": 1, "memory": "1Gi", "gpu": 0, "retry": "transfer"},
+    }
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    monkeypatch.setenv("STORMSIGHT_SOURCE", str(tmp_path))
+    monkeypatch.delenv("STORMSIGHT_DEPLOYMENT", raising=False)
+    names = runpy.run_path(str(repository / "dags/retrain.py"))
+    tasks = tasks_of(names["pipeline"])
+    assert {task.task_id for task in tasks["publish"].upstream_list} == {"pipeline.adapt", "pipeline.promote"}
+    assert {task.task_id for task in tasks["publish"].downstream_list} == {"finish", "gate"}
+    assert {task.task_id for task in tasks["download"].upstream_list} == {"plan"}
+
+
+def test_two_stages_cannot_be_one_task(repository: Path, tmp_path: Path) -> None:
+    pipeline = f"stages:\n  a:\n    foreach: [x/y, 'x y']\n    do: {{cmd: 'echo ${{item}}', {META}}}\n"
+    folder = write(tmp_path, pipeline)
+    with pytest.raises(GraphError, match=r"'a@x/y' and 'a@x y' would both be task 'a.x-y'"):
+        rendered(load_graph(folder / "dvc.yaml", folder / "params.yaml"), settings_of(repository, "local"))
+
+
+def test_task_ids_are_what_airflow_allows() -> None:
+    assert task_id("evaluate") == "evaluate"
+    assert task_id("distill@disoptnet") == "distill.disoptnet"
+    assert task_id("cell@one-0.1-x@y z") == "cell.one-0.1-x-y-z"
+
+
+def test_resources_reach_the_operator(repository: Path) -> None:
+    with DAG("trial"):
+        task: Any = command_task(
+            settings_of(repository, "local"), "t", ["python"], retry="train", image="train", cpu=4, gpu=1
+        )
+    assert (task.image, task.cpu, task.gpu, task.retry) == ("train", 4, 1, "train")
