@@ -50,13 +50,15 @@ class Airflow:
         """Wait until DAGs are known.
 
         Raises:
-            LabError: If a file cannot be imported, or they do not appear.
+            LabError: If they do not appear; the text is why a file could not be imported.
         """
 
         def known() -> bool:
-            if errors := self.client.import_errors():
+            missing = set(dag_ids) - self.client.dag_ids()
+            errors = self.client.import_errors() if missing else {}
+            if errors:
                 raise LabError("\n".join(f"{name}:\n{trace}" for name, trace in errors.items()))
-            return set(dag_ids) <= self.client.dag_ids()
+            return not missing
 
         wait_until(f"DAGs {', '.join(dag_ids)}", known, timeout_s=timeout_s, note=f"logs: {self.home}")
 
@@ -100,7 +102,7 @@ def settings(home: Path, database: str, port: int, bundles: Mapping[str, Path]) 
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         # A task whose supervisor died with the scheduler is noticed in seconds instead of minutes.
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
-        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "25",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
         "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",

@@ -16,11 +16,15 @@ import pytest
 
 from tests.cluster import lab
 from tests.cluster.airflow_server import Airflow, start_airflow
-from tests.cluster.endpoints import S3, Endpoint, answers, start_mlflow, start_s3
+from tests.cluster.endpoints import CREDENTIALS, S3, Endpoint, answers, start_mlflow, start_s3
 from tests.cluster.environment import Cluster, Namespace, NoClusterError, find_cluster
+from tests.cluster.pipeline import Pipeline, edit_params, impatient
+from tests.cluster.podlog import PodLog
 from tests.cluster.processes import Server
+from tests.cluster.scenarios import Retraining, disturbed_retraining, first_retraining
 
 FOLDER = pytest.StashKey[Path]()
+MEASURED = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,6 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.cluster)
+            # The first test that asks for a fixture waits for it: for a whole retraining, at worst.
+            item.add_marker(pytest.mark.timeout(1800))
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +60,8 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash.get(MEASURED, []):
+        terminalreporter.write_line(line)
     made = config.stash.get(FOLDER, None)
     if made is not None and made.exists():
         terminalreporter.write_line(f"the lab's logs and files are kept in {made}")
@@ -66,7 +74,9 @@ def code(cluster: Cluster, folder: Path) -> Path:
     made = folder / "code"
     made.mkdir()
     lab.open_to_pods(lab.site_packages())
-    return lab.snapshot(made)
+    lab.snapshot(made)
+    edit_params(made, impatient)
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -118,6 +128,7 @@ def airflow(code: Path, folder: Path, namespace: Namespace, settings_file: Path)
     """A real Airflow with the deployment's DAGs and those of ``trial_dags``; all DAGs start paused."""
     bundles = {"stormsight": code / "dags", "trials": code / "tests" / "cluster" / "trial_dags"}
     environment = {
+        **CREDENTIALS,
         "KUBECONFIG": str(namespace.kubeconfig),
         "STORMSIGHT_DEPLOYMENT": str(settings_file),
         "PYTHONPATH": str(code / "dags"),
@@ -125,3 +136,57 @@ def airflow(code: Path, folder: Path, namespace: Namespace, settings_file: Path)
     running = start_airflow(folder, bundles, environment)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def measured(request: pytest.FixtureRequest) -> list[str]:
+    """Lines for the end of the test report: what was measured."""
+    lines: list[str] = []
+    request.config.stash[MEASURED] = lines
+    return lines
+
+
+@pytest.fixture(scope="session")
+def pod_log(namespace: Namespace) -> Iterator[PodLog]:
+    """Every pod of the namespace from now on, deleted ones too."""
+    log = PodLog(namespace)
+    log.start()
+    yield log
+    log.stop()
+
+
+@pytest.fixture(scope="session")
+def pipeline(
+    airflow: Airflow, s3: S3, mlflow_server: Endpoint, pod_log: PodLog, code: Path
+) -> Iterator[Pipeline]:
+    """The deployed DAGs, at work."""
+    del mlflow_server
+    airflow.wait_dags("acquisitions", "retrain")
+    for dag_id in ("retrain", "acquisitions"):
+        airflow.client.pause(dag_id, False)
+    yield Pipeline(airflow, s3, pod_log, code)
+    for dag_id in ("acquisitions", "retrain"):
+        airflow.client.pause(dag_id)
+
+
+@pytest.fixture(scope="session")
+def first(pipeline: Pipeline) -> Retraining:
+    """The first retraining: from the landing of an acquisition to the decision."""
+    return first_retraining(pipeline)
+
+
+@pytest.fixture(scope="session")
+def disturbed(first: Retraining, pipeline: Pipeline) -> Retraining:
+    """The second retraining: a lost event, a doubled one, killed components, an eviction, a refusal."""
+    del first
+    return disturbed_retraining(pipeline)
+
+
+@pytest.fixture(scope="session")
+def bare_pod_s(airflow: Airflow) -> float:
+    """Seconds that Airflow needs for a pod that does nothing, as the plain operator runs it."""
+    airflow.wait_dags("trial_bare_pod")
+    airflow.client.pause("trial_bare_pod", False)
+    run = airflow.client.trigger("trial_bare_pod")
+    assert airflow.client.wait_run("trial_bare_pod", run) == "success"
+    return float(airflow.client.task("trial_bare_pod", run, "bare")["duration"])

@@ -101,7 +101,9 @@ def start_mlflow(folder: Path, host: str, artefacts: Path) -> tuple[Server, Endp
         str(artefacts),
     ]
     command = [sys.executable, "-m", "mlflow", "server", *arguments, *stores]
-    server = Server("mlflow", command, base_environment(), folder / "mlflow.log")
+    # Without its background jobs, which are a dozen processes.
+    environment = {**base_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    server = Server("mlflow", command, environment, folder / "mlflow.log")
     server.start()
     return server, Endpoint(f"http://127.0.0.1:{port}", f"http://{host}:{port}")
 

@@ -65,3 +65,9 @@ def lifetime_s(pod: client.V1Pod) -> float:
     assert state is not None, f"{pod.metadata.name} has not ended"
     finished: datetime = state.finished_at
     return (finished - pod.metadata.creation_timestamp).total_seconds()
+
+
+def is_running(pod: client.V1Pod) -> bool:
+    """Whether a pod's container runs, and nobody has asked it to end."""
+    statuses = pod.status.container_statuses or []
+    return bool(statuses and statuses[0].state.running and not pod.metadata.deletion_timestamp)

@@ -1,0 +1,129 @@
+"""The installed pipeline as its users meet it: land an acquisition, watch the DAGs, read the ledger."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.cluster.airflow_server import Airflow
+from tests.cluster.endpoints import S3, base_environment
+from tests.cluster.lab import BUCKET, LANDING_BUCKET
+from tests.cluster.podlog import PodLog
+from tests.cluster.processes import LabError
+
+PREFIX = "pipeline/"
+TILES, TILE_PX = 12, 256
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The DAGs on Airflow, their pods, and what they leave in the object store.
+
+    Attributes:
+        airflow: The running Airflow.
+        s3: The object store.
+        pods: Every pod since the start.
+        code: The repository as pods see it.
+    """
+
+    airflow: Airflow
+    s3: S3
+    pods: PodLog
+    code: Path
+
+    def command(self, *arguments: str) -> str:
+        """Run ``python -m components...`` on this machine against the same object store.
+
+        Raises:
+            LabError: If it fails.
+        """
+        environment = {
+            **base_environment(),
+            **self.s3.environment,
+            "STORMSIGHT_OBJECTS": f"s3://{BUCKET}/{PREFIX}".rstrip("/"),
+            "STORMSIGHT_LANDING": f"s3://{LANDING_BUCKET}/",
+            "STORMSIGHT_REMOTE": f"s3://{BUCKET}/dvc",
+            "PYTHONPATH": str(self.code),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=self.code,
+            env=environment,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            raise LabError(f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def land(self, acquisition: str, seed: int) -> datetime:
+        """Land a small simulated acquisition; the time at which its marker was there."""
+        size = ["--tiles", str(TILES), "--tile-px", str(TILE_PX), "--seed", str(seed)]
+        self.command("components.acquisitions", "land", "--id", acquisition, *size)
+        return self.modified(LANDING_BUCKET, f"{acquisition}/COMPLETE.json")
+
+    def modified(self, bucket: str, key: str) -> datetime:
+        """When an object was written (whole seconds)."""
+        found: datetime = self.s3.client.head_object(Bucket=bucket, Key=key)["LastModified"]
+        return found
+
+    def events(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """The bodies of the operations ledger, oldest first, each with its ``written`` time."""
+        bodies = []
+        for key in self.s3.keys(BUCKET, f"{PREFIX}ledger/operations/"):
+            body = json.loads(self.s3.read(BUCKET, key))["body"]
+            bodies.append({**body, "written": self.modified(BUCKET, key)})
+        return [body for body in bodies if kind in (None, body["event"])]
+
+    def record_text(self, path: str) -> str:
+        """An object below the pipeline's prefix."""
+        return self.s3.read(BUCKET, PREFIX + path).decode()
+
+    def wait_claim(self, known: int, *, timeout_s: float = 120) -> str:
+        """Wait until a run has made the claim after the first ``known``; Airflow's id of that run.
+
+        Airflow may start others, such as the last one the clock missed: they find nothing to do.
+        """
+        self.wait_for(
+            "a claim in the ledger", lambda: len(self.events("claimed")) > known, timeout_s=timeout_s
+        )
+        (running,) = [r for r in self.airflow.client.runs("retrain") if r["state"] == "running"]
+        return str(running["dag_run_id"])
+
+    def wait_for(self, what: str, found: Callable[[], Any], *, timeout_s: float = 180) -> Any:
+        """Poll ``found`` until it returns something true, and return that."""
+        end = time.monotonic() + timeout_s
+        while not (result := found()):
+            if time.monotonic() > end:
+                raise LabError(f"{what}: not within {timeout_s:g} s")
+            time.sleep(0.2)
+        return result
+
+    def change_params(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change ``params.yaml`` of the mounted code, as a new release of it would."""
+        edit_params(self.code, change)
+
+
+def edit_params(code: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Rewrite ``params.yaml`` below ``code``."""
+    path = code / "params.yaml"
+    document = yaml.safe_load(path.read_text())
+    change(document)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(yaml.safe_dump(document, sort_keys=False))
+    temporary.replace(path)
+
+
+def impatient(document: dict[str, Any]) -> None:
+    """The lab's orchestration: look often, retry soon. No stage reads it."""
+    document["orchestration"] |= {"landing_poll_s": 2, "retry_delay_s": 2}

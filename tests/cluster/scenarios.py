@@ -1,0 +1,111 @@
+"""Two runs of the retrain DAG that several tests look at: an undisturbed one, and one with every mishap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kubernetes import client
+
+from tests.cluster.lab import BUCKET
+from tests.cluster.pipeline import PREFIX, Pipeline
+from tests.cluster.podlog import is_running
+
+MODEL = "adapt"
+"""The training that is evicted."""
+
+ACQUISITIONS = "stormsight://acquisitions"
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """One finished run of the retrain DAG.
+
+    Attributes:
+        acquisition: What landed for it.
+        landed: When its marker was there.
+        key: Of the training, as claimed in the ledger.
+        run_id: Airflow's id.
+        state: How it ended.
+        tasks: Its task instances, as the API tells them.
+        pods: Its pods.
+    """
+
+    acquisition: str
+    landed: datetime
+    key: str
+    run_id: str
+    state: str
+    tasks: list[dict[str, Any]]
+    pods: list[client.V1Pod]
+
+    @property
+    def states(self) -> dict[str, str]:
+        """State by task id."""
+        return {str(task["task_id"]): str(task["state"]) for task in self.tasks}
+
+    def pods_of(self, stage: str) -> list[client.V1Pod]:
+        """The pods of a stage or command."""
+        return [pod for pod in self.pods if pod.metadata.annotations.get("stormsight/stage") == stage]
+
+
+def first_retraining(pipeline: Pipeline) -> Retraining:
+    """From nothing: one acquisition lands, nobody lifts a hand, the run ends."""
+    landed = pipeline.land("lab-first", seed=1)
+    return _finished(pipeline, "lab-first", landed, pipeline.wait_claim(0))
+
+
+def disturbed_retraining(pipeline: Pipeline) -> Retraining:
+    """A second acquisition, and everything that can go wrong while it is trained on.
+
+    Its event is lost; an old one comes again instead. The scheduler dies under ``plan``, whose supervisor
+    dies with it; the triggerer dies under ``prepare``. The training of ``MODEL`` is evicted after a
+    checkpoint. The gate demands what no model reaches.
+    """
+    pipeline.airflow.client.pause("acquisitions")
+    pipeline.change_params(_harder)
+    landed = pipeline.land("lab-second", seed=2)
+    pipeline.command("components.acquisitions", "register")
+    pipeline.airflow.client.emit(ACQUISITIONS, acquisition="lab-first")
+    known = {pod.metadata.uid for pod in pipeline.pods.pods()}
+
+    running_pod(pipeline, known, "plan")
+    pipeline.airflow.kill("scheduler")
+    pipeline.airflow.restart("scheduler")
+    run_id = pipeline.wait_claim(1)
+
+    running_pod(pipeline, known, "prepare")
+    pipeline.airflow.kill("triggerer")
+    pipeline.airflow.restart("triggerer")
+
+    pod = running_pod(pipeline, known, MODEL)
+    checkpoint = f"{PREFIX}work/{pipeline.events('claimed')[-1]['key']}/checkpoints/{MODEL}/manifest.json"
+    pipeline.wait_for("a checkpoint", lambda: checkpoint in pipeline.s3.keys(BUCKET, checkpoint))
+    pipeline.pods.namespace.cluster.evict(pod)
+    return _finished(pipeline, "lab-second", landed, run_id)
+
+
+def running_pod(pipeline: Pipeline, known: set[str], stage: str) -> client.V1Pod:
+    """Wait for a new running pod of a stage."""
+
+    def found() -> client.V1Pod | None:
+        new = [p for p in pipeline.pods.pods(stormsight_stage=stage) if p.metadata.uid not in known]
+        return next((pod for pod in new if is_running(pod)), None)
+
+    return pipeline.wait_for(f"a running pod of {stage}", found, timeout_s=300)
+
+
+def _harder(document: dict[str, Any]) -> None:
+    """Long enough to be evicted in the middle, and a gate that refuses."""
+    smoke = document["profiles"]["smoke"]
+    smoke[MODEL]["epochs"] = 6
+    smoke["promote"]["floor"] = 0.99
+
+
+def _finished(pipeline: Pipeline, acquisition: str, landed: datetime, run_id: str) -> Retraining:
+    client_ = pipeline.airflow.client
+    state = client_.wait_run("retrain", run_id, timeout_s=900)
+    pods = [p for p in pipeline.pods.pods() if p.metadata.annotations.get("stormsight/run") == run_id]
+    key = pipeline.events("claimed")[-1]["key"]
+    return Retraining(acquisition, landed, key, run_id, state, client_.tasks("retrain", run_id), pods)

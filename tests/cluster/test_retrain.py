@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from hashlib import sha256
+
+from tests.cluster.pipeline import Pipeline
+from tests.cluster.podlog import lifetime_s
+from tests.cluster.scenarios import Retraining
+
+
+def stages(run: Retraining) -> list[str]:
+    """Addresses of the run's stages."""
+    names = [t.removeprefix("pipeline.") for t in run.states if t.startswith("pipeline.")]
+    return [name.replace("distill.", "distill@") for name in names]
+
+
+def test_a_landed_acquisition_is_trained_on_and_judged_by_itself(first: Retraining) -> None:
+    assert first.state == "success", first.states
+    assert set(first.states.values()) == {"success"}
+
+
+def test_the_decision_is_in_the_ledger_and_the_run_record_is_whole(
+    first: Retraining, pipeline: Pipeline, measured: list[str]
+) -> None:
+    (claim,) = [body for body in pipeline.events("claimed") if body["key"] == first.key]
+    (succeeded,) = [body for body in pipeline.events("succeeded") if body["key"] == first.key]
+    assert set(claim["acquisitions"]) == {first.acquisition}
+    assert succeeded["promoted"] is True
+    text = pipeline.record_text(f"work/{first.key}/record.json")
+    assert sha256(text.encode()).hexdigest() == succeeded["record_sha256"]
+    record = json.loads(text)
+    assert set(record["stages"]) == set(stages(first))
+    assert record["decision"]["promoted"] is True
+    assert pipeline.record_text(f"work/{first.key}/dvc.lock")
+    waited = (succeeded["written"] - first.landed).total_seconds()
+    measured.append(f"from landing to decision: {waited:.0f} s")
+
+
+def test_each_task_ran_once_in_a_pod_of_its_own(first: Retraining) -> None:
+    for name in [*stages(first), "plan", "finish", "gate"]:
+        assert len(first.pods_of(name)) == 1, name
+
+
+def test_what_a_pod_costs_is_measured(
+    first: Retraining, pipeline: Pipeline, bare_pod_s: float, measured: list[str]
+) -> None:
+    record = json.loads(pipeline.record_text(f"work/{first.key}/record.json"))
+    measured.append(f"a bare pod, as Airflow sees it: {bare_pod_s:.1f} s; seconds of each stage:")
+    measured.append("  stage               task   pod  pull   run  push  over a bare pod")
+    for task in sorted(first.tasks, key=lambda task: str(task["start_date"])):
+        name = task["task_id"].removeprefix("pipeline.").replace("distill.", "distill@")
+        (pod,) = first.pods_of(name)
+        parts = record["stages"].get(name, {}).get("seconds", {})
+        columns = " ".join(f"{parts.get(part, 0):5.1f}" for part in ("pull", "run", "push"))
+        over = duration_s(task) - parts.get("run", 0) - bare_pod_s
+        measured.append(f"  {name:18}{duration_s(task):6.1f} {lifetime_s(pod):5.0f} {columns} {over:8.1f}")
+
+
+def test_a_gate_that_refuses_fails_the_run_and_leaves_the_record(
+    disturbed: Retraining, pipeline: Pipeline
+) -> None:
+    (succeeded,) = [body for body in pipeline.events("succeeded") if body["key"] == disturbed.key]
+    assert succeeded["promoted"] is False
+    assert disturbed.states["finish"] == "success"
+    assert disturbed.states["gate"] == "failed"
+    assert disturbed.state == "failed"
+    assert len(disturbed.pods_of("gate")) == 1, "a refusal is never retried"
+    assert "failed: gate_refused" in pipeline.airflow.client.log("retrain", disturbed.run_id, "gate")
+
+
+def duration_s(task: dict[str, object]) -> float:
+    """Seconds from a task's start to its end."""
+    begun, done = (datetime.fromisoformat(str(task[name])) for name in ("start_date", "end_date"))
+    return (done - begun).total_seconds()
