@@ -27,6 +27,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-dev.lock
 	@touch $@
 
+$(VENV)/.installed-airflow: $(VENV)/.installed requirements-airflow.lock
+	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-airflow.lock
+	@touch $@
+
 .PHONY: install
 install: $(VENV)/.installed ## Create .venv and install the locked requirements
 
@@ -47,6 +51,20 @@ mlflow: $(VENV)/.installed ## Open the tracking server's pages on http://127.0.0
 .PHONY: land
 land: $(VENV)/.installed ## Land a small simulated acquisition in var/landing (or STORMSIGHT_LANDING)
 	python -m components.acquisitions land
+
+# Airflow with these DAGs and nothing else: SQLite, stages as processes, state below var/. The triggerer does not
+# look into the DAG folder by itself, hence PYTHONPATH. No login: it listens on this machine only.
+.PHONY: airflow
+airflow: export AIRFLOW_HOME := $(CURDIR)/var/airflow
+airflow: export AIRFLOW__CORE__DAGS_FOLDER := $(CURDIR)/dags
+airflow: export AIRFLOW__CORE__LOAD_EXAMPLES := False
+airflow: export AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION := False
+airflow: export AIRFLOW__CORE__PARALLELISM := 4
+airflow: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS := True
+airflow: export AIRFLOW__API__HOST := 127.0.0.1
+airflow: export PYTHONPATH := $(CURDIR)/dags
+airflow: $(VENV)/.installed-airflow ## Run Airflow with the DAGs in local mode, pages on http://127.0.0.1:8080
+	airflow standalone
 
 .PHONY: test
 test: $(VENV)/.installed-dev ## Run every test that needs no cluster, one end-to-end run included
