@@ -117,7 +117,8 @@ def operator_arguments(settings: Settings, work: Work, task_id: str) -> Json:
         "log_events_on_failure": False,
         "durable": True,
         "get_logs": True,
-        "poll_interval": 5,
+        "startup_check_interval_seconds": 1,
+        "poll_interval": 2,
         "logging_interval": 15,
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,10 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
 
-from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import (
-    PodLaunchFailedException,
-    generic_api_retry,
-)
+from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.utils.pod_manager import (
     PodLaunchTimeoutException,
@@ -25,17 +21,11 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from stormsight_dags.pods.budgets import BudgetedRetries, load_budget
-from stormsight_dags.pods.classify import (
-    Evidence,
-    classify,
-    classify_refusal,
-    read_report,
-    skipped,
-    succeeded,
-)
+from stormsight_dags.pods.classify import Evidence, classify, read_report, skipped, succeeded
 from stormsight_dags.pods.failures import TAIL_LINES, Failure, FailureKind, StageFailure, raised
 from stormsight_dags.pods.manifest import Work, digest, label_value, operator_arguments, pod_name
-from stormsight_dags.pods.status import PodEvent, PodStatus, hopeless, read_status
+from stormsight_dags.pods.reader import PodReader, refusal
+from stormsight_dags.pods.status import PodStatus, hopeless, read_status
 from stormsight_dags.pods.watch import LAST_SEEN, StagePodManager, StagePodTrigger
 from stormsight_dags.settings import Settings
 
@@ -43,8 +33,6 @@ RESULT = "result"
 """XCom key of what a command reported. A hint: nothing may depend on it."""
 
 TASK_LABEL, RUN_LABEL, NUMBER = "stormsight/task", "stormsight/run", "stormsight/number"
-LOG_TIMEOUT_S = 15
-"""The log of a pod on a node that is gone takes the API server half a minute to refuse."""
 
 
 class StagePodOperator(KubernetesPodOperator):
@@ -163,9 +151,11 @@ class StagePodOperator(KubernetesPodOperator):
         return _unjudged(self._pods(context))
 
     def _pods(self, context: Any) -> list[Any]:  # noqa: ANN401
-        selector = f"{TASK_LABEL}={_identity(context)}"
-        pods = generic_api_retry(self.client.list_namespaced_pod)  # type: ignore[no-untyped-call]
-        return list(pods(self.namespace, label_selector=selector).items)
+        return self._reader.pods(f"{TASK_LABEL}={_identity(context)}")
+
+    @property
+    def _reader(self) -> PodReader:
+        return PodReader(self.client, str(self.namespace), self.stage, self.base_container_name)
 
     # ---------------------------------------------------------------- watching
 
@@ -248,7 +238,7 @@ class StagePodOperator(KubernetesPodOperator):
     def _after(self, error: Exception, context: Any) -> None:  # noqa: ANN401
         """Find out about the pod after the provider gave up with ``error``."""
         if not self._pod_name and isinstance(error, ApiException | HTTPError):
-            raise raised(_refusal(self.stage, error)) from None
+            raise raised(refusal(self.stage, error)) from None
         found = None if self._pod_name else self.find_pod(str(self.namespace), context)
         name = found.metadata.name if found is not None else self._pod_name
         if not name:
@@ -262,7 +252,7 @@ class StagePodOperator(KubernetesPodOperator):
             StageFailure: If the pod did not succeed.
             AirflowSkipException: If its command found nothing to do.
         """
-        pod = self._read(name)
+        pod = self._reader.pod(name)
         status = read_status(pod, self.base_container_name) if pod is not None else None
         if status is not None and self._is_well(pod, status):
             step = f"nothing, if a retry follows: it takes over pod {name}, which goes on"
@@ -280,7 +270,8 @@ class StagePodOperator(KubernetesPodOperator):
             now=time.time(),
         )
         if not (succeeded(evidence) or skipped(evidence)):
-            evidence = replace(evidence, events=self._events(name), log_tail=self._log_tail(name, status))
+            tail = self._reader.log_tail(name, status) or "\n".join(self._lines)
+            evidence = replace(evidence, events=self._reader.events(name), log_tail=tail)
         if pod is not None:
             self.patch_already_checked(pod, reraise=False)
             self.process_pod_deletion(pod, reraise=False)
@@ -299,48 +290,6 @@ class StagePodOperator(KubernetesPodOperator):
         given_up = self._gave_up or detect_pod_terminate_early_issues(pod) or hopeless(status, time.time())
         return not (status.ended or given_up)
 
-    def _read(self, name: str) -> Any:  # noqa: ANN401
-        """The pod; ``None`` if it is gone.
-
-        Raises:
-            StageFailure: If Kubernetes does not say.
-        """
-        read = generic_api_retry(self.client.read_namespaced_pod)  # type: ignore[no-untyped-call]
-        try:
-            return read(name, self.namespace)
-        except (ApiException, HTTPError) as error:
-            if getattr(error, "status", None) == 404:
-                return None
-            raise raised(_refusal(self.stage, error)) from None
-
-    def _events(self, name: str) -> tuple[PodEvent, ...]:
-        """What Kubernetes recorded about the pod; nothing if it does not say."""
-        try:
-            found = self.client.list_namespaced_event(
-                self.namespace, field_selector=f"involvedObject.name={name}"
-            ).items
-        except (ApiException, HTTPError):
-            return ()
-        return tuple(PodEvent(e.reason or "", e.message or "", e.involved_object.uid or "") for e in found)
-
-    def _log_tail(self, name: str, status: PodStatus | None) -> str:
-        """The end of the pod's log; what passed through here, if the pod has gone."""
-        seen = "\n".join(self._lines)
-        if status is None or not status.node or hopeless(status, time.time()):
-            return seen
-        try:
-            answer = self.client.read_namespaced_pod_log(
-                name,
-                self.namespace,
-                container=self.base_container_name,
-                tail_lines=TAIL_LINES,
-                _request_timeout=LOG_TIMEOUT_S,
-                _preload_content=False,  # the client would show the bytes' repr
-            )
-        except (ApiException, HTTPError):
-            return seen
-        return answer.data.decode(errors="replace") or seen
-
 
 def _identity(context: Mapping[str, Any]) -> str:
     """Tells task instances apart; the same for every try."""
@@ -354,14 +303,3 @@ def _unjudged(pods: Sequence[Any]) -> Any:  # noqa: ANN401
     checked = KubernetesPodOperator.POD_CHECKED_KEY
     left = [pod for pod in pods if pod.metadata.labels.get(checked) != "True"]
     return max(left, key=lambda pod: int(pod.metadata.labels.get(NUMBER, 0)), default=None)
-
-
-def _refusal(stage: str, error: ApiException | HTTPError) -> Failure:
-    """The API's own sentence; never its whole answer, which may repeat the pod."""
-    if not isinstance(error, ApiException):
-        return classify_refusal(stage, None, type(error).__name__)
-    try:
-        text = str(json.loads(error.body or "")["message"])
-    except (ValueError, KeyError, TypeError):
-        text = str(error.reason)
-    return classify_refusal(stage, error.status, text)

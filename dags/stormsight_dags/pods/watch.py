@@ -70,7 +70,11 @@ class AsyncStagePodManager(AsyncPodManager):
         Raises:
             PodLaunchTimeoutException: If waiting for it is in vain.
         """
-        remote = await super().read_pod(pod)
+        try:
+            remote = await super().read_pod(pod)
+        except Exception as error:
+            _refuse_absence(error)
+            raise
         _refuse_hopeless(read_status(remote))
         return remote
 
@@ -91,12 +95,21 @@ class StagePodTrigger(KubernetesPodTrigger):
         return AsyncStagePodManager(async_hook=self.hook)
 
     async def _get_pod(self) -> Any:  # type: ignore[override]  # noqa: ANN401
-        pod = await super()._get_pod()
+        try:
+            pod = await super()._get_pod()
+        except Exception as error:
+            _refuse_absence(error)
+            raise
         status = read_status(pod, self.base_container_name)
         # What is in here goes into every event.
         self.trigger_kwargs[LAST_SEEN] = status.as_dict()
         _refuse_hopeless(status)
         return pod
+
+
+def _refuse_absence(error: Exception) -> None:
+    if getattr(error, "status", None) == 404:
+        raise PodLaunchTimeoutException("the pod is gone") from None
 
 
 def _refuse_hopeless(status: PodStatus) -> None:
