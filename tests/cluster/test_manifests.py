@@ -21,7 +21,7 @@ from kubernetes import client
 from tests.cluster import lab
 from tests.cluster.endpoints import CREDENTIALS, S3
 from tests.cluster.environment import IMAGE, Cluster, command
-from tests.cluster.processes import wait_until
+from tests.cluster.processes import LabError, wait_until
 from tests.conftest import ROOT
 from tests.k8s.manifests import Manifest, called, find, rendered
 
@@ -86,9 +86,8 @@ def test_the_api_server_takes_the_overlay(
 def postgres(cluster: Cluster, objects: list[Manifest], folder: Path) -> Iterator[str]:
     """The StatefulSet, started on a static volume; the address of its pod."""
     build = ["podman", "build", "--quiet", "--isolation=chroot", "--network=host", "--timestamp", "0"]
-    certificates = ["-v", "/etc/ssl/certs:/etc/ssl/certs:ro"]
     context = str(ROOT / "k8s/overlays/lab/postgres")
-    command([*build, *certificates, "--tag", POSTGRES, context], timeout_s=600)
+    command([*build, "--tag", POSTGRES, context], timeout_s=600)
     command([str(cluster.tools / "load"), POSTGRES], timeout_s=300)
     data = folder / "manifests-postgres"
     data.mkdir()
@@ -117,7 +116,12 @@ def ready(cluster: Cluster, name: str) -> str:
         conditions = {c.type: c.status for p in found for c in p.status.conditions or ()}
         return found[-1] if conditions.get("Ready") == "True" else None
 
-    wait_until(f"{name} to be ready", lambda: pod() is not None, timeout_s=240)
+    try:
+        wait_until(f"{name} to be ready", lambda: pod() is not None, timeout_s=420)
+    except LabError as error:
+        words = ["-n", SERVICES, "-l", f"app.kubernetes.io/name={name}"]
+        told = [cluster.kubectl("describe", "pods", *words), cluster.kubectl("logs", *words, "--tail=40")]
+        raise LabError("\n".join([str(error), *told])) from error
     found = pod()
     assert found is not None
     return str(found.status.pod_ip)
