@@ -48,7 +48,8 @@ def start_database(folder: Path) -> tuple[Server | None, str]:
     prefix = []
     if user is not None:
         shutil.chown(data, user)
-        prefix = ["setpriv", f"--reuid={user}", "--clear-groups", "--"]
+        # The signal at the parent's death does not survive a change of user: it is named again.
+        prefix = ["setpriv", f"--reuid={user}", "--clear-groups", "--pdeathsig", "INT", "--"]
     initdb = [str(programs / "initdb"), "--auth=trust", "--username=airflow", "--encoding=UTF8", "--locale=C"]
     command([*prefix, *initdb, "--no-sync", f"--pgdata={data}"])
     server = Server(

@@ -60,7 +60,8 @@ class Server:
         """Start the process; it does not wait for it to be ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command,
+                # Should the tests be killed, nothing of the lab outlives them.
+                ["setpriv", "--pdeathsig", "TERM", "--", *self.command],
                 env=dict(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
