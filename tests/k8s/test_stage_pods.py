@@ -1,0 +1,67 @@
+"""The pods that the DAGs create obey the same policies, and the namespace has room and openings for them."""
+
+from __future__ import annotations
+
+import pytest
+
+from stormsight_dags.pods.manifest import Work, operator_arguments, pod_template, quantity
+from stormsight_dags.settings import Settings, load_settings
+from tests.k8s import policies
+from tests.k8s.manifests import OVERLAYS, ROOT, Manifest, find, kubectl, rendered
+
+
+def installation(overlay: str) -> Settings:
+    file = ROOT / "k8s/overlays" / overlay / "deployment.yaml"
+    return load_settings({"STORMSIGHT_DEPLOYMENT": str(file), "STORMSIGHT_SOURCE": str(ROOT)})
+
+
+def pods(overlay: str) -> list[Manifest]:
+    """The pod of every stage of the graph, as the operator sends it."""
+    settings = installation(overlay)
+    made = []
+    for stage in settings.graph().stages:
+        work = Work(
+            command=("python", "-m", "components.runs", "stage", stage.address),
+            image=stage.image,
+            cpu=stage.cpu,
+            memory=stage.memory,
+            gpu=stage.gpu,
+            stage=stage.address,
+        )
+        pod = pod_template(settings, work, stage.address)
+        pod["metadata"] |= {"name": stage.address, "namespace": settings.cluster.namespace}
+        arguments = operator_arguments(settings, work, stage.address)
+        pod["spec"]["automountServiceAccountToken"] = arguments["automount_service_account_token"]
+        made.append(pod)
+    return made
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("policy", policies.POD_POLICIES, ids=lambda p: p.__name__)
+def test_stage_pods_obey(policy: policies.Policy, overlay: str) -> None:
+    assert policy(pods(overlay)) == []
+
+
+@pytest.mark.skipif(kubectl() is None, reason="kubectl is not installed: no overlay can be rendered")
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_quota_holds_the_largest_stage(overlay: str) -> None:
+    hard = find(rendered(overlay), "ResourceQuota", "stormsight")["spec"]["hard"]
+    for pod in pods(overlay):
+        resources = pod["spec"]["containers"][0]["resources"]
+        for part, names in (("requests", ("cpu", "memory", "nvidia.com/gpu")), ("limits", ("memory",))):
+            for name in names:
+                asked = quantity(str(resources[part].get(name, "0")))
+                assert asked <= quantity(hard[f"{part}.{name}"]), (pod["metadata"]["name"], part, name)
+
+
+@pytest.mark.skipif(kubectl() is None, reason="kubectl is not installed: no overlay can be rendered")
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_network_policies_select_stage_pods(overlay: str) -> None:
+    selectors = [
+        policy["spec"]["podSelector"].get("matchLabels", {})
+        for policy in rendered(overlay)
+        if policy["kind"] == "NetworkPolicy" and policy["metadata"]["namespace"] == "stormsight"
+    ]
+    for pod in pods(overlay):
+        labels = pod["metadata"]["labels"].items()
+        assert all(selector.items() <= labels for selector in selectors)
