@@ -79,8 +79,9 @@ class FolderObjects:
 
     def put(self, key: str, content: bytes) -> None:
         """See :class:`ObjectStore`."""
+        target = self._path(key)
         with self._told(key), self._written(content) as temporary:
-            self._publish(temporary, key)
+            _publish(temporary, target)
 
     def list(self, prefix: str = "") -> Objects:
         """See :class:`ObjectStore`."""
@@ -113,10 +114,11 @@ class FolderObjects:
 
     def upload(self, key: str, path: Path) -> None:
         """See :class:`ObjectStore`."""
+        target = self._path(key)
         with self._told(key), self._temporary() as temporary:
             shutil.copyfile(path, temporary)
             _sync_file(temporary)
-            self._publish(temporary, key)
+            _publish(temporary, target)
 
     def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
         """See :class:`ObjectStore`."""
@@ -144,12 +146,6 @@ class FolderObjects:
         if not self.exists(key):
             raise missing(self, key)
         return self._path(key)
-
-    def _publish(self, temporary: Path, key: str) -> None:
-        target = self._path(key)
-        _make_folder(target.parent)
-        temporary.replace(target)
-        _sync_folder(target.parent)
 
     @contextmanager
     def _temporary(self) -> Iterator[Path]:
@@ -221,6 +217,12 @@ def _info(key: str, path: Path) -> ObjectInfo | None:
     if path.is_symlink() or not path.is_file():
         return None
     return ObjectInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+
+
+def _publish(temporary: Path, target: Path) -> None:
+    _make_folder(target.parent)
+    temporary.replace(target)
+    _sync_folder(target.parent)
 
 
 def _make_folder(folder: Path) -> None:

@@ -22,6 +22,7 @@ from components.lib.errors import ResourceError, SourceUnavailableError
 from components.lib.files import atomic_file
 from components.lib.objects.folder import require_digest
 from components.lib.objects.protocol import ObjectInfo, Objects, check_key, check_prefix, missing
+from components.lib.redaction import redacted
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -34,6 +35,8 @@ ATTEMPTS = 6
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
 READERS = 16
+PAGE = 1000
+"""Objects of one answer to a listing; S3 allows no more."""
 CHUNK = 1 << 20
 FIRST_PAUSE_S = 0.1
 
@@ -188,7 +191,10 @@ class S3Objects:
 
     def _pages(self, prefix: str, **options: Any) -> Sequence[Any]:  # noqa: ANN401 - boto3's dictionaries
         pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix + check_prefix(prefix), **options
+            Bucket=self._bucket,
+            Prefix=self._prefix + check_prefix(prefix),
+            PaginationConfig={"PageSize": PAGE},
+            **options,
         )
         return self._call(prefix, lambda: tuple(pages))
 
@@ -234,7 +240,7 @@ class S3Objects:
         address = urlsplit(self._client.meta.endpoint_url)
         port = "" if address.port is None else f":{address.port}"
         return SourceUnavailableError(
-            f"object store {self.uri} at {address.scheme}://{address.hostname}{port}: {why}",
+            f"object store {self.uri} at {address.scheme}://{address.hostname}{port}: {redacted(why)}",
             next_step="check that the endpoint answers, that the bucket exists, and the credentials "
             "(AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID and so on); then run the command again",
         )

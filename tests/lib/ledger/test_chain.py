@@ -1,0 +1,187 @@
+"""The chain on a folder and on a real S3 endpoint."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from components.lib.errors import BadDataError
+from components.lib.ledger import GENESIS, Chain, Entry, HeadMovedError
+from components.lib.objects import ObjectStore, open_objects
+
+PREFIX = "ledger/operations"
+NESTED = {"umlaut": "ä", "list": [1]}
+
+
+def key(number: int) -> str:
+    return f"{PREFIX}/{number:09d}.json"
+
+
+def fill(store: ObjectStore, count: int = 4) -> list[Entry]:
+    chain, head = Chain(store, PREFIX), None
+    for number in range(count):
+        head = chain.append(head, {"what": "a test", "number": number, "nested": NESTED})
+    return chain.entries()
+
+
+def test_entries_come_back_in_order_and_linked(store: ObjectStore) -> None:
+    entries = fill(store)
+    assert [entry.seq for entry in entries] == [1, 2, 3, 4]
+    assert [entry.prev_hash for entry in entries] == [GENESIS, *(entry.hash for entry in entries[:-1])]
+    assert entries[2].body == {"what": "a test", "number": 2, "nested": NESTED}
+    assert all(entry.intact for entry in entries)
+    chain = Chain(store, PREFIX)
+    assert chain.verify() == entries
+    assert chain.entries(entries[:3]) == entries
+
+
+def test_an_absent_chain_is_empty(store: ObjectStore) -> None:
+    assert Chain(store, PREFIX).verify() == []
+
+
+def test_chains_side_by_side_do_not_mix(store: ObjectStore) -> None:
+    Chain(store, "ledger/a").append(None, {"of": "a"})
+    Chain(store, "ledger/ab").append(None, {"of": "ab"})
+    assert [entry.body for entry in Chain(store, "ledger/a").verify()] == [{"of": "a"}]
+
+
+def test_an_append_after_a_former_head_is_refused(store: ObjectStore) -> None:
+    entries = fill(store)
+    chain = Chain(store, PREFIX)
+    for head in (None, entries[0], entries[2]):
+        with pytest.raises(HeadMovedError, match="another process added entry"):
+            chain.append(head, {"late": True})
+    assert chain.verify() == entries
+
+
+def test_concurrent_writers_lose_nothing(store_uri: str) -> None:
+    def write(name: int) -> None:
+        chain = Chain(open_objects(store_uri), PREFIX)
+        entries: list[Entry] = []
+        for number in range(4):
+            while True:
+                entries = chain.entries(entries)
+                try:
+                    chain.append(entries[-1] if entries else None, {"writer": name, "number": number})
+                except HeadMovedError:
+                    continue
+                break
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    entries = Chain(open_objects(store_uri), PREFIX).verify()
+    written = [(entry.body["writer"], entry.body["number"]) for entry in entries]
+    assert sorted(written) == [(name, number) for name in range(4) for number in range(4)]
+    for name in range(4):  # each writer's own order is kept
+        assert [number for writer, number in written if writer == name] == [0, 1, 2, 3]
+
+
+def changed(store: ObjectStore) -> None:
+    store.put(key(2), store.get(key(2)).replace(b"a test", b"a tort"))
+
+
+def forged_with_a_new_hash(store: ObjectStore) -> None:
+    before = Chain(store, PREFIX).entries()[0]
+    store.put(key(2), Entry.after(before, "2026-01-01T00:00:00+00:00", {"forged": True}).content())
+
+
+def removed_from_the_middle(store: ObjectStore) -> None:
+    store.delete(key(2))
+
+
+def removed_from_the_front(store: ObjectStore) -> None:
+    store.delete(key(1))
+
+
+def removed_from_the_end(store: ObjectStore) -> None:
+    store.delete(key(4))
+
+
+def all_removed(store: ObjectStore) -> None:
+    for number in range(1, 5):
+        store.delete(key(number))
+
+
+def swapped(store: ObjectStore) -> None:
+    second, third = store.get(key(2)), store.get(key(3))
+    store.put(key(2), third)
+    store.put(key(3), second)
+
+
+def repeated(store: ObjectStore) -> None:
+    store.put(key(5), store.get(key(4)))
+
+
+def inserted(store: ObjectStore) -> None:
+    for number in (4, 3):
+        store.put(key(number + 1), store.get(key(number)))
+    before = json.loads(store.get(key(2)))
+    store.put(key(3), Entry.after(Entry(**before), before["time"], {"inserted": True}).content())
+
+
+def rewritten_in_another_way(store: ObjectStore) -> None:
+    store.put(key(1), json.dumps(json.loads(store.get(key(1))), indent=1).encode())
+
+
+def not_json(store: ObjectStore) -> None:
+    store.put(key(3), b"{")
+
+
+def another_shape(store: ObjectStore) -> None:
+    store.put(key(3), b'["a", "list"]')
+
+
+def end_rewritten(store: ObjectStore) -> None:
+    """The last entry replaced by a valid one: the chain is whole, the note knows better."""
+    before = Chain(store, PREFIX).entries()[2]
+    store.put(key(4), Entry.after(before, "2026-01-01T00:00:00+00:00", {"forged": True}).content())
+
+
+@pytest.mark.parametrize(
+    ("tamper", "entry"),
+    [
+        (changed, 2),
+        (forged_with_a_new_hash, 3),
+        (removed_from_the_middle, 2),
+        (removed_from_the_front, 1),
+        (removed_from_the_end, 4),
+        (all_removed, 1),
+        (swapped, 2),
+        (repeated, 5),
+        (inserted, 4),
+        (rewritten_in_another_way, 1),
+        (not_json, 3),
+        (another_shape, 3),
+        (end_rewritten, 4),
+    ],
+)
+def test_tampering_is_found(store: ObjectStore, tamper: Callable[[ObjectStore], None], entry: int) -> None:
+    fill(store)
+    tamper(store)
+    with pytest.raises(BadDataError, match=rf"ledger {store.uri}/{PREFIX}, entry {entry}:"):
+        Chain(store, PREFIX).verify()
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "1.json", "000000005.json.bak", "0000000005.json"])
+def test_what_is_no_entry_does_not_belong_there(store: ObjectStore, name: str) -> None:
+    fill(store)
+    store.put(f"{PREFIX}/{name}", b"x")
+    with pytest.raises(BadDataError, match=f"holds '{name}', which is no entry"):
+        Chain(store, PREFIX).entries()
+
+
+def test_a_lost_note_is_no_damage_and_a_spoilt_one_is(store: ObjectStore) -> None:
+    entries = fill(store)
+    note = f"{PREFIX}.head.json"
+    spoilt = store.get(note).replace(b'"seq":4', b'"seq":3')
+    store.delete(note)
+    assert Chain(store, PREFIX).verify() == entries
+    store.put(note, spoilt)
+    with pytest.raises(BadDataError, match=r"operations\.head\.json is damaged"):
+        Chain(store, PREFIX).verify()

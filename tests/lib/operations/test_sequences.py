@@ -1,0 +1,238 @@
+"""Thousands of event sequences: whatever is lost, doubled, reordered or killed, a set is trained once."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from components.lib.ledger import Chain
+from components.lib.objects import create_sealed
+from components.lib.operations import (
+    OPERATIONS,
+    NothingToDo,
+    Operations,
+    Plan,
+    Registered,
+    Wish,
+    training_key,
+)
+from tests.lib.operations.stepping import Memory, World
+
+LEASE = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+"""Entries keep their times to the second."""
+CODE, PARAMS = "c" * 64, "d" * 64
+
+
+def sha(text: str) -> str:
+    return (text.encode().hex() * 64)[:64]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An acquisition, and how often its event reaches the orchestrator: 0 lost, 1, 2 doubled."""
+
+    name: str
+    events: int
+    withdrawn: bool
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happens; in which order is decided by the seed."""
+
+    arrivals: tuple[Arrival, ...]
+    outcomes: tuple[str, ...]
+    """How the runs end, in the order in which they come to it: ok, silent (the run vanishes) or a class."""
+    retried: int
+    """Runs whose plan task is started a second time, beside the first."""
+    new_code: bool
+    """Whether half of the runs carry newer code."""
+    kill_share: float
+    long_share: float
+    seed: int
+
+
+STORIES = st.builds(
+    Story,
+    arrivals=st.lists(
+        st.builds(Arrival, st.sampled_from(["a", "b", "c", "d"]), st.integers(0, 2), st.booleans()),
+        min_size=1,
+        max_size=4,
+        unique_by=lambda arrival: arrival.name,
+    ).map(tuple),
+    outcomes=st.lists(
+        st.sampled_from(["ok", "ok", "silent", "evicted", "source_unavailable", "bad_data", "code_error"]),
+        max_size=6,
+    ).map(tuple),
+    retried=st.integers(0, 2),
+    new_code=st.booleans(),
+    kill_share=st.sampled_from([0.0, 0.0, 0.02, 0.1]),
+    long_share=st.sampled_from([0.0, 0.0, 0.02, 0.2]),
+    seed=st.integers(0, 2**32),
+)
+
+
+@dataclass
+class Play:
+    """Acts a story out."""
+
+    story: Story
+    plans: dict[str, set[Plan]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.world = World(
+            Random(self.story.seed),
+            LEASE,
+            kill_share=self.story.kill_share,
+            long_share=self.story.long_share,
+        )
+        self.outcomes = list(self.story.outcomes)
+
+    @property
+    def operations(self) -> Operations:
+        """As a fresh process has it."""
+        return Operations(self.world.store, self.world.clock)
+
+    def act(self) -> list[Exception]:
+        """Everything at once, then the doubled and the scheduled runs until all is quiet."""
+        failures = self.world.run(self._actors())
+        self.world.kill_share = self.world.long_share = 0.0
+        # The landing place is looked at again: a registration that was killed is repeated.
+        failures += self.world.run({f"again-{a.name}": self._registrar(a) for a in self.story.arrivals})
+        for _ in range(3):  # a claim whose run vanished holds the set until its lease is over
+            self.world.now += 2 * LEASE
+            failures += self.world.run({f"scheduled-{self.world.steps}": self._runner("ok", force=True)})
+        return failures
+
+    def _actors(self) -> dict[str, Callable[[], None]]:
+        actors: dict[str, Callable[[], None]] = {}
+        for arrival in self.story.arrivals:
+            actors[f"register-{arrival.name}"] = self._registrar(arrival)
+            for number in range(arrival.events):
+                actors[f"run-{arrival.name}-{number}"] = self._runner()
+            if arrival.withdrawn:
+                actors[f"withdraw-{arrival.name}"] = self._withdrawer(arrival.name)
+        names = [name for name in actors if name.startswith("run-")]
+        for name in names[: self.story.retried]:
+            actors[f"{name}+"] = self._runner()
+        return actors
+
+    def _registrar(self, arrival: Arrival) -> Callable[[], None]:
+        def register() -> None:
+            self.world.store.create(f"catalogue/{arrival.name}.json", b"{}")
+            self.operations.register(
+                Registered(
+                    acquisition=arrival.name, catalogue_sha256=sha(arrival.name), marker_sha256=sha("marker")
+                )
+            )
+
+        return register
+
+    def _withdrawer(self, name: str) -> Callable[[], None]:
+        def withdraw() -> None:
+            if name in self.operations.state().registered:
+                self.operations.withdraw(name, "a test")
+
+        return withdraw
+
+    def _runner(self, end: str | None = None, *, force: bool = False) -> Callable[[], None]:
+        def run() -> None:
+            name = threading.current_thread().name.rstrip("+")  # a repeated task belongs to the same run
+            code = "e" * 64 if self.story.new_code and name.startswith("run") and name[-1] == "1" else CODE
+            wish = Wish(run=name, code=code, params=PARAMS)
+            plan = self.operations.claim(wish, lease=LEASE, force=force)
+            if isinstance(plan, NothingToDo):
+                return
+            self.plans.setdefault(name, set()).add(plan)
+            self.operations.renew(name, lease=LEASE)
+            create_sealed(self.world.store, f"work/{plan.key}/stages/train.json", {"key": plan.key})
+            how = end or (self.outcomes.pop() if self.outcomes else "ok")
+            if how == "ok":
+                self.operations.succeeded(name, record_sha256=sha("record"), promoted=True)
+            elif how != "silent":
+                self.operations.failed(name, failure_class=how, stage="train", message="a test")
+
+        return run
+
+
+class Oracle:
+    """What the chain's bare entries say, without the fold."""
+
+    def __init__(self, store: Memory) -> None:
+        self.entries = Chain(store, OPERATIONS).verify()
+        self.bodies = [dict(entry.body) for entry in self.entries]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [body for body in self.bodies if body["event"] == kind]
+
+    @property
+    def pending(self) -> dict[str, str]:
+        withdrawn = {body["acquisition"] for body in self.of("withdrawn")}
+        return {
+            body["acquisition"]: body["catalogue_sha256"]
+            for body in self.of("registered")
+            if body["acquisition"] not in withdrawn
+        }
+
+    def check_trained_once(self) -> None:
+        per_key = Counter(body["key"] for body in self.of("succeeded"))
+        assert all(count == 1 for count in per_key.values()), "a set was trained twice"
+
+    def check_claims(self) -> None:
+        """No claim is taken while its run is alive, none after the key is trained; outcomes have claims."""
+        holder: dict[str, tuple[str, datetime] | None] = {}
+        for entry in self.entries:
+            body, time = entry.body, datetime.fromisoformat(entry.time)
+            kind, key = body["event"], body.get("key", "")
+            if kind == "claimed":
+                held = holder.get(key)
+                # Times are kept to the second.
+                assert (
+                    held is None or held[0] == body["run"] or time - held[1] >= LEASE - timedelta(seconds=1)
+                )
+                holder[key] = (body["run"], time)
+            elif kind == "renewed":
+                assert (held := holder[key]) is not None
+                assert held[0] == body["run"]
+                holder[key] = (body["run"], time)
+            elif kind in {"succeeded", "failed"}:
+                runs = [
+                    b["run"] for b in self.bodies[: entry.seq] if b["event"] == "claimed" and b["key"] == key
+                ]
+                assert runs[-1] == body["run"], "the outcome is not the claimant's"
+                holder[key] = None
+
+
+@settings(
+    max_examples=1500,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=False,
+)
+@given(STORIES)
+def test_each_set_is_trained_once_and_none_is_forgotten(story: Story) -> None:
+    play = Play(story)
+    assert play.act() == []
+    oracle = Oracle(play.world.store)
+    oracle.check_trained_once()
+    oracle.check_claims()
+    assert all(len(plans) == 1 for plans in play.plans.values()), "a run got two plans"
+    assert {a.name for a in story.arrivals} == {body["acquisition"] for body in oracle.of("registered")}
+    trained = {body["key"] for body in oracle.of("succeeded")}
+    assert training_key(oracle.pending, CODE, PARAMS) in trained or not oracle.pending
+    claimed = {body["key"]: body["acquisitions"] for body in oracle.of("claimed")}
+    covered = {name for key in trained for name in claimed[key]}
+    assert set(oracle.pending) <= covered, "an acquisition was left untrained"
+    Operations(play.world.store).verify()
+    event(f"trainings: {len(trained)}")
+    event(f"takeovers: {len(oracle.of('claimed')) > len(claimed)}")
