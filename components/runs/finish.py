@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import asdict
 from typing import Any
 
@@ -142,7 +141,6 @@ def _merge(
     with workspace(
         environment, name="finish", profile=plan.profile, acquisitions=acquisitions, lock=lock
     ) as folder:
-        os.environ.update(environment.of_stage(folder))
         # Imported only here: DVC takes a while.
         from components.runs.lockfile import merged  # noqa: PLC0415
 

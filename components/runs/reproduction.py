@@ -179,15 +179,17 @@ def pull_dependencies(repo: Repo, stage: Any) -> None:  # noqa: ANN401
 
 
 def _require_in_remote(repo: Repo, stage: Any, outputs: list[Any]) -> None:  # noqa: ANN401
-    """Tell data that are gone from a remote that does not answer."""
+    """Tell data that are gone from a remote that does not answer; ``exists`` would say False of both."""
     remote = repo.cloud.get_remote_odb()
     for output in outputs:
-        if not remote.exists(output.hash_info.value):
+        try:
+            remote.fs.info(remote.oid_to_path(output.hash_info.value))
+        except FileNotFoundError as error:
             raise MissingInputError(
                 f"{stage.name} needs {output.def_path}, and its data are gone from the remote",
                 next_step="they were pruned: a changed code or parameter, or a new acquisition, makes them "
                 "anew under a new key",
-            )
+            ) from error
 
 
 def _restore(repo: Repo, stage: Any) -> bool:  # noqa: ANN401
@@ -196,7 +198,8 @@ def _restore(repo: Repo, stage: Any) -> bool:  # noqa: ANN401
         with _remote_told("pull"):
             stage.save_deps()
             _fetch_run_cache_entry(repo, stage)
-        repo.stage_cache.restore(stage, pull=True)
+        with repo.lock:
+            repo.stage_cache.restore(stage, pull=True)
     except RunCacheNotFoundError:
         return False
     except (StormsightError, DvcException, OSError) as error:

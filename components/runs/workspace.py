@@ -120,5 +120,6 @@ def _configure_dvc(folder: Path, remote: str) -> None:
     write_text(
         folder / ".dvc" / "config.local",
         "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
+        f"    site_cache_dir = {folder / '.dvc' / 'site'}\n"
         f"    remote = {_REMOTE}\n['remote \"{_REMOTE}\"']\n    url = {remote}\n",
     )

@@ -1,0 +1,62 @@
+"""Commands of the tests' pipeline: `python components/steps/step.py NAME`, quick, and counted in COUNT."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from components.lib.cli import run
+from components.lib.errors import BadDataError
+
+
+def write(path: str, text: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text)
+
+
+def prepare() -> None:
+    write("data/prepared/a/x.txt", "x" * 100)
+    write("data/prepared/y.txt", "y")
+    write("reports/prepare/metrics.json", '{"tiles": 3}')
+
+
+def distill(method: str) -> None:
+    write(f"models/sar/{method}/w.txt", method + Path("data/prepared/y.txt").read_text())
+    write(f"reports/distill/{method}/curve.csv", "step,loss\n1,0.5\n")
+
+
+def evaluate() -> None:
+    found = sorted(Path("models/sar").rglob("w.txt")) + sorted(Path("reports/distill").rglob("curve.csv"))
+    write("reports/evaluate/table.txt", "\n".join(f"{path}: {path.read_text()}" for path in found))
+
+
+def promote() -> None:
+    outcome = os.environ.get("OUTCOME", "promoted")
+    part = {"outcome": outcome, "reasons": ["the gain is +0.1"]}
+    decision = {"simulated": True, "models": {"stormsight-sar": part}}
+    write("reports/promote/decision.json", json.dumps(decision))
+
+
+def fail(how: str) -> NoReturn:
+    if how == "bad_data":
+        raise BadDataError("strip 7: no tile is left", next_step="land it again")
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise RuntimeError(f"{how} with {os.environ['SECRET_OF_TEST']}")
+
+
+def main() -> None:
+    name, *arguments = sys.argv[1:]
+    with Path(os.environ["COUNT"]).open("a") as handle:
+        handle.write(" ".join([name, *arguments]) + "\n")
+    if how := os.environ.get(f"FAIL_{name}"):
+        fail(how)
+    globals()[name](*arguments)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,188 @@
+"""Evicted, lost, asked twice: a training goes on elsewhere as if nothing had happened."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+import torch
+import yaml
+
+from components.lib.cli import REPORT
+from components.lib.objects import read_sealed
+from components.runs.plan import plan
+from components.runs.supervision import StopRequest, _Courier, command_processes
+from tests.lib.engine.tiny import seeded_task, train
+from tests.runs.pipeline import STAGES, TRAINING, World
+
+TIMEOUT_S = 120
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what must come; how long it takes is not the matter."""
+    end = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def training(world: World) -> World:
+    """A deployment whose only stage trains with the real engine, planned as r1."""
+    (world.source / "dvc.yaml").write_text(yaml.safe_dump({"stages": TRAINING}))
+    plan(world.environment(), "r1", force=True)
+    return world
+
+
+def sent_checkpoint(world: World) -> dict[str, Any] | None:
+    """The checkpoint that another machine would find."""
+    records = world.records("r1")
+    prefix = records.checkpoints("train")
+    if not world.objects.exists(f"{prefix}/manifest.json"):
+        return None
+    (sha256,) = read_sealed(world.objects, f"{prefix}/manifest.json")["files"].values()
+    state: dict[str, Any] = torch.load(io.BytesIO(world.objects.get(f"{prefix}/{sha256}")), weights_only=True)
+    return state
+
+
+def sent_step(world: World) -> int:
+    state = sent_checkpoint(world)
+    return -1 if state is None else int(state["progress"]["step"])
+
+
+def weights(world: World) -> dict[str, torch.Tensor]:
+    (out,) = world.records("r1").stages()["train"].lock["outs"]
+    md5 = str(out["md5"])
+    listing = json.loads(Path(world.remote, "files/md5", md5[:2], md5[2:]).read_text())
+    (name,) = [item["md5"] for item in listing]
+    state: dict[str, torch.Tensor] = torch.load(
+        Path(world.remote, "files/md5", name[:2], name[2:]), weights_only=True
+    )
+    return state
+
+
+@pytest.mark.timeout(300)
+def test_evicted_and_then_lost_a_training_ends_as_if_undisturbed(training: World, tmp_path: Path) -> None:
+    held, resumed, report = tmp_path / "held", tmp_path / "resumed", tmp_path / "report"
+    told = {"HELD": str(held), "RESUMED": str(resumed), REPORT: str(report)}
+
+    # Evicted before step 7, asked twice, by a signal to the whole group as well.
+    stage = training.start("stage", "train", "--run", "r1", HOLD_AT="7", HOLD="stop", **told)
+    until(held.exists)
+    stage.send_signal(signal.SIGTERM)
+    stage.send_signal(signal.SIGTERM)
+    assert stage.wait(TIMEOUT_S) == 143
+    assert json.loads(report.read_text())["class"] == "terminated"
+    assert sent_step(training) == 8
+    assert list(training.workspaces.iterdir()) == []
+    (failure,) = training.records("r1").failures()
+    assert (failure.failure_class, failure.exit_code) == ("terminated", 143)
+
+    # On another machine it goes on, which is lost in step 13: the checkpoint of step 10 was sent.
+    held.unlink()
+    stage = training.start("stage", "train", "--run", "r1", HOLD_AT="13", HOLD="forever", **told)
+    until(held.exists)
+    until(lambda: sent_step(training) == 10)
+    stage.kill()
+    stage.wait()
+    until(lambda: not psutil.pid_exists(int(held.read_text())))
+
+    stage = training.start("stage", "train", "--run", "r1", **told)
+    assert stage.wait(TIMEOUT_S) == 0
+    assert resumed.read_text() == "10\n"
+    undisturbed = seeded_task()
+    train(tmp_path / "undisturbed", undisturbed)
+    found = weights(training)
+    assert found.keys() == undisturbed.state_dict().keys()
+    assert all(torch.equal(value, found[name]) for name, value in undisturbed.state_dict().items())
+    assert sent_checkpoint(training) is None, "what is finished needs no checkpoint"
+
+
+@pytest.fixture
+def silent_endpoint() -> Iterator[str]:
+    """Accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_asked_to_stop_before_the_command_it_leaves_at_once(
+    trained: World, silent_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained.undo("distill@one")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", silent_endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "admin")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "admin")
+    stage = trained.start("stage", "distill@one", "--run", "r1", STORMSIGHT_REMOTE="s3://bucket/dvc")
+    until(lambda: any(path.read_text() == "pull" for path in trained.workspaces.glob("*/.stormsight/phase")))
+    stage.send_signal(signal.SIGTERM)
+    assert stage.wait(TIMEOUT_S) == 143
+    assert trained.executed == ["prepare", "distill one", "distill two", "evaluate", "promote"]
+
+
+def test_stages_side_by_side_and_the_same_stage_twice(trained: World) -> None:
+    trained.undo(*STAGES[1:])
+    for path in Path(trained.remote, "runs").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    names = ["distill@one", "distill@two", "distill@two"]
+    running = [trained.start("stage", name, "--run", "r1") for name in names]
+    assert [process.wait(TIMEOUT_S) for process in running] == [0, 0, 0]
+    assert set(trained.records("r1").stages()) == {"prepare", "distill@one", "distill@two"}
+
+
+@pytest.fixture
+def command() -> Iterator[subprocess.Popen[bytes]]:
+    """Stands for DVC: a process whose shell runs a stage's command, which has a child of its own."""
+    inner = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(99)'])"
+    script = (
+        "import subprocess, os\n"
+        f"shell = 'true; {sys.executable} -c \"{inner}\"; true'\n"
+        "subprocess.run(['/bin/sh', '-c', shell], env={**os.environ, 'DVC_STAGE': 'train'})\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    yield process
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_the_command_is_found_below_dvc_and_its_shell(command: subprocess.Popen[bytes]) -> None:
+    until(lambda: len(psutil.Process(command.pid).children(recursive=True)) == 3)
+    until(lambda: len(command_processes(command.pid, "train")) == 1)
+    (found,) = command_processes(command.pid, "train")
+    assert psutil.Process(found).ppid() == psutil.Process(command.pid).children()[0].pid
+    assert command_processes(command.pid, "another") == []
+
+
+def test_what_is_being_pushed_is_not_interrupted(command: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    phase = tmp_path / "phase"
+    until(lambda: len(command_processes(command.pid, "train")) == 1)
+    (found,) = command_processes(command.pid, "train")
+    courier = _Courier(command.pid, "train", phase)
+    phase.write_text("push")
+    courier.pass_on()
+    assert psutil.pid_exists(found)
+    assert command.poll() is None
+    phase.write_text("run")
+    courier.pass_on()
+    until(lambda: not psutil.pid_exists(found))
+    assert command.wait(TIMEOUT_S) == 0, "what runs the command lived to see it end"
+
+
+def test_a_second_request_changes_nothing() -> None:
+    stop = StopRequest()
+    with stop.watching():
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert stop.received

@@ -1,0 +1,325 @@
+"""Stage by stage, each in an empty workspace, on folders and on S3."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.lib import cli
+from components.lib.cli import REPORT
+from components.lib.files import sha256_bytes
+from components.lib.objects import read_sealed, seal
+from components.lib.operations import Failed, Operations, Registered
+from components.runs.__main__ import main
+from components.runs.finish import finish, run_record_key
+from components.runs.gate import gate
+from components.runs.plan import plan
+from components.runs.stage import run_stage
+from tests.runs.pipeline import STAGES, World, through
+
+
+def command(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and report of ``python -m components.runs ...``."""
+    report = world.root / "report"
+    report.unlink(missing_ok=True)
+    os.environ[REPORT] = str(report)
+    with pytest.raises(SystemExit) as caught:
+        cli.run(lambda: main(list(arguments)))
+    assert isinstance(caught.value.code, int)
+    return caught.value.code, json.loads(report.read_text()) if report.exists() else {}
+
+
+def key_of(world: World, run: str) -> str:
+    return world.records(run).key
+
+
+@pytest.mark.parametrize("kind", ["trained", "s3_world"])
+def test_the_whole_pipeline_equals_a_plain_repro(
+    kind: str, request: pytest.FixtureRequest, plain: str
+) -> None:
+    world: World = request.getfixturevalue(kind)
+    before = sorted(path for path in world.source.rglob("*"))
+    if kind == "s3_world":
+        through(world, "r1")
+    assert finish(world.environment(), "r1") == 0
+    key = key_of(world, "r1")
+    assert world.objects.get(f"work/{key}/dvc.lock").decode() == plain
+    assert gate(world.environment(), "r1") == 0
+    assert world.executed == ["prepare", "distill one", "distill two", "evaluate", "promote"]
+
+    record = read_sealed(world.objects, run_record_key(key))
+    assert record["simulated"] is True
+    assert record["images"]["evaluate"] == "registry/train@sha256:0"
+    assert record["metrics"]["reports/prepare/metrics.json"] == {"tiles": 3}
+    assert set(record["data"]) >= {"data/prepared", "models/sar/one", "reports/distill/two/curve.csv"}
+    assert record["params"]["evaluate"] == {"params.yaml": {"evaluate": {"threshold": 0.5}}}
+
+    assert sorted(path for path in world.source.rglob("*")) == before, "the code's folder may be read-only"
+    assert list(world.workspaces.iterdir()) == []
+    assert list((world.root / "home").iterdir()) == []
+
+
+def test_a_repeated_stage_and_a_repeated_end_change_nothing(trained: World) -> None:
+    world = trained
+    finish(world.environment(), "r1")
+    seen = {info.key: world.objects.get(info.key) for info in world.objects.list()}
+    for stage in STAGES:
+        assert run_stage(world.environment(), stage, "r1") == 0
+    assert finish(world.environment(), "r1") == 0
+    assert len(world.executed) == len(STAGES)
+    assert {info.key: world.objects.get(info.key) for info in world.objects.list()} == seen
+    assert plan(world.environment(), "r2", force=True) == 99, "the set is trained"
+
+
+def test_equal_stages_of_another_key_are_restored_but_the_gate_always_runs(trained: World) -> None:
+    world = trained
+    finish(world.environment(), "r1")
+    world.edit_params(evaluate={"threshold": 0.6})
+    through(world, "r2")
+    assert key_of(world, "r2") != key_of(world, "r1")
+    assert world.executed[len(STAGES) :] == ["evaluate", "promote"]
+    stages = world.records("r2").stages()
+    assert {name for name, record in stages.items() if record.restored} == {
+        "prepare",
+        "distill@one",
+        "distill@two",
+    }
+    lock = {run: world.records(run).stages()["prepare"].lock for run in ("r1", "r2")}
+    assert lock["r1"] == lock["r2"]
+    # Of all the run cache only the entries of equal inputs were looked at, none of the gate is there.
+    assert len(list(Path(world.remote, "runs").rglob("*"))) == 3 * 5, "two folders and a file for each entry"
+
+
+def test_a_run_cache_without_its_data_is_no_short_cut(trained: World) -> None:
+    world = trained
+    shutil.rmtree(Path(world.remote, "files"))
+    world.edit_params(evaluate={"threshold": 0.6})
+    through(world, "r2", ("prepare",))
+    assert world.executed[len(STAGES) :] == ["prepare"]
+
+
+def test_a_stage_before_the_one_it_needs_says_which(world: World) -> None:
+    plan(world.environment(), "r1", force=True)
+    code, told = command(world, "stage", "evaluate", "--run", "r1")
+    assert code == 66
+    assert "prepare has left no record" in told["message"]
+    assert told["next_step"] == "run stage prepare first"
+
+
+def test_data_that_were_pruned_are_missed_by_name(trained: World) -> None:
+    world = trained
+    world.undo("distill@one")
+    shutil.rmtree(Path(world.remote, "files"))
+    code, told = command(world, "stage", "distill@one", "--run", "r1")
+    assert code == 66
+    assert "data/prepared" in told["message"]
+    assert "gone from the remote" in told["message"]
+
+
+def test_a_damaged_or_foreign_record_closes_the_way(trained: World) -> None:
+    world = trained
+    world.undo(*STAGES[1:])
+    key = f"work/{key_of(world, 'r1')}/stages/prepare.json"
+    good = world.objects.get(key)
+    for content in (good.replace(b'"tiles":3', b'"tiles":4'), b"{}", b"", good[:-20]):
+        world.objects.put(key, content)
+        for stage in ("prepare", "distill@one"):
+            assert command(world, "stage", stage, "--run", "r1")[0] == 65
+        assert command(world, "finish", "--run", "r1")[0] == 65
+    record = json.loads(good)
+    del record["sha256"]
+    world.objects.put(key, seal({**record, "stage": "evaluate"}))
+    code, told = command(world, "stage", "distill@one", "--run", "r1")
+    assert (code, told["class"]) == (65, "bad_data")
+    assert "no record of this stage" in told["message"]
+
+
+def test_a_lost_or_damaged_plan_closes_the_way(world: World) -> None:
+    assert command(world, "stage", "prepare", "--run", "r1")[0] == 66
+    plan(world.environment(), "r1", force=True)
+    content = world.objects.get("runs/r1/plan.json")
+    world.objects.put("runs/r1/plan.json", content.replace(b'"profile":null', b'"profile":"other"'))
+    for arguments in (("stage", "prepare"), ("finish",), ("gate",)):
+        assert command(world, *arguments, "--run", "r1")[0] == 65
+
+
+def test_a_remote_that_does_not_answer_is_unavailable(
+    trained: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = trained
+    world.undo("distill@one")
+    for name, value in {
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "admin",
+        "AWS_SECRET_ACCESS_KEY": "admin",
+        "AWS_MAX_ATTEMPTS": "1",
+        "STORMSIGHT_REMOTE": "s3://bucket/dvc",
+    }.items():
+        monkeypatch.setenv(name, value)
+    code, told = command(world, "stage", "distill@one", "--run", "r1")
+    assert (code, told["class"]) == (69, "source_unavailable")
+    assert "dvc pull" in told["message"]
+
+
+def test_other_code_than_the_plans_is_refused(world: World) -> None:
+    plan(world.environment(), "r1", force=True)
+    (world.source / "components/steps/new.py").write_text("")
+    code, told = command(world, "stage", "prepare", "--run", "r1")
+    assert (code, told["class"]) == (78, "misconfigured")
+    assert "holds other code" in told["message"]
+
+
+def test_a_stage_that_is_not_there_is_named(world: World) -> None:
+    plan(world.environment(), "r1", force=True)
+    code, told = command(world, "stage", "destill@one", "--run", "r1")
+    assert code == 78
+    assert "'destill@one'" in told["message"]
+    assert "distill@one" in told["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "name", "message"),
+    [
+        ("bad_data", 65, "bad_data", "evaluate: strip 7: no tile is left"),
+        (
+            "killed",
+            137,
+            "code_error",
+            "evaluate: the command was killed by SIGKILL: out of memory, most likely",
+        ),
+        ("a bug", 1, "code_error", "evaluate: RuntimeError: a bug with ***"),
+    ],
+)
+def test_a_failing_command_is_passed_on_and_recorded(
+    trained: World, monkeypatch: pytest.MonkeyPatch, how: str, code: int, name: str, message: str
+) -> None:
+    world = trained
+    world.undo("evaluate", "promote")
+    shutil.rmtree(Path(world.remote, "runs"))
+    monkeypatch.setenv("SECRET_OF_TEST", "hunter2-hunter2")
+    monkeypatch.setenv("FAIL_evaluate", how)
+    for attempt in (1, 2) if how == "bad_data" else (1,):
+        assert command(world, "stage", "evaluate", "--run", "r1") == (
+            code,
+            {
+                "class": name,
+                "exit_code": code,
+                "message": message,
+                "next_step": told_next(how),
+            },
+        )
+        assert len(world.records("r1").failures()) == attempt
+    found, told = command(world, "finish", "--run", "r1")
+    assert (found, told["result"]) == (0, {"outcome": "failed", "stage": "evaluate", "class": name})
+    assert command(world, "finish", "--run", "r1") == (found, told)
+    outcome = Operations(world.objects).state().claims[key_of(world, "r1")].outcome
+    assert isinstance(outcome, Failed)
+    assert (outcome.stage, outcome.failure_class, outcome.message) == ("evaluate", name, message)
+    assert command(world, "gate", "--run", "r1")[0] == 66
+    assert plan(world.environment(), "r2", force=True) == 0
+
+
+def told_next(how: str) -> str:
+    return {
+        "bad_data": "land it again",
+        "killed": "read the stage's log",
+        "a bug": "a bug: read the traceback in the log",
+    }[how]
+
+
+def test_a_run_that_lost_its_claim_stands_down(trained: World) -> None:
+    world = trained
+    world.undo("distill@two")
+    finish(world.environment(), "r1")
+    plan(world.environment(), "r2", force=True)
+    code, told = command(world, "stage", "distill@two", "--run", "r1")
+    assert (code, told["class"]) == (99, "nothing_to_do")
+    assert "lost its claim" in told["message"]
+    assert command(world, "finish", "--run", "r1")[0] == 99
+
+
+def test_a_stage_that_left_nothing_fails_the_run_as_infrastructure(trained: World) -> None:
+    world = trained
+    world.undo("promote")
+    told = command(world, "finish", "--run", "r1")[1]
+    assert told["result"] == {"outcome": "failed", "stage": "promote", "class": "infrastructure"}
+    # Another run may claim it again, and goes on with what is finished.
+    through(world, "r2")
+    assert command(world, "finish", "--run", "r2")[1]["result"]["outcome"] == "succeeded"
+    assert world.executed[len(STAGES) :] == ["promote"]
+
+
+def test_without_a_claim_there_is_nothing_to_finish(world: World) -> None:
+    assert command(world, "finish", "--run", "r1")[0] == 99
+
+
+def test_a_refusal_closes_the_gate_and_says_why(trained: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = trained
+    world.undo("promote")
+    monkeypatch.setenv("OUTCOME", "refused")
+    assert run_stage(world.environment(), "promote", "r1") == 0
+    assert command(world, "finish", "--run", "r1")[1]["result"]["promoted"] is False
+    code, told = command(world, "gate", "--run", "r1")
+    assert (code, told["class"]) == (77, "gate_refused")
+    assert "stormsight-sar refused: the gain is +0.1" in told["message"]
+
+
+def test_the_gate_is_closed_unless_record_and_ledger_agree(trained: World) -> None:
+    world = trained
+    assert command(world, "gate", "--run", "r1")[0] == 66
+    finish(world.environment(), "r1")
+    key = run_record_key(key_of(world, "r1"))
+    record = read_sealed(world.objects, key)
+    good = world.objects.get(key)
+    world.objects.put(key, good.replace(b'"promoted"', b'"refused!"'))
+    assert command(world, "gate", "--run", "r1")[0] == 65
+    forged = {**record, "run": "another"}
+    world.objects.put(key, seal(forged))
+    code, told = command(world, "gate", "--run", "r1")
+    assert code == 65
+    assert "not the one that the ledger names" in told["message"]
+    world.objects.put(key, good)
+    assert command(world, "gate", "--run", "r1")[0] == 0
+    world.objects.delete(key)
+    assert command(world, "gate", "--run", "r1")[0] == 66
+
+
+def test_registered_acquisitions_reach_the_stage(world: World) -> None:
+    entry = json.dumps({"id": "landed", "source": "s3://landing/landed"}).encode()
+    world.objects.put("catalogue/landed.json", entry)
+    event = Registered(
+        acquisition="landed", catalogue_sha256=sha256_bytes(entry), marker_sha256=sha256_bytes(b"marker")
+    )
+    Operations(world.objects).register(event)
+    code, told = command(world, "plan", "--run", "manual__2026-11-20T00:00:00+00:00")
+    assert (code, told["result"]["acquisitions"]) == (0, ["landed"])
+    code, told = command(world, "stage", "prepare", "--run", "manual__2026-11-20T00:00:00+00:00")
+    assert code == 0
+    (name,) = world.objects.folders("runs/")
+    lock = world.records(name).stages()["prepare"].lock
+    assert lock["params"]["params.yaml"]["acquisitions"] == ["committed", "landed"]
+    catalogue = next(dep for dep in lock["deps"] if dep["path"] == "components/download")
+    assert catalogue["nfiles"] == 2
+
+    world.objects.put("catalogue/landed.json", entry + b"\n")
+    assert command(world, "stage", "distill@one", "--run", "manual__2026-11-20T00:00:00+00:00")[0] == 65
+
+
+def test_the_profile_of_the_plan_holds_for_all_stages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORMSIGHT_PROFILE", "other")
+    plan(world.environment(), "r1", force=True)
+    monkeypatch.delenv("STORMSIGHT_PROFILE")
+    assert run_stage(world.environment(), "prepare", "r1") == 0
+    params = world.records("r1").stages()["prepare"].lock["params"]["params.yaml"]
+    assert params["profiles.other.world"] == {"tiles": 9}
+
+
+def test_a_command_line_without_a_run_is_told(world: World) -> None:
+    assert command(world, "gate", "--run", "")[0] == 78
+    assert yaml.safe_load((world.source / "params.yaml").read_text())["profile"] == "small"
