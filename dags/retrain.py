@@ -39,7 +39,9 @@ with DAG(
     # A laptop trains one network at a time.
     max_active_tasks=16 if settings.mode == "kubernetes" else 1,
     deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        # With DAGRUN_QUEUED_AT no task can be cleared (apache/airflow#70368); runs by event have no logical
+        # date. So the clock starts with the run, and allows what recent runs took and `deadline_h` more.
+        reference=DeadlineReference.AVERAGE_RUNTIME(max_runs=10, min_runs=1),
         interval=timedelta(hours=orchestration.deadline_h),
         callback=AsyncCallback(notify_deadline, kwargs={"hours": orchestration.deadline_h}),
     ),
