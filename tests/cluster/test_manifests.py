@@ -7,7 +7,10 @@ compared with what was sent.
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -178,3 +181,27 @@ def test_mlflow_starts_restricted_on_postgresql_and_s3(mlflow: str, postgres: st
         assert ("stormsight",) in cursor.fetchall()
     with pytest.raises(urllib.error.HTTPError, match="403"):
         call(mlflow, path, host="attacker.example.com")
+
+
+@pytest.mark.usefixtures("mlflow_server")
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["python", "-m", "components.housekeeping", "verify"], 0, "ok    ledger/operations"),
+        (["python", "-m", "components.acquisitions", "list"], 0, "no acquisition has landed"),
+        (["python", "-m", "components.promote", "rollback"], 66, "no earlier champion"),
+    ],
+)
+def test_an_operators_command_runs_as_a_stage_does(
+    cluster: Cluster, settings_file: Path, words: list[str], status: int, told: str
+) -> None:
+    environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "k8s/command.py"), str(settings_file), *words],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert (done.returncode, told in done.stdout) == (status, True), done.stdout + done.stderr
