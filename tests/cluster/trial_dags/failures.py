@@ -1,0 +1,89 @@
+"""One task per way to fail, and a few that should not: what tests/cluster/test_failures.py looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import DAG
+
+from stormsight_dags.pods.operator import StagePodOperator
+from stormsight_dags.settings import Settings, load_settings
+
+FOUND = load_settings()
+ORCHESTRATION = FOUND.orchestration.model_copy(
+    update={
+        "infrastructure_retries": {"evicted": 1},
+        "retries": {"trial": {"source_unavailable": 1}},
+        "retry_delay_s": 0.0,
+    }
+)
+SETTINGS = FOUND.model_copy(
+    update={
+        "orchestration": ORCHESTRATION,
+        "kubernetes": FOUND.cluster.model_copy(update={"max_cpu": 0.02, "termination_grace_s": 2}),
+    }
+)
+
+LEAVE = "from components.lib import cli, errors; cli.run(lambda: {work})"
+SLEEP = ["sh", "-c", "echo waiting; sleep 600"]
+FILL = ["python3", "-c", "print('filling', flush=True); kept = []\nwhile True: kept.append(b'x' * (8 << 20))"]
+
+
+def cluster(**update: Any) -> Settings:
+    """The settings with something about the cluster changed."""
+    return SETTINGS.model_copy(update={"kubernetes": SETTINGS.cluster.model_copy(update=update)})
+
+
+def leave(work: str) -> list[str]:
+    """A command that ends as our commands do."""
+    return ["python3", "-c", LEAVE.format(work=work)]
+
+
+def fail(error: str) -> list[str]:
+    """A command that raises one of our errors, with a credential in its text."""
+    text = "strip 7 is torn, seen with AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMIbPxRfiCYEXAMPLEKEY"
+    return leave(f"(_ for _ in ()).throw(errors.{error}({text!r}, next_step='mend strip 7'))")
+
+
+SYNC = {"deferrable": False}
+NO_IMAGE = SETTINGS.cluster.images.model_copy(update={"data": "localhost/stormsight-absent:1"})
+NO_ACCOUNT = SETTINGS.cluster.service_accounts.model_copy(update={"data": "nobody"})
+
+CASES: Mapping[str, dict[str, Any]] = {
+    "works": {"command": leave("cli.report_result({'tiles': 24})")},
+    "nothing_to_do": {"command": leave("99")},
+    "bad_data": {"command": fail("BadDataError")},
+    "missing_input": {"command": fail("MissingInputError"), **SYNC},
+    "source_unavailable": {"command": fail("SourceUnavailableError"), "retry": "trial", **SYNC},
+    "resource": {"command": fail("ResourceError"), **SYNC},
+    "gate_refused": {"command": fail("GateRefusedError"), **SYNC},
+    "misconfigured": {"command": fail("ParameterError"), **SYNC},
+    "code_error": {"command": leave("1 / 0"), **SYNC},
+    "out_of_memory": {"command": FILL, "memory": "64Mi"},
+    "deadline": {"command": SLEEP, "active_deadline_seconds": 4},
+    "evicted": {"command": SLEEP},
+    "deleted": {"command": SLEEP},
+    "unschedulable": {"command": SLEEP, "gpu": 3, "schedule_timeout_seconds": 6},
+    "over_quota": {"command": SLEEP, "gpu": 64},
+    "image_pull": {"command": SLEEP, "settings": cluster(images=NO_IMAGE)},
+    "startup": {"command": ["/no/such/command"]},
+    "no_secret": {"command": SLEEP, "settings": cluster(secrets=["no-such-secret"])},
+    "refused": {"command": SLEEP, "settings": cluster(service_accounts=NO_ACCOUNT)},
+}
+"""By task id: what the task is made of beside the defaults."""
+
+SYNCHRONOUS = ("out_of_memory", "deleted", "unschedulable", "image_pull")
+"""What is also tried without the triggerer."""
+
+
+def task(name: str, case: Mapping[str, Any], **more: Any) -> StagePodOperator:
+    defaults = {"image": "data", "settings": SETTINGS, "memory": "128Mi", "stage": name}
+    return StagePodOperator(task_id=name, **{**defaults, **case, **more})
+
+
+with DAG("trial_failures", schedule=None, catchup=False, max_active_tasks=16):
+    for key, case in CASES.items():
+        task(key, case)
+    for key in SYNCHRONOUS:
+        task(f"{key}_sync", CASES[key], **SYNC)
