@@ -202,8 +202,7 @@ def _restore(repo: Repo, stage: Any) -> bool:  # noqa: ANN401
             repo.stage_cache.restore(stage, pull=True)
     except RunCacheNotFoundError:
         return False
-    except (StormsightError, DvcException, OSError) as error:
-        # Only a short cut failed; the command makes the same results.
+    except Exception as error:
         LOG.warning("%s: the run cache is of no use: %s", stage.name, _first_line(error))
         return False
     return True
@@ -214,11 +213,10 @@ def _fetch_run_cache_entry(repo: Repo, stage: Any) -> None:  # noqa: ANN401
     key = _get_stage_hash(stage)
     remote = repo.cloud.get_remote_odb(command="fetch --run-cache", hash_name="md5-dos2unix")
     entries = remote.fs.join(remote.path, "runs", key[:2], key)
-    if not remote.fs.exists(entries):
-        return
     folder = Path(repo.stage_cache.cache_dir) / key[:2] / key
-    folder.mkdir(parents=True, exist_ok=True)
     for entry in remote.fs.find(entries):
+        # Made for an entry only: DVC takes an empty folder for a broken cache.
+        folder.mkdir(parents=True, exist_ok=True)
         remote.fs.get_file(entry, str(folder / remote.fs.name(entry)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -26,7 +27,7 @@ from components.runs.supervision import StopRequest, _Courier, command_processes
 from tests.lib.engine.tiny import seeded_task, train
 from tests.runs.pipeline import STAGES, TRAINING, World
 
-TIMEOUT_S = 120
+TIMEOUT_S = 240
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -142,17 +143,22 @@ def test_stages_side_by_side_and_the_same_stage_twice(trained: World) -> None:
 
 
 @pytest.fixture
-def command() -> Iterator[subprocess.Popen[bytes]]:
+def command(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Stands for DVC: a process whose shell runs a stage's command, which has a child of its own."""
-    inner = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(99)'])"
-    script = (
-        "import subprocess, os\n"
-        f"shell = 'true; {sys.executable} -c \"{inner}\"; true'\n"
+    python = sys.executable
+    dvc, stage = tmp_path / "dvc.py", tmp_path / "stage.py"
+    stage.write_text(
+        f"import subprocess\nsubprocess.run([{python!r}, '-c', 'import time; time.sleep(99)'])\n"
+    )
+    dvc.write_text(
+        "import os, subprocess\n"
+        f"shell = 'true; {python} {stage}; true'\n"
         "subprocess.run(['/bin/sh', '-c', shell], env={**os.environ, 'DVC_STAGE': 'train'})\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    process = subprocess.Popen([python, str(dvc)], start_new_session=True)
     yield process
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

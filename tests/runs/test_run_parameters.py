@@ -55,7 +55,7 @@ def test_the_real_file_takes_every_profile(repository: Path, tmp_path: Path) -> 
 
 
 def test_an_unknown_profile_is_named() -> None:
-    with pytest.raises(ParameterError, match="'nightly'.*small, other"):
+    with pytest.raises(ParameterError, match=r"'nightly'.*small, other"):
         with_run(PARAMS, "nightly", [])
 
 

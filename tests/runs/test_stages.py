@@ -311,10 +311,8 @@ def test_registered_acquisitions_reach_the_stage(world: World) -> None:
     assert command(world, "stage", "distill@one", "--run", "manual__2026-11-20T00:00:00+00:00")[0] == 65
 
 
-def test_the_profile_of_the_plan_holds_for_all_stages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STORMSIGHT_PROFILE", "other")
-    plan(world.environment(), "r1", force=True)
-    monkeypatch.delenv("STORMSIGHT_PROFILE")
+def test_the_profile_of_the_plan_holds_for_all_stages(world: World) -> None:
+    plan(world.environment(STORMSIGHT_PROFILE="other"), "r1", force=True)
     assert run_stage(world.environment(), "prepare", "r1") == 0
     params = world.records("r1").stages()["prepare"].lock["params"]["params.yaml"]
     assert params["profiles.other.world"] == {"tiles": 9}
