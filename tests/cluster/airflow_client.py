@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.cluster.processes import LabError
+from tests.cluster.processes import LabError, wait_for
 
 FINISHED = ("success", "failed")
 
@@ -72,12 +71,15 @@ class AirflowClient:
 
     def wait_run(self, dag_id: str, run_id: str, *, timeout_s: float = 600) -> str:
         """Wait until a run has ended; its state."""
-        end = time.monotonic() + timeout_s
-        while (state := str(self.run(dag_id, run_id)["state"])) not in FINISHED:
-            if time.monotonic() > end:
-                raise LabError(f"{dag_id}/{run_id} still {state}: {self.states(dag_id, run_id)}")
-            time.sleep(0.5)
-        return state
+
+        def ended() -> str:
+            state = str(self.run(dag_id, run_id)["state"])
+            return state if state in FINISHED else ""
+
+        try:
+            return wait_for(f"the end of {dag_id}/{run_id}", ended, timeout_s=timeout_s, poll_s=0.5)
+        except LabError as error:
+            raise LabError(f"{error} {self.states(dag_id, run_id)}") from None
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The task instances of a run."""

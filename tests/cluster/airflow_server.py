@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.cluster.airflow_client import AirflowClient
 from tests.cluster.database import start_database
 from tests.cluster.endpoints import base_environment
-from tests.cluster.processes import LabError, Server, free_port, wait_until
+from tests.cluster.processes import LabError, Server, free_port, wait_for
 
 COMPONENTS = {
     "scheduler": ["scheduler", "--skip-serve-logs"],
@@ -60,7 +60,7 @@ class Airflow:
                 raise LabError("\n".join(f"{name}:\n{trace}" for name, trace in errors.items()))
             return not missing
 
-        wait_until(f"DAGs {', '.join(dag_ids)}", known, timeout_s=timeout_s, note=f"logs: {self.home}")
+        wait_for(f"DAGs {', '.join(dag_ids)}", known, timeout_s=timeout_s, note=f"logs: {self.home}")
 
     def stop(self) -> None:
         """End everything, side by side."""
@@ -156,9 +156,7 @@ def _start_components(airflow: Airflow, variables: dict[str, str], port: int) ->
         server = Server(f"airflow {name}", [*program, *command], variables, airflow.home / f"{name}.log")
         airflow.servers[name] = server
         server.start()
-    wait_until(
-        "Airflow to be healthy", lambda: _healthy(airflow), timeout_s=180, note=f"logs: {airflow.home}"
-    )
+    wait_for("Airflow to be healthy", lambda: _healthy(airflow), timeout_s=180, note=f"logs: {airflow.home}")
 
 
 def _healthy(airflow: Airflow) -> bool:

@@ -20,7 +20,7 @@ from tests.cluster.endpoints import CREDENTIALS, S3, Endpoint, answers, start_ml
 from tests.cluster.environment import Cluster, Namespace, NoClusterError, find_cluster
 from tests.cluster.pipeline import Pipeline, edit_params, impatient
 from tests.cluster.podlog import PodLog
-from tests.cluster.processes import Server
+from tests.cluster.processes import PATIENCE, Server
 from tests.cluster.scenarios import Retraining, disturbed_retraining, first_retraining
 
 FOLDER = pytest.StashKey[Path]()
@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             item.add_marker(pytest.mark.cluster)
             # The first test that asks for a fixture waits for it: for a whole retraining, at worst.
-            item.add_marker(pytest.mark.timeout(1800))
+            item.add_marker(pytest.mark.timeout(int(1800 * PATIENCE)))
 
 
 @pytest.fixture(scope="session")

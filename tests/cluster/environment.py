@@ -6,14 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config
 
-from tests.cluster.processes import LabError, wait_until
+from tests.cluster.processes import LabError, wait_for
 from tests.conftest import ROOT
 
 IMAGE = "localhost/stormsight-lab:test"
@@ -84,7 +83,7 @@ class Cluster:
         def gone() -> bool:
             return not set(names) & {n.metadata.name for n in self.core.list_namespace().items}
 
-        wait_until(f"namespaces {', '.join(names)} to go", gone, timeout_s=180)
+        wait_for(f"namespaces {', '.join(names)} to go", gone, timeout_s=180)
 
 
 @dataclass(frozen=True)
@@ -109,14 +108,12 @@ class Namespace:
 
     def wait_pod(self, name: str, *, timeout_s: float = 120) -> client.V1Pod:
         """Wait until a pod has ended."""
-        end = time.monotonic() + timeout_s
-        while True:
+
+        def ended() -> client.V1Pod | None:
             pod = self.cluster.core.read_namespaced_pod(name, self.name)
-            if pod.status.phase in ("Succeeded", "Failed"):
-                return pod
-            if time.monotonic() > end:
-                raise LabError(f"pod {name} did not end: {pod.status}")
-            time.sleep(0.2)
+            return pod if pod.status.phase in ("Succeeded", "Failed") else None
+
+        return wait_for(f"the end of pod {name}", ended, timeout_s=timeout_s)
 
 
 def kubectl() -> str:

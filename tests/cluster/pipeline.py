@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,7 @@ from tests.cluster.airflow_server import Airflow
 from tests.cluster.endpoints import S3, base_environment
 from tests.cluster.lab import BUCKET, LANDING_BUCKET
 from tests.cluster.podlog import PodLog
-from tests.cluster.processes import LabError
+from tests.cluster.processes import LabError, wait_for
 
 PREFIX = "pipeline/"
 TILES, TILE_PX = 12, 256
@@ -94,20 +93,9 @@ class Pipeline:
 
         Airflow may start others, such as the last one the clock missed: they find nothing to do.
         """
-        self.wait_for(
-            "a claim in the ledger", lambda: len(self.events("claimed")) > known, timeout_s=timeout_s
-        )
+        wait_for("a claim in the ledger", lambda: len(self.events("claimed")) > known, timeout_s=timeout_s)
         (running,) = [r for r in self.airflow.client.runs("retrain") if r["state"] == "running"]
         return str(running["dag_run_id"])
-
-    def wait_for(self, what: str, found: Callable[[], Any], *, timeout_s: float = 180) -> Any:
-        """Poll ``found`` until it returns something true, and return that."""
-        end = time.monotonic() + timeout_s
-        while not (result := found()):
-            if time.monotonic() > end:
-                raise LabError(f"{what}: not within {timeout_s:g} s")
-            time.sleep(0.2)
-        return result
 
     def change_params(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Change ``params.yaml`` of the mounted code, as a new release of it would."""

@@ -64,7 +64,7 @@ def lifetime_s(pod: client.V1Pod) -> float:
     state = ended(pod)
     assert state is not None, f"{pod.metadata.name} has not ended"
     finished: datetime = state.finished_at
-    return (finished - pod.metadata.creation_timestamp).total_seconds()
+    return float((finished - pod.metadata.creation_timestamp).total_seconds())
 
 
 def is_running(pod: client.V1Pod) -> bool:

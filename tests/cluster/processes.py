@@ -11,6 +11,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PATIENCE = float(os.environ.get("STORMSIGHT_LAB_PATIENCE", "1"))
+"""All time-outs are multiplied by it: for machines that are busy with other things."""
 
 
 class LabError(RuntimeError):
@@ -24,19 +30,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(
-    what: str, ready: Callable[[], bool], *, timeout_s: float, poll_s: float = 0.2, note: str = ""
-) -> None:
-    """Poll ``ready`` until it is true.
+def wait_for(
+    what: str, found: Callable[[], T], *, timeout_s: float, poll_s: float = 0.2, note: str = ""
+) -> T:
+    """Poll ``found`` until it returns something true, and return that.
 
     Raises:
-        LabError: When ``timeout_s`` seconds have passed; ``note`` is added to the text.
+        LabError: When ``timeout_s`` seconds, times ``PATIENCE``, have passed; ``note`` is added to the text.
     """
-    end = time.monotonic() + timeout_s
-    while not ready():
+    end = time.monotonic() + timeout_s * PATIENCE
+    while not (result := found()):
         if time.monotonic() > end:
-            raise LabError(f"{what}: not within {timeout_s:g} s. {note}".rstrip())
+            raise LabError(f"{what}: not within {timeout_s * PATIENCE:g} s. {note}".rstrip())
         time.sleep(poll_s)
+    return result
 
 
 @dataclass
@@ -82,7 +89,7 @@ class Server:
                 raise LabError(f"{self.name} ended while starting:\n{self.tail()}")
             return ready()
 
-        wait_until(f"{self.name} to answer", check, timeout_s=timeout_s, note=f"log: {self.log}")
+        wait_for(f"{self.name} to answer", check, timeout_s=timeout_s, note=f"log: {self.log}")
 
     def tail(self, lines: int = 30) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) + f"\nlog: {self.log}"

@@ -11,6 +11,7 @@ from kubernetes import client
 from tests.cluster.lab import BUCKET
 from tests.cluster.pipeline import PREFIX, Pipeline
 from tests.cluster.podlog import is_running
+from tests.cluster.processes import wait_for
 
 MODEL = "adapt"
 """The training that is evicted."""
@@ -81,7 +82,7 @@ def disturbed_retraining(pipeline: Pipeline) -> Retraining:
 
     pod = running_pod(pipeline, known, MODEL)
     checkpoint = f"{PREFIX}work/{pipeline.events('claimed')[-1]['key']}/checkpoints/{MODEL}/manifest.json"
-    pipeline.wait_for("a checkpoint", lambda: checkpoint in pipeline.s3.keys(BUCKET, checkpoint))
+    wait_for("a checkpoint", lambda: pipeline.s3.keys(BUCKET, checkpoint), timeout_s=120)
     pipeline.pods.namespace.cluster.evict(pod)
     return _finished(pipeline, "lab-second", landed, run_id)
 
@@ -93,7 +94,7 @@ def running_pod(pipeline: Pipeline, known: set[str], stage: str) -> client.V1Pod
         new = [p for p in pipeline.pods.pods(stormsight_stage=stage) if p.metadata.uid not in known]
         return next((pod for pod in new if is_running(pod)), None)
 
-    return pipeline.wait_for(f"a running pod of {stage}", found, timeout_s=300)
+    return wait_for(f"a running pod of {stage}", found, timeout_s=300)
 
 
 def _harder(document: dict[str, Any]) -> None:

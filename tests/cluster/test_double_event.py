@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 from tests.cluster.pipeline import Pipeline
+from tests.cluster.processes import wait_for
 from tests.cluster.scenarios import ACQUISITIONS, Retraining
-
-TRAININGS = ("optical", "control", "distill-disoptnet", "adapt")
 
 
 def test_doubled_reordered_and_unknown_events_train_nothing_again(
@@ -16,7 +15,7 @@ def test_doubled_reordered_and_unknown_events_train_nothing_again(
     runs = len(client.runs("retrain"))
     for acquisition in (disturbed.acquisition, first.acquisition, disturbed.acquisition, "never-landed"):
         client.emit(ACQUISITIONS, acquisition=acquisition)
-    pipeline.wait_for("a run for the events", lambda: len(client.runs("retrain")) > runs)
+    wait_for("a run for the events", lambda: len(client.runs("retrain")) > runs, timeout_s=60)
     for run in client.runs("retrain")[runs:]:
         assert client.wait_run("retrain", run["dag_run_id"]) == "success"
         assert set(client.states("retrain", run["dag_run_id"]).values()) == {"skipped"}

@@ -24,7 +24,7 @@ from kubernetes import client
 from tests.cluster import lab
 from tests.cluster.endpoints import CREDENTIALS, S3
 from tests.cluster.environment import IMAGE, Cluster, command
-from tests.cluster.processes import LabError, wait_until
+from tests.cluster.processes import LabError, wait_for
 from tests.conftest import ROOT
 from tests.k8s.manifests import Manifest, called, find, rendered
 
@@ -120,7 +120,7 @@ def ready(cluster: Cluster, name: str) -> str:
         return found[-1] if conditions.get("Ready") == "True" else None
 
     try:
-        wait_until(f"{name} to be ready", lambda: pod() is not None, timeout_s=420)
+        wait_for(f"{name} to be ready", lambda: pod() is not None, timeout_s=420)
     except LabError as error:
         words = ["-n", SERVICES, "-l", f"app.kubernetes.io/name={name}"]
         told = [cluster.kubectl("describe", "pods", *words), cluster.kubectl("logs", *words, "--tail=40")]
