@@ -6,6 +6,7 @@ The chart itself is not at hand here; its keys were read in its values.yaml and 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -72,6 +73,12 @@ def test_the_chart_grants_nothing_and_brings_no_service() -> None:
     for extra in ("postgresql", "pgbouncer", "redis", "statsd", "flower"):
         assert VALUES[extra] == {"enabled": False}
     assert VALUES["config"]["core"]["load_examples"] == "False"
+
+
+def test_airflow_knows_every_option() -> None:
+    known = yaml.safe_load((files("airflow") / "config_templates" / "config.yml").read_text())
+    for section, options in VALUES["config"].items():
+        assert set(options) <= set(known[section]["options"]), section
 
 
 @pytest.mark.skipif(kubectl() is None, reason="kubectl is not installed: no overlay can be rendered")
