@@ -15,6 +15,7 @@ from components.lib.files import require_input
 from components.promote.candidates import CANDIDATES
 
 if TYPE_CHECKING:
+    from components.lib.registry import Ledgers
     from components.lib.tracking import Connection
 
 MODELS = tuple(CANDIDATES)
@@ -99,22 +100,22 @@ def require_promotion(document: Mapping[str, Any]) -> None:
 def _history(options: argparse.Namespace) -> None:
     from components.promote.succession import history  # noqa: PLC0415
 
-    connection, ledger = _registry()
-    print(history(connection, ledger, MODELS))
+    connection, ledgers = _registry()
+    print(history(connection, ledgers, MODELS))
 
 
 def _rollback(options: argparse.Namespace) -> None:
     from components.promote.succession import rollback  # noqa: PLC0415
 
-    connection, ledger = _registry()
-    print(rollback(connection, ledger, options.model, options.reason))
+    connection, ledgers = _registry()
+    print(rollback(connection, ledgers, options.model, options.reason))
 
 
 def _verify(options: argparse.Namespace) -> None:
     from components.promote.succession import verify  # noqa: PLC0415
 
-    connection, ledger = _registry()
-    print(verify(connection, ledger, MODELS, repair=options.repair))
+    connection, ledgers = _registry()
+    print(verify(connection, ledgers, MODELS, repair=options.repair))
 
 
 def _reproduce(options: argparse.Namespace) -> None:
@@ -127,12 +128,13 @@ def _reproduce(options: argparse.Namespace) -> None:
     print(json.dumps(report(options.folder, Path("data/prepared"), rules, options.device)))
 
 
-def _registry() -> tuple[Connection, Path]:
+def _registry() -> tuple[Connection, Ledgers]:
+    from components.lib.registry import open_ledgers  # noqa: PLC0415
     from components.lib.tracking import TrackingParameters, connect  # noqa: PLC0415
     from components.promote.parameters import PromoteParameters  # noqa: PLC0415
 
     parameters = load_parameters("promote", PromoteParameters)
-    return connect(load_parameters("tracking", TrackingParameters)), Path(parameters.ledger)
+    return connect(load_parameters("tracking", TrackingParameters)), open_ledgers(parameters.ledger)
 
 
 if __name__ == "__main__":

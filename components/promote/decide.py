@@ -12,7 +12,7 @@ from components.lib.errors import BadDataError, GateRefusedError
 from components.lib.files import read_json, sha256_file, write_json, write_text
 from components.lib.nets import SegmentationNetwork
 from components.lib.nets.bundle import load_bundle
-from components.lib.registry import ChampionLine, Entry, by_version, fetched, register
+from components.lib.registry import ChampionLine, Entry, by_version, fetched, open_ledgers, register
 from components.lib.sensors import get_sensor
 from components.lib.store import Store
 from components.lib.tracking import Connection, TrackingParameters, connect
@@ -101,7 +101,7 @@ class _Trial:
     device: str
 
     def line(self, model: str) -> ChampionLine:
-        return ChampionLine(self.connection, Path(self.gate.parameters.ledger), model)
+        return ChampionLine(self.connection, open_ledgers(self.gate.parameters.ledger), model)
 
     def examine(self, net: SegmentationNetwork) -> Exam:
         return examine(net, self.store, self.gate.rules.settings, self.device)

@@ -21,7 +21,8 @@ class PromoteParameters(Parameters):
         guard_margin: No guard slice may fall by more than this.
         guard_slices: Dimensions whose slices are guarded.
         resamples: Bootstrap draws over locations.
-        ledger: Folder of the champions' history.
+        ledger: Folder or ``s3://`` URI of the champions' history; where ``STORMSIGHT_OBJECTS`` is set, that
+            store has it.
     """
 
     metric: Literal["iou", "f1"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from components.lib.errors import BadDataError
-from components.lib.registry import ChampionLine, Entry, by_version, fetched
+from components.lib.registry import ChampionLine, Entry, Ledgers, by_version, fetched
 from components.lib.tracking import Connection
 
 
-def history(connection: Connection, ledger: Path, models: tuple[str, ...]) -> str:
+def history(connection: Connection, ledgers: Ledgers, models: tuple[str, ...]) -> str:
     """Every change of every champion, oldest first, as text.
 
     Raises:
@@ -17,7 +15,7 @@ def history(connection: Connection, ledger: Path, models: tuple[str, ...]) -> st
     """
     blocks = []
     for model in models:
-        line = ChampionLine(connection, ledger, model)
+        line = ChampionLine(connection, ledgers, model)
         entries = line.ledger.entries()
         champion = line.current()
         blocks.append(f"{model}: {f'champion is version {champion}' if champion else 'no champion yet'}")
@@ -25,26 +23,26 @@ def history(connection: Connection, ledger: Path, models: tuple[str, ...]) -> st
     return "\n".join(blocks)
 
 
-def rollback(connection: Connection, ledger: Path, model: str, reason: str) -> str:
+def rollback(connection: Connection, ledgers: Ledgers, model: str, reason: str) -> str:
     """Restore the champion before the present one; return what was done, in words.
 
     Raises:
         MissingInputError: If there is no earlier champion.
         BadDataError: If ledger and registry disagree, or the earlier artefact is not intact.
     """
-    entry = ChampionLine(connection, ledger, model).rollback(reason)
+    entry = ChampionLine(connection, ledgers, model).rollback(reason)
     return (
         f"{model}: version {entry.version} is champion again instead of version {entry.previous_version} "
         f"(ledger entry {entry.seq})"
     )
 
 
-def verify(connection: Connection, ledger: Path, models: tuple[str, ...], *, repair: bool) -> str:
+def verify(connection: Connection, ledgers: Ledgers, models: tuple[str, ...], *, repair: bool) -> str:
     """Check every ledger against itself, the registry and the champion's files; return what was found.
 
     Args:
         connection: From :func:`components.lib.tracking.connect`.
-        ledger: Folder of the ledgers.
+        ledgers: Where they are kept.
         models: Registered models.
         repair: First complete a change that a crash cut off.
 
@@ -53,7 +51,7 @@ def verify(connection: Connection, ledger: Path, models: tuple[str, ...], *, rep
     """
     found, failures = [], []
     for model in models:
-        line = ChampionLine(connection, ledger, model)
+        line = ChampionLine(connection, ledgers, model)
         try:
             if repair and line.recover():
                 found.append(f"{model}: completed a change that had been cut off")
@@ -62,7 +60,7 @@ def verify(connection: Connection, ledger: Path, models: tuple[str, ...], *, rep
             if champion is not None:
                 with fetched(connection, by_version(connection, model, champion)):
                     pass
-            entries = len(line.ledger.entries())
+            entries = len(line.ledger.verify())
             found.append(
                 f"{model}: ledger of {entries} entries is whole, registry and champion agree with it"
             )
@@ -77,4 +75,5 @@ def verify(connection: Connection, ledger: Path, models: tuple[str, ...], *, rep
 
 def _row(entry: Entry) -> str:
     change = f"{entry.previous_version or 'none'} -> {entry.version}"
-    return f"  {entry.seq:>4}  {entry.time}  {entry.action:<9} {change:<12} {entry.hash[:12]}  {entry.reason}"
+    what = f"{entry.action:<9} {change:<12} {entry.hash[:12]}  {entry.change.reason}"
+    return f"  {entry.seq:>4}  {entry.time}  {what}"

@@ -24,6 +24,7 @@ def one_thread() -> Iterator[None]:
 def tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrackingParameters:
     """A local MLflow store of the test's own."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("STORMSIGHT_OBJECTS", raising=False)
     return local_store(tmp_path / "mlflow")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from components.lib.errors import BadDataError, GateRefusedError, MissingInputError
 from components.lib.files import sha256_bytes
-from components.lib.registry import ChampionLine
+from components.lib.registry import ChampionLine, open_ledgers
 from components.lib.registry.loading import load_champion
 from components.lib.tracking import TrackingParameters, connect
 from components.promote.decide import Gate, decide
@@ -21,7 +21,7 @@ from components.promote.succession import history, rollback, verify
 from tests.promote.world import AIRBORNE, gate, write_model
 
 SAR = "stormsight-sar"
-LEDGER = Path("var/ledger")
+LEDGER = "var/ledger"
 
 
 def here(folder: Path, exam: Exam, device: str) -> Reproduction:
@@ -46,7 +46,7 @@ def run(stage: Gate, building: float, **settings: Any) -> dict[str, Any]:
 
 
 def line(stage: Gate) -> ChampionLine:
-    return ChampionLine(connect(stage.tracking), LEDGER, SAR)
+    return ChampionLine(connect(stage.tracking), open_ledgers(LEDGER), SAR)
 
 
 def test_first_equal_better_worse_and_rollback(stage: Gate) -> None:
@@ -69,15 +69,17 @@ def test_first_equal_better_worse_and_rollback(stage: Gate) -> None:
     assert "it is the champion itself" in itself["reasons"][0]
 
     connection = connect(stage.tracking)
-    assert "version 1 is champion again instead of version 3" in rollback(connection, LEDGER, SAR, "drill")
+    assert "version 1 is champion again instead of version 3" in rollback(
+        connection, open_ledgers(LEDGER), SAR, "drill"
+    )
     assert line(stage).current() == "1"
-    told = history(connection, LEDGER, (SAR, "stormsight-optical"))
+    told = history(connection, ledgers, (SAR, "stormsight-optical"))
     assert [row.split()[2] for row in told.splitlines() if "->" in row] == ["promote", "promote", "rollback"]
     assert "stormsight-optical: no champion yet" in told
     assert "drill" in told
-    assert "ledger of 3 entries is whole" in verify(connection, LEDGER, (SAR,), repair=False)
+    assert "ledger of 3 entries is whole" in verify(connection, ledgers, (SAR,), repair=False)
     with pytest.raises(MissingInputError, match="no earlier champion"):
-        rollback(connection, LEDGER, SAR, "again")
+        rollback(connection, ledgers, SAR, "again")
     assert load_champion(stage.tracking, SAR).config.sensors[0] == AIRBORNE
 
 
@@ -90,7 +92,7 @@ def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: Gat
     assert set(decision["sha256"]) == {"params", "data", "code", "verdict", "weights", "scores"}
     assert all(len(value) == 64 for value in decision["sha256"].values())
     (entry,) = line(stage).ledger.entries()
-    assert entry.decision == part["decision_sha256"]
+    assert entry.change.decision == part["decision_sha256"]
     assert part["ledger"] == {"seq": 1, "hash": entry.hash, "time": entry.time}
 
     client = connect(stage.tracking).client
@@ -99,7 +101,7 @@ def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: Gat
     assert version.tags["params_sha256"] == decision["sha256"]["params"]
     assert (version.tags["outcome"], version.tags["simulated"]) == ("promoted", "true")
     kept = next(Path(stage.tracking.artifacts).rglob("decisions/*.json"))
-    assert sha256_bytes(kept.read_bytes()) == kept.stem == entry.decision
+    assert sha256_bytes(kept.read_bytes()) == kept.stem == entry.change.decision
 
     text = (stage.out / "decision.txt").read_text()
     assert text.startswith("SIMULATED")
@@ -165,7 +167,7 @@ def test_a_champion_whose_bytes_changed_stops_the_stage(stage: Gate) -> None:
     with pytest.raises(BadDataError, match=r"stormsight-sar version 1: weights.safetensors is not the file"):
         run(stage, 5.0)
     with pytest.raises(BadDataError, match="is not the file"):
-        verify(connect(stage.tracking), LEDGER, (SAR,), repair=False)
+        verify(connect(stage.tracking), open_ledgers(LEDGER), (SAR,), repair=False)
 
 
 def test_a_champion_that_changes_during_the_judgement_turns_into_a_refusal(stage: Gate) -> None:
@@ -197,9 +199,9 @@ def test_missing_inputs_name_the_stage_that_makes_them(stage: Gate) -> None:
 
 def test_a_tampered_ledger_stops_the_stage_before_anything_is_judged(stage: Gate) -> None:
     run(stage, -5.0)
-    ledger = line(stage).ledger.path
+    ledger = Path(LEDGER, SAR, "000000001.json")
     ledger.write_text(ledger.read_text().replace('"version":"1"', '"version":"2"'))
     with pytest.raises(BadDataError, match="its hash does not fit"):
         run(stage, 5.0)
     with pytest.raises(BadDataError, match="its hash does not fit"):
-        verify(connect(stage.tracking), LEDGER, (SAR,), repair=True)
+        verify(connect(stage.tracking), open_ledgers(LEDGER), (SAR,), repair=True)

@@ -12,19 +12,22 @@ from components.lib.registry.artefact import (
     register,
 )
 from components.lib.registry.champion import HEAD_TAG, ChampionLine
-from components.lib.registry.ledger import GENESIS, Entry, Ledger, champions
+from components.lib.registry.ledger import CHAMPIONS, Change, Entry, Ledger, Ledgers, champions, open_ledgers
 
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
-    "GENESIS",
+    "CHAMPIONS",
     "HEAD_TAG",
     "ChampionLine",
+    "Change",
     "Entry",
     "Ledger",
+    "Ledgers",
     "by_alias",
     "by_version",
     "champions",
     "fetched",
+    "open_ledgers",
     "register",
 ]

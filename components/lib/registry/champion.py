@@ -1,31 +1,58 @@
 """Moving the champion alias: decided against a known champion, announced, recorded, carried out.
 
-Order of one change, under the ledger's lock: the chain is checked, an interrupted change is completed, the
-champion is compared with the one the decision was made against, the coming entry's hash is announced as a
-tag of the registered model, the entry is appended and synced, the alias is moved, the hash is tagged as the
-head. A crash leaves nothing, or an announced entry whose alias or head tag is still to come: the next change
-carries it out. An entry that was never announced (somebody wrote into the file) is never carried out.
+Order of one change: an interrupted change is completed, chain, registry and alias are compared, the champion
+is compared with the one the decision was made against, the coming entry's hash is announced as a tag of the
+registered model, the entry is created, the alias is moved, the hash is tagged as the head. Of two processes
+that saw the same champion, on any machines, one creates the entry; the other is refused.
 
-The lock holds on one machine (and file system). Between machines that share a registry, the head tag is the
-arbiter: a ledger that does not end in it is refused.
+A crash leaves nothing, or announced entries whose alias or head tag is still to come: the next change carries
+them out. An entry that was never announced (somebody wrote into the store) is never carried out.
+
+MLflow's writes are plain upserts, so a slow process could put its alias over a later one. Each therefore
+looks at the chain again after its last write and carries out what is the head by then: whoever writes last
+leaves the head's champion.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from components.lib.errors import BadDataError, GateRefusedError, MissingInputError
 from components.lib.files import sha256_bytes
+from components.lib.ledger import GENESIS, HeadMovedError
 from components.lib.registry.artefact import CHAMPION, by_alias, by_version, fetched
-from components.lib.registry.ledger import GENESIS, Action, Entry, Ledger, champions, head_of
+from components.lib.registry.ledger import Change, Entry, Ledger, Ledgers, champions, head_of
 from components.lib.tracking.connection import Connection, store_errors
 
 HEAD_TAG = "ledger_head"
 """Tag of the registered model: hash of the last ledger entry that was carried out."""
 
-NEXT_TAG = "ledger_next"
-"""Tag of the registered model: hash of the entry that is about to be written."""
+ANNOUNCED = "ledger_entry."
+"""Tags of the registered model that start so name, by hash, the entries that were announced."""
+
+FORMER_NEXT_TAG = "ledger_next"
+"""What an announcement was before there were chains."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tags:
+    """What the registry knows of the ledger."""
+
+    head: str
+    announced: frozenset[str]
+
+    def behind(self, entries: Sequence[Entry]) -> Sequence[Entry] | None:
+        """The entries after the one that the head tag names; None if there is no such entry."""
+        if self.head == GENESIS:
+            return entries
+        for index, entry in enumerate(entries):
+            if entry.known_as(self.head):
+                return entries[index + 1 :]
+        return None
+
+    def knows(self, entry: Entry) -> bool:
+        return any(entry.known_as(digest) for digest in self.announced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +61,18 @@ class ChampionLine:
 
     Attributes:
         connection: From :func:`components.lib.tracking.connect`.
-        folder: Of the ledgers.
+        ledgers: From :func:`components.lib.registry.open_ledgers`.
         model: Registered model.
     """
 
     connection: Connection
-    folder: Path
+    ledgers: Ledgers
     model: str
 
     @property
     def ledger(self) -> Ledger:
         """Its ledger."""
-        return Ledger(self.folder, self.model)
+        return self.ledgers.of(self.model)
 
     def current(self) -> str | None:
         """Version of the champion, None if there is none yet."""
@@ -67,17 +94,27 @@ class ChampionLine:
             MissingInputError: If there is no such version.
         """
         by_version(self.connection, self.model, version)
-        with self.ledger.locked():
-            self._recover()
-            self.require_agreement()
-            current = self.current()
-            if current != decided_against:
-                raise GateRefusedError(
-                    f"{self.model}: version {version} was judged against {_name(decided_against)}, but the "
-                    f"champion is {_name(current)} by now",
-                    next_step="judge it against the present champion: run `python -m components.promote`",
-                )
-            return self._change("promote", version, current, decision=decision, reason=reason)
+        self.recover()
+        entries = self.require_agreement()
+        current = entries[-1].version if entries else None
+        if current == decided_against:
+            change = Change(
+                action="promote",
+                model=self.model,
+                version=version,
+                previous_version=current,
+                decision=decision,
+                reason=reason,
+            )
+            try:
+                return self._change(entries, change)
+            except HeadMovedError:
+                current = self._champion_by_now()
+        raise GateRefusedError(
+            f"{self.model}: version {version} was judged against {_name(decided_against)}, but the "
+            f"champion is {_name(current)} by now",
+            next_step="judge it against the present champion: run `python -m components.promote`",
+        )
 
     def rollback(self, reason: str) -> Entry:
         """Restore the champion before the present one, after checking its artefact's hashes.
@@ -88,86 +125,114 @@ class ChampionLine:
         Raises:
             MissingInputError: If there is no earlier champion, or its version is gone.
             BadDataError: If ledger and registry disagree, or the earlier artefact is not intact.
+            GateRefusedError: If another process changed the champion meanwhile.
         """
-        with self.ledger.locked():
-            self._recover()
-            self.require_agreement()
-            stack = champions(self.ledger.entries())
-            if len(stack) < 2:
-                raise MissingInputError(
-                    f"{self.model} has no earlier champion to return to",
-                    next_step="promote another model first; `python -m components.promote history` shows "
-                    "what there was",
-                )
-            with fetched(self.connection, by_version(self.connection, self.model, stack[-2])):
-                pass
-            decision = sha256_bytes(reason.encode())
-            return self._change("rollback", stack[-2], stack[-1], decision=decision, reason=reason)
+        self.recover()
+        entries = self.require_agreement()
+        stack = champions(entries)
+        if len(stack) < 2:
+            raise MissingInputError(
+                f"{self.model} has no earlier champion to return to",
+                next_step="promote another model first; `python -m components.promote history` shows "
+                "what there was",
+            )
+        with fetched(self.connection, by_version(self.connection, self.model, stack[-2])):
+            pass
+        change = Change(
+            action="rollback",
+            model=self.model,
+            version=stack[-2],
+            previous_version=stack[-1],
+            decision=sha256_bytes(reason.encode()),
+            reason=reason,
+        )
+        try:
+            return self._change(entries, change)
+        except HeadMovedError as error:
+            raise GateRefusedError(
+                f"{self.model}: the champion is {_name(self._champion_by_now())} by now, no longer "
+                f"{_name(stack[-1])}",
+                next_step="look at `python -m components.promote history`, then decide again",
+            ) from error
 
     def recover(self) -> bool:
-        """Carry out a change that a crash left recorded but not done.
+        """Carry out changes that a crash left recorded but not done.
 
         Returns:
-            Whether there was one.
+            Whether there were any.
         """
-        with self.ledger.locked():
-            return self._recover()
+        entries, tags = self.ledger.entries(), self._tags()
+        behind = tags.behind(entries)
+        if not behind or not all(tags.knows(entry) for entry in behind):
+            return False
+        # Only a champion that nobody moved meanwhile may be replaced by the recorded one.
+        if self.current() not in {behind[0].previous_version, *(entry.version for entry in behind)}:
+            return False
+        self._carry_out(behind[-1])
+        return True
 
-    def require_agreement(self) -> None:
+    def require_agreement(self) -> list[Entry]:
         """Check the chain, the head's tag and the alias against each other.
+
+        Returns:
+            The ledger's entries.
 
         Raises:
             BadDataError: If the ledger is broken, misses its tail, or names another champion than the alias.
         """
-        entries = self.ledger.entries()
-        head, (tag, announced) = head_of(entries), self._tags()
-        if head not in {tag, GENESIS} and head == announced and entries[-1].prev_hash == tag:
+        entries, tags = self.ledger.entries(), self._tags()
+        behind = tags.behind(entries)
+        if behind and all(tags.knows(entry) for entry in behind):
             raise self._disagree(
-                f"entry {len(entries)} was recorded but not carried out (the process was killed?)",
+                f"entry {behind[0].seq} was recorded but not carried out (the process was killed?)",
                 next_step="run `python -m components.promote verify --repair`; a promotion does it too",
             )
-        if head != tag:
+        if behind is None or behind:
             raise self._disagree(
-                f"{self.ledger.path} ends with entry {head[:12]} ({len(entries)} in all), the registry knows "
-                f"{tag[:12]} as the last one: entries are missing, or another copy of the ledger was used"
+                f"{self.ledger.uri} ends with entry {head_of(entries)[:12]} ({len(entries)} in all), the "
+                f"registry knows {tags.head[:12]} as the last one: entries are missing, or another copy of "
+                "the ledger was used"
             )
         recorded, current = (entries[-1].version if entries else None), self.current()
         if recorded != current:
             raise self._disagree(
                 f"the ledger's champion is {_name(recorded)}, the alias points to {_name(current)}"
             )
+        return entries
 
-    def _change(
-        self, action: Action, version: str, previous: str | None, *, decision: str, reason: str
-    ) -> Entry:
-        ledger = self.ledger
-        entry = ledger.sealed_entry(action, version, previous, decision=decision, reason=reason)
+    def _change(self, entries: Sequence[Entry], change: Change) -> Entry:
+        ledger, client = self.ledger, self.connection.client
+        entry = ledger.next_entry(entries[-1] if entries else None, change)
+        tag = ANNOUNCED + entry.hash
         with store_errors(self.connection.uri):
-            self.connection.client.set_registered_model_tag(self.model, NEXT_TAG, entry.hash)
-        ledger.append(entry)
+            client.set_registered_model_tag(self.model, tag, entry.hash)
+        try:
+            ledger.append(entry)
+        except HeadMovedError:
+            with store_errors(self.connection.uri):
+                client.delete_registered_model_tag(self.model, tag)
+            raise
         self._carry_out(entry)
         return entry
 
     def _carry_out(self, entry: Entry) -> None:
-        with store_errors(self.connection.uri):
-            self.connection.client.set_registered_model_alias(self.model, CHAMPION, entry.version)
-            self.connection.client.set_registered_model_tag(self.model, HEAD_TAG, entry.hash)
+        """Point alias and head tag to ``entry``, or to what follows it by the time that is done."""
+        while True:
+            with store_errors(self.connection.uri):
+                self.connection.client.set_registered_model_alias(self.model, CHAMPION, entry.version)
+                self.connection.client.set_registered_model_tag(self.model, HEAD_TAG, entry.hash)
+            later = self.ledger.entries()[entry.seq :]
+            tags = self._tags() if later else None
+            if tags is None or not all(tags.knows(one) for one in later):
+                return
+            entry = later[-1]
 
-    def _recover(self) -> bool:
-        """Complete the one announced entry by which the ledger may be ahead of the registry."""
-        head, announced = self._tags()
-        torn = self.ledger.drop_torn_tail(head)
+    def _champion_by_now(self) -> str | None:
+        """The chain's champion: the winner's alias may still be on its way."""
         entries = self.ledger.entries()
-        if not entries or entries[-1].prev_hash != head or entries[-1].hash != announced:
-            return torn
-        # Only a champion that nobody moved meanwhile may be replaced by the recorded one.
-        if self.current() not in {entries[-1].previous_version, entries[-1].version}:
-            return torn
-        self._carry_out(entries[-1])
-        return True
+        return entries[-1].version if entries else None
 
-    def _tags(self) -> tuple[str, str]:
-        """Head and announced entry as the registry knows them."""
+    def _tags(self) -> _Tags:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - seconds of import
 
         tags: dict[str, str] = {}
@@ -177,14 +242,17 @@ class ChampionLine:
             except MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
-        return tags.get(HEAD_TAG, GENESIS), tags.get(NEXT_TAG, GENESIS)
+        announced = {value for name, value in tags.items() if name.startswith(ANNOUNCED)}
+        if FORMER_NEXT_TAG in tags:
+            announced.add(tags[FORMER_NEXT_TAG])
+        return _Tags(tags.get(HEAD_TAG, GENESIS), frozenset(announced))
 
     def _disagree(self, what: str, next_step: str | None = None) -> BadDataError:
         return BadDataError(
             f"{self.model}: ledger and registry disagree: {what}",
             next_step=next_step
             or "find out who changed which; then set the alias back, restore the ledger from a backup, or, "
-            f"if the registry was started anew, move {self.ledger.path} away",
+            f"if the registry was started anew, move {self.ledger.uri} away",
         )
 
 

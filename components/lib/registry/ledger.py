@@ -1,204 +1,213 @@
-"""An append-only, hash-chained history of one registered model's champion.
+"""The history of one registered model's champion: a chain of changes in an object store.
 
-MLflow's alias is a plain upsert without history, so the history lives here: one JSON line per change, each
-carrying the hash of the line before it. A changed, removed, inserted or moved line breaks the chain. What a
-chain cannot show by itself is a missing tail: the head's hash is therefore kept a second time, as a tag of
-the registered model (see ``champion.py``).
-
-The chain makes tampering evident, not impossible: whoever can write the ledger file and the registry both can
-write a new history.
+MLflow's alias is a plain upsert without history, so the history lives here. What a chain cannot show by
+itself is a missing tail: the head's hash is kept a second time, as a tag of the registered model (see
+``champion.py``).
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from components.lib.errors import BadDataError
-from components.lib.files import sha256_bytes
+from components.lib.ledger import GENESIS, Chain
+from components.lib.ledger import Entry as ChainEntry
+from components.lib.objects import ObjectStore, objects_from_environment, open_objects
+from components.lib.objects.opening import OBJECTS
+from components.lib.registry.former import FormerLedger, import_former
 
 Action = Literal["promote", "rollback"]
 
-GENESIS = "0" * 64
-"""``prev_hash`` of the first entry."""
+CHAMPIONS = "ledger/champions"
+"""Prefix of the chains in the pipeline's object store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One change of the champion.
+class Change:
+    """What happened to the champion.
 
     Attributes:
-        seq: 1, 2, 3, ...
-        time: UTC, ISO 8601, seconds.
         action: What was done.
         model: Registered model.
         version: Its champion from now on.
         previous_version: Its champion before, None for the first.
         decision: SHA-256 of the decision record that led to it; for a rollback, of its reason.
         reason: In words.
-        prev_hash: Hash of the entry before, ``GENESIS`` for the first.
-        hash: SHA-256 of all the other fields as canonical JSON.
+        former_hash: Hash of the line of the former ledger file that it was imported from.
     """
 
-    seq: int
-    time: str
     action: Action
     model: str
     version: str
     previous_version: str | None
     decision: str
     reason: str
-    prev_hash: str
-    hash: str = ""
+    former_hash: str | None = None
 
-    def sealed(self) -> Entry:
-        """The entry with its hash filled in."""
-        return replace(self, hash=self._digest())
+    def body(self) -> dict[str, Any]:
+        """For the chain."""
+        return {name: value for name, value in asdict(self).items() if name != "former_hash" or value}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A change as it stands in the chain.
+
+    Attributes:
+        chained: Its place in the chain.
+        change: What happened.
+    """
+
+    chained: ChainEntry
+    change: Change
 
     @property
-    def intact(self) -> bool:
-        """Whether the hash fits the fields."""
-        return self.hash == self._digest()
+    def seq(self) -> int:
+        """1, 2, 3, ..."""
+        return self.chained.seq
 
-    def line(self) -> bytes:
-        """The entry as it stands in the file."""
-        return _canonical(asdict(self)) + b"\n"
+    @property
+    def time(self) -> str:
+        """UTC, ISO 8601, seconds."""
+        return self.chained.time
 
-    def _digest(self) -> str:
-        fields = asdict(self)
-        del fields["hash"]
-        return sha256_bytes(_canonical(fields))
+    @property
+    def hash(self) -> str:
+        """Of the entry, as the chain has it."""
+        return self.chained.hash
+
+    @property
+    def action(self) -> Action:
+        """What was done."""
+        return self.change.action
+
+    @property
+    def version(self) -> str:
+        """The champion from now on."""
+        return self.change.version
+
+    @property
+    def previous_version(self) -> str | None:
+        """The champion before."""
+        return self.change.previous_version
+
+    def known_as(self, digest: str) -> bool:
+        """Whether ``digest`` names this entry: by its hash, or by the one it had in the former file."""
+        return digest in {self.hash, self.change.former_hash}
 
 
 class Ledger:
-    """The ledger file of one registered model, ``<folder>/<model>.jsonl``."""
+    """The ledger of one registered model.
 
-    def __init__(self, folder: Path, model: str) -> None:
+    Args:
+        chain: Where it is kept.
+        model: Registered model.
+        former: The file that held it before there were chains; imported once.
+    """
+
+    def __init__(self, chain: Chain, model: str, former: FormerLedger | None = None) -> None:
+        self.chain = chain
         self.model = model
-        self.path = folder / f"{model}.jsonl"
-        self._lock = folder / f"{model}.lock"
+        self._former = former
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the ledger for a read-decide-write; others on this machine wait."""
-        self._lock.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock.open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield  # closing the file releases the lock, also when the process dies
+    @property
+    def uri(self) -> str:
+        """Where it is, for messages."""
+        return self.chain.uri
 
     def entries(self) -> list[Entry]:
-        """All entries, oldest first, the chain checked.
+        """All entries, oldest first, chain and history checked.
 
         Raises:
-            BadDataError: If a line is malformed or the chain is broken, naming the line.
+            BadDataError: If the chain is broken, or tells an impossible history, naming the entry.
         """
-        return self._parse(self._content())
+        if self._former is not None:
+            import_former(self._former, self.chain)
+        return self._parse(self.chain.entries())
 
-    def sealed_entry(
-        self, action: Action, version: str, previous: str | None, *, decision: str, reason: str
-    ) -> Entry:
-        """The entry that would come next, not yet written. Call it within :meth:`locked`.
+    def verify(self) -> list[Entry]:
+        """As :meth:`entries`, the noted length of the chain checked too."""
+        self.chain.verify()
+        return self.entries()
 
-        Raises:
-            BadDataError: If the ledger is broken: nothing is added to a broken chain.
-        """
-        entries = self.entries()
-        return Entry(
-            seq=len(entries) + 1,
-            time=datetime.now(UTC).isoformat(timespec="seconds"),
-            action=action,
-            model=self.model,
-            version=version,
-            previous_version=previous,
-            decision=decision,
-            reason=reason,
-            prev_hash=head_of(entries),
-        ).sealed()
+    def next_entry(self, head: Entry | None, change: Change) -> Entry:
+        """The entry that would follow ``head``, not yet written."""
+        return Entry(self.chain.next_entry(None if head is None else head.chained, change.body()), change)
 
     def append(self, entry: Entry) -> None:
-        """Add an entry of :meth:`sealed_entry` and sync it to the disk. Call it within :meth:`locked`."""
-        created = not self.path.exists()
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(descriptor, entry.line())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if created:
-            _sync_folder(self.path.parent)
+        """Write an entry of :meth:`next_entry`.
 
-    def drop_torn_tail(self, head: str) -> bool:
-        """Remove a last line that a crash left half written, if the entry before it is the known head.
-
-        Call it within :meth:`locked`.
-
-        Args:
-            head: Hash of the last entry that was completed, ``GENESIS`` for none.
-
-        Returns:
-            Whether a torn line was removed.
+        Raises:
+            HeadMovedError: If another process was first.
         """
-        content = self._content()
-        whole, newline, torn = content.rpartition(b"\n")
-        if not torn:
-            return False
-        entries = self._parse(whole + newline)
-        if head_of(entries) != head:
-            return False
-        with self.path.open("r+b") as handle:
-            handle.truncate(len(whole) + len(newline))
-            os.fsync(handle.fileno())
-        return True
+        self.chain.put_entry(entry.chained)
 
-    def _content(self) -> bytes:
-        return self.path.read_bytes() if self.path.exists() else b""
-
-    def _parse(self, content: bytes) -> list[Entry]:
+    def _parse(self, chained: Sequence[ChainEntry]) -> list[Entry]:
         entries: list[Entry] = []
-        if content and not content.endswith(b"\n"):
-            raise self._broken(content.count(b"\n") + 1, "the line is incomplete")
-        for number, line in enumerate(content.splitlines(), start=1):
-            entry = self._read(number, line)
-            if not entry.intact:
-                raise self._broken(number, "its hash does not fit its content")
-            if entry.seq != number or entry.prev_hash != head_of(entries):
-                raise self._broken(number, "it does not follow the line before it")
-            if entry.model != self.model or not _continues(entries, entry):
-                raise self._broken(number, "it tells another history than the lines before it")
-            entries.append(entry)
+        for link in chained:
+            change = self._read(link.body, link.seq)
+            if change.model != self.model or not _continues(entries, change):
+                raise self._broken(link.seq, "it tells another history than the entries before it")
+            entries.append(Entry(link, change))
         return entries
 
-    def _read(self, number: int, line: bytes) -> Entry:
+    def _read(self, body: Mapping[str, Any], seq: int) -> Change:
         try:
-            fields = json.loads(line)
-            entry = Entry(**fields)
-        except (ValueError, TypeError) as error:
-            raise self._broken(number, "it is not a ledger entry") from error
-        if entry.line() != line + b"\n":
-            raise self._broken(number, "it is not written as the ledger writes")
-        return entry
+            return Change(**body)
+        except TypeError as error:
+            raise self._broken(seq, "it is no change of a champion") from error
 
-    def _broken(self, number: int, why: str) -> BadDataError:
+    def _broken(self, seq: int, why: str) -> BadDataError:
         return BadDataError(
-            f"ledger {self.path}, line {number}: {why}",
-            next_step="the history was changed by other means: restore the file from a backup and compare it "
-            "with the decision records kept with the model versions in MLflow",
+            f"ledger {self.uri}, entry {seq}: {why}",
+            next_step="the history was changed by other means: restore it from a backup and compare it with "
+            "the decision records kept with the model versions in MLflow",
         )
 
 
-def head_of(entries: list[Entry]) -> str:
-    """Hash that the next entry points back to."""
+@dataclass(frozen=True, slots=True)
+class Ledgers:
+    """Where the ledgers of all registered models are.
+
+    Attributes:
+        objects: The store.
+        prefix: Of the chains, empty or without a slash at the end.
+        former: Folder of the files that held them before there were chains.
+    """
+
+    objects: ObjectStore
+    prefix: str = ""
+    former: Path | None = None
+
+    def of(self, model: str) -> Ledger:
+        """One model's ledger."""
+        chain = Chain(self.objects, f"{self.prefix}/{model}" if self.prefix else model)
+        return Ledger(chain, model, None if self.former is None else FormerLedger(self.former, model))
+
+
+def open_ledgers(ledger: str) -> Ledgers:
+    """Where the champions' history is kept.
+
+    Args:
+        ledger: A folder or an ``s3://`` URI. Where ``STORMSIGHT_OBJECTS`` is set, that store has it instead,
+            below ``ledger/champions``.
+    """
+    former = None if "://" in ledger else Path(ledger)
+    if os.environ.get(OBJECTS):
+        return Ledgers(objects_from_environment(), CHAMPIONS, former)
+    return Ledgers(open_objects(ledger), "", former)
+
+
+def head_of(entries: Sequence[Entry]) -> str:
+    """Hash of the last entry."""
     return entries[-1].hash if entries else GENESIS
 
 
-def champions(entries: list[Entry]) -> list[str]:
+def champions(entries: Sequence[Entry]) -> list[str]:
     """The stack of champions after ``entries``: a promotion adds one, a rollback removes one."""
     stack: list[str] = []
     for entry in entries:
@@ -209,21 +218,9 @@ def champions(entries: list[Entry]) -> list[str]:
     return stack
 
 
-def _continues(entries: list[Entry], entry: Entry) -> bool:
-    """Whether ``entry`` starts from the champion that ``entries`` leave, and a rollback goes one back."""
+def _continues(entries: Sequence[Entry], change: Change) -> bool:
+    """Whether ``change`` starts from the champion that ``entries`` leave, and a rollback goes one back."""
     stack = champions(entries)
-    if entry.previous_version != (stack[-1] if stack else None):
+    if change.previous_version != (stack[-1] if stack else None):
         return False
-    return entry.action == "promote" or (entry.action == "rollback" and stack[-2:-1] == [entry.version])
-
-
-def _canonical(fields: dict[str, object]) -> bytes:
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return change.action == "promote" or (change.action == "rollback" and stack[-2:-1] == [change.version])

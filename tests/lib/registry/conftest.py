@@ -6,10 +6,14 @@ import pytest
 
 from components.lib.tracking import TrackingParameters
 from tests.lib.tracking.local_store import local_store
+from tests.object_stores import bucket, s3_environment, s3_url, store, store_uri
+
+__all__ = ["bucket", "s3_environment", "s3_url", "store", "store_uri"]
 
 
 @pytest.fixture
 def tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrackingParameters:
     """A local MLflow store of the test's own."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("STORMSIGHT_OBJECTS", raising=False)
     return local_store(tmp_path / "mlflow")

@@ -9,7 +9,15 @@ from components.lib.errors import BadDataError, MissingInputError
 from components.lib.files import sha256_file
 from components.lib.nets import NetworkConfig, build_network
 from components.lib.nets.bundle import save_bundle
-from components.lib.registry import CHALLENGER, ChampionLine, by_alias, by_version, fetched, register
+from components.lib.registry import (
+    CHALLENGER,
+    ChampionLine,
+    by_alias,
+    by_version,
+    fetched,
+    open_ledgers,
+    register,
+)
 from components.lib.registry.loading import load_champion
 from components.lib.tracking import TrackingParameters, connect
 from tests.lib.registry.models import MODEL, model_folder, register_version
@@ -102,7 +110,7 @@ def test_the_champion_comes_back_as_the_same_network(tracking: TrackingParameter
     with pytest.raises(MissingInputError, match="stormsight-sar has no champion"):
         load_champion(tracking, MODEL)
     version = register(connection, MODEL, tmp_path / "net", tags={})
-    line = ChampionLine(connection, tmp_path / "ledger", MODEL)
+    line = ChampionLine(connection, open_ledgers(str(tmp_path / "ledger")), MODEL)
     line.promote(version, decided_against=None, decision="d" * 64, reason="a test")
     x = torch.randint(0, 255, (1, 4, 64, 64), dtype=torch.uint8)
     loaded = load_champion(tracking, MODEL)

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from components.lib.errors import BadDataError, GateRefusedError, MissingInputError
-from components.lib.registry import CHAMPION, HEAD_TAG, ChampionLine, by_alias
-from components.lib.registry.champion import NEXT_TAG
+from components.lib.objects import ObjectStore
+from components.lib.registry import CHAMPION, HEAD_TAG, ChampionLine, Entry, by_alias, open_ledgers
+from components.lib.registry.champion import ANNOUNCED
 from components.lib.tracking import Connection, TrackingParameters, connect
 from tests.lib.registry.models import MODEL, register_version
+from tests.lib.registry.test_ledger import change
 
 HASH = "d" * 64
 
@@ -23,9 +27,22 @@ def connection(tracking: TrackingParameters) -> Connection:
 @pytest.fixture
 def line(connection: Connection, tmp_path: Path) -> ChampionLine:
     """Three registered versions, none of them champion yet."""
+    return three_versions(connection, tmp_path, str(tmp_path / "ledger"))
+
+
+def three_versions(connection: Connection, tmp_path: Path, ledger: str) -> ChampionLine:
     for content in ("one", "two", "three"):
         register_version(connection, tmp_path / "models", content)
-    return ChampionLine(connection, tmp_path / "ledger", MODEL)
+    return ChampionLine(connection, open_ledgers(ledger), MODEL)
+
+
+def written(line: ChampionLine, version: str, previous: str, *, announced: bool) -> Entry:
+    """An entry that a process appended before it was killed, or somebody past the gate."""
+    entry = line.ledger.next_entry(line.ledger.entries()[-1], change("promote", version, previous))
+    if announced:
+        line.connection.client.set_registered_model_tag(MODEL, ANNOUNCED + entry.hash, entry.hash)
+    line.ledger.append(entry)
+    return entry
 
 
 def promote(line: ChampionLine, *versions: str) -> None:
@@ -108,23 +125,33 @@ def test_an_alias_moved_by_other_means_is_found_and_stops_changes(line: Champion
         line.promote("1", decided_against="3", decision=HASH, reason="a test")
 
 
-def test_a_cut_tail_is_found_although_the_chain_is_whole(line: ChampionLine) -> None:
+def test_a_cut_tail_is_found_although_the_chain_is_whole(line: ChampionLine, tmp_path: Path) -> None:
     promote(line, "1", "2", "1")
-    lines = line.ledger.path.read_bytes().splitlines(keepends=True)
-    line.ledger.path.write_bytes(b"".join(lines[:-1]))
+    chain = tmp_path / "ledger" / MODEL
+    (chain / "000000003.json").unlink()
     assert len(line.ledger.entries()) == 2
     with pytest.raises(BadDataError, match="entries are missing"):
         line.require_agreement()
-    line.ledger.path.unlink()
+    for path in chain.iterdir():
+        path.unlink()
     with pytest.raises(BadDataError, match="entries are missing"):
         line.promote("3", decided_against="1", decision=HASH, reason="a test")
 
 
+def test_a_ledger_put_back_to_an_older_state_and_written_on_is_found(
+    line: ChampionLine, tmp_path: Path
+) -> None:
+    promote(line, "1", "2")
+    (tmp_path / "ledger" / MODEL / "000000002.json").unlink()
+    written(line, "3", "1", announced=False)
+    with pytest.raises(BadDataError, match="entries are missing, or another copy"):
+        line.promote("1", decided_against="2", decision=HASH, reason="a test")
+    assert not line.recover()
+
+
 def test_an_entry_written_past_the_gate_is_never_carried_out(line: ChampionLine) -> None:
     promote(line, "1")
-    ledger = line.ledger
-    with ledger.locked():
-        ledger.append(ledger.sealed_entry("promote", "3", "1", decision=HASH, reason="a test"))
+    written(line, "3", "1", announced=False)
     assert not line.recover()
     with pytest.raises(BadDataError, match="disagree"):
         line.promote("2", decided_against="1", decision=HASH, reason="a test")
@@ -134,13 +161,9 @@ def test_an_entry_written_past_the_gate_is_never_carried_out(line: ChampionLine)
 @pytest.mark.parametrize("alias_moved", [False, True])
 def test_a_change_cut_off_by_a_crash_is_completed(line: ChampionLine, alias_moved: bool) -> None:
     promote(line, "1")
-    ledger, client = line.ledger, line.connection.client
-    with ledger.locked():
-        entry = ledger.sealed_entry("promote", "2", "1", decision=HASH, reason="a test")
-        client.set_registered_model_tag(MODEL, NEXT_TAG, entry.hash)
-        ledger.append(entry)
-        if alias_moved:
-            client.set_registered_model_alias(MODEL, CHAMPION, "2")
+    written(line, "2", "1", announced=True)
+    if alias_moved:
+        line.connection.client.set_registered_model_alias(MODEL, CHAMPION, "2")
     with pytest.raises(BadDataError, match="entry 2 was recorded but not carried out"):
         line.require_agreement()
     assert line.recover()
@@ -149,29 +172,106 @@ def test_a_change_cut_off_by_a_crash_is_completed(line: ChampionLine, alias_move
     assert not line.recover()
 
 
-def test_a_crash_in_the_middle_of_the_line_leaves_the_champion(line: ChampionLine) -> None:
+def test_an_interrupted_change_does_not_undo_a_champion_set_by_hand(line: ChampionLine) -> None:
     promote(line, "1")
-    ledger = line.ledger
-    with ledger.locked():
-        entry = ledger.sealed_entry("promote", "2", "1", decision=HASH, reason="a test")
-        line.connection.client.set_registered_model_tag(MODEL, NEXT_TAG, entry.hash)
-    ledger.path.write_bytes(ledger.path.read_bytes() + entry.line()[:40])
-    with pytest.raises(BadDataError, match="incomplete"):
-        line.require_agreement()
-    promote(line, "3")
+    written(line, "2", "1", announced=True)
+    line.connection.client.set_registered_model_alias(MODEL, CHAMPION, "3")
+    assert not line.recover()
     assert line.current() == "3"
+
+
+class _Killed(BaseException):
+    """The process ends here."""
+
+
+class _Mortal:
+    """A registry client or an object store that dies at its n-th write, before or after doing it."""
+
+    def __init__(self, inner: Any, left: list[int], *, after: bool) -> None:
+        self._inner, self._left, self._after = inner, left, after
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._inner, name)
+        if not name.startswith(("set_", "create", "put", "delete")):
+            return value
+
+        def write(*arguments: Any, **options: Any) -> Any:
+            self._left[0] -= 1
+            if self._left[0] == 0 and not self._after:
+                raise _Killed
+            result = value(*arguments, **options)
+            if self._left[0] == 0:
+                raise _Killed
+            return result
+
+        return write
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", range(1, 6))
+def test_a_crash_at_any_write_leaves_a_champion_that_the_next_change_agrees_with(
+    line: ChampionLine, step: int, after: bool
+) -> None:
+    """The writes of a change: announcement, entry, the chain's note, alias, head tag."""
+    promote(line, "1")
+    left = [step]
+    mortal = ChampionLine(
+        replace(line.connection, client=cast("Any", _Mortal(line.connection.client, left, after=after))),
+        replace(line.ledgers, objects=cast("ObjectStore", _Mortal(line.ledgers.objects, left, after=after))),
+        MODEL,
+    )
+    with pytest.raises(_Killed):
+        mortal.promote("2", decided_against="1", decision=HASH, reason="a test")
+    line.recover()
     line.require_agreement()
+    recorded = [entry.version for entry in line.ledger.verify()]
+    assert recorded in (["1"], ["1", "2"])
+    assert (len(recorded) == 2) == (step > 2 or (step == 2 and after))
+    assert line.current() == recorded[-1]
+    promote(line, "3")
+    line.require_agreement()
+    assert line.rollback("a test").version == recorded[-1]
+
+
+@pytest.mark.parametrize("late", ["set_registered_model_alias", "set_registered_model_tag"])
+def test_a_slow_process_does_not_leave_its_alias_over_a_later_one(line: ChampionLine, late: str) -> None:
+    """While one is about to move the alias, or to tag the head, another sees its entry and goes on."""
+    promote(line, "1")
+
+    class Slow:
+        def __init__(self, inner: Any) -> None:
+            self._inner, self._overtaken = inner, False
+
+        def __getattr__(self, name: str) -> Any:
+            recorded = len(line.ledger.entries()) == 2
+            if name == late and recorded and not self._overtaken:
+                self._overtaken = True
+                promote_after_recovery(line, "3")
+            return getattr(self._inner, name)
+
+    slow = replace(
+        line, connection=replace(line.connection, client=cast("Any", Slow(line.connection.client)))
+    )
+    slow.promote("2", decided_against="1", decision=HASH, reason="a test")
+    line.require_agreement()
+    assert line.current() == "3"
+    assert [entry.version for entry in line.ledger.verify()] == ["1", "2", "3"]
+
+
+def promote_after_recovery(line: ChampionLine, version: str) -> None:
+    line.recover()
+    promote(line, version)
 
 
 RIVAL = """
 import sys
-from pathlib import Path
 from components.lib.errors import GateRefusedError
-from components.lib.registry import ChampionLine
+from components.lib.registry import ChampionLine, open_ledgers
 from components.lib.tracking import TrackingParameters, connect
 
 uri, artifacts, ledger, version = sys.argv[1:]
-line = ChampionLine(connect(TrackingParameters(uri=uri, artifacts=artifacts)), Path(ledger), "stormsight-sar")
+connection = connect(TrackingParameters(uri=uri, artifacts=artifacts))
+line = ChampionLine(connection, open_ledgers(ledger), "stormsight-sar")
 against = line.current()
 print("ready", flush=True)
 sys.stdin.readline()
@@ -184,13 +284,15 @@ except GateRefusedError as error:
 
 
 def test_of_two_concurrent_promotions_one_wins(
-    line: ChampionLine, tracking: TrackingParameters, repository: Path
+    connection: Connection, tracking: TrackingParameters, tmp_path: Path, bucket: str, repository: Path
 ) -> None:
+    """Two processes, as two pods would be."""
+    store_uri = f"s3://{bucket}/ledger"
+    line = three_versions(connection, tmp_path, store_uri)
     promote(line, "1")
-    arguments = [tracking.uri, tracking.artifacts, str(line.ledger.path.parent)]
     rivals = [
         subprocess.Popen(
-            [sys.executable, "-c", RIVAL, *arguments, version],
+            [sys.executable, "-c", RIVAL, tracking.uri, tracking.artifacts, store_uri, version],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -208,10 +310,34 @@ def test_of_two_concurrent_promotions_one_wins(
     said = sorted(rival.communicate(timeout=120)[0].strip() for rival in rivals)
     assert [text.split(":")[0] for text in said] == ["lost", "won"]
     assert "judged against version 1, but the champion is version" in said[0]
-    entries = line.ledger.entries()
+    entries = line.ledger.verify()
     assert len(entries) == 2
     assert line.current() == entries[-1].version
     line.require_agreement()
+
+
+def test_whoever_loses_the_entry_is_refused_and_leaves_no_trace(
+    connection: Connection, tmp_path: Path, store_uri: str
+) -> None:
+    """Both have passed all checks; one is held up just before it writes."""
+    line = three_versions(connection, tmp_path, store_uri)
+    promote(line, "1")
+    change_of = ChampionLine._change
+
+    def held_up(self: ChampionLine, entries: Any, change: Any) -> Entry:
+        if change.version == "2":
+            promote(line, "3")
+        return change_of(self, entries, change)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ChampionLine, "_change", held_up)
+        with pytest.raises(GateRefusedError, match="against version 1, but the champion is version 3 by now"):
+            line.promote("2", decided_against="1", decision=HASH, reason="a test")
+    line.require_agreement()
+    assert line.current() == "3"
+    tags = connection.client.get_registered_model(MODEL).tags
+    assert len([name for name in tags if name.startswith(ANNOUNCED)]) == 2
+    assert line.rollback("a test").version == "1"
 
 
 def test_the_alias_of_an_unknown_model_is_none(connection: Connection) -> None:

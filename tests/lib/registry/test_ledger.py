@@ -1,114 +1,106 @@
+"""The champions' history as a chain of changes."""
+
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components.lib.errors import BadDataError
-from components.lib.registry import GENESIS, Entry, Ledger, champions
+from components.lib.ledger import GENESIS, Chain
+from components.lib.ledger import Entry as Link
+from components.lib.registry import Change, Entry, Ledger, champions, open_ledgers
+from components.lib.registry.ledger import Action
 
 HASH = "d" * 64
+MODEL = "stormsight-sar"
+STEPS: tuple[tuple[Action, str, str | None], ...] = (
+    ("promote", "1", None),
+    ("promote", "2", "1"),
+    ("promote", "3", "2"),
+    ("rollback", "2", "3"),
+    ("promote", "4", "2"),
+)
+
+
+def change(action: Action, version: str, previous: str | None, **fields: Any) -> Change:
+    values = {"model": MODEL, "decision": HASH, "reason": "a test", **fields}
+    return Change(action=action, version=version, previous_version=previous, **values)
 
 
 def fill(ledger: Ledger) -> list[Entry]:
     """Promote 1, 2, 3, roll back to 2, promote 4."""
-    steps = [("promote", "1", None), ("promote", "2", "1"), ("promote", "3", "2")]
-    steps += [("rollback", "2", "3"), ("promote", "4", "2")]
-    with ledger.locked():
-        for action, version, previous in steps:
-            ledger.append(ledger.sealed_entry(action, version, previous, decision=HASH, reason="a test"))  # type: ignore[arg-type]
+    for step in STEPS:
+        entries = ledger.entries()
+        ledger.append(ledger.next_entry(entries[-1] if entries else None, change(*step)))
     return ledger.entries()
 
 
-def test_entries_come_back_in_order_and_linked(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger", "stormsight-sar")
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return open_ledgers(str(tmp_path / "ledger")).of(MODEL)
+
+
+def test_entries_come_back_in_order_and_linked(ledger: Ledger) -> None:
     entries = fill(ledger)
-    assert [e.seq for e in entries] == [1, 2, 3, 4, 5]
-    assert [e.prev_hash for e in entries] == [GENESIS, *(e.hash for e in entries[:-1])]
-    assert all(e.intact for e in entries)
+    assert [entry.seq for entry in entries] == [1, 2, 3, 4, 5]
+    assert [entry.chained.prev_hash for entry in entries] == [GENESIS, *(e.hash for e in entries[:-1])]
+    assert [(e.action, e.version, e.previous_version) for e in entries] == list(STEPS)
     assert champions(entries) == ["1", "2", "4"]
-    first = json.loads(ledger.path.read_text().splitlines()[0])
-    assert set(first) == set(Entry.__dataclass_fields__)
+    assert ledger.verify() == entries
 
 
-def test_an_absent_ledger_is_empty(tmp_path: Path) -> None:
-    assert Ledger(tmp_path, "m").entries() == []
-
-
-def change_version(lines: list[str]) -> list[str]:
-    return [
-        line.replace('"version":"2"', '"version":"9"') if k == 1 else line for k, line in enumerate(lines)
-    ]
-
-
-def forge_with_new_hash(lines: list[str]) -> list[str]:
-    fields = {**json.loads(lines[1]), "decision": "e" * 64, "hash": ""}
-    return [lines[0], Entry(**fields).sealed().line().decode().strip(), *lines[2:]]
-
-
-def of_another_model(lines: list[str]) -> list[str]:
-    fields = {**json.loads(lines[-1]), "model": "stormsight-optical", "hash": ""}
-    return [*lines[:-1], Entry(**fields).sealed().line().decode().strip()]
-
-
-def other_champion_before(lines: list[str]) -> list[str]:
-    fields = {**json.loads(lines[-1]), "previous_version": "3", "hash": ""}
-    return [*lines[:-1], Entry(**fields).sealed().line().decode().strip()]
-
-
-def rollback_to_anything(lines: list[str]) -> list[str]:
-    fields = {**json.loads(lines[3]), "version": "1", "hash": ""}
-    return [*lines[:3], Entry(**fields).sealed().line().decode().strip()]
+def test_an_absent_ledger_is_empty(ledger: Ledger) -> None:
+    assert ledger.verify() == []
 
 
 @pytest.mark.parametrize(
-    ("tamper", "line"),
+    "body",
     [
-        (change_version, 2),
-        (forge_with_new_hash, 3),
-        (of_another_model, 5),
-        (other_champion_before, 5),
-        (rollback_to_anything, 4),
-        (lambda lines: [lines[0], *lines[2:]], 2),  # removed from the middle
-        (lambda lines: lines[1:], 1),  # removed from the front
-        (lambda lines: [lines[1], lines[0], *lines[2:]], 1),  # reordered
-        (lambda lines: [*lines[:2], lines[1], *lines[2:]], 3),  # repeated
-        (lambda lines: [*lines, "{}"], 6),
-        (lambda lines: [*lines, "not json"], 6),
-        (lambda lines: [*lines, '["a list"]'], 6),
-        (lambda lines: [lines[0].replace(",", ", "), *lines[1:]], 1),  # reformatted
-        (lambda lines: ["", *lines], 1),
+        change("promote", "5", "3").body(),  # from a champion that is none
+        change("promote", "5", None).body(),
+        change("rollback", "1", "4").body(),  # more than one back
+        change("rollback", "3", "4").body(),  # not the one before
+        change("promote", "5", "4", model="stormsight-optical").body(),
+        {**change("promote", "5", "4").body(), "surplus": 1},
+        {**change("promote", "5", "4").body(), "action": "crown"},
+        {},
     ],
 )
-def test_tampering_is_found_and_nothing_is_added_to_it(
-    tmp_path: Path, tamper: Callable[[list[str]], list[str]], line: int
-) -> None:
-    ledger = Ledger(tmp_path, "stormsight-sar")
+def test_a_change_that_cannot_follow_breaks_the_ledger(ledger: Ledger, body: dict[str, Any]) -> None:
     fill(ledger)
-    ledger.path.write_text("\n".join(tamper(ledger.path.read_text().splitlines())) + "\n")
-    with pytest.raises(BadDataError, match=rf"stormsight-sar\.jsonl, line {line}:"):
+    links: list[Link] = ledger.chain.entries()
+    ledger.chain.append(links[-1], body)
+    with pytest.raises(BadDataError, match=rf"ledger .*/{MODEL}, entry 6:"):
         ledger.entries()
-    with pytest.raises(BadDataError), ledger.locked():
-        ledger.sealed_entry("promote", "5", "4", decision=HASH, reason="a test")
 
 
-def test_a_half_written_line_is_dropped_only_after_the_known_head(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path, "stormsight-sar")
-    entries = fill(ledger)
-    whole = ledger.path.read_bytes()
-    ledger.path.write_bytes(whole + b'{"action":"pro')
-    with pytest.raises(BadDataError, match="line 6: the line is incomplete"):
-        ledger.entries()
-    assert not ledger.drop_torn_tail(entries[-2].hash)
-    assert ledger.drop_torn_tail(entries[-1].hash)
-    assert ledger.path.read_bytes() == whole
-    assert not ledger.drop_torn_tail(entries[-1].hash)
+def remove_last(folder: Path) -> None:
+    (folder / "000000005.json").unlink()
 
 
-def test_a_half_written_first_line_is_dropped(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path, "m")
-    ledger.path.write_bytes(b'{"action":"pro')
-    assert ledger.drop_torn_tail(GENESIS)
-    assert ledger.entries() == []
+def change_version(folder: Path) -> None:
+    path = folder / "000000002.json"
+    path.write_bytes(path.read_bytes().replace(b'"version":"2"', b'"version":"9"'))
+
+
+@pytest.mark.parametrize(("tamper", "entry"), [(remove_last, 5), (change_version, 2)])
+def test_tampering_is_found(
+    ledger: Ledger, tmp_path: Path, tamper: Callable[[Path], None], entry: int
+) -> None:
+    fill(ledger)
+    tamper(tmp_path / "ledger" / MODEL)
+    with pytest.raises(BadDataError, match=rf"/{MODEL}, entry {entry}:"):
+        ledger.verify()
+
+
+def test_the_object_store_of_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORMSIGHT_OBJECTS", str(tmp_path / "objects"))
+    fill(open_ledgers(str(tmp_path / "ledger")).of(MODEL))
+    assert not (tmp_path / "ledger").exists()
+    assert (tmp_path / "objects" / "ledger" / "champions" / MODEL / "000000005.json").is_file()
+    monkeypatch.delenv("STORMSIGHT_OBJECTS")
+    assert isinstance(open_ledgers(str(tmp_path / "ledger")).of(MODEL).chain, Chain)
+    assert open_ledgers(str(tmp_path / "ledger")).of(MODEL).entries() == []
