@@ -146,6 +146,12 @@ def test_postgresql_starts_restricted_with_a_database_for_each_service(postgres:
         psycopg.connect(host=postgres, user="mlflow", dbname="mlflow", password="wrong")
 
 
+def test_a_database_can_be_saved_as_the_guide_says(cluster: Cluster, postgres: str) -> None:
+    del postgres
+    words = ["exec", "stormsight-postgres-0", "--", "pg_dump", "--username", "postgres", "airflow"]
+    assert "PostgreSQL database dump complete" in cluster.kubectl("-n", SERVICES, *words)
+
+
 @pytest.fixture(scope="module")
 def mlflow(cluster: Cluster, objects: list[Manifest], postgres: str, code: Path, s3: S3) -> str:
     """The Deployment, started; its pod runs the lab's image and finds PostgreSQL without DNS."""
@@ -181,6 +187,12 @@ def test_mlflow_starts_restricted_on_postgresql_and_s3(mlflow: str, postgres: st
         assert ("stormsight",) in cursor.fetchall()
     with pytest.raises(urllib.error.HTTPError, match="403"):
         call(mlflow, path, host="attacker.example.com")
+
+
+def test_mlflows_tables_can_be_upgraded_as_the_guide_says(cluster: Cluster, mlflow: str) -> None:
+    del mlflow
+    upgrade = 'python -m mlflow db upgrade "$MLFLOW_BACKEND_STORE_URI"'
+    cluster.kubectl("-n", SERVICES, "exec", "deployment/stormsight-mlflow", "--", "sh", "-c", upgrade)
 
 
 @pytest.mark.usefixtures("mlflow_server")
