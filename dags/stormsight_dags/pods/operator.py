@@ -25,12 +25,16 @@ from stormsight_dags.pods.classify import Evidence, classify, read_report, skipp
 from stormsight_dags.pods.failures import TAIL_LINES, Failure, FailureKind, StageFailure, raised
 from stormsight_dags.pods.manifest import Work, digest, label_value, operator_arguments, pod_name
 from stormsight_dags.pods.reader import PodReader, refusal
+from stormsight_dags.pods.redaction import redact
 from stormsight_dags.pods.status import PodStatus, hopeless, read_status
 from stormsight_dags.pods.watch import LAST_SEEN, StagePodManager, StagePodTrigger
 from stormsight_dags.settings import Settings
 
 RESULT = "result"
 """XCom key of what a command reported. A hint: nothing may depend on it."""
+
+LOG_LIFETIME_S = 24 * 3600
+"""How long after a container's end its log is worth asking for; a busy worker may come late."""
 
 TASK_LABEL, RUN_LABEL, NUMBER = "stormsight/task", "stormsight/run", "stormsight/number"
 
@@ -198,9 +202,21 @@ class StagePodOperator(KubernetesPodOperator):
             self._gave_up = str(reason) or type(reason).__name__
             raise
 
+    def _write_logs(self, pod: Any, follow: bool = False, since_time: Any = None) -> None:  # type: ignore[override]  # noqa: ANN401
+        """Show what the triggerer has not shown yet, by the way the synchronous operator does."""
+        self.pod_manager.fetch_container_logs(
+            pod,
+            self.base_container_name,
+            follow=follow,
+            since_time=since_time,
+            post_termination_timeout=LOG_LIFETIME_S,
+            log_formatter=self._remember_line,
+        )
+
     def _remember_line(self, container: str, line: str) -> str:
+        """A line of the container's log as Airflow shows it."""
         self._lines.append(line)
-        return f"[{container}] {line}"
+        return f"[{container}] {redact(line)}"
 
     # ---------------------------------------------------------------- the end
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
+
+from stormsight_dags.pods.redaction import redact
 
 CONTAINER = "base"
 """Name of the one container of our pods; the pod operator's own default."""
@@ -100,12 +103,21 @@ def read_status(pod: Any, container: str = CONTAINER) -> PodStatus:  # noqa: ANN
         waiting_message=(waiting.message or "") if waiting else "",
         exit_code=ended.exit_code if ended else None,
         exit_reason=(ended.reason or "") if ended else "",
-        report=(ended.message or "") if ended else "",
+        report=_report(ended.message or "") if ended else "",
     )
 
 
 def _container_state(status: Any, container: str) -> Any:  # noqa: ANN401 - either client's V1ContainerState
     return next((c.state for c in (status.container_statuses or []) if c.name == container), None)
+
+
+def _report(text: str) -> str:
+    """A termination message: our commands' own JSON as it is, the loose end of a log redacted."""
+    try:
+        ours = isinstance(json.loads(text), dict)
+    except ValueError:
+        ours = False
+    return text if ours else redact(text)
 
 
 def _is(condition: Any, value: str) -> bool:  # noqa: ANN401 - either client's V1PodCondition

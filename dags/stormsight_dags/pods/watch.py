@@ -19,6 +19,7 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import (
 )
 from kubernetes.client.exceptions import ApiException
 
+from stormsight_dags.pods.redaction import redact
 from stormsight_dags.pods.status import PodStatus, hopeless, read_status
 
 LAST_SEEN = "last_seen"
@@ -77,6 +78,9 @@ class AsyncStagePodManager(AsyncPodManager):
             raise
         _refuse_hopeless(read_status(remote))
         return remote
+
+    def _emit_container_logs(self, logs: list[str], now: Any, container_name: str) -> None:  # noqa: ANN401
+        super()._emit_container_logs([redact(line) for line in logs], now, container_name)
 
 
 class StagePodTrigger(KubernetesPodTrigger):

@@ -64,7 +64,7 @@ CASES: Mapping[str, dict[str, Any]] = {
     "deadline": {"command": SLEEP, "active_deadline_seconds": 4},
     "evicted": {"command": SLEEP},
     "deleted": {"command": SLEEP},
-    "unschedulable": {"command": SLEEP, "gpu": 3, "schedule_timeout_seconds": 6},
+    "unschedulable": {"command": SLEEP, "gpu": 2, "schedule_timeout_seconds": 6},
     "over_quota": {"command": SLEEP, "gpu": 64},
     "image_pull": {"command": SLEEP, "settings": cluster(images=NO_IMAGE)},
     "startup": {"command": ["/no/such/command"]},

@@ -223,13 +223,24 @@ def pod(**status: Any) -> k8s.V1Pod:
     return k8s.V1Pod(metadata=metadata, spec=spec, status=k8s.V1PodStatus(**status))
 
 
-def test_reading_a_pod() -> None:
-    state = k8s.V1ContainerState(
-        terminated=k8s.V1ContainerStateTerminated(exit_code=65, reason="Error", message="why")
-    )
-    container = k8s.V1ContainerStatus(
+def ended_container(message: str) -> k8s.V1ContainerStatus:
+    end = k8s.V1ContainerStateTerminated(exit_code=65, reason="Error", message=message)
+    state = k8s.V1ContainerState(terminated=end)
+    return k8s.V1ContainerStatus(
         name="base", image="i", image_id="i", ready=False, restart_count=0, state=state
     )
+
+
+def test_a_log_in_place_of_a_report_is_redacted_and_a_report_is_whole() -> None:
+    """It travels through the triggerer, whose log shows it."""
+    loose = read_status(pod(phase="Failed", container_statuses=[ended_container("TOKEN=hunter2 failed")]))
+    assert loose.report == "TOKEN=*** failed"
+    report = json.dumps({"class": "ok", "result": {"tokens": 7}})
+    assert read_status(pod(container_statuses=[ended_container(report)])).report == report
+
+
+def test_reading_a_pod() -> None:
+    container = ended_container("why")
     conditions = [
         k8s.V1PodCondition(type="PodScheduled", status="False", message="0/2 nodes"),
         k8s.V1PodCondition(type="DisruptionTarget", status="True", reason="EvictionByEvictionAPI"),
