@@ -18,7 +18,6 @@ from components.lib.files import sha256_bytes, sha256_file
 from components.lib.objects import ObjectStore
 from components.lib.sensors import get_sensor
 
-
 UNREAD = ("PS-RGBNIR",)
 """Products of the simulated world that no stage reads."""
 

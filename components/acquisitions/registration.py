@@ -143,7 +143,8 @@ class Registrar:
 
 
 def _newer(marker: ObjectInfo, entry: ObjectInfo | None) -> bool:
-    return entry is not None and marker.modified > entry.modified
+    """Whether a marker may have been written after its entry; listings of S3 keep times to the second."""
+    return entry is not None and marker.modified >= entry.modified
 
 
 def _unavailable(name: str, error: StormsightError) -> SourceUnavailableError:

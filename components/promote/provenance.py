@@ -21,7 +21,9 @@ def params_hash() -> str:
 
     ``tracking`` is left out: where runs are kept changes no result.
     """
-    sections = {section: load_section(section) for section in SECTIONS if section not in {"tracking", "orchestration"}}
+    sections = {
+        section: load_section(section) for section in SECTIONS if section not in {"tracking", "orchestration"}
+    }
     return sha256_bytes(json.dumps(sections, sort_keys=True).encode())
 
 

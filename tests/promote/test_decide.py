@@ -68,10 +68,8 @@ def test_first_equal_better_worse_and_rollback(stage: Gate) -> None:
     assert (itself["outcome"], itself["decision"]["version"]) == ("refused", "3")
     assert "it is the champion itself" in itself["reasons"][0]
 
-    connection = connect(stage.tracking)
-    assert "version 1 is champion again instead of version 3" in rollback(
-        connection, open_ledgers(LEDGER), SAR, "drill"
-    )
+    connection, ledgers = connect(stage.tracking), open_ledgers(LEDGER)
+    assert "version 1 is champion again instead of version 3" in rollback(connection, ledgers, SAR, "drill")
     assert line(stage).current() == "1"
     told = history(connection, ledgers, (SAR, "stormsight-optical"))
     assert [row.split()[2] for row in told.splitlines() if "->" in row] == ["promote", "promote", "rollback"]

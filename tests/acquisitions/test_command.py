@@ -1,0 +1,101 @@
+"""``python -m components.acquisitions`` as an orchestrator and a person call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.lib.objects import open_objects
+from components.lib.operations import Operations
+from tests.acquisitions.releases import land, release, strip_of_day
+
+
+def command(folder: Path, *arguments: str) -> tuple[int, str, dict[str, object]]:
+    """Exit code, what it printed, and its report."""
+    repository = Path(__file__).parents[2]
+    report = folder / "report.json"
+    report.unlink(missing_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "components.acquisitions", *arguments],
+        cwd=folder,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("STORMSIGHT")},
+            "PYTHONPATH": str(repository),
+            "STORMSIGHT_REPORT": str(report),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    told = json.loads(report.read_text()) if report.exists() else {}
+    return done.returncode, done.stdout + done.stderr, told
+
+
+def test_land_register_list_withdraw(tmp_path: Path) -> None:
+    land_one = (
+        "land",
+        "--id",
+        "revisit-1",
+        "--seed",
+        "3",
+        "--tile-px",
+        "64",
+        "--sensor",
+        "simulated-spaceborne",
+    )
+    assert command(tmp_path, "register")[0] == 99
+    code, text, _ = command(tmp_path, *land_one)
+    assert code == 0, text
+    assert "landed revisit-1: 12 tiles, 26 files" in text
+    code, text, report = command(tmp_path, "register")
+    assert (code, report) == (0, {"class": "ok", "result": {"registered": ["revisit-1"], "rejected": []}}), (
+        text
+    )
+    code, text, report = command(tmp_path, "register")
+    assert (code, report["class"]) == (99, "nothing_to_do"), text
+    code, text, _ = command(tmp_path, "withdraw", "revisit-1", "--reason", "clouds")
+    assert (code, text) == (0, "withdrew revisit-1\n")
+    code, text, _ = command(tmp_path, "list")
+    assert "withdrawn" in text
+    assert "clouds" in text
+    assert command(tmp_path, *land_one)[0] == 78
+    Operations(open_objects(str(tmp_path / "var" / "objects"))).verify()
+
+
+def test_a_rejection_is_a_failure_once(tmp_path: Path) -> None:
+    landing = open_objects(str(tmp_path / "var" / "landing"))
+    land(landing, "bad", tiles=7)
+    code, text, report = command(tmp_path, "register")
+    assert (code, report["class"]) == (65, "bad_data")
+    assert "2 SAR tiles are listed, tiles says 7" in text
+    assert "next step:" in text
+    assert command(tmp_path, "register")[0] == 99
+    land(landing, "good", release(strip=strip_of_day(9)))
+    land(landing, "worse", tiles=8)
+    code, text, report = command(tmp_path, "register")
+    assert (code, report["result"]) == (0, {"registered": ["good"], "rejected": ["worse"]})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("withdraw", "nobody", "--reason", "x"), "nobody is not registered"),
+        (("withdraw", "nobody", "--reason", ""), "--reason has 1 to 500 characters"),
+        (("land", "--id", "No Id", "--seed", "1", "--tile-px", "64"), "--id 'No Id' is no id"),
+        (("land", "--seed", "1", "--tile-px", "64", "--tiles", "3"), "--tiles: "),
+        (("land", "--seed", "1", "--tile-px", "64", "--sensor", "radar"), "unknown sensor 'radar'"),
+        (("land",), "params.yaml not found"),
+        (("land", "--folder", "x"), "--title is missing"),
+    ],
+)
+def test_mistakes_are_told_in_two_lines(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
+    code, told, _ = command(tmp_path, *arguments)
+    assert code in {66, 78}, told
+    assert text in told
+    assert "next step: " in told
