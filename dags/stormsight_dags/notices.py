@@ -58,14 +58,14 @@ def notify_failure(context: Mapping[str, Any]) -> None:
 
 
 def deadline_notice(context: Mapping[str, Any], hours: float) -> Notice:
-    """What a person needs to know about a run that takes too long."""
+    """What a person needs to know about a run that takes ``hours`` more than is usual."""
     run = context.get("dag_run") or {}
     return {
         "event": "deadline missed",
         "dag": str(run.get("dag_id", "")),
         "run": str(run.get("dag_run_id") or run.get("run_id") or ""),
         "class": str(FailureKind.DEADLINE),
-        "message": f"the run has not ended within {hours:g} hours; it goes on",
+        "message": f"the run takes {hours:g} hours more than recent runs took on average; it goes on",
         "next_step": "look at the run: what does its running task wait for?",
     }
 

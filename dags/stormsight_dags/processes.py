@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -27,6 +28,9 @@ TAIL_LINES = 200
 
 GRACE_S = 60.0
 """What a process may take after SIGTERM once its task is given up: training writes a checkpoint."""
+
+PR_SET_PDEATHSIG = 1
+"""``<sys/prctl.h>``."""
 
 
 @dataclass
@@ -63,6 +67,7 @@ class Process:
                 text=True,
                 errors="replace",
                 start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - a task starts it while it has one thread
             ) as process
         ):
             self._process = process
@@ -93,6 +98,12 @@ class Process:
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel for SIGTERM when our parent dies: a killed worker shall leave no training behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def process_environment(settings: Settings, inherited: Mapping[str, str], report: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from stormsight_dags.processes import Process, process_environment
 from stormsight_dags.settings import load_settings
+from tests.conftest import ROOT
 
 # A training that traps SIGTERM, with a child of its own that must get the signal as well.
 TRAINING = """\
@@ -82,6 +84,32 @@ def test_a_command_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: p
     stubborn = process("bash", "-c", "trap '' TERM; echo on; exec sleep 60", tmp_path=tmp_path)
     with pytest.raises(subprocess.SubprocessError):
         stubborn.run(lambda _: (_ for _ in ()).throw(subprocess.SubprocessError))
+
+
+WORKER = """\
+import os, sys
+from pathlib import Path
+from stormsight_dags.processes import Process
+command = "trap 'echo ended > mark; exit 143' TERM; echo ready; while :; do sleep 0.05; done"
+process = Process(["bash", "-c", command], dict(os.environ), Path(sys.argv[1]))
+process.run(lambda line: print(line, flush=True))
+"""
+
+
+def test_a_killed_worker_takes_its_command_along(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "dags")},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as worker:
+        assert worker.stdout is not None
+        assert any(line == "ready\n" for line in worker.stdout)
+        worker.kill()
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "mark").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (tmp_path / "mark").exists()
 
 
 def test_commands_get_the_settings_and_none_of_airflows_secrets(tmp_path: Path) -> None:
