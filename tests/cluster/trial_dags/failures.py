@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import DAG
+from kubernetes.client import models as k8s
 
 from stormsight_dags.pods.operator import StagePodOperator
 from stormsight_dags.settings import Settings, load_settings
@@ -87,3 +88,22 @@ with DAG("trial_failures", schedule=None, catchup=False, max_active_tasks=16):
         task(key, case)
     for key in SYNCHRONOUS:
         task(f"{key}_sync", CASES[key], **SYNC)
+
+IMPATIENT = {
+    "key": "node.kubernetes.io/unreachable",
+    "operator": "Exists",
+    "effect": "NoExecute",
+    "tolerationSeconds": 1,
+}
+GPU = SETTINGS.cluster.gpu
+ON_GPU = cluster(gpu=GPU.model_copy(update={"tolerations": [*GPU.tolerations, IMPATIENT]}))
+
+TOLERATED = [
+    k8s.V1Toleration(key="nvidia.com/gpu", operator="Exists"),
+    k8s.V1Toleration(key=IMPATIENT["key"], operator="Exists", effect="NoExecute", toleration_seconds=1),
+]
+
+with DAG("trial_node_loss", schedule=None, catchup=False):
+    task("node_lost", {"command": SLEEP, "gpu": 1, "settings": ON_GPU})
+    # Beside it, since there is one GPU.
+    task("node_lost_sync", {"command": SLEEP, **SYNC}, node_selector=GPU.node_selector, tolerations=TOLERATED)
