@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import sys
 
 from checks import APP, absent, clean_tree, command, importable, say
@@ -14,14 +15,22 @@ def main() -> None:
     importable("airflow", "psycopg2", "boto3", "kubernetes")
     command("airflow", "version")
     command("airflow", "db", "migrate")
+    modules()
     parse()
+
+
+def modules() -> None:
+    """Triggers and callbacks are imported by name, outside of any DAG file."""
+    import stormsight_dags  # noqa: PLC0415
+
+    importable(*(m.name for m in pkgutil.walk_packages(stormsight_dags.__path__, "stormsight_dags.")))
 
 
 def parse() -> None:
     """Every DAG file gives DAGs and no import error."""
-    from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415
+    from airflow.dag_processing.dagbag import BundleDagBag  # noqa: PLC0415
 
-    bag = DagBag(str(APP / "dags"), include_examples=False)
+    bag = BundleDagBag(str(APP / "dags"), bundle_path=APP / "dags", bundle_name="dags-folder")
     if bag.import_errors:
         sys.exit("\n".join(f"{file}: {error}" for file, error in bag.import_errors.items()))
     files = {path.name for path in (APP / "dags").glob("*.py")}

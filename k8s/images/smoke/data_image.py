@@ -18,7 +18,9 @@ def main() -> None:
     for component in (*STAGES, *SERVICES):
         command(f"components.{component}", "--help", quiet=True)
     command("mlflow", "server", "--help", quiet=True)
-    command("components.acquisitions", "land", "--id", "smoke", "--tiles", "12", "--seed", "7")
+    command(
+        "components.acquisitions", "land", "--id", "smoke", "--tiles", "12", "--tile-px", "256", "--seed", "7"
+    )
     command("components.acquisitions", "register")
     command("components.runs", "plan", "--run", "smoke")
     for stage in STAGES:
