@@ -33,6 +33,9 @@ from stormsight_dags.settings import Settings
 RESULT = "result"
 """XCom key of what a command reported. A hint: nothing may depend on it."""
 
+WATCH_S = 5.0
+"""Seconds between two looks at a pod whose log cannot be followed."""
+
 LOG_LIFETIME_S = 24 * 3600
 """How long after a container's end its log is worth asking for; a busy worker may come late."""
 
@@ -174,9 +177,19 @@ class StagePodOperator(KubernetesPodOperator):
             super().await_pod_start(pod)
 
     def await_pod_completion(self, pod: Any) -> None:  # type: ignore[override]  # noqa: ANN401
-        """Follow the log until the container has ended."""
+        """Follow the log until the container has ended; without a log, watch the container alone.
+
+        The API server fetches the log from the node, so it fails with the node, long before Kubernetes
+        calls the pod lost.
+        """
         with self._giving_up():
-            super().await_pod_completion(pod)
+            try:
+                super().await_pod_completion(pod)
+            except ApiException as error:
+                if not error.status or error.status < 500:
+                    raise
+                self.log.warning("The log breaks off (HTTP %s); the pod is still watched.", error.status)
+                self.pod_manager.await_container_completion(pod, self.base_container_name, WATCH_S)
 
     def defer(self, *, trigger: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Hand over to our trigger instead of the provider's."""
