@@ -18,6 +18,7 @@ from components.lib.store import Store
 from components.lib.tracking import Connection, TrackingParameters, connect
 from components.lib.tracking.connection import store_errors
 from components.lib.tracking.run import flatten
+from components.promote.attempt import agreed, forget
 from components.promote.candidates import CANDIDATES
 from components.promote.exam import Exam, choose_device, examine
 from components.promote.gate import judge
@@ -72,9 +73,10 @@ def decide(gate: Gate, models: tuple[str, ...] = tuple(CANDIDATES)) -> dict[str,
         SourceUnavailableError: If MLflow does not answer.
     """
     trial = _open(gate)
-    decisions = {model: _judge_one(trial, model) for model in models}
+    decisions = agreed(lambda: {model: _judge_one(trial, model) for model in models})
     outcomes, refusal = {}, None
-    for model, decision in decisions.items():
+    for model in models:
+        decision = decisions[model]
         outcomes[model], lost = _apply(trial, model, decision)
         refusal = refusal or lost
     document = {"simulated": trial.simulated, "models": outcomes}
@@ -84,6 +86,7 @@ def decide(gate: Gate, models: tuple[str, ...] = tuple(CANDIDATES)) -> dict[str,
     for line in text.splitlines():
         LOG.info("%s", line)
     if refusal is not None:
+        forget()
         raise refusal
     return document
 
@@ -192,12 +195,7 @@ def _apply(
     lost: GateRefusedError | None = None
     if outcome == "promoted":
         try:
-            entry = trial.line(model).promote(
-                decision["version"],
-                decided_against=decision["champion_version"],
-                decision=digest,
-                reason=reasons[0],
-            )
+            entry = _promote(trial.line(model), decision, digest)
         except GateRefusedError as error:
             outcome, reasons, lost = "refused", [error.message], error
     with store_errors(trial.connection.uri):
@@ -209,6 +207,30 @@ def _apply(
         "decision_sha256": digest,
         "ledger": None if entry is None else {"seq": entry.seq, "hash": entry.hash, "time": entry.time},
     }, lost
+
+
+def _promote(line: ChampionLine, decision: Mapping[str, Any], digest: str) -> Entry:
+    """Carry the decision out, unless an earlier or a concurrent attempt of the same training did."""
+    if (done := _carried_out(line, decision, digest)) is not None:
+        return done
+    try:
+        return line.promote(
+            decision["version"],
+            decided_against=decision["champion_version"],
+            decision=digest,
+            reason=decision["reasons"][0],
+        )
+    except GateRefusedError:
+        if (done := _carried_out(line, decision, digest)) is not None:
+            return done
+        raise
+
+
+def _carried_out(line: ChampionLine, decision: Mapping[str, Any], digest: str) -> Entry | None:
+    if "training" not in decision:
+        return None  # a user's own run: the same words may have led to a change that was rolled back since
+    line.recover()
+    return next((entry for entry in line.ledger.entries() if entry.change.decision == digest), None)
 
 
 def _keep(connection: Connection, model: str, decision: dict[str, Any], digest: str) -> None:

@@ -71,8 +71,13 @@ class Environment:
         """The store of ledger, plans and records."""
         return open_objects(self.objects_uri)
 
-    def of_stage(self, workspace: Path, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    def of_stage(
+        self, workspace: Path, training: str, variables: Mapping[str, str] = os.environ
+    ) -> dict[str, str]:
         """Environment of a stage's processes.
+
+        ``STORMSIGHT_TRAINING`` is the prefix of the training's results, for stages that change something
+        outside of the workspace: repeated, they must find what an earlier attempt did.
 
         Nothing is written outside of the workspace: DVC keeps its site cache and looks for configuration
         there, too. ``python`` is the interpreter that runs this, ``SHELL`` the plain one: DVC runs commands
@@ -81,6 +86,7 @@ class Environment:
         private = workspace / ".dvc" / "site"
         made = {
             "STORMSIGHT_OBJECTS": self.objects_uri,
+            "STORMSIGHT_TRAINING": training,
             "MLFLOW_TRACKING_URI": self.tracking,
             "DVC_SITE_CACHE_DIR": str(private / "cache"),
             "DVC_GLOBAL_CONFIG_DIR": str(private / "global"),

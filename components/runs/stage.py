@@ -111,7 +111,7 @@ class _Attempt:
                 code = supervise(
                     folder,
                     self.address,
-                    environment=self.environment.of_stage(folder),
+                    environment=self.environment.of_stage(folder, self.records.prefix),
                     report=folder / STATE / _WORKER_REPORT,
                     stop=self.stop,
                     on_tick=claim.renew,

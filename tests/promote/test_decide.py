@@ -81,6 +81,48 @@ def test_first_equal_better_worse_and_rollback(stage: Gate) -> None:
     assert load_champion(stage.tracking, SAR).config.sensors[0] == AIRBORNE
 
 
+def test_a_repeated_attempt_of_one_training_carries_out_the_same_decision(
+    stage: Gate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The alias moves, the process dies before its record is kept: the next attempt finds it promoted."""
+    monkeypatch.setenv("STORMSIGHT_TRAINING", "work/one")
+    monkeypatch.setenv("STORMSIGHT_OBJECTS", str(tmp_path / "objects"))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr("components.promote.decide.write_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(stage, 5.0)
+    champions = ChampionLine(connect(stage.tracking), open_ledgers(LEDGER), SAR)
+    (entry,) = champions.ledger.entries()
+    again = run(stage, 5.0)
+    assert (again["outcome"], again["ledger"]["hash"]) == ("promoted", entry.hash)
+    assert run(stage, 5.0) == again
+    assert champions.ledger.entries() == [entry]
+    # Another training judges anew, and an equal model is refused as ever.
+    monkeypatch.setenv("STORMSIGHT_TRAINING", "work/two")
+    assert run(stage, 5.0)["outcome"] == "refused"
+
+
+def test_a_decision_that_came_too_late_is_made_anew_next_time(
+    stage: Gate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STORMSIGHT_OBJECTS", str(tmp_path / "objects"))
+    run(stage, -5.0)
+    monkeypatch.setenv("STORMSIGHT_TRAINING", "work/late")
+
+    def overtaken(line: ChampionLine, *_: object, **__: object) -> None:
+        raise GateRefusedError("the champion is version 7 by now", next_step="judge again")
+
+    with monkeypatch.context() as racing:
+        racing.setattr(ChampionLine, "promote", overtaken)
+        with pytest.raises(GateRefusedError):
+            run(stage, 5.0)
+    assert run(stage, 5.0)["outcome"] == "promoted"
+
+
 def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: Gate) -> None:
     part = run(stage, 5.0)
     document = json.loads((stage.out / "decision.json").read_text())

@@ -100,7 +100,8 @@ def test_relative_places_hold_for_stages_run_elsewhere(
     monkeypatch.chdir(tmp_path)
     environment = Environment.read({})
     assert environment.objects_uri == str(tmp_path / "var/objects")
-    stage = environment.of_stage(tmp_path / "w", {})
+    stage = environment.of_stage(tmp_path / "w", "work/k", {})
+    assert stage["STORMSIGHT_TRAINING"] == "work/k"
     assert stage["STORMSIGHT_OBJECTS"] == str(tmp_path / "var/objects")
     assert stage["MLFLOW_TRACKING_URI"] == f"sqlite:///{tmp_path}/var/mlflow.db"
     assert stage["STORMSIGHT_ARTIFACTS"] == str(tmp_path / "var/mlartifacts")
@@ -108,4 +109,4 @@ def test_relative_places_hold_for_stages_run_elsewhere(
         {"MLFLOW_TRACKING_URI": "http://mlflow:5000", "STORMSIGHT_REMOTE": "s3://b/dvc"}
     )
     assert served.remote == "s3://b/dvc"
-    assert "STORMSIGHT_ARTIFACTS" not in served.of_stage(tmp_path / "w", {})
+    assert "STORMSIGHT_ARTIFACTS" not in served.of_stage(tmp_path / "w", "work/k", {})
