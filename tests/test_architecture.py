@@ -11,9 +11,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "components").rglob("*.py"))
 STAGES = ("download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "promote")
-SERVICES = tuple(
-    name for name in ("acquisitions", "runs", "housekeeping") if (ROOT / "components" / name).is_dir()
-)
+SERVICES = ("acquisitions", "runs", "housekeeping")
 """Commands beside the graph: they have the shape of stages, and import lib only, too."""
 
 

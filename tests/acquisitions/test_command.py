@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from components.acquisitions.__main__ import main
+from components.lib.errors import MissingInputError, ParameterError
 from components.lib.objects import open_objects
 from components.lib.operations import Operations
 from tests.acquisitions.releases import land, release, strip_of_day
@@ -94,8 +96,13 @@ def test_a_rejection_is_a_failure_once(tmp_path: Path) -> None:
         (("land", "--folder", "x"), "--title is missing"),
     ],
 )
-def test_mistakes_are_told_in_two_lines(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
-    code, told, _ = command(tmp_path, *arguments)
-    assert code in {66, 78}, told
-    assert text in told
-    assert "next step: " in told
+def test_mistakes_are_told_with_the_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("STORMSIGHT_OBJECTS", "STORMSIGHT_LANDING"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises((ParameterError, MissingInputError)) as caught:
+        main(list(arguments))
+    assert text in caught.value.message
+    assert caught.value.next_step
