@@ -100,16 +100,16 @@ class AirflowClient:
         return "\n".join(_line(entry) for entry in content)
 
     def assets(self) -> dict[str, int]:
-        """Id by URI."""
-        return {asset["uri"]: asset["id"] for asset in self.call("GET", "assets", limit=100)["assets"]}
+        """Id by name."""
+        return {asset["name"]: asset["id"] for asset in self.call("GET", "assets", limit=100)["assets"]}
 
-    def emit(self, uri: str, **extra: Any) -> None:
+    def emit(self, asset: str, **extra: Any) -> None:
         """Add an asset event, as an outside system would."""
-        self.call("POST", "assets/events", {"asset_id": self.assets()[uri], "extra": extra})
+        self.call("POST", "assets/events", {"asset_id": self.assets()[asset], "extra": extra})
 
-    def events(self, uri: str) -> list[dict[str, Any]]:
+    def events(self, asset: str) -> list[dict[str, Any]]:
         """The events of an asset, oldest first."""
-        found = self.call("GET", "assets/events", asset_id=self.assets()[uri], limit=100, order_by="id")
+        found = self.call("GET", "assets/events", asset_id=self.assets()[asset], limit=100, order_by="id")
         return list(found["asset_events"])
 
     def _login(self) -> str:

@@ -16,7 +16,8 @@ from tests.cluster.processes import wait_for
 MODEL = "adapt"
 """The training that is evicted."""
 
-ACQUISITIONS = "stormsight://acquisitions"
+ACQUISITIONS = "acquisitions"
+"""The asset that announces them."""
 
 
 @dataclass(frozen=True)

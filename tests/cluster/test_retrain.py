@@ -31,7 +31,7 @@ def test_the_decision_is_in_the_ledger_and_the_run_record_is_whole(
     assert sha256(text.encode()).hexdigest() == succeeded["record_sha256"]
     record = json.loads(text)
     assert set(record["stages"]) == set(stages(first))
-    assert record["decision"]["promoted"] is True
+    assert record["decision"]["models"]["stormsight-sar"]["outcome"] == "promoted"
     assert pipeline.record_text(f"work/{first.key}/dvc.lock")
     waited = (succeeded["written"] - first.landed).total_seconds()
     measured.append(f"from landing to decision: {waited:.0f} s")
