@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import yaml
 from kubernetes import client
 
 from tests.cluster import lab
@@ -195,6 +196,14 @@ def test_mlflows_tables_can_be_upgraded_as_the_guide_says(cluster: Cluster, mlfl
     cluster.kubectl("-n", SERVICES, "exec", "deployment/stormsight-mlflow", "--", "sh", "-c", upgrade)
 
 
+@pytest.fixture(scope="module")
+def untouched(settings_file: Path, folder: Path) -> Path:
+    """The deployment's settings with an object store that the pipeline's own tests do not use."""
+    settings = yaml.safe_load(settings_file.read_text())
+    apart = {"objects": f"s3://{lab.BUCKET}/untouched", "landing": f"s3://{lab.LANDING_BUCKET}/untouched"}
+    return lab.write_deployment(folder / "untouched.yaml", {**settings, **apart})
+
+
 @pytest.mark.usefixtures("mlflow_server")
 @pytest.mark.parametrize(
     ("words", "status", "told"),
@@ -205,11 +214,11 @@ def test_mlflows_tables_can_be_upgraded_as_the_guide_says(cluster: Cluster, mlfl
     ],
 )
 def test_an_operators_command_runs_as_a_stage_does(
-    cluster: Cluster, settings_file: Path, words: list[str], status: int, told: str
+    cluster: Cluster, untouched: Path, words: list[str], status: int, told: str
 ) -> None:
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
     done = subprocess.run(
-        [sys.executable, str(ROOT / "k8s/command.py"), str(settings_file), *words],
+        [sys.executable, str(ROOT / "k8s/command.py"), str(untouched), *words],
         env=environment,
         capture_output=True,
         text=True,
