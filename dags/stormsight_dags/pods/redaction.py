@@ -51,3 +51,16 @@ def redact(text: str) -> str:
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def redact_values(value: object) -> object:
+    """JSON values with every text in them redacted, and what stands under a telling name masked."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _masked(str(key), inner) for key, inner in value.items()}
+    return [redact_values(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _masked(name: str, value: object) -> object:
+    return MASK if isinstance(value, str) and names_a_secret(name) else redact_values(value)

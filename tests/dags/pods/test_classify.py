@@ -231,12 +231,16 @@ def ended_container(message: str) -> k8s.V1ContainerStatus:
     )
 
 
-def test_a_log_in_place_of_a_report_is_redacted_and_a_report_is_whole() -> None:
+def test_a_report_is_redacted_and_stays_json() -> None:
     """It travels through the triggerer, whose log shows it."""
     loose = read_status(pod(phase="Failed", container_statuses=[ended_container("TOKEN=hunter2 failed")]))
     assert loose.report == "TOKEN=*** failed"
-    report = json.dumps({"class": "ok", "result": {"tokens": 7}})
-    assert read_status(pod(container_statuses=[ended_container(report)])).report == report
+    report = {"message": "seen TOKEN=hunter2", "result": {"tokens": 7, "api_key": "hunter2", "of": ["a"]}}
+    read = read_status(pod(container_statuses=[ended_container(json.dumps(report))]))
+    assert json.loads(read.report) == {
+        "message": "seen TOKEN=***",
+        "result": {"tokens": 7, "api_key": "***", "of": ["a"]},
+    }
 
 
 def test_reading_a_pod() -> None:
