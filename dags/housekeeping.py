@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronTriggerTimetable
-from stormsight_dags.orphans import ReapOperator
 
+from stormsight_dags.orphans import ReapOperator
 from stormsight_dags.rendering import DEFAULT_ARGS, command_task
 from stormsight_dags.settings import load_settings
 
@@ -27,7 +27,11 @@ with DAG(
         settings, "verify", ["python", "-m", "components.housekeeping", "verify"], retry="gate"
     )
     prune = command_task(
-        settings, "prune", ["python", "-m", "components.housekeeping", "prune"], retry="gate"
+        settings,
+        "prune",
+        ["python", "-m", "components.housekeeping", "prune"],
+        retry="gate",
+        account="housekeeping",
     )
     # Nothing is deleted on the word of a ledger that may have been tampered with.
     verify >> prune

@@ -42,6 +42,7 @@ def command_task(
     memory: str = "1Gi",
     gpu: int = 0,
     stage: str | None = None,
+    account: Literal["housekeeping"] | None = None,
     **kwargs: Any,  # noqa: ANN401 - Airflow's own
 ) -> BaseOperator:
     """A task that runs ``command``: in a pod, or in local mode as a process.
@@ -56,6 +57,7 @@ def command_task(
         memory: A Kubernetes quantity.
         gpu: Number of GPUs.
         stage: The stage's address; ``None`` for a command that is no stage.
+        account: Service account of its pod, where it is another one than the image's.
         **kwargs: Of the operator.
     """
     arguments: dict[str, Any] = {
@@ -74,7 +76,8 @@ def command_task(
         # The provider costs a second of import time that local mode need not pay.
         from stormsight_dags.pods.operator import StagePodOperator  # noqa: PLC0415
 
-        return StagePodOperator(**arguments)
+        service_account = getattr(settings.cluster.service_accounts, account) if account else None
+        return StagePodOperator(**arguments, service_account=service_account)
     from stormsight_dags.processes import StageProcessOperator  # noqa: PLC0415
 
     return StageProcessOperator(**arguments)

@@ -106,3 +106,17 @@ def test_resources_reach_the_operator(repository: Path) -> None:
             settings_of(repository, "local"), "t", ["python"], retry="train", image="train", cpu=4, gpu=1
         )
     assert (task.image, task.cpu, task.gpu, task.retry) == ("train", 4, 1, "train")
+
+
+def test_only_pruning_runs_as_the_account_that_may_delete(repository: Path) -> None:
+    settings = settings_of(repository, "kubernetes")
+    with DAG("trial"):
+        plain: Any = command_task(settings, "t", ["python"], retry="gate")
+        pruning: Any = command_task(settings, "prune", ["python"], retry="gate", account="housekeeping")
+    accounts = [
+        task.full_pod_spec.spec.service_account_name
+        if task.full_pod_spec
+        else task.pod_template_dict["spec"]["serviceAccountName"]
+        for task in (plain, pruning)
+    ]
+    assert accounts == ["stormsight-data", "stormsight-housekeeping"]

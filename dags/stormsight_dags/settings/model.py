@@ -29,10 +29,18 @@ class Images(Section):
 
 
 class ByImage(Section):
-    """One name per image, for service accounts and priority classes."""
+    """One name per image."""
 
     data: str
     train: str
+
+
+class ServiceAccounts(ByImage):
+    """Of the pods: one per image, and one that alone needs to be allowed to delete objects."""
+
+    data: str = "stormsight-data"
+    train: str = "stormsight-train"
+    housekeeping: str = "stormsight-housekeeping"
 
 
 class Gpu(Section):
@@ -56,7 +64,7 @@ class Kubernetes(Section):
     namespace: str = "stormsight"
     images: Images
     secrets: list[str] = []
-    service_accounts: ByImage = ByImage(data="stormsight-data", train="stormsight-train")
+    service_accounts: ServiceAccounts = ServiceAccounts()
     max_cpu: float | None = None
     max_memory: str | None = None
     gpu: Gpu = Gpu()
