@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ CATALOGUE = Path("components/download/catalogue")
 STATE = ".stormsight"
 """Folder of a workspace for what these commands tell each other."""
 
+_OWNER = "owner"
 LOCKS = ("requirements.lock", "requirements-data.lock")
 _REMOTE = "stormsight"
 
@@ -63,15 +65,7 @@ def workspace(
         ParameterError: If an id is in the committed catalogue, with another entry.
         ResourceError: If the workspace cannot be written.
     """
-    try:
-        environment.workspaces.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=environment.workspaces))
-    except OSError as error:
-        raise ResourceError(
-            f"no workspace can be made in {environment.workspaces}: {error.strerror}",
-            next_step="point STORMSIGHT_WORKSPACE at a folder that can be written (a pod's scratch volume)",
-        ) from error
-    try:
+    with _owned_folder(environment.workspaces, name) as folder:
         _copy_pipeline(environment.source, folder)
         _lay_out_catalogue(folder / CATALOGUE, acquisitions)
         write_for_run(
@@ -79,9 +73,37 @@ def workspace(
         )
         _configure_dvc(folder, environment.remote)
         write_lock(folder, lock)
-        (folder / STATE).mkdir()
         yield folder
-    finally:
+
+
+@contextmanager
+def _owned_folder(parent: Path, name: str) -> Iterator[Path]:
+    """A new folder, held by a file lock that ends with this process; those of dead owners are removed."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in parent.iterdir():
+            _remove_if_dead(left)
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
+        (folder / STATE).mkdir()
+        unnamed = folder / STATE / f".{_OWNER}"
+        handle = unnamed.open("w")
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        unnamed.rename(folder / STATE / _OWNER)  # locked before anybody finds it
+    except OSError as error:
+        raise ResourceError(
+            f"no workspace can be made in {parent}: {error.strerror}",
+            next_step="point STORMSIGHT_WORKSPACE at a folder that can be written (a pod's scratch volume)",
+        ) from error
+    with handle:
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_if_dead(folder: Path) -> None:
+    with suppress(OSError), (folder / STATE / _OWNER).open() as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
 
 

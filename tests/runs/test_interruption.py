@@ -102,6 +102,7 @@ def test_evicted_and_then_lost_a_training_ends_as_if_undisturbed(training: World
     stage = training.start("stage", "train", "--run", "r1", **told)
     assert stage.wait(TIMEOUT_S) == 0
     assert resumed.read_text() == "10\n"
+    assert list(training.workspaces.iterdir()) == [], "what the lost one left is removed, too"
     undisturbed = seeded_task()
     train(tmp_path / "undisturbed", undisturbed)
     found = weights(training)
