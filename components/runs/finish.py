@@ -13,7 +13,7 @@ from components.lib.operations import Failed, NothingToDo, Operations, Plan, Suc
 from components.runs.decision import PROMOTE, is_promoted
 from components.runs.environment import Environment
 from components.runs.records import FailureRecord, Records, StageRecord, now
-from components.runs.workspace import workspace
+from components.runs.workspace import require_planned_code, workspace
 
 LOG = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ def finish(environment: Environment, run: str) -> int:
 
     Raises:
         BadDataError: If the plan or a record is damaged: nothing is recorded then.
+        ParameterError: If all stages are finished, and this is other code than theirs.
     """
     objects = environment.objects
     operations = Operations(objects)
@@ -46,6 +47,7 @@ def finish(environment: Environment, run: str) -> int:
     if missing:
         outcome = _fail(operations, plan, records.failures(), missing)
     else:
+        require_planned_code(environment.source, run, plan.code)  # the stages' list came from here
         outcome = _succeed(objects, operations, plan, {name: done[name] for name in names}, lock)
     return _tell(run, outcome)
 

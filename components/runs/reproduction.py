@@ -8,8 +8,8 @@ What was found out about DVC 3.67, and decides what is done here:
   stages directly before it are all it needs, and it writes the entry that a whole ``repro`` writes.
 - ``repro --pull`` first copies the whole run cache, entry by entry. It grows with every run; only the entry
   of this stage's inputs is fetched here.
-- ``--allow-missing`` takes a stage whose dependencies are absent for unchanged, without a lock entry, too: here
-  every stage would be skipped.
+- ``--allow-missing`` takes a stage whose dependencies are absent for unchanged, even one without a lock
+  entry: here every stage would be skipped.
 - ``push --run-cache`` sends the run cache before the data. Killed in between, it leaves an entry without
   data: here the data go first.
 - A restored stage's outputs may be pruned from the remote: ``restore`` reports that as a miss, and it runs.

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from components.lib.cli import NOTHING_TO_DO, TERMINATED, failure_class, report_failure, report_result
-from components.lib.errors import ParameterError, StormsightError
+from components.lib.errors import StormsightError
 from components.lib.files import read_json
 from components.lib.objects import ObjectStore
 from components.lib.operations import Operations, Plan, read_plan
@@ -23,7 +23,7 @@ from components.runs.parameters import load_runs_parameters
 from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.supervision import StopRequest, supervise
 from components.runs.worker import RESULT
-from components.runs.workspace import STATE, code_hash, workspace
+from components.runs.workspace import STATE, require_planned_code, workspace
 
 LOG = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class _Attempt:
     begun: float
 
     def run(self) -> int:
-        self._require_same_code()
+        require_planned_code(self.environment.source, self.plan.run, self.plan.code)
         claim = _ClaimWatch(
             Operations(self.objects),
             self.plan.run,
@@ -189,16 +189,6 @@ class _Attempt:
         report_failure(NOTHING_TO_DO, message, "look at that run; nothing is trained twice")
         LOG.warning(message)
         return NOTHING_TO_DO
-
-    def _require_same_code(self) -> None:
-        """One key, one code: a deployment in the middle of a run must not mix two."""
-        found = code_hash(self.environment.source)
-        if found != self.plan.code:
-            raise ParameterError(
-                f"{self.environment.source} holds other code ({found[:12]}) than run {self.plan.run} was "
-                f"planned with ({self.plan.code[:12]})",
-                next_step="let the images of one run hold one version; a new run plans with the new code",
-            )
 
 
 class _ClaimWatch:

@@ -43,6 +43,25 @@ def code_hash(source: Path) -> str:
     return sha256_bytes("".join(lines).encode())
 
 
+def require_planned_code(source: Path, run: str, planned: str) -> None:
+    """One key, one code: a deployment in the middle of a run must not mix two.
+
+    Args:
+        source: The pipeline here.
+        run: The run.
+        planned: Hash of the code in its plan.
+
+    Raises:
+        ParameterError: If this is other code.
+    """
+    found = code_hash(source)
+    if found != planned:
+        raise ParameterError(
+            f"{source} holds other code ({found[:12]}) than run {run} was planned with ({planned[:12]})",
+            next_step="let the images of one run hold one version; a new run plans with the new code",
+        )
+
+
 @contextmanager
 def workspace(
     environment: Environment,

@@ -178,6 +178,13 @@ def test_other_code_than_the_plans_is_refused(world: World) -> None:
     assert "holds other code" in told["message"]
 
 
+def test_the_end_with_other_code_than_the_stages_is_refused(trained: World) -> None:
+    (trained.source / "components/steps/new.py").write_text("")
+    assert command(trained, "finish", "--run", "r1")[0] == 78
+    (trained.source / "components/steps/new.py").unlink()
+    assert command(trained, "finish", "--run", "r1")[0] == 0
+
+
 def test_a_stage_that_is_not_there_is_named(world: World) -> None:
     plan(world.environment(), "r1", force=True)
     code, told = command(world, "stage", "destill@one", "--run", "r1")
