@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 
 from tests.cluster.processes import Server, free_port, listening
+from tests.conftest import ROOT
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "stormsight-lab",
@@ -77,11 +78,11 @@ def base_environment() -> dict[str, str]:
 
 
 def start_s3(folder: Path, host: str) -> tuple[Server, S3]:
-    """Start moto's server on a free port of every address."""
+    """Start the S3 endpoint of the other tests on a free port of every address."""
     port = free_port()
     server = Server(
         "moto",
-        [sys.executable, "-m", "moto.server", "-H", "0.0.0.0", "-p", str(port)],
+        [sys.executable, str(ROOT / "tests" / "s3_server.py"), "--host", "0.0.0.0", "--port", str(port)],
         {**base_environment(), **CREDENTIALS},
         folder / "moto.log",
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from components.download.sources import retrying
 from tests.download.endpoint import BUCKET, Proxy, admin
+from tests.object_stores import s3_url
+
+__all__ = ["s3_url"]
 
 
 @pytest.fixture(autouse=True)
@@ -26,22 +27,12 @@ def plain_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(retrying, "FIRST_PAUSE_S", 0.01)
 
 
-@pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def bucket(moto_url: str) -> Iterator[str]:
+def bucket(s3_url: str) -> Iterator[str]:
     """The endpoint's URL, with the bucket there and empty."""
-    client = admin(moto_url)
+    client = admin(s3_url)
     client.create_bucket(Bucket=BUCKET)
-    yield moto_url
+    yield s3_url
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
         for found in page.get("Contents", []):
             client.delete_object(Bucket=BUCKET, Key=found["Key"])

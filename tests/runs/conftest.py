@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,20 +9,11 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
+from tests.object_stores import s3_url
 from tests.runs.pipeline import World, make_source, plain_lock, through
 
-
-@pytest.fixture(scope="session")
-def s3_url() -> Iterator[str]:
-    """A real HTTP endpoint that speaks S3."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+__all__ = ["s3_url"]
 
 
 @pytest.fixture
