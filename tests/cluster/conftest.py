@@ -22,6 +22,7 @@ from tests.cluster.pipeline import Pipeline, edit_params, impatient
 from tests.cluster.podlog import PodLog
 from tests.cluster.processes import PATIENCE, Server
 from tests.cluster.scenarios import Retraining, disturbed_retraining, first_retraining
+from tests.cluster.undisturbed import Undisturbed
 
 FOLDER = pytest.StashKey[Path]()
 MEASURED = pytest.StashKey[list[str]]()
@@ -176,10 +177,22 @@ def first(pipeline: Pipeline) -> Retraining:
 
 
 @pytest.fixture(scope="session")
-def disturbed(first: Retraining, pipeline: Pipeline) -> Retraining:
-    """The second retraining: a lost event, a doubled one, killed components, an eviction, a refusal."""
+def disturbed_and_peer(first: Retraining, pipeline: Pipeline, folder: Path) -> tuple[Retraining, Undisturbed]:
+    """The second retraining, and the training that is evicted in it once more, undisturbed."""
     del first
-    return disturbed_retraining(pipeline)
+    return disturbed_retraining(pipeline, folder / "undisturbed")
+
+
+@pytest.fixture(scope="session")
+def disturbed(disturbed_and_peer: tuple[Retraining, Undisturbed]) -> Retraining:
+    """The second retraining: a lost event, a doubled one, killed components, an eviction, a refusal."""
+    return disturbed_and_peer[0]
+
+
+@pytest.fixture(scope="session")
+def peer(disturbed_and_peer: tuple[Retraining, Undisturbed]) -> Undisturbed:
+    """The training that was evicted, run undisturbed."""
+    return disturbed_and_peer[1]
 
 
 @pytest.fixture(scope="session")

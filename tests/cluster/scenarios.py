@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from kubernetes import client
@@ -12,9 +13,7 @@ from tests.cluster.lab import BUCKET
 from tests.cluster.pipeline import PREFIX, Pipeline
 from tests.cluster.podlog import is_running
 from tests.cluster.processes import wait_for
-
-MODEL = "adapt"
-"""The training that is evicted."""
+from tests.cluster.undisturbed import MODEL, Undisturbed
 
 ACQUISITIONS = "acquisitions"
 """The asset that announces them."""
@@ -58,12 +57,15 @@ def first_retraining(pipeline: Pipeline) -> Retraining:
     return _finished(pipeline, "lab-first", landed, pipeline.wait_claim(0))
 
 
-def disturbed_retraining(pipeline: Pipeline) -> Retraining:
+def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, Undisturbed]:
     """A second acquisition, and everything that can go wrong while it is trained on.
 
     Its event is lost; an old one comes again instead. The scheduler dies under ``plan``, whose supervisor
     dies with it; the triggerer dies under ``prepare``. The training of ``MODEL`` is evicted after a
     checkpoint. The gate demands what no model reaches.
+
+    Returns:
+        The run, and the evicted training as it runs undisturbed in ``folder``.
     """
     pipeline.airflow.client.pause("acquisitions")
     pipeline.change_params(_harder)
@@ -82,10 +84,12 @@ def disturbed_retraining(pipeline: Pipeline) -> Retraining:
     pipeline.airflow.restart("triggerer")
 
     pod = running_pod(pipeline, known, MODEL)
-    checkpoint = f"{PREFIX}work/{pipeline.events('claimed')[-1]['key']}/checkpoints/{MODEL}/manifest.json"
+    key = pipeline.events("claimed")[-1]["key"]
+    checkpoint = f"{PREFIX}work/{key}/checkpoints/{MODEL}/manifest.json"
     wait_for("a checkpoint", lambda: pipeline.s3.keys(BUCKET, checkpoint), timeout_s=120)
     pipeline.pods.namespace.cluster.evict(pod)
-    return _finished(pipeline, "lab-second", landed, run_id)
+    peer = Undisturbed.start(pipeline, key, folder)
+    return _finished(pipeline, "lab-second", landed, run_id), peer
 
 
 def running_pod(pipeline: Pipeline, known: set[str], stage: str) -> client.V1Pod:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,53 +16,99 @@ import yaml
 from components.lib.files import sha256_file
 from tests.cluster.endpoints import base_environment
 from tests.cluster.lab import BUCKET
-from tests.cluster.pipeline import Pipeline
-from tests.cluster.scenarios import MODEL
+from tests.cluster.pipeline import PREFIX, Pipeline
 
-INPUTS = ("data/prepared", "models/sar/disoptnet")
+MODEL = "adapt"
+"""The training that is evicted."""
+
+UPSTREAM = {"prepare": "data/prepared", "distill@disoptnet": "models/sar/disoptnet"}
+"""What it needs, by the stage that makes it."""
+
 OUTPUT = "models/adapted"
 
 
-def weights(pipeline: Pipeline, lock: str, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Hashes of the weights of ``MODEL``: those of the run with this dvc.lock, and those made here."""
-    kept = _workspace(pipeline, lock, folder / "kept")
-    _run(pipeline, kept, "dvc", "pull", "--quiet", OUTPUT)
-    here = _workspace(pipeline, lock, folder / "here")
-    _run(pipeline, here, "dvc", "pull", "--quiet", *INPUTS)
-    _run(pipeline, here, f"components.{MODEL}")
-    return _hashes(kept / OUTPUT), _hashes(here / OUTPUT)
+@dataclass(frozen=True)
+class Undisturbed:
+    """The stage at work in a workspace of its own, in the background: it has a processor to itself.
+
+    Attributes:
+        pipeline: Where its inputs come from.
+        folder: The workspace.
+        process: What runs.
+    """
+
+    pipeline: Pipeline
+    folder: Path
+    process: subprocess.Popen[str]
+
+    @classmethod
+    def start(cls, pipeline: Pipeline, key: str, folder: Path) -> Undisturbed:
+        """Pull what the stages before it made for ``key``, and train."""
+        workspace = _workspace(pipeline, key, list(UPSTREAM), folder)
+        return cls(pipeline, workspace, _start(pipeline, workspace, _pull(UPSTREAM.values()), _train()))
+
+    def weights(self) -> dict[str, str]:
+        """Hashes of what it made."""
+        _finish(self.process)
+        return _hashes(self.folder / OUTPUT)
 
 
-def _hashes(folder: Path) -> dict[str, str]:
-    return {path.name: sha256_file(path) for path in sorted(folder.rglob("*.safetensors"))}
+def kept_weights(pipeline: Pipeline, key: str, folder: Path) -> dict[str, str]:
+    """Hashes of what the run of ``key`` made."""
+    workspace = _workspace(pipeline, key, [MODEL], folder)
+    _finish(_start(pipeline, workspace, _pull([OUTPUT])))
+    return _hashes(workspace / OUTPUT)
 
 
-def _workspace(pipeline: Pipeline, lock: str, folder: Path) -> Path:
+def _workspace(pipeline: Pipeline, key: str, stages: list[str], folder: Path) -> Path:
+    """The code, the parameters, and the lock entries of ``stages``."""
     folder.mkdir(parents=True)
     for name in ("components", ".dvc"):
         shutil.copytree(pipeline.code / name, folder / name)
     shutil.copyfile(pipeline.code / "dvc.yaml", folder / "dvc.yaml")
-    (folder / "dvc.lock").write_text(lock)
     params: dict[str, Any] = yaml.safe_load((pipeline.code / "params.yaml").read_text())
     (folder / "params.yaml").write_text(yaml.safe_dump({**params, "profile": "smoke"}))
+    entries = {stage: _lock_entry(pipeline, key, stage) for stage in stages}
+    (folder / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": entries}))
     remote = f"[core]\n    no_scm = true\n    remote = lab\n['remote \"lab\"']\n    url = s3://{BUCKET}/dvc\n"
     (folder / ".dvc" / "config.local").write_text(remote)
     return folder
 
 
-def _run(pipeline: Pipeline, folder: Path, *arguments: str) -> None:
+def _lock_entry(pipeline: Pipeline, key: str, stage: str) -> Any:
+    return json.loads(pipeline.s3.read(BUCKET, f"{PREFIX}work/{key}/stages/{stage}.json"))["lock"]
+
+
+def _pull(paths: Any) -> list[str]:
+    return [sys.executable, "-m", "dvc", "pull", "--quiet", *paths]
+
+
+def _train() -> list[str]:
+    return [sys.executable, "-m", f"components.{MODEL}"]
+
+
+def _start(pipeline: Pipeline, folder: Path, *commands: list[str]) -> subprocess.Popen[str]:
     environment = {
         **base_environment(),
         **pipeline.s3.environment,
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
         "OMP_NUM_THREADS": "1",
     }
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=folder,
-        env=environment,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{arguments}\n{done.stdout}{done.stderr}"
+    script = " && ".join(shlex.join(command) for command in commands)
+    with (folder / "log").open("w") as log:
+        return subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", "--", "sh", "-c", script],
+            cwd=folder,
+            env=environment,
+            text=True,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def _finish(process: subprocess.Popen[str]) -> None:
+    assert process.wait() == 0, f"{process.args!r}: see the log in its folder"
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {path.name: sha256_file(path) for path in sorted(folder.rglob("*.safetensors"))}
