@@ -18,7 +18,7 @@ from tests.cluster import lab
 from tests.cluster.airflow_server import Airflow, start_airflow
 from tests.cluster.endpoints import CREDENTIALS, S3, Endpoint, answers, start_mlflow, start_s3
 from tests.cluster.environment import Cluster, Namespace, NoClusterError, find_cluster
-from tests.cluster.pipeline import Pipeline, edit_params, impatient
+from tests.cluster.pipeline import Pipeline, edit_params, small_and_impatient
 from tests.cluster.podlog import PodLog
 from tests.cluster.processes import PATIENCE, Server
 from tests.cluster.scenarios import Retraining, disturbed_retraining, first_retraining
@@ -76,7 +76,7 @@ def code(cluster: Cluster, folder: Path) -> Path:
     made.mkdir()
     lab.open_to_pods(lab.site_packages())
     lab.snapshot(made)
-    edit_params(made, impatient)
+    edit_params(made, small_and_impatient)
     return made
 
 

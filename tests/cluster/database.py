@@ -34,13 +34,13 @@ def postgres_programs() -> Path | None:
 
 
 def start_database(folder: Path) -> tuple[Server | None, str]:
-    """Start a database for Airflow below ``folder``.
+    """Start a database for Airflow below ``folder``; ``STORMSIGHT_LAB_DATABASE=sqlite`` forbids PostgreSQL.
 
     Returns:
         The server, None for SQLite, and the SQLAlchemy address.
     """
     programs = postgres_programs()
-    if programs is None:
+    if programs is None or os.environ.get("STORMSIGHT_LAB_DATABASE") == "sqlite":
         return None, f"sqlite:///{folder}/airflow.db"
     user = _unprivileged_user()
     data, port = folder / "postgres", free_port()

@@ -112,6 +112,7 @@ def edit_params(code: Path, change: Callable[[dict[str, Any]], None]) -> None:
     temporary.replace(path)
 
 
-def impatient(document: dict[str, Any]) -> None:
-    """The lab's orchestration: look often, retry soon. No stage reads it."""
+def small_and_impatient(document: dict[str, Any]) -> None:
+    """The smallest world there is; look often and retry soon."""
+    document["profiles"]["smoke"]["world"]["tiles"] = TILES
     document["orchestration"] |= {"landing_poll_s": 2, "retry_delay_s": 2}
