@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -23,13 +22,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def template(tmp_path_factory: pytest.TempPathFactory) -> World:
     """A deployment on folders whose run r1 went through all stages, and was not finished yet."""
     root = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as monkeypatch:
         world = enter(World(root, str(root / "objects"), str(root / "remote")), monkeypatch)
         through(world, "r1")
-        yield world
+    return world
 
 
 @pytest.fixture
