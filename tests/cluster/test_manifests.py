@@ -210,7 +210,11 @@ def untouched(settings_file: Path, folder: Path) -> Path:
     [
         (["python", "-m", "components.housekeeping", "verify"], 0, "ok    ledger/operations"),
         (["python", "-m", "components.acquisitions", "list"], 0, "no acquisition has landed"),
-        (["python", "-m", "components.promote", "rollback"], 66, "no earlier champion"),
+        (
+            ["python", "-m", "components.acquisitions", "withdraw", "nowhere", "--reason", "x"],
+            66,
+            "not registered",
+        ),
     ],
 )
 def test_an_operators_command_runs_as_a_stage_does(
