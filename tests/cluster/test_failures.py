@@ -121,7 +121,7 @@ def test_exit_code_99_skips(shown: dict[str, Shown]) -> None:
 def test_no_try_had_a_second_pod(disturber: Disturber, shown: dict[str, Shown]) -> None:
     for name, task in shown.items():
         expected, had = PODS.get(name, 1), len(disturber.seen.get(name, ()))
-        # A worker that a busy machine loses costs a try more; that one takes the pod over if it is still there.
+        # A worker lost to a busy machine costs a try more, which takes the pod over if it is still there.
         assert expected <= had <= max(expected, task.tries), name
 
 
