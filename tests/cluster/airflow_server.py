@@ -100,6 +100,9 @@ def settings(home: Path, database: str, port: int, bundles: Mapping[str, Path]) 
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        # A supervisor may notice the end of its task only at its next heartbeat. Later than the trigger's
+        # event, it makes the scheduler count a deferred task as failed (and each task takes longer).
+        "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         # A task whose supervisor died with the scheduler is noticed in seconds instead of minutes.
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",

@@ -198,13 +198,13 @@ def test_mlflows_tables_can_be_upgraded_as_the_guide_says(cluster: Cluster, mlfl
 
 @pytest.fixture(scope="module")
 def untouched(settings_file: Path, folder: Path) -> Path:
-    """The deployment's settings with an object store that the pipeline's own tests do not use."""
+    """The deployment's settings with stores that the pipeline's own tests do not use."""
     settings = yaml.safe_load(settings_file.read_text())
+    settings["environment"]["MLFLOW_TRACKING_URI"] = "sqlite:////work/mlflow.db"
     apart = {"objects": f"s3://{lab.BUCKET}/untouched", "landing": f"s3://{lab.LANDING_BUCKET}/untouched"}
     return lab.write_deployment(folder / "untouched.yaml", {**settings, **apart})
 
 
-@pytest.mark.usefixtures("mlflow_server")
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [
