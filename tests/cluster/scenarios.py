@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ from kubernetes import client
 
 from tests.cluster.lab import BUCKET
 from tests.cluster.pipeline import PREFIX, Pipeline
-from tests.cluster.podlog import is_running
+from tests.cluster.podlog import ended, is_running
 from tests.cluster.processes import wait_for
 from tests.cluster.undisturbed import MODEL, Undisturbed
 
@@ -61,7 +63,7 @@ def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, 
     """A second acquisition, and everything that can go wrong while it is trained on.
 
     Its event is lost; an old one comes again instead. The scheduler dies under ``plan``, whose supervisor
-    dies with it; the triggerer dies under ``prepare``. The training of ``MODEL`` is evicted after a
+    dies with it; scheduler and triggerer die under ``prepare``, which is deferred. The training of ``MODEL`` is evicted after a
     checkpoint. The gate demands what no model reaches.
 
     Returns:
@@ -74,16 +76,17 @@ def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, 
     pipeline.airflow.client.emit(ACQUISITIONS, acquisition="lab-first")
     known = {pod.metadata.uid for pod in pipeline.pods.pods()}
 
-    running_pod(pipeline, known, "plan")
+    new_pod(pipeline, known, "plan")  # too short to wait until it runs
     pipeline.airflow.kill("scheduler")
     pipeline.airflow.restart("scheduler")
     run_id = pipeline.wait_claim(1)
 
-    running_pod(pipeline, known, "prepare")
-    pipeline.airflow.kill("triggerer")
-    pipeline.airflow.restart("triggerer")
+    new_pod(pipeline, known, "prepare", is_running)
+    for component in ("scheduler", "triggerer"):
+        pipeline.airflow.kill(component)
+        pipeline.airflow.restart(component)
 
-    pod = running_pod(pipeline, known, MODEL)
+    pod = new_pod(pipeline, known, MODEL, is_running)
     key = pipeline.events("claimed")[-1]["key"]
     checkpoint = f"{PREFIX}work/{key}/checkpoints/{MODEL}/manifest.json"
     wait_for("a checkpoint", lambda: pipeline.s3.keys(BUCKET, checkpoint), timeout_s=120)
@@ -92,14 +95,19 @@ def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, 
     return _finished(pipeline, "lab-second", landed, run_id), peer
 
 
-def running_pod(pipeline: Pipeline, known: set[str], stage: str) -> client.V1Pod:
-    """Wait for a new running pod of a stage."""
+def new_pod(
+    pipeline: Pipeline,
+    known: set[str],
+    stage: str,
+    when: Callable[[client.V1Pod], bool] = lambda pod: ended(pod) is None,
+) -> client.V1Pod:
+    """Wait for a pod of a stage that is not among ``known``."""
 
     def found() -> client.V1Pod | None:
         new = [p for p in pipeline.pods.pods(stormsight_stage=stage) if p.metadata.uid not in known]
-        return next((pod for pod in new if is_running(pod)), None)
+        return next((pod for pod in new if when(pod)), None)
 
-    return wait_for(f"a running pod of {stage}", found, timeout_s=300)
+    return wait_for(f"a pod of {stage}", found, timeout_s=300, poll_s=0.05)
 
 
 def _harder(document: dict[str, Any]) -> None:
