@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -63,8 +62,8 @@ def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, 
     """A second acquisition, and everything that can go wrong while it is trained on.
 
     Its event is lost; an old one comes again instead. The scheduler dies under ``plan``, whose supervisor
-    dies with it; scheduler and triggerer die under ``prepare``, which is deferred. The training of ``MODEL`` is evicted after a
-    checkpoint. The gate demands what no model reaches.
+    dies with it; scheduler and triggerer die under ``prepare``, which is deferred. The training of ``MODEL``
+    is evicted after a checkpoint. The gate demands what no model reaches.
 
     Returns:
         The run, and the evicted training as it runs undisturbed in ``folder``.
@@ -73,8 +72,8 @@ def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, 
     pipeline.change_params(_harder)
     landed = pipeline.land("lab-second", seed=2)
     pipeline.command("components.acquisitions", "register")
-    pipeline.airflow.client.emit(ACQUISITIONS, acquisition="lab-first")
     known = {pod.metadata.uid for pod in pipeline.pods.pods()}
+    pipeline.airflow.client.emit(ACQUISITIONS, acquisition="lab-first")
 
     new_pod(pipeline, known, "plan")  # too short to wait until it runs
     pipeline.airflow.kill("scheduler")
