@@ -28,11 +28,14 @@ FOLDER = pytest.StashKey[Path]()
 MEASURED = pytest.StashKey[list[str]]()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.cluster)
+            if "disturbed" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.mishap)
             # The first test that asks for a fixture waits for it: for a whole retraining, at worst.
             item.add_marker(pytest.mark.timeout(int(1800 * PATIENCE)))
 
