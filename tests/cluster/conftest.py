@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import pytest
 from tests.cluster import lab
 from tests.cluster.airflow_server import Airflow, start_airflow
 from tests.cluster.endpoints import CREDENTIALS, S3, Endpoint, answers, start_mlflow, start_s3
-from tests.cluster.environment import IMAGE, Cluster, Namespace, NoClusterError, find_cluster
+from tests.cluster.environment import Cluster, Namespace, NoClusterError, find_cluster
 from tests.cluster.pipeline import Pipeline, edit_params, small_and_impatient
 from tests.cluster.podlog import PodLog
 from tests.cluster.processes import PATIENCE, Server
@@ -200,24 +199,10 @@ def peer(disturbed_and_peer: tuple[Retraining, Undisturbed]) -> Undisturbed:
 
 
 @pytest.fixture(scope="session")
-def bare_pod(airflow: Airflow) -> str:
-    """The run of a pod that does nothing, by the plain operator."""
+def bare_pod_s(airflow: Airflow) -> float:
+    """Seconds that Airflow needs for a pod that does nothing, as the plain operator runs it."""
     airflow.wait_dags("trial_bare_pod")
     airflow.client.pause("trial_bare_pod", False)
     run = airflow.client.trigger("trial_bare_pod")
     assert airflow.client.wait_run("trial_bare_pod", run) == "success"
-    return run
-
-
-@pytest.fixture(scope="session")
-def bare_pod_s(namespace: Namespace) -> float:
-    """Seconds from the creation of a pod that does nothing to its end, without Airflow."""
-    metadata = {"name": "bare", "namespace": namespace.name}
-    container = {"name": "base", "image": IMAGE, "command": ["true"]}
-    spec = {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": [container]}
-    begun = time.monotonic()
-    namespace.cluster.core.create_namespaced_pod(
-        namespace.name, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-    )
-    namespace.wait_pod("bare")
-    return time.monotonic() - begun
+    return float(airflow.client.task("trial_bare_pod", run, "bare")["duration"])

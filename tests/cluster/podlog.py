@@ -71,9 +71,3 @@ def is_running(pod: client.V1Pod) -> bool:
     """Whether a pod's container runs, and nobody has asked it to end."""
     statuses = pod.status.container_statuses or []
     return bool(statuses and statuses[0].state.running and not pod.metadata.deletion_timestamp)
-
-
-def queued_s(pod: client.V1Pod) -> float:
-    """Seconds that a pod waited for a node: for the one GPU, here."""
-    scheduled = next(c for c in pod.status.conditions if c.type == "PodScheduled" and c.status == "True")
-    return float((scheduled.last_transition_time - pod.metadata.creation_timestamp).total_seconds())
