@@ -11,7 +11,7 @@ from components.adapt.labels import LabelFolder
 from components.adapt.rounds import round_of
 from components.lib.engine import TrainingTask
 from components.lib.losses import IGNORE, cross_entropy, segmentation_loss
-from components.lib.nets import SegmentationNetwork, copy_statistics, reestimate_statistics, use_sensor
+from components.lib.nets import SegmentationNetwork, copy_sensor, reestimate_statistics, use_sensor
 
 LOG = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class AdaptationTask(TrainingTask):
 
     def _begin(self, device: torch.device) -> None:
         """The target's statistics as self-training begins."""
-        copy_statistics(self.net, source=self.source, target=self.target)
+        copy_sensor(self.net, source=self.source, target=self.target)
         if self.reestimate:
             images = (batch.to(device) for batch in self.label_folder.images())
             reestimate_statistics(self.net, self.target, images)

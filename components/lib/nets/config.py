@@ -6,9 +6,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Kind = Literal["deeplabv3plus", "disoptnet"]
+Kind = Literal["deeplabv3plus", "disoptnet", "semantic_fpn", "dmsd", "hfd_reading"]
 Modality = Literal["optical", "sar"]
 Output = Literal["fused", "branch_s"]
+Stems = Literal["shared", "per_sensor"]
+Alignment = Literal["flow", "add"]
 
 REFERENCE_MEAN = (127.5,) * 4
 """Centre of the input normalisation, per channel, uint8 units (reference distillation 1.5)."""
@@ -21,19 +23,26 @@ class NetworkConfig(BaseModel):
     """Architecture, input and known sensors of one segmentation network.
 
     Attributes:
-        kind: ``deeplabv3plus`` is the teacher and the SAR-only control, ``disoptnet`` the two-branch student.
+        kind: ``deeplabv3plus`` is the teacher and the SAR-only control, ``disoptnet`` the two-branch student,
+            ``semantic_fpn`` LoveCS's network as released, ``dmsd`` the one of its paper's figure with node
+            operators of ours, ``hfd_reading`` our reading of HFD-Net (teacher and student alike).
         encoder: Any encoder of segmentation_models_pytorch; ``disoptnet`` needs one that forks at stride 8.
         encoder_weights: Pretraining the encoder started from (provenance once trained), or None.
-        decoder_channels: Width of the DeepLabV3+ decoder; the reference has 256.
+        decoder_channels: Width of the decoder, 256 in the references; of the FPN in ``semantic_fpn``, whose
+            decoder has half of it, as ``dmsd``'s nodes do.
         in_channels: Input bands: B, R, R, G for optical, HH, HV, VH, VV for SAR.
         classes: Softmax classes: background and building.
         modality: Which layer of the store the network reads.
         sensors: Names of the sensors whose statistics the network carries.
         sensor_specific: True once normalisation keeps separate statistics per sensor (CSN).
+        stems: Whether a sensor-specific network has one first convolution per sensor, or shares it.
         norm_momentum: Share of a new batch in the statistics per sensor; None keeps the encoder's own.
         input_mean: Subtracted from the uint8 input, per channel.
         input_std: The difference is divided by it, per channel.
         output: Map a ``disoptnet`` deploys: the fused one, or the cheaper branch S alone.
+        alignment: How ``hfd_reading`` brings a coarse map onto a finer one: warped by a learnt flow, or
+            plainly upsampled (ablation).
+        contours: Whether a second head says footprint, edge and contact, beside the class map.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,10 +56,13 @@ class NetworkConfig(BaseModel):
     modality: Modality = "sar"
     sensors: tuple[str, ...] = Field(min_length=1)
     sensor_specific: bool = False
+    stems: Stems = "shared"
     norm_momentum: float | None = None
     input_mean: tuple[float, ...] = REFERENCE_MEAN
     input_std: tuple[float, ...] = REFERENCE_STD
     output: Output = "fused"
+    alignment: Alignment = "flow"
+    contours: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkConfig:

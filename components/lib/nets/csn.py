@@ -2,71 +2,27 @@
 
 Reference adaptation 1.5. In training, a batch (of one sensor) is normalised with its own mean and variance
 and moves only that sensor's running statistics; in evaluation the chosen sensor's are used. The choice is
-made with a context manager that leaves nothing behind, so no network can be exported in "the wrong mode".
+made with :func:`~components.lib.nets.sensorset.use_sensor`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from types import MappingProxyType
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.errors import ParameterError
+from components.lib.nets.sensorset import SensorLayer, SensorSet, sensor_layers, use_sensor
+from components.lib.nets.stems import split_stem
 
 REFERENCE_MOMENTUM = 0.1
 """Share of the new batch in the running statistics: about 50 batches make them a sensor's own."""
 
 
-class SensorSet:
-    """The sensors that all normalisation layers of one network know, in the order of their statistics."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = tuple(names)
-        if not self.names or len(set(self.names)) != len(self.names):
-            raise ParameterError(
-                f"sensors {self.names!r} must be distinct and at least one", next_step="name each sensor once"
-            )
-
-    def index(self, name: str) -> int:
-        """Position of ``name``.
-
-        Raises:
-            ParameterError: If it is not among the names.
-        """
-        if name not in self.names:
-            raise ParameterError(
-                f"no normalisation statistics for sensor {name!r}; known: {', '.join(self.names)}",
-                next_step="adapt the network to that sensor first, or name a known one",
-            )
-        return self.names.index(name)
-
-    def active_index(self) -> int:
-        """Position of the sensor chosen by the enclosing :func:`use_sensor`; a lone sensor needs no choice.
-
-        Raises:
-            ParameterError: If several are known and none was chosen.
-        """
-        chosen = _ACTIVE.get().get(self)
-        if chosen is not None:
-            return chosen
-        if len(self.names) == 1:
-            return 0
-        raise ParameterError(
-            f"which sensor is this batch from? The network knows {', '.join(self.names)}",
-            next_step="run it inside `with use_sensor(network, name):` or call `network.predict(x, name)`",
-        )
-
-
-_ACTIVE: ContextVar[Mapping[SensorSet, int]] = ContextVar("active_sensors", default=MappingProxyType({}))
-
-
-class SensorNorm2d(nn.Module):
+class SensorNorm2d(SensorLayer):
     """Batch normalisation of (N, C, H, W) with running statistics per sensor and one affine pair.
 
     Args:
@@ -115,7 +71,7 @@ class SensorNorm2d(nn.Module):
         return x
 
     @torch.no_grad()
-    def copy_statistics(self, source: int, target: int) -> None:
+    def copy_sensor(self, source: int, target: int) -> None:
         """Overwrite the statistics of sensor ``target`` with those of ``source`` (positions)."""
         self.running_mean[target] = self.running_mean[source]
         self.running_var[target] = self.running_var[source]
@@ -135,8 +91,9 @@ M = TypeVar("M", bound=nn.Module)
 def convert_to_csn(net: M, sensors: Sequence[str], *, momentum: float | None = None) -> M:
     """Replace every batch normalisation of ``net``, in place, by a sensor-specific one.
 
-    A network that already is sensor-specific learns the new names: their statistics start as copies of the
-    first sensor's. A ``SegmentationNetwork``'s ``config`` is brought up to date.
+    A network that already is sensor-specific learns the new names: what it keeps for them starts as copies of
+    the first sensor's. A ``SegmentationNetwork``'s ``config`` is brought up to date, and where it says
+    ``stems: per_sensor`` the first convolution of ``net.encoder`` is given to each sensor as well.
 
     Args:
         net: The network.
@@ -150,7 +107,7 @@ def convert_to_csn(net: M, sensors: Sequence[str], *, momentum: float | None = N
         ParameterError: If names repeat, a known sensor is missing, or there is nothing to convert.
     """
     chosen = SensorSet(sensors)
-    layers = [m for m in net.modules() if isinstance(m, SensorNorm2d)]
+    layers = sensor_layers(net)
     for layer in layers:
         missing = set(layer.sensors.names) - set(chosen.names)
         if missing:
@@ -160,12 +117,15 @@ def convert_to_csn(net: M, sensors: Sequence[str], *, momentum: float | None = N
             )
     for layer in layers:
         layer.extend(chosen)
+    config = getattr(net, "config", None)
+    if not layers and getattr(config, "stems", "shared") == "per_sensor":
+        own: Any = net
+        split_stem(own.encoder, own.config.in_channels, chosen)
     if _replace(net, chosen, momentum) + len(layers) == 0:
         raise ParameterError(
             "the network has no batch normalisation to make sensor-specific",
             next_step="choose an encoder with batch normalisation",
         )
-    config = getattr(net, "config", None)
     if config is not None and hasattr(config, "sensor_specific"):
         update = {"sensors": chosen.names, "sensor_specific": True}
         if not layers:
@@ -174,11 +134,14 @@ def convert_to_csn(net: M, sensors: Sequence[str], *, momentum: float | None = N
     return net
 
 
-def copy_statistics(net: nn.Module, *, source: str, target: str) -> None:
-    """Start ``target``'s statistics in every layer from ``source``'s, as when self-training begins."""
-    for layer in net.modules():
-        if isinstance(layer, SensorNorm2d):
-            layer.copy_statistics(layer.sensors.index(source), layer.sensors.index(target))
+def copy_sensor(net: nn.Module, *, source: str, target: str) -> None:
+    """Start all that is ``target``'s own from ``source``'s, as when self-training begins.
+
+    These are the normalisation statistics and, where there is one per sensor, the stem: during the warm-up
+    only the source's has learnt.
+    """
+    for layer in sensor_layers(net):
+        layer.copy_sensor(layer.sensors.index(source), layer.sensors.index(target))
 
 
 @torch.no_grad()
@@ -211,27 +174,6 @@ def reestimate_statistics(net: nn.Module, sensor: str, batches: Iterable[Tensor]
             module.training = training
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-
-
-@contextmanager
-def use_sensor(net: nn.Module, sensor: str) -> Iterator[None]:
-    """Within the block (and thread), ``net`` normalises for ``sensor``; nothing is left behind after it.
-
-    A network with ordinary batch normalisation has one set of statistics and ignores the choice.
-
-    Raises:
-        ParameterError: If ``net`` is sensor-specific and does not know ``sensor``.
-    """
-    layer = next((m for m in net.modules() if isinstance(m, SensorNorm2d)), None)
-    if layer is None:
-        yield
-        return
-    index = layer.sensors.index(sensor)
-    token = _ACTIVE.set(MappingProxyType({**_ACTIVE.get(), layer.sensors: index}))
-    try:
-        yield
-    finally:
-        _ACTIVE.reset(token)
 
 
 def _replace(module: nn.Module, sensors: SensorSet, momentum: float | None) -> int:

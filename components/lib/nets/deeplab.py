@@ -6,11 +6,12 @@ from torch import Tensor
 
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.encoders import create_encoder, drop_unused_tail
-from components.lib.nets.network import SegmentationNetwork, crop_to
-from components.lib.nets.parts import create_decoder, create_head
+from components.lib.nets.network import crop_to
+from components.lib.nets.parts import create_contour_head, create_decoder, create_head
+from components.lib.nets.singlemap import SingleMapNetwork
 
 
-class DeepLab(SegmentationNetwork):
+class DeepLab(SingleMapNetwork):
     """smp's DeepLabV3+ of output stride 16 with a softmax over background and building (reference 1.2).
 
     Args:
@@ -27,6 +28,7 @@ class DeepLab(SegmentationNetwork):
         self.dropped_parameters = drop_unused_tail(encoder)
         self.decoder = create_decoder(encoder.out_channels, config.decoder_channels)
         self.head = create_head(config.decoder_channels, config.classes, kernel_size=1)
+        self.contour_head = create_contour_head(config.decoder_channels, wanted=config.contours)
 
     def forward_features(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits and the features a student imitates.
@@ -41,11 +43,3 @@ class DeepLab(SegmentationNetwork):
         decoded = self.decoder(features)
         logits = crop_to(self.head(decoded), x)
         return logits, {"f4": features[4], "f5": features[5], "decoder": decoded}
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (B, classes, H, W) for ``x`` (B, C, H, W) in uint8 units."""
-        return self.forward_features(x)[0]
-
-    def supervised_maps(self, x: Tensor) -> tuple[Tensor, ...]:
-        """The one map there is."""
-        return (self(x),)

@@ -9,8 +9,8 @@ from torch import Tensor
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.encoders import create_encoder, deep_stages, drop_unused_tail
 from components.lib.nets.ffm import FeatureFusion
-from components.lib.nets.network import SegmentationNetwork, crop_to
-from components.lib.nets.parts import create_decoder, create_head
+from components.lib.nets.network import Maps, SegmentationNetwork, Supervised, crop_to
+from components.lib.nets.parts import create_contour_head, create_decoder, create_head
 
 
 class Branches(NamedTuple):
@@ -21,12 +21,14 @@ class Branches(NamedTuple):
         z_r: Logits of branch R, which imitates the optical teacher.
         z_f: Logits of the fusion.
         features: Branch R's ``f4``, ``f5`` (stride 16) and ``decoder`` (stride 4).
+        contours: Logits of footprint, edge and contact from the deployed map's feature, or None.
     """
 
     z_s: Tensor
     z_r: Tensor
     z_f: Tensor
     features: dict[str, Tensor]
+    contours: Tensor | None
 
 
 class DisOptNetStudent(SegmentationNetwork):
@@ -61,6 +63,7 @@ class DisOptNetStudent(SegmentationNetwork):
         self.head_r = create_head(width, config.classes, kernel_size=3)
         self.head_f = create_head(width, config.classes, kernel_size=3)
         self.fusion = FeatureFusion(width)
+        self.contour_head = create_contour_head(width, wanted=config.contours)
 
     def forward_branches(self, x: Tensor) -> Branches:
         """All three maps and branch R's features for ``x`` (B, C, H, W) in uint8 units."""
@@ -75,15 +78,29 @@ class DisOptNetStudent(SegmentationNetwork):
             z_r=crop_to(self.head_r(decoded_r), x),
             z_f=crop_to(self.head_f(fused), x),
             features={"f4": f4, "f5": f5, "decoder": decoded_r},
+            contours=self._contours(fused if self.config.output == "fused" else decoded_s, x),
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, classes, H, W) of the deployed map; branch S alone costs half of the fusion."""
+        return self.forward_maps(x).logits
+
+    def forward_maps(self, x: Tensor) -> Maps:
+        """The deployed map, and the contours from its feature."""
         if self.config.output == "branch_s":
-            return crop_to(self.head_s(self.decoder_s(self.encoder(self.normalise(x)))), x)
-        return self.forward_branches(x).z_f
+            decoded = self.decoder_s(self.encoder(self.normalise(x)))
+            return Maps(crop_to(self.head_s(decoded), x), self._contours(decoded, x))
+        branches = self.forward_branches(x)
+        return Maps(branches.z_f, branches.contours)
 
     def supervised_maps(self, x: Tensor) -> tuple[Tensor, ...]:
         """Branch S and the fusion: branch R never sees the ground truth directly (reference 1.4)."""
+        return self.supervised(x).logits
+
+    def supervised(self, x: Tensor) -> Supervised:
+        """Branch S, the fusion, and the contours."""
         branches = self.forward_branches(x)
-        return branches.z_s, branches.z_f
+        return Supervised((branches.z_s, branches.z_f), branches.contours)
+
+    def _contours(self, decoded: Tensor, x: Tensor) -> Tensor | None:
+        return None if self.contour_head is None else crop_to(self.contour_head(decoded), x)

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final, Literal
 
 import torch
 from huggingface_hub import constants, get_session
@@ -23,7 +23,7 @@ from components.lib.errors import ParameterError
 
 LOG = logging.getLogger(__name__)
 
-OUTPUT_STRIDE = 16
+OUTPUT_STRIDE: Final = 16
 """Stride of the deepest features: stage 5 is dilated instead of strided (reference distillation 1.2)."""
 
 HUB_TIMEOUT_S = 10.0
@@ -38,8 +38,10 @@ FORKING_FAMILIES = "efficientnet-*, resnet*, mobilenet_v2, mobileone_*, se_resne
 """Shown to a user whose encoder cannot be forked; tests hold one of each."""
 
 
-def create_encoder(name: str, *, in_channels: int, weights: str | None) -> tuple[Any, str | None]:
-    """Build an encoder of output stride 16 for ``in_channels`` bands.
+def create_encoder(
+    name: str, *, in_channels: int, weights: str | None, output_stride: Literal[16, 32] = OUTPUT_STRIDE
+) -> tuple[Any, str | None]:
+    """Build an encoder for ``in_channels`` bands; at output stride 16 stage 5 is dilated, at 32 strided.
 
     Pretrained stems take RGB kernels in a cycle, scaled by 3 / ``in_channels`` (reference 1.2). When the
     pretrained weights cannot be fetched the encoder starts from random ones and a warning says so. Random
@@ -52,10 +54,10 @@ def create_encoder(name: str, *, in_channels: int, weights: str | None) -> tuple
         ParameterError: If smp knows no such encoder or no such weights for it.
     """
     if weights is None:
-        return _create(name, in_channels, None), None
+        return _create(name, in_channels, None, output_stride), None
     try:
         with _no_waiting_for_an_absent_hub():
-            return _create(name, in_channels, weights), weights
+            return _create(name, in_channels, weights, output_stride), weights
     except ParameterError:
         raise
     except Exception as error:
@@ -67,7 +69,7 @@ def create_encoder(name: str, *, in_channels: int, weights: str | None) -> tuple
             weights,
             str(error).splitlines()[0] if str(error) else type(error).__name__,
         )
-        return _create(name, in_channels, None), None
+        return _create(name, in_channels, None, output_stride), None
 
 
 def drop_unused_tail(encoder: nn.Module) -> int:
@@ -133,13 +135,13 @@ class DropConnectStage(nn.Module):
         return x
 
 
-def _create(name: str, in_channels: int, weights: str | None) -> Any:  # noqa: ANN401 - smp has no types
+def _create(name: str, in_channels: int, weights: str | None, output_stride: int) -> Any:  # noqa: ANN401
     with warnings.catch_warnings():
         # smp calls its own `timm-` and `tu-` names deprecated or oddly weighted; users need not hear it.
         warnings.simplefilter("ignore")
         try:
             encoder = get_encoder(
-                name, in_channels=in_channels, depth=5, weights=weights, output_stride=OUTPUT_STRIDE
+                name, in_channels=in_channels, depth=5, weights=weights, output_stride=output_stride
             )
         except KeyError as error:
             if name in encoders:
@@ -158,7 +160,7 @@ def _create(name: str, in_channels: int, weights: str | None) -> Any:  # noqa: A
             if not _REFUSALS.search(str(error)):
                 raise
             raise ParameterError(
-                f"training.encoder: {name!r} cannot be used with output stride {OUTPUT_STRIDE}: {error}",
+                f"training.encoder: {name!r} cannot be used with output stride {output_stride}: {error}",
                 next_step="name an encoder of segmentation_models_pytorch, such as efficientnet-b3",
             ) from error
     return encoder

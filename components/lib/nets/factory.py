@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from components.lib.nets.config import NetworkConfig
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from components.lib.nets.config import Kind, NetworkConfig
 from components.lib.nets.csn import convert_to_csn
 from components.lib.nets.deeplab import DeepLab
 from components.lib.nets.disoptnet import DisOptNetStudent
+from components.lib.nets.dmsd import DenseMultiScaleNetwork
+from components.lib.nets.hfd import HfdReading
 from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.semantic_fpn import SemanticFPN
+
+_KINDS: Mapping[Kind, Callable[[NetworkConfig], SegmentationNetwork]] = MappingProxyType(
+    {
+        "deeplabv3plus": DeepLab,
+        "disoptnet": DisOptNetStudent,
+        "semantic_fpn": SemanticFPN,
+        "dmsd": DenseMultiScaleNetwork,
+        "hfd_reading": HfdReading,
+    }
+)
 
 
 def build_network(config: NetworkConfig) -> SegmentationNetwork:
@@ -18,7 +34,7 @@ def build_network(config: NetworkConfig) -> SegmentationNetwork:
     Raises:
         ParameterError: If the encoder is unknown, or cannot be forked as ``disoptnet`` needs.
     """
-    net = DeepLab(config) if config.kind == "deeplabv3plus" else DisOptNetStudent(config)
+    net = _KINDS[config.kind](config)
     if not config.sensor_specific:
         return net
     return convert_to_csn(net, config.sensors, momentum=config.norm_momentum)

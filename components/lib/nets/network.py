@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +11,37 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.errors import ParameterError
 from components.lib.nets.config import NetworkConfig
-from components.lib.nets.csn import use_sensor
+from components.lib.nets.sensorset import use_sensor
 
 SIDE_MULTIPLE = 32
 """Inputs are padded to multiples of this: 900 pixels become 928 (reference distillation 1.3)."""
+
+CONTOURS = ("footprint", "edge", "contact")
+"""Channels of the contour map, as of the store's layer ``target``."""
+
+
+class Maps(NamedTuple):
+    """What a network says of an image.
+
+    Attributes:
+        logits: Of the deployed class map, (B, classes, H, W), for a softmax.
+        contours: Logits of ``CONTOURS``, (B, 3, H, W), each for a sigmoid; None without that head.
+    """
+
+    logits: Tensor
+    contours: Tensor | None
+
+
+class Supervised(NamedTuple):
+    """What ground truth supervises.
+
+    Attributes:
+        logits: Every class map, the deployed one included, (B, classes, H, W) each.
+        contours: As in :class:`Maps`.
+    """
+
+    logits: tuple[Tensor, ...]
+    contours: Tensor | None
 
 
 class SegmentationNetwork(nn.Module, ABC):
@@ -52,6 +79,14 @@ class SegmentationNetwork(nn.Module, ABC):
     def supervised_maps(self, x: Tensor) -> tuple[Tensor, ...]:
         """Logits (B, classes, H, W) of every map that ground truth supervises, the deployed one included."""
 
+    def forward_maps(self, x: Tensor) -> Maps:
+        """The deployed class map and, where the network has that head, the contours."""
+        return Maps(self(x), None)
+
+    def supervised(self, x: Tensor) -> Supervised:
+        """Everything that ground truth supervises, for ``x`` (B, C, H, W) in uint8 units."""
+        return Supervised(self.supervised_maps(x), None)
+
     def normalise(self, x: Tensor) -> Tensor:
         """``x`` (B, C, H, W) in uint8 units as the encoder sees it, padded below and right with no-data."""
         height, width = x.shape[-2:]
@@ -61,9 +96,13 @@ class SegmentationNetwork(nn.Module, ABC):
             values = F.pad(values, (0, right, 0, bottom))
         return (values - self.input_mean) / self.input_std
 
-    @torch.inference_mode()
     def predict(self, x: Tensor, sensor: str) -> Tensor:
-        """Logits (B, classes, H, W) of the deployed map in evaluation mode, normalised for ``sensor``.
+        """Logits (B, classes, H, W) of the deployed map; as :meth:`predict_maps`."""
+        return self.predict_maps(x, sensor).logits
+
+    @torch.inference_mode()
+    def predict_maps(self, x: Tensor, sensor: str) -> Maps:
+        """The deployed maps in evaluation mode, for ``sensor``.
 
         To see how a network does on a sensor it was never adapted to, name one that it knows
         (``config.sensors[0]``): the choice is then the caller's and visible.
@@ -76,10 +115,9 @@ class SegmentationNetwork(nn.Module, ABC):
         self.eval()
         try:
             with use_sensor(self, sensor):
-                logits: Tensor = self(x)
+                return self.forward_maps(x)
         finally:
             self.train(training)
-        return logits
 
     def require_sensor(self, sensor: str) -> None:
         """Check that the network carries statistics for ``sensor``.

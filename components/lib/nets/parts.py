@@ -1,15 +1,18 @@
-"""The DeepLabV3+ decoder and heads as both networks use them."""
+"""The parts that several networks share: the DeepLabV3+ decoder, heads, convolution blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from segmentation_models_pytorch.base import SegmentationHead
 from segmentation_models_pytorch.base.initialization import initialize_decoder, initialize_head
 from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.nets.encoders import OUTPUT_STRIDE
+from components.lib.nets.network import CONTOURS
 
 HEAD_UPSAMPLING = 4
 """From the decoder's stride to full size."""
@@ -35,3 +38,27 @@ def create_head(width: int, classes: int, kernel_size: int) -> nn.Module:
     head: nn.Module = SegmentationHead(width, classes, kernel_size=kernel_size, upsampling=HEAD_UPSAMPLING)
     initialize_head(head)
     return head
+
+
+def create_contour_head(width: int, *, wanted: bool) -> nn.Module | None:
+    """3x3 convolution from a stride-4 feature to ``CONTOURS`` and bilinear x4, or None if not ``wanted``.
+
+    3x3, because an edge is a difference between neighbours.
+    """
+    return create_head(width, len(CONTOURS), kernel_size=3) if wanted else None
+
+
+def conv_norm_relu(in_channels: int, out_channels: int, kernel_size: int) -> nn.Sequential:
+    """Convolution without bias that keeps the size, batch normalisation, ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(),
+    )
+
+
+def resize(features: Tensor, size: torch.Size) -> Tensor:
+    """Bilinear resizing of (B, C, h, w) to ``size`` (H, W), as it is if it has that size."""
+    if features.shape[-2:] == size:
+        return features
+    return F.interpolate(features, size, mode="bilinear", align_corners=False)

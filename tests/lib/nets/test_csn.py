@@ -12,7 +12,7 @@ from components.lib.nets import (
     NetworkConfig,
     build_network,
     convert_to_csn,
-    copy_statistics,
+    copy_sensor,
     reestimate_statistics,
     use_sensor,
 )
@@ -118,7 +118,7 @@ def test_evaluation_differs_once_the_statistics_do() -> None:
     with use_sensor(net.train(), SPACE):
         net(images(4, 5.0, 3.0))
     assert not torch.equal(*outputs())
-    copy_statistics(net, source=AIR, target=SPACE)
+    copy_sensor(net, source=AIR, target=SPACE)
     assert torch.equal(*outputs())
 
 
