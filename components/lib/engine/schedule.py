@@ -1,4 +1,4 @@
-"""The poly learning rate, per step."""
+"""The poly learning rate and the ramp of a loss term, per step."""
 
 from __future__ import annotations
 
@@ -32,3 +32,11 @@ def poly_rate(
     # Finished steps are numbered from 0 within epoch 1, so the rate after the first one has T = I.
     done = steps_per_epoch + step - 1
     return base * math.pow(1.0 - done / (steps + steps_per_epoch), POWER)
+
+
+def ramp(step: int, length: int) -> float:
+    """Share of a loss term's weight at ``step``: 0 at first, linearly to 1 at step ``length`` and after.
+
+    Reference distillation 3.3 raises the feature term over the first five epochs, while adapters are raw.
+    """
+    return 1.0 if length <= 0 else min(1.0, step / length)

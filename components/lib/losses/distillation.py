@@ -1,4 +1,4 @@
-"""How branch R is pulled towards the frozen teacher: soft outputs and features (reference 1.4)."""
+"""How a student is pulled towards a frozen teacher: soft outputs and features (reference 1.4 and 3.3)."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
+from components.lib.losses.reduction import at_size_of, weighted_mean
+
 REFERENCE_BATCH = 8
 """Batch of the released recipe, whose soft cross-entropy is summed over images: its effective weight."""
 
 
-def soft_cross_entropy(logits: Tensor, teacher_logits: Tensor) -> Tensor:
-    """Mean over images and pixels of ``-sum_c softmax(teacher)_c log softmax(logits)_c``.
+def soft_cross_entropy(logits: Tensor, teacher_logits: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean over the pixels of the batch of ``-sum_c softmax(teacher)_c log softmax(logits)_c``.
 
     Args:
         logits: (B, K, H, W) of the student; gradients flow here only.
         teacher_logits: (B, K, H, W).
+        weight: Of each pixel, (B, H, W); None for equal weights.
 
     Returns:
         Scalar, float32.
     """
-    return _soft_cross_entropy_map(logits, teacher_logits).mean()
+    return weighted_mean(_soft_cross_entropy_map(logits, teacher_logits), weight)
 
 
-def pixelwise_distillation(logits: Tensor, teacher_logits: Tensor) -> Tensor:
+def pixelwise_distillation(logits: Tensor, teacher_logits: Tensor, weight: Tensor | None = None) -> Tensor:
     """PW, at the strength of the released batch of 8 whatever the batch is: ``8 * mean soft-CE``.
 
     Args and returns as :func:`soft_cross_entropy`.
     """
-    return REFERENCE_BATCH * soft_cross_entropy(logits, teacher_logits)
+    return REFERENCE_BATCH * soft_cross_entropy(logits, teacher_logits, weight)
 
 
 def pixelwise_distillation_summed(logits: Tensor, teacher_logits: Tensor) -> Tensor:
@@ -42,24 +45,65 @@ def pixelwise_distillation_summed(logits: Tensor, teacher_logits: Tensor) -> Ten
     return per_pixel.sum() / (per_pixel.shape[-2] * per_pixel.shape[-1])
 
 
+def logit_kl(
+    logits: Tensor, teacher_logits: Tensor, *, temperature: float = 2.0, weight: Tensor | None = None
+) -> Tensor:
+    """``T^2 * KL(softmax(teacher / T) || softmax(logits / T))``, mean over the pixels of the batch.
+
+    Unlike soft cross-entropy it is 0 where the two agree. Args and returns as :func:`soft_cross_entropy`.
+    """
+    log_p = (teacher_logits.detach().float() / temperature).log_softmax(dim=1)
+    log_q = (logits.float() / temperature).log_softmax(dim=1)
+    return temperature**2 * weighted_mean((log_p.exp() * (log_p - log_q)).sum(dim=1), weight)
+
+
 def feature_mse(
     student: Mapping[str, Tensor],
     teacher: Mapping[str, Tensor],
     names: Sequence[str] = ("f4", "f5", "decoder"),
+    weight: Tensor | None = None,
 ) -> Tensor:
-    """Mean over the named features of the mean squared difference, raw features (no adapter).
+    """Mean over the named features of the mean squared difference, raw features.
 
-    With the default three features that is the reference's ``(1/3) * sum``.
+    Each is a mean over channels and cells of the batch. With the default three features and without weights
+    that is the reference's ``(1/3) * sum``.
 
     Args:
-        student: Features of branch R, (B, C, H, W) each.
+        student: Features of branch R, (B, C, h, w) each, or what adapters made of them.
         teacher: Features of the frozen teacher, same names and shapes; no gradient flows into them.
         names: Which to compare.
+        weight: Of each pixel, (B, H, W); cells weigh their mean.
 
     Returns:
         Scalar, float32.
     """
-    terms = [F.mse_loss(student[name].float(), teacher[name].detach().float()) for name in names]
+    terms = []
+    for name in names:
+        difference = (student[name].float() - teacher[name].detach().float()).square().mean(dim=1)
+        terms.append(weighted_mean(difference, None if weight is None else at_size_of(weight, student[name])))
+    return torch.stack(terms).mean()
+
+
+def feature_direction(
+    student: Mapping[str, Tensor],
+    teacher: Mapping[str, Tensor],
+    names: Sequence[str],
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Mean over the named features of ``|| nu(student) - nu(teacher) ||^2``, nu of length 1 over channels.
+
+    ``L_fd`` of our reading of HFD-Net (reference 3.3): sensors have features of different scales, their
+    direction is what transfers. Each is a mean over the cells of the batch and lies between 0 and 4.
+
+    Args and returns as :func:`feature_mse`.
+    """
+    terms = []
+    for name in names:
+        difference = F.normalize(student[name].float(), dim=1) - F.normalize(
+            teacher[name].detach().float(), dim=1
+        )
+        cells = None if weight is None else at_size_of(weight, student[name])
+        terms.append(weighted_mean(difference.square().sum(dim=1), cells))
     return torch.stack(terms).mean()
 
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
+from components.lib.losses.reduction import TINY, global_sum, weighted_mean
+
 IGNORE = 255
 """Value of a pseudo-label that no class was confident enough for."""
 
@@ -29,8 +31,9 @@ def segmentation_loss(logits: Tensor, target: Tensor, *, ignore_index: int | Non
 def dice_loss(logits: Tensor, target: Tensor, *, ignore_index: int | None = None) -> Tensor:
     """Mean over classes of ``1 - 2 sum(p t) / (sum p + sum t)``, p the softmax.
 
-    Sums run over the whole batch, there is no smoothing, the denominator is at least 1e-7, and a class absent
-    from ``target`` contributes 0 while the mean still divides by the number of classes.
+    Sums run over the whole batch, of all devices under distributed training; there is no smoothing, the
+    denominator is at least 1e-7, and a class absent from ``target`` contributes 0 while the mean still
+    divides by the number of classes.
 
     Args and returns as :func:`segmentation_loss`.
     """
@@ -45,11 +48,20 @@ def dice_loss(logits: Tensor, target: Tensor, *, ignore_index: int | None = None
     else:
         truth = F.one_hot(target, classes).movedim(-1, 1)
     truth = truth.to(probability.dtype)
+    return dice_of_maps(probability, truth).mean()
+
+
+def dice_of_maps(probability: Tensor, truth: Tensor) -> Tensor:
+    """Dice loss of each of K maps, (K,), 0 for a map that is empty in the global batch.
+
+    Args:
+        probability: (B, K, H, W).
+        truth: (B, K, H, W), 0 to 1.
+    """
     over = (0, 2, 3)
-    overlap = (probability * truth).sum(over)
-    present = truth.sum(over)
-    total = (probability.sum(over) + present).clamp_min(1e-7)
-    return ((1 - 2 * overlap / total) * (present > 0)).mean()
+    sums = global_sum(torch.stack([(probability * truth).sum(over), probability.sum(over), truth.sum(over)]))
+    overlap, present, total = sums[0], sums[2], (sums[1] + sums[2]).clamp_min(TINY)
+    return (1 - 2 * overlap / total) * (present > 0)
 
 
 def cross_entropy(logits: Tensor, target: Tensor, *, ignore_index: int | None = None) -> Tensor:
@@ -60,5 +72,5 @@ def cross_entropy(logits: Tensor, target: Tensor, *, ignore_index: int | None = 
     logits, target = logits.float(), target.long()
     if ignore_index is None:
         return F.cross_entropy(logits, target)
-    total = F.cross_entropy(logits, target, ignore_index=ignore_index, reduction="sum")
-    return total / (target != ignore_index).sum().clamp_min(1)
+    per_pixel = F.cross_entropy(logits, target, ignore_index=ignore_index, reduction="none")
+    return weighted_mean(per_pixel, target != ignore_index)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from components.lib.engine import poly_rate
+from components.lib.engine.schedule import ramp
 
 
 def reference(step: int, epochs: int = 200, per_epoch: int = 337) -> float:
@@ -26,3 +27,8 @@ def test_plain_form_starts_at_the_base_and_ends_near_zero() -> None:
     assert rates == sorted(rates, reverse=True)
     assert rates[25] == pytest.approx(0.1 * 0.5**0.9)
     assert 0.0 < rates[-1] < 0.004
+
+
+def test_ramp_rises_linearly_and_stays() -> None:
+    assert [ramp(step, 4) for step in (0, 1, 4, 9)] == [0.0, 0.25, 1.0, 1.0]
+    assert ramp(0, 0) == 1.0
