@@ -51,8 +51,12 @@ def building_parts(
         (H, W) int32: 0 is background, the parts are numbered 1..K without gaps.
     """
     labels, _ = ndimage.label(probability > threshold, structure=FOUR_CONNECTED)
-    sizes = np.bincount(labels.ravel())
-    kept = sizes >= min_area_px
+    return large_parts(labels, min_area_px)
+
+
+def large_parts(labels: npt.NDArray[np.integer], min_area_px: int) -> npt.NDArray[np.int32]:
+    """Drop the parts of fewer than ``min_area_px`` pixels and number the rest 1..K without gaps."""
+    kept = np.bincount(labels.ravel()) >= min_area_px
     kept[0] = False
     renumbered = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
     numbered: npt.NDArray[np.int32] = renumbered[labels]
@@ -78,6 +82,19 @@ def vectorise(
     """
     upright = align(probability, orientation)  # turning undoes itself
     labels = building_parts(upright, threshold=threshold, min_area_px=min_area_px)
+    return draw_parts(labels, upright, simplify_px=simplify_px)
+
+
+def draw_parts(
+    labels: npt.NDArray[np.int32], probability: npt.NDArray[np.floating], *, simplify_px: float
+) -> Proposals:
+    """Draw one polygon around each labelled part.
+
+    Args:
+        labels: (H, W): 0 is background, the parts are numbered 1..K without gaps, each 4-connected.
+        probability: (H, W), averaged over each part as its confidence.
+        simplify_px: Douglas-Peucker tolerance, pixels.
+    """
     count = int(labels.max(initial=0))
     if count == 0:
         return Proposals(np.empty(0, dtype=object), np.empty(0))
@@ -89,7 +106,7 @@ def vectorise(
     polygons[:] = [_polygon(drawn[i][0]["coordinates"]) for i in order]
     simplified = shapely.simplify(shapely.buffer(polygons, 0), simplify_px)
     inside = labels > 0
-    sums = np.bincount(labels[inside], weights=upright[inside], minlength=count + 1)
+    sums = np.bincount(labels[inside], weights=probability[inside], minlength=count + 1)
     sizes = np.bincount(labels[inside], minlength=count + 1)
     return Proposals(simplified, sums[1:] / sizes[1:])
 

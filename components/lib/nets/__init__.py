@@ -13,6 +13,7 @@ from components.lib.nets.network import CONTOURS, Maps, SegmentationNetwork, Sup
 from components.lib.nets.semantic_fpn import SemanticFPN
 from components.lib.nets.sensorset import use_sensor
 from components.lib.nets.singlemap import SingleMapNetwork
+from components.lib.nets.views import Seen, View, predict_view
 
 __all__ = [
     "CONTOURS",
@@ -25,14 +26,17 @@ __all__ = [
     "HfdReading",
     "Maps",
     "NetworkConfig",
+    "Seen",
     "SegmentationNetwork",
     "SemanticFPN",
     "SingleMapNetwork",
     "Supervised",
+    "View",
     "build_network",
     "convert_to_csn",
     "copy_sensor",
     "load_bundle",
+    "predict_view",
     "reestimate_statistics",
     "reference_parameter_count",
     "save_bundle",

@@ -1,6 +1,7 @@
 """Predicting whole tiles, vectorising, and scoring one network against the truth."""
 
-from components.lib.scoring.predict import predict_tiles
+from components.lib.scoring.augmentation import TestTimeAugmentation, predict_augmented
+from components.lib.scoring.predict import TileMaps, predict_tile_maps, predict_tiles
 from components.lib.scoring.score import Scores, score_model
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.scoring.slices import NODATA_BANDS, SIZE_BANDS, slice_tables
@@ -10,6 +11,10 @@ __all__ = [
     "SIZE_BANDS",
     "Scores",
     "ScoringSettings",
+    "TestTimeAugmentation",
+    "TileMaps",
+    "predict_augmented",
+    "predict_tile_maps",
     "predict_tiles",
     "score_model",
     "slice_tables",

@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from components.lib.nets import SegmentationNetwork
+from components.lib.scoring.augmentation import TestTimeAugmentation, predict_augmented
 from components.lib.store import Store
+
+Float32 = npt.NDArray[np.float32]
+
+PLAIN = TestTimeAugmentation()
+"""Every image seen once, as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class TileMaps:
+    """What a network says of a tile, in store orientation; all 0 where the SAR image has no data.
+
+    Attributes:
+        row: Of the tile in the sensor's arrays.
+        building: Probability of the class map, (H, W) float32.
+        contours: Probabilities of footprint, edge and contact, (3, H, W) float32; None without that head.
+    """
+
+    row: int
+    building: Float32
+    contours: Float32 | None
 
 
 def window_starts(length: int, window: int) -> list[int]:
@@ -33,8 +55,37 @@ def predict_tiles(
     batch: int = 8,
     device: torch.device | str = "cpu",
     statistics_of: str | None = None,
-) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
-    """Yield each tile's building probability, in store orientation.
+    augmentation: TestTimeAugmentation = PLAIN,
+) -> Iterator[tuple[int, Float32]]:
+    """Yield each tile's row and (H, W) building probability; args as :func:`predict_tile_maps`."""
+    maps = predict_tile_maps(
+        net,
+        store,
+        sensor,
+        rows,
+        window_px=window_px,
+        batch=batch,
+        device=device,
+        statistics_of=statistics_of,
+        augmentation=augmentation,
+    )
+    for tile in maps:
+        yield tile.row, tile.building
+
+
+def predict_tile_maps(
+    net: SegmentationNetwork,
+    store: Store,
+    sensor: str,
+    rows: Sequence[int] | npt.NDArray[np.integer],
+    *,
+    window_px: int = 512,
+    batch: int = 8,
+    device: torch.device | str = "cpu",
+    statistics_of: str | None = None,
+    augmentation: TestTimeAugmentation = PLAIN,
+) -> Iterator[TileMaps]:
+    """Yield what the network says of each tile.
 
     Args:
         net: Any network of :mod:`components.lib.nets`; its modality says which layer is read.
@@ -45,9 +96,7 @@ def predict_tiles(
         batch: Windows per forward pass.
         device: Where to compute; the network is moved there.
         statistics_of: Sensor whose normalisation statistics the network uses, by default ``sensor``.
-
-    Yields:
-        The row and its (H, W) float32 probability, 0 where the SAR image has no data.
+        augmentation: Views of each window that are averaged.
     """
     layer = store.layer(sensor, "optical" if net.config.modality == "optical" else "sar")
     radar = store.layer(sensor, "sar")
@@ -60,33 +109,39 @@ def predict_tiles(
         chunk = [int(row) for row in rows[start : start + tiles_at_once]]
         windows = np.stack([layer[r, y : y + size[0], x : x + size[1]] for r in chunk for y, x in corners])
         probabilities = [
-            _forward(net, windows[i : i + batch], device, statistics_of or sensor)
+            _forward(net, windows[i : i + batch], device, statistics_of or sensor, augmentation)
             for i in range(0, len(windows), batch)
         ]
-        per_tile = np.concatenate(probabilities).reshape(len(chunk), len(corners), *size)
+        per_tile = np.concatenate(probabilities)
+        per_tile = per_tile.reshape(len(chunk), len(corners), *per_tile.shape[1:])
         for row, parts in zip(chunk, per_tile, strict=True):
             tile = _average(parts, corners, (height, width))
-            tile[~radar[row].any(axis=-1)] = 0
-            yield row, tile
+            tile[:, ~radar[row].any(axis=-1)] = 0
+            yield TileMaps(row, tile[0], tile[1:] if len(tile) > 1 else None)
 
 
 def _forward(
-    net: SegmentationNetwork, windows: npt.NDArray[np.uint8], device: torch.device | str, sensor: str
-) -> npt.NDArray[np.float32]:
-    """(B, h, w, 4) uint8 windows to (B, h, w) float32 probabilities; the network pads by itself."""
+    net: SegmentationNetwork,
+    windows: npt.NDArray[np.uint8],
+    device: torch.device | str,
+    sensor: str,
+    augmentation: TestTimeAugmentation,
+) -> Float32:
+    """(B, h, w, 4) uint8 windows to (B, 1 or 4, h, w) probabilities: building, and contours if there are."""
     with torch.inference_mode():
         images = torch.from_numpy(windows).to(device).permute(0, 3, 1, 2)  # channels-last without a copy
-        building = torch.softmax(net.predict(images, sensor).float(), dim=1)[:, 1]
-    probabilities: npt.NDArray[np.float32] = building.cpu().numpy()
+        maps = predict_augmented(net, images, sensor, augmentation)
+        building = maps.classes[:, 1:2]
+        together = building if maps.contours is None else torch.cat([building, maps.contours], dim=1)
+    probabilities: Float32 = together.cpu().numpy()
     return probabilities
 
 
-def _average(
-    parts: npt.NDArray[np.float32], corners: list[tuple[int, int]], shape: tuple[int, int]
-) -> npt.NDArray[np.float32]:
-    total = np.zeros(shape, dtype=np.float32)
+def _average(parts: Float32, corners: list[tuple[int, int]], shape: tuple[int, int]) -> Float32:
+    """Mean of the windows (M, h, w) that cover each pixel, (M, H, W)."""
+    total = np.zeros((parts.shape[1], *shape), dtype=np.float32)
     count = np.zeros(shape, dtype=np.float32)
     for part, (y, x) in zip(parts, corners, strict=True):
-        total[y : y + part.shape[0], x : x + part.shape[1]] += part
-        count[y : y + part.shape[0], x : x + part.shape[1]] += 1
+        total[:, y : y + part.shape[1], x : x + part.shape[2]] += part
+        count[y : y + part.shape[1], x : x + part.shape[2]] += 1
     return total / count

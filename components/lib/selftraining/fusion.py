@@ -7,9 +7,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from components.lib.nets import SegmentationNetwork
+from components.lib.nets import SegmentationNetwork, View, predict_view
+from components.lib.nets.views import Quantity
 
 Fusion = Literal["softmax", "logits"]
 """What is averaged: probabilities (the paper's figure, our default) or logits ("as released")."""
@@ -31,16 +31,10 @@ def fuse_scales(
     Returns:
         (B, K, H, W) float32.
     """
-    size = x.shape[-2:]
+    quantity: Quantity = "probabilities" if fusion == "softmax" else "logits"
     total: Tensor | None = None
     for scale in scales:
-        shape = [round(side * scale) for side in size]
-        scaled = x if scale == 1 else F.interpolate(x.float(), shape, mode="bilinear", align_corners=True)
-        values = net.predict(scaled, sensor).float()
-        if fusion == "softmax":
-            values = values.softmax(dim=1)
-        if scale != 1:
-            values = F.interpolate(values, size, mode="bilinear", align_corners=True)
+        values = predict_view(net, x, sensor, View(scale), quantity).classes
         total = values if total is None else total + values
     if total is None:
         raise ValueError("scales is empty")
