@@ -16,7 +16,7 @@ from tqdm import tqdm
 from components.lib.files import atomic_file, require_free_space
 from components.lib.losses import IGNORE
 from components.lib.nets import SegmentationNetwork
-from components.lib.selftraining.codes import LOGITS, PROBABILITIES
+from components.lib.selftraining.codes import LOGITS, PROBABILITIES, Codes
 from components.lib.selftraining.fusion import Fusion, fuse_scales
 from components.lib.selftraining.thresholds import ConfidenceHistogram, assign_labels, sample_confidences
 
@@ -32,12 +32,15 @@ class PseudoLabelSettings:
         scales: Scales whose maps are averaged.
         fusion: Average probabilities (default) or logits ("as released").
         batch: Tiles per forward pass.
+        keep_maps: Keep all fused maps in a scratch file between setting thresholds and applying them (2 bytes
+            per pixel and class), instead of running the network a second time.
     """
 
     portion: float
     scales: tuple[float, ...]
     fusion: Fusion = "softmax"
     batch: int = 4
+    keep_maps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,12 @@ class LabelSummary:
     thresholds: tuple[float, ...]
     shares: tuple[float, ...]
     ignored: float
+
+    @property
+    def histogram(self) -> tuple[float, ...]:
+        """Share of each class in the labelled pixels; all 0 if none is labelled."""
+        labelled = sum(self.shares)
+        return tuple(share / labelled if labelled else 0.0 for share in self.shares)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -71,8 +80,9 @@ def make_pseudo_labels(
 ) -> LabelSummary:
     """Label tiles with the network's own confident predictions.
 
-    Pixels without data (0 in every band) are ignored: there is nothing to be confident about. The fused maps
-    lie in a scratch file beside ``output`` (2 bytes per pixel and class), so that the network runs once.
+    Pixels without data (0 in every band) are ignored: there is nothing to be confident about. Memory holds
+    one batch of tiles at a time. The network runs twice, to set the thresholds and to apply them, unless
+    ``settings.keep_maps``.
 
     Args:
         net: On ``device``; used in evaluation mode.
@@ -84,27 +94,34 @@ def make_pseudo_labels(
         device: Where the network is.
 
     Raises:
-        ResourceError: If the disk cannot take the scratch file and the labels.
+        ResourceError: If the disk cannot take the labels, and the scratch file if there is one.
     """
     classes, (height, width) = net.config.classes, tiles.shape[1:3]
     codec = PROBABILITIES if settings.fusion == "softmax" else LOGITS
-    require_free_space(output.parent, len(rows) * height * width * (2 * classes + 1))
+    require_free_space(output.parent, len(rows) * height * width * (2 * classes * settings.keep_maps + 1))
     histogram = ConfidenceHistogram(classes, codec)
     output.parent.mkdir(parents=True, exist_ok=True)
+
+    def fused(title: str) -> Iterator[Codes]:
+        for images in _batches(tiles, rows, settings.batch, f"{title} {sensor}"):
+            maps = fuse_scales(net, images.to(device), sensor, settings.scales, settings.fusion)
+            for values in maps.cpu().numpy():
+                yield codec.encode(values)
+
     with tempfile.TemporaryDirectory(dir=output.parent) as folder:
-        scratch = np.lib.format.open_memmap(
-            Path(folder) / "fused.npy", mode="w+", dtype=np.uint16, shape=(len(rows), classes, height, width)
-        )
-        images = _batches(tiles, rows, settings.batch, f"pseudo-label {sensor}")
-        fused = (
-            fuse_scales(net, batch.to(device), sensor, settings.scales, settings.fusion) for batch in images
-        )
-        for i, values in enumerate(value for batch in fused for value in batch.cpu().numpy()):
-            scratch[i] = codec.encode(values)
-            histogram.add(sample_confidences(scratch[i], tiles[rows[i]].any(axis=-1), classes))
+        shape = (len(rows), classes, height, width)
+        scratch = _scratch(Path(folder), shape) if settings.keep_maps else None
+        for i, codes in enumerate(fused("thresholds of")):
+            histogram.add(sample_confidences(codes, tiles[rows[i]].any(axis=-1), classes))
+            if scratch is not None:
+                scratch[i] = codes
         thresholds = histogram.thresholds(settings.portion)
-        maps = (codec.decode(codes) for codes in scratch)
-        return _write_labels(output, tiles, rows, maps, thresholds)
+        again = fused("pseudo-label") if scratch is None else iter(scratch)
+        return _write_labels(output, tiles, rows, (codec.decode(codes) for codes in again), thresholds)
+
+
+def _scratch(folder: Path, shape: tuple[int, ...]) -> Codes:
+    return np.lib.format.open_memmap(folder / "fused.npy", mode="w+", dtype=np.uint16, shape=shape)
 
 
 def _batches(tiles: UInt8, rows: npt.NDArray[np.integer], size: int, title: str) -> Iterator[torch.Tensor]:

@@ -234,3 +234,11 @@ def test_full_disk_is_told_before_the_work(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(ResourceError, match="GB are needed"):
         label(tmp_path, smooth_tiles(3), [0, 1, 2])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_keeping_the_maps_or_running_twice_gives_the_same_labels(tmp_path: Path) -> None:
+    tiles = smooth_tiles(3)
+    twice = label(tmp_path, tiles, [0, 1, 2], scales=(1.0, 1.5))
+    kept = label(tmp_path, tiles, [0, 1, 2], scales=(1.0, 1.5), keep_maps=True)
+    assert np.array_equal(twice[0], kept[0])
+    assert twice[1] == kept[1]

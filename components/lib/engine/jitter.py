@@ -1,0 +1,95 @@
+"""Scale jitter on the device: the one geometric change beside crops and left-right flips that radar allows.
+
+A building's layover and shadow scale with it when both axes scale alike, and still point along image columns.
+Turns, up-down flips and unequal axes would show what no radar sees (reference distillation 1.5 and 2.7); the
+sampler offers none of them for SAR.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
+
+from components.lib.engine.task import Batch
+
+_STREAM = 2**63
+
+
+class ScaleJitter:
+    """Random zoom about the centre of crops that were cut a little too large.
+
+    The sampler cuts squares of :attr:`source_px`; here each becomes ``crop`` pixels of its own scale, the
+    same for all layers. A pure function of seed and step, so that a resumed run repeats nothing.
+
+    Args:
+        crop: Side of the result, pixels.
+        low: Least scale; below 1 objects get smaller. The logarithm of the scale is uniform.
+        high: Largest scale.
+        seed: Of the whole sequence, 0 to 2^64 - 1.
+    """
+
+    def __init__(self, crop: int, low: float, high: float, seed: int) -> None:
+        if not 0 < low <= high:
+            raise ValueError(f"scales must be positive and in order, not {low} to {high}")
+        self.crop, self.low, self.high, self.seed = crop, low, high, seed
+
+    @property
+    def source_px(self) -> int:
+        """Side of the squares to cut, pixels: enough for the smallest scale, never less than the crop."""
+        return max(self.crop, math.ceil(self.crop / self.low))
+
+    def scales(self, step: int, count: int) -> Tensor:
+        """Scales of the crops of ``step``, (count,) on the CPU."""
+        # The sampler's kind of generator, beyond the counters that the sampler uses.
+        key = np.array([self.seed, _STREAM + step], dtype=np.uint64)
+        share = np.random.Generator(np.random.Philox(key=key)).random(count, dtype=np.float32)
+        return self.low * (self.high / self.low) ** torch.from_numpy(share)
+
+    def apply(self, batch: Batch, step: int, labels: Collection[str] = ("target",)) -> Batch:
+        """Jittered crops.
+
+        Args:
+            batch: Layers by name, (B, C, source_px, source_px) uint8; other shapes pass through.
+            step: Whose scales.
+            labels: Layers whose values are codes: the nearest is taken, images are interpolated.
+
+        Returns:
+            The same layers, (B, C, crop, crop) uint8. An image has no data (0 in every band) where the
+            nearest pixel has none, and is not interpolated beside such pixels: that would invent a dark rim.
+        """
+        grid: Tensor | None = None
+        jittered = dict(batch)
+        for name, layer in batch.items():
+            if layer.ndim != 4 or layer.dtype != torch.uint8:
+                continue
+            if grid is None:
+                grid = self._grid(self.scales(step, len(layer)).to(layer.device, non_blocking=True), layer)
+            jittered[name] = _sample(layer, grid, code=name in labels)
+        return jittered
+
+    def _grid(self, scales: Tensor, layer: Tensor) -> Tensor:
+        """Where each pixel of the result lies in the source, in grid_sample's units, (B, crop, crop, 2)."""
+        side = layer.shape[-1]
+        offsets = torch.arange(self.crop, device=layer.device, dtype=torch.float32) - (self.crop - 1) / 2
+        # 0 is the source's centre, 1 its outer edge.
+        places = 2 * offsets / (scales[:, None] * side)
+        size = (len(scales), self.crop, self.crop)
+        return torch.stack([places[:, None, :].expand(size), places[:, :, None].expand(size)], dim=-1)
+
+
+def _sample(layer: Tensor, grid: Tensor, *, code: bool) -> Tensor:
+    values = layer.to(torch.float32)
+    nearest = _at(values, grid, "nearest")
+    if not code:
+        whole = _at(values.any(dim=1, keepdim=True).to(torch.float32), grid, "bilinear") > 0.999
+        nearest = torch.where(whole, _at(values, grid, "bilinear").round(), nearest)
+    return nearest.to(torch.uint8)
+
+
+def _at(values: Tensor, grid: Tensor, mode: str) -> Tensor:
+    return F.grid_sample(values, grid, mode=mode, padding_mode="border", align_corners=False)
