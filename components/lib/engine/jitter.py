@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from components.lib.engine.task import Batch
+if TYPE_CHECKING:
+    from components.lib.engine.task import Batch
 
 _STREAM = 2**63
 
 
 class ScaleJitter:
-    """Random zoom about the centre of crops that were cut a little too large.
+    """How much crops that were cut a little too large are zoomed about their centre (:func:`zoom`).
 
-    The sampler cuts squares of :attr:`source_px`; here each becomes ``crop`` pixels of its own scale, the
-    same for all layers. A pure function of seed and step, so that a resumed run repeats nothing.
+    The sampler cuts squares of :attr:`source_px`, and each becomes ``crop`` pixels of its own scale, the same
+    for all layers. A pure function of seed and step, so that a resumed run repeats nothing.
 
     Args:
         crop: Side of the result, pixels.
@@ -43,43 +46,47 @@ class ScaleJitter:
         """Side of the squares to cut, pixels: enough for the smallest scale, never less than the crop."""
         return max(self.crop, math.ceil(self.crop / self.low))
 
-    def scales(self, step: int, count: int) -> Tensor:
-        """Scales of the crops of ``step``, (count,) on the CPU."""
+    def scales(self, step: int, count: int) -> npt.NDArray[np.float32]:
+        """Scales of the crops of ``step``, (count,)."""
         # The sampler's kind of generator, beyond the counters that the sampler uses.
         key = np.array([self.seed, _STREAM + step], dtype=np.uint64)
         share = np.random.Generator(np.random.Philox(key=key)).random(count, dtype=np.float32)
-        return self.low * (self.high / self.low) ** torch.from_numpy(share)
+        drawn: npt.NDArray[np.float32] = np.float32(self.low) * np.float32(self.high / self.low) ** share
+        return drawn
 
-    def apply(self, batch: Batch, step: int, labels: Collection[str] = ("target",)) -> Batch:
-        """Jittered crops.
 
-        Args:
-            batch: Layers by name, (B, C, source_px, source_px) uint8; other shapes pass through.
-            step: Whose scales.
-            labels: Layers whose values are codes: the nearest is taken, images are interpolated.
+def zoom(batch: Batch, scales: Tensor, crop: int, labels: Collection[str] = ("target",)) -> Batch:
+    """Crops of their own scale, cut from the centre of larger ones.
 
-        Returns:
-            The same layers, (B, C, crop, crop) uint8. An image has no data (0 in every band) where the
-            nearest pixel has none, and is not interpolated beside such pixels: that would invent a dark rim.
-        """
-        grid: Tensor | None = None
-        jittered = dict(batch)
-        for name, layer in batch.items():
-            if layer.ndim != 4 or layer.dtype != torch.uint8:
-                continue
-            if grid is None:
-                grid = self._grid(self.scales(step, len(layer)).to(layer.device, non_blocking=True), layer)
-            jittered[name] = _sample(layer, grid, code=name in labels)
-        return jittered
+    Args:
+        batch: Layers by name, (B, C, side, side) uint8; other shapes pass through.
+        scales: Of each crop, (B,) floating, on the layers' device.
+        crop: Side of the result, pixels; at most ``side`` times the least scale.
+        labels: Layers whose values are codes: the nearest is taken, images are interpolated.
 
-    def _grid(self, scales: Tensor, layer: Tensor) -> Tensor:
-        """Where each pixel of the result lies in the source, in grid_sample's units, (B, crop, crop, 2)."""
-        side = layer.shape[-1]
-        offsets = torch.arange(self.crop, device=layer.device, dtype=torch.float32) - (self.crop - 1) / 2
-        # 0 is the source's centre, 1 its outer edge.
-        places = 2 * offsets / (scales[:, None] * side)
-        size = (len(scales), self.crop, self.crop)
-        return torch.stack([places[:, None, :].expand(size), places[:, :, None].expand(size)], dim=-1)
+    Returns:
+        The same layers, (B, C, crop, crop) uint8. An image has no data (0 in every band) where the nearest
+        pixel has none, and is not interpolated beside such pixels: that would invent a dark rim.
+    """
+    grid: Tensor | None = None
+    zoomed = dict(batch)
+    for name, layer in batch.items():
+        if layer.ndim != 4 or layer.dtype != torch.uint8:
+            continue
+        if grid is None:
+            grid = _grid(scales.to(torch.float32), crop, layer)
+        zoomed[name] = _sample(layer, grid, code=name in labels)
+    return zoomed
+
+
+def _grid(scales: Tensor, crop: int, layer: Tensor) -> Tensor:
+    """Where each pixel of the result lies in the source, in grid_sample's units, (B, crop, crop, 2)."""
+    side = layer.shape[-1]
+    offsets = torch.arange(crop, device=layer.device, dtype=torch.float32) - (crop - 1) / 2
+    # 0 is the source's centre, 1 its outer edge.
+    places = 2 * offsets / (scales[:, None] * side)
+    size = (len(scales), crop, crop)
+    return torch.stack([places[:, None, :].expand(size), places[:, :, None].expand(size)], dim=-1)
 
 
 def _sample(layer: Tensor, grid: Tensor, *, code: bool) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.lib.config import Parameters
 
@@ -18,6 +18,8 @@ class TrainingParameters(Parameters):
         decoder_channels: Width of the DeepLabV3+ decoder (reference 1.2: 256).
         crop: Side of a training crop, pixels.
         batch: Crops per step and sensor; batch normalisation of pooled features needs two.
+        scale_jitter: Least and largest random zoom of a crop; None leaves crops as they are.
+        contour_weight: Weight of the contour head's loss (footprint, edge, contact); 0 trains no such head.
         lr: Base rate of the schedule.
         schedule: ``reference`` indexes the poly schedule as the reference does (an epoch early, which is
             harmless at 200 epochs and halves the rate of one); ``plain`` runs it from step 0 to the last.
@@ -37,6 +39,8 @@ class TrainingParameters(Parameters):
     decoder_channels: int = Field(ge=8)
     crop: int = Field(ge=32)
     batch: int = Field(ge=2)
+    scale_jitter: tuple[float, float] | None = None
+    contour_weight: float = Field(default=0.0, ge=0.0)
     lr: float = Field(gt=0.0)
     schedule: Literal["reference", "plain"] = "plain"
     momentum: float = Field(gt=0.0, lt=1.0)
@@ -47,3 +51,9 @@ class TrainingParameters(Parameters):
     seed: int = Field(ge=0, lt=2**32)
     checkpoint_every: int = Field(ge=1)
     log_every: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _zoom_in_order(self) -> TrainingParameters:
+        if self.scale_jitter is not None and not 0.25 <= self.scale_jitter[0] <= self.scale_jitter[1] <= 4:
+            raise ValueError("scale_jitter must be two scales in order, between 0.25 and 4")
+        return self

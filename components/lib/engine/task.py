@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from components.lib.engine.jitter import zoom
+
 Arrays = dict[str, np.ndarray[Any, Any]]
 Batch = dict[str, torch.Tensor]
 
@@ -36,7 +38,12 @@ class TrainingTask(nn.Module, ABC):
 
     Everything in ``state_dict()`` is checkpointed, so anything that a resumed run needs (pseudo-labels,
     thresholds) belongs in buffers; a frozen teacher must stay out of it.
+
+    Attributes:
+        crop: Side that crops which come with ``scales`` are zoomed to, pixels; None leaves that to the task.
     """
+
+    crop: int | None = None
 
     @abstractmethod
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
@@ -58,5 +65,7 @@ class TrainingTask(nn.Module, ABC):
         return
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """As :meth:`losses`; Fabric wraps ``forward`` with the precision's context."""
+        """As :meth:`losses`, after the zoom; Fabric wraps ``forward`` with the precision's context."""
+        if self.crop is not None and "scales" in batch:
+            batch = zoom(batch, batch["scales"], self.crop)
         return self.losses(batch)
