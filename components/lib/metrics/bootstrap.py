@@ -19,17 +19,17 @@ from numpy.typing import NDArray
 
 from components.lib.errors import BadDataError, ParameterError
 
-_Float: TypeAlias = NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float64]
 
 COUNTS = ("px_tp", "px_fp", "px_fn", "px_tn", "tp", "fp", "fn")
 """Columns of a tile table that statistics are made of; a statistic may use those that are present."""
 
-Statistic: TypeAlias = Callable[[Mapping[str, _Float]], _Float]
+Statistic: TypeAlias = Callable[[Mapping[str, Floats]], Floats]
 """From summed counts by name, each (R,), to values (R,)."""
 
 
-def _ratio(part: _Float, whole: _Float) -> _Float:
-    out: _Float = np.divide(part, whole, out=np.zeros_like(part, dtype=np.float64), where=whole > 0)
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    out: Floats = np.divide(part, whole, out=np.zeros_like(part, dtype=np.float64), where=whole > 0)
     return out
 
 
@@ -95,11 +95,14 @@ def location_interval(
         BadDataError: If there is no tile.
         ParameterError: If the statistic is unknown or the settings are out of range.
     """
-    of = _statistic(statistic)
-    sums = _by_location(tiles)
-    draws = _draws(len(sums), confidence, resamples, seed)
-    return _interval(
-        of(_weighted(np.ones((1, len(sums))), sums)), of(_weighted(draws, sums)), confidence, len(sums)
+    of = statistic_of(statistic)
+    sums = sums_by_location(tiles)
+    draws = draw_weights(len(sums), confidence, resamples, seed)
+    return percentile_interval(
+        of(weighted_sums(np.ones((1, len(sums))), sums)),
+        of(weighted_sums(draws, sums)),
+        confidence,
+        len(sums),
     )
 
 
@@ -125,18 +128,19 @@ def paired_location_difference(  # noqa: PLR0917 - the same order as location_in
         BadDataError: If the tables hold other tiles or there is none.
         ParameterError: If the statistic is unknown or the settings are out of range.
     """
-    of = _statistic(statistic)
-    _require_same_tiles(a, b)
-    first, second = _by_location(a), _by_location(b)  # both sorted by location
+    of = statistic_of(statistic)
+    require_same_tiles(a, b)
+    first, second = sums_by_location(a), sums_by_location(b)  # both sorted by location
     once = np.ones((1, len(first)))
-    draws = _draws(len(first), confidence, resamples, seed)
-    value = of(_weighted(once, first)) - of(_weighted(once, second))
-    return _interval(
-        value, of(_weighted(draws, first)) - of(_weighted(draws, second)), confidence, len(first)
+    draws = draw_weights(len(first), confidence, resamples, seed)
+    value = of(weighted_sums(once, first)) - of(weighted_sums(once, second))
+    return percentile_interval(
+        value, of(weighted_sums(draws, first)) - of(weighted_sums(draws, second)), confidence, len(first)
     )
 
 
-def _statistic(statistic: str | Statistic) -> Statistic:
+def statistic_of(statistic: str | Statistic) -> Statistic:
+    """The function of that name, or the function itself."""
     if callable(statistic):
         return statistic
     if statistic not in STATISTICS:
@@ -146,7 +150,8 @@ def _statistic(statistic: str | Statistic) -> Statistic:
     return STATISTICS[statistic]
 
 
-def _by_location(tiles: pd.DataFrame) -> pd.DataFrame:
+def sums_by_location(tiles: pd.DataFrame) -> pd.DataFrame:
+    """Counts summed per location, sorted by it."""
     if tiles.empty:
         raise BadDataError(
             "there is no tile to take an interval over",
@@ -156,7 +161,7 @@ def _by_location(tiles: pd.DataFrame) -> pd.DataFrame:
     return tiles.groupby("location", sort=True)[present].sum()
 
 
-def _draws(locations: int, confidence: float, resamples: int, seed: int) -> _Float:
+def draw_weights(locations: int, confidence: float, resamples: int, seed: int) -> Floats:
     """(resamples, locations) multinomial weights: how often each location is drawn."""
     if not (0.0 < confidence < 1.0 and resamples >= 1):
         raise ParameterError(
@@ -167,12 +172,14 @@ def _draws(locations: int, confidence: float, resamples: int, seed: int) -> _Flo
     return rng.multinomial(locations, np.full(locations, 1.0 / locations), size=resamples).astype(np.float64)
 
 
-def _weighted(weights: _Float, sums: pd.DataFrame) -> dict[str, _Float]:
+def weighted_sums(weights: Floats, sums: pd.DataFrame) -> dict[str, Floats]:
+    """Counts by name, (R,), of weights (R, locations)."""
     totals = weights @ sums.to_numpy(dtype=np.float64)
     return {str(name): totals[:, k] for k, name in enumerate(sums.columns)}
 
 
-def _interval(value: _Float, sampled: _Float, confidence: float, locations: int) -> Interval:
+def percentile_interval(value: Floats, sampled: Floats, confidence: float, locations: int) -> Interval:
+    """The interval of a value (1,) from its resamples (R,)."""
     tail = (1.0 - confidence) / 2.0
     low, high, bound = np.quantile(sampled, [tail, 1.0 - tail, 1.0 - confidence])
     return Interval(
@@ -186,7 +193,8 @@ def _interval(value: _Float, sampled: _Float, confidence: float, locations: int)
     )
 
 
-def _require_same_tiles(a: pd.DataFrame, b: pd.DataFrame) -> None:
+def require_same_tiles(a: pd.DataFrame, b: pd.DataFrame) -> None:
+    """Check that two tables score the same tiles, in any order."""
     keys = ["sensor", "image_id", "location"]
     first, second = (frame[keys].sort_values(keys).reset_index(drop=True) for frame in (a, b))
     if not first.equals(second):
