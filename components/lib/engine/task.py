@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,22 @@ from torch import nn
 
 from components.lib.engine.jitter import zoom
 
-Arrays = dict[str, np.ndarray[Any, Any]]
+Arrays = Mapping[str, np.ndarray[Any, Any] | torch.Tensor]
+"""A step's layers by name: arrays in host memory as stored, or tensors that are on the device already."""
 Batch = dict[str, torch.Tensor]
 
 
 def to_batch(arrays: Arrays, device: torch.device) -> Batch:
-    """Arrays on ``device`` as they are stored, uint8 images (B, H, W, C) seen as (B, C, H, W).
+    """Arrays on ``device`` as they are stored, images (B, H, W, C) seen as (B, C, H, W).
 
     Nothing is reordered: the result is channels-last in memory. Copies to a GPU leave from pinned memory
-    and are not waited for.
+    and are not waited for. Tensors pass through: whoever made them put them where and how they belong.
     """
     batch = {}
     for name, array in arrays.items():
+        if isinstance(array, torch.Tensor):
+            batch[name] = array
+            continue
         tensor = torch.from_numpy(array)
         if tensor.ndim == 4:
             tensor = tensor.permute(0, 3, 1, 2)

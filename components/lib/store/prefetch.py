@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-Batch = dict[str, npt.NDArray[np.uint8]]
+Batch = TypeVar("Batch")
 
 
 def prefetch(
