@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from components.lib.errors import BadDataError, MissingInputError, ResourceError
+from components.lib.errors import MissingInputError
 from components.lib.geo.grid import GRID_M
 from components.lib.geo.orientation import align
 from components.lib.geo.rasterise import rasterise_targets
@@ -23,27 +22,19 @@ from tests.prepare.tiny_raw import (
     SIDE,
     SOUTH,
     SPACEBORNE,
+    WEST,
     Acquisition,
     Folders,
     boxes,
     corner,
     geojson,
+    image_id,
     rgb_values,
     sar_values,
     tif,
 )
 
-WEST = 592_000.0
 HOUSES = ((10, 20, 26, 34), (30, 20, 44, 34), (50, 50, 64, 64))
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> Folders:
-    return Folders(tmp_path)
-
-
-def image_id(tile: int, strip: str = NORTH) -> str:
-    return f"{strip}_tile_{tile}"
 
 
 def expected_sar(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
@@ -260,115 +251,6 @@ def test_processes_give_the_same_store_as_one(folders: Folders, tmp_path: Path) 
 
     assert one == two
     assert folders.metrics.read_text() == metrics
-
-
-@pytest.mark.parametrize("processes", [1, 2])
-def test_damaged_tile_is_named_and_the_old_store_stays(folders: Folders, processes: int) -> None:
-    flight = Acquisition()
-    for tile in range(1, 5):
-        flight.add_tile(tile, WEST)
-    folders.write(flight)
-    folders.prepare()
-    before = (folders.store / "index.parquet").read_bytes()
-    flight.add("SAR-Intensity", 3, flight.files["SAR-Intensity", NORTH, 3][:-900])
-    folders.write(flight)
-
-    with pytest.raises(BadDataError, match=r"SAR-Intensity_.*_tile_3\.tif") as caught:
-        folders.prepare(processes=processes)
-
-    assert caught.value.next_step
-    assert (folders.store / "index.parquet").read_bytes() == before
-    assert sorted(path.name for path in folders.root.iterdir()) == ["prepared", "raw", "reports", "validated"]
-
-
-def damaged(what: str) -> Acquisition:
-    flight = Acquisition()
-    flight.add_tile(1, WEST)
-    transform = flight.add_tile(2, WEST)
-    match what:
-        case "bands":
-            flight.add("SAR-Intensity", 2, tif(sar_values(2, bands=3), transform))
-        case "crs":
-            flight.add("SAR-Intensity", 2, tif(sar_values(2), transform, crs="EPSG:32632"))
-        case "size":
-            flight.add("SAR-Intensity", 2, tif(sar_values(2, side=48), transform))
-            flight.add("PS-RGB", 2, tif(rgb_values(2, side=48), transform))
-        case "optical bands":
-            flight.add("PS-RGB", 2, tif(rgb_values(2)[:2], transform))
-        case "optical elsewhere":
-            flight.add("PS-RGB", 2, tif(rgb_values(2), corner(WEST + 10)))
-        case "labels":
-            flight.add("Buildings", 2, b"{}")
-        case "strip":
-            flight.add_tile(3, WEST, strip="20200101000000_20200101000100")
-        case "orientations":
-            del flight.summaries["SAR_orientations.txt"]
-    return flight
-
-
-@pytest.mark.parametrize(
-    ("what", "message"),
-    [
-        ("bands", r"_tile_2\.tif has 3 bands, simulated-airborne has 4"),
-        ("crs", r"_tile_2\.tif is in EPSG:32632, simulated-airborne delivers EPSG:32631"),
-        ("size", r"_tile_2\.tif has 48 x 48 pixels"),
-        ("optical bands", r"PS-RGB_.*_tile_2\.tif has 2 bands"),
-        ("optical elsewhere", r"PS-RGB_.*_tile_2\.tif does not cover the ground"),
-        ("labels", r"Buildings_.*_tile_2\.geojson is not a GeoJSON"),
-        ("strip", r"strip 20200101000000_20200101000100 of acquisition tiny-airborne is not in"),
-        ("orientations", r"tiny-airborne has no SAR_orientations\.txt"),
-    ],
-)
-def test_what_validation_should_have_caught_is_named(folders: Folders, what: str, message: str) -> None:
-    folders.write(damaged(what))
-
-    with pytest.raises(BadDataError, match=message):
-        folders.prepare()
-    assert not folders.store.exists()
-
-
-def test_the_same_tile_in_two_acquisitions_of_a_sensor_is_refused(folders: Folders) -> None:
-    flights = [Acquisition("first"), Acquisition("second")]
-    for flight in flights:
-        flight.add_tile(1, WEST)
-    folders.write(*flights)
-
-    with pytest.raises(BadDataError, match="is in both first and second"):
-        folders.prepare()
-
-
-def test_missing_inputs_name_the_stage_that_makes_them(folders: Folders) -> None:
-    with pytest.raises(MissingInputError, match="dvc repro download"):
-        folders.prepare()
-    flight = Acquisition()
-    flight.add_tile(1, WEST)
-    folders.write(flight)
-    folders.quarantine.unlink()
-    with pytest.raises(MissingInputError, match="dvc repro validate"):
-        folders.prepare()
-    folders.quarantine.write_text("nonsense\n")
-    with pytest.raises(BadDataError, match="not a quarantine table"):
-        folders.prepare()
-
-
-def test_nothing_left_to_prepare_is_told_with_the_reasons(folders: Folders) -> None:
-    flight = Acquisition()
-    flight.add_tile(1, WEST)
-    folders.write(flight, quarantined=[(flight.name, image_id(1))])
-
-    with pytest.raises(BadDataError, match=r"no tile is left .*'quarantined': 1"):
-        folders.prepare()
-
-
-def test_full_disk_is_found_before_the_first_byte(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
-    flight = Acquisition()
-    flight.add_tile(1, WEST)
-    folders.write(flight)
-    monkeypatch.setattr("components.lib.files.shutil.disk_usage", lambda _: SimpleNamespace(free=1))
-
-    with pytest.raises(ResourceError, match="are needed"):
-        folders.prepare()
-    assert not folders.store.exists()
 
 
 def test_metrics_count_splits_and_leaks(folders: Folders) -> None:

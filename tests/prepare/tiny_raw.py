@@ -24,6 +24,7 @@ NORTH, SOUTH = "20190804111224_20190804111453", "20190804111851_20190804112030"
 AIRBORNE, SPACEBORNE = "simulated-airborne", "simulated-spaceborne"
 SIDE = 64
 TOP = 5_750_000.0
+WEST = 592_000.0
 
 PARAMETERS = PrepareParameters(
     min_area_m2=20.0,
@@ -33,6 +34,10 @@ PARAMETERS = PrepareParameters(
 )
 
 ORIENTATIONS = f"{NORTH} 0\n{SOUTH} 1\n".encode()
+
+
+def image_id(tile: int, strip: str = NORTH) -> str:
+    return f"{strip}_tile_{tile}"
 
 
 def corner(x_left: float, gsd: float = GRID_M) -> Affine:
