@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import components
-from components.lib.config.loader import SECTIONS, load_section
+from components.lib.config.loader import SECTIONS, WITHOUT_RESULT, load_section
 from components.lib.files import sha256_bytes, sha256_file
 
 
@@ -21,9 +21,7 @@ def params_hash() -> str:
 
     ``tracking`` is left out: where runs are kept changes no result.
     """
-    sections = {
-        section: load_section(section) for section in SECTIONS if section not in {"tracking", "orchestration"}
-    }
+    sections = {section: load_section(section) for section in SECTIONS if section not in WITHOUT_RESULT}
     return sha256_bytes(json.dumps(sections, sort_keys=True).encode())
 
 

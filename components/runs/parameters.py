@@ -10,13 +10,10 @@ import yaml
 from pydantic import Field
 
 from components.lib.config import Parameters
-from components.lib.config.loader import SECTIONS, load_section, load_sections
+from components.lib.config.loader import SECTIONS, WITHOUT_RESULT, load_section, load_sections
 from components.lib.errors import ParameterError
 from components.lib.files import sha256_bytes
 from components.lib.objects import canonical
-
-WITHOUT_RESULT = frozenset({"orchestration", "tracking"})
-"""Sections that change no result: how and where things run, and where they are written down."""
 
 
 class RunsParameters(Parameters):

@@ -33,8 +33,12 @@ SECTIONS = (
     "promote",
     "tracking",
     "orchestration",
+    "evidence",
 )
 """Sections of ``params.yaml``, in pipeline order."""
+
+WITHOUT_RESULT = frozenset({"tracking", "orchestration", "evidence"})
+"""Sections that change no stage's result: where things run, are written down, or how often they are repeated."""
 
 
 class Parameters(BaseModel):
@@ -100,7 +104,7 @@ def load_sections(sections: Iterable[str], path: Path = PARAMS_FILE) -> dict[str
 def _section(document: Mapping[str, Any], overlay: Mapping[str, Any], section: str, path: Path) -> Any:  # noqa: ANN401
     if section not in document:
         raise ParameterError(f"{path} has no section {section!r}", next_step=f"add {section}: to {path}")
-    return _merge(document[section], overlay.get(section, {}))
+    return merged(document[section], overlay.get(section, {}))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -117,12 +121,12 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _merge(base: Any, overlay: Any) -> Any:  # noqa: ANN401 - YAML holds any value
+def merged(base: Any, overlay: Any) -> Any:  # noqa: ANN401 - YAML holds any value
     """``overlay`` over ``base``: mappings are merged key by key, anything else, null too, is replaced."""
     if overlay == {}:
         return base
     if isinstance(base, Mapping) and isinstance(overlay, Mapping):
-        return {**base, **{key: _merge(base.get(key), value) for key, value in overlay.items()}}
+        return {**base, **{key: merged(base.get(key), value) for key, value in overlay.items()}}
     return overlay
 
 
