@@ -11,8 +11,75 @@ from components.lib.config import Parameters
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.errors import ParameterError
 
-Method = Literal["disoptnet", "none"]
+Method = Literal["none", "optical_init", "disoptnet", "hfd_reading", "concord"]
 METHODS: tuple[Method, ...] = get_args(Method)
+
+UNTAUGHT: tuple[Method, ...] = ("none", "optical_init")
+"""Controls: the same network and budget, no teacher beside them while they train."""
+
+
+class DisOptNetParameters(Parameters):
+    """DisOptNet (reference 1.3, 1.4).
+
+    Attributes:
+        features: What branch R imitates. The released code pairs features of different sizes and crashes;
+            the last two encoder features and the decoder's are the alternative its student agrees with
+            (reference 1.6 item 1).
+        output: The student's map that is deployed; ``branch_s`` costs half.
+        soft_ramp: Share of the steps over which the soft-label term, eightfold the others, rises from 0; 0
+            has it whole from the first step, as released. Ours: at its full weight it is most of the
+            gradient while the network is raw, and kills branch R in short runs from random weights.
+    """
+
+    features: list[Literal["f4", "f5", "decoder"]] = Field(min_length=1)
+    output: Literal["fused", "branch_s"]
+    soft_ramp: float = Field(default=0.0, ge=0.0, le=1.0)
+
+
+class HfdReadingParameters(Parameters):
+    """Our reading of HFD-Net (reference 3.3); nothing of the original's layers or losses was published.
+
+    Attributes:
+        weight: Of the feature term, lambda.
+        ramp: Share of the steps over which it rises from 0.
+        alignment: How coarse maps meet fine ones: learnt ``flow``, or plain upsampling (``add``, ablation b).
+        distance: Of adapted student and teacher features: ``direction`` or ``mse`` (ablation d).
+        logits: Weight of a KL term on the class maps at temperature 2 (ablation e).
+    """
+
+    weight: float = Field(default=1.0, ge=0.0)
+    ramp: float = Field(default=0.025, ge=0.0, le=1.0)
+    alignment: Literal["flow", "add"] = "flow"
+    distance: Literal["direction", "mse"] = "direction"
+    logits: float = Field(default=0.0, ge=0.0)
+
+
+class ConcordParameters(Parameters):
+    """Ours: a teacher followed where teacher, truth and both sensors' geometry agree.
+
+    One branch, the control's own network. Every part can be switched off.
+
+    Attributes:
+        start: ``optical`` starts from the teacher's weights, ``scratch`` as the control does.
+        logits: Weight of the KL term on the class maps at temperature 2.
+        channelwise: Weight of channel-wise distillation of the decoder's feature.
+        relation: Weight of the relation loss on building boundaries, of the decoder's feature.
+        labels: Weight of symmetric cross-entropy on the teacher's classes.
+        symmetric: False takes the reverse half of that term away.
+        trusted: Follow the teacher only where its class is the true one.
+        masked: Leave pixels in layover or without data out of all that compares sensors.
+        ramp: Share of the steps over which the teacher's terms rise from 0.
+    """
+
+    start: Literal["optical", "scratch"] = "optical"
+    logits: float = Field(default=1.0, ge=0.0)
+    channelwise: float = Field(default=1.0, ge=0.0)
+    relation: float = Field(default=1.0, ge=0.0)
+    labels: float = Field(default=0.0, ge=0.0)
+    symmetric: bool = True
+    trusted: bool = True
+    masked: bool = True
+    ramp: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
 class DistillParameters(Parameters):
@@ -23,18 +90,18 @@ class DistillParameters(Parameters):
         epochs: Passes over the train tiles.
         crops_per_tile: Random crops of each tile per pass.
         lr: Base rate of the schedule by method; a method without one takes that of the section `training`.
-        features: What branch R imitates. The released code pairs features of different sizes and crashes;
-            the last two encoder features and the decoder's are the alternative its student agrees with
-            (reference 1.6 item 1).
-        output: The student's map that is deployed; ``branch_s`` costs half.
+        disoptnet: Of that method.
+        hfd_reading: Of that method.
+        concord: Of that method.
     """
 
     methods: list[Method]
     epochs: int = Field(ge=1)
     crops_per_tile: int = Field(ge=1)
     lr: dict[Method, PositiveFloat] = Field(default_factory=dict)
-    features: list[Literal["f4", "f5", "decoder"]] = Field(min_length=1)
-    output: Literal["fused", "branch_s"]
+    disoptnet: DisOptNetParameters
+    hfd_reading: HfdReadingParameters = HfdReadingParameters()
+    concord: ConcordParameters = ConcordParameters()
 
 
 def training_of(

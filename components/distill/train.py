@@ -1,49 +1,29 @@
-"""Training of the SAR networks (reference 1.5 stage 2): the student, and the control of the same budget."""
+"""Training of the SAR networks (reference 1.5 stage 2): the students, and the controls of the same budget."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from components.distill.parameters import DistillParameters, Method
-from components.distill.task import DistillTask
-from components.distill.teacher import TEACHER_FOLDER, load_teacher
+from components.distill.concord import ConcordTask
+from components.distill.disoptnet import DisOptNetTask
+from components.distill.hfd import HfdReadingTask
+from components.distill.networks import sar_network, start_from_teacher, starts_from_teacher
+from components.distill.parameters import UNTAUGHT, DistillParameters, Method
+from components.distill.teacher import HFD_TEACHER_FOLDER, TEACHER_FOLDER, load_hfd_teacher, load_teacher
 from components.lib.engine import TrainingParameters, TrainingTask
-from components.lib.engine.inputs import paired_rows, paired_sensor, sar_statistics, steps_of
-from components.lib.engine.loop import seed_everything
+from components.lib.engine.crops import crop_batches
+from components.lib.engine.inputs import paired_rows, paired_sensor, steps_of
 from components.lib.engine.provenance import provenance
 from components.lib.engine.stage import StageRun
 from components.lib.engine.supervised import SupervisedTask
 from components.lib.files import sha256_file
-from components.lib.nets import DeepLab, DisOptNetStudent, NetworkConfig, SegmentationNetwork, build_network
+from components.lib.losses import layover_px
+from components.lib.nets import DeepLab, DisOptNetStudent, HfdReading, SegmentationNetwork, SingleMapNetwork
 from components.lib.nets.bundle import WEIGHTS
 from components.lib.sensors import get_sensor
-from components.lib.store import CropSampler, Store
+from components.lib.store import Store
 
 MODELS = Path("models/sar")
-
-
-def sar_network(
-    method: Method,
-    sensor: str,
-    training: TrainingParameters,
-    distill: DistillParameters,
-) -> SegmentationNetwork:
-    """The untrained network of ``method``, reading SAR of ``sensor``: the same for every equal seed."""
-    mean, std = sar_statistics(training.sar_normalisation, get_sensor(sensor).scale_limits)
-    seed_everything(training.seed)
-    return build_network(
-        NetworkConfig(
-            kind="deeplabv3plus" if method == "none" else "disoptnet",
-            encoder=training.encoder,
-            encoder_weights=training.encoder_weights,
-            decoder_channels=training.decoder_channels,
-            modality="sar",
-            sensors=(sensor,),
-            input_mean=mean,
-            input_std=std,
-            output=distill.output,
-        )
-    )
 
 
 def prepare_run(
@@ -54,11 +34,12 @@ def prepare_run(
 ) -> StageRun:
     """Network, crops and steps of one method.
 
-    Tiles, crops, flips, batch and steps depend on the parameters and the seed alone, so the control sees
-    exactly what the student sees, less the optical images. No quarter turns: radar looks along image columns.
+    Tiles, crops, flips, zooms, batch and steps depend on the parameters and the seed alone, so the control
+    sees exactly what the student sees, less the optical images. No quarter turns: radar looks along image
+    columns.
 
     Args:
-        method: ``none`` is the SAR-only control.
+        method: ``none`` is the SAR-only control, ``optical_init`` the one that starts from the teacher.
         store: With one sensor whose train tiles have optical images.
         training: Section `training`.
         distill: Section `distill`.
@@ -70,26 +51,24 @@ def prepare_run(
     """
     sensor = paired_sensor(store)
     rows = paired_rows(store, sensor, "train")
-    teacher = None if method == "none" else load_teacher(training)
+    teacher = _teacher(method, training)
     net = sar_network(method, sensor, training, distill)
+    if starts_from_teacher(method, distill) and isinstance(teacher, DeepLab):
+        start_from_teacher(net, teacher)
+    steps = steps_of(distill.epochs, len(rows), distill.crops_per_tile, training.batch)
+    task = _task(method, net, teacher, training, distill, sensor=sensor, steps=steps)
+    task.crop = training.crop
     facts: dict[str, str] = {"method": method}
     if teacher is not None:
-        facts["teacher_sha256"] = sha256_file(TEACHER_FOLDER / WEIGHTS)
-    sampler = CropSampler(
-        store,
-        sensor,
-        rows,
-        layers=("sar", "target") if method == "none" else ("sar", "optical", "target"),
-        crop=training.crop,
-        batch=training.batch,
-        seed=training.seed,
-    )
+        folder = HFD_TEACHER_FOLDER if method == "hfd_reading" else TEACHER_FOLDER
+        facts["teacher_sha256"] = sha256_file(folder / WEIGHTS)
+    layers = ("sar", "target") if method in UNTAUGHT else ("sar", "optical", "target")
     return StageRun(
         name=f"distill/{method}",
-        task=_task(net, teacher, distill),
+        task=task,
         net=net,
-        batches=sampler.batch,
-        steps=steps_of(distill.epochs, len(rows), distill.crops_per_tile, training.batch),
+        batches=crop_batches(store, sensor, rows, layers, training),
+        steps=steps,
         epochs=distill.epochs,
         store=store,
         sensor=sensor,
@@ -98,7 +77,46 @@ def prepare_run(
     )
 
 
-def _task(net: SegmentationNetwork, teacher: DeepLab | None, distill: DistillParameters) -> TrainingTask:
-    if isinstance(net, DisOptNetStudent) and teacher is not None:
-        return DistillTask(net, teacher, distill.features)
-    return SupervisedTask(net)
+def _teacher(method: Method, training: TrainingParameters) -> SingleMapNetwork | None:
+    if method == "none":
+        return None
+    return load_hfd_teacher(training) if method == "hfd_reading" else load_teacher(training)
+
+
+def _task(
+    method: Method,
+    net: SegmentationNetwork,
+    teacher: SingleMapNetwork | None,
+    training: TrainingParameters,
+    distill: DistillParameters,
+    *,
+    sensor: str,
+    steps: int,
+) -> TrainingTask:
+    def over(share: float) -> int:
+        return round(share * steps)
+
+    contours = training.contour_weight
+    match net, teacher:
+        case DisOptNetStudent(), DeepLab():
+            chosen = distill.disoptnet
+            return DisOptNetTask(
+                net, teacher, chosen.features, contour_weight=contours, ramp_steps=over(chosen.soft_ramp)
+            )
+        case HfdReading(), HfdReading():
+            reading = distill.hfd_reading
+            return HfdReadingTask(
+                net, teacher, reading, contour_weight=contours, ramp_steps=over(reading.ramp)
+            )
+        case DeepLab(), DeepLab() if method == "concord":
+            properties = get_sensor(sensor)
+            return ConcordTask(
+                net,
+                teacher,
+                distill.concord,
+                layover_px=layover_px(properties.incidence_deg, properties.gsd_m),
+                seed=training.seed,
+                contour_weight=contours,
+                ramp_steps=over(distill.concord.ramp),
+            )
+    return SupervisedTask(net, contours)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.lib.engine import TrainingParameters
+from components.lib.engine.crops import crop_batches
 from components.lib.engine.inputs import optical_statistics, paired_rows, paired_sensor, steps_of
 from components.lib.engine.loop import seed_everything
 from components.lib.engine.provenance import provenance
 from components.lib.engine.stage import StageRun
 from components.lib.engine.supervised import SupervisedTask
 from components.lib.nets import NetworkConfig, build_network
-from components.lib.store import CropSampler, Store
-from components.optical.parameters import OpticalParameters
+from components.lib.store import Store
+from components.optical.parameters import OpticalParameters, TeacherKind
 
 MODEL_FOLDER = Path("models/optical")
 
@@ -22,13 +23,19 @@ def batch_of(training: TrainingParameters, optical: OpticalParameters) -> Traini
     return training if optical.batch is None else training.model_copy(update={"batch": optical.batch})
 
 
-def prepare_run(store: Store, training: TrainingParameters, optical: OpticalParameters) -> StageRun:
-    """Network, crops and steps of the teacher.
+def prepare_run(
+    store: Store,
+    training: TrainingParameters,
+    optical: OpticalParameters,
+    kind: TeacherKind = "deeplabv3plus",
+) -> StageRun:
+    """Network, crops and steps of one teacher.
 
     Args:
         store: With one sensor whose train tiles have optical images.
         training: Section `training`, batch size as :func:`batch_of` gives it.
         optical: Section `optical`.
+        kind: Which network; all but DeepLabV3+ go into a folder of their own.
 
     Raises:
         BadDataError: If the store has no such tiles.
@@ -40,7 +47,7 @@ def prepare_run(store: Store, training: TrainingParameters, optical: OpticalPara
     seed_everything(training.seed)
     net = build_network(
         NetworkConfig(
-            kind="deeplabv3plus",
+            kind=kind,
             encoder=training.encoder,
             encoder_weights=training.encoder_weights,
             decoder_channels=training.decoder_channels,
@@ -48,27 +55,22 @@ def prepare_run(store: Store, training: TrainingParameters, optical: OpticalPara
             sensors=(sensor,),
             input_mean=mean,
             input_std=std,
+            contours=training.contour_weight > 0,
         )
     )
-    sampler = CropSampler(
-        store,
-        sensor,
-        rows,
-        layers=("optical", "target"),
-        crop=training.crop,
-        batch=training.batch,
-        seed=training.seed,
-        rot90=optical.rot90,
-    )
+    task = SupervisedTask(net, training.contour_weight)
+    task.crop = training.crop
+    own = "" if kind == "deeplabv3plus" else kind
+    layers = ("optical", "target")
     return StageRun(
-        name="optical",
-        task=SupervisedTask(net),
+        name=f"optical/{own}".rstrip("/"),
+        task=task,
         net=net,
-        batches=sampler.batch,
+        batches=crop_batches(store, sensor, rows, layers, training, rot90=optical.rot90),
         steps=steps_of(optical.epochs, len(rows), optical.crops_per_tile, training.batch),
         epochs=optical.epochs,
         store=store,
         sensor=sensor,
         provenance=provenance("optical", store, training, optical),
-        model_folder=MODEL_FOLDER,
+        model_folder=MODEL_FOLDER / own,
     )

@@ -173,5 +173,5 @@ def test_every_profile_of_the_repository_fits(repository: Path, tmp_path: Path, 
     path = tmp_path / "params.yaml"
     path.write_text(text.replace("\nprofile: rehearsal\n", f"\nprofile: {profile}\n"), encoding="utf-8")
     distill = load_parameters("distill", DistillParameters, path)
-    assert distill.features == ["f4", "f5", "decoder"]
+    assert distill.disoptnet.features == ["f4", "f5", "decoder"]
     assert distill.epochs == {"spacenet6": 200, "smoke": 1}.get(profile, distill.epochs)

@@ -92,5 +92,6 @@ def _bad(folder: Path, reason: str) -> BadDataError:
 
 
 def _stage_of(folder: Path) -> str:
-    """The stage that makes a model folder: models/optical, models/sar/<method>, models/adapted."""
-    return {"optical": "optical", "adapted": "adapt"}.get(folder.name, "distill")
+    """The stage that makes a model folder: models/optical[/<kind>], models/sar/<method>, models/adapted."""
+    makers = {"optical": "optical", "adapted": "adapt"}
+    return makers.get(folder.name) or makers.get(folder.parent.name, "distill")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from components.distill.task import DistillTask
+from components.distill.disoptnet import DisOptNetTask
 from components.lib.engine import TrainingTask, fit
 from components.lib.losses import cross_entropy, dice_loss, soft_cross_entropy
 from components.lib.nets import DeepLab, DisOptNetStudent, NetworkConfig, build_network
@@ -37,12 +37,12 @@ def tensors(step: int) -> dict[str, torch.Tensor]:
 
 
 @pytest.fixture
-def task() -> DistillTask:
+def task() -> DisOptNetTask:
     teacher, student = teacher_and_student()
-    return DistillTask(student, teacher, ["f4", "f5", "decoder"])
+    return DisOptNetTask(student, teacher, ["f4", "f5", "decoder"])
 
 
-def test_the_teacher_is_unchanged_after_an_epoch(task: DistillTask, tmp_path: Path) -> None:
+def test_the_teacher_is_unchanged_after_an_epoch(task: DisOptNetTask, tmp_path: Path) -> None:
     before = {name: value.clone() for name, value in task.teacher.state_dict().items()}
     student_before = {name: value.clone() for name, value in task.student.state_dict().items()}
     fit(task, batches, parameters(), 5, name="distill", checkpoint_dir=tmp_path)
@@ -56,7 +56,7 @@ def test_the_teacher_is_unchanged_after_an_epoch(task: DistillTask, tmp_path: Pa
     assert len(changed) == len(student_before), "every weight and statistic of the student moves"
 
 
-def test_the_teacher_is_neither_checkpointed_nor_optimised(task: DistillTask) -> None:
+def test_the_teacher_is_neither_checkpointed_nor_optimised(task: DisOptNetTask) -> None:
     of_teacher = {id(parameter) for parameter in task.teacher.parameters()}
     assert not of_teacher & {id(parameter) for parameter in task.trainable_parameters()}
     assert all(name.startswith("student.") for name in task.state_dict())
@@ -65,12 +65,12 @@ def test_the_teacher_is_neither_checkpointed_nor_optimised(task: DistillTask) ->
     assert not task.teacher.training
 
 
-def test_the_teacher_follows_the_task(task: DistillTask) -> None:
+def test_the_teacher_follows_the_task(task: DisOptNetTask) -> None:
     task.to(torch.float64)
     assert next(task.teacher.parameters()).dtype == torch.float64
 
 
-def test_the_total_is_the_references_sum(task: DistillTask) -> None:
+def test_the_total_is_the_references_sum(task: DisOptNetTask) -> None:
     task.eval()
     batch = tensors(0)
     losses = task.losses(batch)
@@ -88,7 +88,7 @@ def test_the_total_is_the_references_sum(task: DistillTask) -> None:
     assert losses["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_branch_r_sees_the_truth_only_through_the_fusion(task: DistillTask) -> None:
+def test_branch_r_sees_the_truth_only_through_the_fusion(task: DisOptNetTask) -> None:
     losses = task.losses(tensors(0))
     torch.autograd.backward([losses["seg_r"], losses["pw"], losses["features"]])
     assert all(parameter.grad is None for parameter in task.student.fusion.parameters())
@@ -104,7 +104,7 @@ def test_branch_r_sees_the_truth_only_through_the_fusion(task: DistillTask) -> N
     assert not torch.equal(given["seg_f"], flipped["seg_f"])
 
 
-def test_it_is_a_training_task(task: DistillTask) -> None:
+def test_it_is_a_training_task(task: DisOptNetTask) -> None:
     assert isinstance(task, TrainingTask)
     assert sum(p.numel() for p in task.trainable_parameters()) == sum(
         p.numel() for p in task.student.parameters()
