@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -42,6 +42,9 @@ class PrepareParameters(Parameters):
     """Width of the edge mask inside each footprint, pixels."""
     contact_px: int = Field(ge=3)
     """Side of the window in which two footprints count as touching, pixels, odd."""
+    sar_dtype: Literal["uint8", "float16"] = "uint8"
+    """Number format of stored SAR: ``float16`` keeps the 1 to 255 scale without rounding to whole numbers, at
+    twice the size."""
     split: SplitParameters
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,8 @@ from components.prepare.pairing import Read, TileSource
 from components.prepare.parameters import PrepareParameters
 
 UInt8 = npt.NDArray[np.uint8]
+Sar = npt.NDArray[Any]
+"""uint8 or float16, as the parameters say."""
 Float = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
@@ -45,7 +48,7 @@ class PreparedTile:
 
     Attributes:
         grid: The stored grid; original orientation, as its north-west corner says.
-        sar: (H, W, 4) uint8, aligned, 0 no-data.
+        sar: (H, W, 4) uint8 or float16, aligned, 0 no-data.
         optical: (H, W, 4) uint8, aligned, or None.
         target: (H, W, 3) uint8, aligned, or None for a sensor without labels.
         footprints: Every valid footprint in pixels of the grid, original orientation.
@@ -54,7 +57,7 @@ class PreparedTile:
     """
 
     grid: Grid
-    sar: UInt8
+    sar: Sar
     optical: UInt8 | None
     target: UInt8 | None
     footprints: list[Footprint]
@@ -74,7 +77,7 @@ def prepare_tile(source: TileSource, read: Read, parameters: PrepareParameters) 
     native = grid_of(sar_raster.profile)
     grid = native.resized()
     values, valid = resample(*_floats(sar_raster), grid.height, grid.width)
-    sar = scale_sar(values, valid, sensor.scale_limits)[..., list(sensor.quad_pol_source)]
+    scaled = scale_sar(values, valid, sensor.scale_limits, parameters.sar_dtype)
     optical = None
     if source.optical is not None:
         optical = align(_optical(_read(source.optical, read), grid), source.orientation)
@@ -89,7 +92,7 @@ def prepare_tile(source: TileSource, read: Read, parameters: PrepareParameters) 
         )
     return PreparedTile(
         grid=grid,
-        sar=align(sar, source.orientation),
+        sar=align(scaled[..., list(sensor.quad_pol_source)], source.orientation),
         optical=optical,
         target=target,
         footprints=footprints,
@@ -98,8 +101,13 @@ def prepare_tile(source: TileSource, read: Read, parameters: PrepareParameters) 
     )
 
 
-def scale_sar(values: Float, valid: Mask, limits: tuple[float, float]) -> UInt8:
-    """Map SAR values to bytes by one fixed line for all tiles of a sensor.
+def scale_sar(
+    values: Float,
+    valid: Mask,
+    limits: tuple[float, float],
+    dtype: Literal["uint8", "float16"] = "uint8",
+) -> Sar:
+    """Map SAR values to 1..255 by one fixed line for all tiles of a sensor.
 
     A scale of each tile's own (its extremes or moments) would hide brightness that tells things apart.
 
@@ -107,13 +115,18 @@ def scale_sar(values: Float, valid: Mask, limits: tuple[float, float]) -> UInt8:
         values: (C, H, W) float32 in the product's units.
         valid: (H, W).
         limits: Values that become 1 and 255; values beyond are clipped.
+        dtype: Of the result.
 
     Returns:
-        (H, W, C) uint8: 0 without data, else ``1 + round(clip((v - low) / (high - low)) * 254)``.
+        (H, W, C): 0 without data, else ``1 + clip((v - low) / (high - low)) * 254``, rounded to whole numbers
+        for uint8. float16 keeps 11 bits, so steps are at most 1/8.
     """
     low, high = limits
     share = np.clip((values - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
-    scaled = np.where(valid, 1.0 + np.rint(share * 254.0), 0.0).astype(np.uint8)
+    steps = share * np.float32(254.0)
+    if dtype == "uint8":
+        steps = np.rint(steps)
+    scaled = np.where(valid, np.float32(1.0) + steps, np.float32(0.0)).astype(dtype)
     return np.ascontiguousarray(np.moveaxis(scaled, 0, -1))
 
 

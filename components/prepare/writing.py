@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
@@ -19,7 +20,7 @@ from components.lib.files import require_free_space
 from components.lib.geo.grid import grid_of
 from components.lib.geo.raster import profile_geotiff
 from components.lib.shards import ShardReader
-from components.lib.store.layout import LAYERS, create_layer, layer_path
+from components.lib.store.layout import LAYERS, Layer, create_layer, layer_path
 from components.prepare.pairing import Read, TileSource
 from components.prepare.parameters import PrepareParameters
 from components.prepare.tiles import PreparedTile, prepare_tile
@@ -108,18 +109,20 @@ def write_tiles(
         ResourceError: If the disk has no room for the layers.
         BadDataError: If a tile is damaged or of another size than its sensor's first.
     """
-    require_free_space(store, _size(layouts))
+    dtypes = {layer: np.dtype(parameters.sar_dtype if layer == "sar" else "uint8") for layer in LAYERS}
+    require_free_space(store, _size(layouts, dtypes))
     for sensor, layout in layouts.items():
         for layer in layout.layers:
-            create_layer(store, sensor, layer, layout.tiles, layout.size).flush()
+            create_layer(store, sensor, layer, layout.tiles, layout.size, dtype=dtypes[layer]).flush()
     bar = tqdm(_results(raw, store, jobs, parameters, processes), total=len(jobs), unit="tile", disable=None)
     return list(bar)
 
 
-def _size(layouts: dict[str, SensorLayout]) -> int:
+def _size(layouts: dict[str, SensorLayout], dtypes: Mapping[str, np.dtype[Any]]) -> int:
     return sum(
-        layout.tiles * layout.size[0] * layout.size[1] * sum(LAYERS[layer] for layer in layout.layers)
+        layout.tiles * layout.size[0] * layout.size[1] * LAYERS[layer] * dtypes[layer].itemsize
         for layout in layouts.values()
+        for layer in layout.layers
     )
 
 
@@ -151,7 +154,7 @@ class _Worker:
         self._read = read
         self._store = store
         self._parameters = parameters
-        self._layers: dict[Path, np.memmap[tuple[int, ...], np.dtype[np.uint8]]] = {}
+        self._layers: dict[Path, Layer] = {}
 
     def write(self, job: Job) -> Written:
         tile = prepare_tile(job.source, self._read, self._parameters)
@@ -168,7 +171,7 @@ class _Worker:
             mapped[job.row] = array
         return _written(job, tile)
 
-    def _mapped(self, path: Path) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+    def _mapped(self, path: Path) -> Layer:
         if path not in self._layers:
             self._layers[path] = np.lib.format.open_memmap(path, mode="r+")
         return self._layers[path]

@@ -19,6 +19,7 @@ from components.lib.store import Store
 from tests.prepare.tiny_raw import (
     AIRBORNE,
     NORTH,
+    PARAMETERS,
     SIDE,
     SOUTH,
     SPACEBORNE,
@@ -235,6 +236,30 @@ def test_nan_and_declared_nodata_are_black(folders: Folders) -> None:
     black = np.argwhere(~sar.any(axis=-1)).tolist()
     assert black == [[5, 5], [6, 6]]
     assert sar[7, 7].tolist() == [1, 1, 1, 111]
+
+
+def test_float16_keeps_what_uint8_rounds_away(folders: Folders) -> None:
+    flight = Acquisition()
+    values = sar_values(1)
+    values[:, 20, :4] = [0.0001, 0.5, 92.0, 95.0]  # darkest and brightest that the scale holds, and beyond
+    flight.add("SAR-Intensity", 1, tif(values, flight.add_tile(1, WEST)))
+    folders.write(flight)
+    stored = {}
+    for dtype in ("uint8", "float16"):
+        folders.prepare(PARAMETERS.model_copy(update={"sar_dtype": dtype}))
+        stored[dtype] = np.array(Store.open(folders.store).layer(AIRBORNE, "sar")[0])
+        assert stored[dtype].dtype == dtype
+    coarse, fine = stored["uint8"].astype(np.float64), stored["float16"].astype(np.float64)
+
+    np.testing.assert_array_equal(fine == 0, coarse == 0)
+    assert fine[coarse > 0].min() >= 1
+    assert fine.max() == 255
+    exact = 1 + np.clip(values / 92, 0, 1) * 254
+    black = (values == 0).all(axis=0)
+    np.testing.assert_allclose(fine[~black], np.moveaxis(exact, 0, -1)[~black], rtol=2**-11)
+    assert 0.4 < np.abs(fine - coarse).max() <= 0.5 + 2**-4
+    folders.prepare(PARAMETERS)
+    np.testing.assert_array_equal(Store.open(folders.store).layer(AIRBORNE, "sar")[0], stored["uint8"])
 
 
 def test_processes_give_the_same_store_as_one(folders: Folders, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """What lies where in a training store.
 
-``<sensor>/<layer>.npy`` holds all tiles of a sensor, (N, H, W, C) uint8, row i being the tile whose ``row``
-in ``index.parquet`` is i. Channels come last, so that a crop permuted for torch is channels-last already.
-Layers are stored orientation-aligned; ``footprints.parquet`` keeps each tile's original orientation.
+``<sensor>/<layer>.npy`` holds all tiles of a sensor, (N, H, W, C), row i being the tile whose ``row`` in
+``index.parquet`` is i. All layers are uint8; ``sar`` may be float16 on the same scale: 0 is no data, 1 to 255
+are data, which float16 does not round to whole numbers. Channels come last, so that a crop permuted for torch
+is channels-last already. Layers are stored orientation-aligned; ``footprints.parquet`` keeps each tile's
+original orientation.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +23,12 @@ from components.lib.files import atomic_directory
 
 LAYERS = MappingProxyType({"sar": 4, "optical": 4, "target": 3})
 """Channels of each layer: HH, HV, VH, VV; B, R, R, G; footprint, edge, contact."""
+
+DTYPES = MappingProxyType({"sar": ("uint8", "float16"), "optical": ("uint8",), "target": ("uint8",)})
+"""Number formats that a layer may have."""
+
+Layer = np.memmap[tuple[int, ...], np.dtype[Any]]
+"""A mapped layer: (N, H, W, C), one of its ``DTYPES``."""
 
 SPLITS = ("train", "buffer", "selection", "test")
 
@@ -77,16 +86,35 @@ def layer_path(folder: Path, sensor: str, layer: str) -> Path:
 
 
 def create_layer(
-    folder: Path, sensor: str, layer: str, tiles: int, size: tuple[int, int]
-) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+    folder: Path,
+    sensor: str,
+    layer: str,
+    tiles: int,
+    size: tuple[int, int],
+    *,
+    dtype: npt.DTypeLike = np.uint8,
+) -> Layer:
     """Create a zero-filled (tiles, *size, C) layer on disk, mapped for writing.
 
     The file is sparse until tiles are written, and memory holds only the pages in use.
+
+    Raises:
+        ParameterError: If there is no such layer, or it cannot have that number format.
     """
     path = layer_path(folder, sensor, layer)
+    check_dtype(sensor, layer, np.dtype(dtype))
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = (tiles, *size, LAYERS[layer])
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+
+
+def check_dtype(sensor: str, layer: str, dtype: np.dtype[Any]) -> None:
+    """Refuse a number format that the layer cannot have, with a ParameterError."""
+    if dtype.name not in DTYPES[layer]:
+        raise ParameterError(
+            f"layer {layer!r} of {sensor} is {dtype.name}, it can be {' or '.join(DTYPES[layer])}",
+            next_step="prepare the store again (`dvc repro --force prepare`)",
+        )
 
 
 def write_tables(folder: Path, index: pd.DataFrame, footprints: pd.DataFrame) -> None:
@@ -101,7 +129,7 @@ def write_store(
     folder: Path,
     index: pd.DataFrame,
     footprints: pd.DataFrame,
-    layers: Mapping[tuple[str, str], npt.NDArray[np.uint8]],
+    layers: Mapping[tuple[str, str], npt.NDArray[Any]],
 ) -> None:
     """Write a store that fits in memory, whole or not at all.
 
@@ -109,12 +137,12 @@ def write_store(
         folder: Where the store goes.
         index: Columns ``INDEX_COLUMNS``.
         footprints: Columns ``FOOTPRINT_COLUMNS``; may be empty.
-        layers: (sensor, layer) to (N, H, W, C) uint8.
+        layers: (sensor, layer) to (N, H, W, C), one of the layer's ``DTYPES``.
     """
     with atomic_directory(folder) as temporary:
         for (sensor, layer), array in layers.items():
             n, height, width, _ = array.shape
-            mapped = create_layer(temporary, sensor, layer, n, (height, width))
+            mapped = create_layer(temporary, sensor, layer, n, (height, width), dtype=array.dtype)
             mapped[:] = array
             mapped.flush()
         write_tables(temporary, index, footprints)

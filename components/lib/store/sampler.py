@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +13,18 @@ import numpy.typing as npt
 from components.lib.errors import BadDataError, ParameterError
 from components.lib.store.store import Store
 
-UInt8 = npt.NDArray[np.uint8]
-Item = TypeVar("Item", bound=np.unsignedinteger)
+Crops = npt.NDArray[Any]
+"""(..., C) of a layer's own number format."""
+Item = TypeVar("Item", bound=np.generic)
 
 CANDIDATES = 4
 """Crop positions drawn for each tile; the first with enough data is taken."""
 
 MIN_DATA_SHARE = 0.2
 """Share of valid pixels that makes a crop worth training on; tiles are black where the strip ends."""
+
+_ITEMS = {4: np.uint32, 8: np.uint64}
+"""One item of as many bytes as a pixel."""
 
 _PROBES = 32
 """Pixels looked at along each side to judge a candidate: 1/256 of a 512 crop is read."""
@@ -54,7 +58,8 @@ class CropSampler:
     at most, judged by the SAR image, or the optical one where SAR is not asked for (both are black where
     there are no data).
 
-    Pixels leave as the uint8 they are stored as: normalising belongs on the device (reference speed.md 1).
+    Pixels leave as they are stored, uint8 (float16 SAR where prepared so): normalising belongs on the device
+    (reference speed.md 1).
 
     Args:
         store: The store.
@@ -104,7 +109,7 @@ class CropSampler:
             )
         self._permutation = lru_cache(maxsize=2)(self._draw_permutation)
 
-    def batch(self, step: int, out: dict[str, UInt8] | None = None) -> dict[str, UInt8]:
+    def batch(self, step: int, out: dict[str, Crops] | None = None) -> dict[str, Crops]:
         """The batch of one step.
 
         Args:
@@ -112,10 +117,10 @@ class CropSampler:
             out: Arrays to write into, as an earlier call returned them; allocated if None.
 
         Returns:
-            For each layer (batch, crop, crop, C) uint8, C-contiguous.
+            For each layer (batch, crop, crop, C) of its own number format, C-contiguous.
         """
         out = out or {
-            name: np.empty((self.batch_size, self.crop, self.crop, plane.channels), dtype=np.uint8)
+            name: np.empty((self.batch_size, self.crop, self.crop, plane.channels), plane.dtype)
             for name, plane in self.layers.items()
         }
         windows = self.windows(step)
@@ -157,14 +162,16 @@ class CropSampler:
 
 
 class _Plane:
-    """A layer as arrays of single items, because mirroring (…, C) bytes copies them one by one.
+    """A layer as arrays of single items, because mirroring (…, C) numbers copies them one by one.
 
-    Four channels are one 32-bit item per pixel (15 times faster when mirrored); others go channel by channel.
+    Four channels are one item per pixel, 32 bits of uint8 (15 times faster when mirrored) or 64 of float16;
+    others go channel by channel.
     """
 
-    def __init__(self, layer: UInt8) -> None:
-        self.channels = layer.shape[-1]
+    def __init__(self, layer: Crops) -> None:
+        self.channels, self.dtype = layer.shape[-1], layer.dtype
         self.pixels = np.asarray(layer)  # without memmap's per-slice overhead
+        self.item = _ITEMS.get(self.channels * self.dtype.itemsize) if self.channels == 4 else None
 
     def data_share(self, row: int, y: int, x: int, crop: int) -> float:
         """Share of valid pixels of a crop, from a lattice of samples."""
@@ -172,12 +179,12 @@ class _Plane:
         probe = self.pixels[row, y : y + crop : every, x : x + crop : every].any(axis=-1)
         return np.count_nonzero(probe) / probe.size
 
-    def write(self, window: Window, out: UInt8) -> None:
+    def write(self, window: Window, out: Crops) -> None:
         """Copy a window into ``out``, (crop, crop, C)."""
         crop = out.shape[0]
         source = self.pixels[window.row, window.y : window.y + crop, window.x : window.x + crop]
-        if self.channels == 4:
-            out.view(np.uint32)[..., 0] = _turned(source.view(np.uint32)[..., 0], window)
+        if self.item is not None:
+            out.view(self.item)[..., 0] = _turned(source.view(self.item)[..., 0], window)
         elif window.flip or window.turns:
             for channel in range(self.channels):
                 out[..., channel] = _turned(source[..., channel], window)

@@ -12,9 +12,14 @@ import shapely
 
 from components.lib.errors import MissingInputError, ParameterError
 from components.lib.files import require_input
-from components.lib.store.layout import FOOTPRINTS_FILE, INDEX_FILE, SPLITS, layer_path
-
-Layer = np.memmap[tuple[int, ...], np.dtype[np.uint8]]
+from components.lib.store.layout import (
+    FOOTPRINTS_FILE,
+    INDEX_FILE,
+    SPLITS,
+    Layer,
+    check_dtype,
+    layer_path,
+)
 
 
 class Store:
@@ -23,7 +28,7 @@ class Store:
     Example:
         >>> store = Store.open(Path("data/prepared"))
         >>> rows = store.rows("capella-airborne", "train")
-        >>> tile = store.layer("capella-airborne", "sar")[rows[0]]  # (H, W, 4) uint8
+        >>> tile = store.layer("capella-airborne", "sar")[rows[0]]  # (H, W, 4)
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,10 +61,11 @@ class Store:
         return sorted(self.index["sensor"].unique())
 
     def layer(self, sensor: str, layer: str) -> Layer:
-        """A layer, mapped read-only: (N, H, W, C) uint8, orientation-aligned.
+        """A layer, mapped read-only: (N, H, W, C) uint8 (``sar`` uint8 or float16), orientation-aligned.
 
         Raises:
-            ParameterError: If the store has no such sensor, or there is no layer of that name.
+            ParameterError: If the store has no such sensor, there is no layer of that name, or its number
+                format is none that it can have.
             MissingInputError: If the sensor has no such layer (no optical, for instance).
         """
         key = (sensor, layer)
@@ -70,7 +76,9 @@ class Store:
                     f"sensor {sensor} has no layer {layer!r} in {self.folder}",
                     next_step="choose a sensor whose tiles come with this product, or prepare them again",
                 )
-            self._layers[key] = np.lib.format.open_memmap(path, mode="r")
+            mapped = np.lib.format.open_memmap(path, mode="r")
+            check_dtype(sensor, layer, mapped.dtype)
+            self._layers[key] = mapped
         return self._layers[key]
 
     def rows(self, sensor: str, split: str, clean: bool | None = None) -> npt.NDArray[np.int64]:

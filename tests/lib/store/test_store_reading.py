@@ -9,7 +9,7 @@ import shapely
 
 from components.lib.errors import MissingInputError, ParameterError
 from components.lib.store import INDEX_COLUMNS, LAYERS, Store
-from components.lib.store.layout import create_layer
+from components.lib.store.layout import create_layer, layer_path
 from tests.lib.store.tiny_store import OTHER, SENSOR, tiny_store
 
 
@@ -32,6 +32,19 @@ def test_layers_are_mapped_once_and_read_only(tmp_path: Path) -> None:
     assert store.layer(SENSOR, "sar") is layer
     with pytest.raises(ValueError, match="read-only"):
         layer[0] = 0
+
+
+def test_sar_may_be_float16_and_nothing_else_may(tmp_path: Path) -> None:
+    store, layers = tiny_store(tmp_path, half=True)
+    mapped = store.layer(SENSOR, "sar")
+
+    assert mapped.dtype == np.float16
+    np.testing.assert_array_equal(mapped, layers[SENSOR, "sar"])
+    with pytest.raises(ParameterError, match=r"layer 'target' of .* is float16, it can be uint8"):
+        create_layer(tmp_path, SENSOR, "target", 1, (8, 8), dtype=np.float16)
+    np.save(layer_path(store.folder, OTHER, "sar"), np.ones((1, 8, 8, 4), np.float32))
+    with pytest.raises(ParameterError, match=r"is float32, it can be uint8 or float16"):
+        store.layer(OTHER, "sar")
 
 
 def test_rows_follow_split_and_cleanness(tmp_path: Path) -> None:

@@ -34,8 +34,16 @@ def same(a: Batch, b: Batch) -> bool:
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
+@pytest.fixture(scope="module")
+def fine(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The same tiles with float16 SAR."""
+    return tiny_store(tmp_path_factory.mktemp("fine"), splits=["train"] * 5, half=True)[0]
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["uint8", "float16"])
 @pytest.mark.parametrize("rot90", [False, True])
-def test_crops_are_the_pixels_that_slicing_gives(store: Store, rot90: bool) -> None:
+def test_crops_are_the_pixels_that_slicing_gives(store: Store, fine: Store, rot90: bool, half: bool) -> None:
+    store = fine if half else store
     drawn = sampler(store, rot90=rot90, batch=16)
     seen = set()
     for step in range(4):
@@ -49,7 +57,7 @@ def test_crops_are_the_pixels_that_slicing_gives(store: Store, rot90: bool) -> N
                     expected = np.fliplr(expected)
                 expected = np.rot90(expected, window.turns)
                 assert batch[layer].shape == (16, CROP, CROP, channels)
-                assert batch[layer].dtype == np.uint8
+                assert batch[layer].dtype == (np.float16 if half and layer == "sar" else np.uint8)
                 np.testing.assert_array_equal(batch[layer][i], expected)
     assert seen == {(flip, turns) for flip in (False, True) for turns in (range(4) if rot90 else [0])}
 
@@ -78,6 +86,14 @@ def test_layers_asked_for_do_not_change_where_crops_lie(store: Store) -> None:
 
     assert list(both.batch(2)) == ["sar", "target"]
     np.testing.assert_array_equal(both.batch(2)["sar"], one.batch(2)["sar"])
+
+
+def test_the_number_format_does_not_change_where_crops_lie(store: Store, fine: Store) -> None:
+    for step in range(4):
+        assert sampler(store).windows(step) == sampler(fine).windows(step)
+        np.testing.assert_array_equal(
+            sampler(store).batch(step)["sar"] + 0.5, sampler(fine).batch(step)["sar"]
+        )
 
 
 def test_every_tile_is_used_once_before_any_is_used_again(store: Store) -> None:

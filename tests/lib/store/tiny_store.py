@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,12 @@ def tiny_store(
     splits: Sequence[str] = ("train",) * 4,
     clean: Sequence[bool] | None = None,
     footprints: pd.DataFrame | None = None,
-) -> tuple[Store, dict[tuple[str, str], npt.NDArray[np.uint8]]]:
-    """Two sensors with ``len(splits)`` tiles each, the second without optical; and the layers as arrays."""
+    half: bool = False,
+) -> tuple[Store, dict[tuple[str, str], npt.NDArray[Any]]]:
+    """Two sensors with ``len(splits)`` tiles each, the second without optical; and the layers as arrays.
+
+    With ``half`` SAR is float16, half a step above the whole numbers.
+    """
     n = len(splits)
     index = pd.DataFrame(
         {
@@ -49,12 +54,15 @@ def tiny_store(
         }
     )
     random = np.random.default_rng(7)
-    layers = {
+    layers: dict[tuple[str, str], npt.NDArray[Any]] = {
         (sensor, layer): random.integers(1, 255, (n, SIDE, SIDE, channels), dtype=np.uint8)
         for sensor in (SENSOR, OTHER)
         for layer, channels in LAYERS.items()
         if (sensor, layer) != (OTHER, "optical")
     }
+    for key in layers if half else ():
+        if key[1] == "sar":
+            layers[key] = layers[key].astype(np.float16) + np.float16(0.5)
     table = pd.DataFrame(columns=list(FOOTPRINT_COLUMNS)) if footprints is None else footprints
     write_store(folder / "store", index, table, layers)
     return Store.open(folder / "store"), layers
