@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.lib.errors import ParameterError, SourceUnavailableError, StormsightError
-from components.lib.tracking.parameters import TrackingParameters
+from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,8 +57,13 @@ def connect(parameters: TrackingParameters) -> Connection:
 
     Raises:
         SourceUnavailableError: If the store does not answer.
-        ParameterError: If the experiment of that name was deleted.
+        ParameterError: If the experiment of that name was deleted, or tracking is switched off.
     """
+    if parameters.effective_uri == UNTRACKED:
+        raise ParameterError(
+            f"tracking.uri is {UNTRACKED!r}, but a store is needed here",
+            next_step="set tracking.uri in params.yaml (or MLFLOW_TRACKING_URI) to a store",
+        )
     os.environ.update(_ENVIRONMENT)
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)

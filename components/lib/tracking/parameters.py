@@ -9,11 +9,16 @@ from pydantic import Field
 from components.lib.config import Parameters
 
 
+UNTRACKED = "none"
+"""In place of a store's address: runs are not tracked."""
+
+
 class TrackingParameters(Parameters):
     """The ``tracking`` section.
 
     Attributes:
-        uri: MLflow store, a ``sqlite:///`` file or an http(s) server. ``MLFLOW_TRACKING_URI`` wins over it.
+        uri: MLflow store, a ``sqlite:///`` file or an http(s) server, or ``none``: runs are not tracked.
+            ``MLFLOW_TRACKING_URI`` wins over it.
         artifacts: Folder of a local store's artefacts; a server keeps its own. ``STORMSIGHT_ARTIFACTS`` wins
             over it.
         experiment: Name of the experiment all runs belong to.

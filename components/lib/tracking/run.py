@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from components.lib.tracking.connection import Connection, connect
-from components.lib.tracking.parameters import TrackingParameters
+from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
 
 _LOG = logging.getLogger(__name__)
 
@@ -73,6 +73,8 @@ class TrackedRun:
         self._attempt(str(path), send)
 
     def _start(self, parameters: TrackingParameters, name: str, tags: Mapping[str, str]) -> None:
+        if parameters.effective_uri == UNTRACKED:
+            return
         try:
             self._connection = connect(parameters)
             run = self._connection.client.create_run(

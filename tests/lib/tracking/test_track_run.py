@@ -130,3 +130,17 @@ def test_a_deleted_experiment_is_named(tracking: TrackingParameters) -> None:
 
 def test_nested_parameters_become_dotted_names() -> None:
     assert flatten({"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None}) == {"a.b.c": 1, "a.d": [1, 2], "e": None}
+
+
+def test_switched_off_nothing_is_opened_and_a_registry_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    off = TrackingParameters(uri="none")
+    with track_run(off, "optical", {"lr": 0.1}) as run:
+        run.log_metrics({"loss": 1.0})
+    assert run.run_id is None
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ParameterError, match="a store is needed"):
+        connect(off)
