@@ -1,4 +1,4 @@
-"""Batches of labelled source crops and, after the warm-up, unlabelled target crops."""
+"""Batches of labelled source crops and, after the warm-up, target crops."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from components.adapt.labels import LAYER, LabelFolder
 from components.lib.engine import TrainingParameters
+from components.lib.engine.crops import jitter_of
+from components.lib.engine.jitter import ScaleJitter
 from components.lib.store import CropSampler, Store
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -20,14 +22,15 @@ TARGET_SEED = 0x5EED
 class AdaptationBatches:
     """One step's crops, a pure function of the step.
 
-    The target's labels are not here: its crops come with where they were cut, and the task cuts the
-    pseudo-labels of the round there.
+    The target's labels are not here, unless its sampler was asked for them: its crops come with where they
+    were cut, and the task cuts the pseudo-labels of the round there.
 
     Args:
         source: Delivers ``sar`` and ``target`` (the footprint mask).
-        target: Delivers ``sar`` alone.
+        target: Delivers ``sar``, and ``target`` where its own labels are trained on.
         target_rows: The target's rows in the order of the pseudo-labels, ascending.
         first_target_step: Steps before it see the source alone.
+        jitter: Zoom of the crops of both sensors.
     """
 
     def __init__(
@@ -36,8 +39,9 @@ class AdaptationBatches:
         target: CropSampler,
         target_rows: Rows,
         first_target_step: int,
+        jitter: ScaleJitter | None = None,
     ) -> None:
-        self.source, self.target = source, target
+        self.source, self.target, self.jitter = source, target, jitter
         self.target_rows, self.first_target_step = target_rows, first_target_step
 
     def __call__(self, step: int) -> Arrays:
@@ -46,17 +50,19 @@ class AdaptationBatches:
         Returns:
             ``source_sar`` (B, c, c, 4) and ``source_target`` (B, c, c, 3) uint8; from the first target step
             on ``target_sar`` (B, c, c, 4) uint8 and ``target_windows`` (B, 4) int64: which label map, first
-            pixel row, first pixel column, mirrored or not.
+            pixel row, first pixel column, mirrored or not; and ``target_target`` (B, c, c, 3) where the
+            sampler delivers it. With a zoom, c is what is cut and ``scales`` (B,) float32 goes with both.
         """
-        source = self.source.batch(step)
-        arrays: Arrays = {"source_sar": source["sar"], "source_target": source["target"]}
+        arrays: Arrays = {f"source_{name}": layer for name, layer in self.source.batch(step).items()}
         if step >= self.first_target_step:
+            arrays |= {f"target_{name}": layer for name, layer in self.target.batch(step).items()}
             windows = self.target.windows(step)
-            arrays["target_sar"] = self.target.batch(step)["sar"]
             arrays["target_windows"] = np.array(
                 [(np.searchsorted(self.target_rows, w.row), w.y, w.x, w.flip) for w in windows],
                 dtype=np.int64,
             )
+        if self.jitter is not None:
+            arrays["scales"] = self.jitter.scales(step, self.source.batch_size)
         return arrays
 
 
@@ -68,18 +74,24 @@ def adaptation_batches(
     labels: LabelFolder,
     training: TrainingParameters,
     first_target_step: int,
+    target_truth: bool = False,
 ) -> AdaptationBatches:
     """Batches of the source's ``source_rows`` and of the tiles that ``labels`` are for.
 
-    Crop, batch (per sensor) and seed are those of ``training``.
+    Crop, zoom, batch (per sensor) and seed are those of ``training``; ``target_truth`` adds the target's own
+    labels.
     """
+    jitter = jitter_of(training)
+    side = training.crop if jitter is None else jitter.source_px
 
     def sampler(sensor: str, rows: Rows, layers: tuple[str, ...], seed: int) -> CropSampler:
-        return CropSampler(store, sensor, rows, layers, crop=training.crop, batch=training.batch, seed=seed)
+        return CropSampler(store, sensor, rows, layers, crop=side, batch=training.batch, seed=seed)
 
+    both = (LAYER, "target")
     return AdaptationBatches(
-        sampler(source, source_rows, (LAYER, "target"), training.seed),
-        sampler(labels.sensor, labels.rows, (LAYER,), training.seed + TARGET_SEED),
+        sampler(source, source_rows, both, training.seed),
+        sampler(labels.sensor, labels.rows, both if target_truth else (LAYER,), training.seed + TARGET_SEED),
         labels.rows,
         first_target_step,
+        jitter,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,16 @@ from torch import Tensor
 from components.lib.errors import MissingInputError
 from components.lib.files import read_json, sha256_file, write_json
 from components.lib.nets import SegmentationNetwork
-from components.lib.selftraining import PseudoLabelSettings, make_pseudo_labels
+from components.lib.selftraining import (
+    LabelSummary,
+    PseudoLabelSettings,
+    class_agreement,
+    make_pseudo_labels,
+)
 from components.lib.store import Store
 
 LAYER = "sar"
-"""The only layer of the target that training ever opens: its labels are for scoring."""
+"""The only layer of the target that training opens, unless ``labels`` is ``truth``: labels are for scoring."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class LabelFolder:
         sensor: The target.
         rows: The target's rows to label, ascending.
         settings: How.
+        classes: Classes of the network.
     """
 
     folder: Path
@@ -39,9 +45,10 @@ class LabelFolder:
     sensor: str
     rows: np.ndarray[Any, np.dtype[np.int64]]
     settings: PseudoLabelSettings
+    classes: int = 2
 
-    def make(self, round_: int, net: SegmentationNetwork, device: torch.device) -> str:
-        """Label all tiles with ``net`` as it is now; returns the SHA-256 of the file."""
+    def make(self, round_: int, net: SegmentationNetwork, device: torch.device) -> tuple[LabelSummary, str]:
+        """Label all tiles with ``net`` as it is now; returns what that gave, and the SHA-256 of the file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         summary = make_pseudo_labels(
             net,
@@ -52,8 +59,24 @@ class LabelFolder:
             output=self._path(round_),
             device=device,
         )
-        write_json(self._summary(round_), summary.as_dict())
-        return sha256_file(self._path(round_))
+        return summary, sha256_file(self._path(round_))
+
+    def agreement(self, before: int, now: int) -> tuple[float, ...]:
+        """How the labels of two rounds agree, per class."""
+        old, new = (np.load(self._path(r), mmap_mode="r", allow_pickle=False) for r in (before, now))
+        return class_agreement(old, new, self.classes)
+
+    def note(
+        self, round_: int, summary: LabelSummary, agreement: Sequence[float] | None, reason: str | None
+    ) -> None:
+        """Write down what a round gave, and why it was refused, if it was."""
+        content = {
+            **summary.as_dict(),
+            "agreement": agreement,
+            "trained_on": reason is None,
+            "refused_because": reason,
+        }
+        write_json(self._summary(round_), content)
 
     def images(self, batches: int = 16) -> Iterator[Tensor]:
         """Batches of the tiles to label, (B, C, H, W) uint8, evenly spread over them."""
@@ -80,8 +103,9 @@ class LabelFolder:
         return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
 
     def summaries(self, rounds: int) -> list[dict[str, Any]]:
-        """What each round gave, in order."""
-        return [read_json(self._summary(r), made_by="adapt") for r in range(rounds)]
+        """What each round that was begun gave, in order."""
+        made = [self._summary(r) for r in range(rounds) if self._summary(r).exists()]
+        return [read_json(path, made_by="adapt") for path in made]
 
     def remove(self) -> None:
         """Delete everything."""

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.lib.config import Parameters
+
+
+class GuardParameters(Parameters):
+    """When a round of pseudo-labels is not trained on (``lib/selftraining/collapse.py``).
+
+    Attributes:
+        max_shift: Factor by which a class's share of the labelled pixels may move between rounds; for the
+            first round, from the source's truth.
+        min_agreement: Least intersection over union of a class's labels in two rounds.
+        max_fall: Most by which that agreement may fall from one round to the next.
+    """
+
+    max_shift: float = Field(default=2.0, gt=1.0)
+    min_agreement: float = Field(default=0.4, ge=0.0, le=1.0)
+    max_fall: float = Field(default=0.2, ge=0.0, le=1.0)
 
 
 class AdaptParameters(Parameters):
@@ -15,6 +30,11 @@ class AdaptParameters(Parameters):
     Attributes:
         start_from: Which of ``models/sar/`` is adapted.
         target: Sensor without labels; None publishes the network unchanged.
+        labels: What supervises the target: ``pseudo`` labels; ``none``, where no step is taken and only the
+            statistics are re-estimated ("CSN only"); ``truth``, its own labels ("oracle", for evidence only),
+            from the first step on.
+        normalisation: Statistics ``per_sensor`` (CSN), or one set ``shared`` by both (ablation).
+        stems: First convolution ``per_sensor`` or ``shared``.
         epochs: Passes over the source's train tiles, one random crop each, times ``crops_per_tile``.
         crops_per_tile: Crops of a tile per epoch.
         lr: Base rate of the schedule; None takes that of the section `training`.
@@ -24,13 +44,21 @@ class AdaptParameters(Parameters):
             ("as released").
         rounds: Pseudo-labelling rounds, evenly spaced after the warm-up.
         portion: Share of each class's most confident pixels that sets its threshold.
-        scales: Scales whose maps are averaged for pseudo-labels.
+        factors: Scales whose maps are averaged for pseudo-labels, around the ratio of the sensors' pixel
+            sizes in the store; None takes those of reference adaptation 1.13.
+        scales: The scales themselves, whatever the pixels measure; None derives them from ``factors``.
         fusion: Average softmax probabilities, or logits ("as released").
+        guard: Limits on what a round may do; None trains on every round ("as released").
         target_weight: Weight of the target's loss.
+        target_loss: Of pseudo-labels: cross-entropy ("as released"), with Dice, or symmetric. Truth always
+            has cross-entropy and Dice.
     """
 
     start_from: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     target: str | None
+    labels: Literal["pseudo", "none", "truth"] = "pseudo"
+    normalisation: Literal["per_sensor", "shared"] = "per_sensor"
+    stems: Literal["per_sensor", "shared"] = "shared"
     epochs: int = Field(ge=1)
     crops_per_tile: int = Field(ge=1)
     lr: float | None = Field(default=None, gt=0.0)
@@ -38,13 +66,24 @@ class AdaptParameters(Parameters):
     statistics: Literal["reestimated", "copied"] = "reestimated"
     rounds: int = Field(ge=1)
     portion: float = Field(gt=0.0, le=1.0)
-    scales: tuple[float, ...] = Field(min_length=1)
+    factors: tuple[float, ...] | None = Field(default=None, min_length=1)
+    scales: tuple[float, ...] | None = Field(default=None, min_length=1)
     fusion: Literal["softmax", "logits"] = "softmax"
+    guard: GuardParameters | None = None
     target_weight: float = Field(ge=0.0)
+    target_loss: Literal["ce", "ce_dice", "symmetric"] = "ce"
 
-    @field_validator("scales")
+    @field_validator("scales", "factors")
     @classmethod
-    def _positive(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
-        if any(not 0.25 <= scale <= 4 for scale in scales):
+    def _positive(cls, scales: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if any(not 0.25 <= scale <= 4 for scale in scales or ()):
             raise ValueError("each scale must be between 0.25 and 4")
         return scales
+
+    @model_validator(mode="after")
+    def _possible(self) -> AdaptParameters:
+        if self.labels == "none" and self.normalisation == "shared":
+            raise ValueError(
+                "labels: none moves only the target's own statistics, which normalisation: shared has not"
+            )
+        return self

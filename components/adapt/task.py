@@ -1,104 +1,109 @@
-"""Losses of adaptation: the source with its labels, the target with pseudo-labels (reference 1.6)."""
+"""Losses of adaptation: the source with its labels, the target with its own or made ones (reference 1.6)."""
 
 from __future__ import annotations
 
-import logging
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from components.adapt.labels import LabelFolder
-from components.adapt.rounds import round_of
+from components.adapt.supervision import PseudoLabels
 from components.lib.engine import TrainingTask
-from components.lib.losses import IGNORE, cross_entropy, segmentation_loss
+from components.lib.engine.jitter import zoom
+from components.lib.engine.supervised import contour_term
+from components.lib.engine.task import Batch
+from components.lib.losses import IGNORE, cross_entropy, segmentation_loss, symmetric_cross_entropy
 from components.lib.nets import SegmentationNetwork, copy_sensor, reestimate_statistics, use_sensor
 
-LOG = logging.getLogger(__name__)
+TargetLoss = Literal["ce", "ce_dice", "symmetric"]
 
 
 class AdaptationTask(TrainingTask):
-    """``loss = source + target_weight * target`` on every map that ground truth supervises.
+    """``loss = source + target_weight * target`` on every map that labels supervise.
 
-    Source: Dice + cross-entropy with the labels; it keeps what the network knows. Target: cross-entropy with
-    the round's pseudo-labels, ignored pixels left out. One forward per sensor: CSN's batches hold one sensor.
+    Source: Dice + cross-entropy with its labels, and the contours where the network draws them; it keeps what
+    the network knows. Target: the chosen loss, ignored pixels left out. One forward per sensor: CSN's batches
+    hold one sensor.
 
     Args:
-        net: Sensor-specific, knowing both sensors.
+        net: Knowing both sensors.
         source: Sensor with labels.
-        labels: Makes and keeps the target's pseudo-labels.
-        starts: First step of each round.
+        folder: Of the target's tiles; their images set its statistics.
+        first_target_step: First step that sees the target.
         target_weight: Weight of the target's loss.
-        reestimate: Whether the target's statistics are taken from its own images before the first round,
+        pseudo: The target's labels; None where they come with the batch (``target_target``).
+        target_loss: Of the target.
+        reestimate: Whether the target's statistics are taken from its own images before it is first seen,
             instead of being copies of the source's.
+        contour_weight: Of the contour head's loss on the source.
+        crop: Side that crops which come with ``scales`` are zoomed to.
     """
-
-    labels_round: Tensor
-    labels_digest: Tensor
 
     def __init__(
         self,
         net: SegmentationNetwork,
         *,
         source: str,
-        labels: LabelFolder,
-        starts: list[int],
+        folder: LabelFolder,
+        first_target_step: int,
         target_weight: float,
+        pseudo: PseudoLabels | None,
+        target_loss: TargetLoss = "ce",
         reestimate: bool = True,
+        contour_weight: float = 0.0,
+        crop: int | None = None,
     ) -> None:
         super().__init__()
-        self.net, self.source, self.target = net, source, labels.sensor
-        self.label_folder, self.starts, self.target_weight = labels, starts, target_weight
-        self.reestimate = reestimate
-        self._labels: Tensor | None = None
-        # In the checkpoint: which labels an interrupted run trained on.
-        self.register_buffer("labels_round", torch.tensor(-1))
-        self.register_buffer("labels_digest", torch.zeros(32, dtype=torch.uint8))
+        self.net, self.source, self.target = net, source, folder.sensor
+        self.folder, self.first_target_step, self.pseudo = folder, first_target_step, pseudo
+        self.target_weight, self.target_loss, self.reestimate = target_weight, target_loss, reestimate
+        self.contour_weight, self.zoomed_to = contour_weight, crop
 
     def before_step(self, step: int) -> None:
-        """Make the pseudo-labels at the first step of a round; find them again in a resumed run."""
-        current, known = round_of(step, self.starts), int(self.labels_round)
-        if current < 0:
-            return
-        device = self.labels_round.device
-        if current != known:
-            if current == 0:
-                self._begin(device)
-            digest = self.label_folder.make(current, self.net, device)
-            self.labels_round.fill_(current)
-            self.labels_digest.copy_(torch.frombuffer(bytearray.fromhex(digest), dtype=torch.uint8))
-            self._labels = None
-        if self._labels is None:
-            digest = bytes(self.labels_digest.tolist()).hex()
-            self._labels = self.label_folder.open(current, digest).to(device)
+        """Give the target its statistics at its first step, then its labels of the round."""
+        if step == self.first_target_step:
+            copy_sensor(self.net, source=self.source, target=self.target)
+            if self.reestimate:
+                reestimate_target(self.net, self.folder)
+        if self.pseudo is not None:
+            self.pseudo.before_step(step, self.net)
 
-    def _begin(self, device: torch.device) -> None:
-        """The target's statistics as self-training begins."""
-        copy_sensor(self.net, source=self.source, target=self.target)
-        if self.reestimate:
-            images = (batch.to(device) for batch in self.label_folder.images())
-            reestimate_statistics(self.net, self.target, images)
-
-    def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def losses(self, batch: Batch) -> Batch:
         """Losses of one batch of :class:`~components.adapt.batches.AdaptationBatches`."""
-        footprints = batch["source_target"][:, 0]
+        batch = self._with_labels(batch)
+        footprints = batch["source_target"]
         with use_sensor(self.net, self.source):
-            maps = self.net.supervised_maps(batch["source_sar"])
-        source = torch.stack([segmentation_loss(z, footprints) for z in maps]).sum()
+            maps = self.net.supervised(batch["source_sar"])
+        terms = [segmentation_loss(z, footprints[:, 0]) for z in maps.logits]
+        terms += contour_term(maps.contours, footprints, self.contour_weight).values()
+        source = torch.stack(terms).sum()
         target = torch.zeros_like(source)
         if "target_sar" in batch:
-            labels = self._crops(batch["target_windows"], batch["target_sar"].shape[-1])
             with use_sensor(self.net, self.target):
-                maps = self.net.supervised_maps(batch["target_sar"])
-            target = torch.stack([cross_entropy(z, labels, ignore_index=IGNORE) for z in maps]).sum()
+                logits = self.net.supervised_maps(batch["target_sar"])
+            target = torch.stack([self._target_loss(z, batch["target_target"][:, 0]) for z in logits]).sum()
         return {"loss": source + self.target_weight * target, "source": source, "target": target}
 
-    def _crops(self, windows: Tensor, side: int) -> Tensor:
-        """Pseudo-labels (B, side, side) where the crops were cut, in one gather on the labels' device."""
-        if self._labels is None:
-            raise RuntimeError("before_step was not called: there are no pseudo-labels yet")
-        tile, y, x, flip = windows.unbind(dim=1)
-        along = torch.arange(side, device=windows.device)
-        rows = y[:, None, None] + along[:, None]
-        mirrored = torch.where(flip[:, None].bool(), side - 1 - along, along)
-        columns = x[:, None, None] + mirrored[:, None, :]
-        return self._labels[tile[:, None, None], rows, columns]
+    def _with_labels(self, batch: Batch) -> Batch:
+        """``batch`` with the target's labels, at the crops' scales."""
+        if self.pseudo is not None and "target_windows" in batch:
+            labels = self.pseudo.crops(batch["target_windows"], batch["target_sar"].shape[-1])
+            batch = {**batch, "target_target": labels.unsqueeze(1)}
+        if self.zoomed_to is None or "scales" not in batch:
+            return batch
+        # Codes are sampled by the nearest: what is ignored stays so.
+        return zoom(batch, batch["scales"], self.zoomed_to, labels=("source_target", "target_target"))
+
+    def _target_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if self.target_loss == "symmetric":
+            return symmetric_cross_entropy(logits, labels, ignore_index=IGNORE)
+        if self.target_loss == "ce_dice":
+            return segmentation_loss(logits, labels, ignore_index=IGNORE)
+        return cross_entropy(logits, labels, ignore_index=IGNORE)
+
+
+def reestimate_target(net: SegmentationNetwork, folder: LabelFolder) -> None:
+    """Set the target's statistics from its own images, evenly spread over the tiles of ``folder``."""
+    device = next(net.parameters()).device
+    reestimate_statistics(net, folder.sensor, (batch.to(device) for batch in folder.images()))

@@ -117,7 +117,7 @@ def test_training_never_reads_the_targets_labels(tmp_path: Path, monkeypatch: py
         during.extend(opened)
         return losses(self, batch)
 
-    monkeypatch.setattr("components.adapt.adapt.AdaptRun._scores", lambda *_, **__: {})
+    monkeypatch.setattr("components.adapt.run.AdaptRun._scores", lambda *_, **__: {})
     monkeypatch.setattr("components.adapt.adapt.flat", lambda _: {})
     monkeypatch.setattr(Store, "layer", watched)
     monkeypatch.setattr(AdaptationTask, "losses", training_step)

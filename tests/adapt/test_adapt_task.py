@@ -9,6 +9,7 @@ import torch
 
 from components.adapt.batches import adaptation_batches
 from components.adapt.labels import LabelFolder
+from components.adapt.supervision import PseudoLabels
 from components.adapt.task import AdaptationTask
 from components.lib.errors import MissingInputError
 from components.lib.losses import cross_entropy, segmentation_loss
@@ -37,8 +38,19 @@ def make_task(
 ) -> AdaptationTask:
     net = convert_to_csn(make_start(tmp_path, store), (SOURCE, TARGET), momentum=0.1)
     return AdaptationTask(
-        net, source=SOURCE, labels=labels, starts=STARTS, target_weight=0.5, reestimate=reestimate
+        net,
+        source=SOURCE,
+        folder=labels,
+        first_target_step=STARTS[0],
+        target_weight=0.5,
+        pseudo=PseudoLabels(labels, STARTS),
+        reestimate=reestimate,
     )
+
+
+def pseudo_of(task: AdaptationTask) -> PseudoLabels:
+    assert task.pseudo is not None
+    return task.pseudo
 
 
 def tensors_of(store: Store, labels: LabelFolder, step: int) -> dict[str, torch.Tensor]:
@@ -73,11 +85,12 @@ def test_batches_are_a_function_of_the_step_and_carry_no_target_labels(
 def test_pseudo_labels_are_cut_where_the_image_was(tmp_path: Path, store: Store, labels: LabelFolder) -> None:
     task = make_task(tmp_path, store, labels)
     # Labels that are the image itself: any slip in row, corner or mirroring would show.
-    task._labels = torch.from_numpy(store.layer(TARGET, "sar")[labels.rows][..., 0])
+    pseudo = pseudo_of(task)
+    pseudo._labels = torch.from_numpy(store.layer(TARGET, "sar")[labels.rows][..., 0])
     flips = []
     for step in range(STARTS[0], STARTS[0] + 4):
         batch = batch_of(store, labels, step)
-        crops = task._crops(torch.from_numpy(batch["target_windows"]), 64)
+        crops = pseudo.crops(torch.from_numpy(batch["target_windows"]), 64)
         assert np.array_equal(crops.numpy(), batch["target_sar"][..., 0])
         flips += list(batch["target_windows"][:, 3])
     assert set(flips) == {0, 1}
@@ -123,14 +136,14 @@ def test_warm_up_moves_the_sources_statistics_only_and_round_one_copies_them(
         task.losses(tensors_of(store, labels, step))
     assert all(torch.equal(norm.running_mean[1], old[1]) for norm, old in zip(norms, start, strict=True))
     assert not any(torch.equal(norm.running_mean[0], norm.running_mean[1]) for norm in norms)
-    assert int(task.labels_round) == -1
+    assert int(pseudo_of(task).begun) == -1
     task.before_step(STARTS[0])
     assert all(torch.equal(norm.running_mean[0], norm.running_mean[1]) for norm in norms)
     assert all(torch.equal(norm.running_var[0], norm.running_var[1]) for norm in norms)
     assert task.net.training
     source = [norm.running_mean[0].clone() for norm in norms]
     task.before_step(STARTS[1])
-    assert int(task.labels_round) == 1
+    assert int(pseudo_of(task).begun) == 1
     assert all(torch.equal(norm.running_mean[0], old) for norm, old in zip(norms, source, strict=True))
 
 
@@ -159,9 +172,10 @@ def test_restored_task_finds_its_labels_or_says_that_they_are_gone(
     made = (labels.folder / "round-0.npy").stat().st_mtime_ns
     second.before_step(STARTS[0] + 1)
     assert (labels.folder / "round-0.npy").stat().st_mtime_ns == made, "found, not made again"
-    assert second._labels is not None
-    assert first._labels is not None
-    assert torch.equal(first._labels, second._labels)
+    restored, original = pseudo_of(second)._labels, pseudo_of(first)._labels
+    assert restored is not None
+    assert original is not None
+    assert torch.equal(original, restored)
     np.save(labels.folder / "round-0.npy", np.zeros((1, 2, 2), np.uint8))
     third = make_task(tmp_path, store, labels)
     third.load_state_dict(first.state_dict())

@@ -10,6 +10,7 @@ Kind = Literal["deeplabv3plus", "disoptnet", "semantic_fpn", "dmsd", "hfd_readin
 Modality = Literal["optical", "sar"]
 Output = Literal["fused", "branch_s"]
 Stems = Literal["shared", "per_sensor"]
+Normalisation = Literal["per_sensor", "shared"]
 Alignment = Literal["flow", "add"]
 
 REFERENCE_MEAN = (127.5,) * 4
@@ -34,7 +35,9 @@ class NetworkConfig(BaseModel):
         classes: Softmax classes: background and building.
         modality: Which layer of the store the network reads.
         sensors: Names of the sensors whose statistics the network carries.
-        sensor_specific: True once normalisation keeps separate statistics per sensor (CSN).
+        sensor_specific: True once layers know which sensor they work for (CSN, stems).
+        normalisation: Whether a sensor-specific network keeps statistics per sensor (CSN), or one set for all
+            of them (ablation).
         stems: Whether a sensor-specific network has one first convolution per sensor, or shares it.
         norm_momentum: Share of a new batch in the statistics per sensor; None keeps the encoder's own.
         input_mean: Subtracted from the uint8 input, per channel.
@@ -56,6 +59,7 @@ class NetworkConfig(BaseModel):
     modality: Modality = "sar"
     sensors: tuple[str, ...] = Field(min_length=1)
     sensor_specific: bool = False
+    normalisation: Normalisation = "per_sensor"
     stems: Stems = "shared"
     norm_momentum: float | None = None
     input_mean: tuple[float, ...] = REFERENCE_MEAN

@@ -3,6 +3,9 @@
 Reference adaptation 1.5. In training, a batch (of one sensor) is normalised with its own mean and variance
 and moves only that sensor's running statistics; in evaluation the chosen sensor's are used. The choice is
 made with :func:`~components.lib.nets.sensorset.use_sensor`.
+
+Tied statistics are the ablation: ordinary batch normalisation, one set for all sensors, of a network that
+nevertheless knows which sensors it serves and refuses the others.
 """
 
 from __future__ import annotations
@@ -29,23 +32,26 @@ class SensorNorm2d(SensorLayer):
         norm: The layer to take over: its affine parameters, eps, and statistics (copied for every sensor).
         sensors: Shared by all layers of the network.
         momentum: Share of a new batch in the running statistics; None keeps that of ``norm``.
+        tied: Keep one set of statistics, which every sensor moves and uses.
     """
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, norm: nn.BatchNorm2d, sensors: SensorSet, momentum: float | None = None) -> None:
+    def __init__(
+        self, norm: nn.BatchNorm2d, sensors: SensorSet, momentum: float | None = None, *, tied: bool = False
+    ) -> None:
         super().__init__()
         if norm.running_mean is None or norm.running_var is None:
             raise ParameterError(
                 "a normalisation layer without running statistics cannot be made sensor-specific",
                 next_step="choose an encoder with ordinary batch normalisation",
             )
-        self.sensors = sensors
+        self.sensors, self.tied = sensors, tied
         self.eps = norm.eps
         self.momentum = momentum or norm.momentum or REFERENCE_MOMENTUM
         self.weight, self.bias = norm.weight, norm.bias
-        count = len(sensors.names)
+        count = 1 if tied else len(sensors.names)
         self.register_buffer("running_mean", norm.running_mean.detach().repeat(count, 1))
         self.register_buffer("running_var", norm.running_var.detach().repeat(count, 1))
         # timm's layer carries the activation that follows; a subclass of batch normalisation, not a wrapper.
@@ -54,7 +60,8 @@ class SensorNorm2d(SensorLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise a batch of one sensor, (N, C, H, W)."""
-        index = self.sensors.active_index()
+        chosen = self.sensors.active_index()
+        index = 0 if self.tied else chosen
         x = F.batch_norm(
             x,
             self.running_mean[index],
@@ -73,22 +80,25 @@ class SensorNorm2d(SensorLayer):
     @torch.no_grad()
     def copy_sensor(self, source: int, target: int) -> None:
         """Overwrite the statistics of sensor ``target`` with those of ``source`` (positions)."""
+        if self.tied:
+            return
         self.running_mean[target] = self.running_mean[source]
         self.running_var[target] = self.running_var[source]
 
     @torch.no_grad()
     def extend(self, sensors: SensorSet) -> None:
         """Know ``sensors``, a superset; the new ones start from the first sensor's statistics."""
-        rows = [self.sensors.names.index(n) if n in self.sensors.names else 0 for n in sensors.names]
-        self.running_mean = self.running_mean[rows].clone()
-        self.running_var = self.running_var[rows].clone()
+        if not self.tied:
+            rows = [self.sensors.names.index(n) if n in self.sensors.names else 0 for n in sensors.names]
+            self.running_mean = self.running_mean[rows].clone()
+            self.running_var = self.running_var[rows].clone()
         self.sensors = sensors
 
 
 M = TypeVar("M", bound=nn.Module)
 
 
-def convert_to_csn(net: M, sensors: Sequence[str], *, momentum: float | None = None) -> M:
+def convert_to_csn(net: M, sensors: Sequence[str], *, momentum: float | None = None, tied: bool = False) -> M:
     """Replace every batch normalisation of ``net``, in place, by a sensor-specific one.
 
     A network that already is sensor-specific learns the new names: what it keeps for them starts as copies of
@@ -99,6 +109,7 @@ def convert_to_csn(net: M, sensors: Sequence[str], *, momentum: float | None = N
         net: The network.
         sensors: All sensors it shall know; those it knows already must be among them.
         momentum: As for :class:`SensorNorm2d`, for newly converted layers.
+        tied: Likewise.
 
     Returns:
         ``net`` itself.
@@ -121,15 +132,15 @@ def convert_to_csn(net: M, sensors: Sequence[str], *, momentum: float | None = N
     if not layers and getattr(config, "stems", "shared") == "per_sensor":
         own: Any = net
         split_stem(own.encoder, own.config.in_channels, chosen)
-    if _replace(net, chosen, momentum) + len(layers) == 0:
+    if _replace(net, chosen, momentum, tied) + len(layers) == 0:
         raise ParameterError(
             "the network has no batch normalisation to make sensor-specific",
             next_step="choose an encoder with batch normalisation",
         )
     if config is not None and hasattr(config, "sensor_specific"):
-        update = {"sensors": chosen.names, "sensor_specific": True}
+        update: dict[str, Any] = {"sensors": chosen.names, "sensor_specific": True}
         if not layers:
-            update["norm_momentum"] = momentum
+            update |= {"norm_momentum": momentum, "normalisation": "shared" if tied else "per_sensor"}
         net.config = config.model_copy(update=update)
     return net
 
@@ -155,8 +166,16 @@ def reestimate_statistics(net: nn.Module, sensor: str, batches: Iterable[Tensor]
         net: Sensor-specific.
         sensor: One it knows.
         batches: Inputs (B, C, H, W) of that sensor alone, on the network's device.
+
+    Raises:
+        ParameterError: If the sensors share their statistics: the others would lose theirs.
     """
     layers = [m for m in net.modules() if isinstance(m, SensorNorm2d)]
+    if any(layer.tied and len(layer.sensors.names) > 1 for layer in layers):
+        raise ParameterError(
+            f"statistics shared with other sensors cannot be set from {sensor} alone",
+            next_step="adapt with normalisation: per_sensor",
+        )
     modes = [(m, m.training) for m in net.modules()]
     momenta = [layer.momentum for layer in layers]
     net.eval()
@@ -176,14 +195,14 @@ def reestimate_statistics(net: nn.Module, sensor: str, batches: Iterable[Tensor]
             layer.momentum = momentum
 
 
-def _replace(module: nn.Module, sensors: SensorSet, momentum: float | None) -> int:
+def _replace(module: nn.Module, sensors: SensorSet, momentum: float | None, tied: bool) -> int:
     replaced = 0
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d):
-            norm = SensorNorm2d(child, sensors, momentum)
+            norm = SensorNorm2d(child, sensors, momentum, tied=tied)
             norm.train(child.training)
             setattr(module, name, norm)
             replaced += 1
         else:
-            replaced += _replace(child, sensors, momentum)
+            replaced += _replace(child, sensors, momentum, tied)
     return replaced

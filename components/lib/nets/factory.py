@@ -37,7 +37,9 @@ def build_network(config: NetworkConfig) -> SegmentationNetwork:
     net = _KINDS[config.kind](config)
     if not config.sensor_specific:
         return net
-    return convert_to_csn(net, config.sensors, momentum=config.norm_momentum)
+    return convert_to_csn(
+        net, config.sensors, momentum=config.norm_momentum, tied=config.normalisation == "shared"
+    )
 
 
 def reference_parameter_count(net: SegmentationNetwork) -> int:
