@@ -24,7 +24,7 @@ from components.lib.selftraining import (
 from components.lib.store import Store
 
 LAYER = "sar"
-"""The only layer of the target that training opens, unless ``labels`` is ``truth``: labels are for scoring."""
+"""The only layer of the target that training opens, unless ``adapt.labels`` is ``truth``."""
 
 
 @dataclass(frozen=True)
