@@ -1,4 +1,4 @@
-"""Command line: the stage itself, or scoring a pair of SpaceNet CSVs."""
+"""Command line: the stage itself, scoring a pair of SpaceNet CSVs, or the evidence."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import argparse
 import json
 from pathlib import Path
 
+from components.evaluate.evidence.command import add_arguments, evidence, options_of
 from components.lib.cli import run
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Parse the command line and run the stage or the scorer."""
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and run the stage, the scorer or the evidence."""
     parser = argparse.ArgumentParser(
         prog="python -m components.evaluate",
         description="Without a command: score every model on held-out ground and write the report.",
     )
-    commands = parser.add_subparsers(dest="command", metavar="[score]")
+    commands = parser.add_subparsers(dest="command", metavar="[score | evidence]")
     score = commands.add_parser(
         "score",
         help="score SpaceNet building CSVs",
@@ -29,11 +30,22 @@ def main(arguments: list[str] | None = None) -> None:
     )
     score.add_argument("--iou", type=float, default=0.5, help="a match must exceed this IoU (%(default)s)")
     score.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    grid = commands.add_parser(
+        "evidence",
+        help="train and score the grid of methods and seeds",
+        description="Train every method of the grid with every seed on one world and one budget, score them "
+        "on held-out ground, and write reports/evidence. A run that was killed goes on where it was; what "
+        "changed code or parameters do not touch is kept.",
+    )
+    add_arguments(grid)
     options = parser.parse_args(arguments)
+    if options.command == "evidence":
+        return evidence(options_of(options))
     if options.command == "score":
         _score(options)
     else:
         _evaluate()
+    return 0
 
 
 def _score(options: argparse.Namespace) -> None:
