@@ -7,6 +7,7 @@ shows a facade and the optical image the ground before it.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,7 +62,8 @@ class ConcordTask(TaughtTask[DeepLab]):
     def before_step(self, step: int) -> None:
         """Set the ramp's share and the draws of ``step``."""
         super().before_step(step)
-        self._draws.manual_seed((self.seed << 32) + step)
+        # The CPU's generator reads 32 bits of its seed, so the two numbers are mixed first.
+        self._draws.manual_seed(int(np.random.SeedSequence((self.seed, step)).generate_state(1)[0]))
 
     def losses(self, batch: Batch) -> Batch:
         """``loss`` and its terms, from the layers ``sar``, ``optical`` and ``target``."""

@@ -88,6 +88,18 @@ def test_the_total_is_the_references_sum(task: DisOptNetTask) -> None:
     assert losses["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_the_soft_term_rises_to_its_full_weight(task: DisOptNetTask) -> None:
+    task.eval()
+    task.ramp_steps = 10
+    soft = []
+    for step in (0, 5, 10, 50):
+        task.before_step(step)
+        soft.append(task.losses(tensors(0))["pw"].item())
+    assert soft[0] == 0
+    assert soft[1] == pytest.approx(soft[2] / 2)
+    assert soft[2] == soft[3]
+
+
 def test_branch_r_sees_the_truth_only_through_the_fusion(task: DisOptNetTask) -> None:
     losses = task.losses(tensors(0))
     torch.autograd.backward([losses["seg_r"], losses["pw"], losses["features"]])

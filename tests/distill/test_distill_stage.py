@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from components.distill.__main__ import main
-from components.distill.parameters import DistillParameters, checked_method
+from components.distill.parameters import DistillParameters, Method, checked_method
 from components.distill.train import prepare_run
 from components.lib.config import load_parameters
 from components.lib.engine import TrainingParameters
 from components.lib.engine.inputs import optical_statistics
 from components.lib.engine.loop import seed_everything
+from components.lib.engine.task import to_batch
 from components.lib.errors import MissingInputError, ParameterError
 from components.lib.files import sha256_file
 from components.lib.nets import (
@@ -138,6 +139,43 @@ def test_no_teacher_weight_is_in_the_student_at_the_start(
     drawn = [value for value in teacher.parameters() if value.ndim > 1]
     started = [value for value in run.net.parameters() if value.ndim > 1]
     assert not any(a.shape == b.shape and torch.equal(a, b) for a in drawn for b in started)
+
+
+@pytest.mark.parametrize("method", ["optical_init", "concord"])
+def test_some_methods_start_from_the_teacher(
+    parameters: tuple[Store, TrainingParameters, DistillParameters], method: Method
+) -> None:
+    run = prepare_run(method, *parameters)
+    teacher = load_bundle(Path("models/optical")).state_dict()
+    assert all(torch.equal(value, teacher[name]) for name, value in run.net.state_dict().items())
+    assert run.net.config.modality == "sar"
+    assert "teacher_sha256" in run.provenance
+
+
+def test_zoomed_crops_come_larger_with_their_scales_for_all_alike(
+    parameters: tuple[Store, TrainingParameters, DistillParameters],
+) -> None:
+    store, training, distill = parameters
+    training = training.model_copy(update={"scale_jitter": (0.8, 1.25), "contour_weight": 0.5})
+    net_without = prepare_run("none", *parameters).net
+    run = prepare_run("none", store, training, distill)
+    arrays = run.batches(3)
+    assert arrays["sar"].shape[1] == round(training.crop / 0.8)
+    assert arrays["scales"].shape == (training.batch,)
+    losses = run.task(to_batch(arrays, torch.device("cpu")))
+    assert losses.keys() == {"loss", "dice", "ce", "contours"}
+    assert run.net.config.contours
+    assert not net_without.config.contours
+
+
+def test_hfd_reading_without_a_teacher_of_its_kind_names_the_parameter(
+    parameters: tuple[Store, TrainingParameters, DistillParameters],
+) -> None:
+    with pytest.raises(
+        ParameterError, match=r"teacher of its own kind.*models/optical/hfd_reading"
+    ) as caught:
+        prepare_run("hfd_reading", *parameters)
+    assert "optical.kinds" in caught.value.next_step
 
 
 def test_no_teacher_is_an_error_naming_the_stage(

@@ -122,3 +122,16 @@ def test_every_profile_of_the_repository_fits(repository: Path, tmp_path: Path, 
         assert (training.encoder, training.crop, training.batch) == ("efficientnet-b3", 512, 8)
         assert (training.schedule, training.sar_normalisation) == ("reference", "reference")
         assert (optical.epochs, batch_of(training, optical).batch) == (200, 16)
+
+
+def test_the_teacher_of_another_kind_goes_into_a_folder_of_its_own(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make_store(tmp_path / "data/prepared")
+    write_parameters(repository, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    training = load_parameters("training", TrainingParameters)
+    run = prepare_run(store, training, load_parameters("optical", OpticalParameters), "hfd_reading")
+    assert (run.name, run.model_folder) == ("optical/hfd_reading", Path("models/optical/hfd_reading"))
+    assert run.net.config.kind == "hfd_reading"
+    assert run.net.config.modality == "optical"
