@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from components.lib.engine.device import resolve_device
 from components.lib.engine.jitter import ScaleJitter
 from components.lib.engine.parameters import TrainingParameters
+from components.lib.engine.resident import DeviceSampler
 from components.lib.engine.task import Arrays
 from components.lib.store import CropSampler, Store
+from components.lib.store.sampler import Window
+
+
+class Sampler(Protocol):
+    """Crops of one sensor as a pure function of the step, wherever the layers lie."""
+
+    batch_size: int
+
+    def windows(self, step: int) -> list[Window]:
+        """Where the crops of one step lie."""
+
+    def batch(self, step: int) -> Arrays:
+        """Layers by name: arrays (B, side, side, C), or tensors (B, C, side, side) on the device."""
 
 
 def crop_batches(
@@ -33,24 +49,17 @@ def crop_batches(
         rot90: Quarter turns, for optical images only.
 
     Returns:
-        Of a step, layers by name, (B, side, side, C) uint8. With ``training.scale_jitter`` the side is larger
-        than the crop, and ``scales`` (B,) float32 says by how much to zoom each (:func:`zoom`).
+        Of a step, layers by name, (B, side, side, C) as stored; with ``training.store`` device tensors
+        (B, C, side, side) that are there already. With ``training.scale_jitter`` the side is larger than the
+        crop, and ``scales`` (B,) float32 says by how much to zoom each (:func:`zoom`).
 
     Raises:
         ParameterError: If what is cut does not fit into a tile.
         BadDataError: If ``rows`` is empty.
+        ResourceError: If the layers are to lie on the device and do not fit there.
     """
     jitter = jitter_of(training)
-    sampler = CropSampler(
-        store,
-        sensor,
-        rows,
-        layers=layers,
-        crop=training.crop if jitter is None else jitter.source_px,
-        batch=training.batch,
-        seed=training.seed,
-        rot90=rot90,
-    )
+    sampler = crop_sampler(store, sensor, rows, layers, training=training, seed=training.seed, rot90=rot90)
     if jitter is None:
         return sampler.batch
 
@@ -58,6 +67,46 @@ def crop_batches(
         return {**sampler.batch(step), "scales": jitter.scales(step, training.batch)}
 
     return batches
+
+
+def crop_sampler(
+    store: Store,
+    sensor: str,
+    rows: npt.NDArray[np.integer],
+    layers: Sequence[str],
+    *,
+    training: TrainingParameters,
+    seed: int,
+    rot90: bool = False,
+) -> Sampler:
+    """The sampler that ``training.store`` asks for; both kinds deliver the same pixels.
+
+    Args:
+        store: The store.
+        sensor: Which sensor's tiles.
+        rows: Rows to draw from.
+        layers: Layers to deliver.
+        training: Section `training`: crop, batch, zoom, store and device.
+        seed: Of the sequence of crops.
+        rot90: Quarter turns, for optical images only.
+
+    Raises:
+        ParameterError: If what is cut does not fit into a tile.
+        BadDataError: If ``rows`` is empty.
+        ResourceError: If the layers are to lie on the device and do not fit there.
+    """
+    jitter = jitter_of(training)
+    host = CropSampler(
+        store,
+        sensor,
+        rows,
+        layers=layers,
+        crop=training.crop if jitter is None else jitter.source_px,
+        batch=training.batch,
+        seed=seed,
+        rot90=rot90,
+    )
+    return host if training.store == "host" else DeviceSampler(host, resolve_device(training))
 
 
 def jitter_of(training: TrainingParameters) -> ScaleJitter | None:

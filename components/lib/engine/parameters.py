@@ -29,6 +29,10 @@ class TrainingParameters(Parameters):
             (reference 1.5); ``centred`` uses the moments of the real release (reference 2.1).
         precision: ``auto`` is bf16 where the GPU has it and 32 bits elsewhere.
         device: ``auto`` takes a GPU if there is one.
+        store: Where crops are cut: from mapped files (``host``), or from the train tiles' layers, put
+            whole on the training device (``device``); the pixels are the same.
+        compile: Whether a GPU runs the task through ``torch.compile``: minutes at the start, repaid by long
+            runs. On a CPU it was slower than not compiling, and is not done.
         seed: Of weights, crops, flips and dropout.
         checkpoint_every: Steps between checkpoints.
         log_every: Steps between logged losses; the only steps at which the host waits for the GPU.
@@ -48,6 +52,8 @@ class TrainingParameters(Parameters):
     sar_normalisation: Literal["reference", "centred"] = "centred"
     precision: Literal["auto", "32", "bf16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    store: Literal["host", "device"] = "host"
+    compile: bool = False
     seed: int = Field(ge=0, lt=2**32)
     checkpoint_every: int = Field(ge=1)
     log_every: int = Field(ge=1)
