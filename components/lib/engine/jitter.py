@@ -59,19 +59,20 @@ def zoom(batch: Batch, scales: Tensor, crop: int, labels: Collection[str] = ("ta
     """Crops of their own scale, cut from the centre of larger ones.
 
     Args:
-        batch: Layers by name, (B, C, side, side) uint8; other shapes pass through.
+        batch: Layers by name, (B, C, side, side) uint8 or floating; other shapes and types pass through.
         scales: Of each crop, (B,) floating, on the layers' device.
         crop: Side of the result, pixels; at most ``side`` times the least scale.
         labels: Layers whose values are codes: the nearest is taken, images are interpolated.
 
     Returns:
-        The same layers, (B, C, crop, crop) uint8. An image has no data (0 in every band) where the nearest
-        pixel has none, and is not interpolated beside such pixels: that would invent a dark rim.
+        The same layers, (B, C, crop, crop) of their own type: uint8 is rounded, floating types keep what
+        lies between. An image has no data (0 in every band) where the nearest pixel has none, and is not
+        interpolated beside such pixels: that would invent a dark rim.
     """
     grid: Tensor | None = None
     zoomed = dict(batch)
     for name, layer in batch.items():
-        if layer.ndim != 4 or layer.dtype != torch.uint8:
+        if layer.ndim != 4 or not (layer.dtype == torch.uint8 or layer.is_floating_point()):
             continue
         if grid is None:
             grid = _grid(scales.to(torch.float32), crop, layer)
@@ -94,8 +95,9 @@ def _sample(layer: Tensor, grid: Tensor, *, code: bool) -> Tensor:
     nearest = _at(values, grid, "nearest")
     if not code:
         whole = _at(values.any(dim=1, keepdim=True).to(torch.float32), grid, "bilinear") > 0.999
-        nearest = torch.where(whole, _at(values, grid, "bilinear").round(), nearest)
-    return nearest.to(torch.uint8)
+        between = _at(values, grid, "bilinear")
+        nearest = torch.where(whole, between if layer.is_floating_point() else between.round(), nearest)
+    return nearest.to(layer.dtype)
 
 
 def _at(values: Tensor, grid: Tensor, mode: str) -> Tensor:

@@ -87,6 +87,24 @@ def test_no_data_stays_no_data_without_a_rim() -> None:
     assert int(seen[..., 6:20].min()) == 200, "and a bright one beside the border is not dimmed"
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_float_images_are_zoomed_without_rounding(dtype: torch.dtype) -> None:
+    jitter, batch = ScaleJitter(40, 0.8, 1.25, seed=3), crops(50)
+    batch["sar"][:, :, 10:20] = 0
+    fine = {**batch, "sar": batch["sar"].to(dtype)}
+    scales = torch.from_numpy(jitter.scales(0, 3))
+    coarse, seen = zoom(batch, scales, 40), zoom(fine, scales, 40)
+
+    assert seen["sar"].dtype == dtype
+    assert torch.equal(seen["target"], coarse["target"])
+    assert torch.equal((seen["sar"] == 0).all(1), (coarse["sar"] == 0).all(1)), "no data stays where it was"
+    valid = seen["sar"].float()[(seen["sar"] != 0).any(1, keepdim=True).expand_as(seen["sar"])]
+    assert float(valid.min()) >= 1 - 1e-4, "and data never look like none"
+    difference = (seen["sar"].float() - coarse["sar"].float()).abs()
+    assert 0.4 < float(difference.max()) <= 0.5 + 2**-4
+    assert float((difference > 0).float().mean()) > 0.5
+
+
 def test_senseless_scales_are_refused() -> None:
     with pytest.raises(ValueError, match="in order"):
         ScaleJitter(32, 1.2, 0.8, seed=0)
