@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
 
@@ -15,7 +14,6 @@ from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.subjects import CONTROL, Cast, Subject
 from components.evaluate.summary import Result
 from components.lib.geo.orientation import align
-from components.lib.geo.vectorise import vectorise
 from components.lib.metrics import match_polygons, pixel_confusion
 from components.lib.report.content import Gallery, Panel, TileStory
 from components.lib.report.palette import BUILDING, FALSE_ALARM, MISSED
@@ -28,7 +26,7 @@ from components.lib.report.panels import (
     sar_picture,
     truth_panel,
 )
-from components.lib.scoring import predict_tiles
+from components.lib.scoring import ScoringSettings, TileMaps, draw_buildings, predict_tile_maps
 from components.lib.store import Store
 
 MAX_NODATA = 0.25
@@ -38,8 +36,6 @@ FULL = 0.01
 """A tile with less no-data than this counts as all data."""
 
 TARGET_PICTURES = 3
-
-_Map = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +56,7 @@ class Illustrator:
     def __init__(self, store: Store, parameters: EvaluateParameters, device: str) -> None:
         self.store = store
         self.parameters = parameters
+        self.settings = ScoringSettings.of(parameters)
         self.device = device
 
     def galleries(self, results: Sequence[Result], cast: Cast) -> list[Gallery]:
@@ -132,17 +129,20 @@ class Illustrator:
     def _stories(self, chosen: Sequence[Pick], subjects: Sequence[Subject]) -> list[TileStory]:
         rows = [pick.row for pick in chosen]
         maps = {
-            subject.model: dict(
-                predict_tiles(
+            subject.model: {
+                tile.row: tile
+                for tile in predict_tile_maps(
                     subject.net,
                     self.store,
                     subject.sensor,
                     rows,
-                    batch=self.parameters.batch,
+                    window_px=self.settings.window_px,
+                    batch=self.settings.batch,
                     device=self.device,
                     statistics_of=subject.statistics_of,
+                    augmentation=self.settings.augmentation,
                 )
-            )
+            }
             for subject in subjects
         }
         return [
@@ -155,10 +155,10 @@ class Illustrator:
             for pick in chosen
         ]
 
-    def _panels(self, pick: Pick, maps: dict[str, _Map]) -> list[Panel]:
+    def _panels(self, pick: Pick, maps: dict[str, TileMaps]) -> list[Panel]:
         """Inputs and truth, one difference per model, then the last model's probability and buildings."""
         sensor, row, orientation = pick.sensor, pick.row, pick.orientation
-        upright = {name: align(probability, orientation) for name, probability in maps.items()}
+        upright = {name: align(tile.building, orientation) for name, tile in maps.items()}
         truth = align(self.store.layer(sensor, "target")[row, :, :, 0] > 0, orientation)
         radar = sar_picture(align(self.store.layer(sensor, "sar")[row], orientation))
         panels = [Panel(title="SAR", picture=radar, alt="SAR image in false colour: HH, HV, VV")]
@@ -186,18 +186,13 @@ class Illustrator:
                 alt=f"Building probability of {last}, dark is 0 and yellow is 1",
             )
         )
-        panels.append(self._buildings(pick, last, upright[last], under))
+        panels.append(self._buildings(pick, last, maps[last], under))
         return panels
 
-    def _buildings(self, pick: Pick, name: str, upright: _Map, under: Picture) -> Panel:
+    def _buildings(self, pick: Pick, name: str, tile: TileMaps, under: Picture) -> Panel:
         """Outlines of the vectorised buildings: matched, not matched, and the truth that was missed."""
         truth = np.array(self.store.truth(pick.image_id, pick.sensor), dtype=object)
-        found = vectorise(
-            upright,
-            orientation=0,
-            threshold=self.parameters.threshold,
-            min_area_px=self.parameters.min_area_px,
-        )
+        found = draw_buildings(tile, orientation=pick.orientation, settings=self.settings)
         matches = match_polygons(
             truth,
             found.geometries,

@@ -161,8 +161,8 @@ def _square_metres(low: float, high: float) -> str:
     return f"{low / 4:.0f} to {high / 4:.0f} m\N{SUPERSCRIPT TWO}"
 
 
-def definitions(parameters: EvaluateParameters) -> list[tuple[str, str]]:
-    """Terms of the tables."""
+def definitions(parameters: EvaluateParameters, results: Sequence[Result]) -> list[tuple[str, str]]:
+    """Terms of the tables, and how the results came about."""
     return [
         (
             "Pixel IoU, P, R, F1",
@@ -174,10 +174,12 @@ def definitions(parameters: EvaluateParameters) -> list[tuple[str, str]]:
             f"Of polygons: proposals over {parameters.min_area_px} px against truth of at least that, one to "
             f"one by confidence where their IoU exceeds {parameters.iou}, summed over all tiles.",
         ),
+        ("Polygons", _polygons(parameters, results)),
+        ("Views", _views(parameters)),
         (
             "AP@0.5",
             "Area under precision over recall of the same matches; a polygon's confidence is the mean "
-            "probability inside it.",
+            "building probability of the class map inside it.",
         ),
         (
             "Dice",
@@ -195,3 +197,32 @@ def definitions(parameters: EvaluateParameters) -> list[tuple[str, str]]:
             "counts of all sizes add up to the total.",
         ),
     ]
+
+
+def _polygons(parameters: EvaluateParameters, results: Sequence[Result]) -> str:
+    """What drew the polygons, and of which models."""
+    drawn: dict[str, list[str]] = {}
+    for name, by in {r.subject.model: r.drawn_by for r in results}.items():
+        drawn.setdefault(by, []).append(name)
+    watershed = (
+        "By watershed from the contour head's footprint, edge and contact maps: touching buildings are taken "
+        f"apart from seeds above {parameters.seed_threshold} of at least {parameters.min_seed_px} px"
+    )
+    plain = "Around the connected parts of the class map, so that touching buildings are one"
+    if len(drawn) == 1:
+        return f"{watershed if 'watershed' in drawn else plain}. All models alike."
+    return (
+        f"{watershed} ({', '.join(drawn['watershed'])}). {plain}, where a network has no contour head "
+        f"({', '.join(drawn['plain'])})."
+    )
+
+
+def _views(parameters: EvaluateParameters) -> str:
+    """Which views of a tile were averaged."""
+    scales = ", ".join(f"{scale:g}" for scale in parameters.scales)
+    if parameters.scales == (1.0,):
+        seen = "as it is and in the left-right mirror" if parameters.flip else "once, as it is"
+    else:
+        seen = f"at scales {scales}" + (", each in the left-right mirror too" if parameters.flip else "")
+    averaged = "; the probabilities are averaged" if parameters.flip or len(parameters.scales) > 1 else ""
+    return f"Every model sees every tile {seen}{averaged}."

@@ -87,7 +87,7 @@ def evaluate(parameters: EvaluateParameters, paths: Paths) -> None:
             slices=slice_rows(slices),
             figures_about="Total loss of each run; the losses of different methods have different terms.",
             figures=_curves(folder, paths.reports),
-            definitions=definitions(parameters),
+            definitions=definitions(parameters, results),
             provenance=provenance(paths.store, _weights(paths.models), params=paths.params),
         )
         write_report(folder, report)
@@ -97,19 +97,6 @@ def evaluate(parameters: EvaluateParameters, paths: Paths) -> None:
     for sentence in report.summary:
         LOG.info("%s", sentence)
     LOG.info("report: %s", paths.out / "report" / "index.html")
-
-
-def scoring_settings(parameters: EvaluateParameters) -> ScoringSettings:
-    """What :func:`components.lib.scoring.score_model` needs of the section.
-
-    Not a property of the section: reading parameters must not wait for torch.
-    """
-    return ScoringSettings(
-        threshold=parameters.threshold,
-        min_area_px=parameters.min_area_px,
-        iou=parameters.iou,
-        batch=parameters.batch,
-    )
 
 
 def choose_device(name: str) -> str:
@@ -140,7 +127,7 @@ def _score(subject: Subject, store: Store, parameters: EvaluateParameters, devic
         store,
         sensor=subject.sensor,
         rows=rows,
-        settings=scoring_settings(parameters),
+        settings=ScoringSettings.of(parameters),
         device=device,
         statistics_of=subject.statistics_of,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from components.lib.errors import BadDataError, MissingInputError
 from components.lib.files import require_input
@@ -13,13 +14,25 @@ from components.lib.store import Store
 CONTROL = "none"
 """The distillation method that is no distillation."""
 
+Role = Literal["teacher", "control", "student", "adapted"]
+
+_WHAT = {
+    CONTROL: "SAR only, the control",
+    "optical_init": "SAR only, started from the teacher's weights",
+    "hfd_reading": "SAR only, our reading of HFD-Net",
+    "concord": "SAR only, taught by the teacher where it can be followed (ours)",
+}
+"""Methods in a few words, where the usual ones do not fit."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """One model on one sensor.
 
     Attributes:
-        model: Name in tables: ``teacher``, a distillation method, ``adapted`` or ``unadapted``.
+        model: Name in tables: ``teacher`` (``teacher-<kind>`` of another kind), a distillation method,
+            ``adapted`` or ``unadapted``.
+        role: What it is for; everything trained on SAR from the start but the control is a student.
         what: What it is, in a few words.
         net: The network.
         sensor: On whose tiles it is scored.
@@ -27,6 +40,7 @@ class Subject:
     """
 
     model: str
+    role: Role
     what: str
     net: SegmentationNetwork
     sensor: str
@@ -79,15 +93,20 @@ def load_cast(models: Path, store: Store) -> Cast:
     student = _start_of(adapted, methods)
     source = methods[student].config.sensors[0]
     target = next((name for name in adapted.config.sensors if name != source), None)
-    subjects = [_subject("teacher", "optical images, the ceiling", teacher, source)]
+    subjects = [_subject("teacher", "teacher", "optical images, the ceiling", teacher, source)]
+    for folder in sorted(path.parent for path in (models / "optical").glob("*/model.json")):
+        name, what = f"teacher-{folder.name}", f"optical images, the teacher of {folder.name}"
+        subjects.append(_subject(name, "teacher", what, load_bundle(folder), source))
     for name in sorted(methods, key=lambda method: (method != CONTROL, method)):
-        what = "SAR only, the control" if name == CONTROL else "SAR only, taught by the teacher"
-        subjects.append(_subject(name, what, methods[name], source))
+        what = _WHAT.get(name, "SAR only, taught by the teacher")
+        role: Role = "control" if name == CONTROL else "student"
+        subjects.append(_subject(name, role, what, methods[name], source))
     if target is not None:
+        unadapted = f"{student} with its own statistics"
         subjects += [
-            _subject("adapted", "after adaptation, where it came from", adapted, source),
-            _subject("unadapted", f"{student} with its own statistics", methods[student], target, source),
-            _subject("adapted", f"{student} adapted without labels", adapted, target),
+            _subject("adapted", "adapted", "after adaptation, where it came from", adapted, source),
+            _subject("unadapted", "student", unadapted, methods[student], target, source),
+            _subject("adapted", "adapted", f"{student} adapted without labels", adapted, target),
         ]
     missing = {subject.sensor for subject in subjects} - set(store.sensors)
     if missing:
@@ -98,10 +117,12 @@ def load_cast(models: Path, store: Store) -> Cast:
     return Cast(subjects=tuple(subjects), source=source, target=target, student=student)
 
 
-def _subject(
-    model: str, what: str, net: SegmentationNetwork, sensor: str, statistics_of: str | None = None
+def _subject(  # noqa: PLR0917 - one line per subject above
+    model: str, role: Role, what: str, net: SegmentationNetwork, sensor: str, statistics_of: str | None = None
 ) -> Subject:
-    return Subject(model=model, what=what, net=net, sensor=sensor, statistics_of=statistics_of or sensor)
+    return Subject(
+        model=model, role=role, what=what, net=net, sensor=sensor, statistics_of=statistics_of or sensor
+    )
 
 
 def _start_of(adapted: SegmentationNetwork, methods: dict[str, SegmentationNetwork]) -> str:

@@ -40,6 +40,11 @@ class Result:
     f1: Interval
 
     @property
+    def drawn_by(self) -> str:
+        """What drew the polygons: ``watershed`` or ``plain``."""
+        return str(self.scores.tiles["vectorise"].iloc[0])
+
+    @property
     def values(self) -> dict[str, float]:
         """The point values beside IoU and F1, by column title of the report."""
         tiles, objects = self.scores.tiles, self.scores.objects
@@ -89,11 +94,17 @@ def comparisons(
 ) -> dict[tuple[str, str, str, str], Interval]:
     """Paired differences by (model, model subtracted, sensor, metric); pairs that are not there are left out.
 
-    The student against the control and the teacher, and on the target the adapted model against the
-    unadapted one; on the source, what adapting cost.
+    Every distilled student against the control, the one that was adapted against the teacher too, and on the
+    target the adapted model against the unadapted one; on the source, what adapting cost.
     """
+    others = [
+        s.model
+        for s in cast.subjects
+        if s.role == "student" and s.sensor == cast.source and s.model != cast.student
+    ]
     pairs: list[tuple[str, str, str | None]] = [
         (cast.student, CONTROL, cast.source),
+        *((name, CONTROL, cast.source) for name in others),
         (cast.student, "teacher", cast.source),
         ("adapted", cast.student, cast.source),
         ("adapted", "unadapted", cast.target),
@@ -207,7 +218,7 @@ def metrics_document(
     }
 
 
-def _numbers(result: Result) -> dict[str, float | int]:
+def _numbers(result: Result) -> dict[str, float | int | str]:
     values = result.values
     numbers = {
         "iou": result.iou.value,
@@ -227,6 +238,7 @@ def _numbers(result: Result) -> dict[str, float | int]:
         **_rounded(numbers),
         "tiles": len(result.scores.tiles),
         "locations": int(result.scores.tiles["location"].nunique()),
+        "vectorise": result.drawn_by,
     }
 
 

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from components.evaluate.narrative import summary
-from components.evaluate.stage import choose_device, evaluate, scoring_settings
+from components.evaluate.stage import choose_device, evaluate
 from components.evaluate.subjects import load_cast
 from components.evaluate.summary import condense, headline_split
 from components.lib.errors import BadDataError, MissingInputError, ResourceError
 from components.lib.metrics import Confusion
-from components.lib.scoring import Scores, score_model
+from components.lib.scoring import Scores, ScoringSettings, score_model
 from components.lib.store import Store
 from tests.evaluate.conftest import PARAMETERS, Finished
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, Pointwise
@@ -163,7 +163,7 @@ def test_without_clean_tiles_the_headline_says_so(finished: Finished) -> None:
     assert subject is not None
     rows = store.rows(AIRBORNE, "test")
     scores = score_model(
-        Pointwise(), store, sensor=AIRBORNE, rows=rows, settings=scoring_settings(PARAMETERS)
+        Pointwise(), store, sensor=AIRBORNE, rows=rows, settings=ScoringSettings.of(PARAMETERS)
     )
     leaky = Scores(scores.tiles.assign(clean=False), scores.objects)
     results = condense(subject, leaky, PARAMETERS)

@@ -82,23 +82,31 @@ def building_instances(
 
 
 def vectorise_contours(
-    footprint: Floats, edge: Floats, contact: Floats, *, orientation: int, settings: WatershedSettings
+    footprint: Floats,
+    edge: Floats,
+    contact: Floats,
+    *,
+    orientation: int,
+    settings: WatershedSettings,
+    confidence: Floats | None = None,
 ) -> Proposals:
     """Draw the building polygons of one tile in the release's orientation.
 
     Args:
-        footprint: Building probability in store orientation, (H, W); its mean over a building is the
-            confidence, as :func:`components.lib.geo.vectorise.vectorise` has it.
+        footprint: Building probability in store orientation, (H, W).
         edge: As for :func:`building_instances`, (H, W).
         contact: The same.
         orientation: The strip's flag, undone before anything is drawn.
         settings: Thresholds.
+        confidence: What is averaged over a building as its confidence, (H, W); ``footprint`` by default, as
+            :func:`components.lib.geo.vectorise.vectorise` has it.
     """
     building = align(footprint, orientation)
     labels = building_instances(
         building, align(edge, orientation), align(contact, orientation), settings=settings
     )
-    return draw_parts(labels, building, simplify_px=settings.simplify_px)
+    averaged = building if confidence is None else align(confidence, orientation)
+    return draw_parts(labels, averaged, simplify_px=settings.simplify_px)
 
 
 def _with_seedless(seeds: Labels, inside: npt.NDArray[np.bool_]) -> Labels:

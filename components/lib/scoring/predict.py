@@ -11,12 +11,10 @@ import torch
 
 from components.lib.nets import SegmentationNetwork
 from components.lib.scoring.augmentation import TestTimeAugmentation, predict_augmented
+from components.lib.scoring.settings import PLAIN_VIEW
 from components.lib.store import Store
 
 Float32 = npt.NDArray[np.float32]
-
-PLAIN = TestTimeAugmentation()
-"""Every image seen once, as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def predict_tiles(
     batch: int = 8,
     device: torch.device | str = "cpu",
     statistics_of: str | None = None,
-    augmentation: TestTimeAugmentation = PLAIN,
+    augmentation: TestTimeAugmentation = PLAIN_VIEW,
 ) -> Iterator[tuple[int, Float32]]:
     """Yield each tile's row and (H, W) building probability; args as :func:`predict_tile_maps`."""
     maps = predict_tile_maps(
@@ -83,7 +81,7 @@ def predict_tile_maps(
     batch: int = 8,
     device: torch.device | str = "cpu",
     statistics_of: str | None = None,
-    augmentation: TestTimeAugmentation = PLAIN,
+    augmentation: TestTimeAugmentation = PLAIN_VIEW,
 ) -> Iterator[TileMaps]:
     """Yield what the network says of each tile.
 

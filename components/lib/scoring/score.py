@@ -14,11 +14,13 @@ import shapely
 import torch
 from tqdm import tqdm
 
+from components.lib.config.scoring import Vectoriser
 from components.lib.errors import BadDataError
-from components.lib.geo.vectorise import Proposals, vectorise
+from components.lib.geo.vectorise import Proposals
 from components.lib.metrics import Confusion, Matches, match_polygons, pixel_confusion
 from components.lib.nets import SegmentationNetwork
-from components.lib.scoring.predict import predict_tiles
+from components.lib.scoring.polygons import draw_buildings, vectoriser_of
+from components.lib.scoring.predict import TileMaps, predict_tile_maps
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.store import Store
 
@@ -30,13 +32,22 @@ BACKLOG = 32
 
 
 @dataclass(frozen=True, slots=True)
+class _Judged:
+    """One tile's pixels and polygons, before the polygons meet the truth."""
+
+    pixels: Confusion
+    proposals: Proposals
+    drawn_by: Vectoriser
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """What one network did on one set of tiles.
 
     Attributes:
         tiles: One row per tile: ``TILE_KEYS``, pixel counts ``px_tp, px_fp, px_fn, px_tn`` over the whole
-            tile (no-data included, where nothing is predicted), and the building counts ``tp, fp, fn`` of
-            the SpaceNet metric.
+            tile (no-data included, where nothing is predicted), the building counts ``tp, fp, fn`` of the
+            SpaceNet metric, and ``vectorise``: what drew the polygons, ``watershed`` or ``plain``.
         objects: One row per building large enough to count: acquisition, image_id, sensor, location, kind
             (``truth`` or ``proposal``), matched, area_px, confidence (NaN for truth), iou (0 if unmatched).
     """
@@ -76,6 +87,44 @@ def score_model(
     Raises:
         BadDataError: If there is no tile to score.
     """
+    return score_variants(
+        net,
+        store,
+        sensor=sensor,
+        rows=rows,
+        variants=[settings],
+        device=device,
+        statistics_of=statistics_of,
+    )[0]
+
+
+def score_variants(
+    net: SegmentationNetwork,
+    store: Store,
+    *,
+    sensor: str,
+    rows: Sequence[int] | npt.NDArray[np.integer],
+    variants: Sequence[ScoringSettings],
+    device: torch.device | str = "cpu",
+    statistics_of: str | None = None,
+) -> list[Scores]:
+    """Predict every tile once, then vectorise and score it by each of several settings.
+
+    Args:
+        net: As for :func:`score_model`, as are the others.
+        store: The prepared tiles.
+        sensor: Whose tiles.
+        rows: Rows of the sensor's arrays.
+        variants: Settings that predict alike (window, batch, augmentation).
+        device: Where to predict.
+        statistics_of: Sensor whose normalisation statistics the network uses, by default ``sensor``.
+
+    Raises:
+        BadDataError: If there is no tile to score.
+        ValueError: If the variants predict differently.
+    """
+    if len({(v.window_px, v.batch, v.augmentation) for v in variants}) != 1:
+        raise ValueError("one or more variants that predict alike are needed")
     if len(rows) == 0:
         raise BadDataError(
             f"sensor {sensor}: there is no tile to score",
@@ -85,37 +134,42 @@ def score_model(
     orientation = dict(zip(index["row"], index["orientation"], strict=True))
     target = store.layer(sensor, "target")
 
-    def judge(row: int, probability: npt.NDArray[np.float32]) -> tuple[Confusion, Proposals]:
-        truth = target[row, :, :, 0] > 0
-        return pixel_confusion(probability > settings.threshold, truth), vectorise(
-            probability,
-            orientation=orientation[row],
-            threshold=settings.threshold,
-            min_area_px=settings.min_area_px,
-            simplify_px=settings.simplify_px,
-        )
+    def judge(tile: TileMaps) -> list[_Judged]:
+        truth = target[tile.row, :, :, 0] > 0
+        return [
+            _Judged(
+                pixel_confusion(tile.building > settings.threshold, truth),
+                draw_buildings(tile, orientation=orientation[tile.row], settings=settings),
+                vectoriser_of(tile, settings),
+            )
+            for settings in variants
+        ]
 
-    pending: list[Future[tuple[Confusion, Proposals]]] = []
+    pending: list[Future[list[_Judged]]] = []
     # Polygons are drawn while the next windows are predicted: GEOS, GDAL and SciPy release the lock.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        predictions = predict_tiles(
+        predictions = predict_tile_maps(
             net,
             store,
             sensor,
             rows,
-            window_px=settings.window_px,
-            batch=settings.batch,
+            window_px=variants[0].window_px,
+            batch=variants[0].batch,
             device=device,
             statistics_of=statistics_of,
+            augmentation=variants[0].augmentation,
         )
-        for row, probability in tqdm(
+        for tile in tqdm(
             predictions, desc=f"score {sensor}", total=len(rows), unit="tile", disable=None, leave=False
         ):
-            pending.append(pool.submit(judge, row, probability))
+            pending.append(pool.submit(judge, tile))
             if len(pending) > BACKLOG:
                 pending[-BACKLOG].result()
     results = [future.result() for future in pending]
-    return _assemble(index, store.footprints, results, settings)
+    return [
+        _assemble(index, store.footprints, [judged[k] for judged in results], settings)
+        for k, settings in enumerate(variants)
+    ]
 
 
 def _tiles_of(store: Store, sensor: str, rows: Sequence[int] | npt.NDArray[np.integer]) -> pd.DataFrame:
@@ -129,14 +183,14 @@ def _tiles_of(store: Store, sensor: str, rows: Sequence[int] | npt.NDArray[np.in
 def _assemble(
     index: pd.DataFrame,
     footprints: pd.DataFrame,
-    results: list[tuple[Confusion, Proposals]],
+    results: list[_Judged],
     settings: ScoringSettings,
 ) -> Scores:
     position = index[["acquisition", "image_id"]].assign(tile=np.arange(len(index)))
     truth = footprints.merge(position, on=["acquisition", "image_id"])
     truth_geometry = shapely.from_wkt(truth["wkt_px"].to_numpy(dtype=object))
     truth_tile = truth["tile"].to_numpy()
-    proposals = [found for _, found in results]
+    proposals = [judged.proposals for judged in results]
     geometry = np.concatenate([found.geometries for found in proposals])
     confidence = np.concatenate([found.confidences for found in proposals])
     tile = np.repeat(np.arange(len(index)), [len(found) for found in proposals])
@@ -170,7 +224,7 @@ def _assemble(
         ],
         ignore_index=True,
     )
-    return Scores(_tile_table(index, [pixels for pixels, _ in results], matches, truth_tile, tile), objects)
+    return Scores(_tile_table(index, results, matches, truth_tile, tile), objects)
 
 
 def _objects(tile_of_each: pd.DataFrame, **columns: str | float | npt.NDArray[np.generic]) -> pd.DataFrame:
@@ -180,7 +234,7 @@ def _objects(tile_of_each: pd.DataFrame, **columns: str | float | npt.NDArray[np
 
 def _tile_table(
     index: pd.DataFrame,
-    pixels: list[Confusion],
+    results: list[_Judged],
     matches: Matches,
     truth_tile: npt.NDArray[np.integer],
     proposal_tile: npt.NDArray[np.integer],
@@ -189,11 +243,12 @@ def _tile_table(
         return np.bincount(tile[chosen], minlength=len(index)).astype(np.int64)
 
     return index[list(TILE_KEYS)].assign(
-        px_tp=[c.tp for c in pixels],
-        px_fp=[c.fp for c in pixels],
-        px_fn=[c.fn for c in pixels],
-        px_tn=[c.tn for c in pixels],
+        px_tp=[judged.pixels.tp for judged in results],
+        px_fp=[judged.pixels.fp for judged in results],
+        px_fn=[judged.pixels.fn for judged in results],
+        px_tn=[judged.pixels.tn for judged in results],
         tp=count(proposal_tile, matches.proposal_matched),
         fp=count(proposal_tile, matches.proposal_kept & ~matches.proposal_matched),
         fn=count(truth_tile, matches.truth_kept & ~matches.truth_matched),
+        vectorise=[judged.drawn_by for judged in results],
     )
