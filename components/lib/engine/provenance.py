@@ -42,6 +42,8 @@ def provenance(
         "stage": stage,
         "seed": training.seed,
         "data_sha256": sha256_file(store.folder / "index.parquet"),
+        # The index does not tell; a run must not resume on pixels of another precision.
+        "sar_dtype": {sensor: store.layer(sensor, "sar").dtype.name for sensor in store.sensors},
         "code_sha256": code_hash([stage, *SHARED_CODE]),
         "training": training.model_dump(mode="json"),
         stage: parameters.model_dump(mode="json"),

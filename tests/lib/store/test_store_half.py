@@ -1,0 +1,96 @@
+"""Whoever reads SAR takes both number formats: whole numbers as float16 give what uint8 gives, to the bit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from components.lib.engine.provenance import provenance
+from components.lib.engine.task import to_batch
+from components.lib.losses.masks import data_mask
+from components.lib.nets import NetworkConfig, build_network
+from components.lib.report.panels import sar_picture
+from components.lib.scoring import TestTimeAugmentation, predict_tiles
+from components.lib.selftraining import PseudoLabelSettings, make_pseudo_labels
+from components.lib.store import CropSampler, Store
+from components.lib.store.layout import layer_path
+from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, Pointwise, write_tiny_store
+from tests.lib.engine.tiny import parameters
+
+Pair = tuple[Store, Store]
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """The same tiles, uint8 and float16."""
+    folder = tmp_path_factory.mktemp("half")
+    plain = write_tiny_store(folder / "uint8", tiles=8, nodata_rows=20)
+    shutil.copytree(plain.folder, folder / "float16")
+    for sensor in (AIRBORNE, SPACEBORNE):
+        np.save(layer_path(folder / "float16", sensor, "sar"), plain.layer(sensor, "sar").astype(np.float16))
+    return plain, Store.open(folder / "float16")
+
+
+@pytest.mark.parametrize(
+    "augmentation", [TestTimeAugmentation(), TestTimeAugmentation(scales=(0.8, 1.0), flip=True)]
+)
+def test_predictions(stores: Pair, augmentation: TestTimeAugmentation) -> None:
+    maps = [
+        dict(predict_tiles(Pointwise(), store, AIRBORNE, range(8), window_px=64, augmentation=augmentation))
+        for store in stores
+    ]
+    sar = stores[0].layer(AIRBORNE, "sar")
+    assert not sar.any(axis=-1).all()
+    for row in range(8):
+        np.testing.assert_array_equal(maps[0][row], maps[1][row])
+        np.testing.assert_array_equal(maps[1][row] == 0, ~sar[row].any(axis=-1))
+
+
+def test_pseudo_labels(stores: Pair, tmp_path: Path) -> None:
+    labels = []
+    for store in stores:
+        tiles, output = store.layer(SPACEBORNE, "sar"), tmp_path / "labels.npy"
+        settings = PseudoLabelSettings(portion=0.33, scales=(0.75, 1.0))
+        net = Pointwise()
+        net.config = NetworkConfig(kind="deeplabv3plus", encoder="none", sensors=(SPACEBORNE,))
+        rows = np.arange(len(tiles))
+        make_pseudo_labels(net, tiles, rows, sensor=SPACEBORNE, settings=settings, output=output)
+        labels.append(np.load(output))
+
+    np.testing.assert_array_equal(*labels)
+
+
+def test_networks_masks_and_pictures(stores: Pair) -> None:
+    torch.manual_seed(0)
+    net = build_network(
+        NetworkConfig(
+            kind="deeplabv3plus",
+            encoder="timm-mobilenetv3_small_minimal_100",
+            decoder_channels=16,
+            sensors=(AIRBORNE,),
+        )
+    ).eval()
+    seen: list[Any] = []
+    for store in stores:
+        rows = store.rows(AIRBORNE, "train")
+        crops = CropSampler(store, AIRBORNE, rows, ("sar",), crop=64, batch=2, seed=1)
+        sar = to_batch(crops.batch(0), torch.device("cpu"))["sar"]
+        seen.append(
+            (net(sar), data_mask(sar), torch.from_numpy(sar_picture(store.layer(AIRBORNE, "sar")[0])))
+        )
+
+    for plain, half in zip(*seen, strict=True):
+        assert torch.equal(plain, half)
+
+
+def test_provenance_tells_the_two_apart(stores: Pair) -> None:
+    plain, half = (provenance("optical", store, parameters(), parameters()) for store in stores)
+
+    assert plain["data_sha256"] == half["data_sha256"]
+    assert plain["sar_dtype"] == {AIRBORNE: "uint8", SPACEBORNE: "uint8"}
+    assert half["sar_dtype"] == {AIRBORNE: "float16", SPACEBORNE: "float16"}
