@@ -1,4 +1,4 @@
-"""Command line: the stage itself, scoring a pair of SpaceNet CSVs, or the evidence."""
+"""Command line: the stage itself, scoring a pair of SpaceNet CSVs, choosing seeds, or the evidence."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from components.lib.cli import run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run the stage, the scorer or the evidence."""
+    """Parse the command line and run the stage, the scorer, the choice of seeds or the evidence."""
     parser = argparse.ArgumentParser(
         prog="python -m components.evaluate",
         description="Without a command: score every model on held-out ground and write the report.",
     )
-    commands = parser.add_subparsers(dest="command", metavar="[score | evidence]")
+    commands = parser.add_subparsers(dest="command", metavar="[score | tune | evidence]")
     score = commands.add_parser(
         "score",
         help="score SpaceNet building CSVs",
@@ -30,6 +30,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     score.add_argument("--iou", type=float, default=0.5, help="a match must exceed this IoU (%(default)s)")
     score.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    _add_tune(
+        commands.add_parser(
+            "tune",
+            help="compare seeds of the watershed on the selection slice",
+            description="SpaceNet F1 on the selection slice for every seed threshold and least seed, and for "
+            "the plain vectoriser. Prints tables and changes nothing; the test split is not opened.",
+        )
+    )
     grid = commands.add_parser(
         "evidence",
         help="train and score the grid of methods and seeds",
@@ -41,11 +49,49 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "evidence":
         return evidence(options_of(options))
-    if options.command == "score":
+    if options.command == "tune":
+        _tune(options)
+    elif options.command == "score":
         _score(options)
     else:
         _evaluate()
     return 0
+
+
+def _add_tune(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "models", nargs="*", type=Path, help="model folders with a contour head (all of models/sar)"
+    )
+    parser.add_argument("--store", type=Path, default=Path("data/prepared"), help="(%(default)s)")
+    parser.add_argument("--sensor", help="whose tiles (the sensor each model was first trained on)")
+    parser.add_argument("--seed-thresholds", nargs="+", type=float, metavar="P", help="(0.45 to 0.85)")
+    parser.add_argument("--min-seeds", nargs="+", type=int, metavar="PX", help="(30, 60 and 110 pixels)")
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON instead of tables")
+
+
+def _tune(options: argparse.Namespace) -> None:
+    from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
+    from components.lib.config import load_parameters  # noqa: PLC0415
+
+    parameters = load_parameters("evaluate", EvaluateParameters)
+    from components.evaluate.stage import choose_device  # noqa: PLC0415
+    from components.evaluate.tune import Candidates, told, tune  # noqa: PLC0415
+    from components.lib.files import require_input  # noqa: PLC0415
+    from components.lib.store import Store  # noqa: PLC0415
+
+    given = {
+        "seed_thresholds": options.seed_thresholds and tuple(options.seed_thresholds),
+        "min_seeds_px": options.min_seeds and tuple(options.min_seeds),
+    }
+    table = tune(
+        options.models or sorted(require_input(Path("models/sar"), made_by="distill").iterdir()),
+        Store.open(options.store),
+        parameters,
+        Candidates(**{name: values for name, values in given.items() if values}),
+        sensor=options.sensor,
+        device=choose_device(parameters.device),
+    )
+    print(table.to_json(orient="records") if options.json else told(table))
 
 
 def _score(options: argparse.Namespace) -> None:

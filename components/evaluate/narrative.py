@@ -209,7 +209,7 @@ def _polygons(parameters: EvaluateParameters, results: Sequence[Result]) -> str:
         f"apart from seeds above {parameters.seed_threshold} of at least {parameters.min_seed_px} px"
     )
     plain = "Around the connected parts of the class map, so that touching buildings are one"
-    if len(drawn) == 1:
+    if len(drawn) < 2:
         return f"{watershed if 'watershed' in drawn else plain}. All models alike."
     return (
         f"{watershed} ({', '.join(drawn['watershed'])}). {plain}, where a network has no contour head "

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
 import torch
-from rasterio.features import rasterize
 from torch import Tensor
 
-from components.lib.nets import NetworkConfig, SegmentationNetwork
+from components.lib.geo.rasterise import rasterise_targets
+from components.lib.nets import Maps, NetworkConfig, SegmentationNetwork
 from components.lib.store import Store, write_store
 
 AIRBORNE = "simulated-airborne"
@@ -31,22 +31,29 @@ def boxes_of(tile: int) -> list[tuple[int, int, int, int]]:
     ]
 
 
-def mask_of(boxes: Sequence[tuple[int, int, int, int]], side: int = SIDE) -> npt.NDArray[np.uint8]:
-    if not boxes:
-        return np.zeros((side, side), dtype=np.uint8)
-    mask: npt.NDArray[np.uint8] = rasterize(
-        [shapely.box(*box) for box in boxes], out_shape=(side, side), dtype="uint8"
-    )
-    return mask
+Boxes: TypeAlias = list[tuple[int, int, int, int]]
+
+
+def touching_boxes(tile: int) -> Boxes:
+    """Two buildings that share a wall, and one by itself."""
+    shift = tile % 3
+    return [(4 + shift, 10, 30 + shift, 50), (30 + shift, 10, 62 + shift, 50), (20, 60 + shift, 60, 90)]
 
 
 def write_tiny_store(
-    folder: Path, *, tiles: int = 8, empty: Sequence[int] = (), nodata_rows: int = 0
+    folder: Path,
+    *,
+    tiles: int = 8,
+    empty: Sequence[int] = (),
+    nodata_rows: int = 0,
+    boxes_of: Callable[[int], Boxes] = boxes_of,
+    selection: Sequence[int] = (),
 ) -> Store:
     """Two sensors over the same ground; every second tile is flown from the south.
 
-    The SAR layer's first band is 200 on buildings and 100 elsewhere: a network that reads it knows the truth.
-    The last quarter of the tiles is train, the rest is test; the first half is clean.
+    The SAR layer's first three bands are 200 on footprint, edge and contact, and 100 elsewhere: a network
+    that reads them knows the truth. The last quarter of the tiles is train, the rest is test; the first half
+    is clean. Rows named in ``selection`` are neither.
     """
     index, footprints, layers = [], [], {}
     for sensor in (AIRBORNE, SPACEBORNE):
@@ -55,13 +62,16 @@ def write_tiny_store(
         for k in range(tiles):
             boxes = [] if k in empty else boxes_of(k)
             orientation = k % 2
-            truth = np.rot90(mask_of(boxes), 2 * orientation)
-            target[k, :, :, 0] = truth
-            sar[k] = np.where(truth[..., None] > 0, 200, 100)
+            polygons = [shapely.box(*box) for box in boxes]
+            upright = rasterise_targets(polygons, SIDE, SIDE, edge_px=3, contact_px=9)
+            target[k] = np.rot90(upright, 2 * orientation)
+            sar[k, :, :, :3] = np.where(target[k] > 0, 200, 100)
+            sar[k, :, :, 3] = 100
             if k == 1 and nodata_rows:
                 sar[k, :nodata_rows] = 0
             image_id = f"20190804111224_20190804111453_tile_{k}"
-            test = k < 3 * tiles // 4
+            test = k < 3 * tiles // 4 and k not in selection
+            other = "selection" if k in selection else "train"
             index.append(
                 {
                     "acquisition": f"rehearsal-{sensor}",
@@ -76,7 +86,7 @@ def write_tiny_store(
                     "gsd_m": 0.5,
                     "height": SIDE,
                     "width": SIDE,
-                    "split": "test" if test else "train",
+                    "split": "test" if test else other,
                     "kang": test,
                     "clean": test and k < tiles // 2,
                     "location": f"cell-{k // 2}",
@@ -108,6 +118,8 @@ def write_tiny_store(
 class Pointwise(SegmentationNetwork):
     """Building where the first band exceeds 150: the truth of the tiny store; remembers its input sizes."""
 
+    contours = False
+
     def __init__(self, sensors: tuple[str, ...] = (AIRBORNE,), modality: str = "sar") -> None:
         super().__init__(
             NetworkConfig.model_validate(
@@ -117,6 +129,7 @@ class Pointwise(SegmentationNetwork):
                     "modality": modality,
                     "sensors": sensors,
                     "sensor_specific": len(sensors) > 1,
+                    "contours": self.contours,
                 }
             )
         )
@@ -129,3 +142,16 @@ class Pointwise(SegmentationNetwork):
 
     def supervised_maps(self, x: Tensor) -> tuple[Tensor, ...]:
         return (self(x),)
+
+
+class Contoured(Pointwise):
+    """With a contour head: footprint, edge and contact from the first three bands, as sure as ``gain``."""
+
+    contours = True
+
+    def __init__(self, gain: float = 0.1) -> None:
+        super().__init__()
+        self.gain = gain
+
+    def forward_maps(self, x: Tensor) -> Maps:
+        return Maps(self(x), (x[:, :3].float() - 150) * self.gain)

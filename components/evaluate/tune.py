@@ -1,0 +1,145 @@
+"""Choosing the watershed's seeds on the selection slice; the test split is not opened here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+
+from components.evaluate.parameters import EvaluateParameters
+from components.lib.errors import BadDataError, ParameterError
+from components.lib.nets import load_bundle
+from components.lib.scoring import ScoringSettings, score_variants
+from components.lib.store import Store
+
+COLUMNS = ("vectorise", "seed_threshold", "min_seed_px")
+"""What tells the variants apart; the seeds of ``plain`` are NaN."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """Seeds to be tried, every threshold with every size.
+
+    Attributes:
+        seed_thresholds: As ``evaluate.seed_threshold``.
+        min_seeds_px: As ``evaluate.min_seed_px``.
+    """
+
+    seed_thresholds: tuple[float, ...] = (0.45, 0.55, 0.65, 0.75, 0.85)
+    min_seeds_px: tuple[int, ...] = (30, 60, 110)
+
+    def __post_init__(self) -> None:
+        if not self.seed_thresholds or any(not 0 < value < 1 for value in self.seed_thresholds):
+            raise ParameterError(
+                "seed thresholds must lie between 0 and 1", next_step="give for instance 0.55 0.75"
+            )
+        if not self.min_seeds_px or any(value < 1 for value in self.min_seeds_px):
+            raise ParameterError("seeds must have at least 1 pixel", next_step="give for instance 60 110")
+
+    def variants(self, settings: ScoringSettings) -> list[ScoringSettings]:
+        """``settings`` with the plain vectoriser first, then with every candidate."""
+        drawn = [
+            replace(settings, vectorise="watershed", seed_threshold=threshold, min_seed_px=size)
+            for threshold, size in product(self.seed_thresholds, self.min_seeds_px)
+        ]
+        return [replace(settings, vectorise="plain"), *drawn]
+
+
+def tune(
+    models: Sequence[Path],
+    store: Store,
+    parameters: EvaluateParameters,
+    candidates: Candidates,
+    *,
+    sensor: str | None = None,
+    device: str = "cpu",
+) -> pd.DataFrame:
+    """Score models by every candidate on the selection slice; each tile is predicted once.
+
+    One setting is then meant for all models: post-processing that suits one of them alone would count as its
+    merit.
+
+    Args:
+        models: Folders of bundles with a contour head.
+        store: The prepared tiles.
+        parameters: The section `evaluate`, whose other values hold.
+        candidates: What to try.
+        sensor: Whose tiles; by default the one each model was first trained on. Labels of a sensor that a
+            model is adapted to without labels must not choose anything, so none is taken by itself.
+        device: Where to predict.
+
+    Returns:
+        One row per model and variant: ``model, sensor``, ``COLUMNS``, and SpaceNet ``f1, precision, recall``
+        with the counts ``tp, fp, fn``.
+
+    Raises:
+        MissingInputError: If a model is absent.
+        ParameterError: If a model has no contour head, or no statistics for the sensor.
+        BadDataError: If a model is broken, or the sensor has no selection tile.
+    """
+    variants = candidates.variants(ScoringSettings.of(parameters))
+    rows: list[dict[str, object]] = []
+    for folder in models:
+        net = load_bundle(folder, device)
+        if not net.config.contours:
+            raise ParameterError(
+                f"model {folder} has no contour head: there are no seeds to choose",
+                next_step="train with training.contour_weight above 0, or leave the model out",
+            )
+        chosen = sensor or net.config.sensors[0]
+        tiles = store.rows(chosen, "selection")
+        if not len(tiles):
+            raise BadDataError(
+                f"sensor {chosen} has no selection tile",
+                next_step="move prepare.split in params.yaml, or name another sensor",
+            )
+        scores = score_variants(net, store, sensor=chosen, rows=tiles, variants=variants, device=device)
+        for variant, scored in zip(variants, scores, strict=True):
+            rows.append({"model": folder.as_posix(), "sensor": chosen, **_row(variant, scored.tiles)})
+    return pd.DataFrame(rows)
+
+
+def mean_over_models(table: pd.DataFrame) -> pd.DataFrame:
+    """The variants by their mean F1 over the models, best first; on equality the first tried is first."""
+    means = table.groupby(list(COLUMNS), dropna=False, sort=False)[["f1", "precision", "recall"]].mean()
+    return means.reset_index().sort_values("f1", ascending=False, kind="stable", ignore_index=True)
+
+
+def _row(variant: ScoringSettings, tiles: pd.DataFrame) -> dict[str, object]:
+    tp, fp, fn = (int(tiles[name].sum()) for name in ("tp", "fp", "fn"))
+    seeded = variant.vectorise == "watershed"
+    return {
+        "vectorise": variant.vectorise,
+        "seed_threshold": variant.seed_threshold if seeded else float("nan"),
+        "min_seed_px": float(variant.min_seed_px) if seeded else float("nan"),
+        "f1": 2 * tp / max(2 * tp + fp + fn, 1),
+        "precision": tp / max(tp + fp, 1),
+        "recall": tp / max(tp + fn, 1),
+        "tp": tp,
+        "fp": fp,
+        "fn": fn,
+    }
+
+
+def told(table: pd.DataFrame) -> str:
+    """The table for people: every model, then the means and what they suggest."""
+    means = mean_over_models(table)
+    seeded = means[means["vectorise"] == "watershed"].iloc[0]
+    return "\n".join(
+        [
+            _written(table),
+            "",
+            f"mean over {table['model'].nunique()} models, selection slice only:",
+            _written(means),
+            "",
+            "best seeds: seed_threshold {seed_threshold:g}, min_seed_px {min_seed_px:.0f}".format(**seeded),
+            "Nothing was changed: the section evaluate of params.yaml holds them.",
+        ]
+    )
+
+
+def _written(table: pd.DataFrame) -> str:
+    return table.to_string(index=False, float_format="{:.4g}".format, na_rep="-")

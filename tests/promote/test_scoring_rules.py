@@ -1,0 +1,63 @@
+"""The gate scores exactly as the report does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from components.evaluate.parameters import EvaluateParameters
+from components.lib.config import ScoringParameters, load_parameters
+from components.lib.nets import NetworkConfig, build_network
+from components.lib.scoring import ScoringSettings, score_model
+from components.promote.exam import examine
+from components.promote.rules import ScoringRules
+from tests.conftest import ROOT
+from tests.evaluate.worlds import AIRBORNE, touching_boxes, write_tiny_store
+
+
+@pytest.mark.parametrize("profile", ["rehearsal", "smoke", "spacenet6"])
+def test_both_read_the_same_settings(profile: str, tmp_path: Path) -> None:
+    document = yaml.safe_load((ROOT / "params.yaml").read_text())
+    document["evaluate"] |= {"scales": [0.8, 1.0], "seed_threshold": 0.6, "min_seed_px": 40, "batch": 3}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump({**document, "profile": profile}))
+    settings = load_parameters("evaluate", ScoringRules, path).settings
+    assert settings == ScoringSettings.of(load_parameters("evaluate", EvaluateParameters, path))
+    assert settings.vectorise == "watershed"
+    assert settings.augmentation.scales == (0.8, 1.0)
+    assert (settings.watershed.seed_threshold, settings.watershed.min_seed_px, settings.batch) == (0.6, 40, 3)
+
+
+def test_the_stage_is_run_again_when_any_of_them_changes() -> None:
+    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["promote"]
+    assert {f"evaluate.{name}" for name in ScoringParameters.model_fields} <= set(stage["params"])
+
+
+def test_the_gate_counts_what_the_report_counts(tmp_path: Path) -> None:
+    store = write_tiny_store(tmp_path / "prepared", tiles=8, boxes_of=touching_boxes)
+    torch.manual_seed(1)
+    net = build_network(
+        NetworkConfig(
+            kind="deeplabv3plus",
+            encoder="timm-mobilenetv3_small_minimal_100",
+            decoder_channels=16,
+            sensors=(AIRBORNE,),
+            contours=True,
+        )
+    ).eval()
+    values = {"threshold": 0.5, "min_area_px": 20, "iou": 0.1, "vectorise": "watershed", "flip": True}
+    values |= {"seed_threshold": 0.05, "min_seed_px": 1, "scales": (1.0, 0.75)}
+    report = EvaluateParameters.model_validate({**values, "confidence": 0.9, "resamples": 10, "pictures": 1})
+    exam = examine(net, store, ScoringRules.model_validate(values).settings)
+    rows = store.rows(AIRBORNE, "test")
+    reported = score_model(
+        net, store, sensor=AIRBORNE, rows=rows, settings=ScoringSettings.of(report)
+    ).clean()
+    assert exam.scores is not None
+    assert set(exam.scores.tiles["vectorise"]) == {"watershed"}
+    pd.testing.assert_frame_equal(exam.scores.tiles, reported.tiles)
+    pd.testing.assert_frame_equal(exam.scores.objects, reported.objects, check_exact=False, rtol=1e-5)
