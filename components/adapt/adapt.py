@@ -10,7 +10,9 @@ from components.adapt.labels import LabelFolder
 from components.adapt.parameters import AdaptParameters
 from components.adapt.report import flat, write_curve
 from components.adapt.run import ADAPTED, CHECKPOINTS, REPORTS, AdaptRun
+from components.adapt.truth import class_shares
 from components.lib.engine import TrainingParameters
+from components.lib.engine.inputs import paired_rows
 from components.lib.engine.provenance import code_hash, provenance
 from components.lib.errors import BadDataError, ParameterError
 from components.lib.files import sha256_file, write_json
@@ -74,10 +76,12 @@ def prepare_run(
             f"adapt.target: {target} has no train tile in {store.folder}",
             next_step="see the splits in reports/prepare/metrics.json; a larger world fills them",
         )
+    shares = class_shares(store, source, paired_rows(store, source, "train"))
     settings = PseudoLabelSettings(
         portion=parameters.portion,
         scales=parameters.scales or stored_scales(store, source, target, parameters.factors or FACTORS),
         fusion=parameters.fusion,
+        prior=shares if parameters.balance == "prior" else None,
     )
     facts = {
         "start_from_sha256": sha256_file(SOURCES / parameters.start_from / WEIGHTS),
@@ -91,6 +95,7 @@ def prepare_run(
         parameters=parameters,
         training=training,
         labels=LabelFolder(CHECKPOINTS / "pseudo-labels", store, target, rows, settings, net.config.classes),
+        truth_shares=shares,
         provenance=provenance("adapt", store, training, parameters, **facts),
     )
 

@@ -44,6 +44,9 @@ class AdaptParameters(Parameters):
             ("as released").
         rounds: Pseudo-labelling rounds, evenly spaced after the warm-up.
         portion: Share of each class's most confident pixels that sets its threshold.
+        balance: Whether a class's pixels are counted among those ``predicted`` as it (as released), or labels
+            follow the classes' shares in the source's truth, the ``prior`` (ours: a network that finds a
+            fifth of the buildings would otherwise be taught that there are no more).
         factors: Scales whose maps are averaged for pseudo-labels, around the ratio of the sensors' pixel
             sizes in the store; None takes those of reference adaptation 1.13.
         scales: The scales themselves, whatever the pixels measure; None derives them from ``factors``.
@@ -66,6 +69,7 @@ class AdaptParameters(Parameters):
     statistics: Literal["reestimated", "copied"] = "reestimated"
     rounds: int = Field(ge=1)
     portion: float = Field(gt=0.0, le=1.0)
+    balance: Literal["predicted", "prior"] = "predicted"
     factors: tuple[float, ...] | None = Field(default=None, min_length=1)
     scales: tuple[float, ...] | None = Field(default=None, min_length=1)
     fusion: Literal["softmax", "logits"] = "softmax"
@@ -86,4 +90,6 @@ class AdaptParameters(Parameters):
             raise ValueError(
                 "labels: none moves only the target's own statistics, which normalisation: shared has not"
             )
+        if self.balance == "prior" and self.fusion == "logits":
+            raise ValueError("balance: prior needs probabilities, fusion: softmax")
         return self

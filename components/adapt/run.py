@@ -18,7 +18,6 @@ from components.adapt.report import selection_scores, write_curve
 from components.adapt.rounds import round_starts
 from components.adapt.supervision import FirstRoundCollapsedError, PseudoLabels
 from components.adapt.task import AdaptationTask, reestimate_target
-from components.adapt.truth import class_shares
 from components.lib.engine import TrainingParameters, fit, resolve_device
 from components.lib.engine.checkpoint import fingerprint_of
 from components.lib.engine.inputs import paired_rows, steps_of
@@ -57,6 +56,7 @@ class AdaptRun:
         parameters: Section `adapt`.
         training: Section `training`, with this stage's rate.
         labels: Where the target's pseudo-labels lie, and how they are made.
+        truth_shares: Share of each class in the source's truth.
         provenance: What the model is made from.
     """
 
@@ -67,6 +67,7 @@ class AdaptRun:
     parameters: AdaptParameters
     training: TrainingParameters
     labels: LabelFolder
+    truth_shares: tuple[float, ...]
     provenance: dict[str, Any]
 
     @property
@@ -221,7 +222,7 @@ class AdaptRun:
             self.labels,
             starts,
             guard=CollapseLimits(**self.parameters.guard.model_dump()),
-            truth_shares=class_shares(self.store, self.source, paired_rows(self.store, self.source, "train")),
+            truth_shares=self.truth_shares,
         )
 
     def _scores(self, *, adapted: bool) -> dict[str, dict[str, float] | None]:

@@ -15,6 +15,7 @@ from components.lib.engine.supervised import contour_term
 from components.lib.engine.task import Batch
 from components.lib.losses import IGNORE, cross_entropy, segmentation_loss, symmetric_cross_entropy
 from components.lib.nets import SegmentationNetwork, copy_sensor, reestimate_statistics, use_sensor
+from components.lib.nets.stems import no_gradient_missing
 
 TargetLoss = Literal["ce", "ce_dice", "symmetric"]
 
@@ -83,7 +84,8 @@ class AdaptationTask(TrainingTask):
             with use_sensor(self.net, self.target):
                 logits = self.net.supervised_maps(batch["target_sar"])
             target = torch.stack([self._target_loss(z, batch["target_target"][:, 0]) for z in logits]).sum()
-        return {"loss": source + self.target_weight * target, "source": source, "target": target}
+        loss = source + self.target_weight * target + no_gradient_missing(self.net)
+        return {"loss": loss, "source": source, "target": target}
 
     def _with_labels(self, batch: Batch) -> Batch:
         """``batch`` with the target's labels, at the crops' scales."""

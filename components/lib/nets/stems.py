@@ -23,8 +23,8 @@ _PROBE_PX = 64
 class SensorStem(SensorLayer):
     """An encoder's first convolution, once per sensor; all start equal.
 
-    The convolutions of the sensors that a step does not use get no gradient: under DDP allow unused
-    parameters.
+    The convolutions of the sensors that a step does not use get no gradient of their own
+    (:func:`no_gradient_missing`).
 
     Args:
         convolution: The one to take over; it becomes the first sensor's.
@@ -77,6 +77,16 @@ def split_stem(encoder: nn.Module, bands: int, sensors: SensorSet) -> None:
         convolution = encoder.get_submodule(name)
         assert isinstance(convolution, nn.Conv2d)
         setattr(encoder.get_submodule(parent), attribute, SensorStem(convolution, sensors))
+
+
+def no_gradient_missing(net: nn.Module) -> Tensor | float:
+    """A zero that depends on every stem of ``net``: added to a loss, it gives unused ones a gradient of 0.
+
+    Fused optimisers fail where a parameter first has no gradient and later one, and DDP waits for it.
+    """
+    stems = [layer for layer in net.modules() if isinstance(layer, SensorStem)]
+    parameters = [parameter for stem in stems for parameter in stem.parameters()]
+    return torch.stack([0.0 * p.sum() for p in parameters]).sum() if parameters else 0.0
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from components.lib.selftraining.thresholds import (
     ConfidenceHistogram,
     assign_labels,
     sample_confidences,
+    sample_probabilities,
 )
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "fuse_scales",
     "make_pseudo_labels",
     "sample_confidences",
+    "sample_probabilities",
     "scales_of",
 ]

@@ -18,7 +18,12 @@ from components.lib.losses import IGNORE
 from components.lib.nets import SegmentationNetwork
 from components.lib.selftraining.codes import LOGITS, PROBABILITIES, Codes
 from components.lib.selftraining.fusion import Fusion, fuse_scales
-from components.lib.selftraining.thresholds import ConfidenceHistogram, assign_labels, sample_confidences
+from components.lib.selftraining.thresholds import (
+    ConfidenceHistogram,
+    assign_labels,
+    sample_confidences,
+    sample_probabilities,
+)
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -32,6 +37,9 @@ class PseudoLabelSettings:
         scales: Scales whose maps are averaged.
         fusion: Average probabilities (default) or logits ("as released").
         batch: Tiles per forward pass.
+        prior: Share that each class is expected to have. A network that misses most buildings of a new sensor
+            still ranks pixels well; its labels then follow these shares instead of repeating what it misses.
+            None balances by predicted classes, as released. Needs probabilities.
         keep_maps: Keep all fused maps in a scratch file between setting thresholds and applying them (2 bytes
             per pixel and class), instead of running the network a second time.
     """
@@ -40,6 +48,7 @@ class PseudoLabelSettings:
     scales: tuple[float, ...]
     fusion: Fusion = "softmax"
     batch: int = 4
+    prior: tuple[float, ...] | None = None
     keep_maps: bool = False
 
 
@@ -100,6 +109,7 @@ def make_pseudo_labels(
     codec = PROBABILITIES if settings.fusion == "softmax" else LOGITS
     require_free_space(output.parent, len(rows) * height * width * (2 * classes * settings.keep_maps + 1))
     histogram = ConfidenceHistogram(classes, codec)
+    sample = sample_confidences if settings.prior is None else sample_probabilities
     output.parent.mkdir(parents=True, exist_ok=True)
 
     def fused(title: str) -> Iterator[Codes]:
@@ -112,10 +122,10 @@ def make_pseudo_labels(
         shape = (len(rows), classes, height, width)
         scratch = _scratch(Path(folder), shape) if settings.keep_maps else None
         for i, codes in enumerate(fused("thresholds of")):
-            histogram.add(sample_confidences(codes, tiles[rows[i]].any(axis=-1), classes))
+            histogram.add(sample(codes, tiles[rows[i]].any(axis=-1), classes))
             if scratch is not None:
                 scratch[i] = codes
-        thresholds = histogram.thresholds(settings.portion)
+        thresholds = histogram.thresholds(settings.portion, settings.prior)
         again = fused("pseudo-label") if scratch is None else iter(scratch)
         return _write_labels(output, tiles, rows, (codec.decode(codes) for codes in again), thresholds)
 

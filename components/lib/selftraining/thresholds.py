@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +29,11 @@ def sample_confidences(codes: Codes, valid: npt.NDArray[np.bool_], classes: int)
     return [codes[k][(predicted == k) & valid][::SAMPLING_STRIDE] for k in range(classes)]
 
 
+def sample_probabilities(codes: Codes, valid: npt.NDArray[np.bool_], classes: int) -> list[Codes]:
+    """Every 16th valid pixel's code of each class, whatever it is predicted as; args as above."""
+    return [codes[k][valid][::SAMPLING_STRIDE] for k in range(classes)]
+
+
 class ConfidenceHistogram:
     """Counts of confidence codes per class: fixed memory, whatever the number of images.
 
@@ -47,17 +54,22 @@ class ConfidenceHistogram:
         for k, codes in enumerate(samples):
             self.counts[k] += np.bincount(codes, minlength=LEVELS)
 
-    def thresholds(self, portion: float) -> npt.NDArray[np.float64]:
+    def thresholds(self, portion: float, prior: Sequence[float] | None = None) -> npt.NDArray[np.float64]:
         """For each class the smallest confidence among its ``floor(portion * n)`` most confident samples.
 
         A class with no such sample has threshold 1, which no probability reaches unless it is certain.
+
+        Args:
+            portion: Share of the samples that pass.
+            prior: Factor on it for each class, where all pixels were sampled for all classes
+                (:func:`sample_probabilities`): the share of the pixels that are to be of the class.
 
         Returns:
             (C,) float64, in the codec's values.
         """
         result = np.ones(len(self.counts))
         for k, counts in enumerate(self.counts):
-            kept = int(np.floor(portion * counts.sum()))
+            kept = int(np.floor(portion * (1.0 if prior is None else prior[k]) * counts.sum()))
             if kept:
                 at_least = np.cumsum(counts[::-1])
                 code = LEVELS - 1 - int(np.searchsorted(at_least, kept))

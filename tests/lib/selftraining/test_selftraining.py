@@ -23,6 +23,7 @@ from components.lib.selftraining import (
     fuse_scales,
     make_pseudo_labels,
     sample_confidences,
+    sample_probabilities,
 )
 
 Maps = npt.NDArray[np.float64]
@@ -242,3 +243,20 @@ def test_keeping_the_maps_or_running_twice_gives_the_same_labels(tmp_path: Path)
     kept = label(tmp_path, tiles, [0, 1, 2], scales=(1.0, 1.5), keep_maps=True)
     assert np.array_equal(twice[0], kept[0])
     assert twice[1] == kept[1]
+
+
+@pytest.mark.parametrize("portion", [0.3, 0.8, 1.0])
+def test_labels_can_follow_the_sources_shares_instead_of_what_was_predicted(portion: float) -> None:
+    # Buildings ranked right, but never above one half: by prediction there would be none.
+    building = np.linspace(0.001, 0.4, 80 * 80)[np.random.default_rng(2).permutation(6400)].reshape(80, 80)
+    image, valid = np.stack([1 - building, building]), np.ones((80, 80), dtype=bool)
+    codes, prior = PROBABILITIES.encode(image), (0.9, 0.1)
+    histogram = ConfidenceHistogram(2, PROBABILITIES)
+    histogram.add(sample_probabilities(codes, valid, 2))
+    labels = assign_labels(PROBABILITIES.decode(codes), histogram.thresholds(portion, prior))
+    shares = [float((labels == k).mean()) for k in (0, 1)]
+    assert shares == pytest.approx([portion * share for share in prior], abs=0.03)
+    assert building[labels == 1].min() > building[labels != 1].max(), "the likeliest pixels"
+    predicted = ConfidenceHistogram(2, PROBABILITIES)
+    predicted.add(sample_confidences(codes, valid, 2))
+    assert not (assign_labels(image, predicted.thresholds(portion)) == 1).any()
