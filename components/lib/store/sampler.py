@@ -23,7 +23,7 @@ CANDIDATES = 4
 MIN_DATA_SHARE = 0.2
 """Share of valid pixels that makes a crop worth training on; tiles are black where the strip ends."""
 
-_ITEMS = {4: np.uint32, 8: np.uint64}
+_ITEMS: dict[int, np.dtype[Any]] = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 """One item of as many bytes as a pixel."""
 
 _PROBES = 32
@@ -171,25 +171,30 @@ class _Plane:
     def __init__(self, layer: Crops) -> None:
         self.channels, self.dtype = layer.shape[-1], layer.dtype
         self.pixels = np.asarray(layer)  # without memmap's per-slice overhead
-        self.item = _ITEMS.get(self.channels * self.dtype.itemsize) if self.channels == 4 else None
+        self.items: npt.NDArray[Any] | None = None
+        if self.channels == 4:
+            self.items = self.pixels.view(_ITEMS[4 * self.dtype.itemsize])[..., 0]
 
     def data_share(self, row: int, y: int, x: int, crop: int) -> float:
         """Share of valid pixels of a crop, from a lattice of samples."""
         every = max(1, crop // _PROBES)
-        probe = self.pixels[row, y : y + crop : every, x : x + crop : every].any(axis=-1)
+        lattice = row, slice(y, y + crop, every), slice(x, x + crop, every)
+        # No data are zero bits in every channel, so the item tells.
+        probe = self.pixels[lattice].any(axis=-1) if self.items is None else self.items[lattice]
         return np.count_nonzero(probe) / probe.size
 
     def write(self, window: Window, out: Crops) -> None:
         """Copy a window into ``out``, (crop, crop, C)."""
         crop = out.shape[0]
-        source = self.pixels[window.row, window.y : window.y + crop, window.x : window.x + crop]
-        if self.item is not None:
-            out.view(self.item)[..., 0] = _turned(source.view(self.item)[..., 0], window)
+        place = window.row, slice(window.y, window.y + crop), slice(window.x, window.x + crop)
+        if self.items is not None:
+            out.view(self.items.dtype)[..., 0] = _turned(self.items[place], window)
         elif window.flip or window.turns:
+            near = np.ascontiguousarray(self.pixels[place])  # read once, not once per channel
             for channel in range(self.channels):
-                out[..., channel] = _turned(source[..., channel], window)
+                out[..., channel] = _turned(near[..., channel], window)
         else:
-            out[:] = source
+            out[:] = self.pixels[place]
 
 
 def _turned(pixels: npt.NDArray[Item], window: Window) -> npt.NDArray[Item]:
