@@ -39,6 +39,11 @@ repro: $(VENV)/.installed ## Run the pipeline (dvc repro); the default is the si
 	dvc repro
 	@echo "report: reports/evaluate/report/index.html   decision: reports/promote/decision.txt"
 
+.PHONY: evidence
+evidence: $(VENV)/.installed ## Train the grid of methods and seeds and say what each is worth (about an hour)
+	python -m components.evaluate evidence
+	@echo "evidence: reports/evidence/table.md"
+
 .PHONY: report
 report: $(VENV)/.installed ## Print the metrics and render DVC's plots
 	dvc metrics show

@@ -1,0 +1,156 @@
+"""A folder in which the evidence command runs on a tiny store with stages that train nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from components.evaluate.evidence import command
+from components.evaluate.evidence.command import Options, evidence
+from components.evaluate.evidence.grid import Link, Method
+from components.lib.nets import NetworkConfig, build_network, convert_to_csn, save_bundle
+from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, write_tiny_store
+
+STAGE = "tests.evaluate.evidence.fake_stage"
+
+
+def fake(name: str, model: str, bundle: str, group: str = "source", **more: Any) -> Method:
+    return Method(
+        name=name,
+        label=name,
+        group=group,  # type: ignore[arg-type]
+        command=(STAGE, bundle, model, name),
+        model=model,
+        reports=name,
+        **more,
+    )
+
+
+TEACHER = Link(method="teacher", model="optical", name="optical")
+CONCORD = Link(method="concord", model="sar/concord", name="sar/concord")
+
+GRID = (
+    fake("teacher", "optical", "teacher"),
+    fake("control", "sar/none", "plain"),
+    fake("disoptnet", "sar/disoptnet", "student", links=(TEACHER,)),
+    Method(
+        name="disoptnet_branch_s",
+        label="branch S",
+        group="source",
+        command=None,
+        model="sar/disoptnet",
+        links=(Link(method="disoptnet", model="sar/disoptnet", name="sar/disoptnet"),),
+        network={"output": "branch_s"},
+    ),
+    fake("concord", "sar/concord", "plain", links=(TEACHER,)),
+    fake(
+        "concord_wide",
+        "sar/concord",
+        "plain",
+        group="ablation",
+        links=(TEACHER,),
+        overrides={"optical": {"width": 2}},
+        compared_with="concord",
+    ),
+    Method(
+        name="source_only",
+        label="source only",
+        group="target",
+        command=None,
+        model="sar/concord",
+        links=(CONCORD,),
+    ),
+    fake("oracle", "adapted", "adapted", group="target", links=(CONCORD,)),
+)
+
+
+def write_bundles(folder: Path) -> None:
+    """Untrained networks: what they say does not matter here."""
+    common = {"encoder": "timm-mobilenetv3_small_minimal_100", "decoder_channels": 16, "sensors": [AIRBORNE]}
+    kinds = {
+        "teacher": {"kind": "deeplabv3plus", "modality": "optical"},
+        "plain": {"kind": "deeplabv3plus"},
+        "student": {"kind": "disoptnet"},
+        "adapted": {"kind": "deeplabv3plus"},
+    }
+    for seed, (name, kind) in enumerate(kinds.items()):
+        torch.manual_seed(seed)
+        net = build_network(NetworkConfig.model_validate({**common, **kind}))
+        if name == "adapted":
+            convert_to_csn(net, (AIRBORNE, SPACEBORNE))
+        save_bundle(folder / name, net, {})
+
+
+class Laboratory:
+    """The folder, and how to run there.
+
+    Attributes:
+        folder: The working directory.
+        control: Where the fake stage finds bundles and instructions, and notes that it ran.
+    """
+
+    def __init__(self, folder: Path, bundles: Path) -> None:
+        self.folder, self.control = folder, folder / "control"
+        self.control.mkdir()
+        for bundle in bundles.iterdir():
+            (self.control / bundle.name).symlink_to(bundle)
+        write_tiny_store(folder / "store")
+        self.root = folder / "root"
+        self.code("one")
+        stage = {"cmd": f"python -m {STAGE}", "deps": ["components/fake"], "params": ["training", "optical"]}
+        (self.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"fake": stage}}))
+        self.write_params()
+
+    def code(self, text: str) -> None:
+        """Edit the code that the stage depends on."""
+        path = self.root / "components/fake/code.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"# {text}\n")
+
+    def write_params(self, **sections: Any) -> None:
+        document = {
+            "profile": "other",
+            "training": {"seed": 0, "lr": 0.1, "log_every": 10},
+            "optical": {"width": 1},
+            "adapt": {"target": SPACEBORNE},
+            "evaluate": {
+                "confidence": 0.9,
+                "resamples": 20,
+                "threshold": 0.5,
+                "min_area_px": 80,
+                "iou": 0.5,
+                "pictures": 1,
+                "device": "cpu",
+            },
+            "tracking": {},
+            "evidence": {"seeds": [1, 2], "ablation_seeds": [1], "jobs": 2},
+            "profiles": {"other": {}, "evidence": {"training": {"lr": 0.2}}},
+        }
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(document | sections))
+
+    def options(self, **more: Any) -> Options:
+        return Options(**{"store": Path("store"), "grid": GRID, **more})
+
+    def run(self, **more: Any) -> int:
+        return evidence(self.options(**more))
+
+    def ran(self) -> list[str]:
+        """What the stage was run for since the last call: model and seed."""
+        path = self.control / "ran"
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return sorted(lines)
+
+
+def main() -> None:
+    """Run in the working directory, for the test that kills the run."""
+    command.ROOT = Path("root")
+    evidence(Options(store=Path("store"), grid=GRID, methods=("teacher", "control"), seeds=(1,), jobs=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
