@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import logging
 import os
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from components.lib.engine.parameters import TrainingParameters
+from components.lib.engine.ranks import Ranks, ranks
 from components.lib.errors import ResourceError
 
 if TYPE_CHECKING:
@@ -15,9 +19,13 @@ if TYPE_CHECKING:
 
 Precision = Literal["32-true", "bf16-mixed"]
 
+# Of mallopt(3): nothing is mapped apart (M_MMAP_MAX), the heap never shrinks (M_TRIM_THRESHOLD) and grows in
+# steps of 64 MiB (M_TOP_PAD).
+_KEEP = ((-4, 0), (-1, 2**31 - 1), (-2, 2**26))
+
 
 def resolve_device(parameters: TrainingParameters) -> torch.device:
-    """The device that ``training.device`` asks for.
+    """The device that ``training.device`` asks for; of several processes each has its own GPU.
 
     Raises:
         ResourceError: If a GPU is asked for and there is none.
@@ -28,7 +36,10 @@ def resolve_device(parameters: TrainingParameters) -> torch.device:
             "training.device is cuda, but this machine has no usable GPU",
             next_step="set training.device to auto or cpu in params.yaml, or run on a machine with a GPU",
         )
-    return torch.device("cuda" if available and parameters.device != "cpu" else "cpu")
+    if not available or parameters.device == "cpu":
+        return torch.device("cpu")
+    group = ranks()
+    return torch.device("cuda") if group.alone else torch.device("cuda", group.local)
 
 
 def precision_of(parameters: TrainingParameters, device: torch.device) -> Precision:
@@ -39,12 +50,48 @@ def precision_of(parameters: TrainingParameters, device: torch.device) -> Precis
     return "bf16-mixed" if parameters.precision == "bf16" else "32-true"
 
 
-def build_fabric(parameters: TrainingParameters, device: torch.device) -> Fabric:
-    """A single-device Fabric with deterministic kernels, where PyTorch has them."""
+def build_fabric(parameters: TrainingParameters, device: torch.device, group: Ranks | None = None) -> Fabric:
+    """Fabric for one process and device; of several processes, one that has met the others.
+
+    Raises:
+        ResourceError: If this machine has fewer GPUs than processes.
+    """
     # Imported late: it costs seconds, and only training needs it.
     from lightning.fabric import Fabric  # noqa: PLC0415
+    from lightning.fabric.strategies.ddp import DDPStrategy  # noqa: PLC0415
 
     if device.type == "cuda":
         # cuBLAS reads this when the context is made; without it deterministic mode cannot hold.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    return Fabric(accelerator=device.type, devices=1, precision=precision_of(parameters, device))
+    precision = precision_of(parameters, device)
+    if group is None or group.alone:
+        return Fabric(accelerator=device.type, devices=1, precision=precision)
+    if device.type == "cuda" and group.local_world > torch.cuda.device_count():
+        raise ResourceError(
+            f"{group.local_world} processes, but this machine has {torch.cuda.device_count()} GPU(s)",
+            next_step="give torchrun --nproc-per-node the number of GPUs",
+        )
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    # Which parameters a step uses may change: stems of the other sensor, a warm-up without the target.
+    strategy = DDPStrategy(find_unused_parameters=True, gradient_as_bucket_view=True)
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=group.local_world,
+        num_nodes=group.world // group.local_world,
+        strategy=strategy,
+        precision=precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def keep_memory() -> None:
+    """Let the C library keep freed memory of this process for the next step, on Linux with glibc.
+
+    Otherwise every large activation is mapped, zeroed page by page and unmapped again in each step. Lasts
+    until the process ends; elsewhere this does nothing.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        allocator = ctypes.CDLL(None).mallopt
+        for option, value in _KEEP:
+            allocator(option, value)

@@ -32,10 +32,13 @@ class Interruption:
             signal.signal(watched, handler)
 
     def leave(self) -> None:
-        """Leave the process as the signal would have: 143 after SIGTERM, KeyboardInterrupt after SIGINT."""
-        if self.received is signal.SIGTERM:
-            raise SystemExit(128 + signal.SIGTERM)
-        raise KeyboardInterrupt
+        """Leave the process as the signal would have: KeyboardInterrupt after SIGINT, 143 otherwise.
+
+        A process that stops because another one was asked to leaves with 143 as well.
+        """
+        if self.received is signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + signal.SIGTERM)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:

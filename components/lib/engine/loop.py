@@ -16,16 +16,19 @@ import torch
 from tqdm import tqdm
 
 from components.lib.engine.checkpoint import CheckpointFile, fingerprint_of, restore_random_state
-from components.lib.engine.device import build_fabric, resolve_device
+from components.lib.engine.device import build_fabric, keep_memory, resolve_device
 from components.lib.engine.interruption import Interruption
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.progress import Progress, Record
+from components.lib.engine.ranks import Ranks, ranks
 from components.lib.engine.schedule import poly_rate
-from components.lib.engine.task import Arrays, Batch, TrainingTask, to_batch
+from components.lib.engine.step import Step
+from components.lib.engine.task import Arrays, TrainingTask, to_device, to_host
 from components.lib.store.prefetch import prefetch
 
 _LOG = logging.getLogger(__name__)
 _NOT_IDENTITY = {"device", "checkpoint_every"}
+_SEEDS = 2**32
 OnLog = Callable[[int, Record], None]
 
 
@@ -102,9 +105,13 @@ def fit(
         ParameterError: If the loss is NaN or infinite, naming the step.
         ResourceError: If a GPU is asked for and absent, or the disk is full.
     """
-    device = resolve_device(parameters)
+    group = ranks()
+    group.check_batch(parameters.batch)
     identity = parameters.model_dump(exclude=_NOT_IDENTITY)
     checkpoint = CheckpointFile(checkpoint_dir, fingerprint_of(name, fingerprint, identity, steps, epochs))
+    device = resolve_device(parameters)
+    if device.type == "cpu":
+        keep_memory()
     with deterministic(device), Interruption() as interruption:
         loop = _Loop(
             task=task,
@@ -113,11 +120,14 @@ def fit(
             epochs=epochs,
             name=name,
             device=device,
+            group=group,
             checkpoint=checkpoint,
         )
         resumed_from = loop.start(on_log)
         loop.run(batches, interruption, on_log)
-    checkpoint.remove()
+    if group.main:
+        checkpoint.remove()
+    group.leave()
     return FitResult(loop.progress.history, loop.progress.seconds, resumed_from)
 
 
@@ -131,90 +141,103 @@ class _Loop:
         epochs: int,
         name: str,
         device: torch.device,
+        group: Ranks,
         checkpoint: CheckpointFile,
     ) -> None:
         self.task, self.parameters, self.name, self.checkpoint = task, parameters, name, checkpoint
-        self.steps, self.steps_per_epoch, self.device = steps, max(1, steps // epochs), device
-        self.fabric = build_fabric(parameters, device)
-        task.to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.SGD(
-            list(task.trainable_parameters()),
-            lr=parameters.lr,
-            momentum=parameters.momentum,
-            nesterov=True,
-            weight_decay=parameters.weight_decay,
-        )
-        self.wrapped, self.wrapped_optimiser = self.fabric.setup(task, self.optimiser)
-        self.progress = Progress()
+        self.steps, self.steps_per_epoch, self.group = steps, max(1, steps // epochs), group
+        fabric = build_fabric(parameters, device, group)
+        self.device = fabric.device
+        self.step = Step(task, parameters, fabric, group)
+        self.progress = Progress(ranks=group)
 
     def start(self, on_log: OnLog | None) -> int:
         """Continue from the checkpoint if there is one, else seed; the number of steps already done."""
         state = self.checkpoint.load()
+        done = 0 if state is None else int(state["progress"]["step"])
+        self.group.check_same(done, self.device, self.checkpoint.path)
+        # Dropout differs between the shares of a batch; those of the first process are the checkpoint's.
+        seed_everything((self.parameters.seed + self.group.rank + done * (self.group.rank > 0)) % _SEEDS)
         if state is None:
-            seed_everything(self.parameters.seed)
             return 0
         self.task.load_state_dict(state["task"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.step.optimiser.load_state_dict(state["optimiser"])
         kept: Mapping[str, Any] = state["progress"]
-        self.progress = Progress(**kept)
-        for record in self.progress.history if on_log else []:
-            on_log(int(record["step"]), record)  # type: ignore[misc]
-        restore_random_state(state["random"])
-        _LOG.info("%s: continuing at step %d of %d", self.name, self.progress.step, self.steps)
-        return self.progress.step
+        self.progress = Progress(**kept, ranks=self.group)
+        if self.group.main:
+            for record in self.progress.history if on_log else []:
+                on_log(int(record["step"]), record)  # type: ignore[misc]
+            restore_random_state(state["random"])
+            _LOG.info("%s: continuing at step %d of %d", self.name, done, self.steps)
+        return done
 
     def run(self, batches: Callable[[int], Arrays], interruption: Interruption, on_log: OnLog | None) -> None:
         """All remaining steps."""
         ahead = {"threads": 4, "ahead": 8} if self.device.type == "cuda" else {"threads": 1, "ahead": 2}
-        made = prefetch(batches, self.progress.step, self.steps, **ahead)
+        made = prefetch(
+            lambda step: to_host(self.group.share_of(batches(step)), self.device),
+            self.progress.step,
+            self.steps,
+            **ahead,
+        )
         begun = time.monotonic() - self.progress.seconds
         self.task.train()
-        with tqdm(total=self.steps, initial=self.progress.step, desc=self.name, disable=None) as bar:
-            for arrays in made:
-                rate = self._step(to_batch(arrays, self.device))
+        # None: where there is a terminal.
+        hidden = None if self.group.main else True
+        with tqdm(total=self.steps, initial=self.progress.step, desc=self.name, disable=hidden) as bar:
+            for tensors in made:
+                rate = self._rate()
+                losses = self.step(to_device(tensors, self.device), number=self.progress.step, rate=rate)
+                self.progress.add(losses)
                 self.progress.seconds = time.monotonic() - begun
                 bar.update()
                 self._log_or_save(rate, bar, on_log)
-                if interruption.received is not None:
+                if self._asked_to_stop(interruption):
                     self._save()
                     interruption.leave()
 
-    def _step(self, batch: Batch) -> float:
-        step = self.progress.step
-        rate = poly_rate(
-            step,
+    def _rate(self) -> float:
+        return poly_rate(
+            self.progress.step,
             base=self.parameters.lr,
             steps=self.steps,
             steps_per_epoch=self.steps_per_epoch,
             form=self.parameters.schedule,
         )
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.task.before_step(step)
-        losses = self.wrapped(batch)
-        self.wrapped_optimiser.zero_grad(set_to_none=True)
-        self.fabric.backward(losses["loss"])
-        self.wrapped_optimiser.step()
-        self.progress.add(losses)
-        return rate
+
+    def _at_log(self) -> bool:
+        done = self.progress.step
+        return done % self.parameters.log_every == 0 or done == self.steps
+
+    def _asked_to_stop(self, interruption: Interruption) -> bool:
+        """Whether to stop after this step; processes that wait for each other must all stop at the same."""
+        if self.group.alone:
+            return interruption.received is not None
+        if not self._at_log():
+            return False
+        return self.group.any(interruption.received is not None, self.device)
 
     def _log_or_save(self, rate: float, bar: tqdm[Any], on_log: OnLog | None) -> None:
         done = self.progress.step
-        if done % self.parameters.log_every == 0 or done == self.steps:
+        if self._at_log():
             self.progress.check_finite(self.name)
             record = self.progress.log(rate)
             bar.set_postfix(loss=f"{record['loss']:.4f}", refresh=False)
-            if on_log is not None:
+            if on_log is not None and self.group.main:
                 on_log(done, record)
         if done % self.parameters.checkpoint_every == 0 and done < self.steps:
             self._save()
 
     def _save(self) -> None:
         self.progress.check_finite(self.name)
+        # Summed over the processes, as the sums of a lone one would be: every process takes part.
+        progress = self.progress.state()
+        if not self.group.main:
+            return
         self.checkpoint.save(
             {
                 "task": self.task.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "progress": self.progress.state(),
+                "optimiser": self.step.optimiser.state_dict(),
+                "progress": progress,
             }
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from components.lib.engine.ranks import Ranks
 from components.lib.engine.task import Batch
 from components.lib.errors import ParameterError
 
@@ -24,6 +25,7 @@ class Progress:
         sums: Losses summed since the last record, scalars on the training device.
         summed: Number of steps in ``sums``.
         first_bad: First step of this process whose total was not finite, or -1; on the training device.
+        ranks: The processes whose losses make up those of the batch. All close records and check together.
     """
 
     step: int = 0
@@ -32,6 +34,7 @@ class Progress:
     sums: Batch = field(default_factory=dict)
     summed: int = 0
     first_bad: torch.Tensor | None = None
+    ranks: Ranks = field(default_factory=Ranks)
 
     def add(self, losses: Batch) -> None:
         """Count one step and sum its losses on their device; nothing is read back here."""
@@ -51,27 +54,37 @@ class Progress:
         Raises:
             ParameterError: If one was not, naming the step, counted from 0, and the terms.
         """
-        if self.first_bad is None or int(self.first_bad) < 0:
+        if self.first_bad is None:
             return
-        terms = [term for term, value in self.sums.items() if not torch.isfinite(value)]
+        step = int(self.ranks.earliest(self.first_bad))
+        if step < 0:
+            return
+        terms = [term for term, value in self._global_sums().items() if not torch.isfinite(value)]
         raise ParameterError(
-            f"{name}: the loss is not finite at step {int(self.first_bad)} (terms: {', '.join(terms)})",
+            f"{name}: the loss is not finite at step {step} (terms: {', '.join(terms)})",
             next_step="lower training.lr in params.yaml, or set training.precision to 32 if it is bf16",
         )
 
     def log(self, rate: float) -> Record:
         """Close a record with the means since the last one."""
-        means = {name: float(value) / self.summed for name, value in self.sums.items()}
+        means = {name: float(value) / self.summed for name, value in self._global_sums().items()}
         self.history.append({"step": self.step, "lr": rate, **means})
         self.sums, self.summed = {}, 0
         return self.history[-1]
 
     def state(self) -> dict[str, Any]:
-        """Keyword arguments that build this progress again, as a checkpoint holds them."""
+        """Keyword arguments that build this progress again, as a checkpoint holds them, but for ``ranks``."""
         return {
             "step": self.step,
             "seconds": self.seconds,
             "history": self.history,
-            "sums": {name: value.cpu() for name, value in self.sums.items()},
+            "sums": self._global_sums(),
             "summed": self.summed,
         }
+
+    def _global_sums(self) -> Batch:
+        """The sums on the CPU, of all processes, waited for at once."""
+        if not self.sums:
+            return {}
+        values = self.ranks.mean(torch.stack(list(self.sums.values()))).cpu()
+        return dict(zip(self.sums, values.unbind(), strict=True))

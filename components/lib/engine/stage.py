@@ -11,9 +11,10 @@ from typing import Any
 from components.lib.engine.checkpoint import fingerprint_of
 from components.lib.engine.device import precision_of, resolve_device
 from components.lib.engine.inputs import paired_rows
-from components.lib.engine.loop import FitResult, fit
+from components.lib.engine.loop import FitResult, OnLog, fit
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.progress import Record
+from components.lib.engine.ranks import ranks
 from components.lib.engine.selection import selection_scores
 from components.lib.engine.task import Arrays, TrainingTask
 from components.lib.files import atomic_file, write_json
@@ -60,6 +61,9 @@ def train_and_publish(
 ) -> dict[str, Any]:
     """Train, score on the selection split, and write the bundle, ``metrics.json`` and ``curve.csv``.
 
+    Of the processes of a ``torchrun`` the first does all that; the others leave with exit code 0 when the
+    training is done.
+
     Returns:
         What ``metrics.json`` holds. The test split is never looked at.
 
@@ -69,20 +73,13 @@ def train_and_publish(
     """
     # Asked for now: a split without tiles must not cost a training first.
     paired_rows(run.store, run.sensor, "selection")
+    if not ranks().main:
+        _fit(run, training)
+        raise SystemExit(0)
     simulated = get_sensor(run.sensor).simulated
     tags = {"stage": run.name, "sensor": run.sensor, "simulated": str(simulated).lower()}
     with track_run(tracking, run.name, params=run.provenance, tags=tags) as tracked:
-        result = fit(
-            run.task,
-            run.batches,
-            training,
-            run.steps,
-            name=run.name,
-            checkpoint_dir=CHECKPOINTS / run.name,
-            epochs=run.epochs,
-            fingerprint=fingerprint_of(run.provenance),
-            on_log=lambda step, record: tracked.log_metrics(_terms(record), step),
-        )
+        result = _fit(run, training, lambda step, record: tracked.log_metrics(_terms(record), step))
         metrics = _metrics(run, training, result, simulated=simulated)
         tracked.log_metrics({f"selection_{key}": metrics[key] for key in _SCORES}, run.steps)
         # Without the time it took: equal inputs must give an equal bundle.
@@ -100,6 +97,20 @@ def write_curve(path: Path, history: list[Record]) -> None:
         writer = csv.DictWriter(handle, fieldnames=list(history[0]))
         writer.writeheader()
         writer.writerows(history)
+
+
+def _fit(run: StageRun, training: TrainingParameters, on_log: OnLog | None = None) -> FitResult:
+    return fit(
+        run.task,
+        run.batches,
+        training,
+        run.steps,
+        name=run.name,
+        checkpoint_dir=CHECKPOINTS / run.name,
+        epochs=run.epochs,
+        fingerprint=fingerprint_of(run.provenance),
+        on_log=on_log,
+    )
 
 
 def _terms(record: Record) -> Record:

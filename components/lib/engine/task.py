@@ -23,18 +23,30 @@ def to_batch(arrays: Arrays, device: torch.device) -> Batch:
     Nothing is reordered: the result is channels-last in memory. Copies to a GPU leave from pinned memory
     and are not waited for. Tensors pass through: whoever made them put them where and how they belong.
     """
-    batch = {}
-    for name, array in arrays.items():
-        if isinstance(array, torch.Tensor):
-            batch[name] = array
-            continue
-        tensor = torch.from_numpy(array)
-        if tensor.ndim == 4:
-            tensor = tensor.permute(0, 3, 1, 2)
-        if device.type == "cuda":
-            tensor = tensor.pin_memory().to(device, non_blocking=True)
-        batch[name] = tensor
-    return batch
+    return to_device(to_host(arrays, device), device)
+
+
+def to_host(arrays: Arrays, device: torch.device) -> Batch:
+    """The half of :func:`to_batch` that threads can do ahead: as tensors, pinned for the way to a GPU."""
+    return {name: _to_host(array, device) for name, array in arrays.items()}
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The other half: copies that are not waited for."""
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+def _to_host(array: np.ndarray[Any, Any] | torch.Tensor, device: torch.device) -> torch.Tensor:
+    if isinstance(array, torch.Tensor):
+        return array
+    tensor = torch.from_numpy(array)
+    if tensor.ndim == 4:
+        tensor = tensor.permute(0, 3, 1, 2)
+    if device.type == "cuda":
+        # A thread starts on GPU 0, where several processes would each open a context.
+        with torch.cuda.device(device):
+            tensor = tensor.pin_memory()
+    return tensor
 
 
 class TrainingTask(nn.Module, ABC):
@@ -72,4 +84,6 @@ class TrainingTask(nn.Module, ABC):
         """As :meth:`losses`, after the zoom; Fabric wraps ``forward`` with the precision's context."""
         if self.crop is not None and "scales" in batch:
             batch = zoom(batch, batch["scales"], self.crop)
-        return self.losses(batch)
+        losses = self.losses(batch)
+        # Only the total is differentiated; several processes wait for the gradients of all that could be.
+        return {name: loss if name == "loss" else loss.detach() for name, loss in losses.items()}

@@ -8,10 +8,10 @@ without weights needs no such care, since equal batches average to the same.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, distributed
-from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 TINY = 1e-7
@@ -22,7 +22,25 @@ def global_sum(value: Tensor) -> Tensor:
     """Sum of ``value`` over all devices, gradients included; ``value`` itself on a lone device."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return value
-    summed: Tensor = all_reduce(value)  # type: ignore[no-untyped-call]
+    summed: Tensor = _GlobalSum.apply(value)
+    return summed
+
+
+class _GlobalSum(torch.autograd.Function):
+    """Every device's value is part of every device's sum, so the gradient is a sum over devices, too."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:  # noqa: ANN401 - as torch declares it
+        return _summed(value)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
+        return _summed(gradient)
+
+
+def _summed(value: Tensor) -> Tensor:
+    summed = value.detach().clone(memory_format=torch.contiguous_format)
+    distributed.all_reduce(summed)
     return summed
 
 
