@@ -8,11 +8,12 @@ import numpy as np
 
 from components.adapt.labels import LAYER, LabelFolder
 from components.lib.engine import TrainingParameters
-from components.lib.engine.crops import jitter_of
+from components.lib.engine.crops import Sampler, crop_sampler, jitter_of
 from components.lib.engine.jitter import ScaleJitter
-from components.lib.store import CropSampler, Store
+from components.lib.store import Store
 
-Arrays = dict[str, np.ndarray[Any, Any]]
+Arrays = dict[str, Any]
+"""Arrays, or tensors that are on the device already."""
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 TARGET_SEED = 0x5EED
@@ -35,8 +36,8 @@ class AdaptationBatches:
 
     def __init__(
         self,
-        source: CropSampler,
-        target: CropSampler,
+        source: Sampler,
+        target: Sampler,
         target_rows: Rows,
         first_target_step: int,
         jitter: ScaleJitter | None = None,
@@ -78,14 +79,12 @@ def adaptation_batches(
 ) -> AdaptationBatches:
     """Batches of the source's ``source_rows`` and of the tiles that ``labels`` are for.
 
-    Crop, zoom, batch (per sensor) and seed are those of ``training``; ``target_truth`` adds the target's own
-    labels.
+    Crop, zoom, batch (per sensor), store and seed are those of ``training``; ``target_truth`` adds the
+    target's own labels.
     """
-    jitter = jitter_of(training)
-    side = training.crop if jitter is None else jitter.source_px
 
-    def sampler(sensor: str, rows: Rows, layers: tuple[str, ...], seed: int) -> CropSampler:
-        return CropSampler(store, sensor, rows, layers, crop=side, batch=training.batch, seed=seed)
+    def sampler(sensor: str, rows: Rows, layers: tuple[str, ...], seed: int) -> Sampler:
+        return crop_sampler(store, sensor, rows, layers, training=training, seed=seed)
 
     both = (LAYER, "target")
     return AdaptationBatches(
@@ -93,5 +92,5 @@ def adaptation_batches(
         sampler(labels.sensor, labels.rows, both if target_truth else (LAYER,), training.seed + TARGET_SEED),
         labels.rows,
         first_target_step,
-        jitter,
+        jitter_of(training),
     )
