@@ -103,8 +103,10 @@ def prepare_run(
 def stored_scales(store: Store, source: str, target: str, factors: tuple[float, ...]) -> tuple[float, ...]:
     """Scales of pseudo-labelling from the pixels of the store's grids; the index says what they measure."""
     index = store.index
-    sizes = (float(index.loc[index["sensor"] == sensor, "gsd_m"].median()) for sensor in (source, target))
-    return scales_of(*sizes, factors)
+    ours, theirs = (
+        float(index.loc[index["sensor"] == sensor, "gsd_m"].median()) for sensor in (source, target)
+    )
+    return scales_of(ours, theirs, factors)
 
 
 def _check_network(net: SegmentationNetwork, parameters: AdaptParameters, target: str) -> None:
