@@ -1,8 +1,9 @@
 """Concord, ours: follow the teacher where teacher, truth and both sensors' geometry agree.
 
-What the references suggest (distillation 4) in one branch: relations and channel-wise maps instead of equal
-features, the teacher's word only where the truth confirms it, and no comparison in layover, where the radar
-shows a facade and the optical image the ground before it.
+DisOptNet's two branches with what the references suggest instead of its terms (distillation 4): relations and
+channel-wise maps instead of equal features, the teacher's word only where the truth confirms it, no
+comparison in layover, where the radar shows a facade and the optical image the ground before it, and a start
+from the teacher's weights.
 """
 
 from __future__ import annotations
@@ -20,34 +21,37 @@ from components.lib.losses import (
     channelwise_distillation,
     data_mask,
     layover_mask,
-    logit_kl,
     relation_loss,
     segmentation_loss,
+    soft_cross_entropy,
     symmetric_cross_entropy,
 )
-from components.lib.nets import CONTOURS, DeepLab
+from components.lib.nets import CONTOURS, DisOptNetStudent, SingleMapNetwork
 
 FEATURE = "decoder"
 _EDGE = CONTOURS.index("edge")
 
 
-class ConcordTask(TaughtTask[DeepLab]):
-    """The control's network with a teacher beside it.
+class ConcordTask(TaughtTask[DisOptNetStudent]):
+    """A two-branch student and a teacher that is followed with care.
+
+    Branch S and the fusion learn the truth. Branch R learns from the teacher: its classes, its probabilities
+    and, in the decoder's feature, where its channels respond and what boundaries resemble.
 
     Args:
         student: The SAR network.
-        teacher: The optical one, of the same decoder width.
+        teacher: The optical one, of the same encoder and decoder width.
         parameters: Weights and switches.
         layover_px: How far layover reaches above a footprint, pixels.
         seed: Of the relation loss's draws; with the step it fixes them, so that a resumed run repeats them.
         contour_weight: Of the contour head's loss.
-        ramp_steps: Steps over which the teacher's terms rise.
+        ramp_steps: Steps over which the teacher's probabilities gain weight.
     """
 
     def __init__(
         self,
-        student: DeepLab,
-        teacher: DeepLab,
+        student: DisOptNetStudent,
+        teacher: SingleMapNetwork,
         parameters: ConcordParameters,
         *,
         layover_px: int,
@@ -67,15 +71,17 @@ class ConcordTask(TaughtTask[DeepLab]):
 
     def losses(self, batch: Batch) -> Batch:
         """``loss`` and its terms, from the layers ``sar``, ``optical`` and ``target``."""
-        logits, features = self.student.forward_features(batch["sar"])
-        contours = self.student.contours_of(features, batch["sar"])
-        terms = {"seg": segmentation_loss(logits, batch["target"][:, 0])}
-        terms |= contour_term(contours, batch["target"], self.contour_weight)
-        taught = self._teaching(logits, features[FEATURE], batch)
-        return total(terms | {name: self.share * term for name, term in taught.items()})
+        footprint = batch["target"][:, 0]
+        branches = self.student.forward_branches(batch["sar"])
+        terms = {
+            "seg_s": segmentation_loss(branches.z_s, footprint),
+            "seg_f": segmentation_loss(branches.z_f, footprint),
+        }
+        terms |= contour_term(branches.contours, batch["target"], self.contour_weight)
+        return total(terms | self._teaching(branches.z_r, branches.features[FEATURE], batch))
 
     def _teaching(self, logits: Tensor, feature: Tensor, batch: Batch) -> Batch:
-        """The weighted terms that the teacher has a say in."""
+        """The weighted terms that the teacher has a say in; one of weight 0 is left out."""
         chosen, target = self.settings, batch["target"]
         teacher_logits, teacher_features = self.taught(batch["optical"])
         comparable = self._comparable(batch)
@@ -85,16 +91,17 @@ class ConcordTask(TaughtTask[DeepLab]):
             trusted = agrees if comparable is None else comparable & agrees
         theirs = teacher_features[FEATURE]
         terms: Batch = {}
-        if chosen.logits:
-            terms["logits"] = chosen.logits * logit_kl(logits, teacher_logits, weight=trusted)
         if chosen.labels:
             reverse = 0.5 if chosen.symmetric else 0.0
             terms["labels"] = chosen.labels * symmetric_cross_entropy(
                 logits, teacher_logits.argmax(dim=1), reverse=reverse, weight=trusted
             )
+        if chosen.soft:
+            soft = soft_cross_entropy(logits, teacher_logits, trusted)
+            terms["soft"] = self.share * chosen.soft * soft
         if chosen.channelwise:
             terms["channelwise"] = chosen.channelwise * channelwise_distillation(
-                feature, theirs, weight=trusted
+                feature, theirs, weight=comparable
             )
         if chosen.relation:
             terms["relation"] = chosen.relation * relation_loss(

@@ -57,29 +57,29 @@ class HfdReadingParameters(Parameters):
 class ConcordParameters(Parameters):
     """Ours: a teacher followed where teacher, truth and both sensors' geometry agree.
 
-    One branch, the control's own network. Every part can be switched off.
+    DisOptNet's network; every part can be switched off.
 
     Attributes:
-        start: ``optical`` starts from the teacher's weights, ``scratch`` as the control does.
-        logits: Weight of the KL term on the class maps at temperature 2.
+        start: ``optical`` starts both branches from the teacher's weights, ``scratch`` as DisOptNet does.
+        labels: Weight of cross-entropy of branch R with the teacher's classes.
+        symmetric: That cross-entropy both ways round.
+        soft: Weight of soft cross-entropy of branch R with the teacher's probabilities; DisOptNet's is 8.
+        ramp: Share of the steps over which that term rises from 0.
         channelwise: Weight of channel-wise distillation of the decoder's feature.
         relation: Weight of the relation loss on building boundaries, of the decoder's feature.
-        labels: Weight of symmetric cross-entropy on the teacher's classes.
-        symmetric: False takes the reverse half of that term away.
-        trusted: Follow the teacher only where its class is the true one.
+        trusted: Follow the teacher's classes and probabilities only where its class is the true one.
         masked: Leave pixels in layover or without data out of all that compares sensors.
-        ramp: Share of the steps over which the teacher's terms rise from 0.
     """
 
     start: Literal["optical", "scratch"] = "optical"
-    logits: float = Field(default=1.0, ge=0.0)
+    labels: float = Field(default=1.0, ge=0.0)
+    symmetric: bool = True
+    soft: float = Field(default=8.0, ge=0.0)
+    ramp: float = Field(default=0.4, ge=0.0, le=1.0)
     channelwise: float = Field(default=1.0, ge=0.0)
     relation: float = Field(default=1.0, ge=0.0)
-    labels: float = Field(default=0.0, ge=0.0)
-    symmetric: bool = True
     trusted: bool = True
     masked: bool = True
-    ramp: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
 class DistillParameters(Parameters):

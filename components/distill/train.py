@@ -98,17 +98,7 @@ def _task(
 
     contours = training.contour_weight
     match net, teacher:
-        case DisOptNetStudent(), DeepLab():
-            chosen = distill.disoptnet
-            return DisOptNetTask(
-                net, teacher, chosen.features, contour_weight=contours, ramp_steps=over(chosen.soft_ramp)
-            )
-        case HfdReading(), HfdReading():
-            reading = distill.hfd_reading
-            return HfdReadingTask(
-                net, teacher, reading, contour_weight=contours, ramp_steps=over(reading.ramp)
-            )
-        case DeepLab(), DeepLab() if method == "concord":
+        case DisOptNetStudent(), DeepLab() if method == "concord":
             properties = get_sensor(sensor)
             return ConcordTask(
                 net,
@@ -118,5 +108,15 @@ def _task(
                 seed=training.seed,
                 contour_weight=contours,
                 ramp_steps=over(distill.concord.ramp),
+            )
+        case DisOptNetStudent(), DeepLab():
+            chosen = distill.disoptnet
+            return DisOptNetTask(
+                net, teacher, chosen.features, contour_weight=contours, ramp_steps=over(chosen.soft_ramp)
+            )
+        case HfdReading(), HfdReading():
+            reading = distill.hfd_reading
+            return HfdReadingTask(
+                net, teacher, reading, contour_weight=contours, ramp_steps=over(reading.ramp)
             )
     return SupervisedTask(net, contours)
