@@ -10,7 +10,7 @@ from components.adapt.labels import LabelFolder
 from components.adapt.parameters import AdaptParameters
 from components.adapt.report import flat, write_curve
 from components.adapt.run import ADAPTED, CHECKPOINTS, REPORTS, AdaptRun
-from components.adapt.truth import class_shares
+from components.adapt.survey import class_shares
 from components.lib.engine import TrainingParameters
 from components.lib.engine.inputs import paired_rows
 from components.lib.engine.provenance import code_hash, provenance
@@ -116,7 +116,7 @@ def _check_network(net: SegmentationNetwork, parameters: AdaptParameters, target
             f"adapt.target: models/sar/{parameters.start_from} already knows {target!r}",
             next_step="set adapt.target to a sensor without labels, or to null to publish it unchanged",
         )
-    for key in ("normalisation", "stems") if config.sensor_specific else ():
+    for key in ("normalisation", "inputs", "stems") if config.sensor_specific else ():
         had, wanted = getattr(config, key), getattr(parameters, key)
         if had != wanted:
             raise ParameterError(

@@ -34,6 +34,8 @@ class AdaptParameters(Parameters):
             statistics are re-estimated ("CSN only"); ``truth``, its own labels ("oracle", for evidence only),
             from the first step on.
         normalisation: Statistics ``per_sensor`` (CSN), or one set ``shared`` by both (ablation).
+        inputs: Target's pixels as they are (``shared``), or brought to the source's mean and deviation per
+            band first (``per_sensor``), from images alone.
         stems: First convolution ``per_sensor`` or ``shared``.
         epochs: Passes over the source's train tiles, one random crop each, times ``crops_per_tile``.
         crops_per_tile: Crops of a tile per epoch.
@@ -61,6 +63,7 @@ class AdaptParameters(Parameters):
     target: str | None
     labels: Literal["pseudo", "none", "truth"] = "pseudo"
     normalisation: Literal["per_sensor", "shared"] = "per_sensor"
+    inputs: Literal["shared", "per_sensor"] = "shared"
     stems: Literal["per_sensor", "shared"] = "shared"
     epochs: int = Field(ge=1)
     crops_per_tile: int = Field(ge=1)

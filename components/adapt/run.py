@@ -17,6 +17,7 @@ from components.adapt.parameters import AdaptParameters
 from components.adapt.report import selection_scores, write_curve
 from components.adapt.rounds import round_starts
 from components.adapt.supervision import FirstRoundCollapsedError, PseudoLabels
+from components.adapt.survey import band_moments
 from components.adapt.task import AdaptationTask, reestimate_target
 from components.lib.engine import TrainingParameters, fit, resolve_device
 from components.lib.engine.checkpoint import fingerprint_of
@@ -113,6 +114,7 @@ class AdaptRun:
             "labels": self.parameters.labels,
             "target_labels_used": self.parameters.labels == "truth",
             "normalisation": self.parameters.normalisation,
+            "inputs": self.parameters.inputs,
             "stems": self.parameters.stems,
             "scales": list(self.labels.settings.scales),
             "simulated": self.simulated,
@@ -140,7 +142,8 @@ class AdaptRun:
     def _convert(self) -> None:
         """Teach the network's layers the target."""
         shared = self.parameters.normalisation == "shared"
-        self.net.config = self.net.config.model_copy(update={"stems": self.parameters.stems})
+        update = {"stems": self.parameters.stems, "inputs": self.parameters.inputs}
+        self.net.config = self.net.config.model_copy(update=update)
         convert_to_csn(
             self.net,
             (*self.net.config.sensors, self.target),
@@ -148,6 +151,11 @@ class AdaptRun:
             momentum=None if shared else REFERENCE_MOMENTUM,
             tied=shared,
         )
+        if self.net.sensor_input is not None:
+            seen = band_moments(self.store, self.source, paired_rows(self.store, self.source, "train"))
+            self.net.sensor_input.match(
+                self.target, band_moments(self.store, self.target, self.labels.rows), seen
+            )
 
     def _without_steps(self) -> _Training:
         """The target's statistics from its images, and nothing else."""

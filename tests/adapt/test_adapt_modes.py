@@ -15,11 +15,11 @@ import torch
 from components.adapt.adapt import adapt
 from components.adapt.labels import LabelFolder
 from components.adapt.parameters import AdaptParameters
+from components.adapt.survey import band_moments, class_shares
 from components.adapt.task import AdaptationTask
-from components.adapt.truth import class_shares
 from components.lib.errors import ParameterError
 from components.lib.losses import IGNORE
-from components.lib.nets import load_bundle
+from components.lib.nets import load_bundle, use_sensor
 from components.lib.nets.csn import SensorNorm2d
 from components.lib.nets.stems import SensorStem
 from components.lib.selftraining import LabelSummary
@@ -224,3 +224,23 @@ def test_combinations_that_mean_nothing_are_refused(folder: Path) -> None:
         run(folder, labels="none", normalisation="shared")
     with pytest.raises(ValueError, match="balance: prior needs probabilities"):
         run(folder, balance="prior", fusion="logits")
+
+
+def test_the_targets_pixels_get_the_sources_moments(folder: Path) -> None:
+    run(folder, labels="none", inputs="per_sensor")
+    net = load_bundle(folder / "models/adapted")
+    assert net.config.inputs == "per_sensor"
+    assert net.sensor_input is not None
+    store = Store.open(folder / "data/prepared")
+    mean, std = band_moments(store, SOURCE, store.rows(SOURCE, "train"))
+    tiles = torch.from_numpy(store.layer(TARGET, "sar")[store.rows(TARGET, "train")]).permute(0, 3, 1, 2)
+    with use_sensor(net, TARGET):
+        matched = net.sensor_input(tiles.float())
+    data = (tiles != 0).any(dim=1)
+    pixels = matched.movedim(1, -1)[data]
+    assert torch.allclose(pixels.mean(dim=0), mean, atol=2)
+    assert torch.allclose(pixels.std(dim=0), std, atol=2)
+    assert not matched.movedim(1, -1)[~data].any(), "no data stays no data"
+    x = torch.randint(0, 256, (1, 4, 64, 64), dtype=torch.uint8)
+    start = load_bundle(folder / "models/sar/disoptnet")
+    assert torch.equal(start.predict(x, SOURCE).argmax(1), net.predict(x, SOURCE).argmax(1))

@@ -11,6 +11,7 @@ Modality = Literal["optical", "sar"]
 Output = Literal["fused", "branch_s"]
 Stems = Literal["shared", "per_sensor"]
 Normalisation = Literal["per_sensor", "shared"]
+Inputs = Literal["shared", "per_sensor"]
 Alignment = Literal["flow", "add"]
 
 REFERENCE_MEAN = (127.5,) * 4
@@ -38,6 +39,8 @@ class NetworkConfig(BaseModel):
         sensor_specific: True once layers know which sensor they work for (CSN, stems).
         normalisation: Whether a sensor-specific network keeps statistics per sensor (CSN), or one set for all
             of them (ablation).
+        inputs: Whether a sensor-specific network first brings each sensor's pixels to the first
+            one's moments.
         stems: Whether a sensor-specific network has one first convolution per sensor, or shares it.
         norm_momentum: Share of a new batch in the statistics per sensor; None keeps the encoder's own.
         input_mean: Subtracted from the uint8 input, per channel.
@@ -60,6 +63,7 @@ class NetworkConfig(BaseModel):
     sensors: tuple[str, ...] = Field(min_length=1)
     sensor_specific: bool = False
     normalisation: Normalisation = "per_sensor"
+    inputs: Inputs = "shared"
     stems: Stems = "shared"
     norm_momentum: float | None = None
     input_mean: tuple[float, ...] = REFERENCE_MEAN

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.errors import ParameterError
+from components.lib.nets.sensorinput import SensorInput
 from components.lib.nets.sensorset import SensorLayer, SensorSet, sensor_layers, use_sensor
 from components.lib.nets.stems import split_stem
 
@@ -103,7 +104,8 @@ def convert_to_csn(net: M, sensors: Sequence[str], *, momentum: float | None = N
 
     A network that already is sensor-specific learns the new names: what it keeps for them starts as copies of
     the first sensor's. A ``SegmentationNetwork``'s ``config`` is brought up to date, and where it says
-    ``stems: per_sensor`` the first convolution of ``net.encoder`` is given to each sensor as well.
+    ``stems: per_sensor`` the first convolution of ``net.encoder`` is given to each sensor as well, and where
+    it says ``inputs: per_sensor`` their pixels' scale.
 
     Args:
         net: The network.
@@ -132,6 +134,9 @@ def convert_to_csn(net: M, sensors: Sequence[str], *, momentum: float | None = N
     if not layers and getattr(config, "stems", "shared") == "per_sensor":
         own: Any = net
         split_stem(own.encoder, own.config.in_channels, chosen)
+    if not layers and getattr(config, "inputs", "shared") == "per_sensor":
+        reader: Any = net
+        reader.sensor_input = SensorInput(reader.config.in_channels, chosen)
     if _replace(net, chosen, momentum, tied) + len(layers) == 0:
         raise ParameterError(
             "the network has no batch normalisation to make sensor-specific",

@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.errors import ParameterError
 from components.lib.nets.config import NetworkConfig
+from components.lib.nets.sensorinput import SensorInput
 from components.lib.nets.sensorset import use_sensor
 
 SIDE_MULTIPLE = 32
@@ -66,6 +67,7 @@ class SegmentationNetwork(nn.Module, ABC):
         self.config = config
         self.metadata: dict[str, Any] = {}
         self.dropped_parameters = 0
+        self.sensor_input: SensorInput | None = None
         shape = (1, config.in_channels, 1, 1)
         # Not persistent: the configuration is the one place that says how input is scaled.
         self.register_buffer("input_mean", torch.tensor(config.input_mean).reshape(shape), persistent=False)
@@ -92,6 +94,8 @@ class SegmentationNetwork(nn.Module, ABC):
         height, width = x.shape[-2:]
         bottom, right = -height % SIDE_MULTIPLE, -width % SIDE_MULTIPLE
         values = x.to(self.input_mean.dtype)
+        if self.sensor_input is not None:
+            values = self.sensor_input(values)
         if bottom or right:
             values = F.pad(values, (0, right, 0, bottom))
         return (values - self.input_mean) / self.input_std

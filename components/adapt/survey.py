@@ -1,0 +1,53 @@
+"""What a sensor's tiles say at large: frequencies of the source's classes, moments of either's bands."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from components.lib.errors import BadDataError
+from components.lib.store import Store
+
+TILES = 256
+"""Tiles looked at, evenly spread."""
+
+_EVERY = 4
+
+
+def class_shares(store: Store, sensor: str, rows: npt.NDArray[np.integer]) -> tuple[float, float]:
+    """Share of background and of building in the pixels with data, from a lattice of samples.
+
+    Args:
+        store: The prepared tiles.
+        sensor: One with labels that may be trained on.
+        rows: Its rows to look at.
+    """
+    sar, target = store.layer(sensor, "sar"), store.layer(sensor, "target")
+    buildings = valid = 0
+    for row in _spread(rows):
+        data = sar[row, ::_EVERY, ::_EVERY].any(axis=-1)
+        valid += int(np.count_nonzero(data))
+        buildings += int(np.count_nonzero((target[row, ::_EVERY, ::_EVERY, 0] > 0) & data))
+    share = buildings / max(valid, 1)
+    return 1 - share, share
+
+
+def band_moments(store: Store, sensor: str, rows: npt.NDArray[np.integer]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation per band, (C,) float32 each, of the pixels with data, from a lattice."""
+    sar = store.layer(sensor, "sar")
+    tiles = (np.asarray(sar[row, ::_EVERY, ::_EVERY]) for row in _spread(rows))
+    values = np.concatenate([tile[tile.any(axis=-1)] for tile in tiles]).astype(np.float64)
+    if len(values) == 0:
+        raise BadDataError(
+            f"{sensor}: its train tiles hold no pixel with data",
+            next_step="see nodata_share in the store's index, and validate.max_nodata_share in params.yaml",
+        )
+    mean, std = torch.from_numpy(values.mean(axis=0)), torch.from_numpy(values.std(axis=0))
+    return mean.float(), std.float()
+
+
+def _spread(rows: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+    """At most ``TILES`` rows, evenly."""
+    return rows[np.linspace(0, len(rows) - 1, min(TILES, len(rows))).round().astype(np.int64)]
