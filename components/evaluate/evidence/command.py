@@ -136,7 +136,7 @@ class Session:
         self.documents = Documents(options.params, options.profile)
         self.settings = self._settings()
         threads = max(1, (os.cpu_count() or 1) // self.settings.jobs)
-        self.threads, self.children, self.graph = threads, Children(threads), StageGraph(ROOT)
+        self.children, self.graph = Children(threads), StageGraph(ROOT)
         self.methods = self._methods()
         self.worlds = WorldMaker(
             self.folder / "worlds", self.documents, self.graph, self.children, options.store
@@ -146,6 +146,7 @@ class Session:
             parameters=evaluate,
             target=self.documents.sections(["adapt"])["adapt"]["target"],
             graph=self.graph,
+            threads=threads,
         )
         bench = Bench(
             folder=self.folder / "cells", documents=self.documents, graph=self.graph, children=self.children
@@ -165,9 +166,6 @@ class Session:
         for name in self._world_names():
             LOG.info("world %s: %s", name, self.folder / "worlds" / name)
             self.made[name] = self.worlds.make(name)
-        import torch  # noqa: PLC0415 - seconds of import that --dry-run need not pay
-
-        torch.set_num_threads(self.threads)
         after = {
             name: [CellName(name.seed, link.method) for link in cell.method.links]
             for name, cell in self.cells.items()

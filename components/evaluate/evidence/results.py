@@ -88,8 +88,9 @@ class Comparison:
                 for seed, tiles in by_seed.items():
                     value = location_interval(tiles, statistic, self.confidence, self.resamples)
                     yield self._row(name, metric, value, seed=seed, seeds=1)
-                mean_value = mean_interval(list(by_seed.values()), statistic, self.confidence, self.resamples)
-                yield self._row(name, metric, mean_value, seed=None, seeds=len(by_seed))
+                if len(by_seed) > 1:
+                    value = mean_interval(list(by_seed.values()), statistic, self.confidence, self.resamples)
+                yield self._row(name, metric, value, seed=None, seeds=len(by_seed))
 
     def differences(self) -> Iterator[Row]:
         """Paired by location, averaged over the seeds that both have."""

@@ -29,11 +29,13 @@ class Scorer:
         parameters: Section `evaluate`.
         target: The sensor without labels, for the group ``target``.
         graph: Hashes the code.
+        threads: Of PyTorch, while one cell is scored.
     """
 
     parameters: EvaluateParameters
     target: str | None
     graph: StageGraph
+    threads: int = 1
 
     def key(self, cell: Cell, weights: str, world: World) -> Seal:
         """Hashes of all that the scores depend on."""
@@ -65,12 +67,15 @@ class Scorer:
             BadDataError: If there is no test tile.
         """
         # Seconds of import that --dry-run and --help need not pay.
+        import torch  # noqa: PLC0415
+
         from components.evaluate.stage import choose_device  # noqa: PLC0415
         from components.lib.nets import load_bundle  # noqa: PLC0415
         from components.lib.scoring import ScoringSettings, score_model  # noqa: PLC0415
         from components.lib.store import Store  # noqa: PLC0415
 
         begun = time.monotonic()
+        torch.set_num_threads(self.threads)
         net = load_bundle(cell.bundle)
         known = net.config.sensors
         sensor = self.target if cell.method.group == "target" and self.target else known[0]

@@ -2,70 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from components.evaluate.evidence import command
 from components.evaluate.evidence.command import Options, evidence
-from components.evaluate.evidence.grid import Link, Method
 from components.lib.nets import NetworkConfig, build_network, convert_to_csn, save_bundle
+from tests.evaluate.evidence.fakes import GRID, STAGE
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, write_tiny_store
-
-STAGE = "tests.evaluate.evidence.fake_stage"
-
-
-def fake(name: str, model: str, bundle: str, group: str = "source", **more: Any) -> Method:
-    return Method(
-        name=name,
-        label=name,
-        group=group,  # type: ignore[arg-type]
-        command=(STAGE, bundle, model, name),
-        model=model,
-        reports=name,
-        **more,
-    )
-
-
-TEACHER = Link(method="teacher", model="optical", name="optical")
-CONCORD = Link(method="concord", model="sar/concord", name="sar/concord")
-
-GRID = (
-    fake("teacher", "optical", "teacher"),
-    fake("control", "sar/none", "plain"),
-    fake("disoptnet", "sar/disoptnet", "student", links=(TEACHER,)),
-    Method(
-        name="disoptnet_branch_s",
-        label="branch S",
-        group="source",
-        command=None,
-        model="sar/disoptnet",
-        links=(Link(method="disoptnet", model="sar/disoptnet", name="sar/disoptnet"),),
-        network={"output": "branch_s"},
-    ),
-    fake("concord", "sar/concord", "plain", links=(TEACHER,)),
-    fake(
-        "concord_wide",
-        "sar/concord",
-        "plain",
-        group="ablation",
-        links=(TEACHER,),
-        overrides={"optical": {"width": 2}},
-        compared_with="concord",
-    ),
-    Method(
-        name="source_only",
-        label="source only",
-        group="target",
-        command=None,
-        model="sar/concord",
-        links=(CONCORD,),
-    ),
-    fake("oracle", "adapted", "adapted", group="target", links=(CONCORD,)),
-)
 
 
 def write_bundles(folder: Path) -> None:
@@ -144,13 +90,3 @@ class Laboratory:
         lines = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
         return sorted(lines)
-
-
-def main() -> None:
-    """Run in the working directory, for the test that kills the run."""
-    command.ROOT = Path("root")
-    evidence(Options(store=Path("store"), grid=GRID, methods=("teacher", "control"), seeds=(1,), jobs=1))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

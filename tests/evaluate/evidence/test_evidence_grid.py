@@ -42,7 +42,7 @@ def test_the_stages_take_what_every_row_tells_them(repository: Path, profile: st
             assert any(link.name == f"sar/{adapt.start_from}" for link in method.links)
         if method.command and method.command[0] == "components.distill":
             checked_method(method.command[2])
-        seen.add(repr((told, method.command, method.world, method.network, method.group)))
+        seen.add(repr((told, method.command, method.world, method.network, method.links)))
     assert len(seen) == len(GRID), "two rows are the same training"
     for overrides in WORLDS.values():
         PrepareParameters.model_validate(documents.sections(["prepare"], overrides)["prepare"])
@@ -91,11 +91,11 @@ def test_what_other_methods_are_told_is_no_part_of_a_cell(repository: Path) -> N
         return without_noise(sections, method=method, methods=distillation_methods())
 
     plain = told("disoptnet")
-    assert told("disoptnet", concord={"logits": 7.0}, methods=["none"], lr={"concord": 0.5}) == plain
+    assert told("disoptnet", concord={"soft": 7.0}, methods=["none"], lr={"concord": 0.5}) == plain
     assert told("disoptnet", lr={"disoptnet": 0.5}) != plain
     assert told("disoptnet", disoptnet={"soft_ramp": 0.9}) != plain
     assert told("disoptnet", epochs=99) != plain
-    assert told("concord", concord={"logits": 7.0}) != told("concord")
+    assert told("concord", concord={"soft": 7.0}) != told("concord")
 
 
 def test_the_budget_is_the_same_for_every_seed_and_another_for_another_budget(

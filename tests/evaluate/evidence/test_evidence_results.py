@@ -57,7 +57,7 @@ def tiles(hits: int, sensor: str, *, clean: bool = True) -> pd.DataFrame:
 def result(name: str, seed: int, *, clean: bool = True) -> Result:
     method = by_name(GRID)[name]
     sensor = "simulated-spaceborne" if method.group == "target" else "simulated-airborne"
-    metrics = {"iou": 0.4, "seconds": 12.0 + seed, "steps": 100} if method.command else {}
+    metrics: Row = {"iou": 0.4, "seconds": 12.0 + seed, "steps": 100} if method.command else {}
     if method.command == ("components.adapt",):
         metrics = {"after": {"target": {"iou": 0.3}, "source": None}, "seconds": 5.0, "steps": 50}
     seal = {"metrics": metrics, "parameters": 1_500_000, "seconds": 20.0, "weights_sha256": "c" * 64}
