@@ -1,6 +1,6 @@
 """Seconds per step of DisOptNet's distillation: a plain 32-bit loop against the engine's step.
 
-    python tests/benchmarks/bench_step.py [--encoder efficientnet-b3] [--crop 256] [--batch 2] [--device cpu]
+    python -m tests.benchmarks.bench_step [--encoder efficientnet-b3] [--crop 256] [--batch 2] [--device cpu]
         [--precision 32 bf16] [--compile] [--steps 3] [--repeats 5]
 
 The plain loop is written from the method's description (reference distillation 1.4 and 1.5): contiguous
