@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,15 +77,6 @@ class LabelFolder:
             "refused_because": reason,
         }
         write_json(self._summary(round_), content)
-
-    def images(self, batches: int = 16) -> Iterator[Tensor]:
-        """Batches of the tiles to label, (B, C, H, W) uint8, evenly spread over them."""
-        layer = self.store.layer(self.sensor, LAYER)
-        wanted = min(len(self.rows), batches * self.settings.batch)
-        rows = self.rows[np.linspace(0, len(self.rows) - 1, wanted).round().astype(np.int64)]
-        # Never one tile alone: normalising its pooled features by themselves would blank them.
-        for chunk in np.array_split(rows, max(1, wanted // self.settings.batch)):
-            yield torch.from_numpy(layer[chunk]).permute(0, 3, 1, 2)
 
     def open(self, round_: int, digest: str) -> Tensor:
         """Labels of a round, (N, H, W) uint8, mapped from the file.

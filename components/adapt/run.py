@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from components.adapt.batches import adaptation_batches
 from components.adapt.labels import LabelFolder
@@ -17,8 +18,8 @@ from components.adapt.parameters import AdaptParameters
 from components.adapt.report import selection_scores, write_curve
 from components.adapt.rounds import round_starts
 from components.adapt.supervision import FirstRoundCollapsedError, PseudoLabels
-from components.adapt.survey import band_moments
-from components.adapt.task import AdaptationTask, reestimate_target
+from components.adapt.survey import band_moments, training_crops
+from components.adapt.task import AdaptationTask, estimate
 from components.lib.engine import TrainingParameters, fit, resolve_device
 from components.lib.engine.checkpoint import fingerprint_of
 from components.lib.engine.inputs import paired_rows, steps_of
@@ -105,7 +106,9 @@ class AdaptRun:
         self._convert()
         if self.parameters.labels == "truth":
             LOG.warning("adapt.labels is truth: the target's labels are trained on; for evidence only")
-        training = self._without_steps() if self.steps == 0 else self._train(tracked)
+        training = self._train(tracked) if self.steps else _Training()
+        if self.steps == 0:
+            self._estimate()
         metrics = {
             "adapted": True,
             "start_from": self.parameters.start_from,
@@ -157,10 +160,18 @@ class AdaptRun:
                 self.target, band_moments(self.store, self.target, self.labels.rows), seen
             )
 
-    def _without_steps(self) -> _Training:
-        """The target's statistics from its images, and nothing else."""
-        reestimate_target(self.net.to(resolve_device(self.training)), self.labels)
-        return _Training()
+    @property
+    def _survey(self) -> Callable[[], Iterable[Tensor]] | None:
+        """Gives the images that the target's own statistics are taken from; None where it has none such."""
+        chosen = self.parameters
+        if chosen.statistics != "reestimated" or chosen.normalisation != "per_sensor":
+            return None
+        return lambda: training_crops(self.store, self.target, self.labels.rows, self.training)
+
+    def _estimate(self) -> None:
+        """The target's statistics from its images, where it has its own."""
+        if self._survey is not None:
+            estimate(self.net.to(resolve_device(self.training)), self.target, self._survey())
 
     def _train(self, tracked: TrackedRun) -> _Training:
         task = self._task()
@@ -204,8 +215,7 @@ class AdaptRun:
             reason,
         )
         shutil.rmtree(CHECKPOINTS / "training", ignore_errors=True)
-        if self.parameters.normalisation == "per_sensor":
-            reestimate_target(self.net, self.labels)
+        self._estimate()
         return _Training(logged, stopped=reason)
 
     def _task(self) -> AdaptationTask:
@@ -213,12 +223,12 @@ class AdaptRun:
         return AdaptationTask(
             self.net,
             source=self.source,
-            folder=self.labels,
+            target=self.target,
             first_target_step=starts[0] if starts else 0,
             target_weight=chosen.target_weight,
             pseudo=self._pseudo(starts) if starts else None,
             target_loss="ce_dice" if chosen.labels == "truth" else chosen.target_loss,
-            reestimate=chosen.statistics == "reestimated" and chosen.normalisation == "per_sensor",
+            survey=self._survey,
             contour_weight=self.training.contour_weight,
             crop=self.training.crop,
         )

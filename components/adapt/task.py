@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from components.adapt.labels import LabelFolder
 from components.adapt.supervision import PseudoLabels
 from components.lib.engine import TrainingTask
 from components.lib.engine.jitter import zoom
@@ -30,13 +30,13 @@ class AdaptationTask(TrainingTask):
     Args:
         net: Knowing both sensors.
         source: Sensor with labels.
-        folder: Of the target's tiles; their images set its statistics.
+        target: Sensor without.
         first_target_step: First step that sees the target.
         target_weight: Weight of the target's loss.
         pseudo: The target's labels; None where they come with the batch (``target_target``).
         target_loss: Of the target.
-        reestimate: Whether the target's statistics are taken from its own images before it is first seen,
-            instead of being copies of the source's.
+        survey: Gives batches of the target's images, (B, C, H, W) each, that its statistics are taken from
+            before it is first seen; None leaves them copies of the source's.
         contour_weight: Of the contour head's loss on the source.
         crop: Side that crops which come with ``scales`` are zoomed to.
     """
@@ -46,27 +46,27 @@ class AdaptationTask(TrainingTask):
         net: SegmentationNetwork,
         *,
         source: str,
-        folder: LabelFolder,
+        target: str,
         first_target_step: int,
         target_weight: float,
         pseudo: PseudoLabels | None,
         target_loss: TargetLoss = "ce",
-        reestimate: bool = True,
+        survey: Callable[[], Iterable[Tensor]] | None = None,
         contour_weight: float = 0.0,
         crop: int | None = None,
     ) -> None:
         super().__init__()
-        self.net, self.source, self.target = net, source, folder.sensor
-        self.folder, self.first_target_step, self.pseudo = folder, first_target_step, pseudo
-        self.target_weight, self.target_loss, self.reestimate = target_weight, target_loss, reestimate
+        self.net, self.source, self.target = net, source, target
+        self.first_target_step, self.pseudo, self.survey = first_target_step, pseudo, survey
+        self.target_weight, self.target_loss = target_weight, target_loss
         self.contour_weight, self.zoomed_to = contour_weight, crop
 
     def before_step(self, step: int) -> None:
         """Give the target its statistics at its first step, then its labels of the round."""
         if step == self.first_target_step:
             copy_sensor(self.net, source=self.source, target=self.target)
-            if self.reestimate:
-                reestimate_target(self.net, self.folder)
+            if self.survey is not None:
+                estimate(self.net, self.target, self.survey())
         if self.pseudo is not None:
             self.pseudo.before_step(step, self.net)
 
@@ -105,7 +105,7 @@ class AdaptationTask(TrainingTask):
         return cross_entropy(logits, labels, ignore_index=IGNORE)
 
 
-def reestimate_target(net: SegmentationNetwork, folder: LabelFolder) -> None:
-    """Set the target's statistics from its own images, evenly spread over the tiles of ``folder``."""
+def estimate(net: SegmentationNetwork, sensor: str, images: Iterable[Tensor]) -> None:
+    """Set the statistics of ``sensor`` from batches of its ``images``, (B, C, H, W) each, on any device."""
     device = next(net.parameters()).device
-    reestimate_statistics(net, folder.sensor, (batch.to(device) for batch in folder.images()))
+    reestimate_statistics(net, sensor, (batch.to(device) for batch in images))

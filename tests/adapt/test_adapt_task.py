@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from components.adapt.batches import adaptation_batches
 from components.adapt.labels import LabelFolder
 from components.adapt.supervision import PseudoLabels
+from components.adapt.survey import training_crops
 from components.adapt.task import AdaptationTask
 from components.lib.errors import MissingInputError
 from components.lib.losses import cross_entropy, segmentation_loss
@@ -33,6 +35,10 @@ def labels(tmp_path: Path, store: Store) -> LabelFolder:
     return LabelFolder(tmp_path / "var/labels", store, TARGET, store.rows(TARGET, "train")[1:], settings)
 
 
+def images(labels: LabelFolder) -> Iterator[torch.Tensor]:
+    return training_crops(labels.store, labels.sensor, labels.rows, training())
+
+
 def make_task(
     tmp_path: Path, store: Store, labels: LabelFolder, *, reestimate: bool = False
 ) -> AdaptationTask:
@@ -40,11 +46,11 @@ def make_task(
     return AdaptationTask(
         net,
         source=SOURCE,
-        folder=labels,
+        target=labels.sensor,
         first_target_step=STARTS[0],
         target_weight=0.5,
         pseudo=PseudoLabels(labels, STARTS),
-        reestimate=reestimate,
+        survey=(lambda: images(labels)) if reestimate else None,
     )
 
 
@@ -157,7 +163,7 @@ def test_first_round_can_see_the_target_through_its_own_statistics(
     assert all(torch.equal(norm.running_mean[0], old) for norm, old in zip(norms, source, strict=True))
     with torch.no_grad(), use_sensor(task.net, TARGET):
         first = task.net.encoder.model.conv_stem(  # type: ignore[union-attr, operator]
-            task.net.normalise(torch.cat(list(labels.images())))
+            task.net.normalise(torch.cat(list(images(labels))))
         )
     assert torch.allclose(norms[0].running_mean[1], first.mean((0, 2, 3)), atol=1e-4)
 
