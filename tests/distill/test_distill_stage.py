@@ -110,9 +110,10 @@ def test_control_and_student_see_the_same_crops(
 def test_the_curve_holds_every_term_and_falls(trained: Path) -> None:
     with (trained / "reports/distill/disoptnet/curve.csv").open() as handle:
         rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(handle)]
-    assert rows[0].keys() == {"step", "lr", "loss", "seg_s", "seg_r", "pw", "seg_f", "features"}
+    named = ("seg_s", "seg_r", "pw", "seg_f", "features", "contours")
+    assert rows[0].keys() == {"step", "lr", "loss", *named}
     for row in rows:
-        terms = sum(row[name] for name in ("seg_s", "seg_r", "pw", "seg_f", "features"))
+        terms = sum(row[name] for name in named)
         assert row["loss"] == pytest.approx(terms, rel=1e-4)
     assert rows[-1]["loss"] < rows[0]["loss"]
 

@@ -31,6 +31,7 @@ class TrainingParameters(Parameters):
         device: ``auto`` takes a GPU if there is one.
         store: Where crops are cut: from mapped files (``host``), or from the train tiles' layers, put
             whole on the training device (``device``); the pixels are the same.
+        deterministic: Kernels that give the same bits each time; False lets a GPU choose the fastest ones.
         compile: Whether a GPU runs the task through ``torch.compile``: minutes at the start, repaid by long
             runs. On a CPU it was slower than not compiling, and is not done.
         seed: Of weights, crops, flips and dropout.
@@ -54,6 +55,7 @@ class TrainingParameters(Parameters):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     store: Literal["host", "device"] = "host"
     compile: bool = False
+    deterministic: bool = True
     seed: int = Field(ge=0, lt=2**32)
     checkpoint_every: int = Field(ge=1)
     log_every: int = Field(ge=1)

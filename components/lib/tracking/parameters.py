@@ -8,7 +8,6 @@ from pydantic import Field
 
 from components.lib.config import Parameters
 
-
 UNTRACKED = "none"
 """In place of a store's address: runs are not tracked."""
 
