@@ -152,7 +152,9 @@ GRID: tuple[Method, ...] = (
         "disoptnet_released",
         "DisOptNet, soft labels in full from step 0 (as released)",
         "disoptnet",
+        group="ablation",
         overrides={"distill": {"disoptnet": {"soft_ramp": 0.0}}},
+        compared_with="disoptnet",
     ),
     Method(
         name="disoptnet_branch_s",
@@ -214,8 +216,9 @@ GRID: tuple[Method, ...] = (
         links=(Link(method=START, model=f"sar/{START}", name=f"sar/{START}"),),
     ),
     _adapt("csn_only", "CSN alone", labels="none"),
-    _adapt("self_training", "self-training without CSN", normalisation="shared"),
+    _adapt("self_training", "self-training without CSN", normalisation="shared", inputs="shared"),
     _adapt("csn_self_training", "CSN and self-training"),
+    _adapt("csn_self_training_stems", "the same with a stem per sensor", stems="per_sensor"),
     _adapt("oracle", "oracle (the target's own labels)", labels="truth"),
 )
 

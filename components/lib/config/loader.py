@@ -38,7 +38,7 @@ SECTIONS = (
 """Sections of ``params.yaml``, in pipeline order."""
 
 WITHOUT_RESULT = frozenset({"tracking", "orchestration", "evidence"})
-"""Sections that change no stage's result: where things run, are written down, or how often they are repeated."""
+"""Sections that change no stage's result: where things run, are written down, how often they are repeated."""
 
 
 class Parameters(BaseModel):

@@ -57,7 +57,7 @@ def seed_everything(seed: int) -> None:
 
 @contextmanager
 def fastest(device: torch.device) -> Iterator[None]:
-    """Let a GPU's convolutions try their kernels and keep the fastest; sums may then differ in their last bits."""
+    """Let a GPU try its kernels and keep the fastest; results may then differ in their last bits."""
     tries = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = device.type == "cuda"
     try:
