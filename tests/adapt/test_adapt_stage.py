@@ -222,7 +222,7 @@ def test_command_line(repository: Path, tmp_path: Path, monkeypatch: pytest.Monk
     assert "adapt.scales" in wrong.stderr
     assert "Traceback" not in wrong.stderr
     # The rest in this process: torch is loaded already.
-    write_parameters(repository, tmp_path, target=None)
+    write_parameters(repository, tmp_path, target=None, start_from="disoptnet")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["components.adapt"])
     main()

@@ -248,8 +248,10 @@ def test_keeping_the_maps_or_running_twice_gives_the_same_labels(tmp_path: Path)
 @pytest.mark.parametrize("portion", [0.3, 0.8, 1.0])
 def test_labels_can_follow_the_sources_shares_instead_of_what_was_predicted(portion: float) -> None:
     # Buildings ranked right, but never above one half: by prediction there would be none.
-    building = np.linspace(0.001, 0.4, 80 * 80)[np.random.default_rng(2).permutation(6400)].reshape(80, 80)
-    image, valid = np.stack([1 - building, building]), np.ones((80, 80), dtype=bool)
+    building = np.linspace(0.001, 0.4, 240 * 240)[np.random.default_rng(2).permutation(57600)].reshape(
+        240, 240
+    )
+    image, valid = np.stack([1 - building, building]), np.ones((240, 240), dtype=bool)
     codes, prior = PROBABILITIES.encode(image), (0.9, 0.1)
     histogram = ConfidenceHistogram(2, PROBABILITIES)
     histogram.add(sample_probabilities(codes, valid, 2))
