@@ -14,6 +14,7 @@ from components.adapt.survey import class_shares
 from components.lib.engine import TrainingParameters
 from components.lib.engine.inputs import paired_rows
 from components.lib.engine.provenance import code_hash, provenance
+from components.lib.engine.ranks import ranks
 from components.lib.errors import BadDataError, ParameterError
 from components.lib.files import sha256_file, write_json
 from components.lib.nets import SegmentationNetwork, load_bundle, save_bundle
@@ -38,9 +39,16 @@ def adapt(
 
     Raises:
         MissingInputError: If the network or the store is absent.
-        ParameterError: If the target is unknown, or a sensor that the network already knows.
+        ParameterError: If the target is unknown, or a sensor that the network already knows; under torchrun
+            with several processes.
         BadDataError: If one of the sensors has no train tiles.
     """
+    if not ranks().alone:
+        raise ParameterError(
+            "adapt labels the target's tiles between steps, which one process must do; torchrun started "
+            f"{ranks().world}",
+            next_step="run `python -m components.adapt` without torchrun",
+        )
     start = SOURCES / parameters.start_from
     net = load_bundle(start)
     if parameters.target is None:

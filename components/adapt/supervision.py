@@ -51,6 +51,7 @@ class PseudoLabels(nn.Module):
         super().__init__()
         self.folder, self.starts, self.guard = folder, list(starts), guard
         self._labels: Tensor | None = None
+        self._begun: int | None = None
         shares = torch.tensor(tuple(truth_shares), dtype=torch.float64)
         self.register_buffer("begun", torch.tensor(-1))
         self.register_buffer("used", torch.tensor(-1))
@@ -68,8 +69,11 @@ class PseudoLabels(nn.Module):
         current = round_of(step, self.starts)
         if current < 0:
             return
-        if current != int(self.begun):
+        if self._begun is None:
+            self._begun = int(self.begun)  # read once: on a GPU that waits for everything before it
+        if current != self._begun:
             self._begin(current, net)
+            self._begun = current
             self.begun.fill_(current)
         if self._labels is None:
             digest = bytes(self.digest.tolist()).hex()

@@ -16,6 +16,7 @@ from components.adapt.__main__ import main
 from components.adapt.adapt import adapt
 from components.adapt.parameters import AdaptParameters
 from components.adapt.task import AdaptationTask
+from components.lib.engine.ranks import Ranks
 from components.lib.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.nets import load_bundle
 from components.lib.nets.config import Kind
@@ -203,6 +204,18 @@ def test_missing_network_names_the_stage_that_makes_it(
     with pytest.raises(MissingInputError) as caught:
         run(tmp_path, monkeypatch)
     assert "dvc repro distill" in caught.value.next_step
+
+
+def test_several_processes_are_refused(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(tmp_path)
+    write_parameters(repository, tmp_path, start_from="disoptnet")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["components.adapt"])
+    monkeypatch.setattr("components.adapt.adapt.ranks", lambda: Ranks(world=2, local_world=2))
+    with pytest.raises(ParameterError, match="without torchrun"):
+        main()
 
 
 def test_command_line(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
