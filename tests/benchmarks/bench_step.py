@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from components.distill.disoptnet import DisOptNetTask
@@ -30,6 +31,7 @@ from components.lib.engine.progress import Progress
 from components.lib.engine.step import Step
 from components.lib.engine.task import to_device, to_host
 from components.lib.nets import DeepLab, DisOptNetStudent, NetworkConfig, build_network
+from components.lib.nets.atrous import AtrousDepthwise
 
 RATE = 1e-4  # of a random network: small enough to stay finite
 FEATURES = ("f4", "f5", "decoder")
@@ -69,6 +71,9 @@ def random_batch(crop: int, batch: int) -> Arrays:
 def plain_steps(arguments: argparse.Namespace, arrays: Arrays, device: torch.device) -> Steps:
     """The loop of the description, nothing tuned."""
     teacher, student = networks(arguments)
+    for module in (*teacher.modules(), *student.modules()):
+        if isinstance(module, AtrousDepthwise):
+            module.__class__ = nn.Conv2d  # as the library builds it: padding is multiplied too
     teacher.to(device).eval()
     student.to(device).train()
     optimiser = torch.optim.SGD(

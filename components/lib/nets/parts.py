@@ -11,6 +11,7 @@ from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Plus
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
+from components.lib.nets.atrous import spare_padding
 from components.lib.nets.encoders import OUTPUT_STRIDE
 from components.lib.nets.network import CONTOURS
 
@@ -30,6 +31,7 @@ def create_decoder(encoder_channels: Sequence[int], width: int) -> nn.Module:
         aspp_dropout=0.5,
     )
     initialize_decoder(decoder)
+    spare_padding(decoder)
     return decoder
 
 
