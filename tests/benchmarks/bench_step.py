@@ -73,7 +73,7 @@ def plain_steps(arguments: argparse.Namespace, arrays: Arrays, device: torch.dev
     teacher, student = networks(arguments)
     for module in (*teacher.modules(), *student.modules()):
         if isinstance(module, AtrousDepthwise):
-            module.__class__ = nn.Conv2d  # as the library builds it: padding is multiplied too
+            module.__class__ = nn.Conv2d  # type: ignore[assignment]  # as the library builds it: padding is multiplied too
     teacher.to(device).eval()
     student.to(device).train()
     optimiser = torch.optim.SGD(
