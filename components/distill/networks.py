@@ -22,6 +22,8 @@ _KINDS: MappingProxyType[Method, Kind] = MappingProxyType(
     {
         "none": "deeplabv3plus",
         "optical_init": "deeplabv3plus",
+        "semantic_fpn": "semantic_fpn",
+        "dmsd": "dmsd",
         "disoptnet": "disoptnet",
         "hfd_reading": "hfd_reading",
         "concord": "disoptnet",

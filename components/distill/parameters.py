@@ -11,11 +11,11 @@ from components.lib.config import Parameters
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.errors import ParameterError
 
-Method = Literal["none", "optical_init", "disoptnet", "hfd_reading", "concord"]
+Method = Literal["none", "optical_init", "semantic_fpn", "dmsd", "disoptnet", "hfd_reading", "concord"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
-UNTAUGHT: tuple[Method, ...] = ("none", "optical_init")
-"""Controls: the same network and budget, no teacher beside them while they train."""
+UNTAUGHT: tuple[Method, ...] = ("none", "optical_init", "semantic_fpn", "dmsd")
+"""Same budget, no teacher beside them while they train: the controls, and LoveCS's networks to adapt from."""
 
 
 class DisOptNetParameters(Parameters):

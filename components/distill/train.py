@@ -78,7 +78,7 @@ def prepare_run(
 
 
 def _teacher(method: Method, training: TrainingParameters) -> SingleMapNetwork | None:
-    if method == "none":
+    if method != "optical_init" and method in UNTAUGHT:
         return None
     return load_hfd_teacher(training) if method == "hfd_reading" else load_teacher(training)
 

@@ -21,8 +21,10 @@ from components.lib.errors import MissingInputError, ParameterError
 from components.lib.files import sha256_file
 from components.lib.nets import (
     DeepLab,
+    DenseMultiScaleNetwork,
     DisOptNetStudent,
     NetworkConfig,
+    SemanticFPN,
     build_network,
     load_bundle,
     save_bundle,
@@ -44,6 +46,7 @@ def save_teacher(folder: Path, encoder: str) -> None:
         sensors=(SENSOR,),
         input_mean=mean,
         input_std=std,
+        contours=True,
     )
     save_bundle(folder, build_network(config), {})
 
@@ -155,12 +158,26 @@ def test_some_methods_start_from_the_teacher(
     assert "teacher_sha256" in run.provenance
 
 
+@pytest.mark.parametrize(
+    ("method", "kind"), [("semantic_fpn", SemanticFPN), ("dmsd", DenseMultiScaleNetwork)]
+)
+def test_lovecs_networks_are_trained_without_a_teacher(
+    parameters: tuple[Store, TrainingParameters, DistillParameters], method: Method, kind: type
+) -> None:
+    run = prepare_run(method, *parameters)
+    assert isinstance(run.net, kind)
+    assert "teacher_sha256" not in run.provenance
+    losses = run.task(to_batch(run.batches(0), torch.device("cpu")))
+    assert losses["loss"].item() > 0
+
+
 def test_zoomed_crops_come_larger_with_their_scales_for_all_alike(
     parameters: tuple[Store, TrainingParameters, DistillParameters],
 ) -> None:
     store, training, distill = parameters
     training = training.model_copy(update={"scale_jitter": (0.8, 1.25), "contour_weight": 0.5})
-    net_without = prepare_run("none", *parameters).net
+    plain = training.model_copy(update={"scale_jitter": None, "contour_weight": 0.0})
+    net_without = prepare_run("none", store, plain, distill).net
     run = prepare_run("none", store, training, distill)
     arrays = run.batches(3)
     assert arrays["sar"].shape[1] == round(training.crop / 0.8)
