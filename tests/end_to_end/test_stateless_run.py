@@ -26,6 +26,7 @@ STAGES = (
     "optical",
     "control",
     "distill@disoptnet",
+    "distill@concord",
     "adapt",
     "evaluate",
     "promote",

@@ -59,7 +59,7 @@ def test_the_curve_has_every_logged_step_and_falls(trained: Path) -> None:
     with (trained / "reports/optical/curve.csv").open() as handle:
         rows = list(csv.DictReader(handle))
     assert [int(row["step"]) for row in rows] == [2, 4, 6, 8, 10]
-    assert rows[0].keys() == {"step", "lr", "loss", "dice", "ce"}
+    assert rows[0].keys() == {"step", "lr", "loss", "dice", "ce", "contours"}
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert float(rows[-1]["lr"]) == pytest.approx(0.1 * 0.1**0.9)
 
@@ -93,7 +93,7 @@ def test_equal_seeds_give_equal_networks_and_crops(trained: Path, monkeypatch: p
     weights = second.net.state_dict()
     assert all(torch.equal(value, weights[key]) for key, value in first.net.state_dict().items())
     assert all(np.array_equal(layer, second.batches(3)[name]) for name, layer in first.batches(3).items())
-    assert first.batches(0).keys() == {"optical", "target"}
+    assert first.batches(0).keys() == {"optical", "target", "scales"}
 
 
 def test_the_teacher_may_have_its_own_batch(repository: Path, tmp_path: Path) -> None:
