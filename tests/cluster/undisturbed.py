@@ -21,7 +21,7 @@ from tests.cluster.pipeline import PREFIX, Pipeline
 MODEL = "adapt"
 """The training that is evicted."""
 
-UPSTREAM = {"prepare": "data/prepared", "distill@disoptnet": "models/sar/disoptnet"}
+UPSTREAM = {"prepare": "data/prepared", "distill@concord": "models/sar/concord"}
 """What it needs, by the stage that makes it."""
 
 OUTPUT = "models/adapted"
