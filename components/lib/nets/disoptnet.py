@@ -21,7 +21,7 @@ class Branches(NamedTuple):
         z_r: Logits of branch R, which imitates the optical teacher.
         z_f: Logits of the fusion.
         features: Branch R's ``f4``, ``f5`` (stride 16) and ``decoder`` (stride 4).
-        contours: Logits of footprint, edge and contact from the deployed map's feature, or None.
+        contours: Logits of footprint, edge and contact from branch S, which every deployment has, or None.
     """
 
     z_s: Tensor
@@ -78,7 +78,7 @@ class DisOptNetStudent(SegmentationNetwork):
             z_r=crop_to(self.head_r(decoded_r), x),
             z_f=crop_to(self.head_f(fused), x),
             features={"f4": f4, "f5": f5, "decoder": decoded_r},
-            contours=self._contours(fused if self.config.output == "fused" else decoded_s, x),
+            contours=self._contours(decoded_s, x),
         )
 
     def forward(self, x: Tensor) -> Tensor:
