@@ -1,8 +1,8 @@
 """Dilated depthwise convolutions that do not multiply padding.
 
 ASPP's rates of 12, 24 and 36 reach beyond small feature maps: on the 12 x 12 cells of a 192-pixel crop every
-tap but the middle one meets zeros, wherever the kernel stands. The middle tap alone gives the same result; the
-others took a sixth of a training step on a CPU.
+tap but the middle one meets zeros, wherever the kernel stands. The middle tap alone gives the same result;
+the others took a sixth of a training step on a CPU.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class AtrousDepthwise(nn.Conv2d):
-    """A 3x3 depthwise convolution of stride 1 and padding equal to its dilation; otherwise as ``nn.Conv2d``."""
+    """A 3x3 depthwise convolution of stride 1, padded by its dilation; otherwise as ``nn.Conv2d``."""
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` (B, C, H, W) convolved; (B, C, H, W)."""
