@@ -12,7 +12,7 @@ from components.lib.files import atomic_file
 from components.lib.metrics import Confusion, pixel_confusion
 from components.lib.nets import SegmentationNetwork
 from components.lib.scoring import predict_tiles
-from components.lib.store import Store
+from components.lib.store import Store, footprints_of
 
 COLUMNS = ("step", "lr", "loss", "source", "target")
 
@@ -40,7 +40,7 @@ def selection_scores(
     truth = store.layer(sensor, "target")
     total = Confusion(0, 0, 0, 0)
     for row, building in predict_tiles(net, store, sensor, rows, device=device, statistics_of=statistics_of):
-        total += pixel_confusion(building > 0.5, truth[row, :, :, 0] > 0)
+        total += pixel_confusion(building > 0.5, footprints_of(truth[row]))
     return total.as_dict()
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from components.lib.engine import TrainingParameters
 from components.lib.errors import BadDataError
-from components.lib.store import CropSampler, Store
+from components.lib.store import CropSampler, Store, footprints_of
 
 TILES = 256
 """Tiles looked at, evenly spread."""
@@ -35,7 +35,7 @@ def class_shares(store: Store, sensor: str, rows: npt.NDArray[np.integer]) -> tu
     for row in _spread(rows):
         data = sar[row, ::_EVERY, ::_EVERY].any(axis=-1)
         valid += int(np.count_nonzero(data))
-        buildings += int(np.count_nonzero((target[row, ::_EVERY, ::_EVERY, 0] > 0) & data))
+        buildings += int(np.count_nonzero(footprints_of(target[row, ::_EVERY, ::_EVERY]) & data))
     share = buildings / max(valid, 1)
     return 1 - share, share
 

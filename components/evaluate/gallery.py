@@ -27,7 +27,7 @@ from components.lib.report.panels import (
     truth_panel,
 )
 from components.lib.scoring import ScoringSettings, TileMaps, draw_buildings, predict_tile_maps
-from components.lib.store import Store
+from components.lib.store import Store, footprints_of
 
 MAX_NODATA = 0.25
 """Tiles with more no-data are scored, but not drawn."""
@@ -159,7 +159,7 @@ class Illustrator:
         """Inputs and truth, one difference per model, then the last model's probability and buildings."""
         sensor, row, orientation = pick.sensor, pick.row, pick.orientation
         upright = {name: align(tile.building, orientation) for name, tile in maps.items()}
-        truth = align(self.store.layer(sensor, "target")[row, :, :, 0] > 0, orientation)
+        truth = align(footprints_of(self.store.layer(sensor, "target")[row]), orientation)
         radar = sar_picture(align(self.store.layer(sensor, "sar")[row], orientation))
         panels = [Panel(title="SAR", picture=radar, alt="SAR image in false colour: HH, HV, VV")]
         under = radar

@@ -20,7 +20,7 @@ from components.lib.files import require_free_space
 from components.lib.geo.grid import grid_of
 from components.lib.geo.raster import profile_geotiff
 from components.lib.shards import ShardReader
-from components.lib.store.layout import LAYERS, Layer, create_layer, layer_path
+from components.lib.store.layout import LAYERS, Layer, create_layer, layer_path, pack_masks
 from components.prepare.pairing import Read, TileSource
 from components.prepare.parameters import PrepareParameters
 from components.prepare.tiles import PreparedTile, prepare_tile
@@ -158,7 +158,8 @@ class _Worker:
 
     def write(self, job: Job) -> Written:
         tile = prepare_tile(job.source, self._read, self._parameters)
-        for layer, array in (("sar", tile.sar), ("optical", tile.optical), ("target", tile.target)):
+        packed = None if tile.target is None else pack_masks(tile.target)
+        for layer, array in (("sar", tile.sar), ("optical", tile.optical), ("target", packed)):
             if array is None:
                 continue
             mapped = self._mapped(layer_path(self._store, job.source.sensor, layer))

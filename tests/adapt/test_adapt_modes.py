@@ -23,7 +23,7 @@ from components.lib.nets import load_bundle, use_sensor
 from components.lib.nets.csn import SensorNorm2d
 from components.lib.nets.stems import SensorStem
 from components.lib.selftraining import LabelSummary
-from components.lib.store import Store
+from components.lib.store import Store, footprints_of
 from components.lib.tracking import TrackingParameters
 from tests.adapt.two_sensors import SOURCE, TARGET, make_start, make_store, training
 
@@ -214,7 +214,7 @@ def test_class_shares_count_pixels_with_data(folder: Path) -> None:
     rows = store.rows(SOURCE, "train")
     background, building = class_shares(store, SOURCE, rows)
     data = store.layer(SOURCE, "sar")[rows].any(axis=-1)
-    truth = (store.layer(SOURCE, "target")[rows][..., 0] > 0)[data].mean()
+    truth = footprints_of(store.layer(SOURCE, "target")[rows])[data].mean()
     assert building == pytest.approx(truth, abs=0.02)
     assert background + building == pytest.approx(1)
 

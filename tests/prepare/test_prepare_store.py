@@ -15,7 +15,7 @@ from components.lib.geo.grid import GRID_M
 from components.lib.geo.orientation import align
 from components.lib.geo.rasterise import rasterise_targets
 from components.lib.geo.vectorise import vectorise
-from components.lib.store import Store
+from components.lib.store import Store, footprints_of, pack_masks
 from tests.prepare.tiny_raw import (
     AIRBORNE,
     NORTH,
@@ -64,7 +64,9 @@ def test_layers_hold_the_tiles_aligned(folders: Folders) -> None:
         )
         brrg = np.moveaxis(rgb_values(tile)[[2, 0, 0, 1]], 0, -1)
         np.testing.assert_array_equal(store.layer(AIRBORNE, "optical")[row], align(brrg, flag))
-        np.testing.assert_array_equal(store.layer(AIRBORNE, "target")[row], align(upright, flag))
+        np.testing.assert_array_equal(
+            store.layer(AIRBORNE, "target")[row], pack_masks(align(upright, flag))
+        )
 
 
 def test_perfect_mask_vectorises_to_the_truth_whatever_the_orientation(folders: Folders) -> None:
@@ -76,7 +78,7 @@ def test_perfect_mask_vectorises_to_the_truth_whatever_the_orientation(folders: 
     store = Store.open(folders.store)
 
     for _, entry in store.index.iterrows():
-        mask = store.layer(AIRBORNE, "target")[entry["row"], ..., 0].astype(np.float32)
+        mask = footprints_of(store.layer(AIRBORNE, "target")[entry["row"]]).astype(np.float32)
         found = vectorise(mask, orientation=entry["orientation"], threshold=0.5, min_area_px=10)
         truth = store.truth(entry["image_id"], AIRBORNE)
         assert len(truth) == len(found) == 3
@@ -156,8 +158,9 @@ def test_coarser_sensor_lands_on_the_half_metre_grid(folders: Folders) -> None:
     assert not sar[:16].any()
     # HH, HV, VH, VV borrow HH, HV, HV, HH; no-data does not darken the first valid row.
     assert np.unique(sar[16:].reshape(-1, 4), axis=0).tolist() == [[128, 67, 67, 128]]
-    assert store.layer(SPACEBORNE, "target")[0, 20:36, 8:24, 0].all()
-    assert store.layer(SPACEBORNE, "target")[0, ..., 0].sum() == 16 * 16
+    seen = footprints_of(store.layer(SPACEBORNE, "target")[0])
+    assert seen[20:36, 8:24].all()
+    assert seen.sum() == 16 * 16
     assert store.index["gsd_m"].tolist() == [GRID_M]
     assert not store.index["has_optical"].any()
     with pytest.raises(MissingInputError, match="optical"):

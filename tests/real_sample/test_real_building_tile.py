@@ -32,7 +32,7 @@ from components.lib.report.panels import (
     truth_panel,
 )
 from components.lib.scoring import Scores, ScoringSettings, predict_tiles, score_model
-from components.lib.store import CropSampler, Store, write_store
+from components.lib.store import CropSampler, Store, write_store, footprints_of
 
 SENSOR = "capella-airborne"
 IMAGE_ID = "atlanta"
@@ -144,7 +144,7 @@ def draw(folder: Path, net: SegmentationNetwork, store: Store, scores: Scores) -
     """The picture report of the one tile."""
     ((_, probability),) = predict_tiles(net, store, SENSOR, ROWS)
     picture = optical_picture(store.layer(SENSOR, "optical")[0])
-    truth: npt.NDArray[np.bool_] = store.layer(SENSOR, "target")[0, ..., 0] > 0
+    truth: npt.NDArray[np.bool_] = footprints_of(store.layer(SENSOR, "target")[0])
     under = backdrop(picture)
     panels = [
         Panel(title="Panchromatic", picture=picture, alt="The real tile from above"),

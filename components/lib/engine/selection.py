@@ -8,7 +8,7 @@ from components.lib.engine.inputs import paired_rows
 from components.lib.metrics import Confusion, pixel_confusion
 from components.lib.nets import SegmentationNetwork
 from components.lib.scoring import ScoringSettings, predict_tiles
-from components.lib.store import Store
+from components.lib.store import Store, footprints_of
 
 
 def selection_scores(
@@ -25,5 +25,5 @@ def selection_scores(
     for row, probability in predict_tiles(
         net, store, sensor, rows, window_px=settings.window_px, batch=settings.batch, device=device
     ):
-        total += pixel_confusion(probability > settings.threshold, target[row, :, :, 0] > 0)
+        total += pixel_confusion(probability > settings.threshold, footprints_of(target[row]))
     return {**total.as_dict(), "tiles": len(rows)}

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from components.lib.engine.jitter import zoom
+from components.lib.store.layout import MASKS
 
 Arrays = Mapping[str, np.ndarray[Any, Any] | torch.Tensor]
 """A step's layers by name: arrays in host memory as stored, or tensors that are on the device already."""
@@ -49,6 +50,13 @@ def _to_host(array: np.ndarray[Any, Any] | torch.Tensor, device: torch.device) -
     return tensor
 
 
+def _unpacked(name: str, layer: torch.Tensor) -> torch.Tensor:
+    """The masks (B, 3, H, W) of a layer that holds them as bits of one byte, (B, 1, H, W); others as given."""
+    if not name.endswith("target") or layer.ndim != 4 or layer.shape[1] != 1:
+        return layer
+    return torch.cat([layer >> bit & 1 for bit in range(len(MASKS))], dim=1)
+
+
 class TrainingTask(nn.Module, ABC):
     """Networks and losses of one training stage.
 
@@ -84,6 +92,6 @@ class TrainingTask(nn.Module, ABC):
         """As :meth:`losses`, after the zoom; Fabric wraps ``forward`` with the precision's context."""
         if self.crop is not None and "scales" in batch:
             batch = zoom(batch, batch["scales"], self.crop)
-        losses = self.losses(batch)
+        losses = self.losses({name: _unpacked(name, layer) for name, layer in batch.items()})
         # Only the total is differentiated; several processes wait for the gradients of all that could be.
         return {name: loss if name == "loss" else loss.detach() for name, loss in losses.items()}

@@ -22,7 +22,7 @@ from components.lib.nets import SegmentationNetwork
 from components.lib.scoring.polygons import draw_buildings, vectoriser_of
 from components.lib.scoring.predict import TileMaps, predict_tile_maps
 from components.lib.scoring.settings import ScoringSettings
-from components.lib.store import Store
+from components.lib.store import Store, footprints_of
 
 TILE_KEYS = ("acquisition", "image_id", "sensor", "location", "orientation", "nodata_share", "clean")
 """Columns of the index that every score table carries along."""
@@ -135,7 +135,7 @@ def score_variants(
     target = store.layer(sensor, "target")
 
     def judge(tile: TileMaps) -> list[_Judged]:
-        truth = target[tile.row, :, :, 0] > 0
+        truth = footprints_of(target[tile.row])
         return [
             _Judged(
                 pixel_confusion(tile.building > settings.threshold, truth),

@@ -189,12 +189,23 @@ class _Plane:
         place = window.row, slice(window.y, window.y + crop), slice(window.x, window.x + crop)
         if self.items is not None:
             out.view(self.items.dtype)[..., 0] = _turned(self.items[place], window)
+        elif self.channels == 1 and not window.turns and self.dtype == np.uint8:
+            pixels = self.pixels[place][..., 0]
+            out[..., 0] = _mirrored(pixels) if window.flip else pixels
         elif window.flip or window.turns:
             near = np.ascontiguousarray(self.pixels[place])  # read once, not once per channel
             for channel in range(self.channels):
                 out[..., channel] = _turned(near[..., channel], window)
         else:
             out[:] = self.pixels[place]
+
+
+def _mirrored(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Bytes (H, W) mirrored left to right, eight at a time where the width allows it."""
+    if pixels.shape[1] % 8:
+        return pixels[:, ::-1]
+    turned: npt.NDArray[np.uint8] = pixels.view(np.uint64)[:, ::-1].byteswap().view(np.uint8)
+    return turned
 
 
 def _turned(pixels: npt.NDArray[Item], window: Window) -> npt.NDArray[Item]:

@@ -63,6 +63,8 @@ class Store:
     def layer(self, sensor: str, layer: str) -> Layer:
         """A layer, mapped read-only: (N, H, W, C) uint8 (``sar`` uint8 or float16), orientation-aligned.
 
+        ``target`` has its masks as bits: see :func:`footprints_of`.
+
         Raises:
             ParameterError: If the store has no such sensor, there is no layer of that name, or its number
                 format is none that it can have.

@@ -18,7 +18,7 @@ from components.lib.scoring import (
     score_model,
     score_variants,
 )
-from components.lib.store import Store
+from components.lib.store import Store, footprints_of
 from tests.evaluate.worlds import AIRBORNE, Contoured, Pointwise, touching_boxes, write_tiny_store
 
 PLAIN = ScoringSettings()
@@ -92,7 +92,7 @@ def test_tiles_are_scored_by_the_mean_of_their_views(store: Store) -> None:
         seen = [predict_view(net, x, AIRBORNE, view) for view in views]
         building = torch.stack([s.classes[0, 1] for s in seen]).mean(0).numpy()
         contours = torch.stack([s.contours[0] for s in seen if s.contours is not None]).mean(0).numpy()
-        pixels = pixel_confusion(building > 0.5, store.layer(AIRBORNE, "target")[row, :, :, 0] > 0)
+        pixels = pixel_confusion(building > 0.5, footprints_of(store.layer(AIRBORNE, "target")[row]))
         found = scored.tiles.iloc[row][PIXELS].tolist()
         assert found == [pixels.tp, pixels.fp, pixels.fn, pixels.tn]
         drawn.append(

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.lib.errors import BadDataError, ParameterError
-from components.lib.store import LAYERS, CropSampler, Store, prefetch
+from components.lib.store import LAYERS, CropSampler, Store, footprints_of, pack_masks, prefetch
 from components.lib.store.layout import layer_path
-from components.lib.store.sampler import MIN_DATA_SHARE
+from components.lib.store.sampler import MIN_DATA_SHARE, _mirrored
 from tests.lib.store.tiny_store import OTHER, SENSOR, SIDE, tiny_store
 
 CROP = 16
@@ -60,6 +60,21 @@ def test_crops_are_the_pixels_that_slicing_gives(store: Store, fine: Store, rot9
                 assert batch[layer].dtype == (np.float16 if half and layer == "sar" else np.uint8)
                 np.testing.assert_array_equal(batch[layer][i], expected)
     assert seen == {(flip, turns) for flip in (False, True) for turns in (range(4) if rot90 else [0])}
+
+
+@pytest.mark.parametrize("width", [16, 12])
+def test_bytes_are_mirrored_whole(width: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, width + 3), dtype=np.uint8)[:, 1 : width + 1]
+    np.testing.assert_array_equal(_mirrored(pixels), np.fliplr(pixels))
+
+
+def test_masks_are_bits_of_one_byte() -> None:
+    masks = np.random.default_rng(0).integers(0, 2, (4, 6, 3), dtype=np.uint8) * 255
+    packed = pack_masks(masks)
+    assert packed.shape == (4, 6, 1)
+    np.testing.assert_array_equal(footprints_of(packed), masks[..., 0] > 0)
+    for bit in range(3):
+        np.testing.assert_array_equal(packed[..., 0] >> bit & 1, masks[..., bit] // 255)
 
 
 def test_only_left_right_flips_unless_turning_is_asked_for(store: Store) -> None:
