@@ -41,7 +41,7 @@ from rasterio.transform import from_origin
 from components.lib.engine.resident import DeviceSampler
 from components.lib.engine.task import to_batch
 from components.lib.sensors import get_sensor
-from components.lib.store import CropSampler, Store, prefetch, write_store, footprints_of
+from components.lib.store import CropSampler, Store, footprints_of, prefetch, write_store
 from components.prepare.tiles import scale_sar
 
 SENSOR = "simulated-airborne"

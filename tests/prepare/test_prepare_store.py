@@ -64,9 +64,7 @@ def test_layers_hold_the_tiles_aligned(folders: Folders) -> None:
         )
         brrg = np.moveaxis(rgb_values(tile)[[2, 0, 0, 1]], 0, -1)
         np.testing.assert_array_equal(store.layer(AIRBORNE, "optical")[row], align(brrg, flag))
-        np.testing.assert_array_equal(
-            store.layer(AIRBORNE, "target")[row], pack_masks(align(upright, flag))
-        )
+        np.testing.assert_array_equal(store.layer(AIRBORNE, "target")[row], pack_masks(align(upright, flag)))
 
 
 def test_perfect_mask_vectorises_to_the_truth_whatever_the_orientation(folders: Folders) -> None:

@@ -32,7 +32,7 @@ from components.lib.report.panels import (
     truth_panel,
 )
 from components.lib.scoring import Scores, ScoringSettings, predict_tiles, score_model
-from components.lib.store import CropSampler, Store, write_store, footprints_of
+from components.lib.store import CropSampler, Store, footprints_of, write_store
 
 SENSOR = "capella-airborne"
 IMAGE_ID = "atlanta"

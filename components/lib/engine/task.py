@@ -51,7 +51,7 @@ def _to_host(array: np.ndarray[Any, Any] | torch.Tensor, device: torch.device) -
 
 
 def _unpacked(name: str, layer: torch.Tensor) -> torch.Tensor:
-    """The masks (B, 3, H, W) of a layer that holds them as bits of one byte, (B, 1, H, W); others as given."""
+    """The masks (B, 3, H, W) of a layer that has them as bits of a byte, (B, 1, H, W); others as given."""
     if not name.endswith("target") or layer.ndim != 4 or layer.shape[1] != 1:
         return layer
     return torch.cat([layer >> bit & 1 for bit in range(len(MASKS))], dim=1)

@@ -97,5 +97,5 @@ def test_what_the_store_lacks_is_named(tmp_path: Path) -> None:
 def test_created_layer_starts_black(tmp_path: Path) -> None:
     layer = create_layer(tmp_path, SENSOR, "target", 2, (5, 6))
 
-    assert layer.shape == (2, 5, 6, 3)
+    assert layer.shape == (2, 5, 6, 1)
     assert not layer.any()
