@@ -88,8 +88,7 @@ class Comparison:
                 for seed, tiles in by_seed.items():
                     value = location_interval(tiles, statistic, self.confidence, self.resamples)
                     yield self._row(name, metric, value, seed=seed, seeds=1)
-                if len(by_seed) > 1:
-                    value = mean_interval(list(by_seed.values()), statistic, self.confidence, self.resamples)
+                value = mean_interval(list(by_seed.values()), statistic, self.confidence, self.resamples)
                 yield self._row(name, metric, value, seed=None, seeds=len(by_seed))
 
     def differences(self) -> Iterator[Row]:

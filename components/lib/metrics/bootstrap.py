@@ -8,8 +8,9 @@ All resamples are one matrix product. Intervals are percentile intervals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -23,6 +24,9 @@ Floats: TypeAlias = NDArray[np.float64]
 
 COUNTS = ("px_tp", "px_fp", "px_fn", "px_tn", "tp", "fp", "fn")
 """Columns of a tile table that statistics are made of; a statistic may use those that are present."""
+
+Tables: TypeAlias = Sequence[pd.DataFrame]
+"""Score tables of one method, one per seed."""
 
 Statistic: TypeAlias = Callable[[Mapping[str, Floats]], Floats]
 """From summed counts by name, each (R,), to values (R,)."""
@@ -95,15 +99,8 @@ def location_interval(
         BadDataError: If there is no tile.
         ParameterError: If the statistic is unknown or the settings are out of range.
     """
-    of = statistic_of(statistic)
-    sums = sums_by_location(tiles)
-    draws = draw_weights(len(sums), confidence, resamples, seed)
-    return percentile_interval(
-        of(weighted_sums(np.ones((1, len(sums))), sums)),
-        of(weighted_sums(draws, sums)),
-        confidence,
-        len(sums),
-    )
+    (values,), locations = resampled([[tiles]], statistic, confidence, resamples, seed)
+    return percentile_interval(values[:1], values[1:], confidence, locations)
 
 
 def paired_location_difference(  # noqa: PLR0917 - the same order as location_interval
@@ -128,15 +125,31 @@ def paired_location_difference(  # noqa: PLR0917 - the same order as location_in
         BadDataError: If the tables hold other tiles or there is none.
         ParameterError: If the statistic is unknown or the settings are out of range.
     """
+    (first, second), locations = resampled([[a], [b]], statistic, confidence, resamples, seed)
+    return percentile_interval(first[:1] - second[:1], first[1:] - second[1:], confidence, locations)
+
+
+def resampled(
+    methods: Sequence[Tables], statistic: str | Statistic, confidence: float, resamples: int, seed: int
+) -> tuple[list[Floats], int]:
+    """Per method the mean over its tables, (1 + resamples,): all locations once, then the draws.
+
+    Every draw takes the same locations for all tables; also returned is their number.
+    """
     of = statistic_of(statistic)
-    require_same_tiles(a, b)
-    first, second = sums_by_location(a), sums_by_location(b)  # both sorted by location
-    once = np.ones((1, len(first)))
-    draws = draw_weights(len(first), confidence, resamples, seed)
-    value = of(weighted_sums(once, first)) - of(weighted_sums(once, second))
-    return percentile_interval(
-        value, of(weighted_sums(draws, first)) - of(weighted_sums(draws, second)), confidence, len(first)
-    )
+    if not all(methods):
+        raise BadDataError("a method has no score table", next_step="score at least one seed of each method")
+    reference, *others = chain.from_iterable(methods)
+    for table in others:
+        require_same_tiles(reference, table)
+    locations = len(sums_by_location(reference))
+    weights = np.vstack([np.ones((1, locations)), draw_weights(locations, confidence, resamples, seed)])
+    means = [
+        # Sums are sorted by location, so the weights fit every table.
+        np.mean([of(weighted_sums(weights, sums_by_location(table))) for table in tables], axis=0)
+        for tables in methods
+    ]
+    return means, locations
 
 
 def statistic_of(statistic: str | Statistic) -> Statistic:

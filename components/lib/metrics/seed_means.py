@@ -8,27 +8,9 @@ ground; how far trainings differ among themselves is the spread over the seeds, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain
-
 import numpy as np
-import pandas as pd
 
-from components.lib.errors import BadDataError
-from components.lib.metrics.bootstrap import (
-    Floats,
-    Interval,
-    Statistic,
-    draw_weights,
-    percentile_interval,
-    require_same_tiles,
-    statistic_of,
-    sums_by_location,
-    weighted_sums,
-)
-
-Tables = Sequence[pd.DataFrame]
-"""Score tables of one method, one per seed."""
+from components.lib.metrics.bootstrap import Interval, Statistic, Tables, percentile_interval, resampled
 
 
 def mean_interval(
@@ -51,7 +33,7 @@ def mean_interval(
         BadDataError: If there is no table or no tile, or the tables hold other tiles.
         ParameterError: If the statistic is unknown or the settings are out of range.
     """
-    (means,), locations = _means([tables], statistic, confidence, resamples, seed)
+    (means,), locations = resampled([tables], statistic, confidence, resamples, seed)
     return percentile_interval(means[:1], means[1:], confidence, locations)
 
 
@@ -77,7 +59,7 @@ def mean_difference(  # noqa: PLR0917 - the same order as mean_interval
         BadDataError: If a method has no table or no tile, or the tables hold other tiles.
         ParameterError: If the statistic is unknown or the settings are out of range.
     """
-    (a, b), locations = _means([first, second], statistic, confidence, resamples, seed)
+    (a, b), locations = resampled([first, second], statistic, confidence, resamples, seed)
     return percentile_interval(a[:1] - b[:1], a[1:] - b[1:], confidence, locations)
 
 
@@ -111,7 +93,7 @@ def gap_closure(  # noqa: PLR0917 - the same order as mean_difference
         BadDataError: If a method has no table or no tile, or the tables hold other tiles.
         ParameterError: If the statistic is unknown or the settings are out of range.
     """
-    (a, b, c), locations = _means([reached, start, goal], statistic, confidence, resamples, seed)
+    (a, b, c), locations = resampled([reached, start, goal], statistic, confidence, resamples, seed)
     gained, gap = a - b, c - b
     open_gap = gap > 0
     if not open_gap[0] or np.mean(~open_gap[1:]) > (1.0 - confidence) / 2.0:
@@ -121,22 +103,3 @@ def gap_closure(  # noqa: PLR0917 - the same order as mean_difference
     low, high = ratios[open_gap].min(), ratios[open_gap].max()
     ratios[~open_gap] = np.where(gained[~open_gap] > 0, high, low)
     return percentile_interval(ratios[:1], ratios[1:], confidence, locations)
-
-
-def _means(
-    methods: Sequence[Tables], statistic: str | Statistic, confidence: float, resamples: int, seed: int
-) -> tuple[list[Floats], int]:
-    """Per method the mean over its seeds, (1 + resamples,): all locations once, then the draws."""
-    of = statistic_of(statistic)
-    if not all(methods):
-        raise BadDataError("a method has no score table", next_step="score at least one seed of each method")
-    reference = methods[0][0]
-    for table in chain.from_iterable(methods):
-        require_same_tiles(reference, table)
-    locations = len(sums_by_location(reference))
-    weights = np.vstack([np.ones((1, locations)), draw_weights(locations, confidence, resamples, seed)])
-    means = [
-        np.mean([of(weighted_sums(weights, sums_by_location(table))) for table in tables], axis=0)
-        for tables in methods
-    ]
-    return means, locations
