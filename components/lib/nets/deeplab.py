@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor
 
 from components.lib.nets.config import NetworkConfig
-from components.lib.nets.encoders import create_encoder, drop_unused_tail
 from components.lib.nets.network import crop_to
 from components.lib.nets.parts import create_contour_head, create_decoder, create_head
 from components.lib.nets.singlemap import SingleMapNetwork
@@ -20,13 +19,7 @@ class DeepLab(SingleMapNetwork):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config)
-        encoder, weights = create_encoder(
-            config.encoder, in_channels=config.in_channels, weights=config.encoder_weights
-        )
-        self.encoder = encoder
-        self.config = config.model_copy(update={"encoder_weights": weights})
-        self.dropped_parameters = drop_unused_tail(encoder)
-        self.decoder = create_decoder(encoder.out_channels, config.decoder_channels)
+        self.decoder = create_decoder(self.encoder.out_channels, config.decoder_channels)
         self.head = create_head(config.decoder_channels, config.classes, kernel_size=1)
         self.contour_head = create_contour_head(config.decoder_channels, wanted=config.contours)
 

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.nets.config import NetworkConfig
-from components.lib.nets.encoders import create_encoder, drop_unused_tail
 from components.lib.nets.network import crop_to
 from components.lib.nets.parts import conv_norm_relu, create_contour_head, resize
 from components.lib.nets.singlemap import SingleMapNetwork
@@ -80,18 +79,9 @@ class DenseMultiScaleNetwork(SingleMapNetwork):
     """
 
     def __init__(self, config: NetworkConfig) -> None:
-        super().__init__(config)
-        encoder, weights = create_encoder(
-            config.encoder,
-            in_channels=config.in_channels,
-            weights=config.encoder_weights,
-            output_stride=32,
-        )
-        self.encoder = encoder
-        self.config = config.model_copy(update={"encoder_weights": weights})
-        self.dropped_parameters = drop_unused_tail(encoder)
+        super().__init__(config, output_stride=32)
         width = config.decoder_channels // 2
-        self.decoder = DenseMultiScaleDecoder(encoder.out_channels[-4:], width)
+        self.decoder = DenseMultiScaleDecoder(self.encoder.out_channels[-4:], width)
         self.heads = nn.ModuleList(nn.Conv2d(width, config.classes, 1) for _ in range(4))
         self.contour_head = create_contour_head(width, wanted=config.contours)
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.nets.config import Alignment, NetworkConfig
-from components.lib.nets.encoders import create_encoder, drop_unused_tail
 from components.lib.nets.network import crop_to
 from components.lib.nets.parts import conv_norm_relu, create_contour_head, create_head, resize
 from components.lib.nets.singlemap import SingleMapNetwork
@@ -78,13 +77,7 @@ class HfdReading(SingleMapNetwork):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config)
-        encoder, weights = create_encoder(
-            config.encoder, in_channels=config.in_channels, weights=config.encoder_weights
-        )
-        self.encoder = encoder
-        self.config = config.model_copy(update={"encoder_weights": weights})
-        self.dropped_parameters = drop_unused_tail(encoder)
-        channels, width = encoder.out_channels[-4:], config.decoder_channels
+        channels, width = self.encoder.out_channels[-4:], config.decoder_channels
         self.laterals = nn.ModuleList(conv_norm_relu(c, width, 1) for c in channels)
         self.top_down = nn.ModuleList(_alignment(config.alignment, c, width) for c in channels[:-1])
         self.smooth = nn.ModuleList(conv_norm_relu(width, width, 3) for _ in channels[:-1])

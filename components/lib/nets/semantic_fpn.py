@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.nets.config import NetworkConfig
-from components.lib.nets.encoders import create_encoder, drop_unused_tail
 from components.lib.nets.network import crop_to
 from components.lib.nets.parts import conv_norm_relu, create_contour_head, create_head
 from components.lib.nets.singlemap import SingleMapNetwork
@@ -72,18 +71,9 @@ class SemanticFPN(SingleMapNetwork):
     """
 
     def __init__(self, config: NetworkConfig) -> None:
-        super().__init__(config)
-        encoder, weights = create_encoder(
-            config.encoder,
-            in_channels=config.in_channels,
-            weights=config.encoder_weights,
-            output_stride=32,
-        )
-        self.encoder = encoder
-        self.config = config.model_copy(update={"encoder_weights": weights})
-        self.dropped_parameters = drop_unused_tail(encoder)
+        super().__init__(config, output_stride=32)
         width = config.decoder_channels
-        self.pyramid = FeaturePyramid(encoder.out_channels[-4:], width)
+        self.pyramid = FeaturePyramid(self.encoder.out_channels[-4:], width)
         self.decoder = AsymmetricDecoder(width, width // 2)
         self.head = create_head(width // 2, config.classes, kernel_size=1)
         self.contour_head = create_contour_head(width // 2, wanted=config.contours)

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Literal
 
 from torch import Tensor, nn
 
 from components.lib.nets.config import NetworkConfig
+from components.lib.nets.encoders import OUTPUT_STRIDE, create_encoder, drop_unused_tail
 from components.lib.nets.network import Maps, SegmentationNetwork, Supervised, crop_to
 
 
 class SingleMapNetwork(SegmentationNetwork):
     """A network whose truth supervises the one map that it deploys.
 
+    Args:
+        config: What it is made of.
+        output_stride: Of the encoder: 16 dilates its last stage, 32 leaves it strided.
+
     Attributes:
+        encoder: Of smp; its ``out_channels`` say what it gives.
         contour_head: From the feature ``decoder`` to the contours, or None.
     """
 
     contour_head: nn.Module | None
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, *, output_stride: Literal[16, 32] = OUTPUT_STRIDE) -> None:
         super().__init__(config)
+        self.encoder, weights = create_encoder(
+            config.encoder,
+            in_channels=config.in_channels,
+            weights=config.encoder_weights,
+            output_stride=output_stride,
+        )
+        self.config = config.model_copy(update={"encoder_weights": weights})
+        self.dropped_parameters = drop_unused_tail(self.encoder)
         self.contour_head = None
 
     @abstractmethod
