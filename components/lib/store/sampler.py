@@ -23,7 +23,7 @@ CANDIDATES = 4
 MIN_DATA_SHARE = 0.2
 """Share of valid pixels that makes a crop worth training on; tiles are black where the strip ends."""
 
-_ITEMS: dict[int, np.dtype[Any]] = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
+_ITEMS = {size: np.dtype(f"u{size}") for size in (1, 4, 8)}
 """One item of as many bytes as a pixel."""
 
 _PROBES = 32
@@ -162,55 +162,42 @@ class CropSampler:
 
 
 class _Plane:
-    """A layer as arrays of single items, because mirroring (…, C) numbers copies them one by one.
+    """A layer as an array of single items, because mirroring (…, C) numbers copies them one by one.
 
-    Four channels are one item per pixel, 32 bits of uint8 (15 times faster when mirrored) or 64 of float16;
-    others go channel by channel.
+    Four channels are one item per pixel, 32 bits of uint8 (15 times faster when mirrored) or 64 of float16.
     """
 
     def __init__(self, layer: Crops) -> None:
         self.channels, self.dtype = layer.shape[-1], layer.dtype
         self.pixels = np.asarray(layer)  # without memmap's per-slice overhead
-        self.items: npt.NDArray[Any] | None = None
-        if self.channels == 4:
-            self.items = self.pixels.view(_ITEMS[4 * self.dtype.itemsize])[..., 0]
+        self.items = self.pixels.view(_ITEMS[self.channels * self.dtype.itemsize])[..., 0]
 
     def data_share(self, row: int, y: int, x: int, crop: int) -> float:
         """Share of valid pixels of a crop, from a lattice of samples."""
         every = max(1, crop // _PROBES)
         lattice = row, slice(y, y + crop, every), slice(x, x + crop, every)
         # No data are zero bits in every channel, so the item tells.
-        probe = self.pixels[lattice].any(axis=-1) if self.items is None else self.items[lattice]
+        probe = self.items[lattice]
         return np.count_nonzero(probe) / probe.size
 
     def write(self, window: Window, out: Crops) -> None:
         """Copy a window into ``out``, (crop, crop, C)."""
         crop = out.shape[0]
         place = window.row, slice(window.y, window.y + crop), slice(window.x, window.x + crop)
-        if self.items is not None:
-            out.view(self.items.dtype)[..., 0] = _turned(self.items[place], window)
-        elif self.channels == 1 and not window.turns and self.dtype == np.uint8:
-            pixels = self.pixels[place][..., 0]
-            out[..., 0] = _mirrored(pixels) if window.flip else pixels
-        elif window.flip or window.turns:
-            near = np.ascontiguousarray(self.pixels[place])  # read once, not once per channel
-            for channel in range(self.channels):
-                out[..., channel] = _turned(near[..., channel], window)
-        else:
-            out[:] = self.pixels[place]
+        out.view(self.items.dtype)[..., 0] = _turned(self.items[place], window)
 
 
-def _mirrored(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Bytes (H, W) mirrored left to right, eight at a time where the width allows it."""
-    if pixels.shape[1] % 8:
+def _mirrored(pixels: npt.NDArray[Item]) -> npt.NDArray[Item]:
+    """Items (H, W) mirrored left to right; bytes eight at a time where the width allows it."""
+    if pixels.itemsize > 1 or pixels.shape[1] % 8:
         return pixels[:, ::-1]
-    turned: npt.NDArray[np.uint8] = pixels.view(np.uint64)[:, ::-1].byteswap().view(np.uint8)
+    turned: npt.NDArray[Item] = pixels.view(np.uint64)[:, ::-1].byteswap().view(pixels.dtype)
     return turned
 
 
 def _turned(pixels: npt.NDArray[Item], window: Window) -> npt.NDArray[Item]:
     if window.flip:
-        pixels = pixels[:, ::-1]
+        pixels = _mirrored(pixels)
     return np.rot90(pixels, window.turns) if window.turns else pixels
 
 
