@@ -27,7 +27,7 @@ class AdaptationBatches:
     were cut, and the task cuts the pseudo-labels of the round there.
 
     Args:
-        source: Delivers ``sar`` and ``target`` (the footprint mask).
+        source: Delivers ``sar`` and ``target`` (the masks).
         target: Delivers ``sar``, and ``target`` where its own labels are trained on.
         target_rows: The target's rows in the order of the pseudo-labels, ascending.
         first_target_step: Steps before it see the source alone.
@@ -49,9 +49,9 @@ class AdaptationBatches:
         """Arrays of ``step``.
 
         Returns:
-            ``source_sar`` (B, c, c, 4) and ``source_target`` (B, c, c, 3) uint8; from the first target step
+            ``source_sar`` (B, c, c, 4) and ``source_target`` (B, c, c, 1) uint8; from the first target step
             on ``target_sar`` (B, c, c, 4) uint8 and ``target_windows`` (B, 4) int64: which label map, first
-            pixel row, first pixel column, mirrored or not; and ``target_target`` (B, c, c, 3) where the
+            pixel row, first pixel column, mirrored or not; and ``target_target`` (B, c, c, 1) where the
             sampler delivers it. With a zoom, c is what is cut and ``scales`` (B,) float32 goes with both.
         """
         arrays: Arrays = {f"source_{name}": layer for name, layer in self.source.batch(step).items()}

@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 
+from components.lib.engine.selection import pixel_scores
 from components.lib.files import atomic_file
-from components.lib.metrics import Confusion, pixel_confusion
 from components.lib.nets import SegmentationNetwork
-from components.lib.scoring import predict_tiles
-from components.lib.store import Store, footprints_of
+from components.lib.store import Store
 
 COLUMNS = ("step", "lr", "loss", "source", "target")
 
@@ -37,11 +36,7 @@ def selection_scores(
     rows = store.rows(sensor, "selection")
     if len(rows) == 0:
         return None
-    truth = store.layer(sensor, "target")
-    total = Confusion(0, 0, 0, 0)
-    for row, building in predict_tiles(net, store, sensor, rows, device=device, statistics_of=statistics_of):
-        total += pixel_confusion(building > 0.5, footprints_of(truth[row]))
-    return total.as_dict()
+    return pixel_scores(net, store, sensor, rows, device=device, statistics_of=statistics_of)
 
 
 def write_curve(path: Path, history: list[dict[str, float]]) -> None:
