@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import components
 from components.lib.config.loader import SECTIONS, WITHOUT_RESULT, load_section
-from components.lib.files import sha256_bytes, sha256_file
+from components.lib.files import sha256_bytes, sha256_files
 
 
 def hashes(store: Path) -> dict[str, str]:
@@ -27,10 +26,7 @@ def params_hash() -> str:
 
 def folder_hash(folder: Path, pattern: str = "*") -> str:
     """Hash over the relative path and content of every file below ``folder``."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob(pattern) if p.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256_file(path)}\n".encode())
-    return digest.hexdigest()
+    return sha256_files((path for path in folder.rglob(pattern) if path.is_file()), folder)
 
 
 def code_hash() -> str:

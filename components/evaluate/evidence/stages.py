@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import yaml
 
 import components
-from components.lib.files import require_input, sha256_file
+from components.lib.files import require_input, sha256_files
 
 ROOT = Path(components.__path__[0]).parent
 """The folder that holds the package: children find it there."""
@@ -51,7 +50,4 @@ class StageGraph:
 
     def code_hash(self, folders: Iterable[str]) -> str:
         """Hex SHA-256 over names and contents of the Python files in ``folders``, as they are now."""
-        digest = hashlib.sha256()
-        for path in sorted({p for folder in folders for p in (self.root / folder).rglob("*.py")}):
-            digest.update(f"{path.relative_to(self.root).as_posix()}\0{sha256_file(path)}\n".encode())
-        return digest.hexdigest()
+        return sha256_files((p for folder in folders for p in (self.root / folder).rglob("*.py")), self.root)

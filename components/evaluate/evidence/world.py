@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,7 +14,7 @@ from components.evaluate.evidence.children import Children
 from components.evaluate.evidence.documents import Documents, digest
 from components.evaluate.evidence.grid import WORLDS
 from components.evaluate.evidence.stages import StageGraph
-from components.lib.files import sha256_file, write_json, write_text
+from components.lib.files import sha256_files, write_json, write_text
 from components.lib.store import Store
 
 STAGES = ("components.download", "components.validate", "components.prepare")
@@ -122,11 +121,9 @@ def store_hash(store: Path, cache: Path) -> str:
         remembered = json.loads(cache.read_text("utf-8"))
         if remembered["files"] == stamps:
             return str(remembered["sha256"])
-    total = hashlib.sha256()
-    for path in files:
-        total.update(f"{path.relative_to(store).as_posix()}\0{sha256_file(path)}\n".encode())
-    write_json(cache, {"files": stamps, "sha256": total.hexdigest()})
-    return total.hexdigest()
+    sha256 = sha256_files(files, store)
+    write_json(cache, {"files": stamps, "sha256": sha256})
+    return sha256
 
 
 def _keep_only_if_begun(work: Path, key: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from pydantic import BaseModel
 
 import components
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.files import sha256_file
+from components.lib.files import sha256_file, sha256_files
 from components.lib.store import Store
 
 SHARED_CODE = ("lib/engine", "lib/losses", "lib/nets", "lib/store")
@@ -20,10 +19,7 @@ SHARED_CODE = ("lib/engine", "lib/losses", "lib/nets", "lib/store")
 def code_hash(folders: Sequence[str]) -> str:
     """Hex SHA-256 over names and contents of the Python files under ``components/<folder>``."""
     root = Path(next(iter(components.__path__)))
-    digest = hashlib.sha256()
-    for path in sorted(path for folder in folders for path in (root / folder).rglob("*.py")):
-        digest.update(f"{path.relative_to(root).as_posix()}\0{sha256_file(path)}\n".encode())
-    return digest.hexdigest()
+    return sha256_files((path for folder in folders for path in (root / folder).rglob("*.py")), root)
 
 
 def provenance(
