@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from components.evaluate.parameters import EvaluateParameters
+from components.evaluate.splits import CLEAN, KANG
 from components.evaluate.subjects import CONTROL, Cast
-from components.evaluate.summary import CLEAN, KANG, Result, SliceResult, headline_split
+from components.evaluate.summary import Result, SliceResult, headline_split
 from components.lib.metrics import Interval
 from components.lib.report.content import Difference, ResultRow, ResultTable, SliceTable
 from components.lib.report.page import signed

@@ -9,21 +9,18 @@ from typing import Any
 import pandas as pd
 
 from components.evaluate.parameters import EvaluateParameters
+from components.evaluate.splits import CLEAN, KANG
 from components.evaluate.subjects import CONTROL, Cast, Subject
 from components.lib.metrics import (
     Confusion,
     Interval,
+    Score,
     average_precision,
     location_interval,
     mean_hard_dice,
     paired_location_difference,
 )
 from components.lib.scoring import Scores, slice_tables
-
-CLEAN = "sn6-clean"
-"""Test tiles on ground that no train tile saw."""
-KANG = "sn6-kang"
-"""All test tiles: the published validation list, which overlaps train ground."""
 
 METRICS = ("iou", "f1")
 DIGITS = 4
@@ -50,10 +47,11 @@ class Result:
         tiles, objects = self.scores.tiles, self.scores.objects
         pixels = Confusion.from_tiles(tiles)
         tp, fp, fn = (int(tiles[name].sum()) for name in ("tp", "fp", "fn"))
+        buildings = Score(tp, fp, fn)
         proposals = objects[objects["kind"] == "proposal"]
         return {
-            "Precision": tp / max(tp + fp, 1),
-            "Recall": tp / max(tp + fn, 1),
+            "Precision": buildings.precision,
+            "Recall": buildings.recall,
             "AP@0.5": average_precision(proposals["confidence"], proposals["matched"], tp + fn),
             "Pixel P": pixels.precision,
             "Pixel R": pixels.recall,

@@ -11,6 +11,7 @@ import pandas as pd
 
 from components.evaluate.parameters import EvaluateParameters
 from components.lib.errors import BadDataError, ParameterError
+from components.lib.metrics import Score
 from components.lib.nets import load_bundle
 from components.lib.scoring import ScoringSettings, score_variants
 from components.lib.store import Store
@@ -110,14 +111,15 @@ def mean_over_models(table: pd.DataFrame) -> pd.DataFrame:
 
 def _row(variant: ScoringSettings, tiles: pd.DataFrame) -> dict[str, object]:
     tp, fp, fn = (int(tiles[name].sum()) for name in ("tp", "fp", "fn"))
+    score = Score(tp, fp, fn)
     seeded = variant.vectorise == "watershed"
     return {
         "vectorise": variant.vectorise,
         "seed_threshold": variant.seed_threshold if seeded else float("nan"),
         "min_seed_px": float(variant.min_seed_px) if seeded else float("nan"),
-        "f1": 2 * tp / max(2 * tp + fp + fn, 1),
-        "precision": tp / max(tp + fp, 1),
-        "recall": tp / max(tp + fn, 1),
+        "f1": score.F1,
+        "precision": score.precision,
+        "recall": score.recall,
         "tp": tp,
         "fp": fp,
         "fn": fn,
