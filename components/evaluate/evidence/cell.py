@@ -61,6 +61,7 @@ class Cell:
         self.log = self.folder / "train.log"
         self.overrides: tuple[Mapping[str, Any], ...] = (
             method.overrides,
+            bench.documents.budget_times(method.times),
             {"training": {"seed": name.seed}},
         )
 

@@ -62,6 +62,10 @@ class Documents:
         laid: dict[str, Any] = reduce(merged, overrides, self._sections)
         return {name: laid[name] for name in sorted(names) if name in laid}
 
+    def budget_times(self, times: int) -> dict[str, Any]:
+        """Overrides under which a distillation takes ``times`` the profile's steps."""
+        return {} if times == 1 else {"distill": {"epochs": times * self._sections["distill"]["epochs"]}}
+
     def checked(self, name: str, model: type[P], overrides: Mapping[str, Any] | None = None) -> P:
         """A section as its declaration; None where the file has no such section means its defaults.
 

@@ -54,6 +54,7 @@ class Method:
         reports: Folder below the cell's ``reports`` where the stage leaves ``metrics.json``.
         links: Upstream models.
         overrides: Laid over the profile's sections.
+        times: Steps as a multiple of the budget (``distill.epochs``).
         network: Laid over the linked bundle's configuration, where nothing is trained.
         world: A key of ``WORLDS``.
         compared_with: Of an ablation: the row that has the part which is missing here.
@@ -67,9 +68,40 @@ class Method:
     reports: str = ""
     links: tuple[Link, ...] = ()
     overrides: Overrides = field(default_factory=dict)
+    times: int = 1
     network: Overrides = field(default_factory=dict)
     world: str = "base"
     compared_with: str | None = None
+
+
+def _student(method: str) -> Link:
+    """The network that the distillation method of that name left, where the stages look for it."""
+    return Link(method=method, model=f"sar/{method}", name=f"sar/{method}")
+
+
+def _teacher(name: str, label: str, kind: str, folder: str) -> Method:
+    return Method(
+        name=name,
+        label=label,
+        group="source",
+        command=("components.optical",),
+        model=folder,
+        reports=folder,
+        overrides={"optical": {"kinds": [kind]}},
+    )
+
+
+def _scored(name: str, label: str, method: str, *, group: Group = "source", **network: str) -> Method:
+    """A student of another row, scored again: with another configuration, or on the other sensor."""
+    return Method(
+        name=name,
+        label=label,
+        group=group,
+        command=None,
+        model=f"sar/{method}",
+        links=(_student(method),),
+        network=network,
+    )
 
 
 def _distill(
@@ -80,6 +112,7 @@ def _distill(
     group: Group = "source",
     links: tuple[Link, ...] | None = None,
     overrides: Overrides | None = None,
+    times: int = 1,
     world: str = "base",
     compared_with: str | None = None,
 ) -> Method:
@@ -93,6 +126,7 @@ def _distill(
         reports=f"distill/{method}",
         links=teacher if links is None else links,
         overrides=overrides or {},
+        times=times,
         world=world,
         compared_with=compared_with,
     )
@@ -117,7 +151,7 @@ def _adapt(name: str, label: str, **switches: Any) -> Method:  # noqa: ANN401 - 
         command=("components.adapt",),
         model="adapted",
         reports="adapt",
-        links=(Link(method=START, model=f"sar/{START}", name=f"sar/{START}"),),
+        links=(_student(START),),
         overrides={"adapt": {"start_from": START, **switches}},
     )
 
@@ -136,16 +170,10 @@ _PARTS: tuple[tuple[str, str, Overrides], ...] = (
 """Parts of ours: name, what is missing, and the switches below ``distill.<ours>``."""
 
 GRID: tuple[Method, ...] = (
-    Method(
-        name="teacher",
-        label="optical teacher",
-        group="source",
-        command=("components.optical",),
-        model="optical",
-        reports="optical",
-        overrides={"optical": {"kinds": ["deeplabv3plus"]}},
-    ),
+    _teacher("teacher", "optical teacher", "deeplabv3plus", "optical"),
     _distill("control", "SAR-only control", "none"),
+    # Whoever starts from the teacher's weights has had the teacher's steps as well.
+    _distill("control_twice", "control with twice the steps", "none", times=2),
     _distill("optical_init", "control from the teacher's weights", "optical_init"),
     _distill("disoptnet", "DisOptNet", "disoptnet"),
     _distill(
@@ -156,24 +184,8 @@ GRID: tuple[Method, ...] = (
         overrides={"distill": {"disoptnet": {"soft_ramp": 0.0}}},
         compared_with="disoptnet",
     ),
-    Method(
-        name="disoptnet_branch_s",
-        label="DisOptNet, branch S alone at test",
-        group="source",
-        command=None,
-        model="sar/disoptnet",
-        links=(Link(method="disoptnet", model="sar/disoptnet", name="sar/disoptnet"),),
-        network={"output": "branch_s"},
-    ),
-    Method(
-        name="teacher_hfd",
-        label="optical teacher of HFD-Net's kind",
-        group="source",
-        command=("components.optical",),
-        model="optical/hfd_reading",
-        reports="optical/hfd_reading",
-        overrides={"optical": {"kinds": ["hfd_reading"]}},
-    ),
+    _scored("disoptnet_branch_s", "DisOptNet, branch S alone at test", "disoptnet", output="branch_s"),
+    _teacher("teacher_hfd", "optical teacher of HFD-Net's kind", "hfd_reading", "optical/hfd_reading"),
     _distill(
         "hfd_reading",
         "HFD-Net, our reading",
@@ -181,15 +193,7 @@ GRID: tuple[Method, ...] = (
         links=(Link(method="teacher_hfd", model="optical/hfd_reading", name="optical/hfd_reading"),),
     ),
     _distill(OURS, f"{OURS} (ours)", OURS),
-    Method(
-        name=f"{OURS}_branch_s",
-        label=f"{OURS}, branch S alone at test",
-        group="source",
-        command=None,
-        model=f"sar/{OURS}",
-        links=(Link(method=OURS, model=f"sar/{OURS}", name=f"sar/{OURS}"),),
-        network={"output": "branch_s"},
-    ),
+    _scored(f"{OURS}_branch_s", f"{OURS}, branch S alone at test", OURS, output="branch_s"),
     *(_without(part, label, switches) for part, label, switches in _PARTS),
     _distill(
         "control_no_contours",
@@ -207,14 +211,7 @@ GRID: tuple[Method, ...] = (
         world="float16",
         compared_with="control",
     ),
-    Method(
-        name="source_only",
-        label="source only",
-        group="target",
-        command=None,
-        model=f"sar/{START}",
-        links=(Link(method=START, model=f"sar/{START}", name=f"sar/{START}"),),
-    ),
+    _scored("source_only", "source only", START, group="target"),
     _adapt("csn_only", "CSN alone", labels="none"),
     _adapt("self_training", "self-training without CSN", normalisation="shared", inputs="shared"),
     _adapt("csn_self_training", "CSN and self-training"),

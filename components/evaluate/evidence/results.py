@@ -12,6 +12,7 @@ import pandas as pd
 
 from components.evaluate.evidence.cell import Seal
 from components.evaluate.evidence.grid import OURS, Group, Method
+from components.evaluate.splits import CLEAN, KANG
 from components.lib.metrics import Interval, gap_closure, location_interval, mean_difference, mean_interval
 
 METRICS: Mapping[str, str] = MappingProxyType(
@@ -29,9 +30,6 @@ METRICS: Mapping[str, str] = MappingProxyType(
 
 COMPARED = ("iou", "f1", "spacenet_f1")
 """Metrics of differences and ratios."""
-
-CLEAN, ALL = "sn6-clean", "sn6-kang"
-"""Test tiles on ground that no train tile saw, and all test tiles, as in the report of the stage."""
 
 CONTROL, INIT, TEACHER, RIVAL = "control", "optical_init", "teacher", "disoptnet"
 SOURCE_ONLY, BOTH, ORACLE = "source_only", "csn_self_training", "oracle"
@@ -222,7 +220,7 @@ def _met(row: Row, least: float, *, certain: bool) -> bool:
 def _split_of(sensor: str, results: Sequence[Result]) -> str:
     """As the stage's report: the clean tiles, if every result on that sensor has some."""
     own = [result.tiles for result in results if str(result.tiles["sensor"].iloc[0]) == sensor]
-    return CLEAN if all(bool(tiles["clean"].any()) for tiles in own) else ALL
+    return CLEAN if all(bool(tiles["clean"].any()) for tiles in own) else KANG
 
 
 def _method_row(name: str, results: Sequence[Result]) -> Row:
@@ -237,6 +235,7 @@ def _method_row(name: str, results: Sequence[Result]) -> Row:
         "compared_with": method.compared_with,
         "command": " ".join(method.command) if method.command else None,
         "overrides": dict(method.overrides),
+        "times": method.times,
         "network": dict(method.network),
         "world": method.world,
         "seeds": [result.seed for result in own],

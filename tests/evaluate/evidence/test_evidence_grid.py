@@ -32,7 +32,8 @@ def test_the_stages_take_what_every_row_tells_them(repository: Path, profile: st
     documents = Documents(repository / "params.yaml", profile)
     seen = set()
     for method in GRID:
-        told = documents.sections(SECTIONS, method.overrides, {"training": {"seed": 3}})
+        longer, seed = documents.budget_times(method.times), {"training": {"seed": 3}}
+        told = documents.sections(SECTIONS, method.overrides, longer, seed)
         assert TrainingParameters.model_validate(told["training"]).seed == 3
         OpticalParameters.model_validate(told["optical"])
         DistillParameters.model_validate(told["distill"])
@@ -111,6 +112,18 @@ def test_the_budget_is_the_same_for_every_seed_and_another_for_another_budget(
     before = budget()
     assert budget(seed=99) == before == budget(checkpoint_every=7)
     assert budget(weight_decay=0.123) != before
+
+
+@pytest.mark.parametrize("profile", ["evidence", "evidence-gpu"])
+def test_teacher_and_students_have_one_budget(repository: Path, profile: str) -> None:
+    documents = Documents(repository / "params.yaml", profile)
+    told = documents.sections(SECTIONS)
+    for key in ("epochs", "crops_per_tile"):
+        assert told["optical"][key] == told["distill"][key]
+    assert told["optical"].get("batch") is None, "the batch of the students"
+    twice = documents.sections(SECTIONS, documents.budget_times(2))["distill"]
+    assert twice == {**told["distill"], "epochs": 2 * told["distill"]["epochs"]}
+    assert documents.budget_times(1) == {}
 
 
 def test_stages_are_known_by_what_the_graph_declares() -> None:
