@@ -28,7 +28,6 @@ from components.lib.store.prefetch import prefetch
 
 _LOG = logging.getLogger(__name__)
 _NOT_IDENTITY = {"device", "checkpoint_every"}
-_SEEDS = 2**32
 OnLog = Callable[[int, Record], None]
 
 
@@ -169,8 +168,7 @@ class _Loop:
         state = self.checkpoint.load()
         done = 0 if state is None else int(state["progress"]["step"])
         self.group.check_same(done, self.device, self.checkpoint.path)
-        # Dropout differs between the shares of a batch; those of the first process are the checkpoint's.
-        seed_everything((self.parameters.seed + self.group.rank + done * (self.group.rank > 0)) % _SEEDS)
+        seed_everything(self.parameters.seed)
         if state is None:
             return 0
         self.task.load_state_dict(state["task"])
@@ -200,6 +198,8 @@ class _Loop:
         with tqdm(total=self.steps, initial=self.progress.step, desc=self.name, disable=hidden) as bar:
             for tensors in made:
                 rate = self._rate()
+                if not self.group.alone:
+                    self._seed_share()
                 losses = self.step(to_device(tensors, self.device), number=self.progress.step, rate=rate)
                 self.progress.add(losses)
                 self.progress.seconds = time.monotonic() - begun
@@ -208,6 +208,11 @@ class _Loop:
                 if self._asked_to_stop(interruption):
                     self._save()
                     interruption.leave()
+
+    def _seed_share(self) -> None:
+        """Seed by step and process: shares get dropout of their own, which no checkpoint has to keep."""
+        numbers = (self.parameters.seed, self.progress.step, self.group.rank)
+        torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
 
     def _rate(self) -> float:
         return poly_rate(

@@ -1,7 +1,8 @@
 """Distils a tiny student through ``fit``; ``torchrun`` shares its batches between processes.
 
 ``python -m tests.lib.engine.shared_batch FOLDER`` trains, is asked to stop after STOP_AT steps (the last
-process alone), continues, and leaves stopped.RANK, curve.RANK.json and weights.RANK.pt.
+process alone), continues, and leaves stopped.RANK, curve.RANK.json and weights.RANK.pt. It does so again with
+dropout in FOLDER/dropout, and without a stop in FOLDER/unbroken.
 """
 
 from __future__ import annotations
@@ -48,9 +49,10 @@ class Pooled(nn.Module):
 class SharedBatchTask(TrainingTask):
     """Teacher and student, a Dice of the whole batch, an unused layer: all that could go wrong."""
 
-    def __init__(self, stop_at: int = -1) -> None:
+    def __init__(self, stop_at: int = -1, dropout: float = 0.0) -> None:
         super().__init__()
         self.stop_at = stop_at
+        self.dropout = nn.Dropout2d(dropout)
         torch.manual_seed(1)
         self.encoder = encoder()
         self.head = nn.Conv2d(8, 2, 1)
@@ -67,7 +69,7 @@ class SharedBatchTask(TrainingTask):
         own = self.encoder(batch["sar"].double() / 255)
         labels = batch["target"][:, 0]
         terms = {
-            "seg": segmentation_loss(self.head(own), labels, ignore_index=2),
+            "seg": segmentation_loss(self.head(self.dropout(own)), labels, ignore_index=2),
             "pw": pixelwise_distillation(self.head(own), self.head(taught).detach()),
             "features": feature_mse({"f": own}, {"f": taught}, ["f"], labels > 0),
         }
@@ -82,9 +84,10 @@ def batches(step: int) -> dict[str, np.ndarray[Any, Any]]:
     return {**layers, "target": layers["sar"][..., :3] // 86}
 
 
-def train(folder: Path, stop_at: int = -1) -> None:
+def train(folder: Path, stop_at: int = -1, dropout: float = 0.0) -> None:
+    folder.mkdir(exist_ok=True)
     # In 64 bits: training multiplies rounding errors.
-    task = SharedBatchTask(stop_at).double()
+    task = SharedBatchTask(stop_at, dropout).double()
     task.outside[0].double()
 
     def note(step: int, record: Record) -> None:
@@ -105,11 +108,17 @@ def train(folder: Path, stop_at: int = -1) -> None:
     torch.save(task.state_dict(), folder / f"weights.{rank}.pt")
 
 
+def train_with_a_stop(folder: Path, dropout: float = 0.0) -> None:
+    try:
+        train(folder, STOP_AT, dropout)
+    except SystemExit as leave:
+        (folder / f"stopped.{ranks().rank}").write_text(str(leave.code))
+    train(folder, dropout=dropout)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     target = Path(sys.argv[1])
-    try:
-        train(target, STOP_AT)
-    except SystemExit as leave:
-        (target / f"stopped.{ranks().rank}").write_text(str(leave.code))
-    train(target)
+    train_with_a_stop(target)
+    train_with_a_stop(target / "dropout", 0.5)
+    train(target / "unbroken", dropout=0.5)

@@ -55,6 +55,9 @@ def test_two_processes_draw_the_loss_curve_of_one_even_when_stopped(repository: 
     # Stopped after the log at step 4, and continued there: what was restored is told again, all of it once.
     assert (shared / "logged.txt").read_text().split() == ["2", "4", "2", "4", "6"]
     assert not (shared / "checkpoint").exists()
+    dropped = [json.loads((shared / name / "curve.0.json").read_text()) for name in ("dropout", "unbroken")]
+    assert dropped[0] == dropped[1], "continued with the dropout of an unbroken run, in every process"
+    assert dropped[0] != first
 
 
 def test_a_share_is_a_slice_of_every_layer() -> None:
