@@ -8,11 +8,12 @@ from pathlib import Path
 from components.lib.cli import run
 from components.lib.config import load_parameters
 from components.lib.engine import TrainingParameters
+from components.lib.engine.ranks import ranks
 from components.lib.engine.stage import train_and_publish
 from components.lib.store import Store
 from components.lib.tracking import TrackingParameters
 from components.optical.parameters import OpticalParameters
-from components.optical.train import batch_of, prepare_run
+from components.optical.train import batch_of, kinds_to_train, prepare_run
 
 
 def main() -> None:
@@ -25,8 +26,7 @@ def main() -> None:
     training = batch_of(load_parameters("training", TrainingParameters), optical)
     tracking = load_parameters("tracking", TrackingParameters)
     store = Store.open(Path("data/prepared"))
-    # DeepLabV3+ first: its folder holds those of the others.
-    for kind in sorted(set(optical.kinds)):
+    for kind in kinds_to_train(optical, ranks().world):
         run_ = prepare_run(store, training, optical, kind)
         metrics = train_and_publish(run_, training, tracking)
         print(f"{run_.name}: selection IoU {metrics['iou']:.3f} after {metrics['steps']} steps")

@@ -11,6 +11,7 @@ from components.lib.engine.loop import seed_everything
 from components.lib.engine.provenance import provenance
 from components.lib.engine.stage import StageRun
 from components.lib.engine.supervised import SupervisedTask
+from components.lib.errors import ParameterError
 from components.lib.nets import NetworkConfig, build_network
 from components.lib.store import Store
 from components.optical.parameters import OpticalParameters, TeacherKind
@@ -21,6 +22,21 @@ MODEL_FOLDER = Path("models/optical")
 def batch_of(training: TrainingParameters, optical: OpticalParameters) -> TrainingParameters:
     """Section `training` with the teacher's own batch size, where it has one."""
     return training if optical.batch is None else training.model_copy(update={"batch": optical.batch})
+
+
+def kinds_to_train(optical: OpticalParameters, processes: int) -> list[TeacherKind]:
+    """The networks in order, DeepLabV3+ first: its folder holds those of the others.
+
+    Raises:
+        ParameterError: If there are several, and several processes: those of a torchrun end with a training.
+    """
+    kinds = sorted(set(optical.kinds))
+    if processes > 1 and len(kinds) > 1:
+        raise ParameterError(
+            f"optical.kinds: {len(kinds)} networks, but the {processes} processes of a torchrun train one",
+            next_step=f"set optical.kinds to one of {', '.join(kinds)} and start torchrun once for each",
+        )
+    return kinds
 
 
 def prepare_run(

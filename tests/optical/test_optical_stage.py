@@ -15,7 +15,7 @@ from components.lib.nets import load_bundle
 from components.lib.store import Store
 from components.optical.__main__ import main
 from components.optical.parameters import OpticalParameters
-from components.optical.train import batch_of, prepare_run
+from components.optical.train import batch_of, kinds_to_train, prepare_run
 from tests.lib.engine.tiny_store import SENSOR, make_store, write_parameters
 
 
@@ -135,3 +135,11 @@ def test_the_teacher_of_another_kind_goes_into_a_folder_of_its_own(
     assert (run.name, run.model_folder) == ("optical/hfd_reading", Path("models/optical/hfd_reading"))
     assert run.net.config.kind == "hfd_reading"
     assert run.net.config.modality == "optical"
+
+
+def test_several_processes_train_one_network() -> None:
+    both = OpticalParameters(kinds=("hfd_reading", "deeplabv3plus"), epochs=1, crops_per_tile=1, rot90=True)
+    assert kinds_to_train(both, processes=1) == ["deeplabv3plus", "hfd_reading"]
+    with pytest.raises(ParameterError, match=r"optical.kinds: 2 networks(.|\n)*start torchrun once for each"):
+        kinds_to_train(both, processes=2)
+    assert kinds_to_train(both.model_copy(update={"kinds": ("hfd_reading",)}), 2) == ["hfd_reading"]

@@ -99,6 +99,7 @@ def fit(
     A checkpoint of the same name, parameters, steps and ``fingerprint`` in ``checkpoint_dir`` is continued;
     on the CPU the result is then bit for bit that of a run never interrupted. The checkpoint is removed at
     the end. SIGTERM (SIGINT) checkpoints after the current step and leaves with 143 (KeyboardInterrupt).
+    Processes of a torchrun part at the end: each trains once.
 
     Args:
         task: Networks and losses, on any device; left on the training device.

@@ -1,8 +1,7 @@
 """Distils a tiny student through ``fit``; ``torchrun`` shares its batches between processes.
 
-``python -m tests.lib.engine.shared_batch FOLDER`` trains, is asked to stop after STOP_AT steps (the last
-process alone), continues, and leaves stopped.RANK, curve.RANK.json and weights.RANK.pt. It does so again with
-dropout in FOLDER/dropout, and without a stop in FOLDER/unbroken.
+``python -m tests.lib.engine.shared_batch FOLDER STOP_AT DROPOUT`` trains, is asked to stop at that step (the
+last process alone; -1: never), continues, and leaves stopped.RANK, curve.RANK.json and weights.RANK.pt.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import distributed, nn
 
 from components.lib.engine import TrainingTask, fit
 from components.lib.engine.progress import Record
@@ -24,7 +23,7 @@ from components.lib.engine.ranks import ranks
 from components.lib.losses import feature_mse, pixelwise_distillation, segmentation_loss
 from tests.lib.engine.tiny import parameters
 
-STEPS, STOP_AT = 6, 2
+STEPS = 6
 
 
 def encoder() -> nn.Sequential:
@@ -85,7 +84,6 @@ def batches(step: int) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def train(folder: Path, stop_at: int = -1, dropout: float = 0.0) -> None:
-    folder.mkdir(exist_ok=True)
     # In 64 bits: training multiplies rounding errors.
     task = SharedBatchTask(stop_at, dropout).double()
     task.outside[0].double()
@@ -108,17 +106,13 @@ def train(folder: Path, stop_at: int = -1, dropout: float = 0.0) -> None:
     torch.save(task.state_dict(), folder / f"weights.{rank}.pt")
 
 
-def train_with_a_stop(folder: Path, dropout: float = 0.0) -> None:
-    try:
-        train(folder, STOP_AT, dropout)
-    except SystemExit as leave:
-        (folder / f"stopped.{ranks().rank}").write_text(str(leave.code))
-    train(folder, dropout=dropout)
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    target = Path(sys.argv[1])
-    train_with_a_stop(target)
-    train_with_a_stop(target / "dropout", 0.5)
-    train(target / "unbroken", dropout=0.5)
+    target, stop, dropped = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    try:
+        train(target, stop, dropped)
+    except SystemExit as leave:
+        (target / f"stopped.{ranks().rank}").write_text(str(leave.code))
+        if not ranks().alone:
+            distributed.barrier()  # Processes that are started anew find the checkpoint written.
+        train(target, dropout=dropped)

@@ -22,27 +22,29 @@ from tests.lib.engine import shared_batch
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-def torchrun(repository: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [*TORCHRUN, "-m", "tests.lib.engine.shared_batch", str(folder)]
+def torchrun(repository: Path, folder: Path, *, stop_at: int, dropout: float = 0.0) -> None:
+    folder.mkdir()
+    command = [*TORCHRUN, "-m", "tests.lib.engine.shared_batch", str(folder), str(stop_at), str(dropout)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
+    done = subprocess.run(
         command, cwd=repository, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
+    assert done.returncode == 0, done.stderr
+
+
+def curve(folder: Path, rank: int = 0) -> list[dict[str, float]]:
+    found: list[dict[str, float]] = json.loads((folder / f"curve.{rank}.json").read_text())
+    return found
 
 
 def test_two_processes_draw_the_loss_curve_of_one_even_when_stopped(repository: Path, tmp_path: Path) -> None:
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     alone.mkdir()
-    shared.mkdir()
     shared_batch.train(alone)
-    done = torchrun(repository, shared)
-    assert done.returncode == 0, done.stderr
+    torchrun(repository, shared, stop_at=2)
     for rank in (0, 1):
         assert (shared / f"stopped.{rank}").read_text() == "143", "stopped together, one alone being asked to"
-    one, first, second = (
-        json.loads(path.read_text())
-        for path in (alone / "curve.0.json", shared / "curve.0.json", shared / "curve.1.json")
-    )
+    one, first, second = curve(alone), curve(shared), curve(shared, rank=1)
     assert [record["step"] for record in one] == [2, 4, 6]
     for expected, found, other in zip(one, first, second, strict=True):
         assert found == pytest.approx(expected, rel=1e-5)
@@ -55,9 +57,15 @@ def test_two_processes_draw_the_loss_curve_of_one_even_when_stopped(repository: 
     # Stopped after the log at step 4, and continued there: what was restored is told again, all of it once.
     assert (shared / "logged.txt").read_text().split() == ["2", "4", "2", "4", "6"]
     assert not (shared / "checkpoint").exists()
-    dropped = [json.loads((shared / name / "curve.0.json").read_text()) for name in ("dropout", "unbroken")]
-    assert dropped[0] == dropped[1], "continued with the dropout of an unbroken run, in every process"
-    assert dropped[0] != first
+
+
+def test_a_run_that_goes_on_draws_the_dropout_of_an_unbroken_one(repository: Path, tmp_path: Path) -> None:
+    unbroken, stopped = tmp_path / "unbroken", tmp_path / "stopped"
+    torchrun(repository, unbroken, stop_at=-1, dropout=0.5)
+    torchrun(repository, stopped, stop_at=2, dropout=0.5)
+    assert (stopped / "stopped.1").exists()
+    assert not (unbroken / "stopped.1").exists()
+    assert curve(stopped) == curve(unbroken)
 
 
 def test_a_share_is_a_slice_of_every_layer() -> None:
