@@ -31,7 +31,8 @@ METRICS: Mapping[str, str] = MappingProxyType(
 COMPARED = ("iou", "f1", "spacenet_f1")
 """Metrics of differences and ratios."""
 
-CONTROL, INIT, TEACHER, RIVAL = "control", "optical_init", "teacher", "disoptnet"
+CONTROL, TWICE, INIT = "control", "control_twice", "optical_init"
+TEACHER, RIVAL = "teacher", "disoptnet"
 SOURCE_ONLY, BOTH, ORACLE = "source_only", "csn_self_training", "oracle"
 CEILINGS = {TEACHER, "teacher_hfd", ORACLE}
 
@@ -128,7 +129,7 @@ class Comparison:
         there = self.tables.keys()
         for name in self._in("source"):
             if name not in CEILINGS:
-                yield from ((name, m) for m in (CONTROL, INIT) if m in there and m != name)
+                yield from ((name, m) for m in (CONTROL, TWICE, INIT) if m in there and m != name)
         if {OURS, RIVAL} <= there:
             yield OURS, RIVAL
         for name in self._in("ablation"):
@@ -240,6 +241,7 @@ def _method_row(name: str, results: Sequence[Result]) -> Row:
         "world": method.world,
         "seeds": [result.seed for result in own],
         "parameters": own[0].seal["parameters"],
+        "steps": own[0].seal["metrics"].get("steps"),
         "training_seconds": round(mean(known), 1) if known else None,
     }
 

@@ -10,6 +10,7 @@ from components.evaluate.evidence.results import (
     CONTROL,
     INIT,
     SOURCE_ONLY,
+    TWICE,
     Row,
     find,
 )
@@ -89,11 +90,12 @@ def _source(evidence: Row) -> Iterator[str]:
             "IoU",
             "Seeds' range",
             "Against the control",
-            "Against the teacher's weights",
+            "... with twice the steps",
+            "... from the teacher's weights",
             "Gap closed",
             "Building F1",
             "Parameters",
-            "Training, s",
+            "Steps (time)",
         ),
         (
             (
@@ -101,11 +103,12 @@ def _source(evidence: Row) -> Iterator[str]:
                 ratio(_mean(evidence, method, "iou")),
                 _range(evidence, method),
                 points(_difference(evidence, method["method"], CONTROL)),
+                points(_difference(evidence, method["method"], TWICE)),
                 points(_difference(evidence, method["method"], INIT)),
                 share(find(evidence["gap_closure"], method=method["method"], metric="iou")),
                 ratio(_mean(evidence, method, "spacenet_f1")),
                 f"{method['parameters'] / 1e6:.2f} M",
-                NONE if method["training_seconds"] is None else f"{method['training_seconds']:.0f}",
+                _effort(method),
             )
             for method in methods
         ),
@@ -220,6 +223,12 @@ def _range(evidence: Row, method: Row) -> str:
         if row["method"] == method["method"] and row["metric"] == "iou" and row["seed"] is not None
     ]
     return f"{min(values):.3f} to {max(values):.3f}" if len(values) > 1 else NONE
+
+
+def _effort(method: Row) -> str:
+    if method["training_seconds"] is None:
+        return NONE
+    return f"{method['steps']} ({method['training_seconds']:.0f} s)"
 
 
 def _place(evidence: Row, methods: Sequence[Row]) -> str:

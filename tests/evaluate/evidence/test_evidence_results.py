@@ -27,6 +27,7 @@ ABOUT: Row = {
 HITS = {
     "teacher": 80,
     "control": 50,
+    "control_twice": 61,
     "optical_init": 55,
     "disoptnet": 56,
     "concord": 65,
@@ -38,7 +39,7 @@ HITS = {
 }
 """Of 100 building pixels found per tile and seed 1, without false alarms: the IoU in per cent."""
 
-TWICE = {"teacher", "control", "optical_init", "concord"}
+TWICE = {"teacher", "control", "control_twice", "optical_init", "concord"}
 """Methods with a second seed, two points better than the first."""
 
 
@@ -134,10 +135,11 @@ def test_without_clean_tiles_all_of_them_count() -> None:
 def test_the_table_says_it_in_words(evidence: Row) -> None:
     text = markdown(evidence)
     assert "simulated rehearsal world" in text
-    ours = "| concord (ours) | 0.670 [0.660, 0.690] | 0.660 to 0.680 | +15.0 [+15.0, +15.0] | +10.0 "
-    assert f"{ours}[+10.0, +10.0] | 50 % [50 %, 50 %] |" in text
+    ours = "| concord (ours) | 0.670 [0.660, 0.690] | 0.660 to 0.680 | +15.0 [+15.0, +15.0] "
+    assert f"{ours}| +4.0 [+4.0, +4.0] | +10.0 [+10.0, +10.0] | 50 % [50 %, 50 %] |" in text
     assert "| concord without layover and no-data masks | 0.630 [0.620, 0.650] | +3.0 [+3.0, +3.0] |" in text
-    assert "| optical teacher | 0.820 [0.810, 0.840] | 0.810 to 0.830 | - | - | - |" in text
+    assert "| optical teacher | 0.820 [0.810, 0.840] | 0.810 to 0.830 | - | - | - | - |" in text
+    assert "| 1.50 M | 100 (14 s) |" in text
     assert "| CSN and self-training |" in text
     assert "75 % [75 %, 75 %]" in text
     real = markdown({**evidence, "simulated": False})
