@@ -72,12 +72,12 @@ class ConcordParameters(Parameters):
     """
 
     start: Literal["optical", "scratch"] = "optical"
-    labels: float = Field(default=1.0, ge=0.0)
+    labels: float = Field(default=0.25, ge=0.0)
     symmetric: bool = True
-    soft: float = Field(default=8.0, ge=0.0)
+    soft: float = Field(default=2.0, ge=0.0)
     ramp: float = Field(default=0.4, ge=0.0, le=1.0)
-    channelwise: float = Field(default=1.0, ge=0.0)
-    relation: float = Field(default=1.0, ge=0.0)
+    channelwise: float = Field(default=0.25, ge=0.0)
+    relation: float = Field(default=0.25, ge=0.0)
     trusted: bool = True
     masked: bool = True
 

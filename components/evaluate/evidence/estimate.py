@@ -33,14 +33,14 @@ class Plan:
 
     def text(self) -> str:
         """A line per world and cell, then the sum."""
-        lines = [f"make    world {name}" for name in self.worlds]
+        lines = [f"{'make':<9}world {name}" for name in self.worlds]
         pending = [name for name, state in self.states.items() if state != FINISHED]
         for name, state in self.states.items():
             guess = self.seconds[name]
             time = (
                 "" if state == FINISHED else "  (not measured yet)" if guess is None else f"  ~{guess:.0f} s"
             )
-            lines.append(f"{state:<8}{name}{time}")
+            lines.append(f"{state:<9}{name}{time}")
         known = [self.seconds[name] for name in pending]
         unknown = sum(value is None for value in known)
         minutes = sum(value or 0.0 for value in known) / self.jobs / 60
