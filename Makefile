@@ -40,7 +40,7 @@ repro: $(VENV)/.installed ## Run the pipeline (dvc repro); the default is the si
 	@echo "report: reports/evaluate/report/index.html   decision: reports/promote/decision.txt"
 
 .PHONY: evidence
-evidence: $(VENV)/.installed ## Train the grid of methods and seeds and say what each is worth (some hours on two cores)
+evidence: $(VENV)/.installed ## Train the grid of methods and seeds and say what each is worth (under 90 minutes on two cores)
 	python -m components.evaluate evidence
 	@echo "evidence: reports/evidence/table.md"
 
