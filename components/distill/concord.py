@@ -8,12 +8,12 @@ from the teacher's weights.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from components.distill.parameters import ConcordParameters
 from components.distill.taught import TaughtTask
+from components.lib.engine.loop import mixed_seed
 from components.lib.engine.supervised import contour_term, total
 from components.lib.engine.task import Batch
 from components.lib.losses import (
@@ -26,10 +26,11 @@ from components.lib.losses import (
     soft_cross_entropy,
     symmetric_cross_entropy,
 )
-from components.lib.nets import CONTOURS, DisOptNetStudent, SingleMapNetwork
+from components.lib.nets import DisOptNetStudent, SingleMapNetwork
+from components.lib.store import MASKS
 
 FEATURE = "decoder"
-_EDGE = CONTOURS.index("edge")
+_EDGE = MASKS.index("edge")
 
 
 class ConcordTask(TaughtTask[DisOptNetStudent]):
@@ -66,8 +67,7 @@ class ConcordTask(TaughtTask[DisOptNetStudent]):
     def before_step(self, step: int) -> None:
         """Set the ramp's share and the draws of ``step``."""
         super().before_step(step)
-        # The CPU's generator reads 32 bits of its seed, so the two numbers are mixed first.
-        self._draws.manual_seed(int(np.random.SeedSequence((self.seed, step)).generate_state(1)[0]))
+        self._draws.manual_seed(mixed_seed(self.seed, step))
 
     def losses(self, batch: Batch) -> Batch:
         """``loss`` and its terms, from the layers ``sar``, ``optical`` and ``target``."""

@@ -46,13 +46,13 @@ class Result:
         """The point values beside IoU and F1, by column title of the report."""
         tiles, objects = self.scores.tiles, self.scores.objects
         pixels = Confusion.from_tiles(tiles)
-        tp, fp, fn = (int(tiles[name].sum()) for name in ("tp", "fp", "fn"))
-        buildings = Score(tp, fp, fn)
+        buildings = Score.from_tiles(tiles)
         proposals = objects[objects["kind"] == "proposal"]
+        there = buildings.TP + buildings.FN
         return {
             "Precision": buildings.precision,
             "Recall": buildings.recall,
-            "AP@0.5": average_precision(proposals["confidence"], proposals["matched"], tp + fn),
+            "AP@0.5": average_precision(proposals["confidence"], proposals["matched"], there),
             "Pixel P": pixels.precision,
             "Pixel R": pixels.recall,
             "Pixel F1": pixels.f1,
@@ -181,17 +181,17 @@ def slice_results(results: Sequence[Result], parameters: EvaluateParameters) -> 
 def _slice_result(
     result: Result, dimension: str, name: str, part: pd.DataFrame, parameters: EvaluateParameters
 ) -> SliceResult:
-    tp, fp, fn = (int(part[count].sum()) for count in ("tp", "fp", "fn"))
+    buildings = Score.from_tiles(part)
     return SliceResult(
         result=result,
         dimension=dimension,
         name=name,
         tiles=len(part),
-        buildings=tp + fn,
+        buildings=buildings.TP + buildings.FN,
         iou=interval(part, "iou", parameters) if "px_tp" in part else None,
         f1=interval(part, "f1", parameters),
-        precision=tp / max(tp + fp, 1),
-        recall=tp / max(tp + fn, 1),
+        precision=buildings.precision,
+        recall=buildings.recall,
     )
 
 

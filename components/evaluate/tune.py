@@ -110,8 +110,7 @@ def mean_over_models(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(variant: ScoringSettings, tiles: pd.DataFrame) -> dict[str, object]:
-    tp, fp, fn = (int(tiles[name].sum()) for name in ("tp", "fp", "fn"))
-    score = Score(tp, fp, fn)
+    score = Score.from_tiles(tiles)
     seeded = variant.vectorise == "watershed"
     return {
         "vectorise": variant.vectorise,
@@ -120,9 +119,9 @@ def _row(variant: ScoringSettings, tiles: pd.DataFrame) -> dict[str, object]:
         "f1": score.F1,
         "precision": score.precision,
         "recall": score.recall,
-        "tp": tp,
-        "fp": fp,
-        "fn": fn,
+        "tp": score.TP,
+        "fp": score.FP,
+        "fn": score.FN,
     }
 
 

@@ -54,6 +54,11 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
 
 
+def mixed_seed(*numbers: int) -> int:
+    """32 bits of seed from several numbers: PyTorch's CPU generator reads no more, and sums would collide."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
 @contextmanager
 def fastest(device: torch.device) -> Iterator[None]:
     """Let a GPU try its kernels and keep the fastest; results may then differ in their last bits."""
@@ -212,8 +217,7 @@ class _Loop:
 
     def _seed_share(self) -> None:
         """Seed by step and process: shares get dropout of their own, which no checkpoint has to keep."""
-        numbers = (self.parameters.seed, self.progress.step, self.group.rank)
-        torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
+        torch.manual_seed(mixed_seed(self.parameters.seed, self.progress.step, self.group.rank))
 
     def _rate(self) -> float:
         return poly_rate(

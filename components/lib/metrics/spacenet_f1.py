@@ -45,6 +45,11 @@ class Score:
     FP: int
     FN: int
 
+    @classmethod
+    def from_tiles(cls, tiles: pd.DataFrame) -> Score:
+        """Sum the columns ``tp, fp, fn`` over the rows of ``tiles``."""
+        return cls(*(int(tiles[name].sum()) for name in ("tp", "fp", "fn")))
+
     @property
     def precision(self) -> float:
         """TP / (TP + FP)."""

@@ -24,6 +24,7 @@ from components.lib.losses import (
 )
 from components.lib.nets import CONTOURS
 from components.lib.simulate.textures import Textures
+from components.lib.store import MASKS
 from tests.lib.simulate.test_simulate_radar import house, image
 
 
@@ -89,6 +90,7 @@ def test_contour_loss_against_brute_force() -> None:
         expected += factor * (bce + dice)
     assert CONTOUR_WEIGHTS == (1.0, 0.25, 0.1)
     assert len(CONTOURS) == 3
+    assert CONTOURS == MASKS, "map by map what the labels hold"
     assert float(contour_loss(logits, target)) == pytest.approx(expected, rel=1e-5)
     doubled = contour_loss(logits.repeat(2, 1, 1, 1), target.repeat(2, 1, 1, 1))
     assert float(doubled) == pytest.approx(expected, rel=1e-5)
