@@ -11,8 +11,9 @@ from typing import Any
 import boto3
 import pytest
 
-from components.lib.objects import ObjectStore, open_objects
 from components.lib.objects import s3 as s3_module
+from components.lib.objects.opening import open_objects
+from components.lib.objects.protocol import ObjectStore
 from tests.s3_server import s3_server
 
 SECRET = "not-so-secret-key"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.acquisitions.parameters import ID, LandOptions
+from components.contract.errors import BadDataError, ParameterError
 from components.lib.cli import NOTHING_TO_DO, report_result, run
-from components.lib.errors import BadDataError, ParameterError
-from components.lib.objects import landing_from_environment, objects_from_environment
+from components.lib.objects.opening import landing_from_environment, objects_from_environment
 
 if TYPE_CHECKING:
     from components.acquisitions.landing import Description
@@ -94,7 +94,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _withdraw(options: argparse.Namespace) -> int:
-    from components.lib.operations import Operations  # noqa: PLC0415
+    from components.lib.operations.operations import Operations  # noqa: PLC0415
 
     if not 1 <= len(options.reason) <= 500:
         raise ParameterError("--reason has 1 to 500 characters", next_step="shorten or state the reason")
@@ -118,8 +118,8 @@ def _land(options: argparse.Namespace) -> int:
 def _land_options(options: argparse.Namespace) -> LandOptions:
     from pydantic import ValidationError  # noqa: PLC0415
 
-    from components.lib.config import load_parameters  # noqa: PLC0415
-    from components.lib.simulate import WorldParameters  # noqa: PLC0415
+    from components.lib.config.loader import load_parameters  # noqa: PLC0415
+    from components.simulation.parameters import WorldParameters  # noqa: PLC0415
 
     given = {"seed": options.seed, "tile_px": options.tile_px}
     if None in given.values():

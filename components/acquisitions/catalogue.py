@@ -9,9 +9,11 @@ from typing import Any
 
 import components
 from components.acquisitions.marker import DeliveredFile, Marker, images_of
-from components.lib.errors import BadDataError
-from components.lib.objects import ObjectStore, canonical
-from components.lib.operations import Acquisition, State
+from components.contract.errors import BadDataError
+from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import canonical
+from components.lib.operations.plan import Acquisition
+from components.lib.operations.state import State
 
 COMMITTED = Path(components.__path__[0]) / "download" / "catalogue"
 """Entries that come with the code: their ids are taken."""

@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from components.acquisitions.marker import DeliveredFile, Licence, Marker, parse_marker
 from components.acquisitions.parameters import MARKER, LandOptions
-from components.lib.errors import BadDataError, MissingInputError, ParameterError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.lib.datasets.sensors import get_sensor
 from components.lib.files import sha256_bytes, sha256_file
-from components.lib.objects import ObjectStore
-from components.lib.sensors import get_sensor
+from components.lib.objects.protocol import ObjectStore
 
 UNREAD = ("PS-RGBNIR",)
 """Products of the simulated world that no stage reads."""
@@ -38,7 +38,8 @@ def land_simulated(landing: ObjectStore, options: LandOptions) -> Marker:
     Raises:
         ParameterError: If the sensor is not of the simulated world, or the id has landed before.
     """
-    from components.lib.simulate import WorldParameters, count_files, release_files  # noqa: PLC0415 - heavy
+    from components.simulation.parameters import WorldParameters  # noqa: PLC0415 - heavy
+    from components.simulation.release import count_files, release_files  # noqa: PLC0415 - heavy
 
     sensor = get_sensor(options.sensor)
     if not sensor.simulated:

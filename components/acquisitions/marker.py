@@ -11,10 +11,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.acquisitions.parameters import ID, MOST_BYTES, MOST_FILES
-from components.lib.errors import BadDataError, StormsightError
+from components.contract.errors import BadDataError, StormsightError
+from components.lib.datasets.sensors import get_sensor
 from components.lib.objects.protocol import CONTROL, check_key
-from components.lib.sensors import get_sensor
-from components.lib.spacenet6 import TileName
+from components.lib.spacenet6.naming import TileName
 
 SUMMARY_FOLDER = "SummaryData"
 ORIENTATIONS = "SAR_orientations.txt"

@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 
 from components.acquisitions.parameters import MARKER
 from components.acquisitions.rejections import rejections
-from components.lib.errors import StormsightError
-from components.lib.objects import ObjectStore
-from components.lib.operations import Acquisition, Operations, State
+from components.contract.errors import StormsightError
+from components.lib.objects.protocol import ObjectStore
+from components.lib.operations.operations import Operations
+from components.lib.operations.plan import Acquisition
+from components.lib.operations.state import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from components.lib.config import Parameters
+from components.lib.config.loader import Parameters
 
 ID = "^[a-z0-9][a-z0-9-]{0,62}$"
 """An acquisition's id."""

@@ -16,10 +16,17 @@ from components.acquisitions.marker import Marker, parse_marker
 from components.acquisitions.parameters import MARKER, MOST_MARKER_BYTES
 from components.acquisitions.rejections import Rejection, rejected_before
 from components.acquisitions.verification import verify
-from components.lib.errors import BadDataError, MissingInputError, SourceUnavailableError, StormsightError
+from components.contract.errors import (
+    BadDataError,
+    MissingInputError,
+    SourceUnavailableError,
+    StormsightError,
+)
 from components.lib.files import sha256_bytes
-from components.lib.objects import ObjectInfo, Objects, ObjectStore
-from components.lib.operations import Acquisition, Operations, Registered
+from components.lib.objects.protocol import ObjectInfo, Objects, ObjectStore
+from components.lib.operations.events import Registered
+from components.lib.operations.operations import Operations
+from components.lib.operations.plan import Acquisition
 
 log = logging.getLogger(__name__)
 

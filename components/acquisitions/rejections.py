@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from components.lib.errors import BadDataError, StormsightError
+from components.contract.errors import BadDataError, StormsightError
 from components.lib.files import sha256_bytes
-from components.lib.objects import Objects, ObjectStore, canonical, seal, unseal
+from components.lib.objects.protocol import Objects, ObjectStore
+from components.lib.objects.sealed import canonical, seal, unseal
 
 REJECTED = "rejected/"
 

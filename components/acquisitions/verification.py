@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from components.acquisitions.marker import DeliveredFile, Marker
 from components.acquisitions.parameters import HASHING_AT_A_TIME, MARKER
-from components.lib.errors import BadDataError
-from components.lib.objects import Objects, ObjectStore
+from components.contract.errors import BadDataError
+from components.lib.objects.protocol import Objects, ObjectStore
 
 SHOWN = 5
 """Files that a message names."""

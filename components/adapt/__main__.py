@@ -6,7 +6,7 @@ import argparse
 
 from components.adapt.parameters import AdaptParameters
 from components.lib.cli import run
-from components.lib.config import load_parameters
+from components.lib.config.loader import load_parameters
 
 
 def main() -> None:
@@ -21,8 +21,8 @@ def main() -> None:
     adapt_section = load_parameters("adapt", AdaptParameters)
     # Imported after the help and the parameters: torch takes seconds to load.
     from components.adapt.adapt import adapt  # noqa: PLC0415
-    from components.lib.engine import TrainingParameters  # noqa: PLC0415
-    from components.lib.tracking import TrackingParameters  # noqa: PLC0415
+    from components.lib.engine.parameters import TrainingParameters  # noqa: PLC0415
+    from components.lib.tracking.parameters import TrackingParameters  # noqa: PLC0415
 
     adapt(
         adapt_section,

@@ -11,18 +11,20 @@ from components.adapt.parameters import AdaptParameters
 from components.adapt.report import flat, write_curve
 from components.adapt.run import ADAPTED, CHECKPOINTS, REPORTS, AdaptRun
 from components.adapt.survey import class_shares
-from components.lib.engine import TrainingParameters
+from components.contract.errors import BadDataError, ParameterError
+from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.inputs import paired_rows
+from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.provenance import code_hash, provenance
 from components.lib.engine.ranks import ranks
-from components.lib.errors import BadDataError, ParameterError
 from components.lib.files import sha256_file, write_json
-from components.lib.nets import SegmentationNetwork, load_bundle, save_bundle
-from components.lib.nets.bundle import WEIGHTS
-from components.lib.selftraining import FACTORS, PseudoLabelSettings, scales_of
-from components.lib.sensors import get_sensor
-from components.lib.store import Store
-from components.lib.tracking import TrackingParameters, track_run
+from components.lib.nets.bundle import WEIGHTS, load_bundle, save_bundle
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.selftraining.pseudolabels import PseudoLabelSettings
+from components.lib.selftraining.scales import FACTORS, scales_of
+from components.lib.store.store import Store
+from components.lib.tracking.parameters import TrackingParameters
+from components.lib.tracking.run import track_run
 
 LOG = logging.getLogger(__name__)
 STORE = Path("data/prepared")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from components.adapt.labels import LAYER, LabelFolder
-from components.lib.engine import TrainingParameters
 from components.lib.engine.crops import Sampler, crop_sampler, jitter_of
 from components.lib.engine.jitter import ScaleJitter
-from components.lib.store import Store
+from components.lib.engine.parameters import TrainingParameters
+from components.lib.store.store import Store
 
 Arrays = dict[str, Any]
 """Arrays, or tensors that are on the device already."""

@@ -12,16 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from components.lib.errors import MissingInputError
+from components.contract.errors import MissingInputError
 from components.lib.files import read_json, sha256_file, write_json
-from components.lib.nets import SegmentationNetwork
-from components.lib.selftraining import (
-    LabelSummary,
-    PseudoLabelSettings,
-    class_agreement,
-    make_pseudo_labels,
-)
-from components.lib.store import Store
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.selftraining.collapse import class_agreement
+from components.lib.selftraining.pseudolabels import LabelSummary, PseudoLabelSettings, make_pseudo_labels
+from components.lib.store.store import Store
 
 LAYER = "sar"
 """The only layer of the target that training opens, unless ``adapt.labels`` is ``truth``."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from components.lib.config import Parameters
+from components.lib.config.loader import Parameters
 
 
 class GuardParameters(Parameters):

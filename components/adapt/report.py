@@ -10,8 +10,8 @@ import torch
 
 from components.lib.engine.selection import pixel_scores
 from components.lib.files import atomic_file
-from components.lib.nets import SegmentationNetwork
-from components.lib.store import Store
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.store.store import Store
 
 COLUMNS = ("step", "lr", "loss", "source", "target")
 

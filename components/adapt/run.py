@@ -20,16 +20,19 @@ from components.adapt.rounds import round_starts
 from components.adapt.supervision import FirstRoundCollapsedError, PseudoLabels
 from components.adapt.survey import band_moments, training_crops
 from components.adapt.task import AdaptationTask, estimate
-from components.lib.engine import TrainingParameters, fit, resolve_device
+from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.checkpoint import fingerprint_of
+from components.lib.engine.device import resolve_device
 from components.lib.engine.inputs import paired_rows, steps_of
+from components.lib.engine.loop import fit
+from components.lib.engine.parameters import TrainingParameters
 from components.lib.files import write_json
-from components.lib.nets import SegmentationNetwork, convert_to_csn, save_bundle
-from components.lib.nets.csn import REFERENCE_MOMENTUM
-from components.lib.selftraining import CollapseLimits
-from components.lib.sensors import get_sensor
-from components.lib.store import Store
-from components.lib.tracking import TrackedRun
+from components.lib.nets.bundle import save_bundle
+from components.lib.nets.csn import REFERENCE_MOMENTUM, convert_to_csn
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.selftraining.collapse import CollapseLimits
+from components.lib.store.store import Store
+from components.lib.tracking.run import TrackedRun
 
 LOG = logging.getLogger(__name__)
 ADAPTED = Path("models/adapted")

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from components.adapt.labels import LabelFolder
 from components.adapt.rounds import round_of
-from components.lib.nets import SegmentationNetwork
-from components.lib.selftraining import CollapseLimits, LabelSummary, collapse_reason
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.selftraining.collapse import CollapseLimits, collapse_reason
+from components.lib.selftraining.pseudolabels import LabelSummary
 
 LOG = logging.getLogger(__name__)
 

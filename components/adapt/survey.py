@@ -9,9 +9,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from components.lib.engine import TrainingParameters
-from components.lib.errors import BadDataError
-from components.lib.store import CropSampler, Store, footprints_of
+from components.contract.errors import BadDataError
+from components.lib.engine.parameters import TrainingParameters
+from components.lib.store.layout import footprints_of
+from components.lib.store.sampler import CropSampler
+from components.lib.store.store import Store
 
 TILES = 256
 """Tiles looked at, evenly spread."""

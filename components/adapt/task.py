@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from components.adapt.supervision import PseudoLabels
-from components.lib.engine import TrainingTask
 from components.lib.engine.jitter import zoom
 from components.lib.engine.supervised import contour_term
-from components.lib.engine.task import Batch
-from components.lib.losses import IGNORE, cross_entropy, segmentation_loss, symmetric_cross_entropy
-from components.lib.nets import SegmentationNetwork, copy_sensor, reestimate_statistics, use_sensor
+from components.lib.engine.task import Batch, TrainingTask
+from components.lib.losses.segmentation import IGNORE, cross_entropy, segmentation_loss
+from components.lib.losses.symmetric import symmetric_cross_entropy
+from components.lib.nets.csn import copy_sensor, reestimate_statistics
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.sensorset import use_sensor
 from components.lib.nets.stems import no_gradient_missing
 
 TargetLoss = Literal["ce", "ce_dice", "symmetric"]

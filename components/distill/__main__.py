@@ -8,11 +8,11 @@ from pathlib import Path
 from components.distill.parameters import METHODS, DistillParameters, checked_method, training_of
 from components.distill.train import prepare_run
 from components.lib.cli import run
-from components.lib.config import load_parameters
-from components.lib.engine import TrainingParameters
+from components.lib.config.loader import load_parameters
+from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.stage import train_and_publish
-from components.lib.store import Store
-from components.lib.tracking import TrackingParameters
+from components.lib.store.store import Store
+from components.lib.tracking.parameters import TrackingParameters
 
 
 def main() -> None:

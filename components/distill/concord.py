@@ -16,18 +16,15 @@ from components.distill.taught import TaughtTask
 from components.lib.engine.loop import mixed_seed
 from components.lib.engine.supervised import contour_term, total
 from components.lib.engine.task import Batch
-from components.lib.losses import (
-    agreement_mask,
-    channelwise_distillation,
-    data_mask,
-    layover_mask,
-    relation_loss,
-    segmentation_loss,
-    soft_cross_entropy,
-    symmetric_cross_entropy,
-)
-from components.lib.nets import DisOptNetStudent, SingleMapNetwork
-from components.lib.store import MASKS
+from components.lib.losses.channelwise import channelwise_distillation
+from components.lib.losses.distillation import soft_cross_entropy
+from components.lib.losses.masks import agreement_mask, data_mask, layover_mask
+from components.lib.losses.relation import relation_loss
+from components.lib.losses.segmentation import segmentation_loss
+from components.lib.losses.symmetric import symmetric_cross_entropy
+from components.lib.nets.disoptnet import DisOptNetStudent
+from components.lib.nets.singlemap import SingleMapNetwork
+from components.lib.store.layout import MASKS
 
 FEATURE = "decoder"
 _EDGE = MASKS.index("edge")

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from components.distill.taught import TaughtTask
 from components.lib.engine.supervised import contour_term, total
 from components.lib.engine.task import Batch
-from components.lib.losses import feature_mse, pixelwise_distillation, segmentation_loss
-from components.lib.nets import DisOptNetStudent, SingleMapNetwork
+from components.lib.losses.distillation import feature_mse, pixelwise_distillation
+from components.lib.losses.segmentation import segmentation_loss
+from components.lib.nets.disoptnet import DisOptNetStudent
+from components.lib.nets.singlemap import SingleMapNetwork
 
 
 class DisOptNetTask(TaughtTask[DisOptNetStudent]):

@@ -6,8 +6,11 @@ from components.distill.parameters import HfdReadingParameters
 from components.distill.taught import TaughtTask
 from components.lib.engine.supervised import contour_term, total
 from components.lib.engine.task import Batch
-from components.lib.losses import data_mask, feature_direction, feature_mse, logit_kl, segmentation_loss
-from components.lib.nets import HFD_FEATURES, FeatureAdapters, HfdReading
+from components.lib.losses.distillation import feature_direction, feature_mse, logit_kl
+from components.lib.losses.masks import data_mask
+from components.lib.losses.segmentation import segmentation_loss
+from components.lib.nets.adapters import FeatureAdapters
+from components.lib.nets.hfd import HFD_FEATURES, HfdReading
 
 _DISTANCES = {"direction": feature_direction, "mse": feature_mse}
 

@@ -8,15 +8,18 @@ from types import MappingProxyType
 import torch
 from torch import nn
 
+from components.contract.errors import ParameterError
 from components.distill.parameters import DistillParameters, Method
-from components.lib.engine import TrainingParameters
+from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.inputs import sar_statistics
 from components.lib.engine.loop import seed_everything
-from components.lib.errors import ParameterError
-from components.lib.nets import DeepLab, DisOptNetStudent, NetworkConfig, SegmentationNetwork, build_network
-from components.lib.nets.config import Kind
+from components.lib.engine.parameters import TrainingParameters
+from components.lib.nets.config import Kind, NetworkConfig
+from components.lib.nets.deeplab import DeepLab
+from components.lib.nets.disoptnet import DisOptNetStudent
 from components.lib.nets.encoders import deep_stages
-from components.lib.sensors import get_sensor
+from components.lib.nets.factory import build_network
+from components.lib.nets.network import SegmentationNetwork
 
 _KINDS: MappingProxyType[Method, Kind] = MappingProxyType(
     {

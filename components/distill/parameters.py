@@ -7,9 +7,9 @@ from typing import Literal, get_args
 
 from pydantic import Field, PositiveFloat
 
-from components.lib.config import Parameters
+from components.contract.errors import ParameterError
+from components.lib.config.loader import Parameters
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.errors import ParameterError
 
 Method = Literal["none", "optical_init", "semantic_fpn", "dmsd", "disoptnet", "hfd_reading", "concord"]
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -8,9 +8,10 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from components.lib.engine import TrainingTask
 from components.lib.engine.schedule import ramp
-from components.lib.nets import SegmentationNetwork, SingleMapNetwork
+from components.lib.engine.task import TrainingTask
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.singlemap import SingleMapNetwork
 
 Student = TypeVar("Student", bound=SegmentationNetwork)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from components.lib.engine import TrainingParameters
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
+from components.lib.engine.parameters import TrainingParameters
 from components.lib.files import require_input
-from components.lib.nets import DeepLab, HfdReading, SingleMapNetwork, load_bundle
+from components.lib.nets.bundle import load_bundle
+from components.lib.nets.deeplab import DeepLab
+from components.lib.nets.hfd import HfdReading
+from components.lib.nets.singlemap import SingleMapNetwork
 
 TEACHER_FOLDER = Path("models/optical")
 HFD_TEACHER_FOLDER = TEACHER_FOLDER / "hfd_reading"

@@ -10,18 +10,23 @@ from components.distill.hfd import HfdReadingTask
 from components.distill.networks import sar_network, start_from_teacher, starts_from_teacher
 from components.distill.parameters import UNTAUGHT, DistillParameters, Method
 from components.distill.teacher import HFD_TEACHER_FOLDER, TEACHER_FOLDER, load_hfd_teacher, load_teacher
-from components.lib.engine import TrainingParameters, TrainingTask
+from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.crops import crop_batches
 from components.lib.engine.inputs import paired_rows, paired_sensor, steps_of
+from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.provenance import provenance
 from components.lib.engine.stage import StageRun
 from components.lib.engine.supervised import SupervisedTask
+from components.lib.engine.task import TrainingTask
 from components.lib.files import sha256_file
-from components.lib.losses import layover_px
-from components.lib.nets import DeepLab, DisOptNetStudent, HfdReading, SegmentationNetwork, SingleMapNetwork
+from components.lib.losses.masks import layover_px
 from components.lib.nets.bundle import WEIGHTS
-from components.lib.sensors import get_sensor
-from components.lib.store import Store
+from components.lib.nets.deeplab import DeepLab
+from components.lib.nets.disoptnet import DisOptNetStudent
+from components.lib.nets.hfd import HfdReading
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.singlemap import SingleMapNetwork
+from components.lib.store.store import Store
 
 MODELS = Path("models/sar")
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from components.contract.errors import SourceUnavailableError
 from components.download.catalogue import CatalogueEntry
 from components.download.loose import fetch_loose
 from components.download.parameters import DownloadParameters
-from components.download.sources import Generated, LooseFiles, ObjectChangedError, open_source
+from components.download.sources.base import Generated, LooseFiles, ObjectChangedError
+from components.download.sources.opening import open_source
 from components.download.staging import FinishedShard, Staging, full_disk_told
 from components.download.stream import fetch_packed, write_generated
 from components.download.transfer import TransferSettings
 from components.lib.config.loader import PARAMS_FILE
-from components.lib.errors import SourceUnavailableError
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from components.contract.errors import BadDataError
 from components.download.catalogue import Limits
 from components.download.sources.base import Member
-from components.lib.errors import BadDataError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

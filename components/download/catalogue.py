@@ -11,8 +11,8 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from components.lib.errors import ParameterError
-from components.lib.sensors import get_sensor
+from components.contract.errors import ParameterError
+from components.lib.datasets.sensors import get_sensor
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 
@@ -59,7 +59,7 @@ class CatalogueEntry(_Model):
     id: str = Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")
     title: str
     sensor: str
-    """Key of ``components.lib.sensors``."""
+    """Key of ``components.lib.datasets.sensors``."""
     source: str
     """``s3://bucket/root/``, ``file://path`` (a folder or a tarball; relative paths start at the working
     directory) or ``simulate://world``."""

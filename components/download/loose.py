@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from components.contract.errors import BadDataError
 from components.download.catalogue import CatalogueEntry
 from components.download.journal import Journal, Target
 from components.download.release import NamesOnce, ReleasePath, classify
-from components.download.sources import LooseFiles, RangeReader, RemoteObject
+from components.download.sources.base import LooseFiles, RangeReader, RemoteObject
 from components.download.staging import FinishedShard, Staging
 from components.download.transfer import Transfer, TransferSettings
-from components.lib.errors import BadDataError
 from components.lib.files import require_free_space
-from components.lib.shards import FileRow, Packer, Slot, shard_name
-from components.lib.shards.packing import END_OF_ARCHIVE, member_header
+from components.lib.shards.manifest import FileRow
+from components.lib.shards.packing import END_OF_ARCHIVE, Packer, Slot, member_header, shard_name
 
 log = logging.getLogger(__name__)
 

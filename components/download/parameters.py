@@ -7,9 +7,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from components.lib.config import Parameters
-from components.lib.config.loader import PARAMS_FILE, load_section
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
+from components.lib.config.loader import PARAMS_FILE, Parameters, load_section
 
 
 class DownloadParameters(Parameters):

@@ -9,11 +9,11 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from components.contract.errors import ParameterError
 from components.download.staging import FinishedShard, full_disk_told
-from components.lib.errors import ParameterError
 from components.lib.files import atomic_directory, require_free_space
-from components.lib.shards import MAX_SHARDS, FileRow, shard_name, write_manifest
-from components.lib.shards.packing import END_OF_ARCHIVE
+from components.lib.shards.manifest import FileRow, write_manifest
+from components.lib.shards.packing import END_OF_ARCHIVE, MAX_SHARDS, shard_name
 
 
 def publish(acquisitions: Mapping[str, Sequence[FinishedShard]], raw: Path) -> list[FileRow]:

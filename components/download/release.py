@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from components.contract.errors import BadDataError
 from components.download.catalogue import CatalogueEntry
-from components.lib.errors import BadDataError
-from components.lib.spacenet6 import TileName
+from components.lib.spacenet6.naming import TileName
 
 SUMMARY_FOLDER = "SummaryData"
 

@@ -22,9 +22,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.lib.errors import ResourceError
+from components.contract.errors import ResourceError
 from components.lib.files import sha256_bytes, write_json
-from components.lib.shards import FileRow
+from components.lib.shards.manifest import FileRow
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

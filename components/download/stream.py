@@ -17,16 +17,18 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from components.contract.errors import BadDataError
 from components.download.archive import HashingReader, stream_members
 from components.download.catalogue import CatalogueEntry
 from components.download.journal import Journal, Target
 from components.download.release import NamesOnce, ReleasePath, check_complete, wanted
-from components.download.sources import Generated, Member, Packed, RemoteObject
+from components.download.sources.base import Generated, Member, Packed, RemoteObject
 from components.download.staging import FinishedShard, Staging
 from components.download.transfer import Transfer, TransferSettings
-from components.lib.errors import BadDataError
 from components.lib.files import require_free_space
-from components.lib.shards import FileRow, ShardWriter, WrittenFile, shard_name
+from components.lib.shards.manifest import FileRow
+from components.lib.shards.packing import shard_name
+from components.lib.shards.writer import ShardWriter, WrittenFile
 
 log = logging.getLogger(__name__)
 

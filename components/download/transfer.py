@@ -15,7 +15,7 @@ from typing import Protocol
 from tqdm import tqdm
 
 from components.download.journal import Journal, Target
-from components.download.sources import RangeReader, TransientError
+from components.download.sources.base import RangeReader, TransientError
 from components.download.sources.retrying import Retrying
 
 log = logging.getLogger(__name__)

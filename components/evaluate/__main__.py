@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from components.evaluate.evidence.command import add_arguments, evidence, options_of
+from components.experiments.command import add_arguments, evidence, options_of
 from components.lib.cli import run
 
 
@@ -71,13 +71,13 @@ def _add_tune(parser: argparse.ArgumentParser) -> None:
 
 def _tune(options: argparse.Namespace) -> None:
     from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
-    from components.lib.config import load_parameters  # noqa: PLC0415
+    from components.lib.config.loader import load_parameters  # noqa: PLC0415
 
     parameters = load_parameters("evaluate", EvaluateParameters)
     from components.evaluate.stage import choose_device  # noqa: PLC0415
     from components.evaluate.tune import Candidates, told, tune  # noqa: PLC0415
     from components.lib.files import require_input  # noqa: PLC0415
-    from components.lib.store import Store  # noqa: PLC0415
+    from components.lib.store.store import Store  # noqa: PLC0415
 
     given = {
         "seed_thresholds": options.seed_thresholds and tuple(options.seed_thresholds),
@@ -96,7 +96,7 @@ def _tune(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     # Imported here: the scorer must not wait for torch, nor the stage for nothing.
-    from components.lib.metrics import score_csv  # noqa: PLC0415
+    from components.lib.metrics.spacenet_f1 import score_csv  # noqa: PLC0415
 
     values = score_csv(options.truth, options.proposals, options.min_area, options.iou).as_dict()
     if options.json:
@@ -108,7 +108,7 @@ def _score(options: argparse.Namespace) -> None:
 
 def _evaluate() -> None:
     from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
-    from components.lib.config import load_parameters  # noqa: PLC0415
+    from components.lib.config.loader import load_parameters  # noqa: PLC0415
 
     parameters = load_parameters("evaluate", EvaluateParameters)
     # After the parameters: a typo in them is told at once, not when torch is loaded.

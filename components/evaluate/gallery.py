@@ -14,7 +14,8 @@ from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.subjects import CONTROL, Cast, Subject
 from components.evaluate.summary import Result
 from components.lib.geo.orientation import align
-from components.lib.metrics import match_polygons, pixel_confusion
+from components.lib.metrics.confusion import pixel_confusion
+from components.lib.metrics.spacenet_f1 import match_polygons
 from components.lib.report.content import Gallery, Panel, TileStory
 from components.lib.report.palette import BUILDING, FALSE_ALARM, MISSED
 from components.lib.report.panels import (
@@ -26,8 +27,11 @@ from components.lib.report.panels import (
     sar_picture,
     truth_panel,
 )
-from components.lib.scoring import ScoringSettings, TileMaps, draw_buildings, predict_tile_maps
-from components.lib.store import Store, footprints_of
+from components.lib.scoring.polygons import draw_buildings
+from components.lib.scoring.predict import TileMaps, predict_tile_maps
+from components.lib.scoring.settings import ScoringSettings
+from components.lib.store.layout import footprints_of
+from components.lib.store.store import Store
 
 MAX_NODATA = 0.25
 """Tiles with more no-data are scored, but not drawn."""

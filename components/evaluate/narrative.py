@@ -8,11 +8,11 @@ from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.splits import CLEAN, KANG
 from components.evaluate.subjects import CONTROL, Cast
 from components.evaluate.summary import Result, SliceResult, headline_split
-from components.lib.metrics import Interval
+from components.lib.datasets.sensors import SENSORS
+from components.lib.metrics.bootstrap import Interval
 from components.lib.report.content import Difference, ResultRow, ResultTable, SliceTable
 from components.lib.report.page import signed
-from components.lib.scoring import NODATA_BANDS, SIZE_BANDS
-from components.lib.sensors import SENSORS
+from components.lib.scoring.slices import NODATA_BANDS, SIZE_BANDS
 
 TITLES = {CLEAN: "Held-out ground that no training tile saw", KANG: "All test tiles"}
 NOTES = {

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.lib.config import ScoringParameters
+from components.lib.config.scoring import ScoringParameters
 
 
 class EvaluateParameters(ScoringParameters):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from components.contract.errors import BadDataError, ResourceError
 from components.evaluate.gallery import Illustrator
 from components.evaluate.narrative import (
     definitions,
@@ -30,14 +31,14 @@ from components.evaluate.summary import (
     metrics_document,
     slice_results,
 )
-from components.lib.errors import BadDataError, ResourceError
 from components.lib.files import atomic_directory, atomic_file, sha256_file, write_json
 from components.lib.report.content import Figure, Report
 from components.lib.report.figures import draw_curve, draw_overview
 from components.lib.report.page import write_report
 from components.lib.report.palette import LINES
-from components.lib.scoring import Scores, ScoringSettings, score_model
-from components.lib.store import Store
+from components.lib.scoring.score import Scores, score_model
+from components.lib.scoring.settings import ScoringSettings
+from components.lib.store.store import Store
 
 LOG = logging.getLogger(__name__)
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from components.lib.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError
 from components.lib.files import require_input
-from components.lib.nets import SegmentationNetwork, load_bundle
-from components.lib.store import Store
+from components.lib.nets.bundle import load_bundle
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.store.store import Store
 
 CONTROL = "none"
 """The distillation method that is no distillation."""

@@ -11,16 +11,12 @@ import pandas as pd
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.splits import CLEAN, KANG
 from components.evaluate.subjects import CONTROL, Cast, Subject
-from components.lib.metrics import (
-    Confusion,
-    Interval,
-    Score,
-    average_precision,
-    location_interval,
-    mean_hard_dice,
-    paired_location_difference,
-)
-from components.lib.scoring import Scores, slice_tables
+from components.lib.metrics.average_precision import average_precision
+from components.lib.metrics.bootstrap import Interval, location_interval, paired_location_difference
+from components.lib.metrics.confusion import Confusion, mean_hard_dice
+from components.lib.metrics.spacenet_f1 import Score
+from components.lib.scoring.score import Scores
+from components.lib.scoring.slices import slice_tables
 
 METRICS = ("iou", "f1")
 DIGITS = 4

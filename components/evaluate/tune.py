@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from components.contract.errors import BadDataError, ParameterError
 from components.evaluate.parameters import EvaluateParameters
-from components.lib.errors import BadDataError, ParameterError
-from components.lib.metrics import Score
-from components.lib.nets import load_bundle
-from components.lib.scoring import ScoringSettings, score_variants
-from components.lib.store import Store
+from components.lib.metrics.spacenet_f1 import Score
+from components.lib.nets.bundle import load_bundle
+from components.lib.scoring.score import score_variants
+from components.lib.scoring.settings import ScoringSettings
+from components.lib.store.store import Store
 
 COLUMNS = ("vectorise", "seed_threshold", "min_seed_px")
 """What tells the variants apart; the seeds of ``plain`` are NaN."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from components.contract.errors import BadDataError
 from components.housekeeping.parameters import Places, Policy
 from components.lib.cli import report_result, run
-from components.lib.errors import BadDataError
-from components.lib.objects import objects_from_environment
+from components.lib.objects.opening import objects_from_environment
 
 
 def main(arguments: list[str] | None = None) -> None:

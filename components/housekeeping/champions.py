@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from components.housekeeping.policy import standing_decisions
-from components.lib.ledger import Chain
-from components.lib.objects import ObjectStore
-from components.lib.operations import State
+from components.lib.ledger.chain import Chain
+from components.lib.objects.protocol import ObjectStore
+from components.lib.operations.state import State
 
 CHAMPIONS = "ledger/champions/"
 

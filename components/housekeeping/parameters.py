@@ -11,10 +11,10 @@ from typing import Self
 from pydantic import Field, ValidationError
 
 import components
-from components.lib.config import Parameters
-from components.lib.config.loader import load_section
-from components.lib.errors import ParameterError
-from components.lib.objects import ObjectStore, objects_from_environment, open_objects
+from components.contract.errors import ParameterError
+from components.lib.config.loader import Parameters, load_section
+from components.lib.objects.opening import objects_from_environment, open_objects
+from components.lib.objects.protocol import ObjectStore
 
 REMOTE, SOURCE = "STORMSIGHT_REMOTE", "STORMSIGHT_SOURCE"
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from components.lib.operations import Claim, Failed, State
+from components.lib.operations.events import Failed
+from components.lib.operations.state import Claim, State
 
 
 def at_work(state: State, now: datetime, lease: timedelta) -> dict[str, str]:

@@ -25,8 +25,9 @@ from components.housekeeping.references import (
     named_hashes,
     stages_of,
 )
-from components.lib.objects import ObjectInfo, ObjectStore, get_many
-from components.lib.operations import Operations, State
+from components.lib.objects.protocol import ObjectInfo, ObjectStore, get_many
+from components.lib.operations.operations import Operations
+from components.lib.operations.state import State
 
 BATCH = 200
 """Objects that are removed between two looks at the ledger."""

@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
-from components.lib.errors import BadDataError, MissingInputError
-from components.lib.objects import ObjectStore, get_many, unseal
+from components.contract.errors import BadDataError, MissingInputError
+from components.lib.objects.protocol import ObjectStore, get_many
+from components.lib.objects.sealed import unseal
 
 CONTENT, RUN_CACHE = "files/md5/", "runs/"
 FOLDER = ".dir"

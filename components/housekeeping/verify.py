@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from components.contract.errors import BadDataError, MissingInputError
 from components.housekeeping.champions import CHAMPIONS, chain, models
-from components.lib.errors import BadDataError, MissingInputError
 from components.lib.files import sha256_bytes
-from components.lib.objects import ObjectStore, unseal
-from components.lib.operations import OPERATIONS, Acquisition, Operations, State
+from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import unseal
+from components.lib.operations.operations import OPERATIONS, Operations
+from components.lib.operations.plan import Acquisition
+from components.lib.operations.state import State
 
 
 @dataclass(frozen=True, slots=True)

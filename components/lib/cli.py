@@ -22,9 +22,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from components.lib.errors import StormsightError
+from components.contract.errors import StormsightError
+from components.contract.redaction import redacted
 from components.lib.files import write_text
-from components.lib.redaction import redacted
 
 CHATTY = ("alembic", "botocore", "great_expectations", "matplotlib", "mlflow", "rasterio", "urllib3")
 """Libraries whose progress notes bury ours; their warnings still show."""

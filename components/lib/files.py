@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from components.lib.errors import MissingInputError, ResourceError
+from components.contract.errors import MissingInputError, ResourceError
 
 
 @contextmanager

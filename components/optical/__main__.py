@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 
 from components.lib.cli import run
-from components.lib.config import load_parameters
-from components.lib.engine import TrainingParameters
+from components.lib.config.loader import load_parameters
+from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.ranks import ranks
 from components.lib.engine.stage import train_and_publish
-from components.lib.store import Store
-from components.lib.tracking import TrackingParameters
+from components.lib.store.store import Store
+from components.lib.tracking.parameters import TrackingParameters
 from components.optical.parameters import OpticalParameters
 from components.optical.train import batch_of, kinds_to_train, prepare_run
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.lib.config import Parameters
+from components.lib.config.loader import Parameters
 
 TeacherKind = Literal["deeplabv3plus", "hfd_reading"]
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.lib.engine import TrainingParameters
+from components.contract.errors import ParameterError
 from components.lib.engine.crops import crop_batches
 from components.lib.engine.inputs import optical_statistics, paired_rows, paired_sensor, steps_of
 from components.lib.engine.loop import seed_everything
+from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.provenance import provenance
 from components.lib.engine.stage import StageRun
 from components.lib.engine.supervised import SupervisedTask
-from components.lib.errors import ParameterError
-from components.lib.nets import NetworkConfig, build_network
-from components.lib.store import Store
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.factory import build_network
+from components.lib.store.store import Store
 from components.optical.parameters import OpticalParameters, TeacherKind
 
 MODEL_FOLDER = Path("models/optical")

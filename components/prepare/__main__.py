@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from components.lib.cli import run
-from components.lib.config import load_parameters
+from components.lib.config.loader import load_parameters
 from components.prepare.parameters import PrepareParameters
 from components.prepare.pipeline import prepare
 

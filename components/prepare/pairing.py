@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
+from components.lib.datasets.sensors import get_sensor
 from components.lib.files import require_input
 from components.lib.geo.footprints import Labels, read_building_csv
 from components.lib.geo.orientation import Orientation, read_orientations
-from components.lib.sensors import get_sensor
-from components.lib.shards import FileRow
+from components.lib.shards.manifest import FileRow
 
 Read = Callable[[FileRow], bytes]
 """Content of a manifest row."""

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.lib.config import Parameters
+from components.lib.config.loader import Parameters
 
 
 class SplitParameters(Parameters):

@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
+from components.lib.datasets.sensors import get_sensor
 from components.lib.files import atomic_directory, write_json
-from components.lib.sensors import get_sensor
-from components.lib.shards import ShardReader, read_manifest
+from components.lib.shards.manifest import read_manifest
+from components.lib.shards.reader import ShardReader
 from components.lib.store.layout import FOOTPRINT_COLUMNS, SPLITS, write_tables
 from components.prepare.pairing import Pairing, pair, read_quarantine
 from components.prepare.parameters import PrepareParameters

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
+from components.lib.datasets.sensors import Sensor, get_sensor
 from components.lib.geo.footprints import (
     Footprint,
     Labels,
@@ -24,8 +25,7 @@ from components.lib.geo.orientation import align
 from components.lib.geo.raster import Raster, RasterProfile, read_geotiff
 from components.lib.geo.rasterise import rasterise_targets
 from components.lib.geo.resample import resample
-from components.lib.sensors import Sensor, get_sensor
-from components.lib.shards import FileRow
+from components.lib.shards.manifest import FileRow
 from components.prepare.pairing import Read, TileSource
 from components.prepare.parameters import PrepareParameters
 

@@ -15,11 +15,11 @@ import numpy as np
 import shapely
 from tqdm import tqdm
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from components.lib.files import require_free_space
 from components.lib.geo.grid import grid_of
 from components.lib.geo.raster import profile_geotiff
-from components.lib.shards import ShardReader
+from components.lib.shards.reader import ShardReader
 from components.lib.store.layout import LAYERS, Layer, create_layer, layer_path, pack_masks
 from components.prepare.pairing import Read, TileSource
 from components.prepare.parameters import PrepareParameters

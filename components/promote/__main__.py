@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.contract.errors import GateRefusedError
 from components.lib.cli import run
-from components.lib.config import load_parameters
-from components.lib.errors import GateRefusedError
+from components.lib.config.loader import load_parameters
 from components.lib.files import require_input
 from components.promote.candidates import CANDIDATES
 
 if TYPE_CHECKING:
-    from components.lib.registry import Ledgers
-    from components.lib.tracking import Connection
+    from components.lib.registry.ledger import Ledgers
+    from components.lib.tracking.connection import Connection
 
 MODELS = tuple(CANDIDATES)
 
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _decide(options: argparse.Namespace) -> None:
-    from components.lib.tracking import TrackingParameters  # noqa: PLC0415
+    from components.lib.tracking.parameters import TrackingParameters  # noqa: PLC0415
     from components.promote.decide import Gate, decide  # noqa: PLC0415
     from components.promote.parameters import PromoteParameters  # noqa: PLC0415
     from components.promote.rules import ScoringRules  # noqa: PLC0415
@@ -129,8 +129,9 @@ def _reproduce(options: argparse.Namespace) -> None:
 
 
 def _registry() -> tuple[Connection, Ledgers]:
-    from components.lib.registry import open_ledgers  # noqa: PLC0415
-    from components.lib.tracking import TrackingParameters, connect  # noqa: PLC0415
+    from components.lib.registry.ledger import open_ledgers  # noqa: PLC0415
+    from components.lib.tracking.connection import connect  # noqa: PLC0415
+    from components.lib.tracking.parameters import TrackingParameters  # noqa: PLC0415
     from components.promote.parameters import PromoteParameters  # noqa: PLC0415
 
     parameters = load_parameters("promote", PromoteParameters)

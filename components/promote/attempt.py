@@ -11,7 +11,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from components.lib.objects import create_sealed, objects_from_environment, read_sealed
+from components.lib.objects.opening import objects_from_environment
+from components.lib.objects.sealed import create_sealed, read_sealed
 
 TRAINING = "STORMSIGHT_TRAINING"
 """Environment variable: prefix of the training's results in the object store, ``work/<key>``."""

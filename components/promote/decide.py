@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.lib.errors import BadDataError, GateRefusedError
+from components.contract.errors import BadDataError, GateRefusedError
+from components.lib.datasets.sensors import get_sensor
 from components.lib.files import read_json, sha256_file, write_json, write_text
-from components.lib.nets import SegmentationNetwork
 from components.lib.nets.bundle import load_bundle
-from components.lib.registry import ChampionLine, Entry, by_version, fetched, open_ledgers, register
-from components.lib.sensors import get_sensor
-from components.lib.store import Store
-from components.lib.tracking import Connection, TrackingParameters, connect
-from components.lib.tracking.connection import store_errors
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.registry.artefact import by_version, fetched, register
+from components.lib.registry.champion import ChampionLine
+from components.lib.registry.ledger import Entry, open_ledgers
+from components.lib.store.store import Store
+from components.lib.tracking.connection import Connection, connect, store_errors
+from components.lib.tracking.parameters import TrackingParameters
 from components.lib.tracking.run import flatten
 from components.promote.attempt import agreed, forget
 from components.promote.candidates import CANDIDATES

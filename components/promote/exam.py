@@ -8,9 +8,10 @@ import pandas as pd
 import torch
 
 from components.lib.files import sha256_bytes
-from components.lib.nets import SegmentationNetwork
-from components.lib.scoring import Scores, ScoringSettings, score_model
-from components.lib.store import Store
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.scoring.score import Scores, score_model
+from components.lib.scoring.settings import ScoringSettings
+from components.lib.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

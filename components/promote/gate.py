@@ -22,8 +22,9 @@ from typing import Any
 
 import pandas as pd
 
-from components.lib.metrics import Interval, location_interval, paired_location_difference
-from components.lib.scoring import Scores, slice_tables
+from components.lib.metrics.bootstrap import Interval, location_interval, paired_location_difference
+from components.lib.scoring.score import Scores
+from components.lib.scoring.slices import slice_tables
 from components.promote.exam import Exam
 from components.promote.parameters import PromoteParameters
 from components.promote.reproduce import Reproduction

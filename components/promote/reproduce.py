@@ -13,7 +13,7 @@ import torch
 
 import components
 from components.lib.nets.bundle import load_bundle
-from components.lib.store import Store
+from components.lib.store.store import Store
 from components.promote.exam import Exam, examine
 from components.promote.rules import ScoringRules
 

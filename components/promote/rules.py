@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import ConfigDict
 
-from components.lib.config import ScoringParameters
-from components.lib.scoring import ScoringSettings
+from components.lib.config.scoring import ScoringParameters
+from components.lib.scoring.settings import ScoringSettings
 
 
 class ScoringRules(ScoringParameters):

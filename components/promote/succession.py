@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from components.lib.errors import BadDataError
-from components.lib.registry import ChampionLine, Entry, Ledgers, by_version, fetched
-from components.lib.tracking import Connection
+from components.contract.errors import BadDataError
+from components.lib.registry.artefact import by_version, fetched
+from components.lib.registry.champion import ChampionLine
+from components.lib.registry.ledger import Entry, Ledgers
+from components.lib.tracking.connection import Connection
 
 
 def history(connection: Connection, ledgers: Ledgers, models: tuple[str, ...]) -> str:

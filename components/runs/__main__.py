@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from components.lib.cli import run
-from components.lib.operations import run_name
+from components.lib.operations.plan import run_name
 from components.runs.environment import Environment
 
 

@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.lib.errors import BadDataError, MissingInputError, StormsightError
+from components.contract.errors import BadDataError, MissingInputError, StormsightError
 from components.lib.files import sha256_file
-from components.lib.objects import ObjectStore, read_sealed, seal
+from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import read_sealed, seal
 
 LOG = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 
 PROMOTE = "reports/promote/decision.json"
 """Metric that holds the decision."""

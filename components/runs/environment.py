@@ -11,7 +11,8 @@ from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import components
-from components.lib.objects import ObjectStore, open_objects
+from components.lib.objects.opening import open_objects
+from components.lib.objects.protocol import ObjectStore
 
 PACKAGE = Path(next(iter(components.__path__))).parent.absolute()
 """Folder that holds ``components``: the repository's root, ``/app`` in an image."""

@@ -8,8 +8,12 @@ from typing import Any
 
 from components.lib.cli import NOTHING_TO_DO, report_failure, report_result
 from components.lib.files import sha256_bytes
-from components.lib.objects import ObjectStore, create_sealed, read_sealed, seal
-from components.lib.operations import Failed, NothingToDo, Operations, Plan, Succeeded, read_plan
+from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import create_sealed, read_sealed, seal
+from components.lib.operations.decisions import NothingToDo
+from components.lib.operations.events import Failed, Succeeded
+from components.lib.operations.operations import Operations
+from components.lib.operations.plan import Plan, read_plan
 from components.runs.decision import PROMOTE, is_promoted
 from components.runs.environment import Environment
 from components.runs.records import FailureRecord, Records, StageRecord, now

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 
+from components.contract.errors import BadDataError, GateRefusedError
 from components.lib.cli import report_result
-from components.lib.errors import BadDataError, GateRefusedError
 from components.lib.files import sha256_bytes
-from components.lib.objects import read_sealed, seal
-from components.lib.operations import Operations, Succeeded, read_plan
+from components.lib.objects.sealed import read_sealed, seal
+from components.lib.operations.events import Succeeded
+from components.lib.operations.operations import Operations
+from components.lib.operations.plan import read_plan
 from components.runs.decision import is_promoted, reasons
 from components.runs.environment import Environment
 from components.runs.finish import run_record_key

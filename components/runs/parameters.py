@@ -9,11 +9,10 @@ from typing import Any
 import yaml
 from pydantic import Field
 
-from components.lib.config import Parameters
-from components.lib.config.loader import SECTIONS, WITHOUT_RESULT, load_section, load_sections
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
+from components.lib.config.loader import SECTIONS, WITHOUT_RESULT, Parameters, load_section, load_sections
 from components.lib.files import sha256_bytes
-from components.lib.objects import canonical
+from components.lib.objects.sealed import canonical
 
 
 class RunsParameters(Parameters):

@@ -8,7 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from components.lib.cli import NOTHING_TO_DO, report_failure, report_result
-from components.lib.operations import NothingToDo, Operations, Wish
+from components.lib.operations.decisions import NothingToDo, Wish
+from components.lib.operations.operations import Operations
 from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters, params_hash, write_for_run
 from components.runs.workspace import code_hash

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from components.lib.errors import BadDataError
-from components.lib.objects import ObjectStore, create_sealed, get_many, read_sealed, unseal
+from components.contract.errors import BadDataError
+from components.lib.objects.protocol import ObjectStore, get_many
+from components.lib.objects.sealed import create_sealed, read_sealed, unseal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

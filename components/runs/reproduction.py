@@ -34,7 +34,7 @@ from dvc.repo import Repo
 from dvc.stage.cache import RunCacheNotFoundError, _get_stage_hash
 from dvc.stage.exceptions import StageCmdFailedError
 
-from components.lib.errors import (
+from components.contract.errors import (
     MissingInputError,
     ParameterError,
     ResourceError,

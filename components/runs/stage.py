@@ -12,11 +12,12 @@ from typing import Any
 
 import yaml
 
+from components.contract.errors import StormsightError
 from components.lib.cli import NOTHING_TO_DO, TERMINATED, failure_class, report_failure, report_result
-from components.lib.errors import StormsightError
 from components.lib.files import read_json
-from components.lib.objects import ObjectStore
-from components.lib.operations import Operations, Plan, read_plan
+from components.lib.objects.protocol import ObjectStore
+from components.lib.operations.operations import Operations
+from components.lib.operations.plan import Plan, read_plan
 from components.runs.checkpoints import FOLDER, CheckpointMirror
 from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters

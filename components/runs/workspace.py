@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from components.lib.errors import ParameterError, ResourceError
+from components.contract.errors import ParameterError, ResourceError
 from components.lib.files import sha256_bytes, sha256_file, write_text
 from components.runs.environment import Environment
 from components.runs.parameters import write_for_run

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from components.lib.cli import run
-from components.lib.config import load_parameters
+from components.lib.config.loader import load_parameters
 from components.validate.parameters import ValidateParameters
 from components.validate.stage import Folders, validate
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
+from components.lib.datasets.sensors import Sensor
 from components.lib.geo.raster import Raster, RasterLimits, RasterProfile, read_geotiff
-from components.lib.sensors import Sensor
 from components.validate.labels import Bounds, count_labels
 from components.validate.tiles import Record, Tile
 

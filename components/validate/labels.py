@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shapely.geometry import box
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from components.lib.geo.footprints import Labels, read_geojson, to_crs
 
 MAX_BYTES = 64 * 2**20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from components.lib.config import Parameters
+from components.lib.config.loader import Parameters
 
 
 class ValidateParameters(Parameters):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from components.lib.sensors import Sensor
+from components.lib.datasets.sensors import Sensor
 from components.validate.features import OPTICAL_BANDS
 from components.validate.parameters import ValidateParameters
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
+from components.lib.datasets.sensors import get_sensor
 from components.lib.files import atomic_directory, atomic_file, write_json
-from components.lib.sensors import get_sensor
-from components.lib.shards import ShardReader, read_manifest
+from components.lib.shards.manifest import read_manifest
+from components.lib.shards.reader import ShardReader
 from components.validate.docs import finish_docs
 from components.validate.parameters import ValidateParameters
 from components.validate.rules import SetFailure, set_rules, tile_rules

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from components.lib.geo.orientation import read_orientations
 from components.validate.rules import SetFailure
 from components.validate.tiles import Record

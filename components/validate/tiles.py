@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from components.lib.spacenet6 import TileName
+from components.lib.spacenet6.naming import TileName
 
 Record = Mapping[Hashable, Any]
 """One row of the manifest."""

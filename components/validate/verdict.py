@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from components.lib.sensors import get_sensor
+from components.lib.datasets.sensors import get_sensor
 from components.validate.parameters import ValidateParameters
 from components.validate.rules import Rule, SetFailure
 from components.validate.suite import Outcome

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from components.lib.objects import ObjectStore, open_objects
+from components.lib.objects.opening import open_objects
+from components.lib.objects.protocol import ObjectStore
 from tests.object_stores import bucket, s3_environment, s3_url, store, store_uri
 
 __all__ = ["bucket", "s3_environment", "s3_url", "store", "store_uri"]

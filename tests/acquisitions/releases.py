@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from components.lib.objects import ObjectStore
-from components.lib.spacenet6 import TileName
+from components.lib.objects.protocol import ObjectStore
+from components.lib.spacenet6.naming import TileName
 
 PREFIX = "train/AOI_11_Rotterdam/"
 STRIP = "20190804111224_20190804111453"

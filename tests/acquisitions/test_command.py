@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from components.acquisitions.__main__ import main
-from components.lib.errors import MissingInputError, ParameterError
-from components.lib.objects import open_objects
-from components.lib.operations import Operations
+from components.contract.errors import MissingInputError, ParameterError
+from components.lib.objects.opening import open_objects
+from components.lib.operations.operations import Operations
 from tests.acquisitions.releases import land, release, strip_of_day
 
 

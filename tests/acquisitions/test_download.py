@@ -10,15 +10,17 @@ from components.acquisitions.landing import Description, land_folder, land_simul
 from components.acquisitions.marker import Licence
 from components.acquisitions.parameters import LandOptions
 from components.acquisitions.registration import Registrar
+from components.contract.errors import BadDataError, MissingInputError, ParameterError, SourceUnavailableError
 from components.download.acquire import acquire
 from components.download.catalogue import CatalogueEntry, load_entry
 from components.download.parameters import DownloadParameters
 from components.download.publish import publish
 from components.download.sources import retrying
-from components.lib.errors import BadDataError, MissingInputError, ParameterError, SourceUnavailableError
-from components.lib.objects import ObjectStore
-from components.lib.operations import Acquisition, Operations
-from components.lib.shards import ShardReader, read_manifest
+from components.lib.objects.protocol import ObjectStore
+from components.lib.operations.operations import Operations
+from components.lib.operations.plan import Acquisition
+from components.lib.shards.manifest import read_manifest
+from components.lib.shards.reader import ShardReader
 from tests.acquisitions.releases import PREFIX, land, release
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.acquisitions.marker import parse_marker
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from tests.acquisitions.releases import PREFIX, marker, release
 
 Change = Callable[[dict[str, Any]], object]

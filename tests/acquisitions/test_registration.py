@@ -14,10 +14,11 @@ import pytest
 from components.acquisitions import catalogue, registration
 from components.acquisitions.overview import overview, text_of
 from components.acquisitions.registration import Found, Registrar
-from components.lib.errors import SourceUnavailableError
-from components.lib.objects import ObjectStore
+from components.contract.errors import SourceUnavailableError
+from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.s3 import S3Objects
-from components.lib.operations import Acquisition, Operations
+from components.lib.operations.operations import Operations
+from components.lib.operations.plan import Acquisition
 from tests.acquisitions.releases import PREFIX, STRIP, land, marker, release, strip_of_day
 
 SAR = f"{PREFIX}SAR-Intensity/SN6_Train_AOI_11_Rotterdam_SAR-Intensity_{STRIP}_tile_8000.tif"

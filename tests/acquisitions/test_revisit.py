@@ -14,9 +14,11 @@ from components.download.acquire import acquire
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.download.publish import publish
-from components.lib.config import load_parameters
-from components.lib.objects import open_objects
-from components.lib.operations import Operations, Plan, Wish
+from components.lib.config.loader import load_parameters
+from components.lib.objects.opening import open_objects
+from components.lib.operations.decisions import Wish
+from components.lib.operations.operations import Operations
+from components.lib.operations.plan import Plan
 from components.prepare.parameters import PrepareParameters
 from components.prepare.pipeline import prepare
 from components.prepare.split import overlap_shares

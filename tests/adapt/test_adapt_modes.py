@@ -17,14 +17,16 @@ from components.adapt.labels import LabelFolder
 from components.adapt.parameters import AdaptParameters
 from components.adapt.survey import band_moments, class_shares
 from components.adapt.task import AdaptationTask
-from components.lib.errors import ParameterError
-from components.lib.losses import IGNORE
-from components.lib.nets import load_bundle, use_sensor
+from components.contract.errors import ParameterError
+from components.lib.losses.segmentation import IGNORE
+from components.lib.nets.bundle import load_bundle
 from components.lib.nets.csn import SensorNorm2d
+from components.lib.nets.sensorset import use_sensor
 from components.lib.nets.stems import SensorStem
-from components.lib.selftraining import LabelSummary
-from components.lib.store import Store, footprints_of
-from components.lib.tracking import TrackingParameters
+from components.lib.selftraining.pseudolabels import LabelSummary
+from components.lib.store.layout import footprints_of
+from components.lib.store.store import Store
+from components.lib.tracking.parameters import TrackingParameters
 from tests.adapt.two_sensors import SOURCE, TARGET, make_start, make_store, training
 
 GUARD = {"max_shift": 1000.0, "min_agreement": 0.0, "max_fall": 1.0}

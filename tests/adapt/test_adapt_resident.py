@@ -8,7 +8,7 @@ import torch
 from components.adapt.batches import adaptation_batches
 from components.adapt.labels import LabelFolder
 from components.lib.engine.task import to_batch
-from components.lib.selftraining import PseudoLabelSettings
+from components.lib.selftraining.pseudolabels import PseudoLabelSettings
 from tests.adapt.two_sensors import SOURCE, TARGET, make_store, training
 
 CPU = torch.device("cpu")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from components.adapt.parameters import AdaptParameters
 from components.adapt.rounds import round_of, round_starts
-from components.lib.config import load_parameters
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
+from components.lib.config.loader import load_parameters
 
 
 def test_the_references_rounds() -> None:

@@ -16,12 +16,12 @@ from components.adapt.__main__ import main
 from components.adapt.adapt import adapt
 from components.adapt.parameters import AdaptParameters
 from components.adapt.task import AdaptationTask
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.engine.ranks import Ranks
-from components.lib.errors import BadDataError, MissingInputError, ParameterError
-from components.lib.nets import load_bundle
+from components.lib.nets.bundle import load_bundle
 from components.lib.nets.config import Kind
-from components.lib.store import Store
-from components.lib.tracking import TrackingParameters
+from components.lib.store.store import Store
+from components.lib.tracking.parameters import TrackingParameters
 from tests.adapt.two_sensors import (
     SOURCE,
     TARGET,

@@ -13,12 +13,12 @@ from components.adapt.labels import LabelFolder
 from components.adapt.supervision import PseudoLabels
 from components.adapt.survey import training_crops
 from components.adapt.task import AdaptationTask
-from components.lib.errors import MissingInputError
-from components.lib.losses import cross_entropy, segmentation_loss
-from components.lib.nets import convert_to_csn, use_sensor
-from components.lib.nets.csn import SensorNorm2d
-from components.lib.selftraining import PseudoLabelSettings
-from components.lib.store import Store
+from components.contract.errors import MissingInputError
+from components.lib.losses.segmentation import cross_entropy, segmentation_loss
+from components.lib.nets.csn import SensorNorm2d, convert_to_csn
+from components.lib.nets.sensorset import use_sensor
+from components.lib.selftraining.pseudolabels import PseudoLabelSettings
+from components.lib.store.store import Store
 from tests.adapt.two_sensors import SOURCE, TARGET, make_start, make_store, training
 
 STARTS = [2, 5]

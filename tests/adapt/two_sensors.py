@@ -11,11 +11,16 @@ import pandas as pd
 import torch
 import yaml
 
-from components.lib.engine import TrainingParameters, fit
+from components.lib.engine.loop import fit
+from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.supervised import SupervisedTask
-from components.lib.nets import NetworkConfig, SegmentationNetwork, build_network, save_bundle
-from components.lib.nets.config import Kind
-from components.lib.store import CropSampler, Store, write_store
+from components.lib.nets.bundle import save_bundle
+from components.lib.nets.config import Kind, NetworkConfig
+from components.lib.nets.factory import build_network
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.store.layout import write_store
+from components.lib.store.sampler import CropSampler
+from components.lib.store.store import Store
 
 SOURCE, TARGET = "simulated-airborne", "simulated-spaceborne"
 SIDE = 96

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from components.lib.metrics import Score, read_polygon_csv, score_csv
+from components.lib.metrics.polygon_csv import read_polygon_csv
+from components.lib.metrics.spacenet_f1 import Score, score_csv
 
 PER_TILE = 40
 

@@ -24,14 +24,17 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from components.distill.disoptnet import DisOptNetTask
-from components.lib.engine import TrainingParameters
 from components.lib.engine.device import build_fabric, keep_memory
 from components.lib.engine.loop import deterministic
+from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.progress import Progress
 from components.lib.engine.step import Step
 from components.lib.engine.task import to_device, to_host
-from components.lib.nets import DeepLab, DisOptNetStudent, NetworkConfig, build_network
 from components.lib.nets.atrous import AtrousDepthwise
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.deeplab import DeepLab
+from components.lib.nets.disoptnet import DisOptNetStudent
+from components.lib.nets.factory import build_network
 
 RATE = 1e-4  # of a random network: small enough to stay finite
 FEATURES = ("f4", "f5", "decoder")

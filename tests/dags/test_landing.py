@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from components.acquisitions.rejections import Rejection
-from components.lib.errors import BadDataError
-from components.lib.objects import ObjectStore, open_objects
-from components.lib.operations import Operations, Registered
+from components.contract.errors import BadDataError
+from components.lib.objects.opening import open_objects
+from components.lib.objects.protocol import ObjectStore
+from components.lib.operations.events import Registered
+from components.lib.operations.operations import Operations
 from stormsight_dags.landing import LandingTrigger
 from stormsight_dags.landing.watch import Watch, entries_since, registrations
 from stormsight_dags.store import open_store

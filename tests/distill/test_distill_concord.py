@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 import torch
 
+from components.contract.errors import ParameterError
 from components.distill.concord import ConcordTask
 from components.distill.networks import start_from_teacher
 from components.distill.parameters import ConcordParameters
-from components.lib.engine import fit
-from components.lib.errors import ParameterError
-from components.lib.losses import segmentation_loss, soft_cross_entropy
-from components.lib.nets import DeepLab, DisOptNetStudent, NetworkConfig, build_network
+from components.lib.engine.loop import fit
+from components.lib.losses.distillation import soft_cross_entropy
+from components.lib.losses.segmentation import segmentation_loss
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.deeplab import DeepLab
+from components.lib.nets.disoptnet import DisOptNetStudent
+from components.lib.nets.factory import build_network
 from tests.distill.test_distill_disoptnet import ENCODER, batches, tensors
 from tests.lib.engine.tiny import parameters
 

@@ -8,9 +8,14 @@ import pytest
 import torch
 
 from components.distill.disoptnet import DisOptNetTask
-from components.lib.engine import TrainingTask, fit
-from components.lib.losses import cross_entropy, dice_loss, soft_cross_entropy
-from components.lib.nets import DeepLab, DisOptNetStudent, NetworkConfig, build_network
+from components.lib.engine.loop import fit
+from components.lib.engine.task import TrainingTask
+from components.lib.losses.distillation import soft_cross_entropy
+from components.lib.losses.segmentation import cross_entropy, dice_loss
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.deeplab import DeepLab
+from components.lib.nets.disoptnet import DisOptNetStudent
+from components.lib.nets.factory import build_network
 from tests.lib.engine.tiny import parameters
 
 ENCODER = "timm-mobilenetv3_small_minimal_100"

@@ -9,28 +9,25 @@ import numpy as np
 import pytest
 import torch
 
+from components.contract.errors import MissingInputError, ParameterError
 from components.distill.__main__ import main
 from components.distill.parameters import DistillParameters, Method, checked_method
 from components.distill.train import prepare_run
-from components.lib.config import load_parameters
-from components.lib.engine import TrainingParameters
+from components.lib.config.loader import load_parameters
 from components.lib.engine.inputs import optical_statistics
 from components.lib.engine.loop import seed_everything
+from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.task import to_batch
-from components.lib.errors import MissingInputError, ParameterError
 from components.lib.files import sha256_file
-from components.lib.nets import (
-    DeepLab,
-    DenseMultiScaleNetwork,
-    DisOptNetStudent,
-    NetworkConfig,
-    SemanticFPN,
-    build_network,
-    load_bundle,
-    save_bundle,
-)
-from components.lib.scoring import predict_tiles
-from components.lib.store import Store
+from components.lib.nets.bundle import load_bundle, save_bundle
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.deeplab import DeepLab
+from components.lib.nets.disoptnet import DisOptNetStudent
+from components.lib.nets.dmsd import DenseMultiScaleNetwork
+from components.lib.nets.factory import build_network
+from components.lib.nets.semantic_fpn import SemanticFPN
+from components.lib.scoring.predict import predict_tiles
+from components.lib.store.store import Store
 from tests.lib.engine.tiny_store import SENSOR, TRAINING, make_store, write_parameters
 
 

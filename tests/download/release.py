@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from components.download.catalogue import CatalogueEntry
-from components.lib.spacenet6 import TileName
+from components.lib.spacenet6.naming import TileName
 
 PREFIX = "train/AOI_11_Rotterdam/"
 STRIPS = ("20190804111224_20190804111453", "20190804111851_20190804112030")

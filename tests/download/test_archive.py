@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
+from components.contract.errors import BadDataError
 from components.download.archive import HashingReader, stream_members
 from components.download.catalogue import Limits
-from components.lib.errors import BadDataError
 
 LIMITS = Limits(files=50, unpacked_gib=0.01)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.contract.errors import ParameterError
 from components.download.catalogue import CATALOGUE, CatalogueEntry, known_acquisitions, load_entry
 from components.download.parameters import (
     DownloadParameters,
@@ -15,8 +16,7 @@ from components.download.parameters import (
     load_acquisitions,
 )
 from components.download.release import classify, wanted
-from components.lib.config import load_parameters
-from components.lib.errors import ParameterError
+from components.lib.config.loader import load_parameters
 from tests.download.release import PREFIX, STRIPS, entry
 
 KNOWN = ["rehearsal-airborne", "rehearsal-spaceborne", "spacenet6-train"]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.contract.errors import ParameterError
 from components.download.__main__ import main
-from components.lib.errors import ParameterError
-from components.lib.shards import read_manifest
+from components.lib.shards.manifest import read_manifest
 from tests.download.release import entry, release, write_world
 from tests.download.test_mirror import lay_out
 

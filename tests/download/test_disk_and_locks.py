@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import pytest
 
+from components.contract.errors import ResourceError
 from components.download.acquire import acquire
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
-from components.lib.errors import ResourceError
-from components.lib.shards import read_manifest
+from components.lib.shards.manifest import read_manifest
 from tests.download.release import entry, release, tarball, write_world
 from tests.download.test_mirror import lay_out
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.download.journal import Journal, Target
-from components.download.sources import RemoteObject
+from components.download.sources.base import RemoteObject
 
 ITEM = RemoteObject(path="a", uri="s3://b/a", key="a", size=1000, version="v1")
 TARGET = Target(ITEM, "shard-000.tar", 512)

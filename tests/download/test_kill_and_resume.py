@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from components.download.catalogue import CatalogueEntry
-from components.lib.shards import ShardReader, read_manifest
+from components.lib.shards.manifest import read_manifest
+from components.lib.shards.reader import ShardReader
 from tests.download.endpoint import BUCKET, ROOT, Fault, Proxy, Seen, put
 from tests.download.release import entry, release, tarball, write_world
 

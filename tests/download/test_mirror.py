@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from components.contract.errors import BadDataError, ParameterError, SourceUnavailableError
 from components.download.acquire import acquire
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.download.publish import publish
-from components.lib.errors import BadDataError, ParameterError, SourceUnavailableError
-from components.lib.shards import ShardReader, read_manifest
+from components.lib.shards.manifest import read_manifest
+from components.lib.shards.reader import ShardReader
 from tests.download.release import PREFIX, STRAY, STRIPS, entry, release, tarball
 
 SMALL = DownloadParameters(part_mib=1, shard_mib=1, workers=2, attempts=2)

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from components.contract.errors import ParameterError, ResourceError
 from components.download.publish import publish
 from components.download.staging import FinishedShard
-from components.lib.errors import ParameterError, ResourceError
-from components.lib.shards import FileRow, ShardReader, ShardWriter, read_manifest, shard_name
+from components.lib.shards.manifest import FileRow, read_manifest
+from components.lib.shards.packing import shard_name
+from components.lib.shards.reader import ShardReader
+from components.lib.shards.writer import ShardWriter
 
 
 def finished(folder: Path, acquisition: str, count: int) -> list[FinishedShard]:

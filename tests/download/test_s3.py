@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from components.contract.errors import BadDataError, SourceUnavailableError
 from components.download.acquire import acquire
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.download.publish import publish
 from components.download.sources import s3
-from components.lib.errors import BadDataError, SourceUnavailableError
-from components.lib.shards import ShardReader, read_manifest
+from components.lib.shards.manifest import read_manifest
+from components.lib.shards.reader import ShardReader
 from tests.download.endpoint import BUCKET, ROOT, Fault, Proxy, Seen, admin, fail_first, put
 from tests.download.release import PREFIX, PRODUCTS, STRAY, entry, release, tarball
 

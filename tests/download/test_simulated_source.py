@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.contract.errors import ResourceError
 from components.download.acquire import acquire
 from components.download.catalogue import load_entry
 from components.download.parameters import DownloadParameters
 from components.download.publish import publish
 from components.download.sources import simulated
-from components.lib import simulate
-from components.lib.errors import ResourceError
-from components.lib.shards import ShardReader, read_manifest
+from components.lib.shards.manifest import read_manifest
+from components.lib.shards.reader import ShardReader
+from components.simulation import release
 from tests.download.test_disk_and_locks import Usage
 
 ENTRIES = ("rehearsal-airborne", "rehearsal-spaceborne")
@@ -76,7 +77,7 @@ def test_a_second_run_simulates_nothing(first: Path, monkeypatch: pytest.MonkeyP
     def refuse(*_: object) -> None:
         raise AssertionError("simulated again")
 
-    monkeypatch.setattr(simulate, "release_files", refuse)
+    monkeypatch.setattr(release, "release_files", refuse)
     assert tree(fetch(first)) == before
 
 
@@ -87,7 +88,7 @@ def test_another_world_or_other_code_is_made_anew(first: Path, monkeypatch: pyte
         calls.append(1)
         raise ResourceError("made anew", next_step="")
 
-    monkeypatch.setattr(simulate, "release_files", count)
+    monkeypatch.setattr(release, "release_files", count)
     with pytest.raises(ResourceError, match="made anew"):
         fetch(first, seed=2)
     real = simulated.code_hash

@@ -10,7 +10,10 @@ import torch
 
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.stage import Paths, evaluate
-from components.lib.nets import NetworkConfig, build_network, convert_to_csn, save_bundle
+from components.lib.nets.bundle import save_bundle
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.csn import convert_to_csn
+from components.lib.nets.factory import build_network
 from tests.conftest import ROOT
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, write_tiny_store
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.contract.errors import MissingInputError, ParameterError
 from components.evaluate.__main__ import main
 from components.evaluate.parameters import EvaluateParameters
-from components.lib.config import load_parameters
-from components.lib.errors import MissingInputError, ParameterError
+from components.lib.config.loader import load_parameters
 
 TRUTH = """ImageId,BuildingId,PolygonWKT_Pix
 a,0,"POLYGON ((0 0, 20 0, 20 20, 0 20, 0 0))"

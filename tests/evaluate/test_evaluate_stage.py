@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from components.contract.errors import BadDataError, MissingInputError, ResourceError
 from components.evaluate.narrative import summary
 from components.evaluate.stage import choose_device, evaluate
 from components.evaluate.subjects import load_cast
 from components.evaluate.summary import condense, headline_split
-from components.lib.errors import BadDataError, MissingInputError, ResourceError
-from components.lib.metrics import Confusion
-from components.lib.scoring import Scores, ScoringSettings, score_model
-from components.lib.store import Store
+from components.lib.metrics.confusion import Confusion
+from components.lib.scoring.score import Scores, score_model
+from components.lib.scoring.settings import ScoringSettings
+from components.lib.store.store import Store
 from tests.evaluate.conftest import PARAMETERS, Finished
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, Pointwise
 

@@ -8,8 +8,9 @@ from components.evaluate.narrative import definitions
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.subjects import Subject
 from components.evaluate.summary import Result, condense, metrics_document
-from components.lib.scoring import ScoringSettings, score_model
-from components.lib.store import Store
+from components.lib.scoring.score import score_model
+from components.lib.scoring.settings import ScoringSettings
+from components.lib.store.store import Store
 from tests.evaluate.conftest import PARAMETERS
 from tests.evaluate.worlds import AIRBORNE, Contoured, Pointwise, touching_boxes, write_tiny_store
 

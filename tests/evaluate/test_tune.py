@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 import yaml
 
+from components.contract.errors import BadDataError, ParameterError
 from components.evaluate.__main__ import main
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.tune import Candidates, mean_over_models, told, tune
-from components.lib.errors import BadDataError, ParameterError
-from components.lib.nets import NetworkConfig, build_network, save_bundle
-from components.lib.store import Store
+from components.lib.nets.bundle import save_bundle
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.factory import build_network
+from components.lib.store.store import Store
 from tests.conftest import ROOT
 from tests.evaluate.conftest import PARAMETERS
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, Contoured, touching_boxes, write_tiny_store

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from components.lib.geo.rasterise import rasterise_targets
-from components.lib.nets import Maps, NetworkConfig, SegmentationNetwork
-from components.lib.store import Store, write_store
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.network import Maps, SegmentationNetwork
+from components.lib.store.layout import write_store
+from components.lib.store.store import Store
 
 AIRBORNE = "simulated-airborne"
 SPACEBORNE = "simulated-spaceborne"

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from components.housekeeping.parameters import Places
-from components.lib.objects import open_objects
+from components.lib.objects.opening import open_objects
 from tests.housekeeping.history import History
 from tests.object_stores import s3_url
 

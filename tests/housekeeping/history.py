@@ -14,9 +14,12 @@ import yaml
 
 from components.housekeeping.parameters import Places
 from components.housekeeping.references import content_key
-from components.lib.ledger import Chain
-from components.lib.objects import create_sealed, seal
-from components.lib.operations import Operations, Plan, Registered, Wish
+from components.lib.ledger.chain import Chain
+from components.lib.objects.sealed import create_sealed, seal
+from components.lib.operations.decisions import Wish
+from components.lib.operations.events import Registered
+from components.lib.operations.operations import Operations
+from components.lib.operations.plan import Plan
 
 START = datetime.now(UTC) + timedelta(days=200)
 """Objects are written now; histories play later, so that everything is old enough to go."""

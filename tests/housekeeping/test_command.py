@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from components.contract.errors import ParameterError
 from components.housekeeping.parameters import Policy
-from components.lib.errors import ParameterError
 from tests.conftest import ROOT
 from tests.housekeeping.history import History
 

@@ -14,7 +14,8 @@ from dvc.cli import main
 
 from components.housekeeping.parameters import Places, Policy
 from components.housekeeping.prune import prune
-from components.lib.objects import create_sealed, open_objects
+from components.lib.objects.opening import open_objects
+from components.lib.objects.sealed import create_sealed
 from tests.housekeeping.history import History
 
 SCRIPT = """

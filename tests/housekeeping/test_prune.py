@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.contract.errors import BadDataError
 from components.housekeeping.parameters import Policy
 from components.housekeeping.prune import Pruned, prune
-from components.lib.errors import BadDataError
 from components.lib.objects.folder import FolderObjects
 from tests.housekeeping.history import LEASE, History
 

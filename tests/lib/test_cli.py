@@ -4,8 +4,7 @@ import copy
 
 import pytest
 
-from components.lib import cli
-from components.lib.errors import (
+from components.contract.errors import (
     BadDataError,
     GateRefusedError,
     MissingInputError,
@@ -14,6 +13,7 @@ from components.lib.errors import (
     SourceUnavailableError,
     StormsightError,
 )
+from components.lib import cli
 
 
 @pytest.mark.parametrize(("result", "code"), [(None, 0), (0, 0), (3, 3)])

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 import pytest
 
+from components.contract.errors import BadDataError, SourceUnavailableError
 from components.lib import cli
-from components.lib.errors import BadDataError, SourceUnavailableError
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from components.lib.errors import MissingInputError, ResourceError
+from components.contract.errors import MissingInputError, ResourceError
 from components.lib.files import (
     atomic_directory,
     atomic_file,

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from components.lib.config import load_parameters
-from components.lib.engine import TrainingParameters
-from components.lib.errors import ParameterError
-from components.lib.nets import load_bundle
-from components.lib.store import Store
+from components.contract.errors import ParameterError
+from components.lib.config.loader import load_parameters
+from components.lib.engine.parameters import TrainingParameters
+from components.lib.nets.bundle import load_bundle
+from components.lib.store.store import Store
 from components.optical.__main__ import main
 from components.optical.parameters import OpticalParameters
 from components.optical.train import batch_of, kinds_to_train, prepare_run

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from components.lib.config import load_parameters
-from components.lib.store import Store
+from components.lib.config.loader import load_parameters
+from components.lib.store.store import Store
 from components.prepare.parameters import PrepareParameters
 from tests.prepare.tiny_raw import Acquisition, Folders
 

@@ -12,8 +12,10 @@ from rasterio.transform import Affine
 from components.lib.geo.footprints import read_building_csv
 from components.lib.geo.grid import GRID_M
 from components.lib.geo.raster import read_geotiff
-from components.lib.spacenet6 import TileName
-from components.lib.store import CropSampler, Store, footprints_of
+from components.lib.spacenet6.naming import TileName
+from components.lib.store.layout import footprints_of
+from components.lib.store.sampler import CropSampler
+from components.lib.store.store import Store
 from tests.prepare.tiny_raw import NORTH, SOUTH, Acquisition, Folders, geojson, tif
 
 AIRBORNE = "capella-airborne"

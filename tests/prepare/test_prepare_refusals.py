@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from components.lib.errors import BadDataError, MissingInputError, ResourceError
+from components.contract.errors import BadDataError, MissingInputError, ResourceError
 from tests.prepare.tiny_raw import (
     NORTH,
     WEST,

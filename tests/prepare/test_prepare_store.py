@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 import shapely
 
-from components.lib.errors import MissingInputError
+from components.contract.errors import MissingInputError
 from components.lib.geo.grid import GRID_M
 from components.lib.geo.orientation import align
 from components.lib.geo.rasterise import rasterise_targets
 from components.lib.geo.vectorise import vectorise
-from components.lib.store import Store, footprints_of, pack_masks
+from components.lib.store.layout import footprints_of, pack_masks
+from components.lib.store.store import Store
 from tests.prepare.tiny_raw import (
     AIRBORNE,
     NORTH,

@@ -15,8 +15,9 @@ from rasterio.transform import Affine
 
 from components.lib.geo.grid import GRID_M
 from components.lib.geo.raster import encode_geotiff
-from components.lib.shards import FileRow, ShardWriter, write_manifest
-from components.lib.spacenet6 import TileName
+from components.lib.shards.manifest import FileRow, write_manifest
+from components.lib.shards.writer import ShardWriter
+from components.lib.spacenet6.naming import TileName
 from components.prepare.parameters import PrepareParameters, SplitParameters
 from components.prepare.pipeline import prepare
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from components.lib.tracking import TrackingParameters
+from components.lib.tracking.parameters import TrackingParameters
 from tests.lib.tracking.local_store import local_store
 from tests.promote.world import write_world
 

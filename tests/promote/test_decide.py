@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from components.lib.errors import BadDataError, GateRefusedError, MissingInputError
+from components.contract.errors import BadDataError, GateRefusedError, MissingInputError
 from components.lib.files import sha256_bytes
-from components.lib.registry import ChampionLine, open_ledgers
+from components.lib.registry.champion import ChampionLine
+from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.loading import load_champion
-from components.lib.tracking import TrackingParameters, connect
+from components.lib.tracking.connection import connect
+from components.lib.tracking.parameters import TrackingParameters
 from components.promote.decide import Gate, decide
 from components.promote.exam import Exam
 from components.promote.reproduce import Reproduction, report

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.lib.scoring import Scores
+from components.lib.scoring.score import Scores
 from components.promote.exam import Exam
 from components.promote.gate import Judgement, judge
 from components.promote.parameters import PromoteParameters

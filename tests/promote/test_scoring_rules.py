@@ -10,9 +10,12 @@ import torch
 import yaml
 
 from components.evaluate.parameters import EvaluateParameters
-from components.lib.config import ScoringParameters, load_parameters
-from components.lib.nets import NetworkConfig, build_network
-from components.lib.scoring import ScoringSettings, score_model
+from components.lib.config.loader import load_parameters
+from components.lib.config.scoring import ScoringParameters
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.factory import build_network
+from components.lib.scoring.score import score_model
+from components.lib.scoring.settings import ScoringSettings
 from components.promote.exam import examine
 from components.promote.rules import ScoringRules
 from tests.conftest import ROOT

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from components.lib.errors import GateRefusedError, MissingInputError
-from components.lib.tracking import TrackingParameters
+from components.contract.errors import GateRefusedError, MissingInputError
+from components.lib.tracking.parameters import TrackingParameters
 from components.promote.__main__ import main, require_promotion
 from components.promote.decide import decide
 from components.promote.exam import Exam

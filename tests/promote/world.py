@@ -11,10 +11,11 @@ import torch
 import yaml
 from shapely.geometry import box
 
-from components.lib.nets import NetworkConfig, build_network
 from components.lib.nets.bundle import save_bundle
-from components.lib.store import write_store
-from components.lib.tracking import TrackingParameters
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.factory import build_network
+from components.lib.store.layout import write_store
+from components.lib.tracking.parameters import TrackingParameters
 from components.promote.decide import Gate
 from components.promote.parameters import PromoteParameters
 from components.promote.rules import ScoringRules

@@ -14,14 +14,17 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from components.lib.engine import TrainingParameters, fit
-from components.lib.engine.loop import seed_everything
+from components.lib.engine.loop import fit, seed_everything
+from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.supervised import SupervisedTask
 from components.lib.files import atomic_directory
 from components.lib.geo.footprints import read_geojson, to_crs, to_pixels
 from components.lib.geo.raster import read_geotiff
 from components.lib.geo.rasterise import rasterise_targets
-from components.lib.nets import NetworkConfig, SegmentationNetwork, build_network, load_bundle, save_bundle
+from components.lib.nets.bundle import load_bundle, save_bundle
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.factory import build_network
+from components.lib.nets.network import SegmentationNetwork
 from components.lib.report.content import Gallery, Panel, Report, TileStory
 from components.lib.report.page import write_report
 from components.lib.report.panels import (
@@ -31,8 +34,12 @@ from components.lib.report.panels import (
     probability_panel,
     truth_panel,
 )
-from components.lib.scoring import Scores, ScoringSettings, predict_tiles, score_model
-from components.lib.store import CropSampler, Store, footprints_of, write_store
+from components.lib.scoring.predict import predict_tiles
+from components.lib.scoring.score import Scores, score_model
+from components.lib.scoring.settings import ScoringSettings
+from components.lib.store.layout import footprints_of, write_store
+from components.lib.store.sampler import CropSampler
+from components.lib.store.store import Store
 
 SENSOR = "capella-airborne"
 IMAGE_ID = "atlanta"

@@ -16,12 +16,13 @@ import pandas as pd
 import pytest
 import yaml
 
+from components.contract.errors import BadDataError
 from components.download.__main__ import main as download
-from components.lib.errors import BadDataError
+from components.lib.datasets import sensors as registry
+from components.lib.datasets.sensors import Sensor
 from components.lib.geo.raster import encode_geotiff, read_geotiff
-from components.lib.sensors import Sensor, registry
-from components.lib.spacenet6 import TileName
-from components.lib.store import Store
+from components.lib.spacenet6.naming import TileName
+from components.lib.store.store import Store
 from components.prepare.parameters import PrepareParameters
 from components.prepare.pipeline import prepare
 from components.validate.parameters import ValidateParameters

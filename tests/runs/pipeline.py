@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
-from components.lib.objects import ObjectStore, open_objects, read_sealed
+from components.lib.objects.opening import open_objects
+from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import read_sealed
 from components.runs.environment import Environment
 from components.runs.plan import plan
 from components.runs.records import Records

@@ -8,8 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
+from components.contract.errors import BadDataError
 from components.lib.cli import run
-from components.lib.errors import BadDataError
 
 
 def write(path: str, text: str) -> None:

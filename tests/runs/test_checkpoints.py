@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from components.lib.errors import SourceUnavailableError
-from components.lib.objects import ObjectStore, open_objects
+from components.contract.errors import SourceUnavailableError
 from components.lib.objects.folder import FolderObjects
+from components.lib.objects.opening import open_objects
+from components.lib.objects.protocol import ObjectStore
 from components.runs.checkpoints import CheckpointMirror
 
 PREFIX = "work/k/checkpoints/train"

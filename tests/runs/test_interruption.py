@@ -21,7 +21,7 @@ import torch
 import yaml
 
 from components.lib.cli import REPORT
-from components.lib.objects import read_sealed
+from components.lib.objects.sealed import read_sealed
 from components.runs.plan import plan
 from components.runs.supervision import StopRequest, _Courier, command_processes
 from tests.lib.engine.tiny import seeded_task, train

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from components.contract.errors import ParameterError
 from components.lib.config.loader import load_section
-from components.lib.errors import ParameterError
 from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters, params_hash, with_run, write_for_run
 from components.runs.workspace import code_hash

@@ -14,8 +14,9 @@ import yaml
 from components.lib import cli
 from components.lib.cli import REPORT
 from components.lib.files import sha256_bytes
-from components.lib.objects import read_sealed, seal
-from components.lib.operations import Failed, Operations, Registered
+from components.lib.objects.sealed import read_sealed, seal
+from components.lib.operations.events import Failed, Registered
+from components.lib.operations.operations import Operations
 from components.runs.__main__ import main
 from components.runs.finish import finish, run_record_key
 from components.runs.gate import gate

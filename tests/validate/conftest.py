@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 from rasterio.transform import Affine
 
+from components.lib.datasets.sensors import get_sensor
 from components.lib.files import sha256_bytes
 from components.lib.geo.raster import encode_geotiff
-from components.lib.sensors import get_sensor
-from components.lib.shards import FileRow, ShardWriter, write_manifest
-from components.lib.spacenet6 import TileName
+from components.lib.shards.manifest import FileRow, write_manifest
+from components.lib.shards.writer import ShardWriter
+from components.lib.spacenet6.naming import TileName
 from components.validate.parameters import ValidateParameters
 from components.validate.stage import Folders, validate
 

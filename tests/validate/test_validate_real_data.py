@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.lib.geo.raster import encode_geotiff, read_geotiff
-from components.lib.spacenet6 import TileName
+from components.lib.spacenet6.naming import TileName
 from components.validate.features import header_features, pixel_features
 from components.validate.labels import count_labels
 from tests.validate.conftest import Listed, Release, Runner, geojson, square

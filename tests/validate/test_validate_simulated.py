@@ -6,10 +6,11 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from components.lib.config import load_parameters
-from components.lib.sensors import get_sensor
-from components.lib.simulate import WorldParameters, release_files
-from components.lib.spacenet6 import TileName
+from components.lib.config.loader import load_parameters
+from components.lib.datasets.sensors import get_sensor
+from components.lib.spacenet6.naming import TileName
+from components.simulation.parameters import WorldParameters
+from components.simulation.release import release_files
 from components.validate.parameters import ValidateParameters
 from components.validate.stage import Folders, validate
 from tests.validate.conftest import Listed, Release, Result, read_result, write_release

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from components.lib.errors import BadDataError, MissingInputError, ParameterError
-from components.lib.sensors import get_sensor
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.lib.datasets.sensors import get_sensor
 from components.validate.stage import Folders, validate
 from components.validate.verdict import QUARANTINE_COLUMNS
 from tests.validate.conftest import (

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from components.lib.shards import ShardReader, read_manifest
+from components.lib.shards.manifest import read_manifest
+from components.lib.shards.reader import ShardReader
 from components.validate.rules import SetFailure
 from components.validate.summary import ORIENTATION_FILE, read_summaries
 from tests.validate.conftest import STRIPS, Listed, Release, write_release

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from components.lib.sensors import get_sensor
+from components.lib.datasets.sensors import get_sensor
 from components.validate.features import tile_features
 from components.validate.tiles import gather_tiles
 from tests.validate.conftest import STRIPS, grid, name_of, sar_pixels, tif

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from components.contract.errors import BadDataError, SourceUnavailableError
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.download.release import check_complete, wanted
@@ -18,7 +19,6 @@ from components.download.sources.base import (
     RemoteObject,
     TransientError,
 )
-from components.lib.errors import BadDataError, SourceUnavailableError
 
 CHUNK = 1 << 20
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from components.contract.errors import SourceUnavailableError
 from components.download.sources.base import TransientError
-from components.lib.errors import SourceUnavailableError
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0

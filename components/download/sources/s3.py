@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
+from components.contract.errors import BadDataError, SourceUnavailableError
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.download.release import check_complete, wanted
@@ -25,7 +26,6 @@ from components.download.sources.base import (
     TransientError,
 )
 from components.download.sources.retrying import Retrying
-from components.lib.errors import BadDataError, SourceUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

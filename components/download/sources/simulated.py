@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Self
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.download.sources.base import Delivery, Generated, Member
-from components.lib.config import load_parameters
-from components.lib.sensors import get_sensor
+from components.lib.config.loader import load_parameters
+from components.lib.datasets.sensors import get_sensor
 
 if TYPE_CHECKING:
-    from components.lib.simulate import WorldParameters
+    from components.simulation.parameters import WorldParameters
 
-CODE = ("components.lib.simulate", "components.lib.sensors", "components.lib.spacenet6")
+CODE = ("components.simulation", "components.lib.datasets", "components.lib.spacenet6")
 """Packages whose source decides the simulated bytes."""
 
 LIBRARIES = ("numpy", "rasterio", "scipy", "shapely")
@@ -44,14 +44,14 @@ class SimulatedSource:
     @classmethod
     def open(cls, entry: CatalogueEntry, parameters: DownloadParameters, params_file: Path) -> Self:
         """Read the world's parameters."""
-        from components.lib.simulate import WorldParameters  # noqa: PLC0415 - a real download needs no world
+        from components.simulation.parameters import WorldParameters  # noqa: PLC0415 - a real download needs no world
 
         del parameters
         return cls(entry, load_parameters("world", WorldParameters, params_file))
 
     def deliver(self) -> Delivery:
         """The files to come; nothing is simulated yet."""
-        from components.lib.simulate import count_files  # noqa: PLC0415
+        from components.simulation.release import count_files  # noqa: PLC0415
 
         pixels = self._world.tiles * self._world.tile_px**2
         return Generated(
@@ -63,7 +63,7 @@ class SimulatedSource:
         )
 
     def _members(self) -> Iterator[Member]:
-        from components.lib.simulate import release_files  # noqa: PLC0415
+        from components.simulation.release import release_files  # noqa: PLC0415
 
         for file in release_files(get_sensor(self._entry.sensor), self._world, self._entry.id):
             yield Member(file.path, len(file.content), iter((file.content,)))

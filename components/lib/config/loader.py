@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
 
 PARAMS_FILE = Path("params.yaml")
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from components.lib.errors import ResourceError
+from components.contract.errors import ResourceError
 from components.lib.files import atomic_file
 
 _LOG = logging.getLogger(__name__)

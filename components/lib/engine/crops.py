@@ -13,8 +13,8 @@ from components.lib.engine.jitter import ScaleJitter
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.resident import DeviceSampler
 from components.lib.engine.task import Arrays
-from components.lib.store import CropSampler, Store
-from components.lib.store.sampler import Window
+from components.lib.store.sampler import CropSampler, Window
+from components.lib.store.store import Store
 
 
 class Sampler(Protocol):

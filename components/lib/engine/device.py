@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from components.contract.errors import ResourceError
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.ranks import Ranks, ranks
-from components.lib.errors import ResourceError
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric

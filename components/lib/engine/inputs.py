@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from components.lib.errors import BadDataError
-from components.lib.store import Store
+from components.contract.errors import BadDataError
+from components.lib.store.store import Store
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 

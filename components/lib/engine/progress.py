@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
+from components.contract.errors import ParameterError
 from components.lib.engine.ranks import Ranks
 from components.lib.engine.task import Batch
-from components.lib.errors import ParameterError
 
 Record = dict[str, float]
 

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
+from components.contract.errors import ParameterError
 from components.lib.engine.task import Arrays
-from components.lib.errors import ParameterError
 
 _NEVER = torch.iinfo(torch.int64).max
 

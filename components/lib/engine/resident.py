@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from components.lib.errors import ResourceError
+from components.contract.errors import ResourceError
 from components.lib.store.sampler import Crops, CropSampler, Window
 
 SHARE = 0.8

@@ -7,10 +7,12 @@ import numpy.typing as npt
 import torch
 
 from components.lib.engine.inputs import paired_rows
-from components.lib.metrics import Confusion, pixel_confusion
-from components.lib.nets import SegmentationNetwork
-from components.lib.scoring import ScoringSettings, predict_tiles
-from components.lib.store import Store, footprints_of
+from components.lib.metrics.confusion import Confusion, pixel_confusion
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.scoring.predict import predict_tiles
+from components.lib.scoring.settings import ScoringSettings
+from components.lib.store.layout import footprints_of
+from components.lib.store.store import Store
 
 
 def selection_scores(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.checkpoint import fingerprint_of
 from components.lib.engine.device import precision_of, resolve_device
 from components.lib.engine.inputs import paired_rows
@@ -18,10 +19,11 @@ from components.lib.engine.ranks import ranks
 from components.lib.engine.selection import selection_scores
 from components.lib.engine.task import Arrays, TrainingTask
 from components.lib.files import atomic_file, write_json
-from components.lib.nets import SegmentationNetwork, save_bundle
-from components.lib.sensors import get_sensor
-from components.lib.store import Store
-from components.lib.tracking import TrackingParameters, track_run
+from components.lib.nets.bundle import save_bundle
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.store.store import Store
+from components.lib.tracking.parameters import TrackingParameters
+from components.lib.tracking.run import track_run
 
 CHECKPOINTS = Path("var/checkpoints")
 _SCORES = ("iou", "f1", "precision", "recall")

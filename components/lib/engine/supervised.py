@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 
 from components.lib.engine.task import Batch, TrainingTask
-from components.lib.losses import contour_loss, cross_entropy, dice_loss
-from components.lib.nets import SegmentationNetwork
+from components.lib.losses.contours import contour_loss
+from components.lib.losses.segmentation import cross_entropy, dice_loss
+from components.lib.nets.network import SegmentationNetwork
 
 
 class SupervisedTask(TrainingTask):

@@ -25,7 +25,7 @@ from rasterio.warp import transform as reproject
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 
 _LON_LAT = "EPSG:4326"
 _CRS_URN = re.compile(r"EPSG:(?P<version>[^:]*):(?P<code>\d+)$")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from rasterio.transform import Affine
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
+from components.lib.datasets.sensors import SENSORS
 from components.lib.geo.raster import RasterProfile
-from components.lib.sensors import SENSORS
 
 GRID_M = SENSORS["capella-airborne"].gsd_m
 """Pixel size of the grid in metres: that of the real SpaceNet 6 products (reference data.md section 3)."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 
 T = TypeVar("T", bound=np.generic)
 

@@ -23,7 +23,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from components.lib.files import atomic_file
 
 _MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")

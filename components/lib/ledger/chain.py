@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from components.lib.errors import BadDataError, MissingInputError, SourceUnavailableError
+from components.contract.errors import BadDataError, MissingInputError, SourceUnavailableError
 from components.lib.files import sha256_bytes
-from components.lib.objects import ObjectStore, canonical, get_many, seal, unseal
+from components.lib.objects.protocol import ObjectStore, get_many
+from components.lib.objects.sealed import canonical, seal, unseal
 
 GENESIS = "0" * 64
 """``prev_hash`` of the first entry."""

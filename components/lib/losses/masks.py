@@ -2,7 +2,7 @@
 
 Stored tiles are aligned (:mod:`components.lib.geo.orientation`): the radar stands beyond row 0 and looks
 along image columns. A point at height h appears ``h / tan(incidence)`` nearer to it, that is further up
-(:mod:`components.lib.simulate.radar`; reference distillation 1.5). Above every building the radar therefore
+(:mod:`components.simulation.radar`; reference distillation 1.5). Above every building the radar therefore
 shows facade and roof where the optical image shows the ground, and features cannot be equal there.
 """
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from components.lib.errors import BadDataError, ParameterError
+from components.contract.errors import BadDataError, ParameterError
 
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from components.lib.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError
 
 _IMAGE = "ImageId"
 _WKT = "PolygonWKT_Pix"

@@ -25,7 +25,7 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 from shapely.geometry.base import BaseGeometry
 
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
 from components.lib.metrics.polygon_csv import read_polygon_csv
 
 _ROUNDING = 1e-9

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from components.lib.files import atomic_directory, require_input, sha256_bytes, sha256_file, write_json
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network

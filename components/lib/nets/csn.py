@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
 from components.lib.nets.sensorinput import SensorInput
 from components.lib.nets.sensorset import SensorLayer, SensorSet, sensor_layers, use_sensor
 from components.lib.nets.stems import split_stem

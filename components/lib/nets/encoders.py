@@ -19,7 +19,7 @@ from huggingface_hub import constants, get_session
 from segmentation_models_pytorch.encoders import encoders, get_encoder
 from torch import Tensor, nn
 
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
 
 LOG = logging.getLogger(__name__)
 

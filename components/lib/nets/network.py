@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.sensorinput import SensorInput
 from components.lib.nets.sensorset import use_sensor

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from torch import nn
 
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
 
 
 class SensorSet:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
 from components.lib.nets.sensorset import SensorLayer, SensorSet
 
 _PROBE_PX = 64

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from components.lib.errors import BadDataError, ParameterError, ResourceError, SourceUnavailableError
+from components.contract.errors import BadDataError, ParameterError, ResourceError, SourceUnavailableError
 from components.lib.files import atomic_file
 from components.lib.objects.protocol import (
     ObjectInfo,

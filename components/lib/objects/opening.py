@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
 from components.lib.objects.folder import FolderObjects
 from components.lib.objects.protocol import ObjectStore
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from components.lib.errors import MissingInputError, ParameterError
+from components.contract.errors import MissingInputError, ParameterError
 
 LONGEST_KEY = 900
 """Characters. S3 allows 1024 bytes, a store's own prefix included."""

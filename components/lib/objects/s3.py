@@ -18,11 +18,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
-from components.lib.errors import ResourceError, SourceUnavailableError
+from components.contract.errors import ResourceError, SourceUnavailableError
+from components.contract.redaction import redacted
 from components.lib.files import atomic_file
 from components.lib.objects.folder import require_digest
 from components.lib.objects.protocol import ObjectInfo, Objects, check_key, check_prefix, missing
-from components.lib.redaction import redacted
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

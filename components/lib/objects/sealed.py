@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from components.lib.objects.protocol import ObjectStore
 
 SEAL = "sha256"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 AcquisitionId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from components.lib.files import sha256_bytes
-from components.lib.objects import canonical
+from components.lib.objects.sealed import canonical
 
 
 def training_key(acquisitions: Mapping[str, str], code: str, params: str) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from components.lib.errors import MissingInputError
-from components.lib.ledger import Chain, Entry, HeadMovedError
-from components.lib.ledger.chain import utc_now
-from components.lib.objects import ObjectStore
+from components.contract.errors import MissingInputError
+from components.lib.ledger.chain import Chain, Entry, HeadMovedError, utc_now
+from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.decisions import Go, NothingToDo, Wish, decide, decide_outcome
 from components.lib.operations.events import (
     Event,

@@ -8,8 +8,9 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.lib.errors import BadDataError, ParameterError
-from components.lib.objects import ObjectStore, create_sealed, read_sealed
+from components.contract.errors import BadDataError, ParameterError
+from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import create_sealed, read_sealed
 from components.lib.operations.events import Claimed
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")

@@ -8,8 +8,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from components.lib.errors import BadDataError
-from components.lib.ledger import Entry
+from components.contract.errors import BadDataError
+from components.lib.ledger.chain import Entry
 from components.lib.operations.events import (
     Claimed,
     Event,

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from components.lib.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError
 from components.lib.files import require_input, sha256_file
 from components.lib.tracking.connection import Connection, store_errors
 

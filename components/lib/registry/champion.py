@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.lib.errors import BadDataError, GateRefusedError, MissingInputError
+from components.contract.errors import BadDataError, GateRefusedError, MissingInputError
 from components.lib.files import sha256_bytes
-from components.lib.ledger import GENESIS, HeadMovedError
+from components.lib.ledger.chain import GENESIS, HeadMovedError
 from components.lib.registry.artefact import CHAMPION, by_alias, by_version, fetched
 from components.lib.registry.ledger import Change, Entry, Ledger, Ledgers, champions, head_of
 from components.lib.tracking.connection import Connection, store_errors

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from components.lib.files import sha256_bytes
-from components.lib.ledger import GENESIS, Chain, Entry, HeadMovedError
-from components.lib.objects import canonical
+from components.lib.ledger.chain import GENESIS, Chain, Entry, HeadMovedError
+from components.lib.objects.sealed import canonical
 
 _FIELDS = {
     "seq",

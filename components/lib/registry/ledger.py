@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from components.lib.errors import BadDataError
-from components.lib.ledger import GENESIS, Chain
-from components.lib.ledger import Entry as ChainEntry
-from components.lib.objects import ObjectStore, objects_from_environment, open_objects
-from components.lib.objects.opening import OBJECTS
+from components.contract.errors import BadDataError
+from components.lib.ledger.chain import GENESIS, Chain
+from components.lib.ledger.chain import Entry as ChainEntry
+from components.lib.objects.opening import OBJECTS, objects_from_environment, open_objects
+from components.lib.objects.protocol import ObjectStore
 from components.lib.registry.former import FormerLedger, import_former
 
 Action = Literal["promote", "rollback"]

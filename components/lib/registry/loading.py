@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from components.lib.errors import MissingInputError
-from components.lib.nets import SegmentationNetwork
+from components.contract.errors import MissingInputError
 from components.lib.nets.bundle import load_bundle
+from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import CHAMPION, by_alias, by_version, fetched
-from components.lib.tracking import TrackingParameters, connect
+from components.lib.tracking.connection import connect
+from components.lib.tracking.parameters import TrackingParameters
 
 
 def load_champion(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from components.lib.metrics import Interval
+from components.lib.metrics.bootstrap import Interval
 from components.lib.report.panels import Picture
 
 

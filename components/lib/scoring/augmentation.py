@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from components.lib.errors import ParameterError
-from components.lib.nets import Seen, SegmentationNetwork, View, predict_view
+from components.contract.errors import ParameterError
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.views import Seen, View, predict_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from components.lib.nets import SegmentationNetwork
+from components.lib.nets.network import SegmentationNetwork
 from components.lib.scoring.augmentation import TestTimeAugmentation, predict_augmented
 from components.lib.scoring.settings import PLAIN_VIEW
-from components.lib.store import Store
+from components.lib.store.store import Store
 
 Float32 = npt.NDArray[np.float32]
 

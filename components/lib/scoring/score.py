@@ -14,15 +14,17 @@ import shapely
 import torch
 from tqdm import tqdm
 
+from components.contract.errors import BadDataError
 from components.lib.config.scoring import Vectoriser
-from components.lib.errors import BadDataError
 from components.lib.geo.vectorise import Proposals
-from components.lib.metrics import Confusion, Matches, match_polygons, pixel_confusion
-from components.lib.nets import SegmentationNetwork
+from components.lib.metrics.confusion import Confusion, pixel_confusion
+from components.lib.metrics.spacenet_f1 import Matches, match_polygons
+from components.lib.nets.network import SegmentationNetwork
 from components.lib.scoring.polygons import draw_buildings, vectoriser_of
 from components.lib.scoring.predict import TileMaps, predict_tile_maps
 from components.lib.scoring.settings import ScoringSettings
-from components.lib.store import Store, footprints_of
+from components.lib.store.layout import footprints_of
+from components.lib.store.store import Store
 
 TILE_KEYS = ("acquisition", "image_id", "sensor", "location", "orientation", "nodata_share", "clean")
 """Columns of the index that every score table carries along."""

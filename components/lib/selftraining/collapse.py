@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from components.lib.losses import IGNORE
+from components.lib.losses.segmentation import IGNORE
 
 UInt8 = npt.NDArray[np.uint8]
 

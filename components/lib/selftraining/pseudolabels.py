@@ -14,8 +14,8 @@ import torch
 from tqdm import tqdm
 
 from components.lib.files import atomic_file, require_free_space
-from components.lib.losses import IGNORE
-from components.lib.nets import SegmentationNetwork
+from components.lib.losses.segmentation import IGNORE
+from components.lib.nets.network import SegmentationNetwork
 from components.lib.selftraining.codes import LOGITS, PROBABILITIES, Codes
 from components.lib.selftraining.fusion import Fusion, fuse_scales
 from components.lib.selftraining.thresholds import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
 
 FACTORS = (0.75, 1.0, 1.25, 1.5)
 """Scales where both sensors have equal pixels (reference adaptation 1.13)."""

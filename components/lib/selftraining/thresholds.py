@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from components.lib.losses import IGNORE
+from components.lib.losses.segmentation import IGNORE
 from components.lib.selftraining.codes import LEVELS, Codec, Codes
 
 SAMPLING_STRIDE = 16

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from components.lib.files import atomic_file, require_input
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tarfile
 from dataclasses import dataclass
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 
 MAX_SHARDS = 64
 """Most shards of ``data/raw``; DVC then moves few large files."""

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from components.lib.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError
 from components.lib.files import sha256_bytes
 from components.lib.shards.manifest import FileRow
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from components.lib.shards.packing import END_OF_ARCHIVE, MAX_SHARDS, Packer, Slot, member_header, shard_name
 
 _TARGET = 256 * 2**20

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 
 PRODUCTS = ("PAN", "PS-RGB", "PS-RGBNIR", "RGBNIR", "SAR-Intensity", "Buildings")
 """Products of the release, as written in file names."""

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
 from components.lib.files import atomic_directory
 
 LAYERS = MappingProxyType({"sar": 4, "optical": 4, "target": 1})

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from components.lib.errors import BadDataError, ParameterError
+from components.contract.errors import BadDataError, ParameterError
 from components.lib.store.store import Store
 
 Crops = npt.NDArray[Any]

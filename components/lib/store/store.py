@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from components.lib.errors import MissingInputError, ParameterError
+from components.contract.errors import MissingInputError, ParameterError
 from components.lib.files import require_input
 from components.lib.store.layout import (
     FOOTPRINTS_FILE,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.lib.errors import ParameterError, SourceUnavailableError, StormsightError
+from components.contract.errors import ParameterError, SourceUnavailableError, StormsightError
 from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 
 from pydantic import Field
 
-from components.lib.config import Parameters
+from components.lib.config.loader import Parameters
 
 UNTRACKED = "none"
 """In place of a store's address: runs are not tracked."""

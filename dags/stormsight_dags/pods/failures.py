@@ -71,7 +71,7 @@ EXIT_KINDS: Mapping[int, FailureKind] = {
     77: FailureKind.GATE_REFUSED,
     78: FailureKind.MISCONFIGURED,
 }
-"""Exit codes our commands own (``components.lib.errors``)."""
+"""Exit codes our commands own (``components.contract.errors``)."""
 
 NOTHING_TO_DO = 99
 """Exit code of a command that found nothing to do: the task is skipped."""

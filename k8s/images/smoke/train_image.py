@@ -28,9 +28,10 @@ def one_step(folder: Path) -> None:
     """Build the student, take one step on noise, save it, and get the same answer from what was read back."""
     import torch  # noqa: PLC0415
 
-    from components.lib.losses import cross_entropy, dice_loss  # noqa: PLC0415
-    from components.lib.nets import build_network, load_bundle, save_bundle  # noqa: PLC0415
+    from components.lib.losses.segmentation import cross_entropy, dice_loss  # noqa: PLC0415
+    from components.lib.nets.bundle import load_bundle, save_bundle  # noqa: PLC0415
     from components.lib.nets.config import NetworkConfig  # noqa: PLC0415
+    from components.lib.nets.factory import build_network  # noqa: PLC0415
 
     if torch.version.cuda is None:
         sys.exit(f"torch {torch.__version__} is built without CUDA")

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.lib.config import Parameters, load_parameters
-from components.lib.config.loader import SECTIONS, load_section
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
+from components.lib.config.loader import SECTIONS, Parameters, load_parameters, load_section
 
 
 class Inner(Parameters):

@@ -17,10 +17,12 @@ import numpy as np
 import torch
 from torch import distributed, nn
 
-from components.lib.engine import TrainingTask, fit
+from components.lib.engine.loop import fit
 from components.lib.engine.progress import Record
 from components.lib.engine.ranks import ranks
-from components.lib.losses import feature_mse, pixelwise_distillation, segmentation_loss
+from components.lib.engine.task import TrainingTask
+from components.lib.losses.distillation import feature_mse, pixelwise_distillation
+from components.lib.losses.segmentation import segmentation_loss
 from tests.lib.engine.tiny import parameters
 
 STEPS = 6

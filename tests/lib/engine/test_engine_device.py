@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from components.lib.engine import precision_of, resolve_device
-from components.lib.errors import ResourceError
+from components.contract.errors import ResourceError
+from components.lib.engine.device import precision_of, resolve_device
 from tests.lib.engine.tiny import parameters
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from components.contract.errors import BadDataError
 from components.lib.engine.inputs import paired_rows, paired_sensor, sar_statistics, steps_of
 from components.lib.engine.provenance import code_hash
-from components.lib.errors import BadDataError
-from components.lib.store import Store
+from components.lib.store.store import Store
 from tests.lib.engine.tiny_store import SENSOR, make_store
 
 LIMITS = (0.0, 92.0)

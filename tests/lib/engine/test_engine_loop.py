@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from components.lib.engine import TrainingTask, fit
+from components.contract.errors import ParameterError
 from components.lib.engine.checkpoint import FILE_NAME
-from components.lib.errors import ParameterError
+from components.lib.engine.loop import fit
+from components.lib.engine.task import TrainingTask
 from tests.lib.engine import tiny
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from components.contract.errors import ParameterError
 from components.lib.engine.batchnorm import global_statistics
 from components.lib.engine.progress import Progress
 from components.lib.engine.ranks import Ranks, ranks
-from components.lib.errors import ParameterError
 from tests.lib.engine import shared_batch
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

@@ -7,12 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from components.lib.engine import TrainingParameters, TrainingTask, fit, resident
+from components.contract.errors import ResourceError
+from components.lib.engine import resident
 from components.lib.engine.crops import crop_batches, crop_sampler
+from components.lib.engine.loop import fit
+from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.resident import DeviceSampler, require_device_memory
-from components.lib.engine.task import Batch, to_batch
-from components.lib.errors import ResourceError
-from components.lib.store import CropSampler, Store
+from components.lib.engine.task import Batch, TrainingTask, to_batch
+from components.lib.store.sampler import CropSampler
+from components.lib.store.store import Store
 from tests.lib.engine.tiny import parameters
 from tests.lib.store.tiny_store import SENSOR, tiny_store
 

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.lib.engine import poly_rate
-from components.lib.engine.schedule import ramp
+from components.lib.engine.schedule import poly_rate, ramp
 
 
 def reference(step: int, epochs: int = 200, per_epoch: int = 337) -> float:

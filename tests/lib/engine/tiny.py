@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from components.lib.engine import FitResult, TrainingParameters, TrainingTask, fit
-from components.lib.engine.loop import OnLog, seed_everything
+from components.lib.engine.loop import FitResult, OnLog, fit, seed_everything
+from components.lib.engine.parameters import TrainingParameters
+from components.lib.engine.task import TrainingTask
 
 STEPS = 20
 

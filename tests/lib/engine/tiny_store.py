@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from components.lib.store import Store, write_store
+from components.lib.store.layout import write_store
+from components.lib.store.store import Store
 
 SENSOR = "simulated-airborne"
 SIDE = 96

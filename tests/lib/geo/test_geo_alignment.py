@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import Affine
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from components.lib.geo.grid import GRID_M, Grid, grid_of
 from components.lib.geo.orientation import align, align_polygon, read_orientations
 from components.lib.geo.raster import RasterProfile

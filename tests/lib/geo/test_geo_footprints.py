@@ -12,7 +12,7 @@ import pytest
 import shapely
 from rasterio.transform import Affine
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from components.lib.geo.footprints import (
     Footprint,
     Labels,

@@ -10,7 +10,7 @@ import rasterio
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
-from components.lib.errors import BadDataError
+from components.contract.errors import BadDataError
 from components.lib.geo.raster import (
     RasterLimits,
     encode_geotiff,

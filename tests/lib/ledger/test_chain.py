@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from components.lib.errors import BadDataError
-from components.lib.ledger import GENESIS, Chain, Entry, HeadMovedError
-from components.lib.objects import ObjectStore, open_objects
+from components.contract.errors import BadDataError
+from components.lib.ledger.chain import GENESIS, Chain, Entry, HeadMovedError
+from components.lib.objects.opening import open_objects
+from components.lib.objects.protocol import ObjectStore
 
 PREFIX = "ledger/operations"
 NESTED = {"umlaut": "ä", "list": [1]}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from components.lib.losses import (
+from components.lib.losses.distillation import (
     feature_mse,
     pixelwise_distillation,
     pixelwise_distillation_summed,

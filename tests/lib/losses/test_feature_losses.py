@@ -9,15 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from components.lib.losses import (
-    channelwise_distillation,
-    feature_direction,
-    feature_mse,
-    logit_kl,
-    relation_loss,
-    soft_cross_entropy,
-)
+from components.lib.losses.channelwise import channelwise_distillation
+from components.lib.losses.distillation import feature_direction, feature_mse, logit_kl, soft_cross_entropy
 from components.lib.losses.reduction import at_size_of, weighted_mean
+from components.lib.losses.relation import relation_loss
 
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 

@@ -10,22 +10,14 @@ import torch
 from torch import Tensor
 
 from components.lib.geo.orientation import align
-from components.lib.losses import (
-    CONTOUR_WEIGHTS,
-    IGNORE,
-    agreement_mask,
-    contour_loss,
-    cross_entropy,
-    data_mask,
-    layover_mask,
-    layover_px,
-    symmetric_cross_entropy,
-    trusted_labels,
-)
-from components.lib.nets import CONTOURS
-from components.lib.simulate.textures import Textures
-from components.lib.store import MASKS
-from tests.lib.simulate.test_simulate_radar import house, image
+from components.lib.losses.contours import CONTOUR_WEIGHTS, contour_loss
+from components.lib.losses.masks import agreement_mask, data_mask, layover_mask, layover_px, trusted_labels
+from components.lib.losses.segmentation import IGNORE, cross_entropy
+from components.lib.losses.symmetric import symmetric_cross_entropy
+from components.lib.nets.network import CONTOURS
+from components.lib.store.layout import MASKS
+from components.simulation.textures import Textures
+from tests.simulation.test_simulate_radar import house, image
 
 
 def example(seed: int = 0) -> tuple[Tensor, Tensor]:

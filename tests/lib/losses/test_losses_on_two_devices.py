@@ -8,17 +8,12 @@ import torch
 from torch import Tensor, distributed
 from torch.multiprocessing.spawn import spawn
 
-from components.lib.losses import (
-    IGNORE,
-    channelwise_distillation,
-    contour_loss,
-    feature_direction,
-    feature_mse,
-    logit_kl,
-    relation_loss,
-    segmentation_loss,
-    symmetric_cross_entropy,
-)
+from components.lib.losses.channelwise import channelwise_distillation
+from components.lib.losses.contours import contour_loss
+from components.lib.losses.distillation import feature_direction, feature_mse, logit_kl
+from components.lib.losses.relation import relation_loss
+from components.lib.losses.segmentation import IGNORE, segmentation_loss
+from components.lib.losses.symmetric import symmetric_cross_entropy
 
 DEVICES = 2
 

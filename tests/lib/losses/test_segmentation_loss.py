@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from components.lib.losses import IGNORE, cross_entropy, dice_loss, segmentation_loss
+from components.lib.losses.segmentation import IGNORE, cross_entropy, dice_loss, segmentation_loss
 
 
 def example(seed: int = 0, shape: tuple[int, int, int] = (3, 6, 5)) -> tuple[Tensor, Tensor]:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.lib.errors import BadDataError, ParameterError
-from components.lib.metrics import STATISTICS, location_interval, paired_location_difference
+from components.contract.errors import BadDataError, ParameterError
+from components.lib.metrics.bootstrap import STATISTICS, location_interval, paired_location_difference
 
 
 def table(tp: list[int], missed: list[int], locations: list[str], sensor: str = "s") -> pd.DataFrame:

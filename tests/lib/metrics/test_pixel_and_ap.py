@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.lib.metrics import Confusion, average_precision, mean_hard_dice, pixel_confusion
-from components.lib.metrics.average_precision import precision_recall_curve
+from components.lib.metrics.average_precision import average_precision, precision_recall_curve
+from components.lib.metrics.confusion import Confusion, mean_hard_dice, pixel_confusion
 
 
 def test_pixels_are_counted_where_valid() -> None:

@@ -4,14 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.lib.errors import BadDataError, ParameterError
-from components.lib.metrics import (
-    gap_closure,
-    location_interval,
-    mean_difference,
-    mean_interval,
-    paired_location_difference,
-)
+from components.contract.errors import BadDataError, ParameterError
+from components.lib.metrics.bootstrap import location_interval, paired_location_difference
+from components.lib.metrics.seed_means import gap_closure, mean_difference, mean_interval
 
 LOCATIONS = ["a", "b", "c", "d", "e"]
 

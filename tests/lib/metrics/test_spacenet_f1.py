@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Polygon, box
 
-from components.lib.errors import BadDataError, MissingInputError, ParameterError
-from components.lib.metrics import Matches, Score, match_polygons, score_csv
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.lib.metrics.spacenet_f1 import Matches, Score, match_polygons, score_csv
 
 VEGAS = Path(__file__).parents[4] / "shared" / "data" / "spacenet_f1"
 

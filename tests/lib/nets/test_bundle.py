@@ -7,17 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from components.lib.errors import BadDataError, MissingInputError
-from components.lib.nets import (
-    NetworkConfig,
-    SegmentationNetwork,
-    build_network,
-    convert_to_csn,
-    load_bundle,
-    save_bundle,
-    use_sensor,
-)
-from components.lib.nets.config import Kind
+from components.contract.errors import BadDataError, MissingInputError
+from components.lib.nets.bundle import load_bundle, save_bundle
+from components.lib.nets.config import Kind, NetworkConfig
+from components.lib.nets.csn import convert_to_csn
+from components.lib.nets.factory import build_network
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.sensorset import use_sensor
 
 
 def network(kind: Kind = "disoptnet") -> SegmentationNetwork:

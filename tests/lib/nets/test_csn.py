@@ -7,16 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from components.lib.errors import ParameterError
-from components.lib.nets import (
-    NetworkConfig,
-    build_network,
-    convert_to_csn,
-    copy_sensor,
-    reestimate_statistics,
-    use_sensor,
-)
-from components.lib.nets.csn import SensorNorm2d
+from components.contract.errors import ParameterError
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.csn import SensorNorm2d, convert_to_csn, copy_sensor, reestimate_statistics
+from components.lib.nets.factory import build_network
+from components.lib.nets.sensorset import use_sensor
 
 AIR, SPACE = "airborne", "spaceborne"
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 from segmentation_models_pytorch.encoders import get_encoder
 
-from components.lib.errors import ParameterError
-from components.lib.nets import NetworkConfig, build_network
+from components.contract.errors import ParameterError
+from components.lib.nets.config import NetworkConfig
 from components.lib.nets.encoders import create_encoder
+from components.lib.nets.factory import build_network
 
 
 def test_pretrained_stem_cycles_rgb_and_keeps_the_sum() -> None:

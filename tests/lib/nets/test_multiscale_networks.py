@@ -11,23 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.flop_counter import FlopCounterMode
 
-from components.lib.nets import (
-    HFD_FEATURES,
-    DenseMultiScaleNetwork,
-    FeatureAdapters,
-    HfdReading,
-    NetworkConfig,
-    SegmentationNetwork,
-    SemanticFPN,
-    SingleMapNetwork,
-    build_network,
-    load_bundle,
-    save_bundle,
-)
-from components.lib.nets.config import Kind
-from components.lib.nets.dmsd import DenseNode
-from components.lib.nets.hfd import FlowAlignment, PlainAlignment, warp
-from components.lib.nets.semantic_fpn import STRIDES, FeaturePyramid
+from components.lib.nets.adapters import FeatureAdapters
+from components.lib.nets.bundle import load_bundle, save_bundle
+from components.lib.nets.config import Kind, NetworkConfig
+from components.lib.nets.dmsd import DenseMultiScaleNetwork, DenseNode
+from components.lib.nets.factory import build_network
+from components.lib.nets.hfd import HFD_FEATURES, FlowAlignment, HfdReading, PlainAlignment, warp
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.semantic_fpn import STRIDES, FeaturePyramid, SemanticFPN
+from components.lib.nets.singlemap import SingleMapNetwork
 
 SMALL = "timm-mobilenetv3_small_minimal_100"
 KINDS: tuple[Kind, ...] = ("semantic_fpn", "dmsd", "hfd_reading")

@@ -6,18 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from components.lib.errors import ParameterError
-from components.lib.nets import (
-    DeepLab,
-    DisOptNetStudent,
-    NetworkConfig,
-    SegmentationNetwork,
-    build_network,
-    reference_parameter_count,
-)
+from components.contract.errors import ParameterError
 from components.lib.nets.atrous import AtrousDepthwise
-from components.lib.nets.config import Kind
-from components.lib.nets.disoptnet import Branches
+from components.lib.nets.config import Kind, NetworkConfig
+from components.lib.nets.deeplab import DeepLab
+from components.lib.nets.disoptnet import Branches, DisOptNetStudent
+from components.lib.nets.factory import build_network, reference_parameter_count
+from components.lib.nets.network import SegmentationNetwork
 
 SMALL = "timm-mobilenetv3_small_minimal_100"
 

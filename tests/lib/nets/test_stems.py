@@ -8,20 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from components.lib.errors import ParameterError
-from components.lib.nets import (
-    NetworkConfig,
-    SegmentationNetwork,
-    build_network,
-    convert_to_csn,
-    copy_sensor,
-    load_bundle,
-    reestimate_statistics,
-    save_bundle,
-    use_sensor,
-)
-from components.lib.nets.config import Kind, Stems
-from components.lib.nets.sensorset import SensorSet, sensor_layers
+from components.contract.errors import ParameterError
+from components.lib.nets.bundle import load_bundle, save_bundle
+from components.lib.nets.config import Kind, NetworkConfig, Stems
+from components.lib.nets.csn import convert_to_csn, copy_sensor, reestimate_statistics
+from components.lib.nets.factory import build_network
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.sensorset import SensorSet, sensor_layers, use_sensor
 from components.lib.nets.stems import SensorStem, split_stem
 
 AIR, SPACE = "airborne", "spaceborne"

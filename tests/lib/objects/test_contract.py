@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from components.lib.errors import BadDataError, MissingInputError, ParameterError
-from components.lib.objects import ObjectStore, get_many, open_objects
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.lib.objects.opening import open_objects
+from components.lib.objects.protocol import ObjectStore, get_many
 
 
 def test_what_is_written_is_read(store: ObjectStore) -> None:

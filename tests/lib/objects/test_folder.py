@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from components.lib.errors import ParameterError, ResourceError, SourceUnavailableError
-from components.lib.objects import objects_from_environment, open_objects
+from components.contract.errors import ParameterError, ResourceError, SourceUnavailableError
 from components.lib.objects.folder import TEMPORARY, FolderObjects
+from components.lib.objects.opening import objects_from_environment, open_objects
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from components.lib.errors import ResourceError, SourceUnavailableError
-from components.lib.objects import open_objects, s3
+from components.contract.errors import ResourceError, SourceUnavailableError
+from components.lib.objects import s3
+from components.lib.objects.opening import open_objects
 from tests.object_stores import SECRET
 
 

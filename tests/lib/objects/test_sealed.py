@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.lib.errors import BadDataError, MissingInputError
-from components.lib.objects import ObjectStore, create_sealed, read_sealed, seal, unseal
+from components.contract.errors import BadDataError, MissingInputError
+from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import create_sealed, read_sealed, seal, unseal
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -13,8 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from components.lib.objects import ObjectInfo, Objects
-from components.lib.objects.protocol import check_key, missing
+from components.lib.objects.protocol import ObjectInfo, Objects, check_key, missing
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

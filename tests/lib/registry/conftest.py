@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.lib.tracking import TrackingParameters
+from components.lib.tracking.parameters import TrackingParameters
 from tests.lib.tracking.local_store import local_store
 from tests.object_stores import bucket, s3_environment, s3_url, store, store_uri
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from components.lib.files import sha256_bytes
-from components.lib.ledger import GENESIS
-from components.lib.objects import canonical
+from components.lib.ledger.chain import GENESIS
+from components.lib.objects.sealed import canonical
 from components.lib.registry.ledger import Action
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.lib.registry import register
-from components.lib.tracking import Connection
+from components.lib.registry.artefact import register
+from components.lib.tracking.connection import Connection
 
 MODEL = "stormsight-sar"
 

@@ -5,21 +5,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from components.lib.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError
 from components.lib.files import sha256_file
-from components.lib.nets import NetworkConfig, build_network
 from components.lib.nets.bundle import save_bundle
-from components.lib.registry import (
-    CHALLENGER,
-    ChampionLine,
-    by_alias,
-    by_version,
-    fetched,
-    open_ledgers,
-    register,
-)
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.factory import build_network
+from components.lib.registry.artefact import CHALLENGER, by_alias, by_version, fetched, register
+from components.lib.registry.champion import ChampionLine
+from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.loading import load_champion
-from components.lib.tracking import TrackingParameters, connect
+from components.lib.tracking.connection import connect
+from components.lib.tracking.parameters import TrackingParameters
 from tests.lib.registry.models import MODEL, model_folder, register_version
 
 

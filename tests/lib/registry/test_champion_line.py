@@ -8,11 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from components.lib.errors import BadDataError, GateRefusedError, MissingInputError
-from components.lib.objects import ObjectStore
-from components.lib.registry import CHAMPION, HEAD_TAG, ChampionLine, Entry, by_alias, open_ledgers
-from components.lib.registry.champion import ANNOUNCED
-from components.lib.tracking import Connection, TrackingParameters, connect
+from components.contract.errors import BadDataError, GateRefusedError, MissingInputError
+from components.lib.objects.protocol import ObjectStore
+from components.lib.registry.artefact import CHAMPION, by_alias
+from components.lib.registry.champion import ANNOUNCED, HEAD_TAG, ChampionLine
+from components.lib.registry.ledger import Entry, open_ledgers
+from components.lib.tracking.connection import Connection, connect
+from components.lib.tracking.parameters import TrackingParameters
 from tests.lib.registry.models import MODEL, register_version
 from tests.lib.registry.test_ledger import change
 
@@ -265,7 +267,7 @@ def promote_after_recovery(line: ChampionLine, version: str) -> None:
 
 RIVAL = """
 import sys
-from components.lib.errors import GateRefusedError
+from components.contract.errors import GateRefusedError
 from components.lib.registry import ChampionLine, open_ledgers
 from components.lib.tracking import TrackingParameters, connect
 

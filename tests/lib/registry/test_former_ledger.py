@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from components.lib.errors import BadDataError
-from components.lib.objects import open_objects
-from components.lib.registry import CHAMPION, HEAD_TAG, ChampionLine, Entry, Ledgers, open_ledgers
-from components.lib.registry.champion import FORMER_NEXT_TAG
+from components.contract.errors import BadDataError
+from components.lib.objects.opening import open_objects
+from components.lib.registry.artefact import CHAMPION
+from components.lib.registry.champion import FORMER_NEXT_TAG, HEAD_TAG, ChampionLine
 from components.lib.registry.former import FormerLedger
-from components.lib.tracking import TrackingParameters, connect
+from components.lib.registry.ledger import Entry, Ledgers, open_ledgers
+from components.lib.tracking.connection import connect
+from components.lib.tracking.parameters import TrackingParameters
 from tests.lib.registry.former import former_lines, write_former
 from tests.lib.registry.models import MODEL, register_version
 from tests.lib.registry.test_ledger import STEPS, change

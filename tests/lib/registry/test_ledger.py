@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from components.lib.errors import BadDataError
-from components.lib.ledger import GENESIS, Chain
-from components.lib.ledger import Entry as Link
-from components.lib.registry import Change, Entry, Ledger, champions, open_ledgers
-from components.lib.registry.ledger import Action
+from components.contract.errors import BadDataError
+from components.lib.ledger.chain import GENESIS, Chain
+from components.lib.ledger.chain import Entry as Link
+from components.lib.registry.ledger import Action, Change, Entry, Ledger, champions, open_ledgers
 
 HASH = "d" * 64
 MODEL = "stormsight-sar"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.lib.metrics import Interval
+from components.lib.metrics.bootstrap import Interval
 from components.lib.report.content import (
     Difference,
     Figure,

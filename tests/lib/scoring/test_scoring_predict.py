@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from components.lib.errors import ParameterError
+from components.contract.errors import ParameterError
 from components.lib.scoring.predict import predict_tiles, window_starts
-from components.lib.store import Store
+from components.lib.store.store import Store
 from tests.evaluate.worlds import AIRBORNE, SIDE, SPACEBORNE, Pointwise, write_tiny_store
 
 

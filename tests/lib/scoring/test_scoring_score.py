@@ -5,10 +5,14 @@ import pandas as pd
 import pytest
 import torch
 
-from components.lib.errors import BadDataError
-from components.lib.metrics import Confusion, average_precision, location_interval
-from components.lib.scoring import Scores, ScoringSettings, score_model, slice_tables
-from components.lib.store import Store
+from components.contract.errors import BadDataError
+from components.lib.metrics.average_precision import average_precision
+from components.lib.metrics.bootstrap import location_interval
+from components.lib.metrics.confusion import Confusion
+from components.lib.scoring.score import Scores, score_model
+from components.lib.scoring.settings import ScoringSettings
+from components.lib.scoring.slices import slice_tables
+from components.lib.store.store import Store
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, Pointwise, write_tiny_store
 
 SETTINGS = ScoringSettings()

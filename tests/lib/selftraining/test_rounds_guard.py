@@ -5,17 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.lib.errors import ParameterError
-from components.lib.losses import IGNORE
-from components.lib.selftraining import (
-    FACTORS,
-    RELEASED_FACTORS,
-    CollapseLimits,
-    LabelSummary,
-    class_agreement,
-    collapse_reason,
-    scales_of,
-)
+from components.contract.errors import ParameterError
+from components.lib.losses.segmentation import IGNORE
+from components.lib.selftraining.collapse import CollapseLimits, class_agreement, collapse_reason
+from components.lib.selftraining.pseudolabels import LabelSummary
+from components.lib.selftraining.scales import FACTORS, RELEASED_FACTORS, scales_of
 
 LIMITS = CollapseLimits()
 

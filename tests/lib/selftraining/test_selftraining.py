@@ -10,18 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F  # noqa: N812
 
-from components.lib.errors import ParameterError, ResourceError
-from components.lib.losses import IGNORE
-from components.lib.nets import NetworkConfig, SegmentationNetwork, build_network, convert_to_csn, use_sensor
-from components.lib.selftraining import (
-    LOGITS,
-    PROBABILITIES,
+from components.contract.errors import ParameterError, ResourceError
+from components.lib.losses.segmentation import IGNORE
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.csn import convert_to_csn
+from components.lib.nets.factory import build_network
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.sensorset import use_sensor
+from components.lib.selftraining.codes import LOGITS, PROBABILITIES
+from components.lib.selftraining.fusion import fuse_scales
+from components.lib.selftraining.pseudolabels import LabelSummary, PseudoLabelSettings, make_pseudo_labels
+from components.lib.selftraining.thresholds import (
     ConfidenceHistogram,
-    LabelSummary,
-    PseudoLabelSettings,
     assign_labels,
-    fuse_scales,
-    make_pseudo_labels,
     sample_confidences,
     sample_probabilities,
 )

@@ -13,17 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.lib.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError
 from components.lib.files import sha256_bytes
-from components.lib.shards import (
-    FileRow,
-    Packer,
-    ShardReader,
-    ShardWriter,
-    read_manifest,
-    shard_name,
-    write_manifest,
-)
+from components.lib.shards.manifest import FileRow, read_manifest, write_manifest
+from components.lib.shards.packing import Packer, shard_name
+from components.lib.shards.reader import ShardReader
+from components.lib.shards.writer import ShardWriter
 
 LONG = (
     "geojson_buildings/SN6_Train_AOI_11_Rotterdam_Buildings_20190822070610_20190822070846_tile_3721.geojson"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.lib.errors import BadDataError
-from components.lib.spacenet6 import PRODUCTS, TileName
+from components.contract.errors import BadDataError
+from components.lib.spacenet6.naming import PRODUCTS, TileName
 
 STAMP = st.integers(10**13, 10**14 - 1)
 

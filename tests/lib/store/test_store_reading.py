@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import shapely
 
-from components.lib.errors import MissingInputError, ParameterError
-from components.lib.store import INDEX_COLUMNS, LAYERS, Store
-from components.lib.store.layout import create_layer, layer_path
+from components.contract.errors import MissingInputError, ParameterError
+from components.lib.store.layout import INDEX_COLUMNS, LAYERS, create_layer, layer_path
+from components.lib.store.store import Store
 from tests.lib.store.tiny_store import OTHER, SENSOR, tiny_store
 
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.lib.errors import BadDataError, ParameterError
-from components.lib.store import LAYERS, CropSampler, Store, footprints_of, pack_masks, prefetch
-from components.lib.store.layout import layer_path
-from components.lib.store.sampler import MIN_DATA_SHARE, _mirrored
+from components.contract.errors import BadDataError, ParameterError
+from components.lib.store.layout import LAYERS, footprints_of, layer_path, pack_masks
+from components.lib.store.prefetch import prefetch
+from components.lib.store.sampler import MIN_DATA_SHARE, CropSampler, _mirrored
+from components.lib.store.store import Store
 from tests.lib.store.tiny_store import OTHER, SENSOR, SIDE, tiny_store
 
 CROP = 16

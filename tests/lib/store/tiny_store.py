@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from components.lib.store import LAYERS, Store, write_store
-from components.lib.store.layout import FOOTPRINT_COLUMNS
+from components.lib.store.layout import FOOTPRINT_COLUMNS, LAYERS, write_store
+from components.lib.store.store import Store
 
 SENSOR, OTHER = "simulated-airborne", "simulated-spaceborne"
 SIDE = 40

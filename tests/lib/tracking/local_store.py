@@ -8,7 +8,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from components.lib.tracking import TrackingParameters, connect
+from components.lib.tracking.connection import connect
+from components.lib.tracking.parameters import TrackingParameters
 
 
 def local_store(folder: Path) -> TrackingParameters:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from components.lib.errors import ParameterError, SourceUnavailableError
-from components.lib.tracking import TrackingParameters, connect, track_run
-from components.lib.tracking.run import flatten
+from components.contract.errors import ParameterError, SourceUnavailableError
+from components.lib.tracking.connection import connect
+from components.lib.tracking.parameters import TrackingParameters
+from components.lib.tracking.run import flatten, track_run
 
 
 def closed_port() -> int:

@@ -1,0 +1,276 @@
+"""The grid: which methods are trained, from what, with which switches.
+
+Every row is one :class:`Method`; a *cell* is a method with a seed. A row names the stage's command line and
+what it changes in ``params.yaml``, nothing else: what is proven is what the pipeline runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from components.contract.errors import ParameterError
+
+Group = Literal["source", "ablation", "target"]
+Overrides = Mapping[str, Any]
+
+OURS = "concord"
+"""The method that must beat the others or be dropped."""
+
+START = "concord"
+"""Whose network is adapted to the target sensor."""
+
+WORLDS: Mapping[str, Overrides] = {"base": {}, "float16": {"prepare": {"sar_dtype": "float16"}}}
+"""Prepared stores by name, and what differs from the profile's; all are prepared from one download."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An upstream model of the same seed.
+
+    Attributes:
+        method: Row of the grid that trains it.
+        model: Its folder below that cell's ``models``.
+        name: Where it appears below this cell's ``models``.
+    """
+
+    method: str
+    model: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One row of the grid.
+
+    Attributes:
+        name: In files and on the command line.
+        label: In tables and plots.
+        group: ``source`` and ``ablation`` are scored on the sensor with labels, ``target`` on the other.
+        command: Module and arguments of the stage; None where nothing is trained, only scored.
+        model: Folder of the result below the cell's ``models``.
+        reports: Folder below the cell's ``reports`` where the stage leaves ``metrics.json``.
+        links: Upstream models.
+        overrides: Laid over the profile's sections.
+        times: Steps as a multiple of the budget (``distill.epochs``).
+        network: Laid over the linked bundle's configuration, where nothing is trained.
+        world: A key of ``WORLDS``.
+        compared_with: Of an ablation: the row that has the part which is missing here.
+    """
+
+    name: str
+    label: str
+    group: Group
+    command: tuple[str, ...] | None
+    model: str
+    reports: str = ""
+    links: tuple[Link, ...] = ()
+    overrides: Overrides = field(default_factory=dict)
+    times: int = 1
+    network: Overrides = field(default_factory=dict)
+    world: str = "base"
+    compared_with: str | None = None
+
+
+def _student(method: str) -> Link:
+    """The network that the distillation method of that name left, where the stages look for it."""
+    return Link(method=method, model=f"sar/{method}", name=f"sar/{method}")
+
+
+def _teacher(name: str, label: str, kind: str, folder: str) -> Method:
+    return Method(
+        name=name,
+        label=label,
+        group="source",
+        command=("components.optical",),
+        model=folder,
+        reports=folder,
+        overrides={"optical": {"kinds": [kind]}},
+    )
+
+
+def _scored(name: str, label: str, method: str, *, group: Group = "source", **network: str) -> Method:
+    """A student of another row, scored again: with another configuration, or on the other sensor."""
+    return Method(
+        name=name,
+        label=label,
+        group=group,
+        command=None,
+        model=f"sar/{method}",
+        links=(_student(method),),
+        network=network,
+    )
+
+
+def _distill(
+    name: str,
+    label: str,
+    method: str,
+    *,
+    group: Group = "source",
+    links: tuple[Link, ...] | None = None,
+    overrides: Overrides | None = None,
+    times: int = 1,
+    world: str = "base",
+    compared_with: str | None = None,
+) -> Method:
+    teacher = () if method == "none" else (Link(method="teacher", model="optical", name="optical"),)
+    return Method(
+        name=name,
+        label=label,
+        group=group,
+        command=("components.distill", "--method", method),
+        model=f"sar/{method}",
+        reports=f"distill/{method}",
+        links=teacher if links is None else links,
+        overrides=overrides or {},
+        times=times,
+        world=world,
+        compared_with=compared_with,
+    )
+
+
+def _without(part: str, label: str, switches: Overrides) -> Method:
+    return _distill(
+        f"{OURS}_no_{part}",
+        f"{OURS} without {label}",
+        OURS,
+        group="ablation",
+        overrides={"distill": {OURS: switches}},
+        compared_with=OURS,
+    )
+
+
+def _adapt(name: str, label: str, **switches: Any) -> Method:  # noqa: ANN401 - values of params.yaml
+    return Method(
+        name=name,
+        label=label,
+        group="target",
+        command=("components.adapt",),
+        model="adapted",
+        reports="adapt",
+        links=(_student(START),),
+        overrides={"adapt": {"start_from": START, **switches}},
+    )
+
+
+_PARTS: tuple[tuple[str, str, Overrides], ...] = (
+    ("init", "the teacher's weights", {"start": "scratch"}),
+    ("labels", "the teacher's classes", {"labels": 0.0}),
+    ("symmetric", "the reverse half of that cross-entropy", {"symmetric": False}),
+    ("soft", "the teacher's probabilities", {"soft": 0.0}),
+    ("ramp", "their ramp", {"ramp": 0.0}),
+    ("channelwise", "channel-wise maps", {"channelwise": 0.0}),
+    ("relation", "relations", {"relation": 0.0}),
+    ("trust", "trust only where it is right", {"trusted": False}),
+    ("masks", "layover and no-data masks", {"masked": False}),
+)
+"""Parts of ours: name, what is missing, and the switches below ``distill.<ours>``."""
+
+GRID: tuple[Method, ...] = (
+    _teacher("teacher", "optical teacher", "deeplabv3plus", "optical"),
+    _distill("control", "SAR-only control", "none"),
+    # Whoever starts from the teacher's weights has had the teacher's steps as well.
+    _distill("control_twice", "control with twice the steps", "none", times=2),
+    _distill("optical_init", "control from the teacher's weights", "optical_init"),
+    _distill("disoptnet", "DisOptNet", "disoptnet"),
+    _distill(
+        "disoptnet_released",
+        "DisOptNet, soft labels in full from step 0 (as released)",
+        "disoptnet",
+        group="ablation",
+        overrides={"distill": {"disoptnet": {"soft_ramp": 0.0}}},
+        compared_with="disoptnet",
+    ),
+    _scored("disoptnet_branch_s", "DisOptNet, branch S alone at test", "disoptnet", output="branch_s"),
+    _teacher("teacher_hfd", "optical teacher of HFD-Net's kind", "hfd_reading", "optical/hfd_reading"),
+    _distill(
+        "hfd_reading",
+        "HFD-Net, our reading",
+        "hfd_reading",
+        links=(Link(method="teacher_hfd", model="optical/hfd_reading", name="optical/hfd_reading"),),
+    ),
+    _distill(OURS, f"{OURS} (ours)", OURS),
+    _scored(f"{OURS}_branch_s", f"{OURS}, branch S alone at test", OURS, output="branch_s"),
+    *(_without(part, label, switches) for part, label, switches in _PARTS),
+    _distill(
+        "control_no_contours",
+        "control without contours",
+        "none",
+        group="ablation",
+        overrides={"training": {"contour_weight": 0.0}},
+        compared_with="control",
+    ),
+    _distill(
+        "control_float16",
+        "control on 16-bit SAR",
+        "none",
+        group="ablation",
+        world="float16",
+        compared_with="control",
+    ),
+    _scored("source_only", "source only", START, group="target"),
+    _adapt("csn_only", "CSN alone", labels="none"),
+    _adapt("self_training", "self-training without CSN", normalisation="shared", inputs="shared"),
+    _adapt("csn_self_training", "CSN and self-training"),
+    _adapt("csn_self_training_stems", "the same with a stem per sensor", stems="per_sensor"),
+    _adapt("oracle", "oracle (the target's own labels)", labels="truth"),
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CellName:
+    """A method with a seed; sorts by seed, so that whole comparisons are there early."""
+
+    seed: int
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.method}, seed {self.seed}"
+
+
+def by_name(grid: Sequence[Method] = GRID) -> dict[str, Method]:
+    """Rows by their name."""
+    return {method.name: method for method in grid}
+
+
+def chosen(names: Iterable[str] | None, grid: Sequence[Method] = GRID) -> list[Method]:
+    """The named rows and whatever they start from, in the order of the grid; None is all.
+
+    Raises:
+        ParameterError: If there is no such row, naming the nearest.
+    """
+    rows = by_name(grid)
+    pending, wanted = list(rows if names is None else names), set[str]()
+    while pending:
+        name = pending.pop()
+        if name not in rows:
+            nearest = get_close_matches(name, rows, n=1, cutoff=0.0)[0]
+            raise ParameterError(
+                f"--methods: no row {name!r} in the grid; the nearest is {nearest!r}",
+                next_step=f"use some of {', '.join(rows)}",
+            )
+        if name not in wanted:
+            wanted.add(name)
+            pending += [link.method for link in rows[name].links]
+    return [method for method in grid if method.name in wanted]
+
+
+def cells_of(
+    methods: Sequence[Method], seeds: Sequence[int], ablation_seeds: Sequence[int]
+) -> list[CellName]:
+    """Every method with its seeds, seed by seed, in the order of the grid."""
+    return [
+        CellName(seed, method.name)
+        for seed in seeds
+        for method in methods
+        if method.group != "ablation" or seed in ablation_seeds
+    ]
+
+
+def distillation_methods(grid: Sequence[Method] = GRID) -> set[str]:
+    """Every ``--method`` that the grid trains."""
+    commands = [method.command for method in grid if method.command]
+    return {command[2] for command in commands if command[0] == "components.distill"}

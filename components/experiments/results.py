@@ -1,0 +1,269 @@
+"""From tile tables to ``evidence.json``: values, differences, gap closure, recovery, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from components.evaluate.splits import CLEAN, KANG
+from components.experiments.cell import Seal
+from components.experiments.grid import OURS, Group, Method
+from components.lib.metrics.bootstrap import Interval, location_interval
+from components.lib.metrics.seed_means import gap_closure, mean_difference, mean_interval
+
+METRICS: Mapping[str, str] = MappingProxyType(
+    {
+        "iou": "iou",
+        "f1": "px_f1",
+        "precision": "px_precision",
+        "recall": "px_recall",
+        "spacenet_f1": "f1",
+        "spacenet_precision": "precision",
+        "spacenet_recall": "recall",
+    }
+)
+"""Name in the evidence, and in :data:`components.lib.metrics.STATISTICS`; ``spacenet_`` counts buildings."""
+
+COMPARED = ("iou", "f1", "spacenet_f1")
+"""Metrics of differences and ratios."""
+
+CONTROL, TWICE, INIT = "control", "control_twice", "optical_init"
+TEACHER, RIVAL = "teacher", "disoptnet"
+SOURCE_ONLY, BOTH, ORACLE = "source_only", "csn_self_training", "oracle"
+CEILINGS = {TEACHER, "teacher_hfd", ORACLE}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A scored cell.
+
+    Attributes:
+        method: Its row of the grid.
+        seed: Its seed.
+        seal: What its training left.
+        tiles: Counts per test tile.
+    """
+
+    method: Method
+    seed: int
+    seal: Seal
+    tiles: pd.DataFrame
+
+
+class Comparison:
+    """All results of one run, ready to be set against each other.
+
+    Args:
+        results: Every scored cell.
+        confidence: Of the intervals.
+        resamples: Bootstrap draws over locations.
+    """
+
+    def __init__(self, results: Sequence[Result], confidence: float, resamples: int) -> None:
+        self.confidence, self.resamples = confidence, resamples
+        self.methods = {result.method.name: result.method for result in results}
+        sensors = sorted({str(result.tiles["sensor"].iloc[0]) for result in results})
+        self.splits = {sensor: _split_of(sensor, results) for sensor in sensors}
+        self.tables: dict[str, dict[int, pd.DataFrame]] = {}
+        for result in results:
+            sensor = str(result.tiles["sensor"].iloc[0])
+            part = result.tiles[result.tiles["clean"]] if self.splits[sensor] == CLEAN else result.tiles
+            self.tables.setdefault(result.method.name, {})[result.seed] = part
+
+    def sensor(self, method: str) -> str:
+        """On whose tiles the method is scored."""
+        return str(next(iter(self.tables[method].values()))["sensor"].iloc[0])
+
+    def rows(self) -> Iterator[Row]:
+        """One per method, seed and metric; seed None is the mean over the seeds."""
+        for name, by_seed in self.tables.items():
+            for metric, statistic in METRICS.items():
+                for seed, tiles in by_seed.items():
+                    value = location_interval(tiles, statistic, self.confidence, self.resamples)
+                    yield self._row(name, metric, value, seed=seed, seeds=1)
+                value = mean_interval(list(by_seed.values()), statistic, self.confidence, self.resamples)
+                yield self._row(name, metric, value, seed=None, seeds=len(by_seed))
+
+    def differences(self) -> Iterator[Row]:
+        """Paired by location, averaged over the seeds that both have."""
+        for name, against in self._pairs():
+            seeds = sorted(self.tables[name].keys() & self.tables[against].keys())
+            if not seeds:
+                continue
+            first, second = ([self.tables[m][seed] for seed in seeds] for m in (name, against))
+            for metric in COMPARED:
+                value = mean_difference(first, second, METRICS[metric], self.confidence, self.resamples)
+                yield self._row(name, metric, value, against=against, seeds=len(seeds))
+
+    def closures(self) -> Iterator[Row]:
+        """(student - control) / (teacher - control) of every student."""
+        for name in self._in("source"):
+            if name not in {CONTROL, *CEILINGS}:
+                yield from self._ratios(name, CONTROL, TEACHER)
+
+    def recoveries(self) -> Iterator[Row]:
+        """(adapted - source only) / (oracle - source only) of every adaptation."""
+        for name in self._in("target"):
+            if name not in {SOURCE_ONLY, ORACLE}:
+                yield from self._ratios(name, SOURCE_ONLY, ORACLE)
+
+    def _ratios(self, name: str, start: str, goal: str) -> Iterator[Row]:
+        if not {name, start, goal} <= self.tables.keys():
+            return
+        seeds = sorted(set.intersection(*(set(self.tables[m]) for m in (name, start, goal))))
+        if not seeds:
+            return
+        first, low, high = ([self.tables[m][seed] for seed in seeds] for m in (name, start, goal))
+        for metric in COMPARED:
+            value = gap_closure(first, low, high, METRICS[metric], self.confidence, self.resamples)
+            yield self._row(name, metric, value, start=start, goal=goal, seeds=len(seeds))
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        """What is subtracted from what; of ablations, the whole less what lacks a part."""
+        there = self.tables.keys()
+        for name in self._in("source"):
+            if name not in CEILINGS:
+                yield from ((name, m) for m in (CONTROL, TWICE, INIT) if m in there and m != name)
+        if {OURS, RIVAL} <= there:
+            yield OURS, RIVAL
+        for name in self._in("ablation"):
+            whole = self.methods[name].compared_with
+            if whole in there and whole is not None:
+                yield whole, name
+        for name in self._in("target"):
+            if name != SOURCE_ONLY and SOURCE_ONLY in there:
+                yield name, SOURCE_ONLY
+        if BOTH in there:
+            yield from ((BOTH, m) for m in ("csn_only", "self_training") if m in there)
+
+    def _in(self, group: Group) -> list[str]:
+        return [name for name, method in self.methods.items() if method.group == group]
+
+    def _row(self, name: str, metric: str, value: Interval | None, **more: Any) -> Row:  # noqa: ANN401
+        sensor = self.sensor(name)
+        numbers: Row = {"value": None, "low": None, "high": None}
+        if value is not None:
+            numbers = {key: round(float(getattr(value, key)), 5) for key in numbers}
+            numbers |= {"locations": value.locations}
+            if value.degenerate:
+                numbers |= {"low": None, "high": None}
+        return {
+            "method": name,
+            "metric": metric,
+            "sensor": sensor,
+            "split": self.splits[sensor],
+            **more,
+            **numbers,
+        }
+
+
+def document(results: Sequence[Result], about: Row, *, confidence: float, resamples: int) -> Row:
+    """``evidence.json``.
+
+    Args:
+        results: Every scored cell.
+        about: What is known of the run as a whole: command, profile, hashes, seeds.
+        confidence: Of the intervals.
+        resamples: Bootstrap draws over locations.
+    """
+    comparison = Comparison(results, confidence, resamples)
+    made: Row = {
+        **about,
+        "confidence": confidence,
+        "resamples": resamples,
+        "splits": comparison.splits,
+        "methods": [_method_row(name, results) for name in comparison.methods],
+        "cells": [_cell_row(result) for result in results],
+        "rows": list(comparison.rows()),
+        "differences": list(comparison.differences()),
+        "gap_closure": list(comparison.closures()),
+        "recovery": list(comparison.recoveries()),
+    }
+    return {**made, "targets": targets(made)}
+
+
+def find(rows: Sequence[Row], **wanted: Any) -> Row | None:  # noqa: ANN401 - any JSON value
+    """The first row with these values."""
+    return next((row for row in rows if all(row.get(k) == v for k, v in wanted.items())), None)
+
+
+def targets(evidence: Row) -> list[Row]:
+    """What the project set out to reach, and whether it did; what was not measured is left out."""
+    gain = find(evidence["differences"], method=OURS, against=CONTROL, metric="iou")
+    rival = find(evidence["differences"], method=OURS, against=RIVAL, metric="iou")
+    closure = find(evidence["gap_closure"], method=OURS, metric="iou")
+    recovery = find(evidence["recovery"], method=BOTH, metric="iou")
+    asked: list[tuple[str, Row | None, float, bool]] = [
+        (f"{OURS} gains at least 0.02 IoU over the control, interval above 0", gain, 0.02, True),
+        (f"{OURS} beats DisOptNet", rival, 0.0, False),
+        (f"{OURS} closes at least 0.4 of the gap to the teacher", closure, 0.4, False),
+        ("adaptation recovers at least 0.6 of what the oracle gains", recovery, 0.6, False),
+    ]
+    return [
+        {"target": text, "value": row["value"], "low": row["low"], "met": _met(row, least, certain=certain)}
+        for text, row, least, certain in asked
+        if row is not None
+    ]
+
+
+def _met(row: Row, least: float, *, certain: bool) -> bool:
+    if row["value"] is None or row["value"] < least or row["value"] <= 0:
+        return False
+    return not certain or (row["low"] is not None and row["low"] > 0)
+
+
+def _split_of(sensor: str, results: Sequence[Result]) -> str:
+    """As the stage's report: the clean tiles, if every result on that sensor has some."""
+    own = [result.tiles for result in results if str(result.tiles["sensor"].iloc[0]) == sensor]
+    return CLEAN if all(bool(tiles["clean"].any()) for tiles in own) else KANG
+
+
+def _method_row(name: str, results: Sequence[Result]) -> Row:
+    own = [result for result in results if result.method.name == name]
+    method = own[0].method
+    seconds = [result.seal["metrics"].get("seconds") for result in own]
+    known = [float(value) for value in seconds if value is not None]
+    return {
+        "method": name,
+        "label": method.label,
+        "group": method.group,
+        "compared_with": method.compared_with,
+        "command": " ".join(method.command) if method.command else None,
+        "overrides": dict(method.overrides),
+        "times": method.times,
+        "network": dict(method.network),
+        "world": method.world,
+        "seeds": [result.seed for result in own],
+        "parameters": own[0].seal["parameters"],
+        "steps": own[0].seal["metrics"].get("steps"),
+        "training_seconds": round(mean(known), 1) if known else None,
+    }
+
+
+def _cell_row(result: Result) -> Row:
+    metrics = result.seal["metrics"]
+    return {
+        "method": result.method.name,
+        "seed": result.seed,
+        "steps": metrics.get("steps"),
+        "training_seconds": metrics.get("seconds"),
+        "wall_seconds": result.seal["seconds"],
+        "selection_iou": _selection_iou(metrics),
+        "weights_sha256": result.seal["weights_sha256"],
+    }
+
+
+def _selection_iou(metrics: Mapping[str, Any]) -> float | None:
+    """From the stage's own metrics; adaptation reports both sensors, and its target counts."""
+    scores = metrics
+    if "after" in metrics:
+        scores = (metrics["after"] or {}).get("target") or {}
+    value = scores.get("iou")
+    return None if value is None else round(float(value), 5)

@@ -1,0 +1,136 @@
+"""An acquisition as the files of a SpaceNet 6 release, drawn in parallel, yielded in a fixed order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from components.lib.datasets.sensors import Sensor
+from components.lib.spacenet6.naming import TileName
+from components.simulation.flights import Spot, Strip, plan_flight, tile_count
+from components.simulation.geotiff import to_geotiff
+from components.simulation.imaging import TileImages, columns_of, image_column
+from components.simulation.labels import CSV_HEADER, csv_rows, geojson
+from components.simulation.parameters import WorldParameters
+from components.simulation.radiometry import radiometry_of
+
+ROOT = "train/AOI_11_Rotterdam"
+SMALL_WORLD_PX = 1_700_000
+SUMMARY_FILES = ("SAR_orientations.txt", "SN6_Train_AOI_11_Rotterdam_Buildings.csv")
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFile:
+    """One file of a release.
+
+    Attributes:
+        path: Path inside the release, as ``train/AOI_11_Rotterdam/SAR-Intensity/SN6_...tif``.
+        content: Its bytes.
+    """
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    files: list[ReleaseFile]
+    rows: str
+
+
+def products_of(sensor: Sensor) -> tuple[str, ...]:
+    """Products the rehearsal world makes for a sensor; PAN and RGBNIR, which no stage reads, are left out."""
+    optical = ("PS-RGB", "PS-RGBNIR") if sensor.paired_optical else ()
+    return ("SAR-Intensity", *optical, "Buildings")
+
+
+def count_files(sensor: Sensor, world: WorldParameters, acquisition_id: str) -> int:
+    """How many files :func:`release_files` yields."""
+    return tile_count(sensor, world) * len(products_of(sensor)) + len(SUMMARY_FILES)
+
+
+def release_files(
+    sensor: Sensor, world: WorldParameters, acquisition_id: str, workers: int | None = None
+) -> Iterator[ReleaseFile]:
+    """Draw an acquisition file by file: strip by strip, tile by tile, the two summary files last.
+
+    Content depends on the arguments only, never on ``workers``: two runs give the same bytes.
+
+    Args:
+        sensor: A simulated sensor.
+        world: Seed and size.
+        acquisition_id: Id in the catalogue; it draws the flights, the speckle and the traffic, not the city.
+        workers: Processes to draw with; by default one per usable core, none besides this one if that is one.
+
+    Raises:
+        ParameterError: If the world has no such radar.
+    """
+    radiometry_of(sensor.name)
+    strips = plan_flight(sensor, world, acquisition_id)
+    jobs = [(strip, spots) for strip in strips for spots in columns_of(strip)]
+    rows = [CSV_HEADER + "\n"]
+    workers = workers or _worth_workers(sensor, world)
+    for column in _draw(sensor, world, acquisition_id, jobs, workers):
+        yield from column.files
+        rows.append(column.rows)
+    orientations = "".join(f"{strip.name} {strip.orientation}\n" for strip in strips)
+    for name, text in zip(SUMMARY_FILES, (orientations, "".join(rows)), strict=True):
+        yield ReleaseFile(f"{ROOT}/SummaryData/{name}", text.encode())
+
+
+def _worth_workers(sensor: Sensor, world: WorldParameters) -> int:
+    """Processes worth starting: none for a world smaller than what starting them takes."""
+    pixels = tile_count(sensor, world) * world.tile_px**2
+    return len(os.sched_getaffinity(0)) if pixels > SMALL_WORLD_PX else 1
+
+
+def _draw(
+    sensor: Sensor,
+    world: WorldParameters,
+    acquisition: str,
+    jobs: list[tuple[Strip, tuple[Spot, ...]]],
+    workers: int,
+) -> Iterator[_Column]:
+    if workers <= 1 or len(jobs) < 4:
+        for job in jobs:
+            yield _draw_column(sensor, world, acquisition, *job)
+        return
+    # Fresh processes, never forks of this one: its threads (boto3, torch) may hold locks.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting: deque[Future[_Column]] = deque()
+        for job in jobs:
+            waiting.append(pool.submit(_draw_column, sensor, world, acquisition, *job))
+            # Few columns wait at a time, so that a slow reader cannot fill the memory.
+            if len(waiting) > 3 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _draw_column(
+    sensor: Sensor, world: WorldParameters, acquisition: str, strip: Strip, spots: tuple[Spot, ...]
+) -> _Column:
+    files: list[ReleaseFile] = []
+    rows = []
+    for tile in image_column(sensor, world, acquisition, strip, spots):
+        files += _tile_files(sensor, strip, tile)
+        name = TileName("SAR-Intensity", strip.name, tile.spot.number)
+        rows.append(csv_rows(name.image_id, tile.footprints, tile.frame))
+    return _Column(files, "".join(rows))
+
+
+def _tile_files(sensor: Sensor, strip: Strip, tile: TileImages) -> Iterator[ReleaseFile]:
+    for product in products_of(sensor):
+        name = TileName(product, strip.name, tile.spot.number)
+        path = f"{ROOT}/{name.folder}/{name.file_name}"
+        if product == "Buildings":
+            yield ReleaseFile(path, geojson(tile.footprints))
+        elif product == "SAR-Intensity":
+            yield ReleaseFile(path, to_geotiff(tile.sar, tile.frame, sensor.crs))
+        elif tile.optical is not None:
+            bands = tile.optical[: 3 if product == "PS-RGB" else 4]
+            yield ReleaseFile(path, to_geotiff(bands, tile.frame, sensor.crs))
