@@ -68,7 +68,7 @@ airflow: export AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION := False
 airflow: export AIRFLOW__CORE__PARALLELISM := 4
 airflow: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS := True
 airflow: export AIRFLOW__API__HOST := 127.0.0.1
-airflow: export PYTHONPATH := $(CURDIR)/dags
+airflow: export PYTHONPATH := $(CURDIR)/dags:$(CURDIR)
 airflow: $(VENV)/.installed-airflow ## Run Airflow with the DAGs in local mode, pages on http://127.0.0.1:8080
 	@echo "pages: http://127.0.0.1:8080   end: Ctrl-C, once; it takes some seconds"
 	@set -m; airflow standalone & pid=$$!; trap "kill -INT $$pid" INT TERM HUP; \

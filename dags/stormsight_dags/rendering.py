@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from airflow.sdk import BaseOperator, TaskGroup
 
-from stormsight_dags.graph import Graph, GraphError
+from components.contract.errors import ParameterError
+from components.contract.graph.model import Graph
 from stormsight_dags.notices import notify_failure
 from stormsight_dags.settings import Settings
 
@@ -90,7 +91,7 @@ def render(graph: Graph, settings: Settings) -> TaskGroup:
     stages it reads from was skipped or failed.
 
     Raises:
-        GraphError: If two addresses would get the same task id.
+        ParameterError: If two addresses would get the same task id.
     """
     with TaskGroup(PIPELINE, tooltip="the stages of dvc.yaml") as group:
         tasks: dict[str, BaseOperator] = {}
@@ -98,7 +99,7 @@ def render(graph: Graph, settings: Settings) -> TaskGroup:
         for stage in graph:
             name = task_id(stage.address)
             if name in names:
-                raise GraphError(
+                raise ParameterError(
                     f"dvc.yaml: stages {names[name]!r} and {stage.address!r} would both be task {name!r}",
                     next_step="rename one of them, or its loop's key",
                 )

@@ -14,7 +14,7 @@ import pytest
 from tests.dags.trial_source import environment
 from tests.test_architecture import imports, top
 
-HEAVY = ["components", "torch", "mlflow", "great_expectations", "dvc", "pandas", "numpy", "boto3", "rasterio"]
+HEAVY = ["torch", "mlflow", "great_expectations", "dvc", "pandas", "numpy", "boto3", "rasterio"]
 
 IMPORT = """\
 import json, os, runpy, sys
@@ -26,7 +26,7 @@ for deployment in ("", "k8s/overlays/lab/deployment.yaml"):
     for name in ("acquisitions", "housekeeping", "retrain"):
         runpy.run_path(f"dags/{name}.py")
 assert {"stormsight_dags.processes", "stormsight_dags.pods.operator"} <= set(sys.modules)
-print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})))
+print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
@@ -65,12 +65,19 @@ def test_importing_the_dags_imports_nothing_heavy(repository: Path, tmp_path: Pa
         text=True,
         check=True,
     )
-    assert not set(json.loads(result.stdout.splitlines()[-1])) & set(HEAVY)
+    names: set[str] = set(json.loads(result.stdout.splitlines()[-1]))
+    assert not top(names) & set(HEAVY)
+    ours = {name for name in names if name.startswith("components.")}
+    assert ours
+    assert all(name.startswith("components.contract") for name in ours)
 
 
-def test_dag_files_import_no_component(repository: Path) -> None:
+def test_dag_files_import_of_components_the_contract_alone(repository: Path) -> None:
     for path in (repository / "dags").rglob("*.py"):
-        assert not top(imports(path)) & {*HEAVY} - {"boto3"}, path
+        names = imports(path)
+        assert not top(names) & {*HEAVY} - {"boto3"}, path
+        ours = {name for name in names if name.startswith("components")}
+        assert all(name.startswith("components.contract") for name in ours), path
 
 
 def test_airflow_parses_all_dags(trial: dict[str, Any]) -> None:

@@ -11,11 +11,13 @@ import pytest
 import yaml
 from airflow.sdk import DAG, TaskGroup
 
-from stormsight_dags.graph import Graph, GraphError, load_graph
+from components.contract.errors import ParameterError
+from components.contract.graph.load import load_graph
+from components.contract.graph.model import Graph
 from stormsight_dags.rendering import command_task, render, task_id
 from stormsight_dags.settings import Settings, load_settings
-from tests.dags.pipelines import FOREACH, MATRIX, META, NESTED
-from tests.dags.test_graph import write
+from tests.contract.pipelines import FOREACH, MATRIX, META, NESTED
+from tests.contract.test_graph import write
 
 Tasks = dict[str, Any]
 
@@ -90,7 +92,7 @@ def test_a_stage_more_is_a_task_more(
 def test_two_stages_cannot_be_one_task(repository: Path, tmp_path: Path) -> None:
     pipeline = f"stages:\n  a:\n    foreach: [x/y, 'x y']\n    do: {{cmd: 'echo ${{item}}', {META}}}\n"
     folder = write(tmp_path, pipeline)
-    with pytest.raises(GraphError, match=r"'a@x/y' and 'a@x y' would both be task 'a.x-y'"):
+    with pytest.raises(ParameterError, match=r"'a@x/y' and 'a@x y' would both be task 'a.x-y'"):
         rendered(load_graph(folder / "dvc.yaml", folder / "params.yaml"), settings_of(repository, "local"))
 
 

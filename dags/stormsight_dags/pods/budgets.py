@@ -21,7 +21,8 @@ from typing import Any, TypedDict
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
-from stormsight_dags.errors import DagConfigurationError, nearest
+from components.contract.errors import ParameterError
+from components.contract.suggestions import nearest
 from stormsight_dags.pods.failures import FINAL, INFRASTRUCTURE, FailureKind, StageFailure
 
 log = logging.getLogger(__name__)
@@ -74,13 +75,13 @@ def load_budget(orchestration: Mapping[str, Any], retry: str | None) -> Budget:
         retry: The stage's retry class; ``None`` leaves the infrastructure's budget alone.
 
     Raises:
-        DagConfigurationError: If a class or kind is unknown, a kind is final, or a number is negative.
+        ParameterError: If a class or kind is unknown, a kind is final, or a number is negative.
     """
     infrastructure = _kinds(
         orchestration.get("infrastructure_retries") or {}, "orchestration.infrastructure_retries"
     )
     if wrong := set(infrastructure) - INFRASTRUCTURE:
-        raise DagConfigurationError(
+        raise ParameterError(
             f"params.yaml: orchestration.infrastructure_retries names {min(wrong)}, the work's own doing",
             next_step="move it to a class of orchestration.retries",
         )
@@ -88,13 +89,13 @@ def load_budget(orchestration: Mapping[str, Any], retry: str | None) -> Budget:
     if retry is not None:
         classes = orchestration.get("retries") or {}
         if retry not in classes:
-            raise DagConfigurationError(
+            raise ParameterError(
                 f"params.yaml: orchestration.retries has no class {retry!r}{nearest(retry, classes)}",
                 next_step="add the class, or name another one in meta.retry of the stage in dvc.yaml",
             )
         own = _kinds(classes[retry] or {}, f"orchestration.retries.{retry}")
     if twice := set(own) & INFRASTRUCTURE:
-        raise DagConfigurationError(
+        raise ParameterError(
             f"params.yaml: orchestration.retries.{retry} names {min(twice)}, the infrastructure's doing",
             next_step="move it to orchestration.infrastructure_retries",
         )
@@ -107,11 +108,11 @@ def _kinds(numbers: Mapping[str, Any], where: str) -> dict[FailureKind, int]:
     for name, number in numbers.items():
         if name not in names:
             final = " it is never retried" if name in set(FailureKind) else f" unknown{nearest(name, names)}"
-            raise DagConfigurationError(
+            raise ParameterError(
                 f"params.yaml: {where}.{name}:{final}", next_step=f"name one of {', '.join(names)}"
             )
         if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-            raise DagConfigurationError(
+            raise ParameterError(
                 f"params.yaml: {where}.{name} is {number!r}", next_step="give a whole number, 0 or more"
             )
         found[FailureKind(name)] = number

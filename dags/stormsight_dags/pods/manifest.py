@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import md5
 from typing import Any, Literal
 
-from stormsight_dags.errors import DagConfigurationError
+from components.contract.errors import ParameterError
 from stormsight_dags.pods.failures import NOTHING_TO_DO
 from stormsight_dags.pods.redaction import names_a_secret
 from stormsight_dags.pods.status import CONTAINER
@@ -127,7 +127,7 @@ def environment(settings: Settings, work: Work) -> dict[str, str]:
     """Plain environment variables of the container.
 
     Raises:
-        DagConfigurationError: If a name looks like a secret's: those come by reference.
+        ParameterError: If a name looks like a secret's: those come by reference.
     """
     cluster = settings.cluster
     values = {
@@ -140,7 +140,7 @@ def environment(settings: Settings, work: Work) -> dict[str, str]:
         **cluster.env,
     }
     if wrong := [name for name in values if names_a_secret(name)]:
-        raise DagConfigurationError(
+        raise ParameterError(
             f"deployment: {wrong[0]} is a plain environment variable, and looks like a secret",
             next_step="put it into a Kubernetes Secret and name that under kubernetes.secrets",
         )
@@ -170,11 +170,11 @@ def quantity(text: str) -> float:
     """A Kubernetes quantity as a number.
 
     Raises:
-        DagConfigurationError: If it is none.
+        ParameterError: If it is none.
     """
     match = _QUANTITY.fullmatch(text.strip())
     if match is None:
-        raise DagConfigurationError(f"{text!r} is not a quantity", next_step="write a number as in 4Gi")
+        raise ParameterError(f"{text!r} is not a quantity", next_step="write a number as in 4Gi")
     number, suffix = float(match[1]), match[2] or ""
     if suffix == "m":
         return number / 1000

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from stormsight_dags.errors import nearest
-from stormsight_dags.graph.document import read_yaml
+from components.contract.graph.document import read_yaml
+from components.contract.suggestions import nearest
 from stormsight_dags.settings.model import Deployment, Orchestration, Section, Settings, SettingsError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -32,7 +32,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     Raises:
         SettingsError: If a key is unknown (the nearest valid one is named), a value does not fit, a section
             is missing, or something looks like a secret.
-        GraphError: If a file is missing or not YAML.
+        ParameterError: If a file is missing or not YAML.
     """
     environment = os.environ if environment is None else environment
     source = Path(environment.get("STORMSIGHT_SOURCE") or ROOT).resolve()

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stormsight_dags.errors import DagConfigurationError
-from stormsight_dags.graph import Graph, load_graph
+from components.contract.errors import ParameterError
+from components.contract.graph.load import load_graph
+from components.contract.graph.model import Graph
 
 
-class SettingsError(DagConfigurationError):
+class SettingsError(ParameterError):
     """The deployment file or ``orchestration`` is wrong; the text names the key."""
 
 

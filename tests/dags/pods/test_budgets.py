@@ -9,7 +9,7 @@ from airflow.sdk import RetryAction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormsight_dags.errors import DagConfigurationError
+from components.contract.errors import ParameterError
 from stormsight_dags.pods.budgets import (
     LONGEST_DELAY_S,
     STATE_KEY,
@@ -122,7 +122,7 @@ def test_the_repositorys_own_budgets(retry: str) -> None:
     ],
 )
 def test_a_wrong_budget_is_refused_by_name(change: dict[str, Any], named: str) -> None:
-    with pytest.raises(DagConfigurationError) as refused:
+    with pytest.raises(ParameterError) as refused:
         load_budget({**ORCHESTRATION, **change}, "train")
     assert named in str(refused.value)
     assert refused.value.next_step

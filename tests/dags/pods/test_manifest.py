@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stormsight_dags.errors import DagConfigurationError
+from components.contract.errors import ParameterError
 from stormsight_dags.pods.manifest import (
     Work,
     environment,
@@ -76,7 +76,7 @@ def test_a_small_node_caps_requests_and_memory() -> None:
 
 
 def test_no_secret_is_a_plain_variable() -> None:
-    with pytest.raises(DagConfigurationError, match="AWS_SECRET_ACCESS_KEY is a plain"):
+    with pytest.raises(ParameterError, match="AWS_SECRET_ACCESS_KEY is a plain"):
         environment(settings({"AWS_SECRET_ACCESS_KEY": "x"}), Work(("true",), "data"))
 
 
@@ -90,7 +90,7 @@ def test_quantities(text: str, value: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "4 Gi", "Gi", "-1", "4Xi"])
 def test_what_is_no_quantity(text: str) -> None:
-    with pytest.raises(DagConfigurationError):
+    with pytest.raises(ParameterError):
         quantity(text)
 
 

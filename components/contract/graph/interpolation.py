@@ -8,8 +8,8 @@ from itertools import product
 from shlex import quote
 from typing import Any, NamedTuple
 
-from stormsight_dags.errors import nearest
-from stormsight_dags.graph.model import GraphError
+from components.contract.errors import ParameterError
+from components.contract.suggestions import nearest
 
 _EXPRESSION = re.compile(r"(?<!\\)\$\{(?P<inner>.*?)\}")
 
@@ -33,7 +33,7 @@ def select(expression: str, values: Values, where: str) -> Any:  # noqa: ANN401 
     """The value that ``a.b[0]`` names.
 
     Raises:
-        GraphError: If there is no such value; names ``where`` and the nearest existing key.
+        ParameterError: If there is no such value; names ``where`` and the nearest existing key.
     """
     found: Any = values
     for part in re.split(r"[.\[]", expression.replace("]", "")):
@@ -42,7 +42,7 @@ def select(expression: str, values: Values, where: str) -> Any:  # noqa: ANN401 
             found = found[key] if isinstance(found, Mapping) else found[int(key)]
         except (LookupError, TypeError, ValueError):
             known = [str(k) for k in found] if isinstance(found, Mapping) else []
-            raise GraphError(
+            raise ParameterError(
                 f"{where}: ${{{expression}}} names no parameter ({key!r} not found{nearest(key, known)})",
                 next_step="correct the expression in dvc.yaml, or add the parameter to params.yaml",
             ) from None
@@ -59,7 +59,7 @@ def resolve(value: Any, values: Values, where: str, *, command: bool = False) ->
         command: Whether this is a command, into which DVC writes a mapping as options.
 
     Raises:
-        GraphError: If an expression names nothing, or a collection where DVC wants one value.
+        ParameterError: If an expression names nothing, or a collection where DVC wants one value.
     """
     if isinstance(value, Mapping):
         return {
@@ -84,7 +84,7 @@ def _text(value: Any, where: str, source: str, *, command: bool) -> str:  # noqa
     if command and isinstance(value, Mapping):
         return _options(value)
     if is_collection(value):
-        raise GraphError(
+        raise ParameterError(
             f"{where}: {source!r} names a collection where one value is needed",
             next_step="name one of its members, or loop over it with foreach",
         )
@@ -127,7 +127,7 @@ def loop_items(source: Any, values: Values, where: str) -> dict[str, Values]:  #
 def matrix_items(source: Any, values: Values, where: str) -> dict[str, Values]:  # noqa: ANN401
     """What each combination of a ``matrix`` adds to the values, by the key in its address."""
     if not isinstance(source, Mapping):
-        raise GraphError(f"{where}: must map names to lists", next_step="write name: [value, ...]")
+        raise ParameterError(f"{where}: must map names to lists", next_step="write name: [value, ...]")
     axes = [
         [(name, *turn) for turn in _axis(axis, name, values, f"{where} {name}")]
         for name, axis in source.items()
@@ -143,7 +143,7 @@ def _axis(source: Any, name: str, values: Values, where: str) -> Iterator[Member
     """One dimension of a matrix; members that are collections are named by their place."""
     members = _collection(source, values, where)
     if isinstance(members, Mapping):
-        raise GraphError(f"{where}: expected a list, got a mapping", next_step="write [value, ...]")
+        raise ParameterError(f"{where}: expected a list, got a mapping", next_step="write [value, ...]")
     for index, member in enumerate(members):
         yield Member(member.value, f"{name}{index}") if is_collection(member.value) else member
 
@@ -157,7 +157,7 @@ def _collection(
     expression = _EXPRESSION.fullmatch(source) if isinstance(source, str) else None
     found = select(expression["inner"], values, where) if expression else source
     if not is_collection(found):
-        raise GraphError(
+        raise ParameterError(
             f"{where}: expected a list or a mapping, got {found!r}",
             next_step="name a list or a mapping of params.yaml",
         )

@@ -13,8 +13,10 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from stormsight_dags.graph import Graph, GraphError, Parameter, load_graph
-from tests.dags.pipelines import FILES, FOREACH, MATRIX, META, NESTED
+from components.contract.errors import ParameterError
+from components.contract.graph.load import load_graph
+from components.contract.graph.model import Graph, Parameter
+from tests.contract.pipelines import FILES, FOREACH, MATRIX, META, NESTED
 
 DvcView = tuple[dict[str, Any], frozenset[tuple[str, str]]]
 
@@ -160,12 +162,12 @@ def stages(body: str) -> str:
 )
 def test_a_mistake_is_named_with_its_stage(pipeline: str, words: list[str], tmp_path: Path) -> None:
     folder = write(tmp_path, pipeline)
-    with pytest.raises(ValueError, match="next step:") as error:
+    with pytest.raises(ParameterError, match="next step:") as error:
         load_graph(folder / "dvc.yaml", folder / "params.yaml")
     for word in words:
         assert word in str(error.value)
 
 
 def test_a_missing_file_says_where_it_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(GraphError, match=r"dvc\.yaml not found"):
+    with pytest.raises(ParameterError, match=r"dvc\.yaml not found"):
         load_graph(tmp_path / "dvc.yaml", tmp_path / "params.yaml")

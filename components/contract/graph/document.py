@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from stormsight_dags.graph.model import GraphError
+from components.contract.errors import ParameterError
 
 # libyaml where PyYAML was built with it: every import of a DAG file reads these files.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -50,16 +50,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in ``path``.
 
     Raises:
-        GraphError: If the file is missing, is not YAML, or holds something else than a mapping.
+        ParameterError: If the file is missing, is not YAML, or holds something else than a mapping.
     """
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a safe one
     except FileNotFoundError as error:
-        raise GraphError(
+        raise ParameterError(
             f"{path} not found", next_step="point STORMSIGHT_SOURCE to the folder with dvc.yaml"
         ) from error
     except yaml.YAMLError as error:
-        raise GraphError(f"{path} is not valid YAML: {error}", next_step=f"correct {path}") from error
+        raise ParameterError(f"{path} is not valid YAML: {error}", next_step=f"correct {path}") from error
     if not isinstance(document, dict):
-        raise GraphError(f"{path} must be a mapping", next_step=f"correct {path}")
+        raise ParameterError(f"{path} must be a mapping", next_step=f"correct {path}")
     return document

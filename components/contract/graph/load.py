@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stormsight_dags.errors import nearest, refuse_unknown
-from stormsight_dags.graph.document import read_yaml
-from stormsight_dags.graph.interpolation import Values, loop_items, matrix_items, resolve
-from stormsight_dags.graph.model import Graph, GraphError, Parameter, Stage, normalise
+from components.contract.errors import ParameterError
+from components.contract.graph.document import read_yaml
+from components.contract.graph.interpolation import Values, loop_items, matrix_items, resolve
+from components.contract.graph.model import Graph, Parameter, Stage, normalise
+from components.contract.suggestions import nearest, refuse_unknown
 
 STAGE_KEYS = (
     "cmd", "wdir", "deps", "params", "vars", "outs", "metrics", "plots",
@@ -32,7 +33,7 @@ def load_graph(dvc_yaml: Path, params_yaml: Path, profile: str | None = None) ->
         profile: Replaces ``profile`` of ``params_yaml``, as a deployment does; null leaves it.
 
     Raises:
-        GraphError: If a file is missing or malformed, or a stage has an unknown key, an unresolved
+        ParameterError: If a file is missing or malformed, or a stage has an unknown key, an unresolved
             expression, no ``meta``, an overlapping output, or waits for itself. The text names the stage.
     """
     document = read_yaml(dvc_yaml)
@@ -50,7 +51,7 @@ def load_graph(dvc_yaml: Path, params_yaml: Path, profile: str | None = None) ->
 def _stages(name: str, definition: Any, values: Values, folder: Path) -> Iterator[Stage]:  # noqa: ANN401
     where = f"stage {name!r}"
     if not isinstance(definition, Mapping):
-        raise GraphError(f"{where}: must be a mapping", next_step=f"write cmd: and deps: below {name}:")
+        raise ParameterError(f"{where}: must be a mapping", next_step=f"write cmd: and deps: below {name}:")
     if "foreach" in definition or "do" in definition:
         refuse_unknown(definition, ("foreach", "do"), where)
         template, turns = definition["do"], loop_items(definition["foreach"], values, f"{where} foreach")
@@ -68,7 +69,7 @@ def _stage(address: str, definition: Options, values: Values, folder: Path) -> S
     where = f"stage {address!r}"
     refuse_unknown(definition, STAGE_KEYS, where)
     if "cmd" not in definition:
-        raise GraphError(f"{where}: has no cmd", next_step="add cmd: to the stage in dvc.yaml")
+        raise ParameterError(f"{where}: has no cmd", next_step="add cmd: to the stage in dvc.yaml")
     wdir = str(resolve(definition.get("wdir") or "", values, f"{where} wdir"))
     values = _with_vars(values, definition.get("vars", []), folder / wdir, where)
     resolved = {
@@ -119,12 +120,12 @@ def _meta(meta: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - YAML holds
     refuse_unknown(meta, META_KEYS, f"{where} meta")
     for key in META_KEYS:
         if key not in meta:
-            raise GraphError(
+            raise ParameterError(
                 f"{where}: meta lacks {key!r}",
                 next_step=f"add {key} to meta: of the stage in dvc.yaml (all: {', '.join(META_KEYS)})",
             )
     if meta["image"] not in ("data", "train"):
-        raise GraphError(
+        raise ParameterError(
             f"{where} meta: unknown image {meta['image']!r}{nearest(str(meta['image']), ('data', 'train'))}",
             next_step="write image: data, or image: train",
         )
@@ -137,7 +138,7 @@ def _meta(meta: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - YAML holds
             "retry": str(meta["retry"]),
         }
     except (TypeError, ValueError) as error:
-        raise GraphError(f"{where} meta: {error}", next_step="cpu and gpu are numbers") from error
+        raise ParameterError(f"{where} meta: {error}", next_step="cpu and gpu are numbers") from error
 
 
 def _with_vars(values: Values, entries: list[Any], folder: Path, where: str) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def _with_vars(values: Values, entries: list[Any], folder: Path, where: str) -> 
         loaded = read_yaml(folder / path)
         for key in filter(None, keys.split(",")):
             if key not in loaded:
-                raise GraphError(
+                raise ParameterError(
                     f"{where} vars: {path} has no key {key!r}{nearest(key, loaded)}",
                     next_step="correct vars: in dvc.yaml",
                 )

@@ -9,11 +9,7 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal, NamedTuple
 
-from stormsight_dags.errors import DagConfigurationError
-
-
-class GraphError(DagConfigurationError):
-    """``dvc.yaml`` cannot be read as a graph; the text names the stage."""
+from components.contract.errors import ParameterError
 
 
 class Parameter(NamedTuple):
@@ -94,14 +90,14 @@ class Graph:
         """Addresses so that each comes after everything it reads from.
 
         Raises:
-            GraphError: If stages wait for each other.
+            ParameterError: If stages wait for each other.
         """
         sorter = TopologicalSorter({address: self.upstream(address) for address in self.addresses})
         try:
             return tuple(sorter.static_order())
         except CycleError as error:
             ring = " -> ".join(reversed(error.args[1]))
-            raise GraphError(
+            raise ParameterError(
                 f"dvc.yaml: stages wait for each other: {ring}",
                 next_step="remove one of these dependencies from dvc.yaml",
             ) from error
@@ -143,7 +139,7 @@ def _refuse_overlaps(stages: tuple[Stage, ...]) -> None:
     for index, (out, address) in enumerate(outs):
         for other, owner in outs[:index]:
             if contains(out, other) or contains(other, out):
-                raise GraphError(
+                raise ParameterError(
                     f"dvc.yaml: stage {address!r} writes {out}, which overlaps {other} of stage {owner!r}",
                     next_step="give each output a path of its own",
                 )
