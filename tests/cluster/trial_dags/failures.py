@@ -26,7 +26,7 @@ SETTINGS = FOUND.model_copy(
     }
 )
 
-LEAVE = "from components.lib import cli, errors; cli.run(lambda: {work})"
+LEAVE = "from components.lib import cli; from components.contract import errors; cli.run(lambda: {work})"
 SLEEP = ["sh", "-c", "echo waiting; sleep 600"]
 FILL = ["python3", "-c", "print('filling', flush=True); kept = []\nwhile True: kept.append(b'x' * (8 << 20))"]
 
