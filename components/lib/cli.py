@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from components.contract.errors import StormsightError
 from components.contract.failures import FAILURE_CLASSES, NOTHING_TO_DO, TERMINATED, FailureKind, kind_of_exit
-from components.contract.redaction import redacted
+from components.contract.redaction import redact
 from components.lib.files import write_text
 
 CHATTY = ("alembic", "botocore", "great_expectations", "matplotlib", "mlflow", "rasterio", "urllib3")
@@ -81,8 +81,8 @@ def report_failure(exit_code: int, message: str, next_step: str) -> None:
             {
                 "class": kind_of_exit(exit_code),
                 "exit_code": exit_code,
-                "message": _shortened(redacted(message), length),
-                "next_step": _shortened(redacted(next_step), length // 4),
+                "message": _shortened(redact(message), length),
+                "next_step": _shortened(redact(next_step), length // 4),
             }
         )
         if len(content) <= REPORT_BYTES:
