@@ -19,7 +19,8 @@ from types import FrameType
 
 import psutil  # type: ignore[import-untyped]
 
-from components.lib.cli import REPORT, TERMINATED
+from components.contract.failures import TERMINATED
+from components.lib.cli import REPORT
 from components.runs.environment import PACKAGE
 from components.runs.worker import PHASE
 from components.runs.workspace import STATE

@@ -36,16 +36,46 @@ def load_graph(dvc_yaml: Path, params_yaml: Path, profile: str | None = None) ->
         ParameterError: If a file is missing or malformed, or a stage has an unknown key, an unresolved
             expression, no ``meta``, an overlapping output, or waits for itself. The text names the stage.
     """
+    definitions, values = _read(dvc_yaml, params_yaml, profile)
+    stages: list[Stage] = []
+    for name, definition in definitions.items():
+        stages += _stages(str(name), definition, values, dvc_yaml.parent)
+    return Graph(tuple(stages))
+
+
+def load_stage(dvc_yaml: Path, params_yaml: Path, address: str) -> Stage:
+    """Load one stage of the graph; the key of a ``foreach`` over a list may be one that the list lacks.
+
+    Args:
+        dvc_yaml: The pipeline file.
+        params_yaml: The parameters that its expressions name.
+        address: ``prepare``, ``distill@disoptnet``, ...
+
+    Raises:
+        ParameterError: If there is no such stage, or as :func:`load_graph`.
+    """
+    definitions, values = _read(dvc_yaml, params_yaml, None)
+    name, _, key = address.partition("@")
+    definition = definitions.get(name)
+    if isinstance(definition, Mapping) and key and "do" in definition:
+        return _stage(address, definition["do"], {**values, "item": key}, dvc_yaml.parent)
+    if definition is None or key:
+        raise ParameterError(
+            f"{dvc_yaml} has no stage {address!r}{nearest(name, definitions)}",
+            next_step=f"use one of {', '.join(map(str, definitions))}",
+        )
+    return _stage(name, definition, values, dvc_yaml.parent)
+
+
+def _read(dvc_yaml: Path, params_yaml: Path, profile: str | None) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Read the stages' definitions, and the values that their expressions name."""
     document = read_yaml(dvc_yaml)
     refuse_unknown(document, TOP_KEYS, dvc_yaml.name)
     values = dict(read_yaml(params_yaml)) if params_yaml.is_file() else {}
     if profile is not None:
         values["profile"] = profile
     values = _with_vars(values, document.get("vars", []), dvc_yaml.parent, dvc_yaml.name)
-    stages: list[Stage] = []
-    for name, definition in (document.get("stages") or {}).items():
-        stages += _stages(str(name), definition, values, dvc_yaml.parent)
-    return Graph(tuple(stages))
+    return document.get("stages") or {}, values
 
 
 def _stages(name: str, definition: Any, values: Values, folder: Path) -> Iterator[Stage]:  # noqa: ANN401
