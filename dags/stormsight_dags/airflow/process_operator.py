@@ -2,110 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
-import signal
-import subprocess
 import sys
 import tempfile
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from components.contract.failures import NOTHING_TO_DO
+from components.contract.processes import ChildProcess, ParentDeath
 from components.contract.work import Work
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.budgets import load_budget
-from stormsight_dags.failures import NOTHING_TO_DO, exception_for
+from stormsight_dags.failures import exception_for
 from stormsight_dags.kubernetes.classify import classify_exit, read_report
 from stormsight_dags.settings.model import Settings
 
-TAIL_LINES = 200
-"""Lines of the log kept for the failure's text."""
 
-GRACE_S = 60.0
-"""What a process may take after SIGTERM once its task is given up: training writes a checkpoint."""
+def stage_process(command: Sequence[str], environment: Mapping[str, str], directory: Path) -> ChildProcess:
+    """Return the process of a command, not started yet; ``python`` is this interpreter.
 
-PR_SET_PDEATHSIG = 1
-"""``<sys/prctl.h>``."""
-
-
-@dataclass
-class Process:
-    """One command in a process group of its own, so that a signal reaches all it started, and only that.
-
-    Attributes:
-        command: Program and arguments; ``python`` is this interpreter.
-        environment: All of its environment.
-        directory: Its working directory.
+    A killed task leaves no training behind: the kernel asks the process to end.
     """
-
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    directory: Path
-    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
-    _process: subprocess.Popen[str] | None = None
-
-    def run(self, say: Callable[[str], None]) -> int:
-        """Start it, pass each line of its output to ``say``, and wait for its end.
-
-        Returns:
-            The exit code; negative for the signal that ended it.
-        """
-        program = sys.executable if self.command[0] == "python" else self.command[0]
-        with (
-            subprocess.Popen(  # noqa: S603 - the DAG's own command
-                [program, *self.command[1:]],
-                cwd=self.directory,
-                env=dict(self.environment),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - a task starts it while it has one thread
-            ) as process
-        ):
-            self._process = process
-            try:
-                assert process.stdout is not None
-                for line in process.stdout:
-                    self.tail.append(line.rstrip("\n"))
-                    say(self.tail[-1])
-                return process.wait()
-            finally:
-                self._end()
-
-    def terminate(self) -> None:
-        """Ask it to end. Safe in a signal handler: :meth:`run` does the waiting."""
-        self._signal(signal.SIGTERM)
-
-    def _end(self) -> None:
-        """No process stays behind, whatever broke the watch."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        self.terminate()
-        try:
-            self._process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
-
-
-def _die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when our parent dies: a killed worker shall leave no training behind."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    program = sys.executable if command[0] == "python" else command[0]
+    return ChildProcess([program, *command[1:]], environment, directory, parent_death=ParentDeath.TERMINATE)
 
 
 def process_environment(settings: Settings, inherited: Mapping[str, str], report: Path) -> dict[str, str]:
@@ -142,7 +65,7 @@ class StageProcessOperator(BaseOperator):
         self.command = list(work.command)
         self.stage = work.stage or self.task_id
         self._settings = settings
-        self._process: Process | None = None
+        self._process: ChildProcess | None = None
 
     def execute(self, context: Context) -> Any:  # noqa: ANN401 - the command's result, any JSON
         """Run the command to its end.
@@ -153,7 +76,7 @@ class StageProcessOperator(BaseOperator):
         """
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.json"
-            self._process = Process(
+            self._process = stage_process(
                 self.command,
                 process_environment(self._settings, os.environ, report),
                 self._settings.source,
@@ -167,6 +90,6 @@ class StageProcessOperator(BaseOperator):
         raise exception_for(classify_exit(self.stage, code, text, "\n".join(self._process.tail)))
 
     def on_kill(self) -> None:
-        """End the command, after its checkpoint: the task was cleared or marked, or its worker ends."""
+        """Ask the command to end after its checkpoint: the task was cleared, marked, or loses its worker."""
         if self._process is not None:
             self._process.terminate()

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from components.experiments.documents import Documents, without_noise
+from components.experiments.stages import StageGraph
 
 from components.adapt.parameters import AdaptParameters
 from components.contract.errors import ParameterError
 from components.distill.parameters import DistillParameters, checked_method
-from components.experiments.documents import Documents, without_noise
 from components.experiments.grid import (
     GRID,
     WORLDS,
@@ -18,7 +19,6 @@ from components.experiments.grid import (
     chosen,
     distillation_methods,
 )
-from components.experiments.stages import StageGraph
 from components.lib.config.loader import SECTIONS, load_parameters
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.tracking.parameters import TrackingParameters

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from components.experiments import command
 from components.experiments.command import Options, evidence
+
+from components.experiments import command
 from components.experiments.grid import Link, Method
 
 STAGE = "tests.experiments.fake_stage"

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 import yaml
-
 from components.experiments.command import Options, evidence
+
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.csn import convert_to_csn

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from components.experiments.command import EvidenceIncompleteError, Session
 
 from components.contract.errors import ParameterError
-from components.experiments.command import EvidenceIncompleteError, Session
 from components.experiments.grid import Method
 from tests.conftest import ROOT
 from tests.experiments.fakes import GRID
