@@ -8,7 +8,7 @@ from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.splits import CLEAN, KANG
 from components.evaluate.subjects import CONTROL, Cast
 from components.evaluate.summary import Result, SliceResult, headline_split
-from components.lib.datasets.sensors import SENSORS
+from components.lib.datasets.sensors import known_sensors
 from components.lib.metrics.bootstrap import Interval
 from components.lib.report.content import Difference, ResultRow, ResultTable, SliceTable
 from components.lib.report.page import signed
@@ -29,7 +29,8 @@ SLICE_TITLES = {
 
 def simulated_notice(sensors: Sequence[str]) -> str:
     """What the banner says, or "" where no sensor is simulated."""
-    simulated = [name for name in sensors if name in SENSORS and SENSORS[name].simulated]
+    known = known_sensors()
+    simulated = [name for name in sensors if name in known and known[name].simulated]
     if not simulated:
         return ""
     return (
