@@ -14,7 +14,7 @@ from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.subjects import CONTROL, Cast, Subject
 from components.evaluate.summary import Result
 from components.lib.geo.orientation import align
-from components.lib.metrics.confusion import pixel_confusion
+from components.lib.metrics.counts import pixel_confusion
 from components.lib.metrics.spacenet_f1 import match_polygons
 from components.lib.report.content import Gallery, Panel, TileStory
 from components.lib.report.palette import BUILDING, FALSE_ALARM, MISSED
@@ -27,8 +27,8 @@ from components.lib.report.panels import (
     sar_picture,
     truth_panel,
 )
-from components.lib.scoring.polygons import draw_buildings
-from components.lib.scoring.predict import TileMaps, predict_tile_maps
+from components.lib.tasks.buildings import draw_buildings
+from components.lib.inference.tiles import TileMaps, predict_tile_maps
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.layout import footprints_of
 from components.lib.store.store import Store

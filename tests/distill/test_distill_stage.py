@@ -26,7 +26,7 @@ from components.lib.nets.disoptnet import DisOptNetStudent
 from components.lib.nets.dmsd import DenseMultiScaleNetwork
 from components.lib.nets.factory import build_network
 from components.lib.nets.semantic_fpn import SemanticFPN
-from components.lib.scoring.predict import predict_tiles
+from components.lib.inference.tiles import predict_tiles
 from components.lib.store.store import Store
 from tests.lib.engine.tiny_store import SENSOR, TRAINING, make_store, write_parameters
 

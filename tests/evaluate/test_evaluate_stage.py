@@ -14,7 +14,7 @@ from components.evaluate.narrative import summary
 from components.evaluate.stage import choose_device, evaluate
 from components.evaluate.subjects import load_cast
 from components.evaluate.summary import condense, headline_split
-from components.lib.metrics.confusion import Confusion
+from components.lib.metrics.counts import Confusion
 from components.lib.scoring.score import Scores, score_model
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.store import Store

@@ -34,7 +34,7 @@ from components.lib.report.panels import (
     probability_panel,
     truth_panel,
 )
-from components.lib.scoring.predict import predict_tiles
+from components.lib.inference.tiles import predict_tiles
 from components.lib.scoring.score import Scores, score_model
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.layout import footprints_of, write_store

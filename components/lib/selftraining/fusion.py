@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.nets.views import Quantity, View, predict_view
+from components.lib.inference.views import Quantity, View, predict_view
 
 Fusion = Literal["softmax", "logits"]
 """What is averaged: probabilities (the paper's figure, our default) or logits ("as released")."""
