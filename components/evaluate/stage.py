@@ -127,9 +127,7 @@ def _condense(
         source=models.source,
         target=models.target,
         student=models.student,
-        simulated=tuple(
-            name for name, sensor in known_sensors().items() if name in sensors and sensor.simulated
-        ),
+        simulated=tuple(name for name in sensors if name in known and known[name].simulated),
         headline=headline[0].split,
         results=tuple(model_result(part, parameters) for part in parts),
         differences=tuple(paired_differences(headline, models, parameters)),
