@@ -72,8 +72,10 @@ def _add_tune(parser: argparse.ArgumentParser) -> None:
 def _tune(options: argparse.Namespace) -> None:
     from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
     from components.lib.config.loader import load_parameters  # noqa: PLC0415
+    from components.lib.config.scoring import ScoringSettings  # noqa: PLC0415
 
     parameters = load_parameters("evaluate", EvaluateParameters)
+    settings = load_parameters("scoring", ScoringSettings)
     from components.evaluate.stage import choose_device  # noqa: PLC0415
     from components.evaluate.tune import Candidates, told, tune  # noqa: PLC0415
     from components.lib.files import require_input  # noqa: PLC0415
@@ -86,7 +88,7 @@ def _tune(options: argparse.Namespace) -> None:
     table = tune(
         options.models or sorted(require_input(Path("models/sar"), made_by="distill").iterdir()),
         Store.open(options.store),
-        parameters,
+        settings,
         Candidates(**{name: values for name, values in given.items() if values}),
         sensor=options.sensor,
         device=choose_device(parameters.device),
@@ -96,9 +98,10 @@ def _tune(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     # Imported here: the scorer must not wait for torch, nor the stage for nothing.
-    from components.lib.metrics.spacenet_f1 import score_csv  # noqa: PLC0415
+    from components.lib.metrics.spacenet_f1 import score_csv, solaris_numbers  # noqa: PLC0415
 
-    values = score_csv(options.truth, options.proposals, options.min_area, options.iou).as_dict()
+    counts = score_csv(options.truth, options.proposals, options.min_area, options.iou)
+    values = solaris_numbers(counts)
     if options.json:
         print(json.dumps(values))
         return
@@ -109,12 +112,14 @@ def _score(options: argparse.Namespace) -> None:
 def _evaluate() -> None:
     from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
     from components.lib.config.loader import load_parameters  # noqa: PLC0415
+    from components.lib.config.scoring import ScoringSettings  # noqa: PLC0415
 
     parameters = load_parameters("evaluate", EvaluateParameters)
+    settings = load_parameters("scoring", ScoringSettings)
     # After the parameters: a typo in them is told at once, not when torch is loaded.
     from components.evaluate.stage import Paths, evaluate  # noqa: PLC0415
 
-    evaluate(parameters, Paths())
+    evaluate(parameters, settings, Paths())
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ import shapely
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.subjects import CONTROL, Cast, Subject
 from components.evaluate.summary import Result
+from components.lib.config.scoring import ScoringSettings
+from components.lib.geo.geoarray import GeoArray
 from components.lib.geo.orientation import align
-from components.lib.metrics.counts import pixel_confusion
-from components.lib.metrics.spacenet_f1 import match_polygons
+from components.lib.metrics.counts import count_pixels
 from components.lib.report.content import Gallery, Panel, TileStory
 from components.lib.report.palette import BUILDING, FALSE_ALARM, MISSED
 from components.lib.report.panels import (
@@ -27,11 +28,10 @@ from components.lib.report.panels import (
     sar_picture,
     truth_panel,
 )
-from components.lib.tasks.buildings import draw_buildings
-from components.lib.inference.tiles import TileMaps, predict_tile_maps
-from components.lib.scoring.settings import ScoringSettings
-from components.lib.store.layout import footprints_of
+from components.lib.scoring.score import predict_by_settings
 from components.lib.store.store import Store
+from components.lib.tasks.buildings import BUILDINGS
+from components.lib.tasks.labels import BUILDING_BAND, footprints_of
 
 MAX_NODATA = 0.25
 """Tiles with more no-data are scored, but not drawn."""
@@ -57,10 +57,12 @@ class Pick:
 class Illustrator:
     """Draws tiles of a store with the predictions of some subjects."""
 
-    def __init__(self, store: Store, parameters: EvaluateParameters, device: str) -> None:
+    def __init__(
+        self, store: Store, parameters: EvaluateParameters, settings: ScoringSettings, device: str
+    ) -> None:
         self.store = store
         self.parameters = parameters
-        self.settings = ScoringSettings.of(parameters)
+        self.settings = settings
         self.device = device
 
     def galleries(self, results: Sequence[Result], cast: Cast) -> list[Gallery]:
@@ -133,20 +135,17 @@ class Illustrator:
     def _stories(self, chosen: Sequence[Pick], subjects: Sequence[Subject]) -> list[TileStory]:
         rows = [pick.row for pick in chosen]
         maps = {
-            subject.model: {
-                tile.row: tile
-                for tile in predict_tile_maps(
+            subject.model: dict(
+                predict_by_settings(
                     subject.net,
                     self.store,
-                    subject.sensor,
-                    rows,
-                    window_px=self.settings.window_px,
-                    batch=self.settings.batch,
+                    sensor=subject.sensor,
+                    rows=rows,
+                    settings=self.settings,
                     device=self.device,
                     statistics_of=subject.statistics_of,
-                    augmentation=self.settings.augmentation,
                 )
-            }
+            )
             for subject in subjects
         }
         return [
@@ -159,10 +158,10 @@ class Illustrator:
             for pick in chosen
         ]
 
-    def _panels(self, pick: Pick, maps: dict[str, TileMaps]) -> list[Panel]:
+    def _panels(self, pick: Pick, maps: dict[str, GeoArray]) -> list[Panel]:
         """Inputs and truth, one difference per model, then the last model's probability and buildings."""
         sensor, row, orientation = pick.sensor, pick.row, pick.orientation
-        upright = {name: align(tile.building, orientation) for name, tile in maps.items()}
+        upright = {name: tile.north_up().band(BUILDING_BAND) for name, tile in maps.items()}
         truth = align(footprints_of(self.store.layer(sensor, "target")[row]), orientation)
         radar = sar_picture(align(self.store.layer(sensor, "sar")[row], orientation))
         panels = [Panel(title="SAR", picture=radar, alt="SAR image in false colour: HH, HV, VV")]
@@ -172,8 +171,8 @@ class Illustrator:
             panels.insert(0, Panel(title="Optical", picture=under, alt="Optical image"))
         panels.append(Panel(title="Truth", picture=truth_panel(truth, under), alt="True building footprints"))
         for name, probability in upright.items():
-            predicted = probability > self.parameters.threshold
-            iou = pixel_confusion(predicted, truth).iou
+            predicted = probability > self.settings.threshold
+            iou = count_pixels(predicted, truth).iou
             panels.append(
                 Panel(
                     title=_role(name),
@@ -193,18 +192,17 @@ class Illustrator:
         panels.append(self._buildings(pick, last, maps[last], under))
         return panels
 
-    def _buildings(self, pick: Pick, name: str, tile: TileMaps, under: Picture) -> Panel:
+    def _buildings(self, pick: Pick, name: str, tile: GeoArray, under: Picture) -> Panel:
         """Outlines of the vectorised buildings: matched, not matched, and the truth that was missed."""
         truth = np.array(self.store.truth(pick.image_id, pick.sensor), dtype=object)
-        found = draw_buildings(tile, orientation=pick.orientation, settings=self.settings)
-        matches = match_polygons(
+        found = BUILDINGS.draw(tile, self.settings)
+        matches = BUILDINGS.match(
             truth,
             found.geometries,
             truth_tiles=np.zeros(len(truth), dtype=int),
             proposal_tiles=np.zeros(len(found), dtype=int),
             confidence=found.confidences,
-            min_area=self.parameters.min_area_px,
-            iou=self.parameters.iou,
+            settings=self.settings,
         )
         missed = truth[matches.truth_kept & ~matches.truth_matched]
         wrong = found.geometries[matches.proposal_kept & ~matches.proposal_matched]

@@ -8,6 +8,7 @@ from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.splits import CLEAN, KANG
 from components.evaluate.subjects import CONTROL, Cast
 from components.evaluate.summary import Result, SliceResult, headline_split
+from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import SENSORS
 from components.lib.metrics.bootstrap import Interval
 from components.lib.report.content import Difference, ResultRow, ResultTable, SliceTable
@@ -162,21 +163,23 @@ def _square_metres(low: float, high: float) -> str:
     return f"{low / 4:.0f} to {high / 4:.0f} m\N{SUPERSCRIPT TWO}"
 
 
-def definitions(parameters: EvaluateParameters, results: Sequence[Result]) -> list[tuple[str, str]]:
+def definitions(
+    parameters: EvaluateParameters, settings: ScoringSettings, results: Sequence[Result]
+) -> list[tuple[str, str]]:
     """Terms of the tables, and how the results came about."""
     return [
         (
             "Pixel IoU, P, R, F1",
             "Of the building class, from counts summed over all tiles; building is a probability above "
-            f"{parameters.threshold}. Where there is no data, nothing is predicted.",
+            f"{settings.threshold}. Where there is no data, nothing is predicted.",
         ),
         (
             "SpaceNet F1, Precision, Recall",
-            f"Of polygons: proposals over {parameters.min_area_px} px against truth of at least that, one to "
-            f"one by confidence where their IoU exceeds {parameters.iou}, summed over all tiles.",
+            f"Of polygons: proposals over {settings.min_area_px} px against truth of at least that, one to "
+            f"one by confidence where their IoU exceeds {settings.iou}, summed over all tiles.",
         ),
-        ("Polygons", _polygons(parameters, results)),
-        ("Views", _views(parameters)),
+        ("Polygons", _polygons(settings, results)),
+        ("Views", _views(settings)),
         (
             "AP@0.5",
             "Area under precision over recall of the same matches; a polygon's confidence is the mean "
@@ -200,14 +203,14 @@ def definitions(parameters: EvaluateParameters, results: Sequence[Result]) -> li
     ]
 
 
-def _polygons(parameters: EvaluateParameters, results: Sequence[Result]) -> str:
+def _polygons(settings: ScoringSettings, results: Sequence[Result]) -> str:
     """What drew the polygons, and of which models."""
     drawn: dict[str, list[str]] = {}
     for name, by in {r.subject.model: r.drawn_by for r in results}.items():
         drawn.setdefault(by, []).append(name)
     watershed = (
         "By watershed from the contour head's footprint, edge and contact maps: touching buildings are taken "
-        f"apart from seeds above {parameters.seed_threshold} of at least {parameters.min_seed_px} px"
+        f"apart from seeds above {settings.seed_threshold} of at least {settings.min_seed_px} px"
     )
     plain = "Around the connected parts of the class map, so that touching buildings are one"
     if len(drawn) < 2:
@@ -218,12 +221,12 @@ def _polygons(parameters: EvaluateParameters, results: Sequence[Result]) -> str:
     )
 
 
-def _views(parameters: EvaluateParameters) -> str:
+def _views(settings: ScoringSettings) -> str:
     """Which views of a tile were averaged."""
-    scales = ", ".join(f"{scale:g}" for scale in parameters.scales)
-    if parameters.scales == (1.0,):
-        seen = "as it is and in the left-right mirror" if parameters.flip else "once, as it is"
+    scales = ", ".join(f"{scale:g}" for scale in settings.scales)
+    if settings.scales == (1.0,):
+        seen = "as it is and in the left-right mirror" if settings.flip else "once, as it is"
     else:
-        seen = f"at scales {scales}" + (", each in the left-right mirror too" if parameters.flip else "")
-    averaged = "; the probabilities are averaged" if parameters.flip or len(parameters.scales) > 1 else ""
+        seen = f"at scales {scales}" + (", each in the left-right mirror too" if settings.flip else "")
+    averaged = "; the probabilities are averaged" if settings.flip or len(settings.scales) > 1 else ""
     return f"Every model sees every tile {seen}{averaged}."

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.lib.config.scoring import ScoringParameters
+from components.lib.config.loader import Parameters
 
 
-class EvaluateParameters(ScoringParameters):
-    """How models are scored and what the report shows; the gate follows the inherited part too.
+class EvaluateParameters(Parameters):
+    """Intervals and contents of the report; the section `scoring` says how models are scored.
 
     Attributes:
         confidence: Of the intervals over locations.

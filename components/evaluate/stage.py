@@ -31,13 +31,13 @@ from components.evaluate.summary import (
     metrics_document,
     slice_results,
 )
+from components.lib.config.scoring import ScoringSettings
 from components.lib.files import atomic_directory, atomic_file, sha256_file, write_json
 from components.lib.report.content import Figure, Report
 from components.lib.report.figures import draw_curve, draw_overview
 from components.lib.report.page import write_report
 from components.lib.report.palette import LINES
 from components.lib.scoring.score import Scores, score_model
-from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.store import Store
 
 LOG = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Paths:
         return self.reports / "evaluate"
 
 
-def evaluate(parameters: EvaluateParameters, paths: Paths) -> None:
+def evaluate(parameters: EvaluateParameters, settings: ScoringSettings, paths: Paths) -> None:
     """Score all models on the test split and write tables, metrics and report.
 
     Raises:
@@ -69,14 +69,14 @@ def evaluate(parameters: EvaluateParameters, paths: Paths) -> None:
     device = choose_device(parameters.device)
     store = Store.open(paths.store)
     cast = load_cast(paths.models, store)
-    scored = [(subject, _score(subject, store, parameters, device)) for subject in cast.subjects]
+    scored = [(subject, _score(subject, store, settings, device)) for subject in cast.subjects]
     results = [result for subject, scores in scored for result in condense(subject, scores, parameters)]
     headline = [result for result in results if result.split == headline_split(results)]
     slices = slice_results(headline, parameters)
     simulated = simulated_notice([s for s in (cast.source, cast.target) if s])
     differences = comparisons(headline, cast, parameters)
 
-    illustrator = Illustrator(store, parameters, device)
+    illustrator = Illustrator(store, parameters, settings, device)
     with atomic_directory(paths.out / "report") as folder:
         report = Report(
             title="Buildings from radar: evaluation",
@@ -88,7 +88,7 @@ def evaluate(parameters: EvaluateParameters, paths: Paths) -> None:
             slices=slice_rows(slices),
             figures_about="Total loss of each run; the losses of different methods have different terms.",
             figures=_curves(folder, paths.reports),
-            definitions=definitions(parameters, results),
+            definitions=definitions(parameters, settings, results),
             provenance=provenance(paths.store, _weights(paths.models), params=paths.params),
         )
         write_report(folder, report)
@@ -115,7 +115,7 @@ def choose_device(name: str) -> str:
     return "cuda" if available and name != "cpu" else "cpu"
 
 
-def _score(subject: Subject, store: Store, parameters: EvaluateParameters, device: str) -> Scores:
+def _score(subject: Subject, store: Store, settings: ScoringSettings, device: str) -> Scores:
     rows = store.rows(subject.sensor, "test")
     if not len(rows):
         raise BadDataError(
@@ -128,7 +128,7 @@ def _score(subject: Subject, store: Store, parameters: EvaluateParameters, devic
         store,
         sensor=subject.sensor,
         rows=rows,
-        settings=ScoringSettings.of(parameters),
+        settings=settings,
         device=device,
         statistics_of=subject.statistics_of,
     )

@@ -13,8 +13,7 @@ from components.evaluate.splits import CLEAN, KANG
 from components.evaluate.subjects import CONTROL, Cast, Subject
 from components.lib.metrics.average_precision import average_precision
 from components.lib.metrics.bootstrap import Interval, location_interval, paired_location_difference
-from components.lib.metrics.counts import Confusion, mean_hard_dice
-from components.lib.metrics.spacenet_f1 import Score
+from components.lib.metrics.counts import Counts, mean_hard_dice
 from components.lib.scoring.score import Scores
 from components.lib.scoring.slices import slice_tables
 
@@ -41,10 +40,10 @@ class Result:
     def values(self) -> dict[str, float]:
         """The point values beside IoU and F1, by column title of the report."""
         tiles, objects = self.scores.tiles, self.scores.objects
-        pixels = Confusion.from_tiles(tiles)
-        buildings = Score.from_tiles(tiles)
+        pixels = Counts.of_pixels(tiles)
+        buildings = Counts.of_buildings(tiles)
         proposals = objects[objects["kind"] == "proposal"]
-        there = buildings.TP + buildings.FN
+        there = buildings.tp + buildings.fn
         return {
             "Precision": buildings.precision,
             "Recall": buildings.recall,
@@ -177,13 +176,13 @@ def slice_results(results: Sequence[Result], parameters: EvaluateParameters) -> 
 def _slice_result(
     result: Result, dimension: str, name: str, part: pd.DataFrame, parameters: EvaluateParameters
 ) -> SliceResult:
-    buildings = Score.from_tiles(part)
+    buildings = Counts.of_buildings(part)
     return SliceResult(
         result=result,
         dimension=dimension,
         name=name,
         tiles=len(part),
-        buildings=buildings.TP + buildings.FN,
+        buildings=buildings.tp + buildings.fn,
         iou=interval(part, "iou", parameters) if "px_tp" in part else None,
         f1=interval(part, "f1", parameters),
         precision=buildings.precision,

@@ -14,11 +14,10 @@ from components.evaluate.narrative import summary
 from components.evaluate.stage import choose_device, evaluate
 from components.evaluate.subjects import load_cast
 from components.evaluate.summary import condense, headline_split
-from components.lib.metrics.counts import Confusion
+from components.lib.metrics.counts import Counts
 from components.lib.scoring.score import Scores, score_model
-from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.store import Store
-from tests.evaluate.conftest import PARAMETERS, Finished
+from tests.evaluate.conftest import PARAMETERS, SETTINGS, Finished
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, Pointwise
 
 EXPECTED = {
@@ -58,7 +57,7 @@ def test_metrics_are_those_of_the_tiles(finished: Finished) -> None:
         for split, part in (("sn6-kang", own), ("sn6-clean", own[own["clean"]])):
             numbers = metrics["models"][model][sensor][split]
             assert numbers["tiles"] == len(part)
-            assert numbers["iou"] == pytest.approx(Confusion.from_tiles(part).iou, abs=1e-4)
+            assert numbers["iou"] == pytest.approx(Counts.of_pixels(part).iou, abs=1e-4)
             assert {"f1", "precision", "recall", "ap50", "px_f1", "dice", "iou_low"} <= set(numbers)
     assert set(metrics["differences"]) == {
         "disoptnet-none",
@@ -106,7 +105,7 @@ def test_provenance_names_data_parameters_and_weights(finished: Finished) -> Non
 
 def test_a_second_run_gives_the_same_numbers(finished: Finished) -> None:
     before = {p.name: p.read_bytes() for p in finished.out.glob("*.*") if p.is_file()}
-    evaluate(PARAMETERS, finished.paths)
+    evaluate(PARAMETERS, SETTINGS, finished.paths)
     assert {p.name: p.read_bytes() for p in finished.out.glob("*.*") if p.is_file()} == before
 
 
@@ -153,7 +152,7 @@ def test_no_test_tile_is_an_error_and_leaves_no_report(finished: Finished, tmp_p
         store=folder, models=finished.paths.models, reports=tmp_path / "reports", params=finished.paths.params
     )
     with pytest.raises(BadDataError, match="test tile"):
-        evaluate(PARAMETERS, paths)
+        evaluate(PARAMETERS, SETTINGS, paths)
     assert not (tmp_path / "reports").exists()
 
 
@@ -163,9 +162,7 @@ def test_without_clean_tiles_the_headline_says_so(finished: Finished) -> None:
     subject = cast.find("none", AIRBORNE)
     assert subject is not None
     rows = store.rows(AIRBORNE, "test")
-    scores = score_model(
-        Pointwise(), store, sensor=AIRBORNE, rows=rows, settings=ScoringSettings.of(PARAMETERS)
-    )
+    scores = score_model(Pointwise(), store, sensor=AIRBORNE, rows=rows, settings=SETTINGS)
     leaky = Scores(scores.tiles.assign(clean=False), scores.objects)
     results = condense(subject, leaky, PARAMETERS)
     assert headline_split(results) == "sn6-kang"
