@@ -3,7 +3,11 @@ from __future__ import annotations
 import pytest
 
 from components.contract.errors import ParameterError
-from components.lib.datasets.sensors import get_sensor, known_sensors
+from components.lib.config.loader import load_parameters
+from components.lib.datasets.sensors import DATASETS, dataset_of, get_sensor, known_sensors
+from components.lib.datasets.spacenet6 import SPACENET6
+from components.prepare.parameters import PrepareParameters
+from tests.conftest import ROOT
 
 
 def test_an_unknown_sensor_names_the_nearest() -> None:
@@ -27,3 +31,16 @@ def test_co_pol_stands_in_for_co_pol(name: str) -> None:
     kinds = ["co" if p[0] == p[1] else "cross" for p in ("HH", "HV", "VH", "VV")]
     borrowed = [sensor.bands[i] for i in sensor.quad_pol_source]
     assert ["co" if b[0] == b[1] else "cross" for b in borrowed] == kinds
+
+
+def test_every_sensor_belongs_to_one_data_set() -> None:
+    names = [sensor.name for dataset in DATASETS.values() for sensor in dataset.sensors]
+    assert len(names) == len(set(names))
+    for name in names:
+        assert get_sensor(name) in dataset_of(name).sensors
+
+
+def test_the_parameters_draw_the_official_groups() -> None:
+    split = load_parameters("prepare", PrepareParameters, ROOT / "params.yaml").split
+    official = SPACENET6.split
+    assert (split.west_m, split.east_m, split.groups) == (official.west_m, official.east_m, official.groups)
