@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from components.acquisitions.parameters import ID, LandOptions
 from components.contract.errors import BadDataError, ParameterError
-from components.lib.cli import NOTHING_TO_DO, report_result, run
+from components.contract.failures import NOTHING_TO_DO
+from components.lib.cli import report_result, run
 from components.lib.objects.opening import landing_from_environment, objects_from_environment
 
 if TYPE_CHECKING:
