@@ -121,7 +121,6 @@ def _condense(
     parameters: EvaluateParameters,
     paths: EvaluatePaths,
 ) -> Evaluation:
-    known = known_sensors()
     sensors = [sensor for sensor in (models.source, models.target) if sensor]
     return Evaluation(
         source=models.source,

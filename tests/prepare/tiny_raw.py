@@ -132,7 +132,7 @@ class Acquisition:
 
 @dataclass
 class Folders:
-    """Where one run reads and writes."""
+    """Folders that one run reads and writes."""
 
     root: Path
 

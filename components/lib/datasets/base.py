@@ -41,7 +41,7 @@ class Sensor:
         incidence_deg: Incidence angle from the vertical, degrees.
         looks: Equivalent number of looks.
         simulated: True for the rehearsal world; every number on it is called simulated.
-        paired_optical: Whether optical products on the same grid come with each SAR tile.
+        paired_optical: True if optical products on the same grid come with each SAR tile.
     """
 
     name: str

@@ -16,7 +16,7 @@ from components.lib.losses.segmentation import IGNORE, cross_entropy
 from components.lib.losses.symmetric import symmetric_cross_entropy
 from components.lib.nets.network import CONTOURS
 from components.lib.store.layout import MASKS
-from components.simulation.textures import Textures
+from components.simulation.noise import Textures
 from tests.simulation.test_simulate_radar import house, image
 
 

@@ -6,6 +6,7 @@ from components.contract.errors import ParameterError
 from components.lib.config.loader import load_parameters
 from components.lib.datasets.sensors import DATASETS, dataset_of, get_sensor, known_sensors
 from components.lib.datasets.spacenet6 import SPACENET6
+from components.lib.evaluation.results import CLEAN, KANG
 from components.prepare.parameters import PrepareParameters
 from tests.conftest import ROOT
 
@@ -44,3 +45,7 @@ def test_the_parameters_draw_the_official_groups() -> None:
     split = load_parameters("prepare", PrepareParameters, ROOT / "params.yaml").split
     official = SPACENET6.split
     assert (split.west_m, split.east_m, split.groups) == (official.west_m, official.east_m, official.groups)
+
+
+def test_the_scored_sets_carry_the_official_names() -> None:
+    assert (SPACENET6.split.published, SPACENET6.split.disjoint) == (KANG, CLEAN)
