@@ -20,15 +20,15 @@ from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from components.contract.failures import NOTHING_TO_DO, FailureKind
+from components.contract.redaction import redact
 from components.contract.work import Work
 from stormsight_dags.airflow.pod_watch import LAST_SEEN, StagePodManager, StagePodTrigger
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.budgets import load_budget
 from stormsight_dags.failures import (
-    NOTHING_TO_DO,
     TAIL_LINES,
     Failure,
-    FailureKind,
     StageFailure,
     exception_for,
 )
@@ -46,7 +46,6 @@ from stormsight_dags.kubernetes.names import (
 )
 from stormsight_dags.kubernetes.reader import PodReader, refusal
 from stormsight_dags.kubernetes.status import PodStatus, read_status, stuck_reason
-from stormsight_dags.redaction import redact
 from stormsight_dags.settings.model import Settings
 
 RESULT = "result"

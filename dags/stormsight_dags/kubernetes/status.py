@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from stormsight_dags.redaction import redact, redact_values
+from components.contract.redaction import redact, redact_values
 
 CONTAINER = "base"
 """Name of the one container of our pods; the pod operator's own default."""
