@@ -1,4 +1,4 @@
-"""What no manifest of ours may do: each policy takes all objects and returns one line per violation.
+"""Policies for manifests: each takes all objects and returns one line per violation.
 
 Pod rules are those of the Pod Security standard "restricted" plus a read-only root, resources on every
 container and pinned images. They hold for pods and for every workload's pod template.
@@ -148,7 +148,7 @@ def _has_password(text: str) -> bool:
 
 
 def _is_written_out(variable: Manifest) -> bool:
-    """Whether an environment variable holds a secret itself: a path or a switch is none."""
+    """Return ``True`` if an environment variable holds a secret itself: a path or a switch is none."""
     value = str(variable.get("value") or "")
     harmless = not value or PATH_LIKE.fullmatch(value) or value.lower() in {"true", "false"}
     return _has_password(value) or bool(SECRET_NAME.search(variable["name"]) and not harmless)

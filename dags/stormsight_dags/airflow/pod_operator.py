@@ -193,7 +193,7 @@ class StagePodOperator(KubernetesPodOperator):
     def defer(self, *, trigger: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Hand over to our trigger instead of the provider's."""
         ours = StagePodTrigger(**trigger.serialize()[1])
-        # The triggerer looks for a kubeconfig unless it is told; it runs where the worker does.
+        # Without it the triggerer looks for a kubeconfig; it runs where the worker does.
         ours.in_cluster = self.hook.is_in_cluster if self.in_cluster is None else self.in_cluster
         super().defer(trigger=ours, **kwargs)
 
