@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from components.contract.redaction import names_a_secret
 from tests.k8s.manifests import Manifest, called, containers, template
 
 SAFE_VOLUMES = {"configMap", "secret", "emptyDir", "projected", "downwardAPI", "persistentVolumeClaim", "csi"}
-SECRET_NAME = re.compile(
-    r"password|passwd|secret|token|credential|private|api_?key|access_?key", re.IGNORECASE
-)
 PATH_LIKE = re.compile(r"^/[\w./-]+$")
 URL_WITH_PASSWORD = re.compile(r"\w+://[^/\s:@]+:[^/\s@]+@")
 MAY_HOLD_A_TOKEN = {"stormsight-orchestrator"}
@@ -151,7 +149,7 @@ def _is_written_out(variable: Manifest) -> bool:
     """Return ``True`` if an environment variable holds a secret itself: a path or a switch is none."""
     value = str(variable.get("value") or "")
     harmless = not value or PATH_LIKE.fullmatch(value) or value.lower() in {"true", "false"}
-    return _has_password(value) or bool(SECRET_NAME.search(variable["name"]) and not harmless)
+    return _has_password(value) or bool(names_a_secret(variable["name"]) and not harmless)
 
 
 def no_needless_token(objects: list[Manifest]) -> list[str]:

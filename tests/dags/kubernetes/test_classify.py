@@ -1,4 +1,4 @@
-"""The judgement alone; tests/cluster/test_failures.py has it on real pods."""
+"""Classification alone; tests/cluster/test_failures.py has it on real pods."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Client:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Seconds that were waited; nothing waits in earnest."""
+    """Seconds of every wait, which is skipped."""
     made: list[float] = []
     monkeypatch.setattr("tenacity.nap.time.sleep", made.append)
     return made
