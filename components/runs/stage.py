@@ -15,6 +15,7 @@ import yaml
 from components.contract.errors import StormsightError
 from components.contract.failures import NOTHING_TO_DO, TERMINATED, kind_of_exit
 from components.contract.keys import LOCK
+from components.contract.processes import StopRequest
 from components.lib.cli import report_failure, report_result
 from components.lib.files import read_json
 from components.lib.objects.protocol import ObjectStore
@@ -24,7 +25,7 @@ from components.runs.checkpoints import FOLDER, CheckpointMirror
 from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters
 from components.runs.records import FailureRecord, Records, StageRecord, now
-from components.runs.supervision import StopRequest, supervise
+from components.runs.supervision import supervise
 from components.runs.worker import RESULT
 from components.runs.workspace import STATE, require_planned_code, workspace
 

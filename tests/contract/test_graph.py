@@ -16,6 +16,7 @@ from dvc.repo import Repo
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_graph
 from components.contract.graph.model import Graph, Parameter
+from components.contract.work import Requirements
 from tests.contract.pipelines import FILES, FOREACH, MATRIX, META, NESTED
 
 DvcView = tuple[dict[str, Any], frozenset[tuple[str, str]]]
@@ -111,13 +112,7 @@ def test_graph_reads_what_a_pod_needs(repository: Path) -> None:
     graph = load_graph(repository / "dvc.yaml", repository / "params.yaml")
     stage = graph["distill@disoptnet"]
     assert stage.cmd == ("python -m components.distill --method disoptnet",)
-    assert (stage.image, stage.cpu, stage.memory, stage.gpu, stage.retry) == (
-        "train",
-        4.0,
-        "16Gi",
-        1,
-        "train",
-    )
+    assert stage.requirements == Requirements(image="train", cpu=4.0, memory="16Gi", gpu=1, retry="train")
     assert Parameter("params.yaml", "profiles.rehearsal.distill") in stage.params
     assert graph.roots == ("download",)
     assert graph.leaves == ("promote",)

@@ -47,7 +47,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in ``path``.
+    """Return the mapping in ``path``.
 
     Raises:
         ParameterError: If the file is missing, is not YAML, or holds something else than a mapping.

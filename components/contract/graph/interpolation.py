@@ -1,4 +1,4 @@
-"""``${...}`` of ``dvc.yaml``, by DVC's rules (dvc/parsing, 3.67)."""
+"""Expressions ``${...}`` of ``dvc.yaml``, resolved by DVC's rules (dvc/parsing, 3.67)."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from components.contract.suggestions import nearest
 _EXPRESSION = re.compile(r"(?<!\\)\$\{(?P<inner>.*?)\}")
 
 Values = Mapping[str, Any]
-"""What expressions may name: the parameters, ``vars``, and ``item`` and ``key`` inside a loop."""
+"""Values that expressions may name: the parameters, ``vars``, and ``item`` and ``key`` inside a loop."""
 
 
 def is_collection(value: object) -> bool:
-    """Whether ``value`` is a mapping or a list, which cannot be written into a path."""
+    """Return ``True`` for a mapping or a list, which cannot be written into a path."""
     return isinstance(value, Mapping) or (isinstance(value, Sequence) and not isinstance(value, str))
 
 
 def to_text(value: object) -> str:
-    """``value`` as DVC writes it into a name or a path."""
+    """Return ``value`` as DVC writes it into a name or a path."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
 def select(expression: str, values: Values, where: str) -> Any:  # noqa: ANN401 - parameters hold any value
-    """The value that ``a.b[0]`` names.
+    """Return the value that ``a.b[0]`` names.
 
     Raises:
         ParameterError: If there is no such value; names ``where`` and the nearest existing key.
@@ -50,7 +50,7 @@ def select(expression: str, values: Values, where: str) -> Any:  # noqa: ANN401 
 
 
 def resolve(value: Any, values: Values, where: str, *, command: bool = False) -> Any:  # noqa: ANN401
-    """``value`` with every expression in it replaced.
+    """Return ``value`` with every expression in it replaced.
 
     Args:
         value: Text, a list or a mapping out of ``dvc.yaml``.
@@ -115,7 +115,7 @@ class Member(NamedTuple):
 
 
 def loop_items(source: Any, values: Values, where: str) -> dict[str, Values]:  # noqa: ANN401
-    """What each turn of a ``foreach`` adds to the values, by the key in its address."""
+    """Return the values that each turn of a ``foreach`` adds, by the key in its address."""
     items = _collection(source, values, where)
     if isinstance(items, Mapping):
         return {to_text(key): {"item": item.value, "key": to_text(key)} for key, item in items.items()}
@@ -125,7 +125,7 @@ def loop_items(source: Any, values: Values, where: str) -> dict[str, Values]:  #
 
 
 def matrix_items(source: Any, values: Values, where: str) -> dict[str, Values]:  # noqa: ANN401
-    """What each combination of a ``matrix`` adds to the values, by the key in its address."""
+    """Return the values that each combination of a ``matrix`` adds, by the key in its address."""
     if not isinstance(source, Mapping):
         raise ParameterError(f"{where}: must map names to lists", next_step="write name: [value, ...]")
     axes = [

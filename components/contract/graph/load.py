@@ -11,13 +11,13 @@ from components.contract.graph.document import read_yaml
 from components.contract.graph.interpolation import Values, loop_items, matrix_items, resolve
 from components.contract.graph.model import Graph, Parameter, Stage, normalise
 from components.contract.suggestions import nearest, refuse_unknown
+from components.contract.work import Requirements
 
 STAGE_KEYS = (
     "cmd", "wdir", "deps", "params", "vars", "outs", "metrics", "plots",
     "frozen", "meta", "desc", "always_changed", "matrix",
 )  # fmt: skip
 TOP_KEYS = ("stages", "vars", "params", "metrics", "plots", "artifacts", "datasets")
-META_KEYS = ("image", "cpu", "memory", "gpu", "retry")
 OUT_OPTIONS = ("cache", "persist", "remote", "push", "desc", "type", "labels", "meta", "checkpoint")
 PLOT_OPTIONS = (*OUT_OPTIONS, "template", "x", "y", "x_label", "y_label", "title", "header")
 
@@ -25,7 +25,7 @@ Options = Mapping[str, Any]
 
 
 def load_graph(dvc_yaml: Path, params_yaml: Path, profile: str | None = None) -> Graph:
-    """The graph that ``dvc repro`` would run.
+    """Return the graph that ``dvc repro`` would run.
 
     Args:
         dvc_yaml: The pipeline file.
@@ -120,7 +120,7 @@ def _stage(address: str, definition: Options, values: Values, folder: Path) -> S
         outs=tuple(outs),
         params=tuple(_parameters(resolved.get("params") or [], wdir)),
         desc=str(resolved.get("desc", "")),
-        **_meta(resolved.get("meta"), where),
+        requirements=Requirements.from_meta(resolved.get("meta"), where),
     )
 
 
@@ -137,7 +137,7 @@ def _paths(entries: list[Any], options: tuple[str, ...], where: str) -> Iterator
 
 
 def _parameters(entries: list[Any], wdir: str) -> Iterator[Parameter]:
-    """``params``: a key of ``params.yaml``, or a file with its keys (none: the whole file)."""
+    """Parameters of ``params``: a key of ``params.yaml``, or a file with its keys (none: the whole file)."""
     for entry in entries:
         files = entry if isinstance(entry, Mapping) else {"params.yaml": [entry]}
         for path, keys in files.items():
@@ -145,34 +145,8 @@ def _parameters(entries: list[Any], wdir: str) -> Iterator[Parameter]:
                 yield Parameter(normalise(str(path), wdir), str(key))
 
 
-def _meta(meta: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - YAML holds any value
-    meta = meta if isinstance(meta, Mapping) else {}
-    refuse_unknown(meta, META_KEYS, f"{where} meta")
-    for key in META_KEYS:
-        if key not in meta:
-            raise ParameterError(
-                f"{where}: meta lacks {key!r}",
-                next_step=f"add {key} to meta: of the stage in dvc.yaml (all: {', '.join(META_KEYS)})",
-            )
-    if meta["image"] not in ("data", "train"):
-        raise ParameterError(
-            f"{where} meta: unknown image {meta['image']!r}{nearest(str(meta['image']), ('data', 'train'))}",
-            next_step="write image: data, or image: train",
-        )
-    try:
-        return {
-            "image": meta["image"],
-            "cpu": float(meta["cpu"]),
-            "memory": str(meta["memory"]),
-            "gpu": int(meta["gpu"]),
-            "retry": str(meta["retry"]),
-        }
-    except (TypeError, ValueError) as error:
-        raise ParameterError(f"{where} meta: {error}", next_step="cpu and gpu are numbers") from error
-
-
 def _with_vars(values: Values, entries: list[Any], folder: Path, where: str) -> dict[str, Any]:
-    """``values`` and what ``vars`` adds: mappings, files, or ``file:key,key``."""
+    """Merge ``values`` and the entries of ``vars``: mappings, files, or ``file:key,key``."""
     merged = dict(values)
     for entry in entries:
         if isinstance(entry, Mapping):

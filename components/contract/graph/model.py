@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from components.contract.errors import ParameterError
+from components.contract.work import Requirements
 
 
 class Parameter(NamedTuple):
@@ -21,7 +22,7 @@ class Parameter(NamedTuple):
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage, resolved: what DVC runs, and what its pod needs (``meta`` of ``dvc.yaml``).
+    """One stage, resolved: the commands that DVC runs, its paths, and its requirements.
 
     Attributes:
         address: The name DVC knows it by, ``name`` or ``name@key``.
@@ -29,11 +30,7 @@ class Stage:
         deps: Paths it reads, relative to ``dvc.yaml``.
         outs: Paths it writes (outs, metrics and plots), relative to ``dvc.yaml``.
         params: The parameters it depends on.
-        image: Which image runs it, ``data`` or ``train``.
-        cpu: Cores.
-        memory: Memory as a Kubernetes quantity (``4Gi``).
-        gpu: Number of GPUs.
-        retry: Retry class, a key of ``orchestration.retries``.
+        requirements: Image, resources and retry class (``meta``).
         desc: One line about it.
     """
 
@@ -42,11 +39,7 @@ class Stage:
     deps: tuple[str, ...]
     outs: tuple[str, ...]
     params: tuple[Parameter, ...]
-    image: Literal["data", "train"]
-    cpu: float
-    memory: str
-    gpu: int
-    retry: str
+    requirements: Requirements
     desc: str = ""
 
 
@@ -122,19 +115,19 @@ class Graph:
 
 
 def normalise(path: str, wdir: str = "") -> str:
-    """``path`` of a stage with working directory ``wdir``, relative to ``dvc.yaml``; URLs stay."""
+    """Return ``path`` of a stage with working directory ``wdir`` relative to ``dvc.yaml``; URLs stay."""
     if "://" in path:
         return path
     return posixpath.normpath(posixpath.join(wdir, path))
 
 
 def contains(folder: str, path: str) -> bool:
-    """Whether ``path`` is ``folder`` itself or lies below it."""
+    """Return ``True`` if ``path`` is ``folder`` itself or lies below it."""
     return folder in (path, ".") or path.startswith(f"{folder}/")
 
 
 def _refuse_overlaps(stages: tuple[Stage, ...]) -> None:
-    """DVC refuses these as well: two writers of one path would make the result depend on their order."""
+    """Raise where two stages write one path, as DVC does: the result would depend on their order."""
     outs = [(out, stage.address) for stage in stages for out in stage.outs]
     for index, (out, address) in enumerate(outs):
         for other, owner in outs[:index]:
