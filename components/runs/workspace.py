@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from components.contract.errors import ParameterError, ResourceError
+from components.contract.keys import LOCK
 from components.lib.files import sha256_bytes, sha256_file, write_text
 from components.runs.environment import Environment
 from components.runs.parameters import write_for_run
@@ -130,7 +131,7 @@ def write_lock(folder: Path, entries: Mapping[str, Any]) -> None:
     """Write dvc.lock with ``entries`` by stage; no file without any."""
     if entries:
         document = {"schema": "2.0", "stages": dict(entries)}
-        write_text(folder / "dvc.lock", yaml.safe_dump(document, sort_keys=False))
+        write_text(folder / LOCK, yaml.safe_dump(document, sort_keys=False))
 
 
 def _copy_pipeline(source: Path, folder: Path) -> None:
