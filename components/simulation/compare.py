@@ -4,8 +4,9 @@ A tool for the reader; the world itself does not import it.
 
 The folder holds, of the real SpaceNet 6, ``crops/sar_masked.tif`` (multi-look decibels),
 ``crops/sar_{hh,hv,vh,vv}.tif`` (single-look complex) and an optical tile below ``tile``. The real crops show
-a harbour, the simulated tiles a city: equal statistics are not expected, the same order of contrast, tails and
-coherence is. The real crops are thinned to 2.5 and 4.5 m and cannot tell how neighbouring speckle correlates.
+a harbour, the simulated tiles a city: equal statistics are not expected, the same order of contrast, tails
+and coherence is. The real crops are thinned to 2.5 and 4.5 m and cannot tell how neighbouring speckle
+correlates.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from components.lib.config.scoring import Vectoriser
 from components.lib.geo.vectorise import Proposals, vectorise
 from components.lib.geo.watershed import vectorise_contours
-from components.lib.scoring.predict import TileMaps
+from components.lib.inference.tiles import TileMaps
 from components.lib.scoring.settings import ScoringSettings
 
 

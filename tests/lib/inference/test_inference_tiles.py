@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from components.contract.errors import ParameterError
-from components.lib.scoring.predict import predict_tiles, window_starts
+from components.lib.inference.tiles import predict_tiles, window_starts
 from components.lib.store.store import Store
 from tests.evaluate.worlds import AIRBORNE, SIDE, SPACEBORNE, Pointwise, write_tiny_store
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from components.lib.metrics.average_precision import average_precision, precision_recall_curve
-from components.lib.metrics.confusion import Confusion, mean_hard_dice, pixel_confusion
+from components.lib.metrics.counts import Confusion, mean_hard_dice, pixel_confusion
 
 
 def test_pixels_are_counted_where_valid() -> None:

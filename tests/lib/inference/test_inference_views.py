@@ -8,12 +8,12 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from components.contract.errors import ParameterError
+from components.lib.inference.tiles import predict_tile_maps, predict_tiles
+from components.lib.inference.views import View, predict_view
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.nets.views import View, predict_view
 from components.lib.scoring.augmentation import TestTimeAugmentation, predict_augmented
-from components.lib.scoring.predict import predict_tile_maps, predict_tiles
 from tests.evaluate.worlds import AIRBORNE, SIDE, Pointwise, write_tiny_store
 
 
