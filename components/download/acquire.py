@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from components.contract.errors import SourceUnavailableError
+from components.contract.parameters import PARAMS_FILE
 from components.download.catalogue import CatalogueEntry
 from components.download.loose import fetch_loose
 from components.download.parameters import DownloadParameters
@@ -14,7 +15,6 @@ from components.download.sources.opening import open_source
 from components.download.staging import FinishedShard, Staging, full_disk_as_resource_error
 from components.download.stream import fetch_packed, write_generated
 from components.download.transfer import TransferSettings
-from components.lib.config.loader import PARAMS_FILE
 
 log = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from components.contract.errors import ParameterError, StormsightError
+from components.contract.parameters import PARAMS_FILE
 from components.evaluate.parameters import EvaluateParameters
 from components.experiments.cell import Bench, Cell, Seal
 from components.experiments.children import Children, only_one
@@ -28,7 +29,6 @@ from components.experiments.schedule import Outcome, run_all
 from components.experiments.scores import Scorer
 from components.experiments.stages import ROOT, StageGraph
 from components.experiments.world import World, WorldMaker
-from components.lib.config.loader import PARAMS_FILE
 from components.lib.config.scoring import ScoringSettings
 
 LOG = logging.getLogger(__name__)

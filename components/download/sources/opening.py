@@ -7,13 +7,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from components.contract.errors import ParameterError
+from components.contract.parameters import PARAMS_FILE
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.download.sources.base import Source
 from components.download.sources.mirror import MirrorSource
 from components.download.sources.s3 import S3Source
 from components.download.sources.simulated import SimulatedSource
-from components.lib.config.loader import PARAMS_FILE
 
 Opener = Callable[[CatalogueEntry, DownloadParameters, Path], Source]
 
