@@ -1,4 +1,4 @@
-"""Command line: the stage itself, scoring a pair of SpaceNet CSVs, choosing seeds, or the evidence."""
+"""Command line: the stage itself, scoring a pair of SpaceNet CSVs, or choosing seeds."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import argparse
 import json
 from pathlib import Path
 
-from components.experiments.command import add_arguments, evidence, options_of
 from components.lib.cli import run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run the stage, the scorer, the choice of seeds or the evidence."""
+    """Parse the command line and run the stage, the scorer or the choice of seeds."""
     parser = argparse.ArgumentParser(
         prog="python -m components.evaluate",
         description="Without a command: score every model on held-out ground and write the report.",
     )
-    commands = parser.add_subparsers(dest="command", metavar="[score | tune | evidence]")
+    commands = parser.add_subparsers(dest="command", metavar="[score | tune]")
     score = commands.add_parser(
         "score",
         help="score SpaceNet building CSVs",
@@ -38,17 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             "the plain vectoriser. Prints tables and changes nothing; the test split is not opened.",
         )
     )
-    grid = commands.add_parser(
-        "evidence",
-        help="train and score the grid of methods and seeds",
-        description="Train every method of the grid with every seed on one world and one budget, score them "
-        "on held-out ground, and write reports/evidence. A run that was killed goes on where it was; what "
-        "changed code or parameters do not touch is kept.",
-    )
-    add_arguments(grid)
     options = parser.parse_args(arguments)
-    if options.command == "evidence":
-        return evidence(options_of(options))
     if options.command == "tune":
         _tune(options)
     elif options.command == "score":
