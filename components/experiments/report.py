@@ -13,7 +13,7 @@ from components.experiments.grid import OURS
 from components.experiments.results import CONTROL, ORACLE, SOURCE_ONLY, TEACHER, Row, find
 from components.experiments.table import markdown, world_name
 from components.lib.files import atomic_directory, atomic_file, write_json, write_text
-from components.lib.report.palette import LINES
+from components.lib.report.figures import LINES
 
 INK, SOFT, GRID_LINE = "#1b1f24", "#525b66", "#d9dee4"
 MAIN, MARKED = LINES[0], LINES[1]

@@ -13,8 +13,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from components.contract.failures import kind_of_exit
 from components.contract.processes import end_with_parent
-from components.lib.cli import REPORT, failure_class, report_failure, run
+from components.lib.cli import REPORT, report_failure, run
 from components.lib.files import write_json, write_text
 from components.runs.workspace import STATE
 
@@ -67,7 +68,7 @@ def _describe(exit_code: int) -> str:
         return "the command was killed by SIGKILL: out of memory, most likely"
     if exit_code > 128 and exit_code - 128 in set(signal.Signals):
         return f"the command was killed by {signal.Signals(exit_code - 128).name}"
-    return f"the command failed with exit code {exit_code} ({failure_class(exit_code)})"
+    return f"the command failed with exit code {exit_code} ({kind_of_exit(exit_code)})"
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ STAGES = (
     "distill@concord",
     "adapt",
     "evaluate",
+    "report",
     "promote",
 )
 SMALLEST: dict[str, dict[str, Any]] = {

@@ -30,6 +30,7 @@ SECTIONS = (
     "distill",
     "adapt",
     "evaluate",
+    "report",
     "promote",
     "tracking",
     "orchestration",
