@@ -37,7 +37,7 @@ HITS = {
     "csn_self_training": 50,
     "oracle": 60,
 }
-"""Of 100 building pixels found per tile and seed 1, without false alarms: the IoU in per cent."""
+"""Found building pixels of 100 per tile for seed 1, without false alarms: the IoU in per cent."""
 
 TWICE = {"teacher", "control", "control_twice", "optical_init", "concord"}
 """Methods with a second seed, two points better than the first."""

@@ -91,7 +91,7 @@ class Workspace:
         return run_grid(self.options(**more))
 
     def ran(self) -> list[str]:
-        """What the stage was run for since the last call: model and seed."""
+        """Model and seed of every run of the stage since the last call."""
         path = self.control / "ran"
         lines = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
