@@ -125,6 +125,7 @@ def _condense(
     settings: ScoringSettings,
     paths: EvaluatePaths,
 ) -> Evaluation:
+    known = known_sensors()
     sensors = [sensor for sensor in (models.source, models.target) if sensor]
     return Evaluation(
         source=models.source,
