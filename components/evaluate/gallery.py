@@ -11,9 +11,10 @@ import pandas as pd
 import shapely
 
 from components.evaluate.parameters import EvaluateParameters
-from components.evaluate.subjects import CONTROL, Cast, Subject
+from components.evaluate.subjects import Cast, Subject
 from components.evaluate.summary import Result
 from components.lib.geo.orientation import align
+from components.lib.methods.registry import CONTROL
 from components.lib.metrics.confusion import pixel_confusion
 from components.lib.metrics.spacenet_f1 import match_polygons
 from components.lib.report.content import Gallery, Panel, TileStory

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.splits import CLEAN, KANG
-from components.evaluate.subjects import CONTROL, Cast
+from components.evaluate.subjects import Cast
 from components.evaluate.summary import Result, SliceResult, headline_split
 from components.lib.datasets.sensors import SENSORS
+from components.lib.methods.registry import CONTROL
 from components.lib.metrics.bootstrap import Interval
 from components.lib.report.content import Difference, ResultRow, ResultTable, SliceTable
 from components.lib.report.page import signed

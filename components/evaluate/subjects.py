@@ -8,22 +8,15 @@ from typing import Literal
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.files import require_input
+from components.lib.methods.registry import CONTROL, load_method, load_teacher
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.store import Store
 
-CONTROL = "none"
-"""The distillation method that is no distillation."""
+TEACHER = "deeplabv3plus"
+"""Kind of the teacher that is called so in tables; others are ``teacher-<kind>``."""
 
 Role = Literal["teacher", "control", "student", "adapted"]
-
-_WHAT = {
-    CONTROL: "SAR only, the control",
-    "optical_init": "SAR only, started from the teacher's weights",
-    "hfd_reading": "SAR only, our reading of HFD-Net",
-    "concord": "SAR only, taught by the teacher where it can be followed (ours)",
-}
-"""Methods in a few words, where the usual ones do not fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +66,14 @@ def load_cast(models: Path, store: Store) -> Cast:
     """Load every model under ``models``.
 
     Args:
-        models: Holds ``optical``, ``sar/<method>`` and ``adapted``.
+        models: Holds ``optical/<kind>``, ``sar/<method>`` and ``adapted``.
         store: The prepared tiles, which must hold the sensors that the models know.
 
     Raises:
         MissingInputError: If a model is absent, naming the stage that makes it.
         BadDataError: If a model is broken or the models do not belong together.
     """
-    teacher = load_bundle(models / "optical")
+    teacher = load_bundle(models / "optical" / TEACHER)
     methods = {
         folder.name: load_bundle(folder)
         for folder in sorted(require_input(models / "sar", made_by="distill").iterdir())
@@ -94,14 +87,14 @@ def load_cast(models: Path, store: Store) -> Cast:
     student = _start_of(adapted, methods)
     source = methods[student].config.sensors[0]
     target = next((name for name in adapted.config.sensors if name != source), None)
-    subjects = [_subject("teacher", "teacher", "optical images, the ceiling", teacher, source)]
+    subjects = [_subject("teacher", "teacher", load_teacher(TEACHER).description, teacher, source)]
     for folder in sorted(path.parent for path in (models / "optical").glob("*/model.json")):
-        name, what = f"teacher-{folder.name}", f"optical images, the teacher of {folder.name}"
-        subjects.append(_subject(name, "teacher", what, load_bundle(folder), source))
+        if folder.name != TEACHER:
+            name, what = f"teacher-{folder.name}", load_teacher(folder.name).description
+            subjects.append(_subject(name, "teacher", what, load_bundle(folder), source))
     for name in sorted(methods, key=lambda method: (method != CONTROL, method)):
-        what = _WHAT.get(name, "SAR only, taught by the teacher")
         role: Role = "control" if name == CONTROL else "student"
-        subjects.append(_subject(name, role, what, methods[name], source))
+        subjects.append(_subject(name, role, load_method(name).description, methods[name], source))
     if target is not None:
         unadapted = f"{student} with its own statistics"
         subjects += [

@@ -10,7 +10,8 @@ import pandas as pd
 
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.splits import CLEAN, KANG
-from components.evaluate.subjects import CONTROL, Cast, Subject
+from components.evaluate.subjects import Cast, Subject
+from components.lib.methods.registry import CONTROL
 from components.lib.metrics.average_precision import average_precision
 from components.lib.metrics.bootstrap import Interval, location_interval, paired_location_difference
 from components.lib.metrics.confusion import Confusion, mean_hard_dice

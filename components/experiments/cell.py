@@ -18,7 +18,7 @@ from typing import Any
 from components.contract.errors import StormsightError
 from components.experiments.children import Children
 from components.experiments.documents import Documents, digest, without_noise
-from components.experiments.grid import CellName, Method, distillation_methods
+from components.experiments.grid import CellName, Method
 from components.experiments.stages import StageGraph
 from components.experiments.world import PREPARED, World, link
 from components.lib.files import read_json, write_json, write_text
@@ -84,13 +84,9 @@ class Cell:
             upstream[one.name] = seal["weights_sha256"]
         if self.method.command is None:
             return {"upstream": upstream, "network": dict(self.method.network), "world": world.sha256}
-        needs = self.bench.graph.needs(self.method.command[0])
-        distilled = self.method.command[2] if self.method.command[0] == "components.distill" else None
-        sections = without_noise(
-            self.bench.documents.sections(needs.sections, *self.overrides),
-            method=distilled,
-            methods=distillation_methods(),
-        )
+        item = self.method.command[2] if len(self.method.command) > 2 else ""
+        needs = self.bench.graph.needs(self.method.command[0], item)
+        sections = without_noise(self.bench.documents.sections(needs.sections, *self.overrides), item=item)
         return {
             "command": list(self.method.command),
             "parameters": digest(sections),

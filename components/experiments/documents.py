@@ -32,7 +32,7 @@ NO_RESULT: Mapping[str, frozenset[str]] = {
 
 P = TypeVar("P", bound=Parameters)
 
-BUDGET = ("training", "optical", "distill", "adapt")
+BUDGET = ("training", "optical", "distill", "methods", "adapt")
 
 
 class Documents:
@@ -99,15 +99,15 @@ class Documents:
 
 
 def without_noise(
-    sections: Mapping[str, Any], *, seed: bool = True, method: str | None = None, methods: Iterable[str] = ()
+    sections: Mapping[str, Any], *, seed: bool = True, item: str | None = None
 ) -> dict[str, Any]:
     """Sections without what cannot change a cell's result.
 
     Args:
         sections: By name, as :meth:`Documents.sections` gives them.
         seed: Whether ``training.seed`` stays.
-        method: The distillation method of the cell; what ``distill`` says of the other ``methods`` goes.
-        methods: All methods that have keys of their own in ``distill``.
+        item: The method (kind of teacher) of the cell; the parameters of other methods go, and the lists of
+            what is trained.
     """
     kept = {
         name: {key: v for key, v in value.items() if key not in NO_RESULT.get(name, ())}
@@ -117,11 +117,12 @@ def without_noise(
     }
     if not seed and "training" in kept:
         kept["training"].pop("seed", None)
-    if method is not None and "distill" in kept:
-        others = {*methods} - {method}
-        distill = {key: v for key, v in kept["distill"].items() if key not in {*others, "methods"}}
-        distill["lr"] = (distill.get("lr") or {}).get(method)
-        kept["distill"] = distill
+    if item is not None:
+        for section, key in (("distill", "methods"), ("optical", "kinds")):
+            if section in kept:
+                kept[section].pop(key, None)
+        if "methods" in kept:
+            kept["methods"] = {item: kept["methods"].get(item)}
     return kept
 
 

@@ -41,13 +41,22 @@ class StageGraph:
         document = yaml.safe_load(require_input(root / "dvc.yaml", made_by="download").read_text("utf-8"))
         self._stages: list[dict[str, Any]] = [s.get("do", s) for s in document["stages"].values()]
 
-    def needs(self, module: str) -> Needs:
-        """Of the stage whose command is ``python -m <module>``, all its variants together."""
+    def needs(self, module: str, item: str = "") -> Needs:
+        """Needs of the stage whose command is ``python -m <module>``, all its variants together.
+
+        Args:
+            module: Module of the command.
+            item: Value of a loop's ``${item}``: the method or the kind of teacher that is trained.
+        """
         own = [stage for stage in self._stages if str(stage["cmd"]).split()[2] == module]
-        code = {dep for stage in own for dep in stage["deps"] if dep.startswith("components/")}
-        sections = {name for stage in own for name in stage["params"] if "." not in name}
+        deps = {dep.replace("${item}", item) for stage in own for dep in stage["deps"]}
+        code = {dep for dep in deps if dep.startswith("components/")}
+        names = {name for stage in own for name in stage["params"] if not name.startswith("profiles.")}
+        sections = {name.split(".")[0] for name in names}
         return Needs(tuple(sorted(code)), tuple(sorted(sections)))
 
     def code_hash(self, folders: Iterable[str]) -> str:
-        """Hex SHA-256 over names and contents of the Python files in ``folders``, as they are now."""
-        return sha256_files((p for folder in folders for p in (self.root / folder).rglob("*.py")), self.root)
+        """Hex SHA-256 over names and contents of the Python files in ``folders``, which may be modules."""
+        given = [self.root / folder for folder in folders]
+        modules = [path for path in given if path.is_file()]
+        return sha256_files([*modules, *(p for path in given for p in path.rglob("*.py"))], self.root)

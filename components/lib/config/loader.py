@@ -28,6 +28,7 @@ SECTIONS = (
     "training",
     "optical",
     "distill",
+    "methods",
     "adapt",
     "evaluate",
     "promote",
@@ -54,7 +55,7 @@ def load_parameters(section: str, model: type[P], path: Path = PARAMS_FILE) -> P
     """Read ``section`` of ``path``, overlay the active profile, and validate it as ``model``.
 
     Args:
-        section: One of ``SECTIONS``.
+        section: One of ``SECTIONS``, or a mapping inside one: ``methods.concord``.
         model: The section's declaration. Its fields carry the units.
         path: The parameter file, by default ``params.yaml`` of the working directory.
 
@@ -102,9 +103,18 @@ def load_sections(sections: Iterable[str], path: Path = PARAMS_FILE) -> dict[str
 
 
 def _section(document: Mapping[str, Any], overlay: Mapping[str, Any], section: str, path: Path) -> Any:  # noqa: ANN401
-    if section not in document:
-        raise ParameterError(f"{path} has no section {section!r}", next_step=f"add {section}: to {path}")
-    return merged(document[section], overlay.get(section, {}))
+    value: Any = document
+    change: Any = overlay
+    for key in section.split("."):
+        if not isinstance(value, Mapping) or key not in value:
+            known = value if isinstance(value, Mapping) else {}
+            raise ParameterError(
+                f"{path} has no section {section!r}{_nearest(key, known)}",
+                next_step=f"add {section}: to {path}",
+            )
+        value = value[key]
+        change = change.get(key, {}) if isinstance(change, Mapping) else {}
+    return merged(value, change)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from components.lib.store.store import Store
 def selection_scores(
     net: SegmentationNetwork, store: Store, sensor: str, device: torch.device
 ) -> dict[str, float]:
-    """IoU, F1, precision and recall of the building class from pixels summed over the selection tiles.
+    """Return IoU, F1, precision and recall of the building class, and the number of selection ``tiles``.
 
-    The threshold is the fixed one of the scoring settings. Raises as :func:`paired_rows`.
+    Pixels are summed over the tiles with an optical image. The threshold is the fixed one of the
+    scoring settings. Raises as :func:`paired_rows`.
     """
     rows = paired_rows(store, sensor, "selection")
     return {**pixel_scores(net, store, sensor, rows, device=device), "tiles": len(rows)}
@@ -35,14 +36,14 @@ def pixel_scores(
     device: torch.device,
     statistics_of: str | None = None,
 ) -> dict[str, float]:
-    """IoU, F1, precision and recall of the building class from pixels summed over tiles.
+    """Return IoU, F1, precision and recall of the building class from pixels summed over tiles.
 
     Args:
         net: The network.
         store: The prepared tiles.
-        sensor: Whose tiles.
-        rows: Which of them.
-        device: Where to predict.
+        sensor: The tiles' sensor.
+        rows: Rows of the store to predict.
+        device: The network's device.
         statistics_of: Sensor whose statistics normalise them, by default ``sensor``.
     """
     settings = ScoringSettings()

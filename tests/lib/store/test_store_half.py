@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from components.lib.engine.batch import to_batch
 from components.lib.engine.provenance import provenance
-from components.lib.engine.task import to_batch
 from components.lib.losses.masks import data_mask
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
