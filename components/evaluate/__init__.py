@@ -1,1 +1,1 @@
-"""Score every model on held-out ground and write the report."""
+"""Stage: score every model on held-out ground."""

@@ -1,4 +1,4 @@
-"""Command line: the stage itself, scoring a pair of SpaceNet CSVs, choosing seeds, or the evidence."""
+"""Command line: score all models, score a pair of SpaceNet CSVs, or choose the watershed's seeds."""
 
 from __future__ import annotations
 
@@ -6,23 +6,30 @@ import argparse
 import json
 from pathlib import Path
 
-from components.experiments.command import add_arguments, evidence, options_of
 from components.lib.cli import run
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run the stage, the scorer, the choice of seeds or the evidence."""
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the command line and run one command."""
+    options = _parser().parse_args(arguments)
+    options.run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m components.evaluate",
-        description="Without a command: score every model on held-out ground and write the report.",
+        description="Without a command: score every model on held-out ground. "
+        "`python -m components.report` then draws the report.",
     )
-    commands = parser.add_subparsers(dest="command", metavar="[score | tune | evidence]")
+    parser.set_defaults(run=_evaluate)
+    commands = parser.add_subparsers(metavar="[score | tune]")
     score = commands.add_parser(
         "score",
         help="score SpaceNet building CSVs",
         description="SpaceNet building score of a proposal CSV against a truth CSV "
         "(ImageId, BuildingId, PolygonWKT_Pix[, Confidence]).",
     )
+    score.set_defaults(run=_score)
     score.add_argument("--truth", type=Path, required=True, help="CSV of true footprints")
     score.add_argument("--proposals", type=Path, required=True, help="CSV of proposals")
     score.add_argument(
@@ -30,43 +37,27 @@ def main(arguments: list[str] | None = None) -> int:
     )
     score.add_argument("--iou", type=float, default=0.5, help="a match must exceed this IoU (%(default)s)")
     score.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
-    _add_tune(
-        commands.add_parser(
-            "tune",
-            help="compare seeds of the watershed on the selection slice",
-            description="SpaceNet F1 on the selection slice for every seed threshold and least seed, and for "
-            "the plain vectoriser. Prints tables and changes nothing; the test split is not opened.",
-        )
-    )
-    grid = commands.add_parser(
-        "evidence",
-        help="train and score the grid of methods and seeds",
-        description="Train every method of the grid with every seed on one world and one budget, score them "
-        "on held-out ground, and write reports/evidence. A run that was killed goes on where it was; what "
-        "changed code or parameters do not touch is kept.",
-    )
-    add_arguments(grid)
-    options = parser.parse_args(arguments)
-    if options.command == "evidence":
-        return evidence(options_of(options))
-    if options.command == "tune":
-        _tune(options)
-    elif options.command == "score":
-        _score(options)
-    else:
-        _evaluate()
-    return 0
 
-
-def _add_tune(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    tune = commands.add_parser(
+        "tune",
+        help="compare seeds of the watershed on the selection slice",
+        description="SpaceNet F1 on the selection slice for every seed threshold and least seed, and for "
+        "the plain vectoriser. Prints tables and changes nothing; the test split is not opened.",
+    )
+    tune.set_defaults(run=_tune)
+    tune.add_argument(
         "models", nargs="*", type=Path, help="model folders with a contour head (all of models/sar)"
     )
-    parser.add_argument("--store", type=Path, default=Path("data/prepared"), help="(%(default)s)")
-    parser.add_argument("--sensor", help="whose tiles (the sensor each model was first trained on)")
-    parser.add_argument("--seed-thresholds", nargs="+", type=float, metavar="P", help="(0.45 to 0.85)")
-    parser.add_argument("--min-seeds", nargs="+", type=int, metavar="PX", help="(30, 60 and 110 pixels)")
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON instead of tables")
+    tune.add_argument("--store", type=Path, default=Path("data/prepared"), help="(%(default)s)")
+    tune.add_argument("--sensor", help="whose tiles (the sensor each model was first trained on)")
+    tune.add_argument("--seed-thresholds", nargs="+", type=float, metavar="P", help="(0.45 to 0.85)")
+    tune.add_argument("--min-seeds", nargs="+", type=int, metavar="PX", help="(30, 60 and 110 pixels)")
+    tune.add_argument("--json", action="store_true", help="print the rows as JSON instead of tables")
+    return parser
+
+
+# Heavy imports stay inside the commands: scoring CSVs needs no torch, and a typo in the parameters is
+# reported before torch is loaded.
 
 
 def _tune(options: argparse.Namespace) -> None:
@@ -75,7 +66,7 @@ def _tune(options: argparse.Namespace) -> None:
 
     parameters = load_parameters("evaluate", EvaluateParameters)
     from components.evaluate.stage import choose_device  # noqa: PLC0415
-    from components.evaluate.tune import Candidates, told, tune  # noqa: PLC0415
+    from components.evaluate.tune import Candidates, as_text, tune  # noqa: PLC0415
     from components.lib.files import require_input  # noqa: PLC0415
     from components.lib.store.store import Store  # noqa: PLC0415
 
@@ -91,11 +82,10 @@ def _tune(options: argparse.Namespace) -> None:
         sensor=options.sensor,
         device=choose_device(parameters.device),
     )
-    print(table.to_json(orient="records") if options.json else told(table))
+    print(table.to_json(orient="records") if options.json else as_text(table))
 
 
 def _score(options: argparse.Namespace) -> None:
-    # Imported here: the scorer must not wait for torch, nor the stage for nothing.
     from components.lib.metrics.spacenet_f1 import score_csv  # noqa: PLC0415
 
     values = score_csv(options.truth, options.proposals, options.min_area, options.iou).as_dict()
@@ -106,15 +96,14 @@ def _score(options: argparse.Namespace) -> None:
         print(f"{name:<10}{value:>10}" if isinstance(value, int) else f"{name:<10}{value:>10.4f}")
 
 
-def _evaluate() -> None:
+def _evaluate(_: argparse.Namespace) -> None:
     from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
     from components.lib.config.loader import load_parameters  # noqa: PLC0415
 
     parameters = load_parameters("evaluate", EvaluateParameters)
-    # After the parameters: a typo in them is told at once, not when torch is loaded.
-    from components.evaluate.stage import Paths, evaluate  # noqa: PLC0415
+    from components.evaluate.stage import EvaluatePaths, evaluate  # noqa: PLC0415
 
-    evaluate(parameters, Paths())
+    evaluate(parameters, EvaluatePaths())
 
 
 if __name__ == "__main__":

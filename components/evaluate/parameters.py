@@ -1,4 +1,4 @@
-"""The section `evaluate` of ``params.yaml``."""
+"""Parameters of evaluation: the section ``evaluate`` of ``params.yaml``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from components.lib.config.scoring import ScoringParameters
 
 
 class EvaluateParameters(ScoringParameters):
-    """How models are scored and what the report shows; the gate follows the inherited part too.
+    """Parameters of scores, intervals and example tiles; the gate follows the inherited part too.
 
     Attributes:
-        confidence: Of the intervals over locations.
+        confidence: Confidence of the intervals over locations.
         resamples: Bootstrap draws over locations.
-        pictures: Tiles of the paired sensor drawn in the report.
+        pictures: Example tiles of the paired sensor, kept for the report.
         device: ``auto`` takes a GPU if there is one.
     """
 

@@ -1,10 +1,9 @@
-"""What a report's numbers were made from."""
+"""Hashes and versions behind an evaluation's numbers."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,30 +14,32 @@ from components.lib.files import sha256_file
 PACKAGES = ("torch", "segmentation-models-pytorch", "numpy", "rasterio", "shapely", "scipy", "pandas")
 
 
-def provenance(
-    store: Path, models: Mapping[str, str], *, params: Path = Path("params.yaml")
-) -> list[tuple[str, str]]:
-    """Hashes and versions, by name, in reading order.
+def provenance(store: Path, models: Path, *, params: Path = Path("params.yaml")) -> list[tuple[str, str]]:
+    """Return hashes and versions by name, in reading order.
 
     Args:
-        store: The prepared store.
-        models: SHA-256 of each model's weights, by name.
-        params: The parameter file.
+        store: Prepared store.
+        models: Folder of all models; each weights file below it is named and hashed.
+        params: Parameter file.
     """
+    weights = {
+        path.parent.relative_to(models).as_posix(): sha256_file(path)
+        for path in sorted(models.rglob("weights.safetensors"))
+    }
     return [
         ("Code", _commit()),
         ("Profile", str(yaml.safe_load(params.read_text(encoding="utf-8")).get("profile", ""))),
         ("Parameters (SHA-256)", sha256_file(params)),
         ("Tile index (SHA-256)", sha256_file(store / "index.parquet")),
         ("Footprints (SHA-256)", sha256_file(store / "footprints.parquet")),
-        *((f"Weights, {name} (SHA-256)", digest) for name, digest in models.items()),
+        *((f"Weights, {name} (SHA-256)", digest) for name, digest in weights.items()),
         ("Python", platform.python_version()),
         *((package, version(package)) for package in PACKAGES),
     ]
 
 
 def _commit() -> str:
-    """The commit checked out, marked where files differ from it; pods have no repository."""
+    """Return the commit checked out, marked where files differ from it; pods have no repository."""
     try:
         return subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607 - the user's own git

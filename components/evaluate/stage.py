@@ -1,4 +1,4 @@
-"""The stage: score every subject, write the tables, then the report."""
+"""The stage: score every model on the test split, write the tables and what a report needs."""
 
 from __future__ import annotations
 
@@ -11,31 +11,29 @@ import pandas as pd
 import torch
 
 from components.contract.errors import BadDataError, ResourceError
-from components.evaluate.gallery import Illustrator
-from components.evaluate.narrative import (
-    definitions,
-    difference_rows,
-    result_tables,
-    simulated_notice,
-    slice_rows,
-    summary,
-)
+from components.evaluate.examples import ExampleMaker
+from components.evaluate.models import EvaluatedModel, EvaluatedModels, load_models
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.provenance import provenance
-from components.evaluate.subjects import Cast, Subject, load_cast
-from components.evaluate.summary import (
-    Result,
-    comparisons,
-    condense,
-    headline_split,
+from components.evaluate.results import (
+    SplitScores,
     metrics_document,
+    model_result,
+    paired_differences,
+    slice_bounds,
     slice_results,
+    slice_row,
+    split_scores,
 )
-from components.lib.files import atomic_directory, atomic_file, sha256_file, write_json
-from components.lib.report.content import Figure, Report
-from components.lib.report.figures import draw_curve, draw_overview
-from components.lib.report.page import write_report
-from components.lib.report.palette import LINES
+from components.lib.datasets.sensors import known_sensors
+from components.lib.evaluation.examples import write_examples
+from components.lib.evaluation.results import (
+    Evaluation,
+    EvaluationSettings,
+    headline_split,
+    write_evaluation,
+)
+from components.lib.files import atomic_file, write_json
 from components.lib.scoring.score import Scores, score_model
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.store import Store
@@ -44,22 +42,17 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paths:
-    """Where the stage reads and writes."""
+class EvaluatePaths:
+    """Files and folders of the stage."""
 
     store: Path = Path("data/prepared")
     models: Path = Path("models")
-    reports: Path = Path("reports")
+    out: Path = Path("reports/evaluate")
     params: Path = Path("params.yaml")
 
-    @property
-    def out(self) -> Path:
-        """The stage's own folder."""
-        return self.reports / "evaluate"
 
-
-def evaluate(parameters: EvaluateParameters, paths: Paths) -> None:
-    """Score all models on the test split and write tables, metrics and report.
+def evaluate(parameters: EvaluateParameters, paths: EvaluatePaths) -> Evaluation:
+    """Score all models on the test split; write tables, metrics, results and example tiles.
 
     Raises:
         MissingInputError: If the store or a model is absent, naming the stage that makes it.
@@ -68,40 +61,27 @@ def evaluate(parameters: EvaluateParameters, paths: Paths) -> None:
     """
     device = choose_device(parameters.device)
     store = Store.open(paths.store)
-    cast = load_cast(paths.models, store)
-    scored = [(subject, _score(subject, store, parameters, device)) for subject in cast.subjects]
-    results = [result for subject, scores in scored for result in condense(subject, scores, parameters)]
-    headline = [result for result in results if result.split == headline_split(results)]
-    slices = slice_results(headline, parameters)
-    simulated = simulated_notice([s for s in (cast.source, cast.target) if s])
-    differences = comparisons(headline, cast, parameters)
-
-    illustrator = Illustrator(store, parameters, device)
-    with atomic_directory(paths.out / "report") as folder:
-        report = Report(
-            title="Buildings from radar: evaluation",
-            simulated=simulated,
-            summary=summary(results, cast, differences),
-            tables=result_tables(results, cast),
-            differences=difference_rows(differences),
-            galleries=illustrator.galleries(headline, cast),
-            slices=slice_rows(slices),
-            figures_about="Total loss of each run; the losses of different methods have different terms.",
-            figures=_curves(folder, paths.reports),
-            definitions=definitions(parameters, results),
-            provenance=provenance(paths.store, _weights(paths.models), params=paths.params),
-        )
-        write_report(folder, report)
-        _overview(folder, illustrator, headline, cast, simulated=bool(simulated))
-    _write_tables(paths.out, scored, pd.DataFrame([part.as_row() for part in slices]))
-    write_json(paths.out / "metrics.json", metrics_document(results, differences, simulated=bool(simulated)))
-    for sentence in report.summary:
-        LOG.info("%s", sentence)
-    LOG.info("report: %s", paths.out / "report" / "index.html")
+    models = load_models(paths.models, store)
+    scored = [(model, _score(model, store, parameters, device)) for model in models.models]
+    parts = [part for model, scores in scored for part in split_scores(model, scores)]
+    split = headline_split([part.split for part in parts])
+    headline = [part for part in parts if part.split == split]
+    evaluation = _condense(parts, headline, models, parameters, paths)
+    write_examples(paths.out / "examples", ExampleMaker(store, parameters, device).make(headline, models))
+    _write_tables(paths.out, scored)
+    slices = pd.DataFrame([slice_row(result) for result in evaluation.slices])
+    with atomic_file(paths.out / "slices.csv") as temporary:
+        slices.round(5).to_csv(temporary, index=False)
+    write_evaluation(paths.out / "results.json", evaluation)
+    write_json(paths.out / "metrics.json", metrics_document(evaluation))
+    return evaluation
 
 
 def choose_device(name: str) -> str:
-    """``cpu`` or ``cuda``.
+    """Return ``cpu`` or ``cuda``.
+
+    Args:
+        name: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
 
     Raises:
         ResourceError: If a GPU is asked for and there is none.
@@ -115,71 +95,66 @@ def choose_device(name: str) -> str:
     return "cuda" if available and name != "cpu" else "cpu"
 
 
-def _score(subject: Subject, store: Store, parameters: EvaluateParameters, device: str) -> Scores:
-    rows = store.rows(subject.sensor, "test")
+def _score(model: EvaluatedModel, store: Store, parameters: EvaluateParameters, device: str) -> Scores:
+    rows = store.rows(model.sensor, "test")
     if not len(rows):
         raise BadDataError(
-            f"sensor {subject.sensor} has no test tile",
+            f"sensor {model.sensor} has no test tile",
             next_step="prepare more tiles (world.tiles) or move prepare.split in params.yaml",
         )
-    LOG.info("%s on %d tiles of %s", subject.model, len(rows), subject.sensor)
+    LOG.info("%s on %d tiles of %s", model.model, len(rows), model.sensor)
     return score_model(
-        subject.net,
+        model.net,
         store,
-        sensor=subject.sensor,
+        sensor=model.sensor,
         rows=rows,
         settings=ScoringSettings.of(parameters),
         device=device,
-        statistics_of=subject.statistics_of,
+        statistics_of=model.statistics_of,
     )
 
 
-def _write_tables(out: Path, scored: Sequence[tuple[Subject, Scores]], slices: pd.DataFrame) -> None:
+def _condense(
+    parts: Sequence[SplitScores],
+    headline: Sequence[SplitScores],
+    models: EvaluatedModels,
+    parameters: EvaluateParameters,
+    paths: EvaluatePaths,
+) -> Evaluation:
+    known = known_sensors()
+    sensors = [sensor for sensor in (models.source, models.target) if sensor]
+    return Evaluation(
+        source=models.source,
+        target=models.target,
+        student=models.student,
+        simulated=tuple(
+            name for name, sensor in known_sensors().items() if name in sensors and sensor.simulated
+        ),
+        headline=headline[0].split,
+        results=tuple(model_result(part, parameters) for part in parts),
+        differences=tuple(paired_differences(headline, models, parameters)),
+        slices=tuple(slice_results(headline, parameters)),
+        slice_bounds=slice_bounds(),
+        settings=EvaluationSettings(
+            threshold=parameters.threshold,
+            min_area_px=parameters.min_area_px,
+            iou=parameters.iou,
+            seed_threshold=parameters.seed_threshold,
+            min_seed_px=parameters.min_seed_px,
+            scales=parameters.scales,
+            flip=parameters.flip,
+            confidence=parameters.confidence,
+            resamples=parameters.resamples,
+        ),
+        provenance=tuple(provenance(paths.store, paths.models, params=paths.params)),
+    )
+
+
+def _write_tables(out: Path, scored: Sequence[tuple[EvaluatedModel, Scores]]) -> None:
+    """Write ``tiles.parquet`` and ``objects.parquet``: all models' tables, told apart by the column model."""
     for name in ("tiles", "objects"):
-        parts = [getattr(scores, name).assign(model=subject.model) for subject, scores in scored]
+        parts = [getattr(scores, name).assign(model=model.model) for model, scores in scored]
         # An empty part has no types to agree on.
         table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
         with atomic_file(out / f"{name}.parquet") as temporary:
             table.to_parquet(temporary, index=False)
-    with atomic_file(out / "slices.csv") as temporary:
-        slices.round(5).to_csv(temporary, index=False)
-
-
-def _curves(folder: Path, reports: Path) -> list[Figure]:
-    """The training curve of every run that left one."""
-    stages = ("optical", "distill", "adapt")  # in the order they are trained
-    paths = [path for stage in stages for path in sorted((reports / stage).rglob("curve.csv"))]
-    figures: list[Figure] = []
-    for path in paths:
-        curve = pd.read_csv(path)
-        if not {"step", "loss"} <= set(curve.columns) or curve.empty:
-            continue
-        name = path.parent.relative_to(reports).as_posix()
-        picture = f"curves/{len(figures) + 1}.png"
-        width, height = draw_curve(folder / picture, curve, colour=LINES[len(figures) % len(LINES)])
-        alt = f"Training loss of {name} against the step"
-        figures.append(Figure(path=picture, alt=alt, width=width, height=height, caption=name))
-    return figures
-
-
-def _overview(
-    folder: Path, illustrator: Illustrator, headline: Sequence[Result], cast: Cast, *, simulated: bool
-) -> None:
-    panels, image_id = illustrator.overview(headline, cast)
-    if not panels:
-        LOG.warning("no tile can be drawn: every test tile lacks buildings or data")
-        return
-    world = "Simulated rehearsal world" if simulated else "SpaceNet 6"
-    draw_overview(
-        folder / "overview.png",
-        panels,
-        f"{world}, tile {image_id}, the student's median on held-out ground. "
-        "White: found. Orange: false alarm. Blue: missed.",
-    )
-
-
-def _weights(models: Path) -> dict[str, str]:
-    return {
-        path.parent.relative_to(models).as_posix(): sha256_file(path)
-        for path in sorted(models.rglob("weights.safetensors"))
-    }

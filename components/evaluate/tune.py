@@ -1,4 +1,4 @@
-"""Choosing the watershed's seeds on the selection slice; the test split is not opened here."""
+"""Choice of the watershed's seeds on the selection slice; the test split is not opened here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.store import Store
 
 COLUMNS = ("vectorise", "seed_threshold", "min_seed_px")
-"""What tells the variants apart; the seeds of ``plain`` are NaN."""
+"""Columns that tell the variants apart; the seeds of ``plain`` are NaN."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Candidates:
             raise ParameterError("seeds must have at least 1 pixel", next_step="give for instance 60 110")
 
     def variants(self, settings: ScoringSettings) -> list[ScoringSettings]:
-        """``settings`` with the plain vectoriser first, then with every candidate."""
+        """Return ``settings`` with the plain vectoriser first, then with every candidate."""
         drawn = [
             replace(settings, vectorise="watershed", seed_threshold=threshold, min_seed_px=size)
             for threshold, size in product(self.seed_thresholds, self.min_seeds_px)
@@ -68,10 +68,10 @@ def tune(
         models: Folders of bundles with a contour head.
         store: The prepared tiles.
         parameters: The section `evaluate`, whose other values hold.
-        candidates: What to try.
-        sensor: Whose tiles; by default the one each model was first trained on. Labels of a sensor that a
-            model is adapted to without labels must not choose anything, so none is taken by itself.
-        device: Where to predict.
+        candidates: Seeds to try.
+        sensor: Sensor of the tiles; by default the one each model was first trained on. Labels of a sensor
+            that a model is adapted to without labels must not choose anything, so none is taken by itself.
+        device: ``cpu`` or ``cuda``.
 
     Returns:
         One row per model and variant: ``model, sensor``, ``COLUMNS``, and SpaceNet ``f1, precision, recall``
@@ -105,7 +105,7 @@ def tune(
 
 
 def mean_over_models(table: pd.DataFrame) -> pd.DataFrame:
-    """The variants by their mean F1 over the models, best first; on equality the first tried is first."""
+    """Return the variants by their mean F1 over the models, best first; ties stay in the order tried."""
     means = table.groupby(list(COLUMNS), dropna=False, sort=False)[["f1", "precision", "recall"]].mean()
     return means.reset_index().sort_values("f1", ascending=False, kind="stable", ignore_index=True)
 
@@ -126,16 +126,16 @@ def _row(variant: ScoringSettings, tiles: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def told(table: pd.DataFrame) -> str:
-    """The table for people: every model, then the means and what they suggest."""
+def as_text(table: pd.DataFrame) -> str:
+    """Return the table as text: every model, then the means and the best seeds."""
     means = mean_over_models(table)
     seeded = means[means["vectorise"] == "watershed"].iloc[0]
     return "\n".join(
         [
-            _written(table),
+            _format(table),
             "",
             f"mean over {table['model'].nunique()} models, selection slice only:",
-            _written(means),
+            _format(means),
             "",
             "best seeds: seed_threshold {seed_threshold:g}, min_seed_px {min_seed_px:.0f}".format(**seeded),
             "Nothing was changed: the section evaluate of params.yaml holds them.",
@@ -143,5 +143,5 @@ def told(table: pd.DataFrame) -> str:
     )
 
 
-def _written(table: pd.DataFrame) -> str:
+def _format(table: pd.DataFrame) -> str:
     return table.to_string(index=False, float_format="{:.4g}".format, na_rep="-")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from components.evaluate.splits import CLEAN, KANG
 from components.experiments.cell import Seal
 from components.experiments.grid import OURS, Group, Method
+from components.lib.evaluation.results import CLEAN, KANG
 from components.lib.metrics.bootstrap import Interval, location_interval
 from components.lib.metrics.seed_means import gap_closure, mean_difference, mean_interval
 

@@ -20,6 +20,7 @@ from components.lib.engine.loop import seed_everything
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.stage import StageRun
 from components.lib.files import sha256_file
+from components.lib.inference.tiles import predict_tiles
 from components.lib.methods.dmsd import DenseMultiScaleNetwork
 from components.lib.methods.registry import load_method
 from components.lib.methods.semantic_fpn import SemanticFPN
@@ -28,7 +29,6 @@ from components.lib.nets.config import NetworkConfig
 from components.lib.nets.deeplab import DeepLab
 from components.lib.nets.factory import build_network
 from components.lib.nets.two_branch import TwoBranchNetwork
-from components.lib.scoring.predict import predict_tiles
 from components.lib.store.store import Store
 from tests.lib.engine.tiny_store import SENSOR, TRAINING, make_store, write_parameters
 

@@ -23,12 +23,13 @@ STAGES = (
     "download",
     "validate",
     "prepare",
-    "optical",
+    "optical@deeplabv3plus",
     "control",
     "distill@disoptnet",
     "distill@concord",
     "adapt",
     "evaluate",
+    "report",
     "promote",
 )
 SMALLEST: dict[str, dict[str, Any]] = {

@@ -21,11 +21,12 @@ from components.lib.files import atomic_directory
 from components.lib.geo.footprints import read_geojson, to_crs, to_pixels
 from components.lib.geo.raster import read_geotiff
 from components.lib.geo.rasterise import rasterise_targets
+from components.lib.inference.tiles import predict_tiles
 from components.lib.nets.bundle import load_bundle, save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.report.content import Gallery, Panel, Report, TileStory
+from components.lib.report.content import Gallery, Panel, ReportContent, TilePanels
 from components.lib.report.page import write_report
 from components.lib.report.panels import (
     backdrop,
@@ -34,7 +35,6 @@ from components.lib.report.panels import (
     probability_panel,
     truth_panel,
 )
-from components.lib.scoring.predict import predict_tiles
 from components.lib.scoring.score import Scores, score_model
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.layout import footprints_of, write_store
@@ -166,11 +166,13 @@ def draw(folder: Path, net: SegmentationNetwork, store: Store, scores: Scores) -
     ]
     row = scores.tiles.iloc[0]
     counts = f"{row['tp']} buildings matched, {row['fp']} false, {row['fn']} missed"
-    story = TileStory(image_id=IMAGE_ID, heading="The tile", facts=("43 footprints", counts), panels=panels)
+    tile = TilePanels(image_id=IMAGE_ID, heading="The tile", facts=("43 footprints", counts), panels=panels)
     summary = (
         f"Trained {STEPS} steps on this very tile: it shows that the path works, not how well a model does."
     )
-    gallery = Gallery(title="SpaceNet 4, Atlanta", rule="The only tile.", stories=[story])
+    gallery = Gallery(title="SpaceNet 4, Atlanta", rule="The only tile.", tiles=[tile])
     with atomic_directory(folder) as temporary:
-        report = Report(title="Real sample", simulated="", summary=[summary], tables=[], galleries=[gallery])
+        report = ReportContent(
+            title="Real sample", simulated="", summary=[summary], tables=[], galleries=[gallery]
+        )
         write_report(temporary, report)

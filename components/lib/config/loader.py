@@ -31,6 +31,7 @@ SECTIONS = (
     "methods",
     "adapt",
     "evaluate",
+    "report",
     "promote",
     "tracking",
     "orchestration",

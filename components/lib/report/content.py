@@ -1,4 +1,4 @@
-"""What a report says, free of how it looks: :mod:`components.lib.report.page` turns it into HTML."""
+"""Content of a report, free of how it looks: :mod:`components.lib.report.page` turns it into HTML."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Panel:
     Attributes:
         title: Short caption.
         picture: (H, W, 3) RGB.
-        alt: What a reader who cannot see it should know.
+        alt: Description for a reader who cannot see it.
         note: A number to print beside the caption, or "".
     """
 
@@ -27,12 +27,12 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TileStory:
-    """One tile as the models saw it.
+class TilePanels:
+    """Pictures of one tile: its images, its truth and the predictions of models.
 
     Attributes:
         image_id: The tile; data from outside, escaped on the page.
-        heading: Why this tile, e.g. ``worst``.
+        heading: Position in the ranking, e.g. ``Worst``.
         facts: Short remarks.
         panels: Pictures in reading order.
     """
@@ -49,7 +49,7 @@ class Gallery:
 
     title: str
     rule: str
-    stories: Sequence[TileStory]
+    tiles: Sequence[TilePanels]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +58,8 @@ class ResultRow:
 
     Attributes:
         model: Its name in tables and files.
-        what: What it is, in a few words.
-        sensor: On whose tiles.
+        description: The model in a few words.
+        sensor: Sensor of the tiles.
         iou: Pixel intersection over union with its interval.
         f1: SpaceNet F1 with its interval.
         values: Further numbers by column title, in column order.
@@ -67,7 +67,7 @@ class ResultRow:
     """
 
     model: str
-    what: str
+    description: str
     sensor: str
     iou: Interval
     f1: Interval
@@ -85,19 +85,19 @@ class ResultTable:
 
     @property
     def groups(self) -> list[tuple[str, list[ResultRow]]]:
-        """Rows by sensor, both in the order given."""
+        """Return rows by sensor, both in the order given."""
         sensors = dict.fromkeys(row.sensor for row in self.rows)
         return [(sensor, [row for row in self.rows if row.sensor == sensor]) for sensor in sensors]
 
     @property
     def scale(self) -> float:
-        """Right end of the interval drawings: the largest upper bound, rounded up to a tenth."""
+        """Return the right end of the interval drawings: the largest upper bound, rounded up to a tenth."""
         highest = max((max(row.iou.high, row.f1.high) for row in self.rows), default=1.0)
         return min(1.0, int(highest * 10 + 1) / 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class DifferenceRow:
     """One model minus another on the same tiles, every draw using the same locations."""
 
     label: str
@@ -107,7 +107,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """What the interval allows one to say."""
+        """Return the conclusion that the interval allows."""
         if self.interval.degenerate:
             return "one location only: no interval"
         if self.interval.low > 0:
@@ -121,7 +121,7 @@ class SliceTable:
 
     Attributes:
         title: The dimension.
-        metric: What the values are, and what is counted.
+        metric: Meaning of the values, and of the count.
         models: Model and sensor of each column.
         rows: Slice, count, and one value per column (None where a model has nothing in the slice).
     """
@@ -133,7 +133,7 @@ class SliceTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class FigureFile:
     """A picture file already in the report's folder."""
 
     path: str
@@ -144,31 +144,31 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class ReportContent:
     """The whole page.
 
     Attributes:
         title: Heading of the page.
-        simulated: Which sensors are simulated, or "" where everything is real.
+        simulated: Notice of the simulated sensors, or "" where everything is real.
         summary: Sentences that say the outcome with its numbers.
         tables: Result tables, the headline first.
         differences: Paired comparisons.
         galleries: Tiles in pictures.
         slices: Slice tables.
-        figures_about: What the figures show.
+        figures_about: Meaning of the figures.
         figures: Curves and the like.
         definitions: Terms and their meaning.
-        provenance: What the numbers were made from.
+        provenance: Hashes and versions behind the numbers.
     """
 
     title: str
     simulated: str
     summary: Sequence[str]
     tables: Sequence[ResultTable]
-    differences: Sequence[Difference] = ()
+    differences: Sequence[DifferenceRow] = ()
     galleries: Sequence[Gallery] = ()
     slices: Sequence[SliceTable] = ()
     figures_about: str = ""
-    figures: Sequence[Figure] = ()
+    figures: Sequence[FigureFile] = ()
     definitions: Sequence[tuple[str, str]] = ()
     provenance: Sequence[tuple[str, str]] = field(default_factory=tuple)

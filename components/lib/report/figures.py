@@ -1,18 +1,21 @@
-"""Figures drawn with Matplotlib, off screen: training curves and the picture for the README."""
+"""Figures drawn with Matplotlib, off screen: training curves and the overview picture."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure
 
 from components.lib.files import atomic_file
 from components.lib.report.content import Panel
-from components.lib.report.palette import LINES
 from components.lib.report.panels import fit
+
+LINES: Final[tuple[str, ...]] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+"""Line colours in order of use, apart for every kind of colour vision (Okabe and Ito, 2008)."""
 
 CSS_PER_INCH = 96
 """Pixels of a page per inch."""
@@ -26,17 +29,17 @@ _LINE = "#d9dee4"
 
 
 def draw_curve(path: Path, curve: pd.DataFrame, *, colour: str = LINES[0]) -> tuple[int, int]:
-    """Total training loss against the step.
+    """Draw total training loss against the step.
 
     Args:
         path: PNG to write.
         curve: Table with the columns ``step`` and ``loss``.
-        colour: Of the line.
+        colour: Colour of the line.
 
     Returns:
         Width and height on a page, CSS pixels.
     """
-    canvas = Canvas(figsize=(3.1, 2.2), dpi=DENSITY * CSS_PER_INCH, layout="constrained")
+    canvas = Figure(figsize=(3.1, 2.2), dpi=DENSITY * CSS_PER_INCH, layout="constrained")
     axes = canvas.subplots()
     axes.plot(curve["step"], curve["loss"], color=colour, linewidth=1.4)
     axes.set_xlabel("step", fontsize=8.5, color=_SOFT)
@@ -51,7 +54,7 @@ def draw_curve(path: Path, curve: pd.DataFrame, *, colour: str = LINES[0]) -> tu
 
 
 def draw_overview(path: Path, panels: Sequence[Panel], caption: str) -> tuple[int, int]:
-    """One row of panels with their titles and a caption, for the head of a README.
+    """Draw one row of panels with their titles and a caption, for the head of a README.
 
     Args:
         path: PNG to write.
@@ -61,7 +64,7 @@ def draw_overview(path: Path, panels: Sequence[Panel], caption: str) -> tuple[in
     Returns:
         Width and height on a page, CSS pixels.
     """
-    canvas = Canvas(figsize=(2.3 * len(panels), 2.95), dpi=DENSITY * CSS_PER_INCH, facecolor="white")
+    canvas = Figure(figsize=(2.3 * len(panels), 2.95), dpi=DENSITY * CSS_PER_INCH, facecolor="white")
     gap = 0.008
     width = (1 - gap * (len(panels) + 1)) / len(panels)
     height = width * 2.3 * len(panels) / 2.95
@@ -76,7 +79,7 @@ def draw_overview(path: Path, panels: Sequence[Panel], caption: str) -> tuple[in
     return _save(canvas, path)
 
 
-def _save(canvas: Canvas, path: Path) -> tuple[int, int]:
+def _save(canvas: Figure, path: Path) -> tuple[int, int]:
     FigureCanvasAgg(canvas)
     with atomic_file(path) as temporary:
         # No software stamp: the same numbers give the same bytes.

@@ -10,18 +10,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from components.lib.files import write_text
-from components.lib.report.content import Gallery, Report
+from components.lib.report.content import Gallery, ReportContent
 from components.lib.report.panels import save_png
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_report(folder: Path, report: Report, *, side_px: int = 480) -> None:
+def write_report(folder: Path, report: ReportContent, *, side_px: int = 480) -> None:
     """Write ``report`` into ``folder``.
 
     Args:
         folder: An empty or new folder; the caller makes it appear whole (``atomic_directory``).
-        report: What to say.
+        report: Content of the page.
         side_px: Largest side of a tile picture, pixels.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,16 +35,16 @@ def write_report(folder: Path, report: Report, *, side_px: int = 480) -> None:
 
 def _write_pictures(folder: Path, number: int, gallery: Gallery, side_px: int) -> dict[str, object]:
     """Write a gallery's pictures under names of our own (tile names come from outside)."""
-    stories = []
-    for s, story in enumerate(gallery.stories):
+    tiles = []
+    for t, tile in enumerate(gallery.tiles):
         panels = []
-        for p, panel in enumerate(story.panels):
-            name = f"tiles/{number + 1}-{s + 1:02d}-{p + 1:02d}.png"
+        for p, panel in enumerate(tile.panels):
+            name = f"tiles/{number + 1}-{t + 1:02d}-{p + 1:02d}.png"
             save_png(folder / name, panel.picture, side=side_px)
             height, width = panel.picture.shape[:2]
             panels.append({"panel": panel, "path": name, "width": width, "height": height})
-        stories.append({"story": story, "panels": panels})
-    return {"gallery": gallery, "stories": stories}
+        tiles.append({"tile": tile, "panels": panels})
+    return {"gallery": gallery, "tiles": tiles}
 
 
 def _environment() -> Environment:
@@ -60,13 +60,13 @@ def _environment() -> Environment:
 
 
 def signed(value: float) -> str:
-    """Three decimals with a typographic sign; zero has none."""
+    """Return three decimals with a typographic sign; zero has none."""
     text = f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
     return text[1:] if text.endswith("0.000") else text
 
 
 def _policy(style: str) -> str:
-    """Content security policy: this folder's pictures, this one style sheet, nothing else."""
+    """Return the content security policy: this folder's pictures, this one style sheet, nothing else."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     own = f"img-src 'self'; style-src 'sha256-{digest}'"
     return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"

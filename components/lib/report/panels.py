@@ -1,9 +1,13 @@
-"""Arrays of the store turned into pictures: false colour, overlays, differences, outlines."""
+"""Arrays turned into pictures: false colour, overlays, differences, outlines.
+
+Colours stay apart for every kind of colour vision (Okabe and Ito, 2008).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import matplotlib as mpl
 import numpy as np
@@ -12,21 +16,32 @@ import shapely
 from PIL import Image, ImageDraw
 
 from components.lib.files import atomic_file
-from components.lib.report.palette import BUILDING, FALSE_ALARM, MISSED, Colour
 
 Picture = npt.NDArray[np.uint8]
 """(H, W, 3) RGB."""
+
+Colour = tuple[int, int, int]
+"""Red, green and blue, 0 to 255."""
+
+BUILDING: Final[Colour] = (245, 245, 240)
+"""Off-white: buildings that are there and were found."""
+
+FALSE_ALARM: Final[Colour] = (213, 94, 0)
+"""Vermillion: predicted, but not there."""
+
+MISSED: Final[Colour] = (86, 180, 233)
+"""Sky blue: there, but not predicted."""
 
 _Mask = npt.NDArray[np.bool_]
 
 
 def optical_picture(tile: npt.NDArray[np.uint8]) -> Picture:
-    """(H, W, 4) stored B, R, R, G to RGB."""
+    """Return (H, W, 3) RGB of (H, W, 4) stored B, R, R, G."""
     return np.ascontiguousarray(tile[..., [1, 3, 0]])
 
 
 def sar_picture(tile: npt.NDArray[np.uint8]) -> Picture:
-    """(H, W, 4) stored HH, HV, VH, VV to false colour: red HH, green HV, blue VV.
+    """Return false colour of (H, W, 4) stored HH, HV, VH, VV: red HH, green HV, blue VV.
 
     Every band is stretched from its 2nd to its 98th percentile of valid pixels, so that sensors of another
     noise floor can be looked at; no-data stays black.
@@ -44,18 +59,18 @@ def sar_picture(tile: npt.NDArray[np.uint8]) -> Picture:
 
 
 def backdrop(picture: Picture, brightness: float = 0.45) -> Picture:
-    """A dim grey version of ``picture`` for coloured marks to stand out from."""
+    """Return a dim grey version of ``picture`` for coloured marks to stand out from."""
     grey = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     return np.repeat((grey * brightness).astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def truth_panel(truth: _Mask, under: Picture) -> Picture:
-    """Buildings over the dimmed picture."""
+    """Paint (H, W) true buildings over the dimmed picture."""
     return _paint(backdrop(under), (truth, BUILDING))
 
 
 def difference_panel(truth: _Mask, predicted: _Mask, under: Picture) -> Picture:
-    """Right, false alarm and missed pixels over the dimmed picture."""
+    """Paint right, false alarm and missed pixels over the dimmed picture."""
     return _paint(
         backdrop(under),
         (truth & predicted, BUILDING),
@@ -64,16 +79,21 @@ def difference_panel(truth: _Mask, predicted: _Mask, under: Picture) -> Picture:
     )
 
 
-def probability_panel(probability: npt.NDArray[np.floating]) -> Picture:
-    """(H, W) probability in the cividis colour map, which reads alike for all kinds of colour vision."""
-    coloured: Picture = (mpl.colormaps["cividis"](np.clip(probability, 0, 1))[..., :3] * 255).astype(np.uint8)
+def probability_panel(probability: npt.NDArray[np.floating] | npt.NDArray[np.uint8]) -> Picture:
+    """Paint a probability in the cividis colour map, which reads alike for all kinds of colour vision.
+
+    Args:
+        probability: (H, W) floats in [0, 1], or uint8 levels of 1/256 each: the map has as many colours.
+    """
+    values = probability if probability.dtype == np.uint8 else np.clip(probability, 0, 1)
+    coloured: Picture = (mpl.colormaps["cividis"](values)[..., :3] * 255).astype(np.uint8)
     return coloured
 
 
 def outline_panel(
     under: Picture, layers: Iterable[tuple[Iterable[shapely.Geometry], Colour]], width: int = 2
 ) -> Picture:
-    """Polygon outlines in pixel coordinates over the dimmed picture, later layers on top."""
+    """Draw polygon outlines in pixel coordinates over the dimmed picture, later layers on top."""
     image = Image.fromarray(backdrop(under))
     pen = ImageDraw.Draw(image)
     for geometries, colour in layers:
@@ -84,7 +104,7 @@ def outline_panel(
 
 
 def fit(picture: Picture, side: int) -> Image.Image:
-    """The picture as an image of at most ``side`` pixels on its longer side."""
+    """Return the picture as an image of at most ``side`` pixels on its longer side."""
     image = Image.fromarray(picture)
     image.thumbnail((side, side), Image.Resampling.BOX)
     return image
@@ -94,7 +114,7 @@ def save_png(path: Path, picture: Picture, *, side: int = 480, colours: int | No
     """Write a PNG, small enough for a page that holds dozens.
 
     Args:
-        path: Where to.
+        path: File to write.
         picture: (H, W, 3) uint8.
         side: Largest side, pixels.
         colours: Size of the palette; None keeps true colour.
@@ -104,6 +124,11 @@ def save_png(path: Path, picture: Picture, *, side: int = 480, colours: int | No
         image = image.quantize(colours, dither=Image.Dither.FLOYDSTEINBERG)
     with atomic_file(path) as temporary:
         image.save(temporary, format="PNG", optimize=True)
+
+
+def as_hex(colour: Colour) -> str:
+    """Return ``#rrggbb`` of a colour."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 def _paint(under: Picture, *layers: tuple[_Mask, Colour]) -> Picture:

@@ -12,18 +12,18 @@ from PIL import Image
 
 from components.lib.metrics.bootstrap import Interval
 from components.lib.report.content import (
-    Difference,
-    Figure,
+    DifferenceRow,
+    FigureFile,
     Gallery,
     Panel,
-    Report,
+    ReportContent,
     ResultRow,
     ResultTable,
     SliceTable,
-    TileStory,
+    TilePanels,
 )
 from components.lib.report.page import TEMPLATES, write_report
-from components.lib.report.palette import BUILDING, FALSE_ALARM, MISSED, as_hex
+from components.lib.report.panels import BUILDING, FALSE_ALARM, MISSED, as_hex
 
 HOSTILE = "<script>alert('tile')</script>&\"../../x"
 
@@ -53,17 +53,17 @@ def interval(value: float, spread: float = 0.05) -> Interval:
     return Interval(value, value - spread, value + spread, value - spread, 0.95, 7, False)
 
 
-def story(image_id: str, panels: int = 3) -> TileStory:
+def panels_of(image_id: str, panels: int = 3) -> TilePanels:
     picture = np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8)
     drawn = [Panel(title=f"Panel {k}", picture=picture, alt=f"picture {k}") for k in range(panels)]
-    return TileStory(image_id=image_id, heading="Worst", facts=["seen from the north"], panels=drawn)
+    return TilePanels(image_id=image_id, heading="Worst", facts=["seen from the north"], panels=drawn)
 
 
-def report(**changes: object) -> Report:
+def report(**changes: object) -> ReportContent:
     rows = [
         ResultRow(
             model=name,
-            what="what it is",
+            description="what it is",
             sensor="simulated-airborne",
             iou=interval(value),
             f1=interval(value / 2),
@@ -77,11 +77,13 @@ def report(**changes: object) -> Report:
         "summary": ["The teacher is best."],
         "tables": [ResultTable(title="Headline", about="About.", rows=rows)],
         "differences": [
-            Difference(label="a - b", sensor="s", metric="Pixel IoU", interval=interval(0.2, 0.1))
+            DifferenceRow(label="a - b", sensor="s", metric="Pixel IoU", interval=interval(0.2, 0.1))
         ],
         "galleries": [
             Gallery(
-                title="Tiles", rule="By rule.", stories=[story("tile_1"), story(HOSTILE), story("tile_3")]
+                title="Tiles",
+                rule="By rule.",
+                tiles=[panels_of(name) for name in ("tile_1", HOSTILE, "tile_3")],
             )
         ],
         "slices": [
@@ -92,14 +94,14 @@ def report(**changes: object) -> Report:
                 rows=[("from north", 4, [interval(0.6), None])],
             )
         ],
-        "figures": [Figure(path="curves.png", alt="curves", width=10, height=10)],
+        "figures": [FigureFile(path="curves.png", alt="curves", width=10, height=10)],
         "definitions": [("IoU", "Intersection over union.")],
         "provenance": [("Parameters", "abc")],
     }
-    return Report(**(content | changes))  # type: ignore[arg-type]
+    return ReportContent(**(content | changes))  # type: ignore[arg-type]
 
 
-def write(folder: Path, content: Report) -> tuple[str, Page]:
+def write(folder: Path, content: ReportContent) -> tuple[str, Page]:
     write_report(folder, content)
     text = (folder / "index.html").read_text(encoding="utf-8")
     return text, Page(text)
@@ -152,7 +154,7 @@ def test_numbers_come_with_their_intervals_in_words(tmp_path: Path) -> None:
 
 def test_one_location_gives_no_interval(tmp_path: Path) -> None:
     alone = Interval(0.5, 0.5, 0.5, 0.5, 0.95, 1, True)
-    row = ResultRow(model="none", what="", sensor="s", iou=alone, f1=alone, values={})
+    row = ResultRow(model="none", description="", sensor="s", iou=alone, f1=alone, values={})
     text, _ = write(tmp_path, report(tables=[ResultTable(title="T", about="", rows=[row])]))
     assert "one location" in text
     assert "<svg" not in text
@@ -167,7 +169,7 @@ def test_pictures_have_words_for_those_who_cannot_see_them(tmp_path: Path) -> No
     ("value", "verdict"), [(0.2, "better"), (-0.2, "worse"), (0.05, "not distinguishable")]
 )
 def test_a_difference_is_read_off_its_interval(value: float, verdict: str) -> None:
-    drawn = Difference(label="a - b", sensor="s", metric="IoU", interval=interval(value, 0.1))
+    drawn = DifferenceRow(label="a - b", sensor="s", metric="IoU", interval=interval(value, 0.1))
     assert drawn.verdict == verdict
 
 

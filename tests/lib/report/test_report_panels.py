@@ -9,8 +9,10 @@ from PIL import Image
 
 from components.lib.report.content import Panel
 from components.lib.report.figures import draw_curve, draw_overview
-from components.lib.report.palette import BUILDING, FALSE_ALARM, MISSED
 from components.lib.report.panels import (
+    BUILDING,
+    FALSE_ALARM,
+    MISSED,
     difference_panel,
     optical_picture,
     outline_panel,

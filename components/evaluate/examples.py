@@ -1,0 +1,234 @@
+"""Example tiles for the report, chosen by rule from the scores, with their predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from shapely.geometry.base import BaseGeometry
+
+from components.evaluate.models import EvaluatedModel, EvaluatedModels
+from components.evaluate.parameters import EvaluateParameters
+from components.evaluate.results import SplitScores
+from components.lib.evaluation.examples import ExampleGroup, Examples, ExampleTile, quantised
+from components.lib.evaluation.results import CONTROL
+from components.lib.geo.orientation import align
+from components.lib.inference.tiles import TileMaps, predict_tile_maps
+from components.lib.metrics.spacenet_f1 import match_polygons
+from components.lib.scoring.settings import ScoringSettings
+from components.lib.store.layout import footprints_of
+from components.lib.store.store import Store
+from components.lib.tasks.buildings import draw_buildings
+
+MAX_NODATA = 0.25
+"""Tiles with a larger share of no-data are scored, but no examples."""
+
+FULL = 0.01
+"""A tile with a smaller share of no-data counts as all data."""
+
+TARGET_PICTURES = 3
+"""Example tiles of the target sensor, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenTile:
+    """A tile chosen as an example, with the counts of the model that ranked it.
+
+    Attributes:
+        image_id: Name of the tile.
+        sensor: Sensor of the tile.
+        row: Row in the sensor's arrays.
+        orientation: 1 where the sensor looked from the south, else 0.
+        rank: Position in the ranking, 0 the worst, 1 the best.
+        tp: Buildings matched.
+        fp: False alarms.
+        fn: Buildings missed.
+        nodata_share: Share of the tile without data.
+    """
+
+    image_id: str
+    sensor: str
+    row: int
+    orientation: int
+    rank: float
+    tp: int
+    fp: int
+    fn: int
+    nodata_share: float
+
+
+def rank_tiles(part: SplitScores, store: Store) -> pd.DataFrame:
+    """Return the drawable tiles with their row and their own pixel IoU, worst first.
+
+    Tiles without buildings or with more than ``MAX_NODATA`` no-data are left out.
+    """
+    tiles = part.scores.tiles
+    union = tiles["px_tp"] + tiles["px_fp"] + tiles["px_fn"]
+    keys = ["acquisition", "image_id"]
+    ranked = tiles.assign(iou=tiles["px_tp"] / union.clip(lower=1)).merge(
+        store.index[[*keys, "row"]], on=keys
+    )
+    drawable = (ranked["nodata_share"] <= MAX_NODATA) & (ranked["px_tp"] + ranked["px_fn"] > 0)
+    return ranked[drawable].sort_values(["iou", "image_id"], kind="stable", ignore_index=True)
+
+
+def choose_tiles(ranked: pd.DataFrame, count: int) -> list[ChosenTile]:
+    """Take ``count`` tiles in even steps from the first to the last, one per location where that is enough.
+
+    Args:
+        ranked: Tiles, worst first: the columns of a score table and ``row``.
+        count: Number of tiles at most.
+    """
+    locations = ranked.groupby("location", sort=False)["location"]
+    # The middle tile of a location stands for it, so that neither end is flattered.
+    single = ranked[locations.cumcount() == (locations.transform("size") - 1) // 2]
+    pool = single if len(single) >= count else ranked
+    if pool.empty:
+        return []
+    positions = np.unique(np.linspace(0, len(pool) - 1, min(count, len(pool))).round().astype(int))
+    return [
+        ChosenTile(
+            image_id=str(tile["image_id"]),
+            sensor=str(tile["sensor"]),
+            row=int(tile["row"]),
+            orientation=int(tile["orientation"]),
+            rank=position / max(len(pool) - 1, 1),
+            tp=int(tile["tp"]),
+            fp=int(tile["fp"]),
+            fn=int(tile["fn"]),
+            nodata_share=float(tile["nodata_share"]),
+        )
+        for position, tile in zip(positions.tolist(), pool.iloc[positions].to_dict("records"), strict=True)
+    ]
+
+
+class ExampleMaker:
+    """Choose example tiles of a store and predict them again.
+
+    Args:
+        store: Prepared tiles.
+        parameters: Section ``evaluate``.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    def __init__(self, store: Store, parameters: EvaluateParameters, device: str) -> None:
+        self.store = store
+        self.pictures = parameters.pictures
+        self.settings = ScoringSettings.of(parameters)
+        self.device = device
+
+    def make(self, headline: Sequence[SplitScores], models: EvaluatedModels) -> Examples:
+        """Return the source's tiles ranked by the student, the target's ranked by the adapted model.
+
+        Args:
+            headline: Scores on the headline split.
+            models: Models that were scored.
+        """
+        parts = {part.key: part for part in headline}
+        shown = self._present(models, ("teacher", CONTROL, models.student), models.source)
+        groups = []
+        ranking = parts.get((models.student, models.source))
+        if ranking is not None:
+            groups.append(self._group(ranking, shown, self.pictures))
+        if models.target is not None:
+            pair = self._present(models, ("unadapted", "adapted"), models.target)
+            adapted = parts.get(("adapted", models.target))
+            if adapted is not None:
+                groups.append(self._group(adapted, pair, min(TARGET_PICTURES, self.pictures)))
+        return Examples(
+            groups=tuple(group for group in groups if group.tiles),
+            overview=None if ranking is None else self._overview(ranking, shown),
+        )
+
+    @staticmethod
+    def _present(models: EvaluatedModels, names: Sequence[str], sensor: str) -> list[EvaluatedModel]:
+        found = (models.find(name, sensor) for name in dict.fromkeys(names))
+        return [model for model in found if model is not None]
+
+    def _group(self, ranking: SplitScores, models: Sequence[EvaluatedModel], count: int) -> ExampleGroup:
+        chosen = choose_tiles(rank_tiles(ranking, self.store), count)
+        return ExampleGroup(
+            sensor=ranking.model.sensor,
+            ranked_by=ranking.model.model,
+            split=ranking.split,
+            max_nodata=MAX_NODATA,
+            tiles=tuple(self._tiles(chosen, models)),
+        )
+
+    def _overview(self, ranking: SplitScores, models: Sequence[EvaluatedModel]) -> ExampleTile | None:
+        """Return the median tile; tiles that are all data come first: a border makes a poor picture."""
+        tiles = rank_tiles(ranking, self.store)
+        full = tiles[tiles["nodata_share"] < FULL]
+        chosen = choose_tiles(tiles if full.empty else full, 3)
+        return self._tiles([chosen[len(chosen) // 2]], models)[0] if chosen else None
+
+    def _tiles(self, chosen: Sequence[ChosenTile], models: Sequence[EvaluatedModel]) -> list[ExampleTile]:
+        maps = {model.model: self._predict(model, [tile.row for tile in chosen]) for model in models}
+        return [
+            self._tile(tile, {name: by_row[tile.row] for name, by_row in maps.items()}) for tile in chosen
+        ]
+
+    def _predict(self, model: EvaluatedModel, rows: list[int]) -> dict[int, TileMaps]:
+        """Return one model's maps by row."""
+        maps = predict_tile_maps(
+            model.net,
+            self.store,
+            model.sensor,
+            rows,
+            window_px=self.settings.window_px,
+            batch=self.settings.batch,
+            device=self.device,
+            statistics_of=model.statistics_of,
+            augmentation=self.settings.augmentation,
+        )
+        return {tile.row: tile for tile in maps}
+
+    def _tile(self, tile: ChosenTile, maps: dict[str, TileMaps]) -> ExampleTile:
+        """Copy images and truth out of the store, turned upright, and add the predictions."""
+        index = self.store.index
+        paired = bool(index.loc[index["sensor"] == tile.sensor, "has_optical"].all())
+        upright = np.stack([align(found.building, tile.orientation) for found in maps.values()])
+        matched, false_alarms, missed = self._match(tile, list(maps.values())[-1])
+        return ExampleTile(
+            image_id=tile.image_id,
+            rank=tile.rank,
+            from_south=bool(tile.orientation),
+            tp=tile.tp,
+            fp=tile.fp,
+            fn=tile.fn,
+            nodata_share=tile.nodata_share,
+            models=tuple(maps),
+            sar=align(self.store.layer(tile.sensor, "sar")[tile.row], tile.orientation),
+            optical=align(self.store.layer(tile.sensor, "optical")[tile.row], tile.orientation)
+            if paired
+            else None,
+            truth=align(footprints_of(self.store.layer(tile.sensor, "target")[tile.row]), tile.orientation),
+            predicted=upright > self.settings.threshold,
+            probability=quantised(upright),
+            matched=matched,
+            false_alarms=false_alarms,
+            missed=missed,
+        )
+
+    def _match(
+        self, tile: ChosenTile, maps: TileMaps
+    ) -> tuple[tuple[BaseGeometry, ...], tuple[BaseGeometry, ...], tuple[BaseGeometry, ...]]:
+        """Return the model's polygons that match a building, those that match none, and missed buildings."""
+        truth = np.array(self.store.truth(tile.image_id, tile.sensor), dtype=object)
+        found = draw_buildings(maps, orientation=tile.orientation, settings=self.settings)
+        matches = match_polygons(
+            truth,
+            found.geometries,
+            truth_tiles=np.zeros(len(truth), dtype=int),
+            proposal_tiles=np.zeros(len(found), dtype=int),
+            confidence=found.confidences,
+            min_area=self.settings.min_area_px,
+            iou=self.settings.iou,
+        )
+        return (
+            tuple(found.geometries[matches.proposal_matched]),
+            tuple(found.geometries[matches.proposal_kept & ~matches.proposal_matched]),
+            tuple(truth[matches.truth_kept & ~matches.truth_matched]),
+        )

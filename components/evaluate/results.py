@@ -1,0 +1,241 @@
+"""Score tables condensed to numbers: totals, paired differences, slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from components.evaluate.models import EvaluatedModel, EvaluatedModels
+from components.evaluate.parameters import EvaluateParameters
+from components.lib.evaluation.results import (
+    CLEAN,
+    CONTROL,
+    KANG,
+    Evaluation,
+    Metric,
+    ModelResult,
+    PairedDifference,
+    SliceResult,
+)
+from components.lib.metrics.average_precision import average_precision
+from components.lib.metrics.bootstrap import Interval, location_interval, paired_location_difference
+from components.lib.metrics.counts import Confusion, mean_hard_dice
+from components.lib.metrics.spacenet_f1 import Score
+from components.lib.scoring.score import Scores
+from components.lib.scoring.slices import NODATA_BANDS, SIZE_BANDS, slice_tables
+
+METRICS: tuple[Metric, ...] = ("iou", "f1")
+DIGITS = 4
+"""Decimals in ``metrics.json``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitScores:
+    """Score tables of one model on the test tiles of one split."""
+
+    model: EvaluatedModel
+    split: str
+    scores: Scores
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Model and sensor, unique within a split."""
+        return self.model.model, self.model.sensor
+
+
+def split_scores(model: EvaluatedModel, scores: Scores) -> list[SplitScores]:
+    """Return the scores on ``sn6-clean`` (where it holds tiles) and on ``sn6-kang``."""
+    splits = {CLEAN: scores.clean(), KANG: scores}
+    return [
+        SplitScores(model=model, split=split, scores=part)
+        for split, part in splits.items()
+        if not part.tiles.empty
+    ]
+
+
+def model_result(part: SplitScores, parameters: EvaluateParameters) -> ModelResult:
+    """Condense one model's tables to its scores and intervals."""
+    tiles, objects = part.scores.tiles, part.scores.objects
+    pixels = Confusion.from_tiles(tiles)
+    buildings = Score.from_tiles(tiles)
+    proposals = objects[objects["kind"] == "proposal"]
+    iou = _interval(tiles, "iou", parameters)
+    return ModelResult(
+        model=part.model.model,
+        role=part.model.role,
+        description=part.model.description,
+        sensor=part.model.sensor,
+        split=part.split,
+        vectoriser=str(tiles["vectorise"].iloc[0]),
+        tiles=len(tiles),
+        locations=iou.locations,
+        iou=iou,
+        f1=_interval(tiles, "f1", parameters),
+        precision=buildings.precision,
+        recall=buildings.recall,
+        ap50=float(
+            average_precision(proposals["confidence"], proposals["matched"], buildings.TP + buildings.FN)
+        ),
+        px_precision=pixels.precision,
+        px_recall=pixels.recall,
+        px_f1=pixels.f1,
+        dice=float(mean_hard_dice(tiles)),
+    )
+
+
+def paired_differences(
+    parts: Sequence[SplitScores], models: EvaluatedModels, parameters: EvaluateParameters
+) -> list[PairedDifference]:
+    """Compare models on the same tiles; pairs of which one is absent are left out.
+
+    Every distilled student against the control, the one that was adapted against the teacher too, and on the
+    target the adapted model against the unadapted one; on the source, the cost of adapting.
+    """
+    others = [
+        m.model
+        for m in models.models
+        if m.role == "student" and m.sensor == models.source and m.model != models.student
+    ]
+    pairs: list[tuple[str, str, str | None]] = [
+        (models.student, CONTROL, models.source),
+        *((name, CONTROL, models.source) for name in others),
+        (models.student, "teacher", models.source),
+        ("adapted", models.student, models.source),
+        ("adapted", "unadapted", models.target),
+    ]
+    tiles = {part.key: part.scores.tiles for part in parts}
+    return [
+        PairedDifference(
+            model=model,
+            baseline=baseline,
+            sensor=sensor,
+            metric=metric,
+            interval=paired_location_difference(
+                tiles[model, sensor],
+                tiles[baseline, sensor],
+                metric,
+                parameters.confidence,
+                parameters.resamples,
+            ),
+        )
+        for model, baseline, sensor in dict.fromkeys(pairs)
+        if sensor and model != baseline and (model, sensor) in tiles and (baseline, sensor) in tiles
+        for metric in METRICS
+    ]
+
+
+def slice_results(parts: Sequence[SplitScores], parameters: EvaluateParameters) -> list[SliceResult]:
+    """Score every model on the whole and on every slice."""
+    return [
+        _slice_result(part, dimension, name, table, parameters)
+        for part in parts
+        for dimension, tables in {"all": {"all": part.scores.tiles}, **slice_tables(part.scores)}.items()
+        for name, table in tables.items()
+    ]
+
+
+def slice_bounds() -> dict[str, dict[str, tuple[float, float | None]]]:
+    """Return the bounds of the slices that are bands: squared pixels, share of no-data; None is unbounded."""
+    bands = {"building_size": SIZE_BANDS, "nodata": NODATA_BANDS}
+    return {
+        dimension: {
+            name: (low, None if high == float("inf") else high) for name, (low, high) in values.items()
+        }
+        for dimension, values in bands.items()
+    }
+
+
+def _slice_result(
+    part: SplitScores, dimension: str, name: str, table: pd.DataFrame, parameters: EvaluateParameters
+) -> SliceResult:
+    buildings = Score.from_tiles(table)
+    return SliceResult(
+        model=part.model.model,
+        sensor=part.model.sensor,
+        split=part.split,
+        dimension=dimension,
+        name=name,
+        tiles=len(table),
+        buildings=buildings.TP + buildings.FN,
+        iou=_interval(table, "iou", parameters) if "px_tp" in table else None,
+        f1=_interval(table, "f1", parameters),
+        precision=buildings.precision,
+        recall=buildings.recall,
+    )
+
+
+def _interval(tiles: pd.DataFrame, statistic: Metric, parameters: EvaluateParameters) -> Interval:
+    return location_interval(tiles, statistic, parameters.confidence, parameters.resamples)
+
+
+def slice_row(result: SliceResult) -> dict[str, Any]:
+    """Return a row of ``slices.csv``; ``name`` is unique, so that a plot has one bar per row."""
+    label = result.name if result.dimension == "all" else f"{result.dimension}: {result.name}"
+    return {
+        "model": result.model,
+        "sensor": result.sensor,
+        "split": result.split,
+        "dimension": result.dimension,
+        "slice": label,
+        "name": f"{result.model} on {result.sensor}, {label}",
+        "tiles": result.tiles,
+        "buildings": result.buildings,
+        "iou": result.iou.value if result.iou else None,
+        "low": result.iou.low if result.iou else None,
+        "high": result.iou.high if result.iou else None,
+        "f1": result.f1.value,
+        "f1_low": result.f1.low,
+        "f1_high": result.f1.high,
+        "precision": result.precision,
+        "recall": result.recall,
+    }
+
+
+def metrics_document(evaluation: Evaluation) -> dict[str, Any]:
+    """Return ``metrics.json``: rounded scores by model, sensor and split, then the paired differences."""
+    models: dict[str, dict[str, dict[str, Any]]] = {}
+    for result in evaluation.results:
+        models.setdefault(result.model, {}).setdefault(result.sensor, {})[result.split] = _numbers(result)
+    compared: dict[str, dict[str, Any]] = {}
+    for difference in evaluation.differences:
+        name = f"{difference.model}-{difference.baseline}"
+        interval = difference.interval
+        compared.setdefault(name, {}).setdefault(difference.sensor, {})[difference.metric] = _rounded(
+            {"value": interval.value, "low": interval.low, "high": interval.high}
+        )
+    return {
+        "simulated": bool(evaluation.simulated),
+        "headline": evaluation.headline,
+        "models": models,
+        "differences": compared,
+    }
+
+
+def _numbers(result: ModelResult) -> dict[str, float | int | str]:
+    numbers = {
+        "iou": result.iou.value,
+        "f1": result.f1.value,
+        "precision": result.precision,
+        "recall": result.recall,
+        "ap50": result.ap50,
+        "px_precision": result.px_precision,
+        "px_recall": result.px_recall,
+        "px_f1": result.px_f1,
+        "dice": result.dice,
+    }
+    for name, ends in (("iou", result.iou), ("f1", result.f1)):
+        if not ends.degenerate:
+            numbers |= {f"{name}_low": ends.low, f"{name}_high": ends.high}
+    return {
+        **_rounded(numbers),
+        "tiles": result.tiles,
+        "locations": result.locations,
+        "vectorise": result.vectoriser,
+    }
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(float(value), DIGITS) for name, value in values.items()}

@@ -1,0 +1,1 @@
+"""Stage: draw the report of an evaluation from its results and example tiles."""

@@ -1,0 +1,109 @@
+"""The stage: read the results, draw the page."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from components.lib.evaluation.examples import ExampleTile, read_examples
+from components.lib.evaluation.results import read_evaluation
+from components.lib.files import atomic_directory
+from components.lib.report.content import FigureFile, ReportContent
+from components.lib.report.figures import LINES, draw_curve, draw_overview
+from components.lib.report.page import write_report
+from components.report.parameters import ReportParameters
+from components.report.text import (
+    definitions,
+    difference_rows,
+    result_tables,
+    simulated_notice,
+    slice_tables,
+    summary,
+)
+from components.report.tiles import gallery, overview
+
+LOG = logging.getLogger(__name__)
+
+CURVES = ("optical", "distill", "adapt")
+"""Folders of training curves, in the order the models are trained."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportPaths:
+    """Files and folders of the stage."""
+
+    reports: Path = Path("reports")
+
+    @property
+    def evaluation(self) -> Path:
+        """Folder with the results and examples, and the report itself."""
+        return self.reports / "evaluate"
+
+    @property
+    def out(self) -> Path:
+        """Folder of the report."""
+        return self.evaluation / "report"
+
+
+def make_report(parameters: ReportParameters, paths: ReportPaths) -> None:
+    """Draw the report from the results, the example tiles and the training curves.
+
+    Raises:
+        MissingInputError: If the results or the examples are absent.
+        BadDataError: If they do not fit this version of the code.
+    """
+    evaluation = read_evaluation(paths.evaluation / "results.json")
+    examples = read_examples(paths.evaluation / "examples")
+    sentences = summary(evaluation)
+    with atomic_directory(paths.out) as folder:
+        content = ReportContent(
+            title="Buildings from radar: evaluation",
+            simulated=simulated_notice(evaluation),
+            summary=sentences,
+            tables=result_tables(evaluation),
+            differences=difference_rows(evaluation),
+            galleries=[gallery(group) for group in examples.groups],
+            slices=slice_tables(evaluation),
+            figures_about="Total loss of each run; the losses of different methods have different terms.",
+            figures=_draw_curves(folder, paths.reports),
+            definitions=definitions(evaluation),
+            provenance=evaluation.provenance,
+        )
+        write_report(folder, content, side_px=parameters.picture_px)
+        _draw_overview(folder, examples.overview, simulated=bool(evaluation.simulated))
+    for sentence in sentences:
+        LOG.info("%s", sentence)
+    LOG.info("report: %s", paths.out / "index.html")
+
+
+def _draw_curves(folder: Path, reports: Path) -> list[FigureFile]:
+    """Draw the training curve of every run that left one."""
+    paths = [path for stage in CURVES for path in sorted((reports / stage).rglob("curve.csv"))]
+    figures: list[FigureFile] = []
+    for path in paths:
+        curve = pd.read_csv(path)
+        if not {"step", "loss"} <= set(curve.columns) or curve.empty:
+            continue
+        name = path.parent.relative_to(reports).as_posix()
+        picture = f"curves/{len(figures) + 1}.png"
+        width, height = draw_curve(folder / picture, curve, colour=LINES[len(figures) % len(LINES)])
+        alt = f"Training loss of {name} against the step"
+        figures.append(FigureFile(path=picture, alt=alt, width=width, height=height, caption=name))
+    return figures
+
+
+def _draw_overview(folder: Path, tile: ExampleTile | None, *, simulated: bool) -> None:
+    """Draw the picture for the head of a README."""
+    if tile is None:
+        LOG.warning("no tile can be drawn: every test tile lacks buildings or data")
+        return
+    world = "Simulated rehearsal world" if simulated else "SpaceNet 6"
+    draw_overview(
+        folder / "overview.png",
+        overview(tile),
+        f"{world}, tile {tile.image_id}, the student's median on held-out ground. "
+        "White: found. Orange: false alarm. Blue: missed.",
+    )

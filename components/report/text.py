@@ -1,0 +1,260 @@
+"""Sentences, tables and definitions of the report, made from the results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from components.lib.evaluation.results import (
+    CLEAN,
+    CONTROL,
+    KANG,
+    Evaluation,
+    EvaluationSettings,
+    ModelResult,
+    SliceResult,
+)
+from components.lib.metrics.bootstrap import Interval
+from components.lib.report.content import DifferenceRow, ResultRow, ResultTable, SliceTable
+from components.lib.report.page import signed
+
+TITLES = {CLEAN: "Held-out ground that no training tile saw", KANG: "All test tiles"}
+NOTES = {
+    CLEAN: "The headline (sn6-clean): test tiles that share no ground with any training tile.",
+    KANG: "For comparison with published work (sn6-kang): the published training tiles share part of it.",
+}
+METRIC_TITLES = {"iou": "Pixel IoU", "f1": "SpaceNet F1"}
+SLICE_TITLES = {
+    "orientation": "Flight direction",
+    "building_size": "Building size",
+    "nodata": "No-data in the tile",
+}
+"""The sensor dimension is missing on purpose: every row of the result tables names its sensor."""
+
+SQUARE_PIXELS_PER_SQUARE_METRE = 4
+"""Pixels are 0.5 m wide (prepare)."""
+
+
+def simulated_notice(evaluation: Evaluation) -> str:
+    """Return the banner's sentence, or "" where no sensor is simulated."""
+    if not evaluation.simulated:
+        return ""
+    return (
+        f"Every number and picture of {' and '.join(evaluation.simulated)} comes from the rehearsal world, a "
+        "procedural city. None of it says how well a model does on SpaceNet 6."
+    )
+
+
+def summary(evaluation: Evaluation) -> list[str]:
+    """Return the outcome in a few sentences."""
+    sentences = [_student_sentence(evaluation), _gain_sentence(evaluation), _adaptation_sentence(evaluation)]
+    if evaluation.headline == KANG:
+        sentences.append("No test tile is free of training ground, so the headline is on all test tiles.")
+    return [sentence for sentence in sentences if sentence]
+
+
+def _find(evaluation: Evaluation, model: str, sensor: str | None) -> ModelResult | None:
+    """Return a result on the headline split."""
+    return next((r for r in evaluation.on(evaluation.headline) if r.key == (model, sensor)), None)
+
+
+def _student_sentence(evaluation: Evaluation) -> str:
+    student = _find(evaluation, evaluation.student, evaluation.source)
+    if student is None:
+        return ""
+    labels = {
+        "teacher": "the optical teacher reaches a pixel IoU of",
+        CONTROL: "the SAR-only control",
+        evaluation.student: f"the distilled student ({evaluation.student})",
+    }
+    if evaluation.student == CONTROL:
+        del labels[CONTROL]
+    found = {name: _find(evaluation, name, evaluation.source) for name in labels}
+    parts = [f"{labels[name]} {result.iou.value:.3f}" for name, result in found.items() if result is not None]
+    tiles, locations = student.tiles, student.iou.locations
+    return f"On {tiles} held-out tiles at {locations} locations {', '.join(parts)}."
+
+
+def _gain_sentence(evaluation: Evaluation) -> str:
+    gain = evaluation.difference(evaluation.student, CONTROL, evaluation.source, "iou")
+    if gain is None:
+        return ""
+    change = describe_difference(gain.interval)
+    return f"Distillation changes the pixel IoU by {change} against the control."
+
+
+def _adaptation_sentence(evaluation: Evaluation) -> str:
+    target = evaluation.target
+    before, after = _find(evaluation, "unadapted", target), _find(evaluation, "adapted", target)
+    if before is None or after is None:
+        return ""
+    change = evaluation.difference("adapted", "unadapted", target, "iou")
+    return (
+        f"On {target}, a sensor without labels, adaptation takes the student from "
+        f"{before.iou.value:.3f} to {after.iou.value:.3f}"
+        + (f", a change of {describe_difference(change.interval)}." if change is not None else ".")
+    )
+
+
+def describe_difference(difference: Interval) -> str:
+    """Return a paired difference in words, with its interval."""
+    if difference.degenerate:
+        return f"{signed(difference.value)} (one location, no interval)"
+    clear = "" if difference.low > 0 or difference.high < 0 else ", not distinguishable"
+    ends = f"{signed(difference.low)} to {signed(difference.high)}"
+    return f"{signed(difference.value)} ({difference.confidence:.0%} interval {ends}{clear})"
+
+
+def result_tables(evaluation: Evaluation) -> list[ResultTable]:
+    """Return the headline table first, then that of the other split."""
+    order = [evaluation.headline, *({CLEAN, KANG} - {evaluation.headline})]
+    return [
+        ResultTable(title=TITLES[split], about=NOTES[split], rows=[_row(r, evaluation) for r in part])
+        for split in order
+        if (part := evaluation.on(split))
+    ]
+
+
+def _row(result: ModelResult, evaluation: Evaluation) -> ResultRow:
+    compared = {(evaluation.student, evaluation.source), ("adapted", evaluation.target)}
+    return ResultRow(
+        model=result.model,
+        description=result.description,
+        sensor=result.sensor,
+        iou=result.iou,
+        f1=result.f1,
+        values={
+            "Precision": result.precision,
+            "Recall": result.recall,
+            "AP@0.5": result.ap50,
+            "Pixel P": result.px_precision,
+            "Pixel R": result.px_recall,
+            "Pixel F1": result.px_f1,
+            "Dice": result.dice,
+        },
+        emphasis=result.key in compared,
+    )
+
+
+def difference_rows(evaluation: Evaluation) -> list[DifferenceRow]:
+    """Return the paired differences as the report shows them."""
+    return [
+        DifferenceRow(
+            label=f"{difference.model} \N{MINUS SIGN} {difference.baseline}",
+            sensor=difference.sensor,
+            metric=METRIC_TITLES[difference.metric],
+            interval=difference.interval,
+        )
+        for difference in evaluation.differences
+    ]
+
+
+def slice_tables(evaluation: Evaluation) -> list[SliceTable]:
+    """Return one table per dimension: IoU where tiles are sliced, F1 where buildings are."""
+    tables = []
+    for dimension, title in SLICE_TITLES.items():
+        part = [s for s in evaluation.slices if s.dimension == dimension]
+        names = list(dict.fromkeys(s.name for s in part))
+        if len(names) < 2:
+            continue  # a single slice says nothing that the headline does not
+        columns = list(dict.fromkeys((s.model, s.sensor) for s in part))
+        by_building = dimension == "building_size"
+        metric = "SpaceNet F1, counted in buildings" if by_building else "pixel IoU, counted in tiles"
+        rows = [_slice_row(evaluation, [s for s in part if s.name == name], columns) for name in names]
+        tables.append(SliceTable(title=title, metric=metric, models=columns, rows=rows))
+    return tables
+
+
+def _slice_row(
+    evaluation: Evaluation, part: Sequence[SliceResult], columns: Sequence[tuple[str, str]]
+) -> tuple[str, int, list[Interval | None]]:
+    """Return one slice's title, count and value per column."""
+    own = {(s.model, s.sensor): s for s in part}
+    dimension, name = part[0].dimension, part[0].name
+    count = max(s.buildings if dimension == "building_size" else s.tiles for s in part)
+    values = [(own[column].iou or own[column].f1) if column in own else None for column in columns]
+    return _slice_title(evaluation, dimension, name), count, values
+
+
+def _slice_title(evaluation: Evaluation, dimension: str, name: str) -> str:
+    if dimension not in evaluation.slice_bounds:
+        return name.replace("-", " ")
+    low, high = evaluation.slice_bounds[dimension][name]
+    if dimension == "building_size":
+        return f"{name}, {_square_metres(low, high)}"
+    return f"{name}, {low:.0%} to {min(1.0 if high is None else high, 1):.0%}"
+
+
+def _square_metres(low: float, high: float | None) -> str:
+    least = low / SQUARE_PIXELS_PER_SQUARE_METRE
+    if high is None:
+        return f"{least:.0f} m\N{SUPERSCRIPT TWO} and more"
+    most = f"{high / SQUARE_PIXELS_PER_SQUARE_METRE:.0f} m\N{SUPERSCRIPT TWO}"
+    return f"below {most}" if low == 0 else f"{least:.0f} to {most}"
+
+
+def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Return the terms of the tables, and how the results came about."""
+    settings = evaluation.settings
+    return [
+        (
+            "Pixel IoU, P, R, F1",
+            "Of the building class, from counts summed over all tiles; building is a probability above "
+            f"{settings.threshold}. Where there is no data, nothing is predicted.",
+        ),
+        (
+            "SpaceNet F1, Precision, Recall",
+            f"Of polygons: proposals over {settings.min_area_px} px against truth of at least that, one to "
+            f"one by confidence where their IoU exceeds {settings.iou}, summed over all tiles.",
+        ),
+        ("Polygons", describe_polygons(settings, evaluation.results)),
+        ("Views", describe_views(settings)),
+        (
+            "AP@0.5",
+            "Area under precision over recall of the same matches; a polygon's confidence is the mean "
+            "building probability of the class map inside it.",
+        ),
+        (
+            "Dice",
+            "Mean over tiles of the hard Dice with one added above and below, only to compare with logs of "
+            "published code: an empty tile left empty scores 1.",
+        ),
+        (
+            "Intervals",
+            f"{settings.confidence:.0%} percentile intervals of {settings.resamples} bootstrap draws "
+            "over locations, not tiles: neighbouring tiles show the same buildings.",
+        ),
+        (
+            "Building size",
+            "A match or a miss belongs to the size of the true building, a false alarm to its own size; the "
+            "counts of all sizes add up to the total.",
+        ),
+    ]
+
+
+def describe_polygons(settings: EvaluationSettings, results: Sequence[ModelResult]) -> str:
+    """Return how polygons were drawn, and for which models."""
+    drawn: dict[str, list[str]] = {}
+    for model, vectoriser in {r.model: r.vectoriser for r in results}.items():
+        drawn.setdefault(vectoriser, []).append(model)
+    watershed = (
+        "By watershed from the contour head's footprint, edge and contact maps: touching buildings are taken "
+        f"apart from seeds above {settings.seed_threshold} of at least {settings.min_seed_px} px"
+    )
+    plain = "Around the connected parts of the class map, so that touching buildings are one"
+    if len(drawn) < 2:
+        return f"{watershed if 'watershed' in drawn else plain}. All models alike."
+    return (
+        f"{watershed} ({', '.join(drawn['watershed'])}). {plain}, where a network has no contour head "
+        f"({', '.join(drawn['plain'])})."
+    )
+
+
+def describe_views(settings: EvaluationSettings) -> str:
+    """Return which views of a tile were averaged."""
+    scales = ", ".join(f"{scale:g}" for scale in settings.scales)
+    if settings.scales == (1.0,):
+        seen = "as it is and in the left-right mirror" if settings.flip else "once, as it is"
+    else:
+        seen = f"at scales {scales}" + (", each in the left-right mirror too" if settings.flip else "")
+    averaged = "; the probabilities are averaged" if settings.flip or len(settings.scales) > 1 else ""
+    return f"Every model sees every tile {seen}{averaged}."

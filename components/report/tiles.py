@@ -1,0 +1,120 @@
+"""Example tiles turned into captioned pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shapely.geometry.base import BaseGeometry
+
+from components.lib.evaluation.examples import ExampleGroup, ExampleTile
+from components.lib.evaluation.results import CONTROL
+from components.lib.metrics.counts import pixel_confusion
+from components.lib.report.content import Gallery, Panel, TilePanels
+from components.lib.report.panels import (
+    BUILDING,
+    FALSE_ALARM,
+    MISSED,
+    Colour,
+    Picture,
+    difference_panel,
+    optical_picture,
+    outline_panel,
+    probability_panel,
+    sar_picture,
+    truth_panel,
+)
+
+MODEL_TITLES = {"teacher": "Teacher", CONTROL: "Control", "adapted": "Adapted", "unadapted": "Unadapted"}
+"""Titles above a model's picture; every other model is a student."""
+
+
+def gallery(group: ExampleGroup) -> Gallery:
+    """Return the gallery of one group of tiles."""
+    return Gallery(
+        title=f"Tiles of {group.sensor}",
+        rule=(
+            f"Test tiles ({group.split}) ranked by the pixel IoU of {group.ranked_by}, from the worst to the "
+            "best in even steps, every location by its middle tile. Tiles without buildings or with more "
+            f"than {group.max_nodata:.0%} no-data are left out. North is up."
+        ),
+        tiles=[
+            TilePanels(
+                image_id=tile.image_id, heading=rank_title(tile.rank), facts=_facts(tile), panels=panels(tile)
+            )
+            for tile in group.tiles
+        ],
+    )
+
+
+def overview(tile: ExampleTile) -> list[Panel]:
+    """Return the panels of the overview picture: images, truth, and one difference per model."""
+    drawn = panels(tile)
+    inputs = 3 if tile.optical is not None else 2
+    return drawn[: inputs + len(tile.models)]
+
+
+def panels(tile: ExampleTile) -> list[Panel]:
+    """Return images and truth, one difference per model, then the last model's probability and polygons."""
+    radar = sar_picture(tile.sar)
+    drawn = [Panel(title="SAR", picture=radar, alt="SAR image in false colour: HH, HV, VV")]
+    under = radar
+    if tile.optical is not None:
+        under = optical_picture(tile.optical)
+        drawn.insert(0, Panel(title="Optical", picture=under, alt="Optical image"))
+    truth = truth_panel(tile.truth, under)
+    drawn.append(Panel(title="Truth", picture=truth, alt="True building footprints"))
+    for model, predicted in zip(tile.models, tile.predicted, strict=True):
+        iou = pixel_confusion(predicted, tile.truth).iou
+        drawn.append(
+            Panel(
+                title=_model_title(model),
+                picture=difference_panel(tile.truth, predicted, under),
+                alt=f"{model}: buildings found, false alarms and missed buildings, IoU {iou:.2f}",
+                note=f"IoU {iou:.2f}",
+            )
+        )
+    last = tile.models[-1]
+    drawn.append(
+        Panel(
+            title=f"{_model_title(last)}: probability",
+            picture=probability_panel(tile.probability[-1]),
+            alt=f"Building probability of {last}, dark is 0 and yellow is 1",
+        )
+    )
+    drawn.append(_polygon_panel(tile, under))
+    return drawn
+
+
+def _polygon_panel(tile: ExampleTile, under: Picture) -> Panel:
+    """Return outlines of the last model's buildings: matched, not matched, and the truth that was missed."""
+    matched, wrong, missed = len(tile.matched), len(tile.false_alarms), len(tile.missed)
+    layers: list[tuple[Sequence[BaseGeometry], Colour]] = [
+        (tile.missed, MISSED),
+        (tile.false_alarms, FALSE_ALARM),
+        (tile.matched, BUILDING),
+    ]
+    return Panel(
+        title=f"{_model_title(tile.models[-1])}: buildings",
+        picture=outline_panel(under, layers),
+        alt=f"Outlines: {matched} matched, {wrong} false alarms, {missed} missed buildings",
+        note=f"{matched} of {matched + missed} matched",
+    )
+
+
+def _model_title(model: str) -> str:
+    return MODEL_TITLES.get(model, "Student")
+
+
+def rank_title(rank: float) -> str:
+    """Return the heading of a tile by its position in the ranking, 0 the worst, 1 the best."""
+    if rank in (0.0, 1.0):
+        return "Worst" if rank == 0 else "Best"
+    return "Median" if abs(rank - 0.5) < 0.01 else f"Percentile {100 * rank:.0f}"
+
+
+def _facts(tile: ExampleTile) -> tuple[str, ...]:
+    return (
+        f"imaged from the {'south' if tile.from_south else 'north'}",
+        f"{tile.tp} buildings matched, {tile.fp} false alarms, {tile.fn} missed",
+        f"{tile.nodata_share:.0%} no-data",
+    )

@@ -1,0 +1,3 @@
+from tests.evaluate.finished import finished
+
+__all__ = ["finished"]
