@@ -16,7 +16,6 @@ from typing import Any
 import yaml
 
 import components
-from components.experiments.grid import distillation_methods
 from components.experiments.parameters import ParameterOverlay, digest, without_noise
 from components.lib.files import require_input, sha256_files, write_json
 
@@ -55,11 +54,18 @@ class StageGraph:
         document = yaml.safe_load(require_input(root / "dvc.yaml", made_by="download").read_text("utf-8"))
         self._stages: list[dict[str, Any]] = [s.get("do", s) for s in document["stages"].values()]
 
-    def inputs(self, module: str) -> StageInputs:
-        """Return the inputs of the stage ``python -m <module>``, all its variants together."""
+    def inputs(self, module: str, item: str = "") -> StageInputs:
+        """Return the inputs of the stage ``python -m <module>``, all its variants together.
+
+        Args:
+            module: Module of the command.
+            item: Value of a loop's ``${item}``: the method, or the kind of teacher, that is trained.
+        """
         own = [stage for stage in self._stages if str(stage["cmd"]).split()[2] == module]
-        code = {dep for stage in own for dep in stage["deps"] if dep.startswith("components/")}
-        sections = {name for stage in own for name in stage["params"] if "." not in name}
+        deps = {dep.replace("${item}", item) for stage in own for dep in stage["deps"]}
+        code = {dep for dep in deps if dep.startswith("components/")}
+        names = {name for stage in own for name in stage["params"] if not name.startswith("profiles.")}
+        sections = {name.split(".")[0] for name in names}
         return StageInputs(tuple(sorted(code)), tuple(sorted(sections)))
 
     def code_hash(self, paths: Iterable[str]) -> str:
@@ -93,12 +99,9 @@ def stage_key(
         parameters: Sections under the run's profile.
         overrides: Overlays on these sections, in order.
     """
-    inputs = graph.inputs(command[0])
-    sections = without_noise(
-        parameters.sections(inputs.sections, *overrides),
-        method=command[2] if command[0] == "components.distill" else None,
-        methods=distillation_methods(),
-    )
+    item = command[2] if len(command) > 2 else ""
+    inputs = graph.inputs(command[0], item)
+    sections = without_noise(parameters.sections(inputs.sections, *overrides), item=item)
     return {"code": graph.code_hash(inputs.code), "parameters": digest(sections)}
 
 

@@ -30,7 +30,7 @@ WITHOUT_RESULT: Mapping[str, frozenset[str]] = {
 
 P = TypeVar("P", bound=Parameters)
 
-BUDGET = ("training", "optical", "distill", "adapt")
+BUDGET = ("training", "optical", "distill", "methods", "adapt")
 """Sections that all trainings of a profile share."""
 
 
@@ -120,15 +120,15 @@ class ParameterOverlay:
 
 
 def without_noise(
-    sections: Mapping[str, Any], *, seed: bool = True, method: str | None = None, methods: Iterable[str] = ()
+    sections: Mapping[str, Any], *, seed: bool = True, item: str | None = None
 ) -> dict[str, Any]:
     """Return sections without what cannot change a trial's result.
 
     Args:
         sections: Sections by name, as from :meth:`ParameterOverlay.sections`.
         seed: True keeps ``training.seed``.
-        method: Distillation method of the trial; keys of ``distill`` for the other ``methods`` are dropped.
-        methods: All methods that have keys of their own in ``distill``.
+        item: Method (or kind of teacher) that is trained; parameters of other methods are dropped, and the
+            lists of all that are trained.
     """
     kept = {
         name: {key: v for key, v in value.items() if key not in WITHOUT_RESULT.get(name, ())}
@@ -138,11 +138,12 @@ def without_noise(
     }
     if not seed and "training" in kept:
         kept["training"].pop("seed", None)
-    if method is not None and "distill" in kept:
-        others = {*methods} - {method}
-        distill = {key: v for key, v in kept["distill"].items() if key not in {*others, "methods"}}
-        distill["lr"] = (distill.get("lr") or {}).get(method)
-        kept["distill"] = distill
+    if item is not None:
+        for section, key in (("distill", "methods"), ("optical", "kinds")):
+            if section in kept:
+                kept[section].pop(key, None)
+        if "methods" in kept:
+            kept["methods"] = {item: kept["methods"].get(item)}
     return kept
 
 

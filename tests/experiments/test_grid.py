@@ -8,20 +8,20 @@ import yaml
 from components.adapt.parameters import AdaptParameters
 from components.contract.errors import ParameterError
 from components.contract.parameters import SECTIONS
-from components.distill.parameters import DistillParameters, checked_method
+from components.distill.parameters import DistillParameters
 from components.experiments.grid import (
     GRID,
     WORLDS,
     TrialName,
     by_name,
     chosen,
-    distillation_methods,
     trials_of,
 )
 from components.experiments.identity import StageGraph
 from components.experiments.parameters import ParameterOverlay, without_noise
 from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import TrainingParameters
+from components.lib.methods.registry import load_method
 from components.lib.tracking.parameters import TrackingParameters
 from components.optical.parameters import OpticalParameters
 from components.prepare.parameters import PrepareParameters
@@ -42,7 +42,8 @@ def test_the_stages_take_what_every_row_tells_them(repository: Path, profile: st
             assert adapt.target is not None
             assert any(link.name == f"sar/{adapt.start_from}" for link in method.links)
         if method.command and method.command[0] == "components.distill":
-            checked_method(method.command[2])
+            name = method.command[2]
+            load_method(name).parameters.model_validate(told["methods"][name])
         seen.add(repr((told, method.command, method.world, method.network, method.links)))
     assert len(seen) == len(GRID), "two rows are the same training"
     for overrides in WORLDS.values():
@@ -87,16 +88,17 @@ def test_a_choice_brings_along_what_it_starts_from() -> None:
 def test_what_other_methods_are_told_is_no_part_of_a_cell(repository: Path) -> None:
     documents = ParameterOverlay(repository / "params.yaml", "evidence")
 
-    def told(method: str, **distill: object) -> object:
-        sections = documents.sections(["training", "distill"], {"distill": distill})
-        return without_noise(sections, method=method, methods=distillation_methods())
+    def told(method: str, **changes: object) -> object:
+        sections = documents.sections(["training", "distill", "methods"], changes)
+        return without_noise(sections, item=method)
 
     plain = told("disoptnet")
-    assert told("disoptnet", concord={"soft": 7.0}, methods=["none"], lr={"concord": 0.5}) == plain
-    assert told("disoptnet", lr={"disoptnet": 0.5}) != plain
-    assert told("disoptnet", disoptnet={"soft_ramp": 0.9}) != plain
-    assert told("disoptnet", epochs=99) != plain
-    assert told("concord", concord={"soft": 7.0}) != told("concord")
+    assert told("disoptnet", methods={"concord": {"soft": 7.0, "lr": 0.5}}) == plain
+    assert told("disoptnet", distill={"methods": ["none"]}) == plain
+    assert told("disoptnet", methods={"disoptnet": {"lr": 0.5}}) != plain
+    assert told("disoptnet", methods={"disoptnet": {"soft_ramp": 0.9}}) != plain
+    assert told("disoptnet", distill={"epochs": 99}) != plain
+    assert told("concord", methods={"concord": {"soft": 7.0}}) != told("concord")
 
 
 def test_the_budget_is_the_same_for_every_seed_and_another_for_another_budget(
@@ -128,7 +130,9 @@ def test_teacher_and_students_have_one_budget(repository: Path, profile: str) ->
 
 def test_stages_are_known_by_what_the_graph_declares() -> None:
     graph = StageGraph()
-    assert graph.inputs("components.distill").sections == ("distill", "training")
+    assert graph.inputs("components.distill").sections == ("distill", "methods", "training")
+    assert "components/lib/methods/concord.py" in graph.inputs("components.distill", "concord").code
+    assert graph.code_hash(["components/lib/methods/concord.py"]) != graph.code_hash([])
     assert "components/lib/losses" in graph.inputs("components.distill").code
     assert "components/lib/selftraining" in graph.inputs("components.adapt").code
     assert set(graph.inputs("components.download").sections) == {"world", "acquisitions", "download"}
