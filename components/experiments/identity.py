@@ -16,8 +16,9 @@ from typing import Any
 import yaml
 
 import components
+from components.contract.hashing import sha256_files
 from components.experiments.parameters import ParameterOverlay, digest, without_noise
-from components.lib.files import require_input, sha256_files, write_json
+from components.lib.files import require_input, write_json
 
 ROOT = Path(components.__path__[0]).parent
 """Folder that holds the package: child processes find it there."""
