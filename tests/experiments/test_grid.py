@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from components.experiments.documents import Documents, without_noise
-from components.experiments.stages import StageGraph
 
 from components.adapt.parameters import AdaptParameters
 from components.contract.errors import ParameterError
@@ -14,12 +12,14 @@ from components.distill.parameters import DistillParameters, checked_method
 from components.experiments.grid import (
     GRID,
     WORLDS,
-    CellName,
+    TrialName,
     by_name,
-    cells_of,
     chosen,
     distillation_methods,
+    trials_of,
 )
+from components.experiments.identity import StageGraph
+from components.experiments.parameters import ParameterOverlay, without_noise
 from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.tracking.parameters import TrackingParameters
@@ -29,7 +29,7 @@ from components.prepare.parameters import PrepareParameters
 
 @pytest.mark.parametrize("profile", ["evidence", "evidence-gpu"])
 def test_the_stages_take_what_every_row_tells_them(repository: Path, profile: str) -> None:
-    documents = Documents(repository / "params.yaml", profile)
+    documents = ParameterOverlay(repository / "params.yaml", profile)
     seen = set()
     for method in GRID:
         longer, seed = documents.budget_times(method.times), {"training": {"seed": 3}}
@@ -51,7 +51,7 @@ def test_the_stages_take_what_every_row_tells_them(repository: Path, profile: st
 
 def test_a_cell_s_parameter_file_reads_like_any_other(repository: Path, tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    documents = Documents(repository / "params.yaml", "evidence-gpu")
+    documents = ParameterOverlay(repository / "params.yaml", "evidence-gpu")
     path.write_text(documents.document({"training": {"lr": 0.5}}, {"training": {"seed": 3}}))
     training = load_parameters("training", TrainingParameters, path)
     assert (training.lr, training.seed, training.encoder) == (0.5, 3, "efficientnet-b3")
@@ -77,15 +77,15 @@ def test_a_choice_brings_along_what_it_starts_from() -> None:
     with pytest.raises(ParameterError, match="the nearest is 'disoptnet'"):
         chosen(["disoptnt"])
     some = chosen(["concord_no_masks"])
-    assert cells_of(some, (4, 5), (5,)) == [
-        CellName(4, "teacher"),
-        CellName(5, "teacher"),
-        CellName(5, "concord_no_masks"),
+    assert trials_of(some, (4, 5), (5,)) == [
+        TrialName(4, "teacher"),
+        TrialName(5, "teacher"),
+        TrialName(5, "concord_no_masks"),
     ]
 
 
 def test_what_other_methods_are_told_is_no_part_of_a_cell(repository: Path) -> None:
-    documents = Documents(repository / "params.yaml", "evidence")
+    documents = ParameterOverlay(repository / "params.yaml", "evidence")
 
     def told(method: str, **distill: object) -> object:
         sections = documents.sections(["training", "distill"], {"distill": distill})
@@ -107,7 +107,7 @@ def test_the_budget_is_the_same_for_every_seed_and_another_for_another_budget(
 
     def budget(**training: object) -> str:
         path.write_text(yaml.safe_dump({**document, "training": {**document["training"], **training}}))
-        return Documents(path, "evidence").budget_hash()
+        return ParameterOverlay(path, "evidence").budget_hash()
 
     before = budget()
     assert budget(seed=99) == before == budget(checkpoint_every=7)
@@ -116,7 +116,7 @@ def test_the_budget_is_the_same_for_every_seed_and_another_for_another_budget(
 
 @pytest.mark.parametrize("profile", ["evidence", "evidence-gpu"])
 def test_teacher_and_students_have_one_budget(repository: Path, profile: str) -> None:
-    documents = Documents(repository / "params.yaml", profile)
+    documents = ParameterOverlay(repository / "params.yaml", profile)
     told = documents.sections(SECTIONS)
     for key in ("epochs", "crops_per_tile"):
         assert told["optical"][key] == told["distill"][key]
@@ -128,10 +128,10 @@ def test_teacher_and_students_have_one_budget(repository: Path, profile: str) ->
 
 def test_stages_are_known_by_what_the_graph_declares() -> None:
     graph = StageGraph()
-    assert graph.needs("components.distill").sections == ("distill", "training")
-    assert "components/lib/losses" in graph.needs("components.distill").code
-    assert "components/lib/selftraining" in graph.needs("components.adapt").code
-    assert set(graph.needs("components.download").sections) == {"world", "acquisitions", "download"}
+    assert graph.inputs("components.distill").sections == ("distill", "training")
+    assert "components/lib/losses" in graph.inputs("components.distill").code
+    assert "components/lib/selftraining" in graph.inputs("components.adapt").code
+    assert set(graph.inputs("components.download").sections) == {"world", "acquisitions", "download"}
     for method in GRID:
-        assert method.command is None or graph.needs(method.command[0]).code, method.name
+        assert method.command is None or graph.inputs(method.command[0]).code, method.name
     assert graph.code_hash(["components/adapt"]) != graph.code_hash(["components/optical"])

@@ -1,4 +1,4 @@
-"""From a catalogue entry to its source."""
+"""Choice of the source for a catalogue entry."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SOURCES: Mapping[str, Opener] = MappingProxyType(
 def open_source(
     entry: CatalogueEntry, parameters: DownloadParameters, params_file: Path = PARAMS_FILE
 ) -> Source:
-    """The source of ``entry``, or the mirror that ``download.mirrors`` puts in its place.
+    """Open the source of ``entry``, or the mirror that ``download.mirrors`` puts in its place.
 
     Raises:
         ParameterError: If the URI's scheme is unknown, or a mirror would pass real data off as simulated.
