@@ -1,4 +1,4 @@
-"""The producer: puts an acquisition into the landing place, its marker last."""
+"""Producer of acquisitions: files into the landing place, the marker last."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from components.lib.objects.protocol import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a marker says beside its files; see :class:`Marker`."""
+    """Content of a marker beside its files; see :class:`Marker`."""
 
     id: str
     sensor: str

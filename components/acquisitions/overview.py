@@ -19,11 +19,11 @@ class Row:
     """One acquisition.
 
     Attributes:
-        id: In the catalogue, or the folder in the landing place.
+        id: Id in the catalogue, or folder in the landing place.
         state: ``arriving``, ``landed``, ``rejected``, ``registered``, ``trained`` or ``withdrawn``.
-        sensor: Where it is known.
-        tiles: Where they are known.
-        note: Why it was withdrawn or rejected.
+        sensor: Name of the sensor; empty where it is unknown.
+        tiles: Number of tiles; 0 where it is unknown.
+        note: Reason of a withdrawal or rejection.
     """
 
     id: str
@@ -34,7 +34,7 @@ class Row:
 
 
 def overview(landing: ObjectStore, objects: ObjectStore) -> list[Row]:
-    """Every acquisition: registered ones in the order of registration, then the others.
+    """Return every acquisition: registered ones in the order of registration, then the others.
 
     Raises:
         BadDataError: If the operations ledger is broken.
@@ -51,7 +51,7 @@ def overview(landing: ObjectStore, objects: ObjectStore) -> list[Row]:
 
 
 def text_of(rows: list[Row]) -> str:
-    """The rows as a table."""
+    """Return the rows as a text table."""
     if not rows:
         return "no acquisition has landed"
     lines = [
@@ -62,7 +62,7 @@ def text_of(rows: list[Row]) -> str:
 
 
 def json_of(rows: list[Row]) -> str:
-    """The rows as JSON."""
+    """Return the rows as JSON."""
     return json.dumps([asdict(row) for row in rows], indent=2)
 
 

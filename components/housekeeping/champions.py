@@ -1,4 +1,4 @@
-"""Trainings that a champion came from."""
+"""Trainings that present and former champions came from."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from components.lib.operations.state import State
 
 
 def models(objects: ObjectStore) -> list[str]:
-    """Every model that has a chain, or the note of one."""
+    """Return the names of models that have a chain of champions, or the head note of one."""
     found = (champion_model(info.key) for info in objects.list(f"{CHAMPIONS}/"))
     return sorted({model for model in found if model is not None})
 
 
 def chain(objects: ObjectStore, model: str) -> Chain:
-    """The chain of a model's champions."""
+    """Return the chain of a model's champions."""
     return Chain(objects, champion_chain(model))
 
 
 def keys_of_champions(objects: ObjectStore, state: State) -> set[str]:
-    """Keys of the trainings whose decisions made the present champions and those before them.
+    """Return the keys of trainings whose decisions made the present champions and those before them.
 
     A champion that came from elsewhere (a laptop) has no key here.
 
@@ -36,7 +36,7 @@ def keys_of_champions(objects: ObjectStore, state: State) -> set[str]:
 
 
 def _mentions(objects: ObjectStore, key: str, decisions: set[str]) -> bool:
-    """Whether a training's record holds one of these decisions; a hash is found wherever it stands."""
+    """Return True if a training's record contains one of these decisions, at any place in it."""
     name = run_record_key(key)
     text = objects.get(name).decode(errors="replace") if objects.exists(name) else ""
     return any(decision in text for decision in decisions)

@@ -50,7 +50,7 @@ def finish(environment: Environment, run: str) -> int:
     if missing:
         outcome = _fail(operations, plan, records.failures(), missing)
     else:
-        require_planned_code(environment.source, run, plan.code)  # the stages' list came from here
+        require_planned_code(environment.source, plan)  # the stages' list came from here
         outcome = _succeed(objects, operations, plan, {name: done[name] for name in names}, lock)
     return _tell(run, outcome)
 

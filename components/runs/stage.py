@@ -84,7 +84,7 @@ class _Attempt:
     begun: float
 
     def run(self) -> int:
-        require_planned_code(self.environment.source, self.plan.run, self.plan.code)
+        require_planned_code(self.environment.source, self.plan)
         claim = _ClaimWatch(
             Operations(self.objects),
             self.plan.run,
@@ -115,7 +115,7 @@ class _Attempt:
                 code = supervise(
                     folder,
                     self.address,
-                    environment=self.environment.of_stage(folder, self.records.prefix),
+                    environment=self.environment.of_stage(folder, self.plan),
                     report=folder / STATE / _WORKER_REPORT,
                     stop=self.stop,
                     on_tick=claim.renew,
