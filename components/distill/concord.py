@@ -24,10 +24,10 @@ from components.lib.losses.segmentation import segmentation_loss
 from components.lib.losses.symmetric import symmetric_cross_entropy
 from components.lib.nets.disoptnet import DisOptNetStudent
 from components.lib.nets.singlemap import SingleMapNetwork
-from components.lib.store.layout import MASKS
+from components.lib.tasks.labels import LABELS
 
 FEATURE = "decoder"
-_EDGE = MASKS.index("edge")
+_EDGE = LABELS.index("edge")
 
 
 class ConcordTask(TaughtTask[DisOptNetStudent]):

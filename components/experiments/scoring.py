@@ -12,10 +12,11 @@ from components.experiments.identity import Key, StageGraph, current_stamp
 from components.experiments.parameters import digest
 from components.experiments.trial import Trial
 from components.experiments.world import World
+from components.lib.config.scoring import ScoringSettings
 from components.lib.files import atomic_file, sha256_file, write_json
 
-WITHOUT_EFFECT = {"confidence", "resamples", "pictures", "batch", "device"}
-"""Keys of the section `evaluate` that change no count of a tile."""
+WITHOUT_EFFECT = {"batch"}
+"""Keys of the section `scoring` that change no count of a tile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,19 +25,21 @@ class Scorer:
 
     Attributes:
         parameters: Section `evaluate`.
+        settings: Section `scoring`.
         target: Sensor without labels, for the group ``target``.
         graph: Declarations of the stages.
         threads: Threads of PyTorch while one trial is scored.
     """
 
     parameters: EvaluateParameters
+    settings: ScoringSettings
     target: str | None
     graph: StageGraph
     threads: int = 1
 
     def key(self, trial: Trial, weights: str, world: World) -> Key:
         """Return hashes of all that the scores depend on."""
-        settings = self.parameters.model_dump(mode="json", exclude=WITHOUT_EFFECT)
+        settings = self.settings.model_dump(mode="json", exclude=WITHOUT_EFFECT)
         return {
             "weights_sha256": weights,
             "network": digest(dict(trial.method.network)),
@@ -67,7 +70,6 @@ class Scorer:
         from components.evaluate.stage import choose_device  # noqa: PLC0415
         from components.lib.nets.bundle import load_bundle  # noqa: PLC0415
         from components.lib.scoring.score import score_model  # noqa: PLC0415
-        from components.lib.scoring.settings import ScoringSettings  # noqa: PLC0415
         from components.lib.store.store import Store  # noqa: PLC0415
 
         begun = time.monotonic()
@@ -81,7 +83,7 @@ class Scorer:
             store,
             sensor=sensor,
             rows=store.rows(sensor, "test"),
-            settings=ScoringSettings.of(self.parameters),
+            settings=self.settings,
             device=choose_device(self.parameters.device),
             # A network that was not trained on the sensor takes the statistics of its own.
             statistics_of=sensor if sensor in known else known[0],

@@ -27,6 +27,7 @@ from components.experiments.scoring import Scorer
 from components.experiments.trial import Context, Trial
 from components.experiments.world import World, WorldMaker
 from components.lib.config.loader import PARAMS_FILE
+from components.lib.config.scoring import ScoringSettings
 
 LOG = logging.getLogger(__name__)
 VAR = Path("var/evidence")
@@ -126,9 +127,9 @@ class Session:
         self.worlds = WorldMaker(
             self.folder / "worlds", self.parameters, self.graph, self.processes, options.store
         )
-        evaluate = self.parameters.checked("evaluate", EvaluateParameters)
         self.scorer = Scorer(
-            parameters=evaluate,
+            parameters=self.parameters.checked("evaluate", EvaluateParameters),
+            settings=self.parameters.checked("scoring", ScoringSettings),
             target=self.parameters.sections(["adapt"])["adapt"]["target"],
             graph=self.graph,
             threads=threads,
@@ -237,7 +238,12 @@ class Session:
             "simulated": get_sensor(str(tiles["sensor"].iloc[0])).simulated,
             "world_sha256": {name: world.sha256 for name, world in self.made.items()},
             "budget_sha256": self.parameters.budget_hash(),
-            "scoring_sha256": digest(self.scorer.parameters.model_dump(mode="json")),
+            "scoring_sha256": digest(
+                {
+                    **self.scorer.parameters.model_dump(mode="json"),
+                    **self.scorer.settings.model_dump(mode="json"),
+                }
+            ),
             "seeds": list(self.settings.seeds),
             "ablation_seeds": list(self.settings.ablation_seeds),
             "missing": [str(name) for name in missing],

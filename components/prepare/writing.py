@@ -20,7 +20,8 @@ from components.lib.files import require_free_space
 from components.lib.geo.grid import grid_of
 from components.lib.geo.raster import profile_geotiff
 from components.lib.shards.reader import ShardReader
-from components.lib.store.layout import LAYERS, Layer, create_layer, layer_path, pack_masks
+from components.lib.store.layout import LAYERS, Layer, create_layer, layer_path
+from components.lib.tasks.labels import pack_masks
 from components.prepare.pairing import Read, TileSource
 from components.prepare.parameters import PrepareParameters
 from components.prepare.tiles import PreparedTile, prepare_tile

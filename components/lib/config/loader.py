@@ -29,6 +29,7 @@ SECTIONS = (
     "optical",
     "distill",
     "adapt",
+    "scoring",
     "evaluate",
     "report",
     "promote",

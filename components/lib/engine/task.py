@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from components.lib.engine.jitter import zoom
-from components.lib.store.layout import MASKS
+from components.lib.tasks.labels import LABELS
 
 Arrays = Mapping[str, np.ndarray[Any, Any] | torch.Tensor]
 """A step's layers by name: arrays in host memory as stored, or tensors that are on the device already."""
@@ -54,7 +54,7 @@ def _unpacked(name: str, layer: torch.Tensor) -> torch.Tensor:
     """The masks (B, 3, H, W) of a layer that has them as bits of a byte, (B, 1, H, W); others as given."""
     if not name.endswith("target") or layer.ndim != 4 or layer.shape[1] != 1:
         return layer
-    return torch.cat([layer >> bit & 1 for bit in range(len(MASKS))], dim=1)
+    return torch.cat([layer >> bit & 1 for bit in range(len(LABELS))], dim=1)
 
 
 class TrainingTask(nn.Module, ABC):
