@@ -66,7 +66,7 @@ def evaluate(parameters: EvaluateParameters, settings: ScoringSettings, paths: E
     parts = [part for model, scores in scored for part in split_scores(model, scores)]
     split = headline_split([part.split for part in parts])
     headline = [part for part in parts if part.split == split]
-    evaluation = _condense(parts, headline, models, parameters, settings, paths)
+    evaluation = _condense(parts, headline, models, parameters=parameters, settings=settings, paths=paths)
     write_examples(
         paths.out / "examples", ExampleMaker(store, parameters, settings, device).make(headline, models)
     )
@@ -120,6 +120,7 @@ def _condense(
     parts: Sequence[SplitScores],
     headline: Sequence[SplitScores],
     models: EvaluatedModels,
+    *,
     parameters: EvaluateParameters,
     settings: ScoringSettings,
     paths: EvaluatePaths,

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from components.contract.errors import ParameterError, StormsightError
+from components.contract.parameters import PARAMS_FILE
 from components.evaluate.parameters import EvaluateParameters
 from components.experiments.estimate import Estimate, estimate_run
 from components.experiments.grid import GRID, WORLDS, Method, TrialName, chosen, trials_of
@@ -26,7 +27,6 @@ from components.experiments.schedule import TaskResults, run_all
 from components.experiments.scoring import Scorer
 from components.experiments.trial import Context, Trial
 from components.experiments.world import World, WorldMaker
-from components.lib.config.loader import PARAMS_FILE
 from components.lib.config.scoring import ScoringSettings
 
 LOG = logging.getLogger(__name__)

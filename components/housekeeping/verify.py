@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.housekeeping.champions import CHAMPIONS, chain, models
+from components.contract.keys import CATALOGUE, OPERATIONS, RUNS, WORK, champion_chain
+from components.housekeeping.champions import chain, models
 from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import unseal
-from components.lib.operations.operations import OPERATIONS, Operations
+from components.lib.operations.operations import Operations
 from components.lib.operations.plan import Acquisition
 from components.lib.operations.state import State
 
@@ -45,7 +46,7 @@ def verify(objects: ObjectStore) -> list[Finding]:
         findings.append(Finding(OPERATIONS, _length(len(entries)), sound=True))
     except BadDataError as error:
         findings.append(Finding(OPERATIONS, error.message, sound=False))
-    findings += [_check(f"{CHAMPIONS}{model}", partial(_chain, objects, model)) for model in models(objects)]
+    findings += [_check(champion_chain(model), partial(_chain, objects, model)) for model in models(objects)]
     findings += _lost_ledger(objects, state, findings)
     findings += _catalogue(objects, state)
     findings += _records(objects)
@@ -75,14 +76,14 @@ def _check(subject: str, check: Callable[[], str]) -> Finding:
 def _lost_ledger(objects: ObjectStore, state: State, findings: list[Finding]) -> Iterator[Finding]:
     """Yield a finding if the ledger was removed with its note: the runs it led to are still there."""
     empty = findings[0].sound and not state.registered and not state.claims
-    if empty and (objects.list("runs/") or objects.list("work/")):
+    if empty and (objects.list(RUNS) or objects.list(WORK)):
         yield Finding(OPERATIONS, "it is empty, but there are runs: the ledger was removed", sound=False)
 
 
 def _catalogue(objects: ObjectStore, state: State) -> Iterator[Finding]:
     """Yield findings on catalogue entries, of withdrawn acquisitions too: finished trainings used them."""
     found = [
-        _check(f"catalogue/{name}", partial(_entry, objects, name, event.catalogue_sha256))
+        _check(f"{CATALOGUE}{name}", partial(_entry, objects, name, event.catalogue_sha256))
         for name, event in sorted(state.registered.items())
     ]
     wrong = [finding for finding in found if not finding.sound]
@@ -96,7 +97,7 @@ def _entry(objects: ObjectStore, name: str, sha256: str) -> str:
 
 def _records(objects: ObjectStore) -> Iterator[Finding]:
     """Yield findings on plans, stage records and run records that no longer match their seal."""
-    names = [info.key for prefix in ("runs/", "work/") for info in objects.list(prefix)]
+    names = [info.key for prefix in (RUNS, WORK) for info in objects.list(prefix)]
     sealed = [name for name in names if name.endswith(".json")]
     found = [_check(name, partial(_sealed, objects, name)) for name in sealed]
     wrong = [finding for finding in found if not finding.sound]

@@ -7,6 +7,7 @@ import yaml
 
 from components.adapt.parameters import AdaptParameters
 from components.contract.errors import ParameterError
+from components.contract.parameters import SECTIONS
 from components.distill.parameters import DistillParameters, checked_method
 from components.experiments.grid import (
     GRID,
@@ -19,7 +20,7 @@ from components.experiments.grid import (
 )
 from components.experiments.identity import StageGraph
 from components.experiments.parameters import ParameterOverlay, without_noise
-from components.lib.config.loader import SECTIONS, load_parameters
+from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.tracking.parameters import TrackingParameters
 from components.optical.parameters import OpticalParameters

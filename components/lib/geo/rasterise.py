@@ -1,7 +1,7 @@
 """Polygons to masks: footprint, edge and contact.
 
 The footprint mask follows the pixel-centre rule (a pixel is building where its centre lies in a polygon).
-Edge and contact masks are the auxiliary targets of the SpaceNet 6 winners (reference distillation.md 2.7):
+Edge and contact masks are the auxiliary targets of the SpaceNet 6 winners (docs/methods/spacenet6.md):
 the rim inside each building, and the ground that touches two buildings, which keep neighbours apart.
 """
 

@@ -71,7 +71,7 @@ def test_turned_mask_is_the_mask_of_the_turned_polygon() -> None:
 
 
 def test_truth_survives_prepare_vectorise_undo() -> None:
-    # Reference distillation.md section 6.6: a perfect mask gives the truth back.
+    # docs/methods/distillation.md: a perfect mask gives the truth back.
     truth = [shapely.box(2, 3, 14, 16), shapely.box(18, 2, 29, 13)]
     stored = align(rasterise_instances(truth, HEIGHT, WIDTH) > 0, 1).astype(np.float32)
 

@@ -15,7 +15,7 @@ from components.lib.losses.masks import agreement_mask, data_mask, layover_mask,
 from components.lib.losses.segmentation import IGNORE, cross_entropy
 from components.lib.losses.symmetric import symmetric_cross_entropy
 from components.lib.tasks.labels import LABELS
-from components.simulation.textures import Textures
+from components.simulation.noise import Textures
 from tests.simulation.test_simulate_radar import house, image
 
 
