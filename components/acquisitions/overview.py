@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from components.acquisitions.parameters import MARKER
 from components.acquisitions.rejections import rejections
 from components.contract.errors import StormsightError
+from components.contract.keys import marker_key
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import Acquisition
@@ -46,7 +46,7 @@ def overview(landing: ObjectStore, objects: ObjectStore) -> list[Row]:
         if name in refused:
             rows.append(Row(name, "rejected", note=refused[name].message))
         else:
-            rows.append(Row(name, "landed" if landing.exists(f"{name}/{MARKER}") else "arriving"))
+            rows.append(Row(name, "landed" if landing.exists(marker_key(name)) else "arriving"))
     return rows
 
 

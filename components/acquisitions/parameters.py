@@ -9,9 +9,6 @@ from components.lib.config.loader import Parameters
 ID = "^[a-z0-9][a-z0-9-]{0,62}$"
 """An acquisition's id."""
 
-MARKER = "COMPLETE.json"
-"""Name of the completeness marker, written last."""
-
 MOST_FILES = 100_000
 MOST_BYTES = 256 << 30
 """Of one acquisition."""

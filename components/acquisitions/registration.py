@@ -13,7 +13,7 @@ from components.acquisitions.catalogue import (
     write_entry,
 )
 from components.acquisitions.marker import Marker, parse_marker
-from components.acquisitions.parameters import MARKER, MOST_MARKER_BYTES
+from components.acquisitions.parameters import MOST_MARKER_BYTES
 from components.acquisitions.rejections import Rejection, rejected_before
 from components.acquisitions.verification import verify
 from components.contract.errors import (
@@ -22,6 +22,7 @@ from components.contract.errors import (
     SourceUnavailableError,
     StormsightError,
 )
+from components.contract.keys import CATALOGUE, catalogue_key, marker_key
 from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import ObjectInfo, Objects, ObjectStore
 from components.lib.operations.events import Registered
@@ -71,14 +72,14 @@ class Registrar:
         """
         operations, found = Operations(self.objects), Found()
         registered = operations.state().registered
-        written = {info.key: info for info in self.objects.list("catalogue/")}
+        written = {info.key: info for info in self.objects.list(CATALOGUE)}
         for name in self.landing.folders():
             marker = self._marker(name)
             if marker is None:
                 found.waiting.append(name)
             elif name not in registered:
                 self._consider(name, operations, found)
-            elif _newer(marker, written.get(f"catalogue/{name}.json")):
+            elif _newer(marker, written.get(catalogue_key(name))):
                 self._reconsider(name, registered[name], found)
         return found
 
@@ -136,13 +137,13 @@ class Registrar:
         found.rejected.append(rejection)
 
     def _marker(self, name: str) -> ObjectInfo | None:
-        key = f"{name}/{MARKER}"
+        key = marker_key(name)
         return next((info for info in self.landing.list(key) if info.key == key), None)
 
     def _read_marker(self, name: str) -> bytes:
         """At most one byte more than allowed."""
         content = b""
-        for chunk in self.landing.chunks(f"{name}/{MARKER}"):
+        for chunk in self.landing.chunks(marker_key(name)):
             content += chunk
             if len(content) > MOST_MARKER_BYTES:
                 break

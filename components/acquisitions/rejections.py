@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from components.contract.errors import BadDataError, StormsightError
+from components.contract.keys import REJECTED, rejection_key
 from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import Objects, ObjectStore
 from components.lib.objects.sealed import canonical, seal, unseal
-
-REJECTED = "rejected/"
-
-_SAFE = re.compile(r"[^a-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +44,7 @@ class Rejection:
     @property
     def object_key(self) -> str:
         """Where it is kept."""
-        return _key(self.id, self.marker_sha256)
+        return rejection_key(self.id, self.marker_sha256)
 
     def write(self, objects: ObjectStore) -> None:
         """Keep it; an earlier one for the same marker is replaced."""
@@ -62,7 +58,7 @@ def listing_hash(listing: Objects) -> str:
 
 def rejected_before(objects: ObjectStore, acquisition: str, marker: bytes, listing: Objects) -> bool:
     """Whether exactly this marker with exactly this listing was refused."""
-    key = _key(acquisition, sha256_bytes(marker))
+    key = rejection_key(acquisition, sha256_bytes(marker))
     if not objects.exists(key):
         return False
     known = _read(objects, key)
@@ -74,11 +70,6 @@ def rejections(objects: ObjectStore) -> Iterator[Rejection]:
     for info in objects.list(REJECTED):
         if (known := _read(objects, info.key)) is not None:
             yield known
-
-
-def _key(acquisition: str, marker_sha256: str) -> str:
-    # A hostile folder name must not become a key.
-    return f"{REJECTED}{_SAFE.sub('-', acquisition)[:63] or '-'}-{marker_sha256[:16]}.json"
 
 
 def _read(objects: ObjectStore, key: str) -> Rejection | None:

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from tqdm import tqdm
 
 from components.acquisitions.marker import DeliveredFile, Marker
-from components.acquisitions.parameters import HASHING_AT_A_TIME, MARKER
+from components.acquisitions.parameters import HASHING_AT_A_TIME
 from components.contract.errors import BadDataError
+from components.contract.keys import MARKER
 from components.lib.objects.protocol import Objects, ObjectStore
 
 SHOWN = 5

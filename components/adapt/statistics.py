@@ -11,9 +11,9 @@ from torch import Tensor
 
 from components.contract.errors import BadDataError
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.store.layout import footprints_of
 from components.lib.store.sampler import CropSampler
 from components.lib.store.store import Store
+from components.lib.tasks.labels import footprints_of
 
 TILES = 256
 """Tiles looked at, evenly spread."""

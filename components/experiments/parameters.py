@@ -12,14 +12,8 @@ from typing import Any, TypeVar
 import yaml
 
 from components.contract.errors import ParameterError
-from components.lib.config.loader import (
-    PARAMS_FILE,
-    SECTIONS,
-    Parameters,
-    load_parameters,
-    load_sections,
-    merged,
-)
+from components.contract.parameters import PARAMS_FILE, merged, read_sections
+from components.lib.config.loader import Parameters, load_parameters
 from components.lib.files import require_input, sha256_bytes
 
 UNTRACKED: Mapping[str, Any] = {"tracking": {"uri": "none"}}
@@ -61,7 +55,7 @@ class Documents:
         with TemporaryDirectory() as folder:
             path = Path(folder) / params.name
             path.write_text(yaml.safe_dump(document), "utf-8")
-            self._sections = load_sections([s for s in SECTIONS if s in (document or {})], path)
+            self._sections = read_sections(path)
 
     def sections(self, names: Iterable[str], *overrides: Mapping[str, Any]) -> dict[str, Any]:
         """The named sections with overrides, in order, laid over them."""

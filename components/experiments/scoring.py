@@ -12,13 +12,14 @@ from components.experiments.cell import Cell, Seal
 from components.experiments.documents import digest
 from components.experiments.stages import StageGraph
 from components.experiments.world import World
+from components.lib.config.scoring import ScoringSettings
 from components.lib.files import atomic_file, read_json, sha256_file, write_json
 
-RULER = ("geo", "metrics", "nets", "scoring", "sensors", "store")
+RULER = ("datasets", "geo", "inference", "metrics", "nets", "scoring", "store", "tasks")
 """Concepts of ``components/lib`` whose code decides what a score is."""
 
-DRAWING = {"confidence", "resamples", "pictures", "batch", "device"}
-"""Keys of the section `evaluate` that change no count of a tile."""
+DRAWING = {"batch"}
+"""Keys of the section `scoring` that change no count of a tile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,19 +28,21 @@ class Scorer:
 
     Attributes:
         parameters: Section `evaluate`.
+        settings: Section `scoring`.
         target: The sensor without labels, for the group ``target``.
         graph: Hashes the code.
         threads: Of PyTorch, while one cell is scored.
     """
 
     parameters: EvaluateParameters
+    settings: ScoringSettings
     target: str | None
     graph: StageGraph
     threads: int = 1
 
     def key(self, cell: Cell, weights: str, world: World) -> Seal:
         """Hashes of all that the scores depend on."""
-        settings = self.parameters.model_dump(mode="json", exclude=DRAWING)
+        settings = self.settings.model_dump(mode="json", exclude=DRAWING)
         return {
             "weights_sha256": weights,
             "network": digest(dict(cell.method.network)),
@@ -72,7 +75,6 @@ class Scorer:
         from components.evaluate.stage import choose_device  # noqa: PLC0415
         from components.lib.nets.bundle import load_bundle  # noqa: PLC0415
         from components.lib.scoring.score import score_model  # noqa: PLC0415
-        from components.lib.scoring.settings import ScoringSettings  # noqa: PLC0415
         from components.lib.store.store import Store  # noqa: PLC0415
 
         begun = time.monotonic()
@@ -86,7 +88,7 @@ class Scorer:
             store,
             sensor=sensor,
             rows=store.rows(sensor, "test"),
-            settings=ScoringSettings.of(self.parameters),
+            settings=self.settings,
             device=choose_device(self.parameters.device),
             # A network that never met the sensor looks at it as at its own.
             statistics_of=sensor if sensor in known else known[0],

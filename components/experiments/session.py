@@ -17,6 +17,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from components.contract.errors import ParameterError, StormsightError
+from components.contract.parameters import PARAMS_FILE
 from components.evaluate.parameters import EvaluateParameters
 from components.experiments.cell import Bench, Cell, Seal
 from components.experiments.children import Children, only_one
@@ -28,7 +29,7 @@ from components.experiments.schedule import Outcome, run_all
 from components.experiments.scores import Scorer
 from components.experiments.stages import ROOT, StageGraph
 from components.experiments.world import World, WorldMaker
-from components.lib.config.loader import PARAMS_FILE
+from components.lib.config.scoring import ScoringSettings
 
 LOG = logging.getLogger(__name__)
 VAR = Path("var/evidence")
@@ -141,9 +142,9 @@ class Session:
         self.worlds = WorldMaker(
             self.folder / "worlds", self.documents, self.graph, self.children, options.store
         )
-        evaluate = self.documents.checked("evaluate", EvaluateParameters)
         self.scorer = Scorer(
-            parameters=evaluate,
+            parameters=self.documents.checked("evaluate", EvaluateParameters),
+            settings=self.documents.checked("scoring", ScoringSettings),
             target=self.documents.sections(["adapt"])["adapt"]["target"],
             graph=self.graph,
             threads=threads,
@@ -248,7 +249,12 @@ class Session:
             "simulated": get_sensor(str(tiles["sensor"].iloc[0])).simulated,
             "world_sha256": {name: world.sha256 for name, world in self.made.items()},
             "budget_sha256": self.documents.budget_hash(),
-            "scoring_sha256": digest(self.scorer.parameters.model_dump(mode="json")),
+            "scoring_sha256": digest(
+                {
+                    **self.scorer.parameters.model_dump(mode="json"),
+                    **self.scorer.settings.model_dump(mode="json"),
+                }
+            ),
             "seeds": list(self.settings.seeds),
             "ablation_seeds": list(self.settings.ablation_seeds),
             "missing": [str(name) for name in missing],

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from components.contract import keys
 from components.housekeeping.champions import keys_of_champions
 from components.housekeeping.parameters import Places, Policy
 from components.housekeeping.policy import at_work, is_finished, kept_keys
@@ -125,9 +126,12 @@ class _Pruning:
         """Of trainings that are not kept: a stage's record goes before what it vouches for."""
         objects, freed = self.places.objects, Freed("records of old trainings")
         for key in sorted(set(state.claims) - kept):
-            found = [*objects.list(f"work/{key}/stages/"), *objects.list(f"work/{key}/")]
+            found = [
+                *objects.list(keys.stage_records_prefix(key)),
+                *objects.list(f"{keys.training_prefix(key)}/"),
+            ]
             for run in (run for run, claimed in state.runs.items() if claimed == key):
-                found += objects.list(f"runs/{run}/")
+                found += objects.list(keys.run_prefix(run))
             freed += self._remove(objects, freed.what, found, unless=partial(self._is_claimed, key))
         return freed
 
@@ -136,9 +140,9 @@ class _Pruning:
         objects, freed = self.places.objects, Freed("checkpoints of finished trainings")
         for key in sorted(kept & set(state.claims)):
             if is_finished(state.claims[key]):
-                found = objects.list(f"work/{key}/checkpoints/")
+                found = objects.list(keys.checkpoints_prefix(key))
                 # The manifest first: a set is whole, or it is none.
-                found.sort(key=lambda info: not info.key.endswith("manifest.json"))
+                found.sort(key=lambda info: not info.key.endswith(keys.MANIFEST))
                 freed += self._remove(objects, freed.what, found, unless=partial(self._is_claimed, key))
         return freed
 
@@ -158,7 +162,7 @@ class _Pruning:
 
     def _named(self, kept: set[str]) -> set[str]:
         entries = [entry for key in sorted(kept) for entry in lock_entries(self.places.objects, key)]
-        own = self.places.source / "dvc.lock"
+        own = self.places.source / keys.LOCK
         if own.is_file():  # a laptop's: its data may be in the same remote
             entries += stages_of(own.read_bytes(), str(own))
         return named_hashes(self.places.remote, entries)

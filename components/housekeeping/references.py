@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from components.contract.errors import BadDataError, MissingInputError
+from components.contract.keys import lock_key, stage_records_prefix
 from components.lib.objects.protocol import ObjectStore, get_many
 from components.lib.objects.sealed import unseal
 
@@ -36,14 +37,14 @@ def lock_entries(objects: ObjectStore, key: str) -> list[Mapping[str, Any]]:
     Raises:
         BadDataError: If a record is damaged: then nobody knows what it names.
     """
-    names = [info.key for info in objects.list(f"work/{key}/stages/")]
+    names = [info.key for info in objects.list(stage_records_prefix(key))]
     found: list[Mapping[str, Any]] = []
     for name, content in zip(names, get_many(objects, names), strict=True):
         entry = unseal(content, name=f"{objects.uri}/{name}").get("lock")
         if not isinstance(entry, dict):
             raise _unreadable(f"{objects.uri}/{name}", "it has no lock entry")
         found.append(entry)
-    merged = f"work/{key}/dvc.lock"
+    merged = lock_key(key)
     if objects.exists(merged):
         found += stages_of(objects.get(merged), f"{objects.uri}/{merged}")
     return found

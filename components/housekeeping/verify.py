@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.housekeeping.champions import CHAMPIONS, chain, models
+from components.contract.keys import CATALOGUE, OPERATIONS, RUNS, WORK, champion_chain
+from components.housekeeping.champions import chain, models
 from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import unseal
-from components.lib.operations.operations import OPERATIONS, Operations
+from components.lib.operations.operations import Operations
 from components.lib.operations.plan import Acquisition
 from components.lib.operations.state import State
 
@@ -45,7 +46,7 @@ def verify(objects: ObjectStore) -> list[Finding]:
         findings.append(Finding(OPERATIONS, _length(len(entries)), sound=True))
     except BadDataError as error:
         findings.append(Finding(OPERATIONS, error.message, sound=False))
-    findings += [_look(f"{CHAMPIONS}{model}", partial(_chain, objects, model)) for model in models(objects)]
+    findings += [_look(champion_chain(model), partial(_chain, objects, model)) for model in models(objects)]
     findings += _lost_ledger(objects, state, findings)
     findings += _catalogue(objects, state)
     findings += _records(objects)
@@ -70,14 +71,14 @@ def _look(what: str, look: Callable[[], str]) -> Finding:
 def _lost_ledger(objects: ObjectStore, state: State, findings: list[Finding]) -> Iterator[Finding]:
     """A ledger that was removed with its note leaves what it led to."""
     empty = findings[0].sound and not state.registered and not state.claims
-    if empty and (objects.list("runs/") or objects.list("work/")):
+    if empty and (objects.list(RUNS) or objects.list(WORK)):
         yield Finding(OPERATIONS, "it is empty, but there are runs: the ledger was removed", sound=False)
 
 
 def _catalogue(objects: ObjectStore, state: State) -> Iterator[Finding]:
     """Entries of withdrawn acquisitions too: finished trainings rest on them."""
     found = [
-        _look(f"catalogue/{name}", partial(_entry, objects, name, event.catalogue_sha256))
+        _look(f"{CATALOGUE}{name}", partial(_entry, objects, name, event.catalogue_sha256))
         for name, event in sorted(state.registered.items())
     ]
     wrong = [finding for finding in found if not finding.sound]
@@ -91,7 +92,7 @@ def _entry(objects: ObjectStore, name: str, sha256: str) -> str:
 
 def _records(objects: ObjectStore) -> Iterator[Finding]:
     """Plans, stage records, run records: whether each still fits its seal."""
-    names = [info.key for prefix in ("runs/", "work/") for info in objects.list(prefix)]
+    names = [info.key for prefix in (RUNS, WORK) for info in objects.list(prefix)]
     sealed = [name for name in names if name.endswith(".json")]
     found = [_look(name, partial(_sealed, objects, name)) for name in sealed]
     wrong = [finding for finding in found if not finding.sound]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError, GateRefusedError
+from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
 from components.lib.files import read_json, sha256_file, write_json, write_text
 from components.lib.nets.bundle import load_bundle
@@ -28,7 +29,6 @@ from components.promote.parameters import PromoteParameters
 from components.promote.provenance import hashes
 from components.promote.record import canonical, decision_record, record_hash, text_of
 from components.promote.reproduce import Reproduction, reproduce
-from components.promote.rules import ScoringRules
 
 LOG = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Gate:
 
     Attributes:
         parameters: The ``promote`` section.
-        rules: How tiles are scored.
+        scoring: The ``scoring`` section.
         tracking: The ``tracking`` section.
         store: The prepared store.
         verdict: The data verdict.
@@ -50,7 +50,7 @@ class Gate:
     """
 
     parameters: PromoteParameters
-    rules: ScoringRules
+    scoring: ScoringSettings
     tracking: TrackingParameters
     store: Path = Path("data/prepared")
     verdict: Path = Path("reports/validate/verdict.json")
@@ -109,7 +109,7 @@ class _Trial:
         return ChampionLine(self.connection, open_ledgers(self.gate.parameters.ledger), model)
 
     def examine(self, net: SegmentationNetwork) -> Exam:
-        return examine(net, self.store, self.gate.rules.settings, self.device)
+        return examine(net, self.store, self.gate.scoring, self.device)
 
 
 def _open(gate: Gate) -> _Trial:

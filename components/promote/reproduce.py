@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 
 import components
+from components.lib.config.scoring import ScoringSettings
 from components.lib.nets.bundle import load_bundle
 from components.lib.store.store import Store
 from components.promote.exam import Exam, examine
-from components.promote.rules import ScoringRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Reproduction:
     words: str
 
 
-def report(folder: Path, store: Path, rules: ScoringRules, device: str) -> dict[str, object]:
+def report(folder: Path, store: Path, settings: ScoringSettings, device: str) -> dict[str, object]:
     """What the fresh process prints: the digest of its scores and the number of tiles."""
-    exam = examine(load_bundle(folder, device), Store.open(store), rules.settings, device)
+    exam = examine(load_bundle(folder, device), Store.open(store), settings, device)
     return {
         "digest": exam.digest,
         "tiles": 0 if exam.scores is None else len(exam.scores.tiles),

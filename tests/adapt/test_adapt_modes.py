@@ -23,8 +23,8 @@ from components.lib.nets.csn import SensorNorm2d
 from components.lib.nets.sensorset import use_sensor
 from components.lib.nets.stems import SensorStem
 from components.lib.selftraining.pseudolabels import LabelSummary
-from components.lib.store.layout import footprints_of
 from components.lib.store.store import Store
+from components.lib.tasks.labels import footprints_of
 from components.lib.tracking.parameters import TrackingParameters
 from tests.adapt.two_sensors import SOURCE, TARGET, adapt, make_start, make_store, training
 

@@ -136,8 +136,8 @@ def test_the_prediction_needs_no_optical_image(trained: Path, tmp_path: Path) ->
     stores = (Store.open(trained / "data/prepared"), Store.open(noisy), without)
     given, noise, none = (dict(predict_tiles(net, store, SENSOR, [10, 12])) for store in stores)
     for row in (10, 12):
-        assert np.array_equal(given[row], noise[row])
-        assert np.array_equal(given[row], none[row])
+        assert np.array_equal(given[row].values, noise[row].values)
+        assert np.array_equal(given[row].values, none[row].values)
 
 
 def test_no_teacher_weight_is_in_the_student_at_the_start(

@@ -11,6 +11,7 @@ import torch
 
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.stage import EvaluatePaths, evaluate
+from components.lib.config.scoring import ScoringSettings
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.csn import convert_to_csn
@@ -20,9 +21,8 @@ from components.report.stage import ReportPaths, make_report
 from tests.conftest import ROOT
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, write_tiny_store
 
-PARAMETERS = EvaluateParameters(
-    confidence=0.9, resamples=50, threshold=0.5, min_area_px=80, iou=0.5, pictures=3
-)
+PARAMETERS = EvaluateParameters(confidence=0.9, resamples=50, pictures=3)
+SETTINGS = ScoringSettings(threshold=0.5, min_area_px=80, iou=0.5)
 
 
 def write_models(folder: Path) -> None:
@@ -78,7 +78,7 @@ def _run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         out=root / "reports/evaluate",
         params=ROOT / "params.yaml",
     )
-    evaluate(PARAMETERS, paths)
+    evaluate(PARAMETERS, SETTINGS, paths)
     done = Finished(paths)
     make_report(ReportParameters(), done.report)
     return done

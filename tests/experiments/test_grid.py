@@ -9,6 +9,7 @@ from components.experiments.stages import StageGraph
 
 from components.adapt.parameters import AdaptParameters
 from components.contract.errors import ParameterError
+from components.contract.parameters import SECTIONS
 from components.distill.parameters import DistillParameters
 from components.experiments.grid import (
     GRID,
@@ -18,7 +19,7 @@ from components.experiments.grid import (
     cells_of,
     chosen,
 )
-from components.lib.config.loader import SECTIONS, load_parameters
+from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.methods.registry import load_method
 from components.lib.tracking.parameters import TrackingParameters

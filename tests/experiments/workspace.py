@@ -66,12 +66,10 @@ class Laboratory:
             "training": {"seed": 0, "lr": 0.1, "log_every": 10},
             "optical": {"width": 1},
             "adapt": {"target": SPACEBORNE},
+            "scoring": {"threshold": 0.5, "min_area_px": 80, "iou": 0.5},
             "evaluate": {
                 "confidence": 0.9,
                 "resamples": 20,
-                "threshold": 0.5,
-                "min_area_px": 80,
-                "iou": 0.5,
                 "pictures": 1,
                 "device": "cpu",
             },

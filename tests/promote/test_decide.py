@@ -28,11 +28,11 @@ LEDGER = "var/ledger"
 
 def here(folder: Path, exam: Exam, device: str) -> Reproduction:
     """The registered artefact scored in this process."""
-    told = report(folder, Path("data/prepared"), rules, device)
+    told = report(folder, Path("data/prepared"), scoring, device)
     return Reproduction(told["digest"] == exam.digest, "scored here")
 
 
-rules = gate(TrackingParameters()).rules
+scoring = gate(TrackingParameters()).scoring
 
 
 @pytest.fixture

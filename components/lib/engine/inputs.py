@@ -8,14 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from components.contract.errors import BadDataError
+from components.lib.datasets.spacenet6 import EIGHT_BIT_MOMENTS, SAR_MOMENTS
 from components.lib.store.store import Store
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 
-_REFERENCE_MEAN, _REFERENCE_STD = 127.5, 31.875
-# Per band HH, HV, VH, VV in units of the product, from the first winner's code (docs/methods/spacenet6.md).
-_RELEASE_MEAN = (28.63, 36.10, 33.84, 26.21)
-_RELEASE_STD = (8.41, 8.27, 8.32, 8.64)
+_REFERENCE_MEAN, _REFERENCE_STD = EIGHT_BIT_MOMENTS.mean[0], EIGHT_BIT_MOMENTS.std[0]
+_RELEASE_MEAN, _RELEASE_STD = SAR_MOMENTS.mean, SAR_MOMENTS.std
 
 
 def optical_statistics() -> Statistics:

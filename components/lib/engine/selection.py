@@ -8,11 +8,13 @@ import torch
 
 from components.lib.engine.inputs import paired_rows
 from components.lib.inference.tiles import predict_tiles
-from components.lib.metrics.counts import Confusion, pixel_confusion
+from components.lib.metrics.counts import Counts, count_pixels
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.scoring.settings import ScoringSettings
-from components.lib.store.layout import footprints_of
 from components.lib.store.store import Store
+from components.lib.tasks.labels import BUILDING_BAND, footprints_of
+
+THRESHOLD = 0.5
+"""Building probability above which a pixel is building: of two classes, the likelier one."""
 
 
 def selection_scores(
@@ -20,8 +22,7 @@ def selection_scores(
 ) -> dict[str, float]:
     """Return IoU, F1, precision and recall of the building class, and the number of selection ``tiles``.
 
-    Pixels are summed over the tiles with an optical image. The threshold is the fixed one of the
-    scoring settings. Raises as :func:`paired_rows`.
+    Raises as :func:`paired_rows`.
     """
     rows = paired_rows(store, sensor, "selection")
     return {**pixel_scores(net, store, sensor, rows, device=device), "tiles": len(rows)}
@@ -41,23 +42,15 @@ def pixel_scores(
     Args:
         net: The network.
         store: The prepared tiles.
-        sensor: The tiles' sensor.
-        rows: Rows of the store to predict.
-        device: The network's device.
+        sensor: Sensor of the tiles.
+        rows: Rows of the sensor's arrays.
+        device: Device of the prediction.
         statistics_of: Sensor whose statistics normalise them, by default ``sensor``.
     """
-    settings = ScoringSettings()
     target = store.layer(sensor, "target")
-    total = Confusion(0, 0, 0)
-    for row, probability in predict_tiles(
-        net,
-        store,
-        sensor,
-        rows,
-        window_px=settings.window_px,
-        batch=settings.batch,
-        device=device,
-        statistics_of=statistics_of,
+    total = Counts(0, 0, 0)
+    for row, prediction in predict_tiles(
+        net, store, sensor, rows, device=device, statistics_of=statistics_of
     ):
-        total += pixel_confusion(probability > settings.threshold, footprints_of(target[row]))
+        total += count_pixels(prediction.band(BUILDING_BAND) > THRESHOLD, footprints_of(target[row]))
     return total.as_dict()

@@ -11,7 +11,7 @@ from torch import nn
 
 from components.lib.engine.batch import Batch
 from components.lib.engine.jitter import zoom
-from components.lib.store.layout import MASKS
+from components.lib.tasks.labels import LABELS
 
 
 class TrainingStoppedError(Exception):
@@ -28,7 +28,7 @@ def label_layer(labels: torch.Tensor, name: str) -> torch.Tensor:
     Returns:
         (B, H, W), non-zero where it holds.
     """
-    return labels[:, MASKS.index(name)]
+    return labels[:, LABELS.index(name)]
 
 
 class TrainingTask(nn.Module, ABC):
@@ -91,4 +91,4 @@ def _unpacked(layer: torch.Tensor) -> torch.Tensor:
     """Return the masks (B, 3, H, W) of a layer that has them as bits of a byte, (B, 1, H, W)."""
     if layer.ndim != 4 or layer.shape[1] != 1:
         return layer
-    return torch.cat([layer >> bit & 1 for bit in range(len(MASKS))], dim=1)
+    return torch.cat([layer >> bit & 1 for bit in range(len(LABELS))], dim=1)

@@ -1,6 +1,6 @@
-"""What a city is made of, and the draft sheet that districts draw on.
+"""Objects that stand on the ground of a city, and the builder that districts collect them with.
 
-Buildings are one or more upright boxes with a roof; a draft collects them in a district's own (u, v) frame
+Buildings are one or more upright boxes with a roof; a builder collects them in a district's own (u, v) frame
 and turns them into world coordinates at the end.
 """
 
@@ -30,7 +30,7 @@ class Roof(IntEnum):
 
 
 class Material(IntEnum):
-    """What a surface is made of: index into the tables of both sensors."""
+    """Material of a surface: index into the tables of both sensors."""
 
     GRASS = 0
     ASPHALT = 1
@@ -93,7 +93,7 @@ class Objects:
 
 
 Part = tuple[float, ...]
-"""A box in a draft: the fields of ``BOXES`` but the building number."""
+"""A box in a builder's frame: the fields of ``BOXES`` but the building number."""
 
 
 def part(
@@ -112,7 +112,7 @@ def part(
     return (u, v, angle, *size, eave, rise, roof, material, tone)
 
 
-class Draft:
+class ObjectBuilder:
     """Collects objects in a local frame."""
 
     def __init__(self) -> None:
@@ -139,7 +139,7 @@ class Draft:
         self.slots.append((u, v, angle, *((5.5, 1.25, 3.6) if truck else (2.2, 0.9, 1.5))))
 
     def place(self, x: float, y: float, angle: float, region: BaseGeometry) -> Objects:
-        """Move the draft to (x, y), turn it, and keep what lies inside ``region`` (a shapely geometry).
+        """Move the objects to (x, y), turn them, and keep what lies inside ``region`` (a shapely geometry).
 
         A building with a part outside is dropped whole: districts end in roads, not in cut houses.
         """

@@ -1,16 +1,35 @@
-"""Periodic noise fields laid over the world: texture stays with the ground from one pass to the next."""
+"""Randomness that belongs to a place, the same at every pass: draws by position and periodic noise fields."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 import numpy as np
+from scipy.special import ndtri
 
-from components.simulation.frame import GSD_M, Float, Frame
+from components.simulation.frame import GSD_M, Double, Float, Frame
 
 SIZE = 1024
 CORRELATIONS_PX = {"fine": 0.0, "grain": 1.2, "patch": 7.0, "region": 40.0}
 """Correlation lengths in pixels of 0.5 m."""
+
+
+def uniform_at(x: Double, y: Double, salt: int) -> Double:
+    """Draw uniformly in (0, 1) for every position (metres, to the centimetre) and ``salt``."""
+    mixed = np.round(x * 100).astype(np.int64).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= np.round(y * 100).astype(np.int64).astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
+    mixed += np.uint64(salt * 0x165667B19E3779F9 % 2**64)
+    # The finaliser of SplitMix64.
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53 + 2.0**-54
+
+
+def normal_at(x: Double, y: Double, salt: int) -> Double:
+    """Draw from the standard normal distribution for every position and ``salt``."""
+    result: Double = ndtri(uniform_at(x, y, salt))
+    return result
 
 
 class Textures:
@@ -28,7 +47,7 @@ class Textures:
             self._fields[name] = ((white - white.mean()) / white.std()).astype(np.float32)
 
     def over(self, name: str, frame: Frame, shift: int = 0) -> Float:
-        """The field ``name`` on the pixels of ``frame``, float32 (rows, cols).
+        """Return the field ``name`` on the pixels of ``frame``, float32 (rows, cols).
 
         Args:
             name: One of ``CORRELATIONS_PX``.
@@ -45,5 +64,5 @@ class Textures:
 
 @lru_cache(maxsize=2)
 def textures_of(seed: int) -> Textures:
-    """The textures of a seed, shared within a process."""
+    """Return the textures of a seed, shared within a process."""
     return Textures(seed)
