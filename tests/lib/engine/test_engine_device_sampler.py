@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from components.contract.errors import ResourceError
-from components.lib.engine import resident
+from components.lib.engine import device_sampler
+from components.lib.engine.batch import Batch, to_batch
 from components.lib.engine.crops import crop_batches, crop_sampler
+from components.lib.engine.device_sampler import DeviceSampler, require_device_memory
 from components.lib.engine.loop import fit
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.resident import DeviceSampler, require_device_memory
-from components.lib.engine.task import Batch, TrainingTask, to_batch
+from components.lib.engine.task import TrainingTask
 from components.lib.store.sampler import CropSampler
 from components.lib.store.store import Store
 from tests.lib.engine.tiny import parameters
@@ -25,7 +26,7 @@ LAYERS = ("sar", "optical", "target")
 
 @pytest.fixture(scope="module", params=[False, True], ids=["uint8", "float16"])
 def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    folder = tmp_path_factory.mktemp("resident")
+    folder = tmp_path_factory.mktemp("device_sampler")
     return tiny_store(folder, splits=["test", "train", "buffer", "train", "train"], half=request.param)[0]
 
 
@@ -108,7 +109,7 @@ def test_layers_that_do_not_fit_are_told_with_both_sizes(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needed = 3 * 40 * 40 * 4
-    monkeypatch.setattr(resident, "free_memory", lambda _: needed)
+    monkeypatch.setattr(device_sampler, "free_memory", lambda _: needed)
     host = CropSampler(store, SENSOR, store.rows(SENSOR, "train"), ("optical",), crop=16, batch=2, seed=1)
 
     with pytest.raises(ResourceError, match=r"take 19,200 bytes and cpu has 19,200 free") as caught:
@@ -118,4 +119,4 @@ def test_layers_that_do_not_fit_are_told_with_both_sizes(
 
 
 def test_free_memory_of_this_machine_is_believable() -> None:
-    assert 2**20 < resident.free_memory(CPU) < 2**50
+    assert 2**20 < device_sampler.free_memory(CPU) < 2**50

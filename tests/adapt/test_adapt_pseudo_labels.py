@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.adapt.parameters import AdaptParameters
-from components.adapt.rounds import round_of, round_starts
+from components.adapt.pseudo_labels import round_of, round_starts
 from components.contract.errors import ParameterError
 from components.lib.config.loader import load_parameters
 

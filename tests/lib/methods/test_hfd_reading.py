@@ -6,16 +6,14 @@ from typing import Any
 import pytest
 import torch
 
-from components.distill.hfd import HfdReadingTask
-from components.distill.parameters import HfdReadingParameters
 from components.lib.engine.loop import fit
 from components.lib.losses.distillation import feature_direction
 from components.lib.losses.segmentation import segmentation_loss
+from components.lib.methods.hfd_reading import HFD_FEATURES, HfdReading, HfdReadingParameters, HfdReadingTask
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
-from components.lib.nets.hfd import HFD_FEATURES, HfdReading
-from tests.distill.test_distill_disoptnet import ENCODER, batches, tensors
 from tests.lib.engine.tiny import parameters
+from tests.lib.methods.test_disoptnet import ENCODER, batches, tensors
 
 
 def network(seed: int, modality: str) -> HfdReading:

@@ -7,7 +7,7 @@ import torch
 
 from components.adapt.batches import adaptation_batches
 from components.adapt.labels import LabelFolder
-from components.lib.engine.task import to_batch
+from components.lib.engine.batch import to_batch
 from components.lib.selftraining.pseudolabels import PseudoLabelSettings
 from tests.adapt.two_sensors import SOURCE, TARGET, make_store, training
 
@@ -34,5 +34,5 @@ def test_both_sensors_may_lie_on_the_device(tmp_path: Path, truth: bool) -> None
     for step in (0, 2, 7):
         expected, got = to_batch(host(step), CPU), to_batch(device(step), CPU)
         assert list(got) == list(expected)
-        assert ("target_target" in got) == (truth and step >= 2)
+        assert ("target_labels" in got) == (truth and step >= 2)
         assert all(torch.equal(got[name], expected[name]) for name in expected)

@@ -1,4 +1,4 @@
-"""Dense multi-scale decoder: wired as LoveCS's figure shows, node operators ours (reference adaptation 1.4).
+"""Dense multi-scale decoder, wired as in the figure of LoveCS (Wang et al., RSE 2022); node operators ours.
 
 Three columns of one node per scale. Every node of column 2 receives all of column 1, every node of column 3
 all of columns 1 and 2; the nodes of column 3 are upsampled to full size and summed. What a node does inside
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
+from components.lib.methods.base import SupervisedMethod
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.network import crop_to
 from components.lib.nets.parts import conv_norm_relu, create_contour_head, resize
@@ -97,3 +98,15 @@ class DenseMultiScaleNetwork(SingleMapNetwork):
         )
         assert isinstance(logits, Tensor)
         return crop_to(logits, x), {"decoder": nodes[0]}
+
+
+class DmsdMethod(SupervisedMethod):
+    """The dense multi-scale network on SAR images with the labels alone."""
+
+    name = "dmsd"
+    description = "SAR only, LoveCS's dense multi-scale decoder, without a teacher"
+    kind = "dmsd"
+    network = DenseMultiScaleNetwork
+
+
+METHOD = DmsdMethod()

@@ -7,18 +7,18 @@ import pytest
 import torch
 
 from components.contract.errors import ParameterError
-from components.distill.concord import ConcordTask
-from components.distill.networks import start_from_teacher
-from components.distill.parameters import ConcordParameters
 from components.lib.engine.loop import fit
 from components.lib.losses.distillation import soft_cross_entropy
 from components.lib.losses.segmentation import segmentation_loss
+from components.lib.methods.base import MethodParameters
+from components.lib.methods.concord import ConcordParameters, ConcordTask, start_from_teacher
+from components.lib.methods.optical_init import METHOD as OPTICAL_INIT
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.deeplab import DeepLab
-from components.lib.nets.disoptnet import DisOptNetStudent
 from components.lib.nets.factory import build_network
-from tests.distill.test_distill_disoptnet import ENCODER, batches, tensors
+from components.lib.nets.two_branch import TwoBranchNetwork
 from tests.lib.engine.tiny import parameters
+from tests.lib.methods.test_disoptnet import ENCODER, batches, tensors
 
 OFF: dict[str, Any] = {"soft": 0.0, "channelwise": 0.0, "relation": 0.0, "labels": 0.0}
 
@@ -31,11 +31,11 @@ def deeplab(seed: int, modality: str = "sar", *, contours: bool = False) -> Deep
     return net
 
 
-def two_branches(seed: int, *, contours: bool = False) -> DisOptNetStudent:
+def two_branches(seed: int, *, contours: bool = False) -> TwoBranchNetwork:
     torch.manual_seed(seed)
     shape: dict[str, Any] = {"encoder": ENCODER, "decoder_channels": 16, "sensors": ("a",)}
     net = build_network(NetworkConfig(kind="disoptnet", contours=contours, **shape))
-    assert isinstance(net, DisOptNetStudent)
+    assert isinstance(net, TwoBranchNetwork)
     return net
 
 
@@ -145,7 +145,7 @@ def test_it_trains_and_the_teacher_stays(tmp_path: Path) -> None:
 
 def test_starting_from_the_teacher_takes_every_weight() -> None:
     student, teacher = deeplab(1), deeplab(2, "optical")
-    start_from_teacher(student, teacher)
+    OPTICAL_INIT.start(student, teacher, MethodParameters())
     theirs = teacher.state_dict()
     assert all(torch.equal(value, theirs[name]) for name, value in student.state_dict().items())
     assert student.config.modality == "sar"
@@ -165,3 +165,5 @@ def test_both_branches_start_as_the_teacher() -> None:
 def test_a_teacher_without_the_students_contour_head_is_an_error() -> None:
     with pytest.raises(ParameterError, match=r"training\.contour_weight.*without contours"):
         start_from_teacher(two_branches(1, contours=True), deeplab(2, "optical"))
+    with pytest.raises(ParameterError, match=r"training\.contour_weight.*without contours"):
+        OPTICAL_INIT.start(deeplab(1, contours=True), deeplab(2, "optical"), MethodParameters())

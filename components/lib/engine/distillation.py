@@ -1,4 +1,4 @@
-"""What all students have in common: a frozen teacher beside them that is no part of what is trained."""
+"""Base of all students' tasks: a frozen teacher beside the student that is no part of what is trained."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from components.lib.nets.singlemap import SingleMapNetwork
 Student = TypeVar("Student", bound=SegmentationNetwork)
 
 
-class TaughtTask(TrainingTask, Generic[Student]):
+class DistillationTask(TrainingTask, Generic[Student]):
     """A student and its teacher.
 
     The teacher is moved with the task but is no part of it: it has no place in ``state_dict()``,
@@ -25,11 +25,11 @@ class TaughtTask(TrainingTask, Generic[Student]):
     Args:
         student: The SAR network.
         teacher: The optical network; it is frozen here.
-        contour_weight: Of the student's contour head's loss.
+        contour_weight: Weight of the student's contour head's loss.
         ramp_steps: Steps over which :attr:`share` rises from 0 to 1.
 
     Attributes:
-        share: Of the ramped terms' weight, at the step about to be taken.
+        share: Share (0 to 1) of the ramped terms' weight, at the step about to be taken.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class TaughtTask(TrainingTask, Generic[Student]):
 
     @property
     def teacher(self) -> SingleMapNetwork:
-        """The frozen teacher, in evaluation mode."""
+        """Frozen teacher, in evaluation mode."""
         return self._outside[0]
 
-    def taught(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The teacher's logits and features of optical ``images`` (B, C, H, W), without a gradient."""
+    def teacher_outputs(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the teacher's logits and features of optical ``images`` (B, C, H, W), without a gradient."""
         with torch.no_grad():
             return self.teacher.forward_features(images)
 
@@ -61,6 +61,6 @@ class TaughtTask(TrainingTask, Generic[Student]):
         self.share = ramp(step, self.ramp_steps)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:  # noqa: ANN401
-        """What ``to()`` and its kin go through: the teacher follows to the device."""
+        """Apply what ``to()`` and its kin apply, so that the teacher follows to the device."""
         self.teacher._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]

@@ -1,16 +1,17 @@
-"""The target's pseudo-labels during training: made in rounds, refused where they collapse."""
+"""Pseudo-labels of the target during training: made in rounds, refused where they collapse."""
 
 from __future__ import annotations
 
 import logging
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from components.adapt.labels import LabelFolder
-from components.adapt.rounds import round_of
+from components.lib.engine.task import TrainingStoppedError
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.selftraining.collapse import CollapseLimits, collapse_reason
 from components.lib.selftraining.pseudolabels import LabelSummary
@@ -18,12 +19,34 @@ from components.lib.selftraining.pseudolabels import LabelSummary
 LOG = logging.getLogger(__name__)
 
 
-class FirstRoundCollapsedError(Exception):
+def round_starts(steps: int, *, warmup_share: float, rounds: int) -> list[int]:
+    """Return the first step of each round: evenly spaced after the warm-up.
+
+    LoveCS labels at steps 10,000, 12,000 and 14,000 of 15,000 (docs/methods/adaptation.md).
+
+    Args:
+        steps: Steps in all, at least 1.
+        warmup_share: Share of them on the source alone.
+        rounds: Rounds; fewer come out where there are fewer steps than that.
+
+    >>> round_starts(100, warmup_share=0.25, rounds=3)
+    [25, 50, 75]
+    """
+    warm = min(int(warmup_share * steps), steps - 1)
+    return sorted({warm + (steps - warm) * r // rounds for r in range(rounds)})
+
+
+def round_of(step: int, starts: list[int]) -> int:
+    """Return the round that ``step`` belongs to, -1 during the warm-up."""
+    return bisect_right(starts, step) - 1
+
+
+class FirstRoundCollapsedError(TrainingStoppedError):
     """There are no labels to begin self-training with; the message says why."""
 
 
 class PseudoLabels(nn.Module):
-    """Labels of the current round, and what must survive an interruption about them.
+    """Labels of the current round, and the facts about them that must survive an interruption.
 
     Buffers, in the checkpoint: the round that was begun last, the round whose labels are trained on, their
     digest, their classes' shares, and how they agreed with the labels before them (NaN without such).
@@ -31,7 +54,7 @@ class PseudoLabels(nn.Module):
     Args:
         folder: Makes and keeps the labels.
         starts: First step of each round.
-        guard: What a round may do; None lets every round pass.
+        guard: Limits on a round; None lets every round pass.
         truth_shares: Share of each class in the source's truth, which the first round is compared with.
     """
 
@@ -81,7 +104,7 @@ class PseudoLabels(nn.Module):
             self._labels = self.folder.open(int(self.used), digest).to(self.begun.device)
 
     def crops(self, windows: Tensor, side: int) -> Tensor:
-        """Labels (B, side, side) uint8 where the crops were cut, in one gather on the labels' device."""
+        """Return the labels (B, side, side) uint8 where the crops were cut, in one gather on the device."""
         if self._labels is None:
             raise RuntimeError("before_step was not called: there are no pseudo-labels yet")
         tile, y, x, flip = windows.unbind(dim=1)

@@ -1,4 +1,4 @@
-"""What a sensor's tiles say at large: frequencies of the source's classes, moments of either's bands."""
+"""Statistics of a sensor's tiles: frequencies of the source's classes, moments of either sensor's bands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EVERY = 4
 
 
 def class_shares(store: Store, sensor: str, rows: npt.NDArray[np.integer]) -> tuple[float, float]:
-    """Share of background and of building in the pixels with data, from a lattice of samples.
+    """Return the shares of background and of building in the pixels with data, from a lattice of samples.
 
     Args:
         store: The prepared tiles.
@@ -43,7 +43,7 @@ def class_shares(store: Store, sensor: str, rows: npt.NDArray[np.integer]) -> tu
 
 
 def band_moments(store: Store, sensor: str, rows: npt.NDArray[np.integer]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation per band, (C,) float32 each, of the pixels with data, from a lattice."""
+    """Return mean and deviation per band, (C,) float32 each, of the pixels with data, from a lattice."""
     sar = store.layer(sensor, "sar")
     tiles = (np.asarray(sar[row, ::_EVERY, ::_EVERY]) for row in _spread(rows))
     values = np.concatenate([tile[tile.any(axis=-1)] for tile in tiles]).astype(np.float64)
@@ -59,7 +59,7 @@ def band_moments(store: Store, sensor: str, rows: npt.NDArray[np.integer]) -> tu
 def training_crops(
     store: Store, sensor: str, rows: npt.NDArray[np.integer], training: TrainingParameters
 ) -> Iterator[Tensor]:
-    """``BATCHES`` batches of images cut as training cuts them, unzoomed, (B, C, crop, crop).
+    """Yield ``BATCHES`` batches of images cut as training cuts them, unzoomed, (B, C, crop, crop).
 
     Statistics are taken from these, not from whole tiles: those have a share of no-data and pooled features
     that no training batch has, and cost the source a third of its IoU when it was seen through them
@@ -73,5 +73,5 @@ def training_crops(
 
 
 def _spread(rows: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-    """At most ``TILES`` rows, evenly."""
+    """Return at most ``TILES`` rows, evenly spread."""
     return rows[np.linspace(0, len(rows) - 1, min(TILES, len(rows))).round().astype(np.int64)]

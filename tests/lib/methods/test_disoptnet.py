@@ -7,27 +7,27 @@ import numpy as np
 import pytest
 import torch
 
-from components.distill.disoptnet import DisOptNetTask
 from components.lib.engine.loop import fit
 from components.lib.engine.task import TrainingTask
 from components.lib.losses.distillation import soft_cross_entropy
 from components.lib.losses.segmentation import cross_entropy, dice_loss
+from components.lib.methods.disoptnet import DisOptNetTask
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.deeplab import DeepLab
-from components.lib.nets.disoptnet import DisOptNetStudent
 from components.lib.nets.factory import build_network
+from components.lib.nets.two_branch import TwoBranchNetwork
 from tests.lib.engine.tiny import parameters
 
 ENCODER = "timm-mobilenetv3_small_minimal_100"
 
 
-def teacher_and_student() -> tuple[DeepLab, DisOptNetStudent]:
+def teacher_and_student() -> tuple[DeepLab, TwoBranchNetwork]:
     torch.manual_seed(1)
     shape: dict[str, Any] = {"encoder": ENCODER, "decoder_channels": 16, "sensors": ("a",)}
     teacher = build_network(NetworkConfig(kind="deeplabv3plus", modality="optical", **shape))
     student = build_network(NetworkConfig(kind="disoptnet", **shape))
     assert isinstance(teacher, DeepLab)
-    assert isinstance(student, DisOptNetStudent)
+    assert isinstance(student, TwoBranchNetwork)
     return teacher, student
 
 

@@ -1,4 +1,7 @@
-"""LoveCS's network as released: Semantic-FPN on a strided encoder, written from reference adaptation 1.3."""
+"""Semantic-FPN on a strided encoder, the network of LoveCS (Wang et al., RSE 2022) as released.
+
+Trained without a teacher, to adapt from; see docs/methods/adaptation.md.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
+from components.lib.methods.base import SupervisedMethod
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.network import crop_to
 from components.lib.nets.parts import conv_norm_relu, create_contour_head, create_head
@@ -99,3 +103,15 @@ def _path(in_channels: int, width: int, doublings: int) -> nn.Sequential:
         if doublings:
             blocks.append(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True))
     return nn.Sequential(*blocks)
+
+
+class SemanticFpnMethod(SupervisedMethod):
+    """Semantic-FPN on SAR images with the labels alone."""
+
+    name = "semantic_fpn"
+    description = "SAR only, LoveCS's network as released, without a teacher"
+    kind = "semantic_fpn"
+    network = SemanticFPN
+
+
+METHOD = SemanticFpnMethod()
