@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from components.contract.errors import ParameterError
+from components.lib.architectures.deeplab import DeepLab
+from components.lib.architectures.two_branch import Branches, TwoBranchNetwork
 from components.lib.nets.atrous import AtrousDepthwise
 from components.lib.nets.config import NetworkConfig
-from components.lib.nets.deeplab import DeepLab
 from components.lib.nets.factory import build_network, reference_parameter_count
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.nets.two_branch import Branches, TwoBranchNetwork
 
 SMALL = "timm-mobilenetv3_small_minimal_100"
 
