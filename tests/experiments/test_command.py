@@ -17,7 +17,7 @@ import pytest
 
 import components.experiments.__main__ as experiments
 from components.contract.errors import ParameterError
-from components.experiments.grid import Method
+from components.experiments.grid import Variant
 from components.experiments.session import EvidenceIncompleteError, Options, Session
 from tests.conftest import ROOT
 from tests.experiments.toy_grid import GRID
@@ -102,7 +102,7 @@ def test_a_change_redoes_only_what_it_touches(workspace: Workspace, monkeypatch:
     assert workspace.ran() == ["optical 1", "sar/concord 1", "sar/none 1"]
 
 
-def with_width(grid: Sequence[Method], name: str, width: int) -> tuple[Method, ...]:
+def with_width(grid: Sequence[Variant], name: str, width: int) -> tuple[Variant, ...]:
     """The grid with another override in one row."""
     overrides = {"optical": {"width": width}}
     return tuple(replace(m, overrides=overrides) if m.name == name else m for m in grid)
