@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from components.contract.documents import read_yaml
 from components.contract.errors import ParameterError
-from components.contract.graph.document import read_yaml
 from components.contract.graph.load import load_stage
 from components.contract.graph.model import Stage
 from components.contract.hashing import files_below, sha256_files

@@ -16,9 +16,10 @@ import yaml
 from pydantic import Field, model_validator
 
 from components.contract.errors import ParameterError
+from components.contract.hashing import sha256_bytes
 from components.contract.parameters import PARAMS_FILE, merged, read_sections
 from components.lib.config.loader import Parameters, load_parameters
-from components.lib.files import require_input, sha256_bytes
+from components.lib.files import require_input
 
 UNTRACKED: Mapping[str, Any] = {"tracking": {"uri": "none"}}
 """Overlay without tracking: the grid keeps its own results, and a store would cost each trial migrations."""

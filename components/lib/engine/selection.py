@@ -22,7 +22,7 @@ def selection_scores(
 ) -> dict[str, float]:
     """Return IoU, F1, precision and recall of the building class, and the number of selection ``tiles``.
 
-    Raises as :func:`paired_rows`.
+    Pixels are summed over the tiles with an optical image. Raises as :func:`paired_rows`.
     """
     rows = paired_rows(store, sensor, "selection")
     return {**pixel_scores(net, store, sensor, rows, device=device), "tiles": len(rows)}
