@@ -6,7 +6,7 @@ import pytest
 
 from components.contract.errors import BadDataError, ParameterError
 from components.lib.metrics.bootstrap import location_interval, paired_location_difference
-from components.lib.metrics.seed_means import gap_closure, mean_difference, mean_interval
+from components.experiments.seed_means import gap_closure, mean_difference, mean_interval
 
 LOCATIONS = ["a", "b", "c", "d", "e"]
 
