@@ -1,6 +1,6 @@
-"""Comparison with real samples: ``python -m components.experiments.compare_simulation --real <folder> --out <png>``.
+"""Comparison of the rehearsal world with real samples.
 
-A tool for the reader; the world itself does not import it.
+Command: ``python -m components.experiments.compare_simulation --real <folder> --out <png>``.
 
 The folder holds, of the real SpaceNet 6, ``crops/sar_masked.tif`` (multi-look decibels),
 ``crops/sar_{hh,hv,vh,vv}.tif`` (single-look complex) and an optical tile below ``tile``. The real crops show
