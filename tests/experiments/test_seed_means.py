@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from components.contract.errors import BadDataError, ParameterError
-from components.lib.metrics.bootstrap import location_interval, paired_location_difference
 from components.experiments.seed_means import gap_closure, mean_difference, mean_interval
+from components.lib.metrics.bootstrap import location_interval, paired_location_difference
 
 LOCATIONS = ["a", "b", "c", "d", "e"]
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from rasterio.transform import Affine
 
@@ -32,7 +35,7 @@ def test_north_up_moves_no_pixel_on_the_ground(orientation: int) -> None:
     assert (upright.orientation, upright.transform) == (0, NORTH_UP)
     assert upright.north_up() is upright
 
-    def ground(number: int, array: np.ndarray, transform: PixelTransform) -> list[float]:  # type: ignore[type-arg]
+    def ground(number: int, array: npt.NDArray[Any], transform: PixelTransform) -> list[float]:
         ((row, column),) = np.argwhere(array == number) + 0.5
         x, y = transform.apply(np.array([[column, row]]))[0]
         return [float(x), float(y)]
