@@ -3,7 +3,7 @@
 A method is a list of score tables, one per seed, all on the same tiles. Each draw takes the same locations
 for every seed and every method: counts are summed per seed, the statistic is taken of each seed's sums, then
 averaged over the seeds. The interval therefore says how sure the mean of *these* trainings is about other
-ground; how far trainings differ among themselves is the spread over the seeds, which reports show beside it.
+ground; how far trainings differ among themselves is the spread over the seeds, to be told beside it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def mean_interval(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """Compute the mean over seeds of a statistic, with its interval over locations.
+    """The mean over seeds of a statistic, with its interval over locations.
 
     Args:
         tables: One tile table per seed: ``sensor, image_id, location`` and the counts.
@@ -45,7 +45,7 @@ def mean_difference(  # noqa: PLR0917 - the same order as mean_interval
     resamples: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """Compute the mean over seeds of ``first`` minus that of ``second``, from the same draws of locations.
+    """Mean over seeds of ``first`` minus that of ``second``, every draw using the same locations for both.
 
     Args:
         first: Tile tables of one method, one per seed.
