@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,18 +57,14 @@ class Finished:
         return ReportPaths(reports=self.out.parent)
 
 
-_FINISHED: list[Finished] = []
-"""The run, made once a session however many folders of tests ask for it."""
-
-
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    if not _FINISHED:
-        _FINISHED.append(_run(tmp_path_factory.mktemp("evaluated")))
-    return _FINISHED[0]
+    return _run(tmp_path_factory.getbasetemp() / "evaluated")
 
 
+@cache
 def _run(root: Path) -> Finished:
+    """Run both stages once a session, however many folders of tests ask."""
     write_tiny_store(root / "data/prepared", tiles=8, empty=(2,))
     write_models(root / "models")
     for run in ("optical/deeplabv3plus", "distill/none"):
