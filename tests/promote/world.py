@@ -16,7 +16,7 @@ from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.store.layout import write_store
 from components.lib.tracking.parameters import TrackingParameters
-from components.promote.decide import Gate
+from components.promote.decide import PromotionSettings
 from components.promote.parameters import PromoteParameters
 from components.promote.rules import ScoringRules
 
@@ -90,10 +90,10 @@ def write_model(folder: Path, building: float, *, sensors: tuple[str, ...] = (AI
     return folder
 
 
-def gate(tracking: TrackingParameters) -> Gate:
+def settings(tracking: TrackingParameters) -> PromotionSettings:
     """The stage in the working directory, with everything but the fresh process real."""
-    return Gate(
-        parameters=PARAMETERS, rules=ScoringRules(threshold=0.5, min_area_px=80, iou=0.5), tracking=tracking
+    return PromotionSettings(
+        parameters=PARAMETERS, scoring=ScoringRules(threshold=0.5, min_area_px=80, iou=0.5), tracking=tracking
     )
 
 
