@@ -41,7 +41,7 @@ repro: $(VENV)/.installed ## Run the pipeline (dvc repro); the default is the si
 
 .PHONY: evidence
 evidence: $(VENV)/.installed ## Train the grid of methods and seeds and say what each is worth (under 90 minutes on two cores)
-	python -m components.evaluate evidence
+	python -m components.experiments
 	@echo "evidence: reports/evidence/table.md"
 
 .PHONY: report
@@ -58,8 +58,8 @@ land: $(VENV)/.installed ## Land a small simulated acquisition in var/landing (o
 	python -m components.acquisitions land
 
 # Airflow with these DAGs and nothing else: SQLite, stages as processes, state below var/. The triggerer does not
-# look into the DAG folder by itself, hence PYTHONPATH. No login: it listens on this machine only. Ctrl-C must reach
-# Airflow's parent alone: its scheduler hangs if it is told to end twice.
+# look into the DAG folder by itself, hence PYTHONPATH; DAGs import components.contract as well. No login: it listens
+# on this machine only. Ctrl-C must reach Airflow's parent alone: its scheduler hangs if it is told to end twice.
 .PHONY: airflow
 airflow: export AIRFLOW_HOME := $(CURDIR)/var/airflow
 airflow: export AIRFLOW__CORE__DAGS_FOLDER := $(CURDIR)/dags
@@ -68,7 +68,7 @@ airflow: export AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION := False
 airflow: export AIRFLOW__CORE__PARALLELISM := 4
 airflow: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS := True
 airflow: export AIRFLOW__API__HOST := 127.0.0.1
-airflow: export PYTHONPATH := $(CURDIR)/dags
+airflow: export PYTHONPATH := $(CURDIR)/dags:$(CURDIR)
 airflow: $(VENV)/.installed-airflow ## Run Airflow with the DAGs in local mode, pages on http://127.0.0.1:8080
 	@echo "pages: http://127.0.0.1:8080   end: Ctrl-C, once; it takes some seconds"
 	@set -m; airflow standalone & pid=$$!; trap "kill -INT $$pid" INT TERM HUP; \

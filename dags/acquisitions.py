@@ -1,4 +1,4 @@
-"""Watch the landing prefix: check what is complete, register it, tell the other DAGs."""
+"""Watch the landing prefix: check what is complete, register it, announce it to the other DAGs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG
 
-from stormsight_dags.landing import AnnounceOperator, LandingSensor
-from stormsight_dags.rendering import DEFAULT_ARGS, command_task
-from stormsight_dags.settings import load_settings
+from components.contract.work import Requirements, Work
+from stormsight_dags.airflow.landing import AnnounceOperator, LandingSensor
+from stormsight_dags.airflow.rendering import DEFAULT_ARGS, command_task
+from stormsight_dags.settings.load import load_settings
 
 settings = load_settings()
 
@@ -28,10 +29,10 @@ with DAG(
     register = command_task(
         settings,
         "register",
-        ["python", "-m", "components.acquisitions", "register"],
-        retry="transfer",
-        cpu=2,
-        memory="2Gi",
+        Work(
+            ("python", "-m", "components.acquisitions", "register"),
+            Requirements(cpu=2, memory="2Gi", retry="transfer"),
+        ),
     )
     # Also when registering failed: what was registered before the failure must not wait for it.
     announce = AnnounceOperator(task_id="announce", settings=settings, retries=3, trigger_rule="all_done")

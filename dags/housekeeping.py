@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
-from stormsight_dags.orphans import ReapOperator
-from stormsight_dags.rendering import DEFAULT_ARGS, command_task
-from stormsight_dags.settings import load_settings
+from components.contract.work import Requirements, Work
+from stormsight_dags.airflow.orphans import DeleteOrphanPodsOperator
+from stormsight_dags.airflow.rendering import DEFAULT_ARGS, command_task
+from stormsight_dags.settings.load import load_settings
 
 settings = load_settings()
 
@@ -23,17 +24,16 @@ with DAG(
     tags=["stormsight"],
     doc_md=__doc__,
 ):
+    needs = Requirements(retry="gate")
     verify = command_task(
-        settings, "verify", ["python", "-m", "components.housekeeping", "verify"], retry="gate"
+        settings, "verify", Work(("python", "-m", "components.housekeeping", "verify"), needs)
     )
     prune = command_task(
         settings,
         "prune",
-        ["python", "-m", "components.housekeeping", "prune"],
-        retry="gate",
-        account="housekeeping",
+        Work(("python", "-m", "components.housekeeping", "prune"), needs, account="housekeeping"),
     )
     # Nothing is deleted on the word of a ledger that may have been tampered with.
     verify >> prune
     if settings.mode == "kubernetes":
-        ReapOperator(task_id="reap", settings=settings, retries=3)
+        DeleteOrphanPodsOperator(task_id="reap", settings=settings, retries=3)

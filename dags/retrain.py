@@ -17,14 +17,16 @@ from airflow.sdk import (
     DeadlineReference,
 )
 
-from stormsight_dags.assets import ACQUISITIONS, MODEL
-from stormsight_dags.notices import notify_deadline
-from stormsight_dags.rendering import DEFAULT_ARGS, RUN, command_task, render
-from stormsight_dags.settings import load_settings
+from components.contract.work import Requirements, Work
+from stormsight_dags.airflow.assets import ACQUISITIONS, MODEL
+from stormsight_dags.airflow.notices import notify_deadline
+from stormsight_dags.airflow.rendering import DEFAULT_ARGS, RUN, command_task, render
+from stormsight_dags.settings.load import load_settings
 
 settings = load_settings()
 orchestration = settings.orchestration
 cron = orchestration.retrain_schedule
+RUNS = ("python", "-m", "components.runs")
 
 with DAG(
     "retrain",
@@ -49,24 +51,13 @@ with DAG(
     tags=["stormsight"],
     doc_md=__doc__,
 ):
-    plan = command_task(
-        settings, "plan", ["python", "-m", "components.runs", "plan", "--run", RUN], retry="gate"
-    )
+    needs = Requirements(retry="gate")
+    plan = command_task(settings, "plan", Work((*RUNS, "plan", "--run", RUN), needs))
     pipeline = render(settings.graph(), settings)
     finish = command_task(
-        settings,
-        "finish",
-        ["python", "-m", "components.runs", "finish", "--run", RUN],
-        retry="gate",
-        trigger_rule="all_done",
+        settings, "finish", Work((*RUNS, "finish", "--run", RUN), needs), trigger_rule="all_done"
     )
-    gate = command_task(
-        settings,
-        "gate",
-        ["python", "-m", "components.runs", "gate", "--run", RUN],
-        retry="gate",
-        outlets=[MODEL],
-    )
+    gate = command_task(settings, "gate", Work((*RUNS, "gate", "--run", RUN), needs), outlets=[MODEL])
     plan >> pipeline >> finish >> gate
     # A failed stage fails the run, although `finish` records it and succeeds.
     pipeline >> gate

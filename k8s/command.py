@@ -20,10 +20,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = "/app"
-"""Where the images hold params.yaml, which some commands look for in their working folder."""
+"""Folder of params.yaml in the images, which some commands look for in their working folder."""
 
 START_S = 600
-"""For the image's pull."""
+"""Seconds until the container runs; most of them for the image's pull."""
 
 
 def main() -> int:
@@ -44,24 +44,24 @@ def main() -> int:
 
 
 def manifest(options: argparse.Namespace) -> dict[str, Any]:
-    """The pod."""
-    sys.path.insert(0, str(ROOT / "dags"))
-    from stormsight_dags.pods.manifest import Work, pod_template  # noqa: PLC0415
-    from stormsight_dags.settings import load_settings  # noqa: PLC0415
+    """Return the pod."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "dags")]
+    from components.contract.work import Requirements, Work  # noqa: PLC0415
+    from stormsight_dags.kubernetes.manifest import pod_template  # noqa: PLC0415
+    from stormsight_dags.settings.load import load_settings  # noqa: PLC0415
 
     settings = load_settings({**os.environ, "STORMSIGHT_DEPLOYMENT": str(options.deployment)})
-    work = Work(command=tuple(options.command), image=options.image, memory=options.memory)
+    work = Work(tuple(options.command), Requirements(image=options.image, memory=options.memory))
     pod = pod_template(settings, work, "command")
     name = f"command-{uuid.uuid4().hex[:8]}"
     pod["metadata"] |= {"name": name, "namespace": settings.cluster.namespace}
-    pod["spec"]["automountServiceAccountToken"] = False
     pod["spec"]["activeDeadlineSeconds"] = 3600
     pod["spec"]["containers"][0] |= {"command": options.command, "workingDir": SOURCE}
     return pod
 
 
 def follow(name: str, space: str) -> int:
-    """Show the log of a pod until its container has ended; the exit code, or 69 if it does not start."""
+    """Show a pod's log until its container has ended; return the exit code, or 69 if it does not start."""
     end = time.monotonic() + START_S
     while not (state := container_state(name, space)).keys() & {"running", "terminated"}:
         if time.monotonic() > end:
@@ -75,7 +75,7 @@ def follow(name: str, space: str) -> int:
 
 
 def container_state(name: str, space: str) -> dict[str, Any]:
-    """``running``, ``terminated`` or ``waiting`` with details; empty before a node has taken the pod."""
+    """Return ``running``, ``terminated`` or ``waiting`` with details; empty before a node has the pod."""
     status = json.loads(kubectl("-n", space, "get", "pod", name, "-o", "json"))["status"]
     for container in status.get("containerStatuses", ()):
         return dict(container["state"])
@@ -83,7 +83,7 @@ def container_state(name: str, space: str) -> dict[str, Any]:
 
 
 def kubectl(*words: str, stdin: str | None = None, stdout: int | None = subprocess.PIPE) -> str:
-    """Run kubectl, which says itself what goes wrong."""
+    """Run kubectl, which reports errors itself; return its output."""
     words = ("kubectl", *words)
     done = subprocess.run(words, input=stdin, stdout=stdout, text=True, check=True)  # noqa: S603 - our words
     return done.stdout or ""

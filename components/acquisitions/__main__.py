@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from components.acquisitions.parameters import ID, LandOptions
 from components.contract.errors import BadDataError, ParameterError
-from components.lib.cli import NOTHING_TO_DO, report_result, run
+from components.contract.failures import NOTHING_TO_DO
+from components.lib.cli import report_result, run
 from components.lib.objects.opening import landing_from_environment, objects_from_environment
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     land.add_argument("--seed", type=int, help="of the city; default: section world of params.yaml")
     land.add_argument("--tiles", type=int, default=12, help="(%(default)s)")
     land.add_argument("--tile-px", type=int, help="default: section world of params.yaml")
-    land.add_argument("--folder", type=Path, help="copy this folder (SAR-Intensity, SummaryData, ...)")
+    land.add_argument("--folder", type=Path, help="copy this folder in the release's layout")
     land.add_argument("--title", help="with --folder")
     land.add_argument("--licence", help="with --folder: name of the licence")
     land.add_argument("--credit", help="with --folder: the licence's credit line")

@@ -10,6 +10,7 @@ from typing import Any
 import components
 from components.acquisitions.marker import DeliveredFile, Marker, images_of
 from components.contract.errors import BadDataError
+from components.lib.datasets.sensors import dataset_of
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import canonical
 from components.lib.operations.plan import Acquisition
@@ -82,4 +83,7 @@ def taken(acquisition: str, why: str) -> BadDataError:
 
 
 def _images(entry: Mapping[str, Any]) -> set[str]:
-    return images_of(DeliveredFile.model_construct(**item) for item in entry["objects"])
+    return images_of(
+        [DeliveredFile.model_construct(**item) for item in entry["objects"]],
+        dataset_of(str(entry["sensor"])),
+    )

@@ -14,12 +14,9 @@ from tqdm import tqdm
 from components.acquisitions.marker import DeliveredFile, Licence, Marker, parse_marker
 from components.acquisitions.parameters import MARKER, LandOptions
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
-from components.lib.datasets.sensors import get_sensor
+from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.files import sha256_bytes, sha256_file
 from components.lib.objects.protocol import ObjectStore
-
-UNREAD = ("PS-RGBNIR",)
-"""Products of the simulated world that no stage reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +43,7 @@ def land_simulated(landing: ObjectStore, options: LandOptions) -> Marker:
         raise ParameterError(
             f"--sensor {sensor.name} is a real one", next_step="land its files with --folder"
         )
+    dataset = dataset_of(sensor.name)
     world = WorldParameters(seed=options.seed, tiles=options.tiles, tile_px=options.tile_px)
     _require_room(landing, options.id)
 
@@ -53,7 +51,7 @@ def land_simulated(landing: ObjectStore, options: LandOptions) -> Marker:
         files = release_files(sensor, world, options.id)
         count = count_files(sensor, world, options.id)
         for file in tqdm(files, total=count, desc=options.id, unit="file", disable=None):
-            if _file(file.path).product not in UNREAD:
+            if dataset.product_of(file.path) not in dataset.unread_names:
                 landing.put(f"{options.id}/{file.path}", file.content)
                 yield DeliveredFile(key=file.path, size=len(file.content), sha256=sha256_bytes(file.content))
 
@@ -73,15 +71,16 @@ def land_folder(landing: ObjectStore, folder: Path, description: Description) ->
         MissingInputError: If the folder has no file of a release.
         ParameterError: If the sensor is unknown, or the id has landed before.
     """
-    get_sensor(description.sensor)
+    dataset = dataset_of(description.sensor)
     paths = {
         path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
     }
-    wanted = {key: path for key, path in paths.items() if _file(key).product is not None}
+    wanted = {key: path for key, path in paths.items() if dataset.product_of(key) is not None}
     if not wanted:
         raise MissingInputError(
-            f"{folder} holds no file of a SpaceNet 6 release",
-            next_step="name the folder above SAR-Intensity, PS-RGB, geojson_buildings, SummaryData",
+            f"{folder} holds no file of a {dataset.naming.title} release",
+            next_step="name the folder above "
+            + ", ".join(dataset.folder(product) for product in dataset.product_names),
         )
     _require_room(landing, description.id)
 
@@ -96,8 +95,8 @@ def land_folder(landing: ObjectStore, folder: Path, description: Description) ->
 def _finish(landing: ObjectStore, description: Description, files: Iterable[DeliveredFile]) -> Marker:
     """Write all files, then the marker."""
     written = list(files)
-    counts = Counter(file.product for file in written)
-    sensor = get_sensor(description.sensor)
+    sensor, dataset = get_sensor(description.sensor), dataset_of(description.sensor)
+    counts = Counter(dataset.product_of(file.key) for file in written)
     marker: dict[str, Any] = {
         "id": description.id,
         "sensor": sensor.name,
@@ -106,7 +105,7 @@ def _finish(landing: ObjectStore, description: Description, files: Iterable[Deli
         "licence": description.licence.model_dump(mode="json"),
         "prefix": _common_folder([file.key for file in written]),
         "products": sorted(str(product) for product in counts),
-        "tiles": counts["SAR-Intensity"],
+        "tiles": counts[dataset.sar.name],
         "files": [file.model_dump(mode="json") for file in written],
     }
     content = (json.dumps(marker, indent=1) + "\n").encode()
@@ -136,12 +135,8 @@ def _landed(landing: ObjectStore, acquisition: str) -> ParameterError:
     )
 
 
-def _file(key: str) -> DeliveredFile:
-    return DeliveredFile(key=key, size=0, sha256="0" * 64)
-
-
 def _common_folder(keys: list[str]) -> str:
-    """The folder above the products' folders: ``train/AOI_11_Rotterdam/``."""
+    """Return the folder above the products' folders, with a slash at its end."""
     parts = [key.split("/")[:-2] for key in keys]
     common = parts[0]
     for other in parts:

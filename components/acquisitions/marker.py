@@ -6,20 +6,16 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.acquisitions.parameters import ID, MOST_BYTES, MOST_FILES
 from components.contract.errors import BadDataError, StormsightError
-from components.lib.datasets.sensors import get_sensor
+from components.lib.datasets.base import Dataset
+from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.objects.protocol import CONTROL, check_key
-from components.lib.spacenet6.naming import TileName
 
-SUMMARY_FOLDER = "SummaryData"
-ORIENTATIONS = "SAR_orientations.txt"
-
-Product = Literal["PAN", "PS-RGB", "PS-RGBNIR", "RGBNIR", "SAR-Intensity", "Buildings", "Summary"]
 Text = Annotated[str, Field(min_length=1, max_length=300)]
 
 
@@ -47,13 +43,6 @@ class DeliveredFile(_Model):
         """The bare name, unique in the acquisition."""
         return PurePosixPath(self.key).name
 
-    @property
-    def product(self) -> str | None:
-        """SpaceNet product or ``Summary``; None for a file that belongs to no release."""
-        if PurePosixPath(self.key).parent.name == SUMMARY_FOLDER:
-            return "Summary"
-        return TileName.parse(self.name).product if TileName.matches(self.name) else None
-
 
 class Marker(_Model):
     """The content of ``<landing>/<id>/COMPLETE.json``."""
@@ -64,8 +53,8 @@ class Marker(_Model):
     title: Text
     licence: Licence
     prefix: str = Field(max_length=200, pattern="^([A-Za-z0-9_][A-Za-z0-9._-]*/)*$")
-    """Folder of the release's files below the acquisition's, such as ``train/AOI_11_Rotterdam/``."""
-    products: tuple[Product, ...] = Field(min_length=1)
+    """Folder of the release's files below the acquisition's, with a slash at its end."""
+    products: tuple[str, ...] = Field(min_length=1)
     tiles: int = Field(ge=1)
     files: tuple[DeliveredFile, ...] = Field(min_length=1, max_length=MOST_FILES)
 
@@ -84,9 +73,16 @@ class Marker(_Model):
     @property
     def images(self) -> set[str]:
         """Image ids of the SAR tiles: what must be unique among the acquisitions of a sensor."""
-        return images_of(self.files)
+        return images_of(self.files, self.dataset)
+
+    @property
+    def dataset(self) -> Dataset:
+        """Data set of the sensor, which names the products."""
+        return dataset_of(self.sensor)
 
     def _check_files(self) -> None:
+        dataset = self.dataset
+        dataset.check_products(self.products)
         names = Counter(file.name for file in self.files)
         name, count = names.most_common(1)[0]
         if count > 1:
@@ -95,20 +91,27 @@ class Marker(_Model):
             check_key(file.key)
             if not file.key.startswith(self.prefix):
                 raise ValueError(f"{file.key} does not lie below the prefix {self.prefix!r}")
-            if file.product not in self.products:
+            if dataset.product_of(file.key) not in self.products:
                 raise ValueError(f"{file.key} is no file of {', '.join(self.products)}")
-        missing = set(self.products) - {file.product for file in self.files}
+        missing = set(self.products) - {dataset.product_of(file.key) for file in self.files}
         if missing:
             raise ValueError(f"no file of {', '.join(sorted(missing))}")
-        if ORIENTATIONS not in names:
-            raise ValueError(f"no {SUMMARY_FOLDER}/{ORIENTATIONS}: the side of view would be unknown")
+        summaries = dataset.summaries
+        if summaries.orientations not in names:
+            raise ValueError(
+                f"no {summaries.folder}/{summaries.orientations}: the side of view would be unknown"
+            )
         if len(self.images) != self.tiles:
             raise ValueError(f"{len(self.images)} SAR tiles are listed, tiles says {self.tiles}")
 
 
-def images_of(files: Iterable[DeliveredFile]) -> set[str]:
-    """Image ids of the SAR tiles among ``files``."""
-    return {TileName.parse(file.name).image_id for file in files if file.product == "SAR-Intensity"}
+def images_of(files: Iterable[DeliveredFile], dataset: Dataset) -> set[str]:
+    """Return the image ids of the SAR tiles among ``files``."""
+    return {
+        dataset.parse(file.name).image_id
+        for file in files
+        if dataset.product_of(file.key) == dataset.sar.name
+    }
 
 
 def parse_marker(content: bytes, acquisition: str) -> Marker:

@@ -1,13 +1,16 @@
 """Failures a user or an operator can act on, each with the exit code its class owns.
 
-The codes follow ``sysexits.h`` so that an orchestrator can tell the classes apart without reading text:
-bad data and gate refusals are never worth a retry, an unavailable source usually is.
+The codes come from the table in :mod:`components.contract.failures` and follow ``sysexits.h``, so that an
+orchestrator can tell the classes apart without reading text: bad data and gate refusals are never worth a
+retry, an unavailable source usually is.
 """
 
 from __future__ import annotations
 
 from functools import partial
 from typing import ClassVar
+
+from components.contract.failures import FailureKind, exit_code_of
 
 
 class StormsightError(Exception):
@@ -26,7 +29,7 @@ class StormsightError(Exception):
         self.next_step = next_step
 
     def __reduce__(self) -> tuple[object, ...]:
-        """How worker processes hand the failure back: the keyword-only argument needs naming."""
+        """Return a recipe for pickling that passes the keyword-only ``next_step``, for worker processes."""
         return partial(type(self), next_step=self.next_step), (self.message,)
 
     def __str__(self) -> str:
@@ -36,34 +39,34 @@ class StormsightError(Exception):
 class BadDataError(StormsightError):
     """Input data break a rule (``EX_DATAERR``): another attempt will fail the same way."""
 
-    exit_code = 65
+    exit_code = exit_code_of(FailureKind.BAD_DATA)
 
 
 class MissingInputError(StormsightError):
     """A file that an earlier stage should have left is absent (``EX_NOINPUT``)."""
 
-    exit_code = 66
+    exit_code = exit_code_of(FailureKind.MISSING_INPUT)
 
 
 class SourceUnavailableError(StormsightError):
     """A remote source did not answer or broke off for good (``EX_UNAVAILABLE``): worth a retry."""
 
-    exit_code = 69
+    exit_code = exit_code_of(FailureKind.SOURCE_UNAVAILABLE)
 
 
 class ResourceError(StormsightError):
     """The machine lacks what was asked for: disk, GPU, memory (``EX_OSERR``)."""
 
-    exit_code = 71
+    exit_code = exit_code_of(FailureKind.RESOURCE)
 
 
 class GateRefusedError(StormsightError):
     """A model or a data set did not pass a gate (``EX_NOPERM``): never retried."""
 
-    exit_code = 77
+    exit_code = exit_code_of(FailureKind.GATE_REFUSED)
 
 
 class ParameterError(StormsightError):
     """``params.yaml``, a catalogue entry or a command line is wrong (``EX_CONFIG``)."""
 
-    exit_code = 78
+    exit_code = exit_code_of(FailureKind.MISCONFIGURED)

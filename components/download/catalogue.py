@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.contract.errors import ParameterError
-from components.lib.datasets.sensors import get_sensor
+from components.lib.datasets.sensors import dataset_of, get_sensor
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 
-Product = Literal["PAN", "PS-RGB", "PS-RGBNIR", "RGBNIR", "SAR-Intensity", "Buildings", "Summary"]
 SCHEMES = ("s3", "file", "simulate")
 
 Md5 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
@@ -36,7 +35,7 @@ class Licence(_Model):
 
 
 class ExpectedObject(_Model):
-    """What is known beforehand of one object of the source."""
+    """Facts known beforehand about one object of the source."""
 
     key: str
     """Relative to the source URI."""
@@ -66,10 +65,10 @@ class CatalogueEntry(_Model):
     simulated: bool
     """True for the rehearsal world; must agree with the sensor."""
     licence: Licence
-    products: tuple[Product, ...] = Field(min_length=1)
-    """What is fetched; anything else in the source is left there."""
+    products: tuple[str, ...] = Field(min_length=1)
+    """Products to fetch, by the names of the sensor's data set; anything else in the source is left there."""
     prefix: str = ""
-    """Release-relative folder of the files, such as ``train/AOI_11_Rotterdam/``."""
+    """Release-relative folder above the products' folders, with a slash at its end."""
     archive: str | None = None
     """Key of the tarball that holds the same files, used when the prefix cannot be listed."""
     tiles: int | None = Field(default=None, ge=1)
@@ -89,13 +88,14 @@ class CatalogueEntry(_Model):
         scheme = self.source.split("://")[0]
         if "://" not in self.source or scheme not in SCHEMES:
             raise ValueError(f"source: {self.source!r} has none of the schemes {', '.join(SCHEMES)}")
+        dataset_of(self.sensor).check_products(self.products)
         for key in (self.prefix, self.archive or "", *(item.key for item in self.objects)):
             if key.startswith("/") or ".." in key.split("/"):
                 raise ValueError(f"{key!r} must lie below the source")
         return self
 
     def expected(self, key: str) -> ExpectedObject:
-        """What is known of ``key``; nothing but the key if the entry does not list it."""
+        """Return the facts known about ``key``; nothing but the key if the entry does not list it."""
         return self.by_key.get(key) or ExpectedObject(key=key)
 
     @cached_property
@@ -105,7 +105,7 @@ class CatalogueEntry(_Model):
 
 
 def known_acquisitions(folder: Path = CATALOGUE) -> list[str]:
-    """Ids of all entries, sorted."""
+    """Return the ids of all entries, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 

@@ -22,6 +22,7 @@ from components.download.release import NamesOnce, ReleasePath, classify
 from components.download.sources.base import LooseFiles, RangeReader, RemoteObject
 from components.download.staging import FinishedShard, Staging
 from components.download.transfer import Transfer, TransferSettings
+from components.lib.datasets.sensors import dataset_of
 from components.lib.files import require_free_space
 from components.lib.shards.manifest import FileRow
 from components.lib.shards.packing import END_OF_ARCHIVE, Packer, Slot, member_header, shard_name
@@ -69,7 +70,10 @@ def plan_shards(entry: CatalogueEntry, delivery: LooseFiles, shard_bytes: int) -
         BadDataError: If two objects carry the same file name.
     """
     names, packer = NamesOnce(entry.id), Packer(shard_bytes)
-    described = [(file, item) for item in delivery.objects if (file := classify(item.path)) is not None]
+    dataset = dataset_of(entry.sensor)
+    described = [
+        (file, item) for item in delivery.objects if (file := classify(item.path, dataset)) is not None
+    ]
     placed = []
     for file, item in sorted(described, key=lambda pair: pair[0].member):
         names.add(file.name, item.path)

@@ -1,4 +1,4 @@
-"""What a file of the release is, told from its path alone."""
+"""Files of a release, known by their paths alone."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import PurePosixPath
 
 from components.contract.errors import BadDataError
 from components.download.catalogue import CatalogueEntry
-from components.lib.spacenet6.naming import TileName
-
-SUMMARY_FOLDER = "SummaryData"
+from components.lib.datasets.base import Dataset
+from components.lib.datasets.sensors import dataset_of
 
 _SAFE_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$")
 
@@ -22,48 +21,47 @@ class ReleasePath:
 
     Attributes:
         name: Bare file name.
-        product: SpaceNet product or ``Summary``.
-        strip: ``<start>_<stop>``; empty for summary files.
+        product: Name of the product, as the data set declares it.
+        folder: The product's folder in the release.
+        strip: Overflight that the tile was cut from; empty for summary files.
         tile: Tile number; -1 for summary files.
     """
 
     name: str
     product: str
+    folder: str
     strip: str = ""
     tile: int = -1
 
     @property
     def member(self) -> str:
         """Name inside the shard: the product's folder and the file name, whatever the source's layout."""
-        if self.product == "Summary":
-            return f"{SUMMARY_FOLDER}/{self.name}"
-        return f"{TileName.parse(self.name).folder}/{self.name}"
+        return f"{self.folder}/{self.name}"
 
 
-def classify(path: str) -> ReleasePath | None:
-    """What ``path`` is; ``None`` for anything that is not part of the release (folders, stray files)."""
-    pure = PurePosixPath(path)
-    name = pure.name
-    if _SAFE_NAME.match(name) is None:
+def classify(path: str, dataset: Dataset) -> ReleasePath | None:
+    """Describe ``path``; ``None`` for anything that is not part of the release (folders, stray files)."""
+    name = PurePosixPath(path).name
+    product = dataset.product_of(path)
+    if _SAFE_NAME.match(name) is None or product is None:
         return None
-    if pure.parent.name == SUMMARY_FOLDER:
-        return ReleasePath(name, "Summary")
-    if TileName.matches(name):
-        tile = TileName.parse(name)
-        return ReleasePath(name, tile.product, tile.strip, tile.tile)
-    return None
+    folder = dataset.folder(product)
+    if product == dataset.summaries.product:
+        return ReleasePath(name, product, folder)
+    tile = dataset.parse(name)
+    return ReleasePath(name, product, folder, tile.strip, tile.tile)
 
 
 def wanted(entry: CatalogueEntry, path: str) -> ReleasePath | None:
-    """What ``path`` is, if the entry asks for it: below its prefix, of its products, listed if closed."""
+    """Describe ``path`` if the entry asks for it: below its prefix, of its products, listed if closed."""
     if not path.startswith(entry.prefix) or (entry.closed and path not in entry.by_key):
         return None
-    found = classify(path)
+    found = classify(path, dataset_of(entry.sensor))
     return found if found is not None and found.product in entry.products else None
 
 
 def check_complete(entry: CatalogueEntry, files: Iterable[ReleasePath]) -> str | None:
-    """Why ``files`` are not the whole acquisition (a missing product, too few tiles), or ``None``."""
+    """Return why ``files`` are not the whole acquisition (a missing product, too few tiles), or ``None``."""
     found = list(files)
     present = {file.product for file in found}
     missing = [product for product in entry.products if product not in present]
@@ -71,7 +69,8 @@ def check_complete(entry: CatalogueEntry, files: Iterable[ReleasePath]) -> str |
         return f"no {', '.join(missing)} file below {entry.prefix or 'its root'}"
     if entry.closed and len(found) < len(entry.objects):
         return f"{len(found)} of {len(entry.objects)} files"
-    tiles = {(file.strip, file.tile) for file in found if file.product == "SAR-Intensity"}
+    sar = dataset_of(entry.sensor).sar.name
+    tiles = {(file.strip, file.tile) for file in found if file.product == sar}
     if entry.tiles is not None and len(tiles) < entry.tiles:
         return f"{len(tiles)} of {entry.tiles} tiles"
     return None
@@ -89,7 +88,7 @@ class NamesOnce:
         self._seen: dict[str, str] = {}
 
     def add(self, name: str, path: str) -> None:
-        """Note that ``path`` carries ``name``."""
+        """Record that ``path`` carries ``name``."""
         if name in self._seen:
             raise BadDataError(
                 f"{self._acquisition}: {name} comes twice, as {self._seen[name]} and {path}",

@@ -15,12 +15,12 @@ from components.evaluate.results import SplitScores
 from components.lib.evaluation.examples import ExampleGroup, Examples, ExampleTile, quantised
 from components.lib.evaluation.results import CONTROL
 from components.lib.geo.orientation import align
+from components.lib.inference.tiles import TileMaps, predict_tile_maps
 from components.lib.metrics.spacenet_f1 import match_polygons
-from components.lib.scoring.polygons import draw_buildings
-from components.lib.scoring.predict import TileMaps, predict_tile_maps
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.layout import footprints_of
 from components.lib.store.store import Store
+from components.lib.tasks.buildings import draw_buildings
 
 MAX_NODATA = 0.25
 """Tiles with a larger share of no-data are scored, but no examples."""

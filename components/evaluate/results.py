@@ -22,7 +22,7 @@ from components.lib.evaluation.results import (
 )
 from components.lib.metrics.average_precision import average_precision
 from components.lib.metrics.bootstrap import Interval, location_interval, paired_location_difference
-from components.lib.metrics.confusion import Confusion, mean_hard_dice
+from components.lib.metrics.counts import Confusion, mean_hard_dice
 from components.lib.metrics.spacenet_f1 import Score
 from components.lib.scoring.score import Scores
 from components.lib.scoring.slices import NODATA_BANDS, SIZE_BANDS, slice_tables

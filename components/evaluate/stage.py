@@ -25,7 +25,7 @@ from components.evaluate.results import (
     slice_row,
     split_scores,
 )
-from components.lib.datasets.sensors import SENSORS
+from components.lib.datasets.sensors import known_sensors
 from components.lib.evaluation.examples import write_examples
 from components.lib.evaluation.results import (
     Evaluation,
@@ -121,12 +121,13 @@ def _condense(
     parameters: EvaluateParameters,
     paths: EvaluatePaths,
 ) -> Evaluation:
+    known = known_sensors()
     sensors = [sensor for sensor in (models.source, models.target) if sensor]
     return Evaluation(
         source=models.source,
         target=models.target,
         student=models.student,
-        simulated=tuple(name for name in sensors if name in SENSORS and SENSORS[name].simulated),
+        simulated=tuple(name for name in sensors if name in known and known[name].simulated),
         headline=headline[0].split,
         results=tuple(model_result(part, parameters) for part in parts),
         differences=tuple(paired_differences(headline, models, parameters)),

@@ -23,7 +23,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from components.contract.errors import StormsightError
-from components.contract.redaction import redacted
+from components.contract.failures import FAILURE_CLASSES, NOTHING_TO_DO, TERMINATED, FailureKind, kind_of_exit
+from components.contract.redaction import redact
 from components.lib.files import write_text
 
 CHATTY = ("alembic", "botocore", "great_expectations", "matplotlib", "mlflow", "rasterio", "urllib3")
@@ -35,29 +36,7 @@ REPORT = "STORMSIGHT_REPORT"
 REPORT_BYTES = 4000
 """Kubernetes cuts a termination message at 4096."""
 
-NOTHING_TO_DO = 99
-"""Exit code of a command that found nothing to do: the orchestrator skips what would follow."""
-
-TERMINATED = 128 + signal.SIGTERM
-
-FAILURE_CLASSES: Mapping[int, str] = {
-    65: "bad_data",
-    66: "missing_input",
-    69: "source_unavailable",
-    71: "resource",
-    77: "gate_refused",
-    78: "misconfigured",
-    NOTHING_TO_DO: "nothing_to_do",
-    TERMINATED: "terminated",
-}
-"""By exit code; any other code but 0 is a ``code_error``."""
-
 _LOG = logging.getLogger(__name__)
-
-
-def failure_class(exit_code: int) -> str:
-    """Name of the failure class that owns ``exit_code``."""
-    return FAILURE_CLASSES.get(exit_code, "code_error")
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
@@ -78,7 +57,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     for library in CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
     with _REPORTER.taken_from_environment(), _sigterm_raises():
-        sys.exit(_told(main))
+        sys.exit(_exit_code(main))
 
 
 def report_result(result: Mapping[str, Any]) -> None:
@@ -100,10 +79,10 @@ def report_failure(exit_code: int, message: str, next_step: str) -> None:
     while True:
         content = _encoded(
             {
-                "class": failure_class(exit_code),
+                "class": kind_of_exit(exit_code),
                 "exit_code": exit_code,
-                "message": _shortened(redacted(message), length),
-                "next_step": _shortened(redacted(next_step), length // 4),
+                "message": _shortened(redact(message), length),
+                "next_step": _shortened(redact(next_step), length // 4),
             }
         )
         if len(content) <= REPORT_BYTES:
@@ -112,8 +91,8 @@ def report_failure(exit_code: int, message: str, next_step: str) -> None:
     _REPORTER.write(content)
 
 
-def _told(main: Callable[[], int | None]) -> int:
-    """Exit code of ``main``, its failure reported; a bug is reported and raised."""
+def _exit_code(main: Callable[[], int | None]) -> int:
+    """Return the exit code of ``main`` and report its failure; a bug is reported and raised."""
     try:
         code = main() or 0
     except StormsightError as error:
@@ -122,7 +101,7 @@ def _told(main: Callable[[], int | None]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        report_failure(130, "interrupted", "run the command again")
+        report_failure(130, "interrupted", FAILURE_CLASSES[FailureKind.TERMINATED].next_step)
         return 130
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
@@ -137,19 +116,19 @@ def _told(main: Callable[[], int | None]) -> int:
 
 
 def _report_code(code: int) -> None:
-    """A report for a bare exit code, where the command left none."""
+    """Report a bare exit code, where the command left no report."""
     if code == 0 or _REPORTER.written:
         return
     words = {
         2: ("the command line is wrong", "read the usage in the log"),
-        NOTHING_TO_DO: ("nothing to do", "none"),
-        TERMINATED: ("terminated by SIGTERM", "run the command again"),
+        NOTHING_TO_DO: ("nothing to do", FAILURE_CLASSES[FailureKind.NOTHING_TO_DO].next_step),
+        TERMINATED: ("terminated by SIGTERM", FAILURE_CLASSES[FailureKind.TERMINATED].next_step),
     }
     report_failure(code, *words.get(code, (f"exit code {code}", "read the log")))
 
 
 class _Reporter:
-    """Where this command's report goes. Commands that it starts must not write there: they get no path."""
+    """Writer of this command's report. Commands that it starts must not write there: they get no path."""
 
     def __init__(self) -> None:
         self.path: Path | None = None
@@ -183,7 +162,7 @@ _REPORTER = _Reporter()
 
 @contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """SIGTERM as ``SystemExit(143)``, so that files are cleaned up; other threads cannot set handlers."""
+    """Turn SIGTERM into ``SystemExit(143)``, so that files are cleaned up; works in the main thread only."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         del frame

@@ -1,4 +1,4 @@
-"""Which files make up a tile: joined by image id, never by order."""
+"""Files of a tile, joined by image id, never by order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from components.contract.errors import BadDataError
-from components.lib.datasets.sensors import get_sensor
+from components.lib.datasets.base import Dataset
+from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.files import require_input
 from components.lib.geo.footprints import Labels, read_building_csv
 from components.lib.geo.orientation import Orientation, read_orientations
@@ -18,8 +19,6 @@ from components.lib.shards.manifest import FileRow
 
 Read = Callable[[FileRow], bytes]
 """Content of a manifest row."""
-
-SAR, OPTICAL, LABELS, SUMMARY = "SAR-Intensity", "PS-RGB", "Buildings", "Summary"
 
 QUARANTINED = "quarantined"
 NO_SAR = "no SAR tile"
@@ -34,12 +33,12 @@ class TileSource:
     Attributes:
         acquisition: Catalogue id.
         sensor: Sensor name.
-        image_id: ``<start>_<stop>_tile_<n>``.
-        strip: ``<start>_<stop>``.
+        image_id: Key that all files of the tile share.
+        strip: Overflight that the tile was cut from.
         tile: Tile number, unique in its strip.
         orientation: The strip's flag.
         sar: Manifest row of the SAR tile.
-        optical: Manifest row of PS-RGB, None for sensors without paired optical.
+        optical: Manifest row of the optical image, None for sensors without paired optical.
         labels: Manifest row of the GeoJSON, None where the release has none for this tile.
         summary: The tile's entry in the summary CSV, in pixels of the SAR tile; None where it has none.
         labelled: Whether anything is known about this tile's buildings.
@@ -72,7 +71,7 @@ class Pairing:
 
 
 def read_quarantine(path: Path) -> set[tuple[str, str]]:
-    """(acquisition, image id) of the tiles that validation refused.
+    """Read the (acquisition, image id) of the tiles that validation refused.
 
     Raises:
         MissingInputError: If validation has not run.
@@ -89,7 +88,7 @@ def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -
     """Join the manifest's files to tiles.
 
     Args:
-        manifest: Of the download stage.
+        manifest: Manifest of the download stage.
         quarantine: Tiles to leave out.
         read: Content of a manifest row; asked for summary files only.
 
@@ -113,17 +112,19 @@ def _pair_acquisition(
     result: Pairing,
 ) -> None:
     rows = [FileRow(**{str(key): value for key, value in row.items()}) for row in files.to_dict("records")]
-    summaries = [row for row in rows if row.product == SUMMARY]
-    flags = _orientations(acquisition, summaries, read)
-    buildings = _buildings(summaries, read)
-    for (strip, number), products in _by_tile(rows, quarantine).items():
-        image_id = f"{strip}_tile_{number}"
-        reason = _obstacle(products, quarantined=(acquisition, image_id) in quarantine)
+    dataset = dataset_of(rows[0].sensor)
+    summaries = [row for row in rows if row.product == dataset.summaries.product]
+    flags = _orientations(acquisition, dataset, summaries, read)
+    buildings = _buildings(dataset, summaries, read)
+    for (strip, number), products in _by_tile(rows, dataset, quarantine).items():
+        image_id = dataset.image_id(strip, number)
+        reason = _obstacle(products, dataset, quarantined=(acquisition, image_id) in quarantine)
         if reason is not None:
             result.excluded[acquisition, image_id] = reason
             continue
-        sensor = get_sensor(products[SAR].sensor)
-        labels, summary = products.get(LABELS), buildings.get(image_id)
+        sar = products[dataset.sar.name]
+        sensor = get_sensor(sar.sensor)
+        labels, summary = products.get(dataset.labels.name), buildings.get(image_id)
         result.tiles.append(
             TileSource(
                 acquisition=acquisition,
@@ -131,9 +132,9 @@ def _pair_acquisition(
                 image_id=image_id,
                 strip=strip,
                 tile=int(number),
-                orientation=_flag(flags, strip, acquisition),
-                sar=products[SAR],
-                optical=products[OPTICAL] if sensor.paired_optical else None,
+                orientation=_flag(flags, strip, acquisition, dataset),
+                sar=sar,
+                optical=products[dataset.optical.name] if sensor.paired_optical else None,
                 labels=labels,
                 summary=summary,
                 labelled=labels is not None or summary is not None,
@@ -142,16 +143,16 @@ def _pair_acquisition(
 
 
 def _by_tile(
-    rows: list[FileRow], quarantine: set[tuple[str, str]]
+    rows: list[FileRow], dataset: Dataset, quarantine: set[tuple[str, str]]
 ) -> dict[tuple[str, int], dict[str, FileRow]]:
-    """Each tile's files by product."""
+    """Group the files by (strip, tile), then by product."""
     tiles: dict[tuple[str, int], dict[str, FileRow]] = {}
     for row in rows:
         # Validation refuses a misnamed file by its name, as it belongs to no tile.
-        if row.product == SUMMARY or (row.acquisition, row.name) in quarantine:
+        if row.product == dataset.summaries.product or (row.acquisition, row.name) in quarantine:
             continue
         products = tiles.setdefault((row.strip, row.tile), {})
-        image_id = f"{row.strip}_tile_{row.tile}"
+        image_id = dataset.image_id(row.strip, row.tile)
         if row.product in products and (row.acquisition, image_id) not in quarantine:
             raise BadDataError(
                 f"acquisition {row.acquisition}: tile {image_id} has {row.product} twice",
@@ -161,13 +162,14 @@ def _by_tile(
     return tiles
 
 
-def _obstacle(products: Mapping[str, FileRow], *, quarantined: bool) -> str | None:
-    """Why a tile cannot be prepared, or None."""
+def _obstacle(products: Mapping[str, FileRow], dataset: Dataset, *, quarantined: bool) -> str | None:
+    """Return why a tile cannot be prepared, or None."""
     if quarantined:
         return QUARANTINED
-    if SAR not in products:
+    if dataset.sar.name not in products:
         return NO_SAR
-    if get_sensor(products[SAR].sensor).paired_optical and OPTICAL not in products:
+    paired = get_sensor(products[dataset.sar.name].sensor).paired_optical
+    if paired and dataset.optical.name not in products:
         return NO_OPTICAL
     return None
 
@@ -194,27 +196,29 @@ def _refuse_twins(tiles: list[TileSource]) -> None:
             )
 
 
-def _orientations(acquisition: str, summaries: list[FileRow], read: Read) -> dict[str, Orientation]:
+def _orientations(
+    acquisition: str, dataset: Dataset, summaries: list[FileRow], read: Read
+) -> dict[str, Orientation]:
     for row in summaries:
-        if row.name.endswith("SAR_orientations.txt"):
+        if row.name == dataset.summaries.orientations:
             return read_orientations(read(row), f"{acquisition}: {row.name}")
     raise BadDataError(
-        f"acquisition {acquisition} has no SAR_orientations.txt, so the side of view is unknown",
+        f"acquisition {acquisition} has no {dataset.summaries.orientations}, so the side of view is unknown",
         next_step="add the file to the catalogue entry's objects and download again",
     )
 
 
-def _buildings(summaries: list[FileRow], read: Read) -> dict[str, Labels]:
+def _buildings(dataset: Dataset, summaries: list[FileRow], read: Read) -> dict[str, Labels]:
     for row in summaries:
-        if row.name.endswith("_Buildings.csv"):
+        if row.name.endswith(dataset.summaries.buildings_ending):
             return read_building_csv(read(row), row.name)
     return {}
 
 
-def _flag(flags: Mapping[str, Orientation], strip: str, acquisition: str) -> Orientation:
+def _flag(flags: Mapping[str, Orientation], strip: str, acquisition: str, dataset: Dataset) -> Orientation:
     if strip not in flags:
         raise BadDataError(
-            f"strip {strip} of acquisition {acquisition} is not in SAR_orientations.txt",
+            f"strip {strip} of acquisition {acquisition} is not in {dataset.summaries.orientations}",
             next_step="add the strip's line, or quarantine its tiles",
         )
     return flags[strip]

@@ -10,7 +10,7 @@ from components.lib.config.loader import Parameters
 
 
 class SplitParameters(Parameters):
-    """The location-disjoint split: groups by the tile's west edge (reference distillation.md 2.2 item 5).
+    """The location-disjoint split: groups by the tile's west edge (docs/methods/spacenet6.md).
 
     The easternmost group is the test ground, one group further west the selection slice.
     """
@@ -34,7 +34,7 @@ class SplitParameters(Parameters):
 
 
 class PrepareParameters(Parameters):
-    """Everything the stage can be told."""
+    """Settings of the stage."""
 
     min_area_m2: float = Field(ge=0.0)
     """Footprints of at most this area, square metres, are not labelled."""

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from components.contract.errors import BadDataError
-from components.lib.datasets.sensors import get_sensor
+from components.lib.datasets.base import OfficialSplit
+from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.files import atomic_directory, write_json
 from components.lib.shards.manifest import read_manifest
 from components.lib.shards.reader import ShardReader
@@ -40,11 +41,11 @@ def prepare(
         quarantine: ``quarantine.csv`` of the validate stage.
         store: Folder to write, replaced whole or not at all.
         metrics: JSON file for the counts and leaks.
-        parameters: Of the stage.
+        parameters: Section ``prepare``.
         processes: See :func:`components.prepare.writing.write_tiles`.
 
     Returns:
-        What ``metrics`` holds.
+        Content of ``metrics``.
 
     Raises:
         MissingInputError: If an earlier stage has not run.
@@ -70,7 +71,7 @@ def prepare(
 
 
 def build_index(written: Sequence[Written], parameters: PrepareParameters) -> pd.DataFrame:
-    """The store's index: facts of every tile and its place in the split."""
+    """Build the store's index: facts of every tile and its place in the split."""
     index = pd.DataFrame(
         [
             {
@@ -97,7 +98,7 @@ def build_index(written: Sequence[Written], parameters: PrepareParameters) -> pd
 
 
 def summarise(index: pd.DataFrame, pairing: Pairing) -> dict[str, Any]:
-    """Counts by sensor and split, what was left out and why, and the measured leaks."""
+    """Count by sensor and split, name what was left out and why, and measure the leaks."""
     sensors: dict[str, Any] = {}
     for name, tiles in index.groupby("sensor"):
         counts = {split: int((tiles["split"] == split).sum()) for split in SPLITS}
@@ -115,9 +116,24 @@ def summarise(index: pd.DataFrame, pairing: Pairing) -> dict[str, Any]:
         "tiles": len(index),
         "sensors": sensors,
         "excluded": _reasons(pairing),
-        "leak": measure_leaks(index),
+        "leak": measure_leaks(index, _official_split(list(sensors))),
         "simulated": any(get_sensor(name).simulated for name in sensors),
     }
+
+
+def _official_split(sensors: Sequence[str]) -> OfficialSplit:
+    """Return the one official split of all data sets in the store.
+
+    Raises:
+        BadDataError: If they have different ones: a store is split by one rule.
+    """
+    splits = {dataset_of(sensor).split for sensor in sensors}
+    if len(splits) > 1:
+        raise BadDataError(
+            f"{', '.join(sensors)} belong to data sets with different official splits",
+            next_step="prepare acquisitions of one data set at a time",
+        )
+    return splits.pop()
 
 
 def _footprints(written: Sequence[Written]) -> pd.DataFrame:

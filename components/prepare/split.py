@@ -2,8 +2,9 @@
 
 SpaceNet 6 shows every spot about 17 times, so a random split, by tile or by strip, tests on ground that was
 trained on. The published split (``kang``: the easternmost of five groups by west edge, 705 of 3,401 tiles)
-still shares ground at its seam; ``clean`` is its part east of all train ground, 365 tiles (reference
-distillation.md 2.5). All sensors are split together: ground that one sensor trains on is clean for none.
+still shares ground at its seam; ``clean`` is its part east of all train ground, 365 tiles
+(docs/methods/spacenet6.md). All sensors are split together: ground that one sensor trains on is clean for
+none.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from components.lib.datasets.base import OfficialSplit
 from components.prepare.parameters import SplitParameters
 
 _SLACK_M = 1e-6
@@ -58,13 +60,13 @@ def assign(tiles: pd.DataFrame, parameters: SplitParameters) -> pd.DataFrame:
 
 
 def groups(x_left_m: npt.NDArray[np.float64], parameters: SplitParameters) -> npt.NDArray[np.int64]:
-    """Group of each tile from its west edge, 0 in the west."""
+    """Return the group of each tile from its west edge, 0 in the west."""
     share = (x_left_m - parameters.west_m) / (parameters.east_m - parameters.west_m)
     return np.clip(np.floor(share * parameters.groups), 0, parameters.groups - 1).astype(np.int64)
 
 
 def locations(tiles: pd.DataFrame) -> list[str]:
-    """Ground cell of each tile's centre, ``<column>_<row>``; the cell's side is that of the largest tile."""
+    """Return each tile centre's ground cell, ``<column>_<row>``; a cell is as wide as the largest tile."""
     if tiles.empty:
         return []
     width, height = _sides(tiles)
@@ -75,7 +77,7 @@ def locations(tiles: pd.DataFrame) -> list[str]:
 
 
 def overlap_shares(tiles: pd.DataFrame, others: pd.DataFrame) -> Shares:
-    """For each tile the largest share of it that one of ``others`` covers, by intersecting rectangles."""
+    """Return for each tile the largest share of its rectangle that one of ``others`` covers."""
     result = np.zeros(len(tiles))
     if others.empty:
         return result
@@ -91,7 +93,7 @@ def overlap_shares(tiles: pd.DataFrame, others: pd.DataFrame) -> Shares:
 
 
 def leak(tiles: pd.DataFrame, train: pd.DataFrame) -> dict[str, float | int]:
-    """How much of ``tiles`` lies on the ground of ``train``.
+    """Measure how much of ``tiles`` lies on the ground of ``train``.
 
     Returns:
         ``tiles``; ``over_0``, ``over_10``, ``over_25``, ``over_50``: share of tiles of which a single train
@@ -107,20 +109,24 @@ def leak(tiles: pd.DataFrame, train: pd.DataFrame) -> dict[str, float | int]:
     return measured
 
 
-def measure_leaks(index: pd.DataFrame) -> dict[str, dict[str, float | int]]:
-    """The leaks worth knowing of a whole store.
+def measure_leaks(index: pd.DataFrame, official: OfficialSplit) -> dict[str, dict[str, float | int]]:
+    """Measure the leaks of a whole store.
+
+    Args:
+        index: The store's index.
+        official: Names of the two test sets.
 
     Returns:
-        ``sn6-kang`` and ``sn6-clean``: the two test sets against all other tiles, as published;
-        ``sn6-kang-used``: the former against the tiles that are really trained on, buffer and selection left
-        out; ``selection``: the selection slice against the same.
+        Under the names of the published test set and of its disjoint part: these against all other tiles, as
+        published; under the former with ``-used``: the published set against the tiles that are really
+        trained on, buffer and selection left out; ``selection``: the selection slice against the same.
     """
     used = index[index["split"] == "train"]
     published = index[~index["kang"]]
     return {
-        "sn6-kang": leak(index[index["kang"]], published),
-        "sn6-kang-used": leak(index[index["kang"]], used),
-        "sn6-clean": leak(index[index["clean"]], published),
+        official.published: leak(index[index["kang"]], published),
+        f"{official.published}-used": leak(index[index["kang"]], used),
+        official.disjoint: leak(index[index["clean"]], published),
         "selection": leak(index[index["split"] == "selection"], used),
     }
 
@@ -131,7 +137,7 @@ def _sides(tiles: pd.DataFrame) -> tuple[Shares, Shares]:
 
 
 def _edges(tiles: pd.DataFrame) -> tuple[Shares, Shares, Shares, Shares]:
-    """Left, top, right, bottom in metres."""
+    """Return left, top, right, bottom in metres."""
     width, height = _sides(tiles)
     left, top = tiles["x_left_m"].to_numpy(np.float64), tiles["y_top_m"].to_numpy(np.float64)
     return left, top, left + width, top - height

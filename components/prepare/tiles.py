@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
 from components.contract.errors import BadDataError
-from components.lib.datasets.sensors import Sensor, get_sensor
+from components.lib.datasets.base import Product, Sensor
+from components.lib.datasets.scaling import Mask, StoredSar, scale_sar, valid_pixels
+from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.geo.footprints import (
     Footprint,
     Labels,
@@ -30,13 +31,7 @@ from components.prepare.pairing import Read, TileSource
 from components.prepare.parameters import PrepareParameters
 
 UInt8 = npt.NDArray[np.uint8]
-Sar = npt.NDArray[Any]
-"""uint8 or float16, as the parameters say."""
 Float = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
-
-OPTICAL_BANDS = (2, 0, 0, 1)
-"""PS-RGB bands that imitate HH, HV, VH, VV: B, R, R, G, or [3, 1, 1, 2] from one (reference 2.2 item 4)."""
 
 _HEIGHT_MATCH_PX = 2.0
 """Centroids of the same building in GeoJSON and CSV differ by the CSV's rounding only."""
@@ -44,7 +39,7 @@ _HEIGHT_MATCH_PX = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedTile:
-    """What a tile contributes to the store.
+    """A tile's contribution to the store.
 
     Attributes:
         grid: The stored grid; original orientation, as its north-west corner says.
@@ -57,7 +52,7 @@ class PreparedTile:
     """
 
     grid: Grid
-    sar: Sar
+    sar: StoredSar
     optical: UInt8 | None
     target: UInt8 | None
     footprints: list[Footprint]
@@ -80,7 +75,8 @@ def prepare_tile(source: TileSource, read: Read, parameters: PrepareParameters) 
     scaled = scale_sar(values, valid, sensor.scale_limits, parameters.sar_dtype)
     optical = None
     if source.optical is not None:
-        optical = align(_optical(_read(source.optical, read), grid), source.orientation)
+        product = dataset_of(source.sensor).optical
+        optical = align(_optical(_read(source.optical, read), product, grid), source.orientation)
     footprints, large = _footprints(source, read, sar_raster.profile, grid, parameters.min_area_m2)
     target = None
     if source.labelled:
@@ -101,35 +97,6 @@ def prepare_tile(source: TileSource, read: Read, parameters: PrepareParameters) 
     )
 
 
-def scale_sar(
-    values: Float,
-    valid: Mask,
-    limits: tuple[float, float],
-    dtype: Literal["uint8", "float16"] = "uint8",
-) -> Sar:
-    """Map SAR values to 1..255 by one fixed line for all tiles of a sensor.
-
-    A scale of each tile's own (its extremes or moments) would hide brightness that tells things apart.
-
-    Args:
-        values: (C, H, W) float32 in the product's units.
-        valid: (H, W).
-        limits: Values that become 1 and 255; values beyond are clipped.
-        dtype: Of the result.
-
-    Returns:
-        (H, W, C): 0 without data, else ``1 + clip((v - low) / (high - low)) * 254``, rounded to whole numbers
-        for uint8. float16 keeps 11 bits, so steps are at most 1/8.
-    """
-    low, high = limits
-    share = np.clip((values - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
-    steps = share * np.float32(254.0)
-    if dtype == "uint8":
-        steps = np.rint(steps)
-    scaled = np.where(valid, np.float32(1.0) + steps, np.float32(0.0)).astype(dtype)
-    return np.ascontiguousarray(np.moveaxis(scaled, 0, -1))
-
-
 def _read(row: FileRow, read: Read) -> Raster:
     return read_geotiff(read(row), row.name)
 
@@ -143,19 +110,20 @@ def _check_sar(raster: Raster, sensor: Sensor) -> None:
 
 
 def _floats(raster: Raster) -> tuple[Float, Mask]:
-    """Pixels as float32 and where they are data: finite in all bands, not zero (or no-data) in all bands."""
+    """Return the pixels as float32, (C, H, W), and where they are data, (H, W)."""
     array = raster.array.astype(np.float32)
-    valid = np.isfinite(array).all(axis=0) & (array != 0).any(axis=0)
-    if raster.nodata is not None and raster.nodata != 0:
-        valid &= (array != np.float32(raster.nodata)).any(axis=0)
-    return array, valid
+    return array, valid_pixels(array, raster.nodata)
 
 
-def _optical(raster: Raster, grid: Grid) -> UInt8:
-    """B, R, R, G on ``grid``, (H, W, 4) uint8."""
+def _optical(raster: Raster, product: Product, grid: Grid) -> UInt8:
+    """Return the bands that imitate HH, HV, VH, VV on ``grid``, (H, W, 4) uint8."""
     profile = raster.profile
-    if profile.count != 3 or profile.dtype != "uint8":
-        raise _unfit(profile, f"has {profile.count} bands of {profile.dtype}, PS-RGB has 3 of uint8")
+    if profile.count != len(product.bands) or profile.dtype != product.dtype:
+        raise _unfit(
+            profile,
+            f"has {profile.count} bands of {profile.dtype}, {product.name} has {len(product.bands)} of "
+            f"{product.dtype}",
+        )
     own = grid_of(profile)
     differences = (
         own.x_left_m - grid.x_left_m,
@@ -169,13 +137,13 @@ def _optical(raster: Raster, grid: Grid) -> UInt8:
     if (own.height, own.width) != (grid.height, grid.width):
         values, _ = resample(*_floats(raster), grid.height, grid.width)
         rgb = np.rint(values).astype(np.uint8)
-    return np.ascontiguousarray(np.moveaxis(rgb[list(OPTICAL_BANDS)], 0, -1))
+    return np.ascontiguousarray(np.moveaxis(rgb[list(product.quad_pol_source)], 0, -1))
 
 
 def _footprints(
     source: TileSource, read: Read, profile: RasterProfile, grid: Grid, min_area_m2: float
 ) -> tuple[list[Footprint], list[shapely.Polygon]]:
-    """All footprints in pixels of ``grid``, and those of more than ``min_area_m2``."""
+    """Return all footprints in pixels of ``grid``, and those of more than ``min_area_m2``."""
     factor = grid_of(profile).gsd_m / grid.gsd_m
     summary = _scaled(source.summary, factor)
     if source.labels is None:
@@ -201,7 +169,7 @@ def _footprints(
 
 
 def _scaled(labels: Labels | None, factor: float) -> list[Footprint]:
-    """Footprints of the summary CSV, from pixels of the SAR tile to pixels of the stored grid."""
+    """Convert the footprints of the summary CSV from pixels of the SAR tile to pixels of the stored grid."""
     footprints = () if labels is None else labels.footprints
     return [Footprint(shapely.transform(f.polygon, lambda xy: xy * factor), f.height_m) for f in footprints]
 

@@ -1,4 +1,4 @@
-"""Tiles into the store: every process writes its rows straight into the mapped layers."""
+"""Writing of tiles: every process puts its rows straight into the store's mapped layers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What the tables need to know of a written tile; small enough to travel between processes."""
+    """Facts about a written tile for the tables; small enough to travel between processes."""
 
     job: Job
     x_left_m: float
@@ -68,7 +68,7 @@ class Written:
 
 
 def plan(tiles: Sequence[TileSource], read: Read) -> tuple[list[Job], dict[str, SensorLayout]]:
-    """Rows of the tiles and the layers they need; reads the header of each sensor's first SAR tile."""
+    """Assign rows to the tiles and list their layers; reads the header of each sensor's first SAR tile."""
     jobs: list[Job] = []
     layouts: dict[str, SensorLayout] = {}
     for sensor in sorted({tile.sensor for tile in tiles}):
@@ -99,7 +99,7 @@ def write_tiles(
         store: Folder of the store being made.
         jobs: Tiles and rows.
         layouts: Layers by sensor.
-        parameters: Of the stage.
+        parameters: Section ``prepare``.
         processes: Default: the CPUs this process may use, fewer for few tiles. The result is the same.
 
     Returns:

@@ -8,7 +8,7 @@ from shapely.geometry.base import BaseGeometry
 
 from components.lib.evaluation.examples import ExampleGroup, ExampleTile
 from components.lib.evaluation.results import CONTROL
-from components.lib.metrics.confusion import pixel_confusion
+from components.lib.metrics.counts import pixel_confusion
 from components.lib.report.content import Gallery, Panel, TilePanels
 from components.lib.report.panels import (
     BUILDING,

@@ -6,7 +6,8 @@ import logging
 from dataclasses import asdict
 from typing import Any
 
-from components.lib.cli import NOTHING_TO_DO, report_failure, report_result
+from components.contract.failures import NOTHING_TO_DO, FailureKind
+from components.lib.cli import report_failure, report_result
 from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed, read_sealed, seal
@@ -20,9 +21,6 @@ from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.workspace import require_planned_code, workspace
 
 LOG = logging.getLogger(__name__)
-
-LOST = "infrastructure"
-"""Class of a stage that left neither a record nor a failure: its machine was lost, or it never ran."""
 
 
 def finish(environment: Environment, run: str) -> int:
@@ -126,7 +124,7 @@ def _fail(
     """Record the failure that stopped the run: the last one of a stage that is still missing."""
     told = [failure for failure in failures if failure.stage in missing and failure.run == plan.run]
     # A stage behind the failed one never ran; one that was stopped says less than one that failed.
-    told.sort(key=lambda failure: (failure.failure_class != "terminated", failure.time))
+    told.sort(key=lambda failure: (failure.failure_class != FailureKind.TERMINATED, failure.time))
     if told:
         last = told[-1]
         return operations.failed(
@@ -134,7 +132,7 @@ def _fail(
         )
     return operations.failed(
         plan.run,
-        failure_class=LOST,
+        failure_class=FailureKind.NO_RECORD,
         stage=missing[0],
         message=f"{missing[0]} left neither a record nor a failure: it never ran, or its machine was lost",
     )

@@ -7,7 +7,8 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-from components.lib.cli import NOTHING_TO_DO, report_failure, report_result
+from components.contract.failures import NOTHING_TO_DO
+from components.lib.cli import report_failure, report_result
 from components.lib.operations.decisions import NothingToDo, Wish
 from components.lib.operations.operations import Operations
 from components.runs.environment import Environment

@@ -13,7 +13,9 @@ from typing import Any
 import yaml
 
 from components.contract.errors import StormsightError
-from components.lib.cli import NOTHING_TO_DO, TERMINATED, failure_class, report_failure, report_result
+from components.contract.failures import NOTHING_TO_DO, TERMINATED, kind_of_exit
+from components.contract.processes import StopRequest
+from components.lib.cli import report_failure, report_result
 from components.lib.files import read_json
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
@@ -22,7 +24,7 @@ from components.runs.checkpoints import FOLDER, CheckpointMirror
 from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters
 from components.runs.records import FailureRecord, Records, StageRecord, now
-from components.runs.supervision import StopRequest, supervise
+from components.runs.supervision import supervise
 from components.runs.worker import RESULT
 from components.runs.workspace import STATE, require_planned_code, workspace
 
@@ -130,7 +132,7 @@ class _Attempt:
             key=self.plan.key,
             run=self.plan.run,
             stage=self.address,
-            failure_class=failure_class(exit_code),
+            failure_class=kind_of_exit(exit_code),
             exit_code=exit_code,
             message=message,
             next_step=next_step,
@@ -151,7 +153,7 @@ class _Attempt:
             message, next_step = f"{self.address}: stopped by SIGTERM", "run the stage again: it goes on"
         report_failure(code, message, next_step)
         self.keep_failure(code, message, next_step)
-        LOG.error("%s: %s", failure_class(code), message)
+        LOG.error("%s: %s", kind_of_exit(code), message)
         return code
 
     def _keep(self, folder: Path, started: str) -> None:

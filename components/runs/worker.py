@@ -1,6 +1,7 @@
 """``python -m components.runs.worker WORKSPACE ADDRESS``: DVC's part of a stage, in a process of its own.
 
-The process that starts this one holds the other end of its standard input and lives as long as it does.
+The process that starts this one holds the other end of its standard input; when that ends, so does this
+process's session: without its parent nobody would keep the stage's result.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import argparse
 import json
 import os
 import signal
-import threading
 from pathlib import Path
 from typing import Any
 
-from components.lib.cli import REPORT, failure_class, report_failure, run
+from components.contract.failures import kind_of_exit
+from components.contract.processes import end_with_parent
+from components.lib.cli import REPORT, report_failure, run
 from components.lib.files import write_json, write_text
 from components.runs.workspace import STATE
 
@@ -22,12 +24,12 @@ PHASE, RESULT, COMMAND_REPORT = "phase", "result.json", "command.json"
 
 
 def main() -> int:
-    """Reproduce one stage; its exit code and report are the command's where that failed."""
+    """Reproduce one stage; where its command fails, leave with its exit code and its report."""
     parser = argparse.ArgumentParser(prog="python -m components.runs.worker", description=__doc__)
     parser.add_argument("workspace", type=Path)
     parser.add_argument("address")
     options = parser.parse_args()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     state = options.workspace.absolute() / STATE
     os.chdir(options.workspace)
     os.environ[REPORT] = str(state / COMMAND_REPORT)
@@ -54,26 +56,19 @@ def main() -> int:
 
 def _pass_on(address: str, exit_code: int, report: Path) -> None:
     """Make the command's report this process's, or write one from the exit code if it left none."""
-    told: dict[str, Any] = json.loads(report.read_text()) if report.exists() else {}
-    if told.get("exit_code") != exit_code:  # none, or one from before it was killed
-        told = {"message": _words(exit_code), "next_step": "read the stage's log"}
-    report_failure(exit_code, f"{address}: {told['message']}", str(told["next_step"]))
+    found: dict[str, Any] = json.loads(report.read_text()) if report.exists() else {}
+    if found.get("exit_code") != exit_code:  # none, or one from before it was killed
+        found = {"message": _describe(exit_code), "next_step": "read the stage's log"}
+    report_failure(exit_code, f"{address}: {found['message']}", str(found["next_step"]))
 
 
-def _words(exit_code: int) -> str:
+def _describe(exit_code: int) -> str:
+    """Return a message for an exit code that came without a report."""
     if exit_code == 128 + signal.SIGKILL:
         return "the command was killed by SIGKILL: out of memory, most likely"
     if exit_code > 128 and exit_code - 128 in set(signal.Signals):
         return f"the command was killed by {signal.Signals(exit_code - 128).name}"
-    return f"the command failed with exit code {exit_code} ({failure_class(exit_code)})"
-
-
-def _end_with_parent() -> None:
-    """Kill this session when the parent is gone: without it nobody would keep the stage's result."""
-    while os.read(0, 1):  # not through sys.stdin: its lock may be held when the interpreter ends
-        pass
-    if os.getsid(0) == os.getpid():
-        os.killpg(0, signal.SIGKILL)
+    return f"the command failed with exit code {exit_code} ({kind_of_exit(exit_code)})"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""Simulated beside real: ``python -m components.simulation.compare --real <folder> --out <png>``.
+"""Comparison with real samples: ``python -m components.simulation.compare --real <folder> --out <png>``.
+
+A tool for the reader; the world itself does not import it.
 
 The folder holds, of the real SpaceNet 6, ``crops/sar_masked.tif`` (multi-look decibels),
-``crops/sar_{hh,hv,vh,vv}.tif`` (single-look complex) and ``tile/*PS-RGB*.tif``. The real crops show a
-harbour, the simulated tiles a city: equal statistics are not expected, the same order of contrast, tails and
-coherence is. The real crops are thinned to 2.5 and 4.5 m and cannot tell how neighbouring speckle correlates.
+``crops/sar_{hh,hv,vh,vv}.tif`` (single-look complex) and an optical tile below ``tile``. The real crops show
+a harbour, the simulated tiles a city: equal statistics are not expected, the same order of contrast, tails
+and coherence is. The real crops are thinned to 2.5 and 4.5 m and cannot tell how neighbouring speckle
+correlates.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ import rasterio
 
 from components.contract.errors import MissingInputError
 from components.lib.cli import run
-from components.lib.datasets.sensors import QUAD_POL, get_sensor
+from components.lib.datasets.base import QUAD_POL
+from components.lib.datasets.rehearsal import SIMULATED_AIRBORNE
+from components.lib.datasets.spacenet6 import PS_RGB, SAR_MOMENTS
 from components.lib.files import atomic_file
 from components.simulation.flights import plan_flight
 from components.simulation.imaging import TileImages, columns_of, image_column
@@ -33,9 +38,6 @@ import matplotlib.pyplot as plt
 
 Image = npt.NDArray[np.float64]
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99, 99.9)
-SENSOR = "simulated-airborne"
-PUBLISHED_UNITS = {"mean": (28.63, 36.10, 33.84, 26.21), "std": (8.41, 8.27, 8.32, 8.64)}
-"""SAR-Intensity by band as used by the challenge's winner (reference distillation.md 2.1)."""
 COUNTED_NODATA = 0.045
 """Share of black pixels that reconciles those deviations with the expanded edition (:func:`units_lines`)."""
 
@@ -78,7 +80,7 @@ def real_samples(folder: Path) -> tuple[list[Sample], Image, npt.NDArray[np.uint
         MissingInputError: If the folder lacks the samples.
     """
     crops = folder / "crops"
-    tiles = sorted((folder / "tile").glob("*PS-RGB*.tif"))
+    tiles = sorted((folder / "tile").glob(f"*_{PS_RGB.name}_*.tif"))
     if not (crops / "sar_masked.tif").is_file() or not tiles:
         raise MissingInputError(
             f"{folder} holds no SpaceNet 6 samples",
@@ -107,7 +109,7 @@ def _single_look(path: Path) -> Image:
 
 def simulate(seed: int, columns: int, looks: float) -> list[TileImages]:
     """Tiles spread over one simulated airborne acquisition."""
-    sensor = replace(get_sensor(SENSOR), looks=looks)
+    sensor = replace(SIMULATED_AIRBORNE, looks=looks)
     world = WorldParameters(seed=seed, tiles=240, tile_px=450)
     jobs = [(s, spots) for s in plan_flight(sensor, world, "compare") for spots in columns_of(s)]
     chosen = np.linspace(0, len(jobs) - 1, columns).astype(int)
@@ -116,7 +118,7 @@ def simulate(seed: int, columns: int, looks: float) -> list[TileImages]:
 
 def as_sample(name: str, tiles: list[TileImages]) -> Sample:
     """Decibels (product units less the product's offsets) of the tiles' valid pixels."""
-    offset = np.array(radiometry_of(SENSOR).offset_db)[:, None]
+    offset = np.array(radiometry_of(SIMULATED_AIRBORNE.name).offset_db)[:, None]
     images = [tile.sar.astype(np.float64) - offset[..., None] for tile in tiles]
     decibels = np.concatenate([i[:, t.sar[0] > 0] for i, t in zip(images, tiles, strict=True)], axis=1)
     best = int(np.argmax([len(tile.footprints) for tile in tiles]))
@@ -163,9 +165,9 @@ def units_lines(tiles: list[TileImages]) -> list[str]:
     mean, std = valid.mean(axis=1), valid.std(axis=1)
     counted = np.sqrt((1 - share) * (std**2 + share * mean**2))
     rows = [
-        ("published mean", np.array(PUBLISHED_UNITS["mean"])),
+        ("published mean", np.array(SAR_MOMENTS.mean)),
         ("simulated mean", mean),
-        ("published std", np.array(PUBLISHED_UNITS["std"])),
+        ("published std", np.array(SAR_MOMENTS.std)),
         ("simulated std, valid pixels", std),
         (f"simulated std, {share:.1%} black", counted),
     ]
@@ -179,7 +181,7 @@ def optical_lines(real: npt.NDArray[np.uint8], tiles: list[TileImages]) -> list[
     made = [t.optical[:3][:, t.optical[0] > 0] for t in tiles if t.optical is not None]
     lines = ["optical, digital numbers (R G B)"]
     for name, values in (
-        ("real tile_3721", real[:, real.any(axis=0)]),
+        ("real", real[:, real.any(axis=0)]),
         ("simulated", np.concatenate(made, axis=1)),
     ):
         mean, std = values.mean(axis=1), values.std(axis=1)
@@ -199,10 +201,10 @@ def picture(
     axes[0, 1].imshow(samples[2].image[0], **grey)
     axes[0, 1].set_title("simulated HH, 4 looks, 0.5 m")
     axes[0, 2].imshow(real[1].transpose(1, 2, 0))
-    axes[0, 2].set_title("real PS-RGB tile_3721")
+    axes[0, 2].set_title("real optical tile")
     if best.optical is not None:
         axes[0, 3].imshow(best.optical[:3].transpose(1, 2, 0))
-    axes[0, 3].set_title("simulated PS-RGB")
+    axes[0, 3].set_title("simulated optical")
     bins = np.linspace(-35, 30, 131)
     for axis, band in zip(axes[1], range(4), strict=True):
         for sample in samples:

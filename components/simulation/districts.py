@@ -1,7 +1,7 @@
-"""The kinds of district, and how each fills its blocks.
+"""Kinds of district, each with the layout of its blocks.
 
 All layouts draw in the district's frame: streets run along u and v at a fixed pitch, blocks lie between them.
-Dimensions are those seen on the real PS-RGB tile and pan-chromatic crop of Rotterdam.
+Dimensions are those seen on a real optical tile and a pan-chromatic crop of SpaceNet 6.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Where the strips lie and how they are cut into tiles.
+"""Layout of the strips and their division into tiles.
 
 Facts taken over from the real release (its 3,401 tile positions): strips run east-west, alternate between
 imaged-from-south and imaged-from-north, step by about 0.6 of their height, are repeated over the same ground,
 and are cut into two rows of tiles numbered odd and even, n + 2 being the next tile to the east. Tile west
-edges span 591550..596250, on which DisOptNet's five groups are drawn.
+edges span the ground that the official split divides into five groups.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from math import ceil, sqrt
 
 import numpy as np
 
-from components.lib.datasets.sensors import Sensor
+from components.lib.datasets.base import Sensor
+from components.lib.datasets.rehearsal import REHEARSAL
 from components.simulation.frame import GSD_M, Double
 from components.simulation.parameters import WorldParameters
 from components.simulation.radiometry import radiometry_of
 
-WEST_M, EAST_M = 591550.0, 596250.0
+WEST_M, EAST_M = REHEARSAL.split.west_m, REHEARSAL.split.east_m
 GROUP_3_M = WEST_M + 0.6 * (EAST_M - WEST_M)
 GROUP_4_M = WEST_M + 0.8 * (EAST_M - WEST_M)
 CENTRE_Y_M = 5750000.0
@@ -70,28 +71,28 @@ class Strip:
     wobble: tuple[float, float, float]
 
     def edges(self, x: Double) -> tuple[Double, Double]:
-        """South and north edge of the swath at eastings ``x``, metres."""
+        """Return south and north edge of the swath at eastings ``x``, metres."""
         middle = self.y_mid + self.slope * (x - 0.5 * (WEST_M + EAST_M))
         return middle - self.half_swath, middle + self.half_swath
 
     def offset(self, x: float) -> tuple[float, float]:
-        """Error of the image's position at easting ``x``: metres east and north."""
+        """Return the error of the image's position at easting ``x``: metres east and north."""
         amplitude, length, phase = self.wobble
         return self.error[0], self.error[1] + amplitude * float(np.sin(2 * np.pi * x / length + phase))
 
 
 def entropy(world: WorldParameters, acquisition: str) -> list[int]:
-    """Seed material of one acquisition."""
+    """Return the seed material of one acquisition."""
     return [world.seed, int.from_bytes(hashlib.sha256(acquisition.encode()).digest()[:8], "big")]
 
 
 def tile_count(sensor: Sensor, world: WorldParameters) -> int:
-    """Tiles of one acquisition: all for an airborne (paired) sensor, about half for a spaceborne one."""
+    """Return the tiles of an acquisition: all for an airborne (paired) sensor, else about half."""
     return world.tiles if sensor.paired_optical else max(12, ceil(world.tiles / 2))
 
 
 def tile_size(sensor: Sensor, world: WorldParameters) -> int:
-    """Side of the sensor's tiles in its own pixels."""
+    """Return the side of the sensor's tiles in its own pixels."""
     return round(world.tile_px * GSD_M / sensor.gsd_m)
 
 
@@ -143,7 +144,7 @@ def plan_flight(sensor: Sensor, world: WorldParameters, acquisition: str) -> tup
 
 
 def _columns(tiles: int, side: float) -> tuple[list[float], bool]:
-    """Target west edges of the columns, and whether they are contiguous.
+    """Return the target west edges of the columns, and whether they are contiguous.
 
     Few tiles are spread over the full range with gaps, zone by zone: west, group 3, test.
     """
@@ -168,14 +169,14 @@ def _spread(first: float, last: float, count: int) -> Double:
 
 
 def _snap(targets: list[float], side: float, phase: float, *, contiguous: bool) -> list[int]:
-    """Grid index of every column on a strip's own grid of tiles."""
+    """Return the grid index of every column on a strip's own grid of tiles."""
     if contiguous:
         return list(range(len(targets)))
     return [round((x - WEST_M - phase) / side) for x in targets]
 
 
 def _times(strips: int, acquisition: str, rng: np.random.Generator) -> list[str]:
-    """Names of the strips: three flying days, a strip every five minutes or so."""
+    """Return the names of the strips: three flying days, a strip every five minutes or so."""
     offset = int.from_bytes(hashlib.sha256(b"day:" + acquisition.encode()).digest()[:4], "big") % 28
     first = datetime(2019, 8, 4, 7, 0, 0) + timedelta(days=offset)
     names = []

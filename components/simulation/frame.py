@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from components.lib.datasets.spacenet6 import CAPELLA_AIRBORNE
+
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -15,13 +17,13 @@ Ints = npt.NDArray[np.int64]
 Bounds = tuple[float, float, float, float]
 """West, south, east, north in metres."""
 
-GSD_M = 0.4999964762785847
-"""Pixel size of the real release (reference data.md section 3); the grid everything is drawn on."""
+GSD_M = CAPELLA_AIRBORNE.gsd_m
+"""Pixel size of the real release; the grid everything is drawn on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a raster lies.
+    """Place of a raster on the ground.
 
     Attributes:
         x_left: Left edge, metres.
@@ -48,19 +50,19 @@ class Frame:
         )
 
     def columns(self, x: Double) -> Double:
-        """Fractional column (0 = left edge) of eastings."""
+        """Return the fractional column (0 = left edge) of eastings."""
         return (x - self.x_left) / self.gsd
 
     def row_of(self, y: Double) -> Double:
-        """Fractional row (0 = top edge) of northings."""
+        """Return the fractional row (0 = top edge) of northings."""
         return (self.y_top - y) / self.gsd
 
     def window(self, row: int, rows: int) -> Frame:
-        """The part of ``rows`` rows beginning at ``row``."""
+        """Return the part of ``rows`` rows beginning at ``row``."""
         return Frame(self.x_left, self.y_top - row * self.gsd, self.gsd, rows, self.cols)
 
     def window_of(self, bounds: Bounds) -> tuple[slice, slice] | None:
-        """Row and column slices covering ``bounds``, clipped; None if they do not meet the raster."""
+        """Return row and column slices covering ``bounds``, clipped; None if they do not meet the raster."""
         west, south, east, north = bounds
         top = max(int(np.floor((self.y_top - north) / self.gsd)), 0)
         bottom = min(int(np.ceil((self.y_top - south) / self.gsd)), self.rows)
@@ -71,7 +73,7 @@ class Frame:
         return slice(top, bottom), slice(left, right)
 
     def centres(self, rows: slice, cols: slice) -> tuple[Float, Float]:
-        """Pixel centres of a window relative to the frame's corner: x (1, W) eastwards, y (H, 1) northwards.
+        """Return a window's pixel centres relative to the frame's corner: x (1, W) east, y (H, 1) north.
 
         Relative to the corner because float32 cannot hold a northing to the centimetre.
         """

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from components.lib.datasets.sensors import QUAD_POL, Sensor
+from components.lib.datasets.base import QUAD_POL, Sensor
 from components.simulation.city import City, city_of
 from components.simulation.draft import Records
 from components.simulation.flights import Spot, Strip, entropy, tile_size

@@ -22,7 +22,7 @@ SHADOW = (-np.sin(SUN_AZIMUTH) / np.tan(SUN_ELEVATION), -np.cos(SUN_AZIMUTH) / n
 LEAN = (np.sin(LEAN_AZIMUTH) * np.tan(OFF_NADIR), np.cos(LEAN_AZIMUTH) * np.tan(OFF_NADIR))
 """Displacement of a point one metre high: metres east and north."""
 TONE = (0.96, 0.98, 1.02, 1.0)
-"""Response of the bands: brings the means to those of the real PS-RGB (reference distillation.md 2.1)."""
+"""Response of the bands: brings the means to those of the real optical images (docs/methods/spacenet6.md)."""
 SHADE = 0.34
 """Light left in a shadow."""
 
@@ -184,7 +184,7 @@ def _roof_colour(box: np.void, hue: float) -> Float:
         return paint
     colour: Float = _PALETTE[box["material"]] * np.float32(0.55 + 0.8 * tone)
     if box["material"] == Material.TILES and hue < 0.4:
-        # Dark glazed tiles: as common in Rotterdam as red ones.
+        # Dark glazed tiles: as common in the real city as red ones.
         colour = _PALETTE[Material.BITUMEN] * np.float32(0.6 + 0.5 * tone)
     return colour
 

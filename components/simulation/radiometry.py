@@ -1,8 +1,9 @@
-"""How bright things are to each sensor: scattering tables, noise floors, and the units of the product.
+"""Brightness of surfaces to each sensor: scattering tables, noise floors, and the units of the product.
 
-Calibrated against published or measured statistics of the real SpaceNet 6 radar (reference data.md section 3:
-sigma-nought of the SLC crops, mean and deviation of the expanded edition; distillation.md 2.1: band means of
-SAR-Intensity). `python -m components.simulation.compare` shows how close the simulated images come.
+Calibrated against published or measured statistics of the real SpaceNet 6 radar: sigma-nought of the SLC
+crops, mean and deviation of the expanded edition, band means of the tiled edition
+(docs/methods/spacenet6.md). `python -m components.simulation.compare` shows how close the simulated images
+come.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ CROSSPOL: Float = (10 ** (_db[:, 1] / 10)).astype(np.float32)
 SPECULAR: Float = np.where(
     np.isin(np.arange(len(Material)), [Material.METAL, Material.BOX]), 60.0, 10.0
 ).astype(np.float32)
-"""How much brighter than its mean a surface is that faces the radar squarely, linear."""
+"""Gain over its mean of a surface that faces the radar squarely, linear."""
 
 
 _clutter_db = np.zeros(len(Material), dtype=np.float32)
@@ -61,7 +62,7 @@ ROOF_SPREAD = 3.5 * np.log(10) / 10
 
 @dataclass(frozen=True, slots=True)
 class Radiometry:
-    """What a sensor makes of the power it receives.
+    """Noise, offsets and blur that a sensor adds to the power it receives.
 
     Attributes:
         noise_db: Noise-equivalent sigma-nought of HH, HV, VH, VV, dB.
@@ -84,7 +85,7 @@ class Radiometry:
 
 RADIOMETRY = MappingProxyType(
     {
-        # Offsets: SAR-Intensity band means (28.63, 36.10, 33.84, 26.21) less the mean decibels of the
+        # Offsets: band means of the tiled edition (spacenet6.SAR_MOMENTS) less the mean decibels of the
         # expanded edition (-11.20, -14.13, -13.48, -10.77).
         "simulated-airborne": Radiometry(
             noise_db=(-15.2, -15.6, -15.2, -14.8),

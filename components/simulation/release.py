@@ -1,4 +1,4 @@
-"""An acquisition as the files of a SpaceNet 6 release, drawn in parallel, yielded in a fixed order."""
+"""An acquisition as the files of a release of SpaceNet 6, drawn in parallel, yielded in a fixed order."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from components.lib.datasets.sensors import Sensor
-from components.lib.spacenet6.naming import TileName
+from components.lib.datasets.base import Product, Sensor
+from components.lib.datasets.rehearsal import DRAWN, REHEARSAL
 from components.simulation.flights import Spot, Strip, plan_flight, tile_count
 from components.simulation.geotiff import to_geotiff
 from components.simulation.imaging import TileImages, columns_of, image_column
@@ -18,9 +18,9 @@ from components.simulation.labels import CSV_HEADER, csv_rows, geojson
 from components.simulation.parameters import WorldParameters
 from components.simulation.radiometry import radiometry_of
 
-ROOT = "train/AOI_11_Rotterdam"
 SMALL_WORLD_PX = 1_700_000
-SUMMARY_FILES = ("SAR_orientations.txt", "SN6_Train_AOI_11_Rotterdam_Buildings.csv")
+"""Pixels below which starting worker processes takes longer than drawing the world."""
+SUMMARY_FILES = (REHEARSAL.summaries.orientations, REHEARSAL.summaries.buildings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ReleaseFile:
     """One file of a release.
 
     Attributes:
-        path: Path inside the release, as ``train/AOI_11_Rotterdam/SAR-Intensity/SN6_...tif``.
+        path: Path inside the release: root, product folder, file name.
         content: Its bytes.
     """
 
@@ -42,14 +42,14 @@ class _Column:
     rows: str
 
 
-def products_of(sensor: Sensor) -> tuple[str, ...]:
-    """Products the rehearsal world makes for a sensor; PAN and RGBNIR, which no stage reads, are left out."""
-    optical = ("PS-RGB", "PS-RGBNIR") if sensor.paired_optical else ()
-    return ("SAR-Intensity", *optical, "Buildings")
+def products_of(sensor: Sensor) -> tuple[Product, ...]:
+    """Return the products that the rehearsal world makes for a sensor, in the order of a tile's files."""
+    unpaired = (REHEARSAL.sar, REHEARSAL.labels)
+    return tuple(product for product in DRAWN if sensor.paired_optical or product in unpaired)
 
 
 def count_files(sensor: Sensor, world: WorldParameters, acquisition_id: str) -> int:
-    """How many files :func:`release_files` yields."""
+    """Return the number of files that :func:`release_files` yields."""
     return tile_count(sensor, world) * len(products_of(sensor)) + len(SUMMARY_FILES)
 
 
@@ -79,11 +79,11 @@ def release_files(
         rows.append(column.rows)
     orientations = "".join(f"{strip.name} {strip.orientation}\n" for strip in strips)
     for name, text in zip(SUMMARY_FILES, (orientations, "".join(rows)), strict=True):
-        yield ReleaseFile(f"{ROOT}/SummaryData/{name}", text.encode())
+        yield ReleaseFile(f"{REHEARSAL.root}{REHEARSAL.summaries.folder}/{name}", text.encode())
 
 
 def _worth_workers(sensor: Sensor, world: WorldParameters) -> int:
-    """Processes worth starting: none for a world smaller than what starting them takes."""
+    """Return how many processes to draw with: one for a world smaller than what starting more takes."""
     pixels = tile_count(sensor, world) * world.tile_px**2
     return len(os.sched_getaffinity(0)) if pixels > SMALL_WORLD_PX else 1
 
@@ -118,19 +118,19 @@ def _draw_column(
     rows = []
     for tile in image_column(sensor, world, acquisition, strip, spots):
         files += _tile_files(sensor, strip, tile)
-        name = TileName("SAR-Intensity", strip.name, tile.spot.number)
-        rows.append(csv_rows(name.image_id, tile.footprints, tile.frame))
+        image_id = REHEARSAL.image_id(strip.name, tile.spot.number)
+        rows.append(csv_rows(image_id, tile.footprints, tile.frame))
     return _Column(files, "".join(rows))
 
 
 def _tile_files(sensor: Sensor, strip: Strip, tile: TileImages) -> Iterator[ReleaseFile]:
     for product in products_of(sensor):
-        name = TileName(product, strip.name, tile.spot.number)
-        path = f"{ROOT}/{name.folder}/{name.file_name}"
-        if product == "Buildings":
+        name = REHEARSAL.file_name(product.name, strip.name, tile.spot.number)
+        path = f"{REHEARSAL.root}{product.folder}/{name}"
+        if product == REHEARSAL.labels:
             yield ReleaseFile(path, geojson(tile.footprints))
-        elif product == "SAR-Intensity":
+        elif product == REHEARSAL.sar:
             yield ReleaseFile(path, to_geotiff(tile.sar, tile.frame, sensor.crs))
         elif tile.optical is not None:
-            bands = tile.optical[: 3 if product == "PS-RGB" else 4]
+            bands = tile.optical[: len(product.bands)]
             yield ReleaseFile(path, to_geotiff(bands, tile.frame, sensor.crs))

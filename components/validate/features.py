@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from components.contract.errors import BadDataError
-from components.lib.datasets.sensors import Sensor
+from components.lib.datasets.base import Sensor
+from components.lib.datasets.scaling import nodata_pixels, valid_pixels
+from components.lib.datasets.sensors import dataset_of
 from components.lib.geo.raster import Raster, RasterLimits, RasterProfile, read_geotiff
 from components.validate.labels import Bounds, count_labels
 from components.validate.tiles import Record, Tile
-
-OPTICAL_BANDS = ("R", "G", "B")
-"""Bands of PS-RGB."""
 
 LIMITS = RasterLimits(max_side_px=8192, max_bands=16, max_bytes=256 * 2**20)
 """A real SAR tile decodes to 13 MB."""
@@ -30,11 +29,11 @@ Features = dict[str, Any]
 def tile_features(
     tile: Tile, sensor: Sensor, flags: Mapping[str, int], read: Callable[[Record], bytes]
 ) -> Features:
-    """Everything the expectations ask of one tile.
+    """Compute everything that the expectations look at of one tile.
 
     Args:
         tile: The tile's files.
-        sensor: What its acquisition was made with.
+        sensor: Sensor of its acquisition.
         flags: Orientation flag by strip.
         read: Gives the checked content of a manifest row; raises ``BadDataError`` on a checksum mismatch.
 
@@ -52,28 +51,31 @@ def tile_features(
     }
     if tile.misnamed is not None:
         return row
+    dataset = dataset_of(sensor.name)
     orientation = flags.get(tile.strip)
     row |= {
         "duplicates": tile.duplicates,
         "orientation": orientation,
         "orientation_known": orientation is not None,
-        "sar_present": "SAR-Intensity" in tile.files,
+        "sar_present": dataset.sar.name in tile.files,
     }
-    sar = _raster_columns(row, "sar", tile.files.get("SAR-Intensity"), sensor.bands, read)
+    sar = _raster_columns(row, "sar", tile.files.get(dataset.sar.name), sensor.bands, read)
     if sar is not None:
         row["sar_resolution_error"] = max(abs(r / sensor.gsd_m - 1) for r in sar.resolution)
-    if sensor.paired_optical and tile.part == "Train":
-        row["pair_present"] = "PS-RGB" in tile.files
-        optical = _raster_columns(row, "optical", tile.files.get("PS-RGB"), OPTICAL_BANDS, read)
+    if sensor.paired_optical and tile.part == dataset.naming.full_part:
+        row["pair_present"] = dataset.optical.name in tile.files
+        optical = _raster_columns(
+            row, "optical", tile.files.get(dataset.optical.name), dataset.optical.bands, read
+        )
         if sar is not None and optical is not None:
             row["pair_same_shape"] = sar.shape == optical.shape
             row["pair_offset_px"] = grid_offset_px(sar, optical)
-    _label_columns(row, tile.files.get("Buildings"), sensor, sar, read)
+    _label_columns(row, tile.files.get(dataset.labels.name), sensor, sar, read)
     return row
 
 
 def grid_offset_px(a: RasterProfile, b: RasterProfile) -> float:
-    """Largest distance between equal corners of two rasters, in pixels of ``a``.
+    """Return the largest distance between equal corners of two rasters, in pixels of ``a``.
 
     Corners are compared instead of coefficients, so that a tiny difference in pixel size counts by what it
     adds up to across the tile.
@@ -90,7 +92,7 @@ def _raster_columns(
     bands: tuple[str, ...],
     read: Callable[[Record], bytes],
 ) -> RasterProfile | None:
-    """Add the columns of one raster; its header, if it could be read."""
+    """Add the columns of one raster and return its header, if it could be read."""
     if record is None:
         return None
     row[f"{prefix}_checksum_ok"] = False
@@ -110,7 +112,7 @@ def _raster_columns(
 
 
 def header_features(profile: RasterProfile) -> Features:
-    """What the header says: pixel type, bands, shape, CRS and grid."""
+    """Return the facts of a header: pixel type, bands, shape, CRS and grid."""
     t = profile.transform
     return {
         "dtype": profile.dtype,
@@ -127,9 +129,7 @@ def header_features(profile: RasterProfile) -> Features:
 
 
 def pixel_features(raster: Raster, bands: tuple[str, ...]) -> Features:
-    """No-data share, NaN count, and moments and range of the valid pixels, per band and over all.
-
-    A pixel is no-data where every band is 0, valid where it is not and every band is finite.
+    """Return no-data share, NaN count, and moments and range of the valid pixels, per band and over all.
 
     Args:
         raster: (C, H, W).
@@ -137,12 +137,11 @@ def pixel_features(raster: Raster, bands: tuple[str, ...]) -> Features:
     """
     array = raster.array
     finite = np.isfinite(array)
-    nodata = (array == 0).all(axis=0)
     columns: Features = {
-        "nodata_share": float(nodata.mean()),
+        "nodata_share": float(nodata_pixels(array).mean()),
         "nan_count": int(finite.size - np.count_nonzero(finite)),
     }
-    valid = array[:, finite.all(axis=0) & ~nodata]
+    valid = array[:, valid_pixels(array)]
     if valid.shape[1] == 0 or np.iscomplexobj(valid):
         return columns
     columns |= {"min": float(valid.min()), "max": float(valid.max())}

@@ -1,4 +1,4 @@
-"""The rules as data: what a tile must be, and what the set must be. No library is named here."""
+"""Rules for a tile and for the set, as data. No library is named here."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from components.lib.datasets.sensors import Sensor
-from components.validate.features import OPTICAL_BANDS
+from components.lib.datasets.base import Sensor
+from components.lib.datasets.sensors import dataset_of
 from components.validate.parameters import ValidateParameters
-
-SAR, OPTICAL, LABELS = "SAR-Intensity", "PS-RGB", "Buildings"
 
 MAX_PAIR_OFFSET_PX = 0.5
 """Grids of a pair may differ by less than a pixel: beyond half of one, pixels meet the wrong partner."""
@@ -39,7 +37,7 @@ class Rule:
         low: Smallest allowed value, None for no bound.
         high: Largest allowed value, None for no bound.
         mostly: Share of rows that must meet it; below 1 only in set rules.
-        product: SpaceNet product that the rule is about, "" for the tile or set as a whole.
+        product: Product that the rule is about, "" for the tile or set as a whole.
         detail: Column that explains a failure in words, if any.
     """
 
@@ -86,13 +84,15 @@ class SetFailure:
 
 
 def tile_rules(sensor: Sensor, parameters: ValidateParameters, features: pd.DataFrame) -> list[Rule]:
-    """What every tile of ``sensor`` must be; a tile that is not is quarantined.
+    """Return the rules for every tile of ``sensor``; a tile that breaks one is quarantined.
 
     Args:
         sensor: The sensor.
         parameters: Limits.
         features: Feature rows of the sensor, from which the usual tile shape is taken.
     """
+    dataset = dataset_of(sensor.name)
+    sar, optical = dataset.sar.name, dataset.optical.name
     rules = [
         _true(
             "file_name",
@@ -109,18 +109,24 @@ def tile_rules(sensor: Sensor, parameters: ValidateParameters, features: pd.Data
             high=0,
         ),
         _true("orientation_known", "orientation_known", "orientation flag known for the strip"),
-        _true("sar_present", "sar_present", "SAR file present", product=SAR),
-        *_raster_rules("sar", SAR, dtype="float32", bands=len(sensor.bands), crs=sensor.crs),
-        _nodata_rule("sar", SAR, parameters),
-        *_sar_rules(sensor),
-        *_shape_rules(features),
+        _true("sar_present", "sar_present", "SAR file present", product=sar),
+        *_raster_rules("sar", sar, dtype=dataset.sar.dtype, bands=len(sensor.bands), crs=sensor.crs),
+        _nodata_rule("sar", sar, parameters),
+        *_sar_rules(sensor, sar),
+        *_shape_rules(features, sar),
     ]
     if sensor.paired_optical:
         rules += [
-            _true("pair_present", "pair_present", "optical file of the same tile present", product=OPTICAL),
-            *_raster_rules("optical", OPTICAL, dtype="uint8", bands=len(OPTICAL_BANDS), crs=sensor.crs),
-            _nodata_rule("optical", OPTICAL, parameters),
-            _true("pair_shape", "pair_same_shape", "optical and SAR have the same shape", product=OPTICAL),
+            _true("pair_present", "pair_present", "optical file of the same tile present", product=optical),
+            *_raster_rules(
+                "optical",
+                optical,
+                dtype=dataset.optical.dtype,
+                bands=len(dataset.optical.bands),
+                crs=sensor.crs,
+            ),
+            _nodata_rule("optical", optical, parameters),
+            _true("pair_shape", "pair_same_shape", "optical and SAR have the same shape", product=optical),
             Rule(
                 name="pair_grid",
                 column="pair_offset_px",
@@ -128,10 +134,10 @@ def tile_rules(sensor: Sensor, parameters: ValidateParameters, features: pd.Data
                 kind="between",
                 low=0,
                 high=MAX_PAIR_OFFSET_PX,
-                product=OPTICAL,
+                product=optical,
             ),
         ]
-    return rules + _label_rules()
+    return rules + _label_rules(dataset.labels.name)
 
 
 def _raster_rules(prefix: str, product: str, *, dtype: str, bands: int, crs: str) -> list[Rule]:
@@ -183,7 +189,7 @@ def _nodata_rule(prefix: str, product: str, parameters: ValidateParameters) -> R
     )
 
 
-def _sar_rules(sensor: Sensor) -> list[Rule]:
+def _sar_rules(sensor: Sensor, product: str) -> list[Rule]:
     low, high = sensor.valid_range
     return [
         Rule(
@@ -193,7 +199,7 @@ def _sar_rules(sensor: Sensor) -> list[Rule]:
             low=0,
             high=MAX_RESOLUTION_ERROR,
             what=f"relative difference of the pixel size from {sensor.gsd_m:g} m",
-            product=SAR,
+            product=product,
         ),
         Rule(
             name="sar_range",
@@ -201,7 +207,7 @@ def _sar_rules(sensor: Sensor) -> list[Rule]:
             what="smallest valid value",
             kind="between",
             low=low,
-            product=SAR,
+            product=product,
         ),
         Rule(
             name="sar_range",
@@ -209,7 +215,7 @@ def _sar_rules(sensor: Sensor) -> list[Rule]:
             what="largest valid value",
             kind="between",
             high=high,
-            product=SAR,
+            product=product,
         ),
         Rule(
             name="sar_alive",
@@ -217,12 +223,12 @@ def _sar_rules(sensor: Sensor) -> list[Rule]:
             what="smallest standard deviation of a band",
             kind="between",
             low=1e-6,
-            product=SAR,
+            product=product,
         ),
     ]
 
 
-def _shape_rules(features: pd.DataFrame) -> list[Rule]:
+def _shape_rules(features: pd.DataFrame, product: str) -> list[Rule]:
     """All tiles of a sensor have the shape that most of them have, as they are stored in one array."""
     rules = []
     for column, what in (("sar_height", "rows"), ("sar_width", "columns")):
@@ -235,16 +241,16 @@ def _shape_rules(features: pd.DataFrame) -> list[Rule]:
                     what=what,
                     kind="in",
                     values=(int(usual.iloc[0]),),
-                    product=SAR,
+                    product=product,
                 )
             )
     return rules
 
 
-def _label_rules() -> list[Rule]:
+def _label_rules(product: str) -> list[Rule]:
     return [
-        _true("label_checksum", "label_checksum_ok", "checksum agrees", "label_error", LABELS),
-        _true("label_readable", "label_readable", "file can be read", "label_error", LABELS),
+        _true("label_checksum", "label_checksum_ok", "checksum agrees", "label_error", product),
+        _true("label_readable", "label_readable", "file can be read", "label_error", product),
         Rule(
             name="label_repairable",
             column="label_unrepairable",
@@ -252,7 +258,7 @@ def _label_rules() -> list[Rule]:
             kind="between",
             low=0,
             high=0,
-            product=LABELS,
+            product=product,
         ),
         Rule(
             name="label_place",
@@ -261,13 +267,13 @@ def _label_rules() -> list[Rule]:
             kind="between",
             low=0,
             high=MAX_LABELS_OUTSIDE,
-            product=LABELS,
+            product=product,
         ),
     ]
 
 
 def set_rules(sensor: Sensor, parameters: ValidateParameters) -> list[Rule]:
-    """What the strips of ``sensor`` must be together; if they are not, the verdict is bad."""
+    """Return the rules for all strips of ``sensor`` together; if one is broken, the verdict is bad."""
     low, high = sensor.valid_range
     mean_low, mean_high = (low + share * (high - low) for share in parameters.mean_range)
     rules = [

@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from components.contract.errors import BadDataError
+from components.lib.datasets.sensors import dataset_of
 from components.lib.geo.orientation import read_orientations
 from components.validate.rules import SetFailure
 from components.validate.tiles import Record
-
-ORIENTATION_FILE = "SAR_orientations.txt"
-"""``strip flag`` per line, no header: 0 = imaged from north, 1 = from south (reference data.md section 3)."""
 
 
 def read_summaries(
@@ -29,17 +27,24 @@ def read_summaries(
     """
     flags: dict[str, Mapping[str, int]] = {}
     failures: list[SetFailure] = []
-    for record in manifest[manifest["product"] == "Summary"].to_dict("records"):
+    files = dict(zip(manifest["acquisition"], map(_orientation_file, manifest["sensor"]), strict=True))
+    for record in manifest.to_dict("records"):
+        if record["product"] != dataset_of(str(record["sensor"])).summaries.product:
+            continue
         acquisition, name = str(record["acquisition"]), str(record["name"])
         try:
             content = read(record)
-            if name == ORIENTATION_FILE:
+            if name == files[acquisition]:
                 flags[acquisition] = read_orientations(content, name)
         except BadDataError as error:
             failures.append(SetFailure("summary_file", acquisition, error.message))
     known = {failure.subject for failure in failures} | set(flags)
     failures += [
-        SetFailure("summary_file", acquisition, f"{ORIENTATION_FILE} is not in the manifest")
+        SetFailure("summary_file", acquisition, f"{files[acquisition]} is not in the manifest")
         for acquisition in sorted(set(manifest["acquisition"]) - known)
     ]
     return flags, failures
+
+
+def _orientation_file(sensor: str) -> str:
+    return dataset_of(sensor).summaries.orientations

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from components.lib.datasets.sensors import Sensor, get_sensor
+from components.lib.datasets.base import Sensor
+from components.lib.datasets.sensors import get_sensor
 from components.validate.features import tile_features
 from components.validate.tiles import Record, Tile
 

@@ -8,13 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from components.lib.spacenet6.naming import TileName
+from components.lib.datasets.sensors import dataset_of
 
 Record = Mapping[Hashable, Any]
 """One row of the manifest."""
-
-USED_PRODUCTS = ("SAR-Intensity", "PS-RGB", "Buildings")
-"""What later stages read; other products of a release may lie in the shards untouched."""
 
 
 @dataclass(slots=True)
@@ -24,11 +21,11 @@ class Tile:
     Attributes:
         acquisition: Catalogue id.
         sensor: Sensor name.
-        image_id: ``<strip>_tile_<n>``, or the file name of a file that belongs to no tile.
+        image_id: Key that all files of the tile share, or the file name of a file that belongs to no tile.
         strip: Strip, "" when misnamed.
         tile: Tile number, -1 when misnamed.
-        part: ``Train`` or ``Test_Public``, "" when misnamed.
-        files: Manifest row of each of ``USED_PRODUCTS`` that is there.
+        part: Part of the release, "" when misnamed.
+        files: Manifest row of each product there that later stages read; others lie in the shards untouched.
         duplicates: Rows that claim a product the tile already has.
         misnamed: Why the name and the manifest do not agree, or None.
     """
@@ -52,12 +49,13 @@ def gather_tiles(manifest: pd.DataFrame) -> list[Tile]:
     """
     tiles: dict[tuple[str, str], Tile] = {}
     for record in manifest.to_dict("records"):
-        if record["product"] == "Summary":
+        dataset = dataset_of(str(record["sensor"]))
+        if record["product"] == dataset.summaries.product:
             continue
         found = _tile_of(record)
         tile = tiles.setdefault((found.acquisition, found.image_id), found)
         product = str(record["product"])
-        if tile.misnamed is not None or product not in USED_PRODUCTS:
+        if tile.misnamed is not None or product in dataset.unread_names:
             continue
         tile.duplicates += product in tile.files
         tile.files.setdefault(product, record)
@@ -66,11 +64,13 @@ def gather_tiles(manifest: pd.DataFrame) -> list[Tile]:
 
 def _tile_of(record: Record) -> Tile:
     acquisition, sensor, name = str(record["acquisition"]), str(record["sensor"]), str(record["name"])
-    if not TileName.matches(name):
-        return Tile(acquisition, sensor, name, misnamed=f"the name {name!r} breaks the SpaceNet 6 convention")
-    said = TileName.parse(name)
+    dataset = dataset_of(sensor)
+    if not dataset.matches(name):
+        reason = f"the name {name!r} breaks the {dataset.naming.title} convention"
+        return Tile(acquisition, sensor, name, misnamed=reason)
+    parsed = dataset.parse(name)
     listed = (record["product"], record["strip"], record["tile"])
-    if listed != (said.product, said.strip, said.tile):
+    if listed != (parsed.product, parsed.strip, parsed.tile):
         reason = f"{name!r} is listed as product {listed[0]!r}, strip {listed[1]!r}, tile {listed[2]}"
         return Tile(acquisition, sensor, name, misnamed=reason)
-    return Tile(acquisition, sensor, said.image_id, said.strip, said.tile, said.part)
+    return Tile(acquisition, sensor, parsed.image_id, parsed.strip, parsed.tile, parsed.part)

@@ -1,1 +1,1 @@
-"""What the DAG files share: the graph of dvc.yaml, its rendering, the pod operator and its failures."""
+"""Orchestration of ``dvc.yaml``: ``airflow/`` for Airflow; all beside it serves other orchestrators too."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.objects.protocol import ObjectStore
-from components.lib.spacenet6.naming import TileName
 
 PREFIX = "train/AOI_11_Rotterdam/"
 STRIP = "20190804111224_20190804111453"
@@ -21,8 +21,8 @@ def release(tiles: int = 2, seed: int = 0, strip: str = STRIP) -> dict[str, byte
     files = {}
     for index in range(tiles):
         for product in ("SAR-Intensity", "PS-RGB", "Buildings"):
-            tile = TileName(product, strip, 8000 + index)
-            files[f"{PREFIX}{tile.folder}/{tile.file_name}"] = rng.bytes(2000 + index)
+            name = SPACENET6.file_name(product, strip, 8000 + index)
+            files[f"{PREFIX}{SPACENET6.folder(product)}/{name}"] = rng.bytes(2000 + index)
     files[f"{PREFIX}SummaryData/SAR_orientations.txt"] = f"{strip} 1\n".encode()
     return files
 

@@ -33,7 +33,11 @@ def test_a_sound_marker_is_read() -> None:
     parsed = parse_marker(json.dumps(good()).encode(), "new-1")
     assert parsed.tiles == 2
     assert len(parsed.images) == 2
-    assert [file.product for file in parsed.files][:3] == ["SAR-Intensity", "PS-RGB", "Buildings"]
+    assert [parsed.dataset.product_of(file.key) for file in parsed.files][:3] == [
+        "SAR-Intensity",
+        "PS-RGB",
+        "Buildings",
+    ]
 
 
 HOSTILE: list[tuple[Change, str]] = [

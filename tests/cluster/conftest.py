@@ -135,7 +135,7 @@ def airflow(code: Path, folder: Path, namespace: Namespace, settings_file: Path)
         **CREDENTIALS,
         "KUBECONFIG": str(namespace.kubeconfig),
         "STORMSIGHT_DEPLOYMENT": str(settings_file),
-        "PYTHONPATH": str(code / "dags"),
+        "PYTHONPATH": f"{code}{os.pathsep}{code / 'dags'}",
     }
     running = start_airflow(folder, bundles, environment)
     yield running

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stormsight_dags.settings import Settings, SettingsError, load_settings
+from components.contract.errors import ParameterError
+from stormsight_dags.settings.load import load_settings
+from stormsight_dags.settings.model import Settings
 
 MINIMAL = """\
 mode: kubernetes
@@ -31,7 +33,7 @@ def test_without_a_deployment_everything_runs_here(repository: Path) -> None:
     assert environment["STORMSIGHT_WORKSPACE"] == str(repository / "var/workspaces")
     assert environment["MLFLOW_TRACKING_URI"] == f"sqlite:///{repository}/var/mlflow.db"
     assert "STORMSIGHT_PROFILE" not in environment
-    with pytest.raises(SettingsError, match="no cluster"):
+    with pytest.raises(ParameterError, match="no cluster"):
         _ = settings.cluster
 
 
@@ -73,14 +75,14 @@ def test_defaults_fill_a_minimal_deployment(tmp_path: Path) -> None:
 def test_a_wrong_key_is_named_with_the_nearest_valid_one(
     tmp_path: Path, old: str, new: str, words: list[str]
 ) -> None:
-    with pytest.raises(SettingsError, match="next step:") as error:
+    with pytest.raises(ParameterError, match="next step:") as error:
         deployed(tmp_path, MINIMAL.replace(old, new, 1))
     for word in words:
         assert word in str(error.value)
 
 
 def test_kubernetes_mode_needs_its_section(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="needs a section 'kubernetes'"):
+    with pytest.raises(ParameterError, match="needs a section 'kubernetes'"):
         deployed(tmp_path, "".join(MINIMAL.splitlines(keepends=True)[:-1]))
 
 
@@ -88,8 +90,8 @@ def test_orchestration_is_checked_too(repository: Path, tmp_path: Path) -> None:
     shutil.copy(repository / "dvc.yaml", tmp_path)
     text = (repository / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text.replace("landing_poll_s:", "landing_pol_s:"))
-    with pytest.raises(SettingsError, match=r"orchestration: .*'landing_poll_s'|landing_poll_s"):
+    with pytest.raises(ParameterError, match=r"orchestration: .*'landing_poll_s'|landing_poll_s"):
         load_settings({"STORMSIGHT_SOURCE": str(tmp_path)})
     (tmp_path / "params.yaml").write_text("profile: a\n")
-    with pytest.raises(SettingsError, match="no section 'orchestration'"):
+    with pytest.raises(ParameterError, match="no section 'orchestration'"):
         load_settings({"STORMSIGHT_SOURCE": str(tmp_path)})

@@ -19,6 +19,7 @@ from components.lib.engine.loop import seed_everything
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.task import to_batch
 from components.lib.files import sha256_file
+from components.lib.inference.tiles import predict_tiles
 from components.lib.nets.bundle import load_bundle, save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.deeplab import DeepLab
@@ -26,7 +27,6 @@ from components.lib.nets.disoptnet import DisOptNetStudent
 from components.lib.nets.dmsd import DenseMultiScaleNetwork
 from components.lib.nets.factory import build_network
 from components.lib.nets.semantic_fpn import SemanticFPN
-from components.lib.scoring.predict import predict_tiles
 from components.lib.store.store import Store
 from tests.lib.engine.tiny_store import SENSOR, TRAINING, make_store, write_parameters
 

@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from components.download.catalogue import CatalogueEntry
-from components.lib.spacenet6.naming import TileName
+from components.lib.datasets.spacenet6 import SPACENET6
 
 PREFIX = "train/AOI_11_Rotterdam/"
 STRIPS = ("20190804111224_20190804111453", "20190804111851_20190804112030")
@@ -24,10 +24,10 @@ def release(tiles: int = 3, sar_bytes: int = 150_000, seed: int = 0) -> dict[str
     files = {}
     for index in range(tiles):
         for product, size in (("SAR-Intensity", sar_bytes), ("PS-RGB", 30_000), ("Buildings", 700)):
-            tile = TileName(product, STRIPS[index % 2], 8000 + index)
+            name = SPACENET6.file_name(product, STRIPS[index % 2], 8000 + index)
             # As found in the wild, the label of a tile without buildings can have no bytes at all.
             content = b"" if product == "Buildings" and index == 0 else rng.bytes(size + index)
-            files[f"{PREFIX}{tile.folder}/{tile.file_name}"] = content
+            files[f"{PREFIX}{SPACENET6.folder(product)}/{name}"] = content
     files[f"{PREFIX}SummaryData/SAR_orientations.txt"] = b"".join(f"{s} 1\n".encode() for s in STRIPS)
     files[f"{PREFIX}SummaryData/SN6_Train_AOI_11_Rotterdam_Buildings.csv"] = b"ImageId\n"
     return files

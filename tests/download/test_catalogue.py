@@ -17,6 +17,7 @@ from components.download.parameters import (
 )
 from components.download.release import classify, wanted
 from components.lib.config.loader import load_parameters
+from components.lib.datasets.spacenet6 import SPACENET6
 from tests.download.release import PREFIX, STRIPS, entry
 
 KNOWN = ["rehearsal-airborne", "rehearsal-spaceborne", "spacenet6-train"]
@@ -136,7 +137,7 @@ SAR = f"SN6_Train_AOI_11_Rotterdam_SAR-Intensity_{STRIPS[0]}_tile_7.tif"
     ],
 )
 def test_files_are_told_by_their_names(path: str, product: str, tile: int) -> None:
-    found = classify(path)
+    found = classify(path, SPACENET6)
     assert found is not None
     assert (found.product, found.tile, found.name) == (product, tile, path.rsplit("/", 1)[-1])
 
@@ -154,7 +155,7 @@ def test_files_are_told_by_their_names(path: str, product: str, tile: int) -> No
     ],
 )
 def test_anything_else_is_left_alone(path: str) -> None:
-    assert classify(path) is None
+    assert classify(path, SPACENET6) is None
 
 
 def test_only_the_entry_s_prefix_and_products_are_wanted() -> None:
@@ -165,7 +166,7 @@ def test_only_the_entry_s_prefix_and_products_are_wanted() -> None:
 
 
 def test_real_tile_names_of_the_sample_are_told(real_data: Path) -> None:
-    found = [classify(path.name) for path in (real_data / "spacenet6" / "tile").iterdir()]
+    found = [classify(path.name, SPACENET6) for path in (real_data / "spacenet6" / "tile").iterdir()]
     assert [one.product for one in found if one is not None] == ["PS-RGB"]
 
 

@@ -16,7 +16,7 @@ from components.evaluate.results import split_scores
 from components.evaluate.stage import choose_device, evaluate
 from components.lib.evaluation.examples import read_examples
 from components.lib.evaluation.results import headline_split, read_evaluation
-from components.lib.metrics.confusion import Confusion
+from components.lib.metrics.counts import Confusion
 from components.lib.scoring.score import Scores, score_model
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.store import Store

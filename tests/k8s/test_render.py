@@ -6,7 +6,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from stormsight_dags.settings import load_settings
+from stormsight_dags.settings.load import load_settings
 from tests.k8s.manifests import OVERLAYS, ROOT, called, find, kubectl, rendered, settings
 
 pytestmark = pytest.mark.skipif(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from stormsight_dags.pods.manifest import Work, operator_arguments, pod_template, quantity
-from stormsight_dags.settings import Settings, load_settings
+from components.contract.work import Work
+from stormsight_dags.kubernetes.manifest import pod_template, quantity
+from stormsight_dags.settings.load import load_settings
+from stormsight_dags.settings.model import Settings
 from tests.k8s import policies
 from tests.k8s.manifests import OVERLAYS, ROOT, Manifest, find, kubectl, rendered
 
@@ -22,16 +24,11 @@ def pods(overlay: str) -> list[Manifest]:
     for stage in settings.graph().stages:
         work = Work(
             command=("python", "-m", "components.runs", "stage", stage.address),
-            image=stage.image,
-            cpu=stage.cpu,
-            memory=stage.memory,
-            gpu=stage.gpu,
+            requirements=stage.requirements,
             stage=stage.address,
         )
         pod = pod_template(settings, work, stage.address)
         pod["metadata"] |= {"name": stage.address, "namespace": settings.cluster.namespace}
-        arguments = operator_arguments(settings, work, stage.address)
-        pod["spec"]["automountServiceAccountToken"] = arguments["automount_service_account_token"]
         made.append(pod)
     return made
 

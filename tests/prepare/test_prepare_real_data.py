@@ -9,10 +9,10 @@ import pytest
 import shapely
 from rasterio.transform import Affine
 
+from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.geo.footprints import read_building_csv
 from components.lib.geo.grid import GRID_M
 from components.lib.geo.raster import read_geotiff
-from components.lib.spacenet6.naming import TileName
 from components.lib.store.layout import footprints_of
 from components.lib.store.sampler import CropSampler
 from components.lib.store.store import Store
@@ -67,7 +67,7 @@ def test_real_tile_with_real_footprints_is_masked_in_every_pixel(real_data: Path
     # No real tile here has SAR, optical and footprints together: Atlanta's footprints are laid over the real
     # Rotterdam optical tile, whose luminance stands in for SAR. What is tested is that nothing moves.
     name = "SN6_Train_AOI_11_Rotterdam_PS-RGB_20190822070610_20190822070846_tile_3721.tif"
-    parsed = TileName.parse(name)
+    parsed = SPACENET6.parse(name)
     rgb = read_geotiff((real_data / "spacenet6" / "tile" / name).read_bytes(), name)
     atlanta = real_data / "spacenet4_atlanta"
     given = read_geotiff((atlanta / "sample_fp_mask.tif").read_bytes(), "sample_fp_mask.tif").array[0] > 0

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.geo.grid import GRID_M
 from components.prepare.parameters import PrepareParameters, SplitParameters
 from components.prepare.split import assign, groups, leak, locations, measure_leaks, overlap_shares
@@ -57,7 +58,7 @@ def test_real_clean_part_is_the_365_tiles_east_of_all_train_ground(release: pd.D
 @pytest.mark.real_data
 def test_real_leaks_are_those_measured_in_the_reference(release: pd.DataFrame) -> None:
     # Reference distillation.md 2.5.
-    leaks = measure_leaks(release)
+    leaks = measure_leaks(release, SPACENET6.split)
 
     assert leaks["sn6-kang"] == pytest.approx(
         {
@@ -114,7 +115,7 @@ def test_no_train_tile_shares_ground_with_selection_or_clean(
     # Only tiles that do touch the selection slice are given up.
     for row in np.flatnonzero(split == "buffer").tolist():
         assert covered(index.iloc[[row]], selection)
-    measured = measure_leaks(index)
+    measured = measure_leaks(index, SPACENET6.split)
     assert measured["sn6-clean"]["over_0"] == measured["selection"]["over_0"] == 0.0
 
 

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import shapely
 from rasterio.transform import Affine
 
+from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.geo.grid import GRID_M
 from components.lib.geo.raster import encode_geotiff
 from components.lib.shards.manifest import FileRow, write_manifest
 from components.lib.shards.writer import ShardWriter
-from components.lib.spacenet6.naming import TileName
 from components.prepare.parameters import PrepareParameters, SplitParameters
 from components.prepare.pipeline import prepare
 
@@ -122,7 +122,7 @@ class Acquisition:
                 )
 
             for (product, strip, tile), content in self.files.items():
-                store(TileName(product, strip, tile).file_name, product, strip, tile, content)
+                store(SPACENET6.file_name(product, strip, tile), product, strip, tile, content)
             for name, content in self.summaries.items():
                 store(name, "Summary", "", -1, content)
         return rows

@@ -21,6 +21,7 @@ from components.lib.files import atomic_directory
 from components.lib.geo.footprints import read_geojson, to_crs, to_pixels
 from components.lib.geo.raster import read_geotiff
 from components.lib.geo.rasterise import rasterise_targets
+from components.lib.inference.tiles import predict_tiles
 from components.lib.nets.bundle import load_bundle, save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
@@ -34,7 +35,6 @@ from components.lib.report.panels import (
     probability_panel,
     truth_panel,
 )
-from components.lib.scoring.predict import predict_tiles
 from components.lib.scoring.score import Scores, score_model
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.layout import footprints_of, write_store

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,10 @@ import yaml
 
 from components.contract.errors import BadDataError
 from components.download.__main__ import main as download
-from components.lib.datasets import sensors as registry
-from components.lib.datasets.sensors import Sensor
+from components.lib.datasets.base import Sensor
+from components.lib.datasets.sensors import DATASETS
+from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.geo.raster import encode_geotiff, read_geotiff
-from components.lib.spacenet6.naming import TileName
 from components.lib.store.store import Store
 from components.prepare.parameters import PrepareParameters
 from components.prepare.pipeline import prepare
@@ -45,7 +46,7 @@ SAMPLE = Sensor(
 """The expanded edition in decibels, as the sample files hold it: units and limits of its own."""
 
 OPTICAL_TILE = "SN6_Train_AOI_11_Rotterdam_PS-RGB_20190822070610_20190822070846_tile_3721.tif"
-STRIP = TileName.parse(OPTICAL_TILE).strip
+STRIP = SPACENET6.parse(OPTICAL_TILE).strip
 PAIR = f"{STRIP}_tile_1"
 
 pytestmark = pytest.mark.real_data
@@ -63,14 +64,15 @@ def mirror(real_data: Path, tmp_path: Path) -> Path:
     orientations = (real_data / "spacenet6" / "catalogue" / "SAR_orientations.txt").read_bytes()
     radar = encode_geotiff(values, transform=sar.transform, crs=SAMPLE.crs, nodata=0)
     contents = {
-        TileName("SAR-Intensity", STRIP, 1): radar,
-        TileName("PS-RGB", STRIP, 1): (crops / "rgb_unmasked.tif").read_bytes(),
-        TileName("Buildings", STRIP, 1): b"",
-        TileName.parse(OPTICAL_TILE): optical,
+        SPACENET6.file_name("SAR-Intensity", STRIP, 1): radar,
+        SPACENET6.file_name("PS-RGB", STRIP, 1): (crops / "rgb_unmasked.tif").read_bytes(),
+        SPACENET6.file_name("Buildings", STRIP, 1): b"",
+        OPTICAL_TILE: optical,
     }
     for name, content in contents.items():
-        (release / name.folder).mkdir(parents=True, exist_ok=True)
-        (release / name.folder / name.file_name).write_bytes(content)
+        folder = release / SPACENET6.folder(SPACENET6.parse(name).product)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
     (release / "SummaryData").mkdir()
     (release / "SummaryData" / "SAR_orientations.txt").write_bytes(orientations)
     entry = {
@@ -95,7 +97,7 @@ def section(name: str) -> dict[str, object]:
 
 
 def test_real_files_travel_from_a_mirror_to_the_store(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "SENSORS", {**registry.SENSORS, SAMPLE.name: SAMPLE})
+    monkeypatch.setitem(DATASETS, "sample", replace(SPACENET6, name="sample", sensors=(SAMPLE,)))
     monkeypatch.chdir(mirror)
     command = ["download", "--acquisition", "real-sample", "--catalogue", "catalogue"]
     monkeypatch.setattr(sys, "argv", [*command, "--params", str(ROOT / "params.yaml")])
@@ -110,7 +112,7 @@ def test_real_files_travel_from_a_mirror_to_the_store(mirror: Path, monkeypatch:
     verdict = json.loads(Path("reports/validate/verdict.json").read_text())
     assert (verdict["verdict"], verdict["tiles"], verdict["quarantined"]) == ("bad", 2, 1)
     quarantine = pd.read_csv("data/validated/quarantine.csv")
-    assert set(quarantine["image_id"]) == {TileName.parse(OPTICAL_TILE).image_id}
+    assert set(quarantine["image_id"]) == {SPACENET6.parse(OPTICAL_TILE).image_id}
 
     summary = prepare(
         Path("data/raw"),

@@ -23,7 +23,7 @@ import yaml
 from components.lib.cli import REPORT
 from components.lib.objects.sealed import read_sealed
 from components.runs.plan import plan
-from components.runs.supervision import StopRequest, _Courier, command_processes
+from components.runs.supervision import StopForwarding, command_processes
 from tests.lib.engine.tiny import seeded_task, train
 from tests.runs.pipeline import TRAINING, World, through
 
@@ -172,21 +172,12 @@ def test_what_is_being_pushed_is_not_interrupted(command: subprocess.Popen[bytes
     phase = tmp_path / "phase"
     until(lambda: len(command_processes(command.pid, "train")) == 1)
     (found,) = command_processes(command.pid, "train")
-    courier = _Courier(command.pid, "train", phase)
+    forwarding = StopForwarding(command.pid, "train", phase)
     phase.write_text("push")
-    courier.pass_on()
+    forwarding.send()
     assert psutil.pid_exists(found)
     assert command.poll() is None
     phase.write_text("run")
-    courier.pass_on()
+    forwarding.send()
     until(lambda: not psutil.pid_exists(found))
     assert command.wait(TIMEOUT_S) == 0, "what runs the command lived to see it end"
-
-
-def test_a_second_request_changes_nothing() -> None:
-    stop = StopRequest()
-    with stop.watching():
-        for _ in range(3):
-            os.kill(os.getpid(), signal.SIGTERM)
-        os.kill(os.getpid(), signal.SIGINT)
-    assert stop.received

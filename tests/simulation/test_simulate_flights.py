@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.lib.datasets.sensors import Sensor, get_sensor
-from components.lib.spacenet6.naming import TileName
+from components.lib.datasets.base import Sensor
+from components.lib.datasets.rehearsal import REHEARSAL
+from components.lib.datasets.sensors import get_sensor
 from components.simulation.flights import EAST_M, WEST_M, Strip, plan_flight, tile_count, tile_size
 from components.simulation.parameters import WorldParameters
 
@@ -45,7 +46,7 @@ def test_airborne_makes_exactly_the_tiles_asked_for_and_spaceborne_half() -> Non
 def test_numbers_are_odd_and_even_rows_two_apart_along_the_strip() -> None:
     world = WorldParameters(tiles=400, tile_px=450)
     for strip in plan_flight(AIRBORNE, world, "x"):
-        TileName("SAR-Intensity", strip.name, strip.spots[0].number)
+        assert REHEARSAL.matches(REHEARSAL.file_name("SAR-Intensity", strip.name, strip.spots[0].number))
         numbers = [spot.number for spot in strip.spots]
         assert numbers == sorted(set(numbers))
         first = next(spot for spot in strip.spots if spot.row == 0)
@@ -60,7 +61,7 @@ def test_strips_alternate_and_have_names_of_their_own() -> None:
     strips = plan_flight(AIRBORNE, WorldParameters(tiles=240), "x")
     assert [strip.orientation for strip in strips] == [1, 0] * 5
     assert len({strip.name for strip in strips}) == len(strips)
-    assert all(TileName.matches(TileName("PAN", strip.name, 1).file_name) for strip in strips)
+    assert all(REHEARSAL.matches(REHEARSAL.file_name("PAN", strip.name, 1)) for strip in strips)
 
 
 def test_the_same_ground_is_seen_many_times_at_full_size() -> None:

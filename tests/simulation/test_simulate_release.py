@@ -16,8 +16,9 @@ from rasterio.io import MemoryFile
 from shapely.geometry import shape
 
 from components.contract.errors import ParameterError
-from components.lib.datasets.sensors import Sensor, get_sensor
-from components.lib.spacenet6.naming import TileName
+from components.lib.datasets.base import Sensor
+from components.lib.datasets.rehearsal import REHEARSAL
+from components.lib.datasets.sensors import get_sensor
 from components.simulation.flights import plan_flight
 from components.simulation.imaging import TileImages, columns_of, image_column
 from components.simulation.parameters import WorldParameters
@@ -31,7 +32,7 @@ PUBLISHED_STD = np.array([8.41, 8.27, 8.32, 8.64])
 
 def named(files: list[ReleaseFile], product: str) -> dict[str, bytes]:
     """Content of a product's files by image id."""
-    parsed = [(TileName.parse(f.path.rsplit("/", 1)[1]), f) for f in files if "SummaryData" not in f.path]
+    parsed = [(REHEARSAL.parse(f.path.rsplit("/", 1)[1]), f) for f in files if "SummaryData" not in f.path]
     return {name.image_id: f.content for name, f in parsed if name.product == product}
 
 
@@ -52,8 +53,9 @@ def test_file_tree_is_the_release(airborne: list[ReleaseFile], spaceborne: list[
     assert len(spaceborne) == count_files(SPACEBORNE, SMALLEST, "test-spaceborne")
     for f in airborne:
         if "SummaryData" not in f.path:
-            name = TileName.parse(f.path.rsplit("/", 1)[1])
-            assert f.path == f"{root}{name.folder}/{name.file_name}"
+            name = REHEARSAL.parse(f.path.rsplit("/", 1)[1])
+            written = REHEARSAL.file_name(name.product, name.strip, name.tile)
+            assert f.path == f"{root}{REHEARSAL.folder(name.product)}/{written}"
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ import pytest
 from rasterio.transform import Affine
 
 from components.lib.datasets.sensors import get_sensor
+from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.files import sha256_bytes
 from components.lib.geo.raster import encode_geotiff
 from components.lib.shards.manifest import FileRow, write_manifest
 from components.lib.shards.writer import ShardWriter
-from components.lib.spacenet6.naming import TileName
 from components.validate.parameters import ValidateParameters
 from components.validate.stage import Folders, validate
 
@@ -73,7 +73,7 @@ def geojson(*geometries: Any, crs: str | None = "urn:ogc:def:crs:EPSG::32631") -
 
 
 def name_of(product: str, tile: int, strip: str = STRIPS[0]) -> str:
-    return TileName(product, strip, tile).file_name
+    return SPACENET6.file_name(product, strip, tile)
 
 
 @dataclass

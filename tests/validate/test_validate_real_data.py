@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.geo.raster import encode_geotiff, read_geotiff
-from components.lib.spacenet6.naming import TileName
 from components.validate.features import header_features, pixel_features
 from components.validate.labels import count_labels
 from tests.validate.conftest import Listed, Release, Runner, geojson, square
@@ -34,7 +34,7 @@ def test_the_real_optical_tile_passes_beside_a_radar_on_its_grid(run_validate: R
     radar = encode_geotiff(
         noise * (optical.array != 0).any(axis=0), transform=optical.transform, crs=optical.crs, nodata=0
     )
-    name = TileName.parse(TILE)
+    name = SPACENET6.parse(TILE)
     release = Release(sensor="capella-airborne", acquisition="real")
     release.put("PS-RGB", name.tile, content, name.strip)
     release.put("SAR-Intensity", name.tile, radar, name.strip)

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from components.lib.config.loader import load_parameters
+from components.lib.datasets.rehearsal import REHEARSAL
 from components.lib.datasets.sensors import get_sensor
-from components.lib.spacenet6.naming import TileName
 from components.simulation.parameters import WorldParameters
 from components.simulation.release import release_files
 from components.validate.parameters import ValidateParameters
@@ -23,8 +23,8 @@ def simulated_release(sensor: str, acquisition: str) -> Release:
     release = Release(sensor=sensor, acquisition=acquisition)
     for file in release_files(get_sensor(sensor), WORLD, acquisition, workers=1):
         name = PurePosixPath(file.path).name
-        if TileName.matches(name):
-            tile = TileName.parse(name)
+        if REHEARSAL.matches(name):
+            tile = REHEARSAL.parse(name)
             release.files[name] = Listed(tile.product, tile.strip, tile.tile, file.content)
         else:
             release.files[name] = Listed("Summary", "", -1, file.content)

@@ -9,7 +9,7 @@ import pytest
 from components.lib.shards.manifest import read_manifest
 from components.lib.shards.reader import ShardReader
 from components.validate.rules import SetFailure
-from components.validate.summary import ORIENTATION_FILE, read_summaries
+from components.validate.summary import read_summaries
 from tests.validate.conftest import STRIPS, Listed, Release, write_release
 
 
@@ -28,7 +28,7 @@ def test_flags_are_read_by_acquisition(release: Release, tmp_path: Path) -> None
 def test_a_malformed_or_contradicting_file_is_told_once(
     content: bytes, release: Release, tmp_path: Path
 ) -> None:
-    release.files[ORIENTATION_FILE].content = content
+    release.files["SAR_orientations.txt"].content = content
     flags, failures = summaries(tmp_path, release)
     assert flags == {}
     assert [(f.rule, f.subject) for f in failures] == [("summary_file", "tiny")]

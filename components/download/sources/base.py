@@ -21,7 +21,7 @@ class RemoteObject:
     """One object of a source.
 
     Attributes:
-        path: Release-relative path (``train/AOI_11_Rotterdam/...``), or the archive's key.
+        path: Path relative to the root of the release, or the archive's key.
         uri: Where it is, for the manifest and for messages.
         key: Handle that the source's reader understands.
         size: Bytes.

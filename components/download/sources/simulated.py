@@ -19,8 +19,11 @@ from components.lib.datasets.sensors import get_sensor
 if TYPE_CHECKING:
     from components.simulation.parameters import WorldParameters
 
-CODE = ("components.simulation", "components.lib.datasets", "components.lib.spacenet6")
+CODE = ("components.simulation", "components.lib.datasets")
 """Packages whose source decides the simulated bytes."""
+
+NOT_WORLD = ("compare.py",)
+"""Modules of these packages that no byte depends on: a tool that compares the world with real samples."""
 
 LIBRARIES = ("numpy", "rasterio", "scipy", "shapely")
 """Distributions whose version may change them."""
@@ -69,7 +72,7 @@ class SimulatedSource:
             yield Member(file.path, len(file.content), iter((file.content,)))
 
     def _identity(self) -> str:
-        """World, sensor, code and library versions: what the bytes are a function of."""
+        """Return what the bytes are a function of: world, sensor, code and library versions."""
         parts = {
             "world": self._world.model_dump(mode="json"),
             "sensor": self._entry.sensor,
@@ -80,11 +83,11 @@ class SimulatedSource:
 
 
 def code_hash(package: str) -> str:
-    """Hex SHA-256 over the names and contents of a package's source files."""
+    """Return the hex SHA-256 over names and contents of a package's files, ``NOT_WORLD`` left out."""
     digest = hashlib.sha256()
     folder = Path(import_module(package).__path__[0])
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and "__pycache__" not in path.parts and path.name not in NOT_WORLD:
             digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()

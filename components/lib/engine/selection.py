@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 
 from components.lib.engine.inputs import paired_rows
-from components.lib.metrics.confusion import Confusion, pixel_confusion
+from components.lib.inference.tiles import predict_tiles
+from components.lib.metrics.counts import Confusion, pixel_confusion
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.scoring.predict import predict_tiles
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.layout import footprints_of
 from components.lib.store.store import Store

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from rasterio.transform import Affine
 
 from components.contract.errors import BadDataError
-from components.lib.datasets.sensors import SENSORS
+from components.lib.datasets.sensors import get_sensor
 from components.lib.geo.raster import RasterProfile
 
-GRID_M = SENSORS["capella-airborne"].gsd_m
-"""Pixel size of the grid in metres: that of the real SpaceNet 6 products (reference data.md section 3)."""
+GRID_M = get_sensor("capella-airborne").gsd_m
+"""Pixel size of the grid in metres: that of the real SpaceNet 6 products (docs/methods/spacenet6.md)."""
 
 _TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Where a tile lies.
+    """Place of a tile on the ground.
 
     Attributes:
         x_left_m: West edge in metres of the tile's projected CRS.
@@ -45,7 +45,7 @@ class Grid:
         return self.width * self.gsd_m, self.height * self.gsd_m
 
     def resized(self, gsd_m: float = GRID_M) -> Grid:
-        """The grid of pixel size ``gsd_m`` over the same ground, extent rounded to whole pixels.
+        """Return the grid of pixel size ``gsd_m`` over the same ground, extent rounded to whole pixels.
 
         A pixel size within a thousandth of ``gsd_m`` counts as equal, so that a tile of the grid's own
         resolution is never resampled for a rounding in its header.
@@ -63,7 +63,7 @@ class Grid:
 
 
 def grid_of(profile: RasterProfile) -> Grid:
-    """The grid of a raster.
+    """Return the grid of a raster.
 
     Raises:
         BadDataError: If the raster is not a north-up grid of square pixels.

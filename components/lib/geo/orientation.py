@@ -1,7 +1,8 @@
-"""Which side a strip was seen from, and turning tiles so that all look the same way.
+"""Side from which a strip was imaged, and the turn that makes all tiles look the same way.
 
-A tile seen from the south (flag 1) is turned by 180 degrees, so that layover and shadow fall the same way in
-every training image (reference distillation.md 2.2 item 3). Turning is its own inverse.
+A tile imaged from the south (flag 1) is turned by 180 degrees, so that layover and shadow fall the same way
+in every training image, as in the SpaceNet 6 baseline (docs/methods/spacenet6.md). Turning is its own
+inverse.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Orientation = Literal[0, 1]
 
 
 def read_orientations(content: bytes, name: str) -> dict[str, Orientation]:
-    """Read ``SAR_orientations.txt``.
+    """Read the file of orientation flags (``Summaries.orientations`` of a data set).
 
     Args:
         content: Lines ``<start14>_<stop14> <0|1>``, no header.

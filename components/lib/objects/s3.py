@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
 from components.contract.errors import ResourceError, SourceUnavailableError
-from components.contract.redaction import redacted
+from components.contract.redaction import redact
 from components.lib.files import atomic_file
 from components.lib.objects.folder import require_digest
 from components.lib.objects.protocol import ObjectInfo, Objects, check_key, check_prefix, missing
@@ -240,7 +240,7 @@ class S3Objects:
         address = urlsplit(self._client.meta.endpoint_url)
         port = "" if address.port is None else f":{address.port}"
         return SourceUnavailableError(
-            f"object store {self.uri} at {address.scheme}://{address.hostname}{port}: {redacted(why)}",
+            f"object store {self.uri} at {address.scheme}://{address.hostname}{port}: {redact(why)}",
             next_step="check that the endpoint answers, that the bucket exists, and the credentials "
             "(AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID and so on); then run the command again",
         )

@@ -5,19 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from components.contract.failures import FAILURE_CLASSES, FailureKind
 from components.lib.operations.events import Claimed, Failed, Succeeded
 from components.lib.operations.keys import training_key
 from components.lib.operations.state import Claim, State
 
 __all__ = ["Go", "NothingToDo", "Wish", "decide", "decide_outcome", "training_key"]
-
-_NEXT_STEP = {
-    "bad_data": "withdraw the acquisition that the message names (`python -m components.acquisitions "
-    "withdraw ID --reason ...`), or land a corrected one under a new id",
-    "gate_refused": "read the refusal; withdraw the acquisition that it names, or change params.yaml",
-    "code_error": "correct the code: new code is a new key",
-    "misconfigured": "correct params.yaml or the deployment",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +138,6 @@ def _obstacle(claim: Claim, now: datetime, lease: timedelta, *, force: bool) -> 
         return NothingToDo(
             f"this set failed for good in run {claim.run}, stage {failed.stage}: {failed.failure_class}: "
             f"{failed.message}",
-            f"{_NEXT_STEP[failed.failure_class]}; or plan with --force",
+            f"{FAILURE_CLASSES[FailureKind(failed.failure_class)].next_step}; or plan with --force",
         )
     return None

@@ -8,14 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from components.contract.errors import BadDataError
+from components.contract.failures import FINAL_FOR_SET
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 AcquisitionId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
 Run = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
 FailureClass = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,40}$")]
-
-FINAL_CLASSES = frozenset({"bad_data", "gate_refused", "code_error", "misconfigured"})
-"""Failures that another attempt at the same set, code and parameters will repeat."""
 
 
 class _Event(BaseModel):
@@ -91,7 +89,7 @@ class Failed(_Event):
     @property
     def final(self) -> bool:
         """Whether another attempt would fail the same way."""
-        return self.failure_class in FINAL_CLASSES
+        return self.failure_class in FINAL_FOR_SET
 
 
 Event = Registered | Withdrawn | Claimed | Renewed | Succeeded | Failed

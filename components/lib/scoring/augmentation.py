@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from components.contract.errors import ParameterError
+from components.lib.inference.views import Seen, View, predict_view
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.nets.views import Seen, View, predict_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

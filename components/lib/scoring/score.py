@@ -17,14 +17,14 @@ from tqdm import tqdm
 from components.contract.errors import BadDataError
 from components.lib.config.scoring import Vectoriser
 from components.lib.geo.vectorise import Proposals
-from components.lib.metrics.confusion import Confusion, pixel_confusion
+from components.lib.inference.tiles import TileMaps, predict_tile_maps
+from components.lib.metrics.counts import Confusion, pixel_confusion
 from components.lib.metrics.spacenet_f1 import Matches, match_polygons
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.scoring.polygons import draw_buildings, vectoriser_of
-from components.lib.scoring.predict import TileMaps, predict_tile_maps
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.layout import footprints_of
 from components.lib.store.store import Store
+from components.lib.tasks.buildings import draw_buildings, vectoriser_of
 
 TILE_KEYS = ("acquisition", "image_id", "sensor", "location", "orientation", "nodata_share", "clean")
 """Columns of the index that every score table carries along."""

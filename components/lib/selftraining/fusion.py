@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from components.lib.inference.views import Quantity, View, predict_view
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.nets.views import Quantity, View, predict_view
 
 Fusion = Literal["softmax", "logits"]
 """What is averaged: probabilities (the paper's figure, our default) or logits ("as released")."""

@@ -1,4 +1,4 @@
-"""Read the settings, or say which key is wrong."""
+"""Read and check the settings."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from stormsight_dags.errors import nearest
-from stormsight_dags.graph.document import read_yaml
-from stormsight_dags.settings.model import Deployment, Orchestration, Section, Settings, SettingsError
+from components.contract.errors import ParameterError
+from components.contract.graph.document import read_yaml
+from components.contract.suggestions import nearest
+from stormsight_dags.settings.model import Deployment, Orchestration, Section, Settings
 
 ROOT = Path(__file__).resolve().parents[3]
-"""Where ``dvc.yaml`` lies unless ``STORMSIGHT_SOURCE`` says otherwise: beside ``dags/``."""
+"""Folder of ``dvc.yaml`` unless ``STORMSIGHT_SOURCE`` says otherwise: beside ``dags/``."""
 
 _SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
 _SECRET_URI = re.compile(r"://[^/@\s]*:[^/@\s]+@")
@@ -30,9 +31,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         environment: Stands in for the process's environment in tests.
 
     Raises:
-        SettingsError: If a key is unknown (the nearest valid one is named), a value does not fit, a section
-            is missing, or something looks like a secret.
-        GraphError: If a file is missing or not YAML.
+        ParameterError: If a file is missing or not YAML, a key is unknown (the nearest valid one is named), a
+            value does not fit, a section is missing, or something looks like a secret.
     """
     environment = os.environ if environment is None else environment
     source = Path(environment.get("STORMSIGHT_SOURCE") or ROOT).resolve()
@@ -40,7 +40,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     deployment = _validate(Deployment, read_yaml(Path(file)) if file else {}, file or "deployment")
     params = read_yaml(source / "params.yaml")
     if "orchestration" not in params:
-        raise SettingsError("params.yaml has no section 'orchestration'", next_step="add orchestration:")
+        raise ParameterError("params.yaml has no section 'orchestration'", next_step="add orchestration:")
     orchestration = _validate(Orchestration, params["orchestration"], "orchestration")
     _check(deployment, params, file or "deployment")
     return Settings(
@@ -57,13 +57,13 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _place(given: str | None, source: Path, default: str) -> str:
-    """A URI as it is, a folder as an absolute path: a stage's working directory is not ours."""
+    """Return a URI unchanged and a folder as an absolute path: stages run in other working directories."""
     value = given or default
     return value if "://" in value else str(source / value)
 
 
 def _local_defaults(mode: str, source: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Where processes of this machine keep their scratch and their runs."""
+    """Return where processes of this machine keep their scratch files and their runs."""
     if mode != "local":
         return {}
     return {
@@ -76,16 +76,16 @@ def _local_defaults(mode: str, source: Path, environment: Mapping[str, str]) -> 
 def _check(deployment: Deployment, params: Mapping[str, Any], where: str) -> None:
     if deployment.mode == "kubernetes":
         if deployment.kubernetes is None:
-            raise SettingsError(f"{where}: mode kubernetes needs a section 'kubernetes'", next_step="add it")
+            raise ParameterError(f"{where}: mode kubernetes needs a section 'kubernetes'", next_step="add it")
         for key in ("objects", "landing", "remote"):
             if "://" not in (getattr(deployment, key) or ""):
-                raise SettingsError(
+                raise ParameterError(
                     f"{where}: {key} must be a URI in kubernetes mode, since pods share no disk",
                     next_step=f"write {key}: s3://bucket/prefix",
                 )
     profiles = params.get("profiles") or {}
     if deployment.profile is not None and deployment.profile not in profiles:
-        raise SettingsError(
+        raise ParameterError(
             f"{where}: profile {deployment.profile!r} is not in params.yaml"
             f"{nearest(deployment.profile, profiles)}",
             next_step=f"set profile to one of {', '.join(profiles)}",
@@ -99,7 +99,7 @@ def _check(deployment: Deployment, params: Mapping[str, Any], where: str) -> Non
     }
     for key, value in plain.items():
         if _SECRET_NAME.search(key) or _SECRET_URI.search(value):
-            raise SettingsError(
+            raise ParameterError(
                 f"{where}: {key} looks like a secret, which must not be in a file",
                 next_step="put it into a Kubernetes Secret and name that under kubernetes.secrets",
             )
@@ -115,16 +115,16 @@ def _validate(model: type[S], value: object, where: str) -> S:
         location = [str(part) for part in issue["loc"]]
         named = f"{where}: {'.'.join(location)}"
         if issue["type"] != "extra_forbidden":
-            raise SettingsError(f"{named}: {issue['msg']}", next_step=f"correct {where}") from None
+            raise ParameterError(f"{named}: {issue['msg']}", next_step=f"correct {where}") from None
         known = _fields_at(model, location[:-1])
-        raise SettingsError(
+        raise ParameterError(
             f"{named}: unknown key{nearest(location[-1], known)}",
             next_step=f"rename or remove {location[-1]!r}",
         ) from None
 
 
 def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
-    """Names of the fields valid at ``location`` inside ``model``."""
+    """Return the names of the fields valid at ``location`` inside ``model``."""
     for part in location:
         annotation = model.model_fields[part].annotation
         options = [annotation, *getattr(annotation, "__args__", ())]

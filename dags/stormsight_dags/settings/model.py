@@ -1,4 +1,4 @@
-"""The keys of the deployment file and of ``orchestration``."""
+"""Keys of the deployment file and of section ``orchestration``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stormsight_dags.errors import DagConfigurationError
-from stormsight_dags.graph import Graph, load_graph
-
-
-class SettingsError(DagConfigurationError):
-    """The deployment file or ``orchestration`` is wrong; the text names the key."""
+from components.contract.errors import ParameterError
+from components.contract.graph.load import load_graph
+from components.contract.graph.model import Graph
 
 
 class Section(BaseModel):
@@ -36,7 +33,7 @@ class ByImage(Section):
 
 
 class ServiceAccounts(ByImage):
-    """Of the pods: one per image, and one that alone needs to be allowed to delete objects."""
+    """Service accounts of pods: one per image, and one that alone may delete objects."""
 
     data: str = "stormsight-data"
     train: str = "stormsight-train"
@@ -44,7 +41,7 @@ class ServiceAccounts(ByImage):
 
 
 class Gpu(Section):
-    """How a pod gets a GPU."""
+    """GPU resource, and where pods that ask for it are placed."""
 
     resource: str = "nvidia.com/gpu"
     node_selector: dict[str, str] = {}
@@ -53,13 +50,13 @@ class Gpu(Section):
 
 
 class Scratch(Section):
-    """The one writable volume of a pod, an ``emptyDir``."""
+    """Writable volume of a pod, an ``emptyDir``."""
 
     size: str = "20Gi"
 
 
 class Kubernetes(Section):
-    """The cluster that pods run on; times in seconds, sizes as Kubernetes quantities."""
+    """Cluster that pods run on; times in seconds, sizes as Kubernetes quantities."""
 
     namespace: str = "stormsight"
     images: Images
@@ -81,7 +78,7 @@ class Kubernetes(Section):
 
 
 class Orchestration(Section):
-    """``orchestration`` of ``params.yaml``; its comments there say what each key does."""
+    """Section ``orchestration`` of ``params.yaml``, which explains each key."""
 
     retrain_schedule: str | None
     landing_poll_s: float = Field(gt=0)
@@ -96,7 +93,7 @@ class Orchestration(Section):
 
 
 class Deployment(Section):
-    """The deployment file. Paths may be folders or ``s3://`` URIs; null stands below ``var/``."""
+    """Deployment file. Paths may be folders or ``s3://`` URIs; null gives a folder below ``var/``."""
 
     mode: Literal["kubernetes", "local"] = "local"
     profile: str | None = None
@@ -108,7 +105,7 @@ class Deployment(Section):
 
 
 class Settings(Section):
-    """Everything the DAGs know, resolved."""
+    """Settings of the DAGs, resolved from the deployment file and ``params.yaml``."""
 
     mode: Literal["kubernetes", "local"]
     profile: str | None
@@ -122,13 +119,17 @@ class Settings(Section):
 
     @property
     def cluster(self) -> Kubernetes:
-        """The section ``kubernetes``, which is there in kubernetes mode."""
+        """Section ``kubernetes``, which is there in kubernetes mode.
+
+        Raises:
+            ParameterError: In local mode.
+        """
         if self.kubernetes is None:
-            raise SettingsError("mode is local: there is no cluster", next_step="set mode: kubernetes")
+            raise ParameterError("mode is local: there is no cluster", next_step="set mode: kubernetes")
         return self.kubernetes
 
     def command_environment(self) -> dict[str, str]:
-        """Environment of every command in both modes; no secrets."""
+        """Return the environment of every command in both modes; no secrets."""
         places = {
             "STORMSIGHT_OBJECTS": self.objects,
             "STORMSIGHT_LANDING": self.landing,
@@ -138,5 +139,5 @@ class Settings(Section):
         return {**places, **profile, **self.environment}
 
     def graph(self) -> Graph:
-        """The graph of this installation's ``dvc.yaml``, with its profile."""
+        """Return the graph of this installation's ``dvc.yaml``, with its profile."""
         return load_graph(self.source / "dvc.yaml", self.source / "params.yaml", self.profile)

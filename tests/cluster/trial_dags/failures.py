@@ -1,15 +1,18 @@
-"""One task per way to fail, and a few that should not: what tests/cluster/test_failures.py looks at."""
+"""One task per way to fail, and a few that should not fail; run by tests/cluster/test_failures.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from airflow.sdk import DAG
 from kubernetes.client import models as k8s
 
-from stormsight_dags.pods.operator import StagePodOperator
-from stormsight_dags.settings import Settings, load_settings
+from components.contract.work import Requirements, Work
+from stormsight_dags.airflow.pod_operator import StagePodOperator
+from stormsight_dags.settings.load import load_settings
+from stormsight_dags.settings.model import Settings
 
 FOUND = load_settings()
 ORCHESTRATION = FOUND.orchestration.model_copy(
@@ -26,7 +29,7 @@ SETTINGS = FOUND.model_copy(
     }
 )
 
-LEAVE = "from components.lib import cli, errors; cli.run(lambda: {work})"
+LEAVE = "from components.contract import errors; from components.lib import cli; cli.run(lambda: {work})"
 SLEEP = ["sh", "-c", "echo waiting; sleep 600"]
 FILL = ["python3", "-c", "print('filling', flush=True); kept = []\nwhile True: kept.append(b'x' * (8 << 20))"]
 
@@ -48,6 +51,9 @@ def fail(error: str) -> list[str]:
 
 
 SYNC = {"deferrable": False}
+SMALL = Requirements(memory="128Mi")
+RETRIED = replace(SMALL, retry="trial")
+TWO_GPUS = replace(SMALL, gpu=2)
 NO_IMAGE = SETTINGS.cluster.images.model_copy(update={"data": "localhost/stormsight-absent:1"})
 NO_ACCOUNT = SETTINGS.cluster.service_accounts.model_copy(update={"data": "nobody"})
 
@@ -56,31 +62,36 @@ CASES: Mapping[str, dict[str, Any]] = {
     "nothing_to_do": {"command": leave("99")},
     "bad_data": {"command": fail("BadDataError")},
     "missing_input": {"command": fail("MissingInputError"), **SYNC},
-    "source_unavailable": {"command": fail("SourceUnavailableError"), "retry": "trial", **SYNC},
+    "source_unavailable": {
+        "command": fail("SourceUnavailableError"),
+        "requirements": replace(SMALL, retry="trial"),
+        **SYNC,
+    },
     "resource": {"command": fail("ResourceError"), **SYNC},
     "gate_refused": {"command": fail("GateRefusedError"), **SYNC},
     "misconfigured": {"command": fail("ParameterError"), **SYNC},
     "code_error": {"command": leave("1 / 0"), **SYNC},
-    "out_of_memory": {"command": FILL, "memory": "64Mi"},
+    "out_of_memory": {"command": FILL, "requirements": replace(SMALL, memory="64Mi")},
     "deadline": {"command": SLEEP, "active_deadline_seconds": 4},
     "evicted": {"command": SLEEP},
     "deleted": {"command": SLEEP},
-    "unschedulable": {"command": SLEEP, "gpu": 2, "schedule_timeout_seconds": 6},
-    "over_quota": {"command": SLEEP, "gpu": 64},
+    "unschedulable": {"command": SLEEP, "requirements": TWO_GPUS, "schedule_timeout_seconds": 6},
+    "over_quota": {"command": SLEEP, "requirements": replace(SMALL, gpu=64)},
     "image_pull": {"command": SLEEP, "settings": cluster(images=NO_IMAGE)},
     "startup": {"command": ["/no/such/command"]},
     "no_secret": {"command": SLEEP, "settings": cluster(secrets=["no-such-secret"])},
     "refused": {"command": SLEEP, "settings": cluster(service_accounts=NO_ACCOUNT)},
 }
-"""By task id: what the task is made of beside the defaults."""
+"""Arguments by task id; the rest are defaults."""
 
 SYNCHRONOUS = ("out_of_memory", "deleted", "unschedulable", "image_pull")
-"""What is also tried without the triggerer."""
+"""Tasks that are also tried without the triggerer."""
 
 
 def task(name: str, case: Mapping[str, Any], **more: Any) -> StagePodOperator:
-    defaults = {"image": "data", "settings": SETTINGS, "memory": "128Mi", "stage": name}
-    return StagePodOperator(task_id=name, **{**defaults, **case, **more})
+    arguments: dict[str, Any] = {"settings": SETTINGS, "requirements": SMALL, **case, **more}
+    command, requirements = arguments.pop("command"), arguments.pop("requirements")
+    return StagePodOperator(task_id=name, work=Work(tuple(command), requirements, stage=name), **arguments)
 
 
 with DAG("trial_failures", schedule=None, catchup=False, max_active_tasks=16):
@@ -104,6 +115,6 @@ TOLERATED = [
 ]
 
 with DAG("trial_node_loss", schedule=None, catchup=False):
-    task("node_lost", {"command": SLEEP, "gpu": 1, "settings": ON_GPU})
+    task("node_lost", {"command": SLEEP, "requirements": replace(SMALL, gpu=1), "settings": ON_GPU})
     # Beside it, since there is one GPU.
     task("node_lost_sync", {"command": SLEEP, **SYNC}, node_selector=GPU.node_selector, tolerations=TOLERATED)

@@ -141,7 +141,7 @@ def test_signs_of_life_keep_a_claim(operations: Operations, time: Time) -> None:
         ("bad_data", "withdraw the acquisition"),
         ("gate_refused", "read the refusal"),
         ("code_error", "new code is a new key"),
-        ("misconfigured", "correct params.yaml"),
+        ("misconfigured", "correct params.yaml or the deployment"),
     ],
 )
 def test_a_failure_for_good_waits_for_a_person(

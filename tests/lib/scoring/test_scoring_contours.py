@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 import torch
 
-from components.lib.metrics.confusion import pixel_confusion
+from components.lib.inference.tiles import TileMaps
+from components.lib.inference.views import View, predict_view
+from components.lib.metrics.counts import pixel_confusion
 from components.lib.nets.network import Maps
-from components.lib.nets.views import View, predict_view
 from components.lib.scoring.augmentation import TestTimeAugmentation
-from components.lib.scoring.polygons import draw_buildings
-from components.lib.scoring.predict import TileMaps
 from components.lib.scoring.score import Scores, score_model, score_variants
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.layout import footprints_of
 from components.lib.store.store import Store
+from components.lib.tasks.buildings import draw_buildings
 from tests.evaluate.worlds import AIRBORNE, Contoured, Pointwise, touching_boxes, write_tiny_store
 
 PLAIN = ScoringSettings()

@@ -8,7 +8,7 @@ import torch
 from components.contract.errors import BadDataError
 from components.lib.metrics.average_precision import average_precision
 from components.lib.metrics.bootstrap import location_interval
-from components.lib.metrics.confusion import Confusion
+from components.lib.metrics.counts import Confusion
 from components.lib.scoring.score import Scores, score_model
 from components.lib.scoring.settings import ScoringSettings
 from components.lib.scoring.slices import slice_tables

@@ -12,12 +12,12 @@ import torch
 
 from components.lib.engine.provenance import provenance
 from components.lib.engine.task import to_batch
+from components.lib.inference.tiles import predict_tiles
 from components.lib.losses.masks import data_mask
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.report.panels import sar_picture
 from components.lib.scoring.augmentation import TestTimeAugmentation
-from components.lib.scoring.predict import predict_tiles
 from components.lib.selftraining.pseudolabels import PseudoLabelSettings, make_pseudo_labels
 from components.lib.store.layout import layer_path
 from components.lib.store.sampler import CropSampler

@@ -1,0 +1,1 @@
+"""The graph of ``dvc.yaml`` as DVC would run it, read without importing DVC."""

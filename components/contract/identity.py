@@ -1,0 +1,156 @@
+"""Identity of code, parameters and data: one definition for caches, training keys, records and tags.
+
+All of it is read off ``dvc.yaml``: the code of a stage is what lies below the ``components/...`` paths of its
+``deps``, its parameters are the keys that its ``params`` name. What no stage depends on (documents, services,
+dashboards, the drawing of pictures that nobody trains on) is part of no identity.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import components
+from components.contract.errors import ParameterError
+from components.contract.graph.load import load_graph, load_stage
+from components.contract.graph.model import Graph, Stage
+from components.contract.hashing import files_below, sha256_files, sha256_folder, sha256_json
+from components.contract.parameters import PARAMS_FILE, read_sections
+
+ROOT = Path(next(iter(components.__path__))).parent
+"""Folder that holds ``components`` and ``dvc.yaml``: the repository's root, ``/app`` in an image."""
+
+IDENTITY = "STORMSIGHT_IDENTITY"
+"""Environment variable with the identity that a run was planned with, as JSON: what its stages record."""
+
+_CODE, _PROFILES = "components/", "profiles."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """SHA-256 of the code and of the parameters that the results of a pipeline depend on."""
+
+    code: str
+    params: str
+
+    def as_variable(self) -> dict[str, str]:
+        """Return the environment variable that hands this identity to the stages of a run."""
+        return {IDENTITY: json.dumps(asdict(self), sort_keys=True)}
+
+
+def pipeline_identity(
+    root: Path = ROOT, params: Path = PARAMS_FILE, environment: Mapping[str, str] = os.environ
+) -> Identity:
+    """Return the identity that results made here carry.
+
+    In a run it is the one that the run was planned with: its workspace differs from the planned pipeline by
+    the registered acquisitions, which a training key names apart.
+
+    Args:
+        root: Folder of ``components`` and ``dvc.yaml``.
+        params: The parameter file.
+        environment: Looked up for ``STORMSIGHT_IDENTITY``.
+
+    Raises:
+        ParameterError: If a file is missing or malformed.
+    """
+    planned = environment.get(IDENTITY)
+    if planned:
+        return Identity(**json.loads(planned))
+    graph = load_graph(root / "dvc.yaml", params)
+    return Identity(code=code_hash(root, graph), params=params_hash(params, graph))
+
+
+def code_hash(root: Path, graph: Graph) -> str:
+    """Return the SHA-256 of the code of all stages: commands, outputs, and the files they depend on.
+
+    Images, resources and descriptions (``meta``, ``desc``) change no result and are left out.
+
+    Args:
+        root: Folder of ``components``.
+        graph: The stages.
+    """
+    stages = {
+        stage.address: {
+            "cmd": stage.cmd,
+            "deps": sorted(stage.deps),
+            "outs": sorted(stage.outs),
+            "params": sorted(key.key for key in stage.params if not key.key.startswith(_PROFILES)),
+        }
+        for stage in graph
+    }
+    return sha256_json({"stages": stages, "files": sha256_files(_code_files(root, graph), root)})
+
+
+def stage_code_hash(address: str, root: Path = ROOT) -> str:
+    """Return the SHA-256 of the code that one stage depends on, by names and contents of its files.
+
+    Args:
+        address: ``prepare``, ``distill@disoptnet``, ...; the key of a loop may be one that ``params.yaml``
+            does not list.
+        root: Folder of ``components``, ``dvc.yaml`` and ``params.yaml``.
+
+    Raises:
+        ParameterError: If there is no such stage.
+    """
+    stage = load_stage(root / "dvc.yaml", root / "params.yaml", address)
+    return sha256_files(_code_files(root, [stage]), root)
+
+
+def params_hash(params: Path, graph: Graph) -> str:
+    """Return the SHA-256 of all parameters that a stage names, the active profile laid over them.
+
+    Raises:
+        ParameterError: If a stage names a parameter that the file does not have.
+    """
+    sections = read_sections(params)
+    keys = {key.key for stage in graph for key in stage.params if not key.key.startswith(_PROFILES)}
+    return sha256_json({key: _value(sections, key, params) for key in keys})
+
+
+def data_hash(store: Path) -> str:
+    """Return the SHA-256 of a prepared store, ``data/prepared``: names and contents of all its files."""
+    return sha256_folder(store)
+
+
+def training_key(acquisitions: Mapping[str, str], code: str, params: str) -> str:
+    """Return the SHA-256 over the acquisition set, the code and the parameters.
+
+    Args:
+        acquisitions: SHA-256 of the catalogue entry by acquisition, in any order.
+        code: SHA-256 of the code.
+        params: SHA-256 of the parameters that change results.
+    """
+    return sha256_json({"acquisitions": dict(acquisitions), "code": code, "params": params})
+
+
+def _code_files(root: Path, stages: Iterable[Stage]) -> list[Path]:
+    """List the files below the code dependencies of ``stages``.
+
+    Raises:
+        ParameterError: If a dependency does not exist.
+    """
+    files: list[Path] = []
+    for dependency in sorted({dep for stage in stages for dep in stage.deps if dep.startswith(_CODE)}):
+        if not (root / dependency).exists():
+            raise ParameterError(
+                f"dvc.yaml: dependency {dependency} does not exist in {root}",
+                next_step="correct deps: in dvc.yaml",
+            )
+        files += files_below(root / dependency)
+    return files
+
+
+def _value(sections: Mapping[str, Any], key: str, params: Path) -> Any:  # noqa: ANN401 - YAML holds any value
+    found: Any = sections
+    for part in key.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            raise ParameterError(
+                f"{params} has no {key}, which dvc.yaml names", next_step=f"add {key} to {params}"
+            )
+        found = found[part]
+    return found

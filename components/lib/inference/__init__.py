@@ -1,0 +1,1 @@
+"""From an image to probabilities: views, windows, and whole tiles."""

@@ -1,0 +1,1 @@
+"""Prediction targets: label layers, post-processing and metric of each."""

@@ -1,0 +1,1 @@
+"""Airflow on top of the graph and the pod parts: operators, triggers, retry policy, rendering, notices."""

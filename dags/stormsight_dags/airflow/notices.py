@@ -1,0 +1,100 @@
+"""Notices about failed tasks and missed deadlines: in the log always, to a webhook where one is named.
+
+The webhook's URL comes from the environment of Airflow (``STORMSIGHT_NOTICE_URL``, on a cluster from a
+Secret). Such URLs often carry a token, so it is never written anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+from stormsight_dags.failures import NEXT_STEPS, FailureKind, StageFailure
+from stormsight_dags.redaction import redact
+
+log = logging.getLogger(__name__)
+
+NOTICE_URL = "STORMSIGHT_NOTICE_URL"
+TIMEOUT_S = 10.0
+
+Notice = dict[str, str]
+
+
+def failure_notice(context: Mapping[str, Any]) -> Notice:
+    """Return the notice about a failed task: stage, class, message, next step."""
+    instance, exception = context["ti"], context.get("exception")
+    task_id = str(instance.task_id)
+    if isinstance(exception, StageFailure):
+        failure = exception.failure
+        kind, stage = exception.kind, failure.stage
+        message = failure.message or failure.reason
+        next_step = failure.next_step or NEXT_STEPS[kind]
+    else:
+        kind, stage = FailureKind.UNKNOWN, task_id
+        message = f"{type(exception).__name__}: {exception}" if exception else "the task left no message"
+        next_step = NEXT_STEPS[kind]
+    return {
+        "event": "failed",
+        "dag": str(instance.dag_id),
+        "run": str(instance.run_id),
+        "task": task_id,
+        "try": str(instance.try_number),
+        "stage": stage,
+        "class": str(kind),
+        "message": redact(message),
+        "next_step": redact(next_step),
+        "log": str(getattr(instance, "log_url", "") or ""),
+    }
+
+
+def notify_failure(context: Mapping[str, Any]) -> None:
+    """Send the notice about a failed task; Airflow's ``on_failure_callback``, called after the last try."""
+    send(failure_notice(context))
+
+
+def deadline_notice(context: Mapping[str, Any], hours: float) -> Notice:
+    """Return the notice about a run that takes ``hours`` more than is usual."""
+    run = context.get("dag_run") or {}
+    return {
+        "event": "deadline missed",
+        "dag": str(run.get("dag_id", "")),
+        "run": str(run.get("dag_run_id") or run.get("run_id") or ""),
+        "class": str(FailureKind.DEADLINE),
+        "message": f"the run takes {hours:g} hours more than recent runs took on average; it goes on",
+        "next_step": "look at the run's running task, and at what it waits for",
+    }
+
+
+async def notify_deadline(hours: float, context: Mapping[str, Any] | None = None) -> None:
+    """Send the notice about a missed deadline; callback of the deadline alert, run in the triggerer."""
+    await asyncio.to_thread(send, deadline_notice(context or {}, hours))
+
+
+def send(notice: Notice) -> bool:
+    """Log the notice and post it as JSON; an error of the webhook is logged and changes nothing.
+
+    Returns:
+        ``True`` if a webhook accepted it.
+    """
+    log.error("NOTICE %s", json.dumps(notice, ensure_ascii=False))
+    url = os.environ.get(NOTICE_URL, "")
+    if not url:
+        return False
+    if not url.startswith(("https://", "http://")):
+        log.error("The notice was not posted: %s holds no http(s) URL", NOTICE_URL)
+        return False
+    request = urllib.request.Request(  # noqa: S310 - its scheme was just checked
+        url, data=json.dumps(notice).encode(), headers={"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310
+            return True
+    except Exception as error:
+        # The text of the error may hold the URL.
+        log.error("The notice was not posted: %s", type(error).__name__)
+        return False

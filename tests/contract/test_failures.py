@@ -1,0 +1,105 @@
+"""The table of failure classes, and its copy for people in k8s/README.md."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from components.contract.errors import StormsightError
+from components.contract.failures import (
+    FAILURE_CLASSES,
+    FINAL_FOR_SET,
+    FROM_CLUSTER,
+    NEVER_RETRIED,
+    FailureKind,
+    exit_code_of,
+    kind_of_exit,
+    shown_kind_of_exit,
+)
+
+SHOWN = {row.airflow_name: row for row in FAILURE_CLASSES.values() if row.airflow_name}
+README_ROW = re.compile(
+    r"^\| `(?P<name>\w+)`(?: \((?P<code>\d+|any other code)[^)]*\))? \| .* \| (?P<retried>[^|]*) \| .*\|$"
+)
+
+
+@pytest.fixture(scope="module")
+def readme(repository: Path) -> str:
+    return (repository / "k8s" / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def rows(readme: str) -> dict[str, re.Match[str]]:
+    table = readme.split("| Airflow shows |", 1)[1].split("\n\n", 1)[0]
+    return {found["name"]: found for found in map(README_ROW.match, table.splitlines()) if found}
+
+
+def test_every_kind_has_a_row_and_its_own_name_in_airflow() -> None:
+    assert set(FAILURE_CLASSES) == set(FailureKind)
+    assert len(SHOWN) == sum(row.airflow_name is not None for row in FAILURE_CLASSES.values())
+
+
+def test_exit_codes_are_unique_and_stay_what_orchestrators_know() -> None:
+    owned = {str(kind): row.exit_code for kind, row in FAILURE_CLASSES.items() if row.exit_code is not None}
+    assert owned == {
+        "bad_data": 65,
+        "missing_input": 66,
+        "source_unavailable": 69,
+        "resource": 71,
+        "gate_refused": 77,
+        "misconfigured": 78,
+        "nothing_to_do": 99,
+        "terminated": 143,
+    }
+    for name, code in owned.items():
+        assert kind_of_exit(code) == name
+        assert exit_code_of(FailureKind(name)) == code
+    assert kind_of_exit(1) is FailureKind.CODE_ERROR
+    with pytest.raises(ValueError, match="out_of_memory"):
+        exit_code_of(FailureKind.OUT_OF_MEMORY)
+
+
+def test_airflow_shows_own_codes_but_neither_a_skip_nor_a_termination() -> None:
+    assert shown_kind_of_exit(65) is FailureKind.BAD_DATA
+    assert [shown_kind_of_exit(code) for code in (0, 1, 99, 143)] == [None] * 4
+
+
+def test_every_error_class_takes_its_code_from_the_table() -> None:
+    for error in StormsightError.__subclasses__():
+        if error.__module__ == StormsightError.__module__:
+            assert kind_of_exit(error.exit_code) is not FailureKind.CODE_ERROR, error
+
+
+def test_what_is_never_retried_and_what_bars_a_set_differ_in_missing_input_alone() -> None:
+    """A missing input cannot be mended by repeating the task, but a new run may train the set."""
+    shown = {kind for kind, row in FAILURE_CLASSES.items() if row.airflow_name}
+    assert {"bad_data", "gate_refused", "code_error", "misconfigured"} == FINAL_FOR_SET
+    assert (NEVER_RETRIED & shown) - FINAL_FOR_SET == {"missing_input"}
+    assert FINAL_FOR_SET <= NEVER_RETRIED
+
+
+def test_what_the_cluster_caused_may_be_retried_and_bars_nothing() -> None:
+    assert {"evicted", "node_lost", "image_pull", "unschedulable", "cluster"} == FROM_CLUSTER
+    assert not FROM_CLUSTER & (NEVER_RETRIED | FINAL_FOR_SET)
+
+
+def test_the_readme_lists_every_class_that_airflow_shows(rows: dict[str, re.Match[str]]) -> None:
+    assert set(rows) == set(SHOWN)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_readme_agrees_about_exit_code_and_retries(rows: dict[str, re.Match[str]], name: str) -> None:
+    row, found = SHOWN[name], rows[name]
+    code = {None: None, "any other code": None}.get(found["code"], found["code"])
+    assert code == (None if row.exit_code is None else str(row.exit_code))
+    assert (found["retried"] == "never") is not row.airflow_may_retry
+    assert (found["retried"] in ("own budget", "own budget; training resumes")) is row.from_cluster
+
+
+def test_the_readme_names_the_classes_that_bar_a_set(readme: str) -> None:
+    sentence = re.search(r"After ((?:`\w+`|,|and|\s)+) the same set, code and parameters are skipped", readme)
+    assert sentence is not None
+    named = set(re.findall(r"`(\w+)`", sentence[1]))
+    assert named == {FAILURE_CLASSES[kind].airflow_name for kind in FINAL_FOR_SET}

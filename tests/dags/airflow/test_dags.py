@@ -1,0 +1,177 @@
+"""The DAGs on a real Airflow: parsed, imported lightly, and run in local mode."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dags.airflow.trial_source import environment
+from tests.test_architecture import imports, top
+
+HEAVY = ["torch", "mlflow", "great_expectations", "dvc", "pandas", "numpy", "boto3", "rasterio"]
+
+IMPORT = """\
+import json, os, runpy, sys
+from airflow.sdk import DAG, Asset
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+before = set(sys.modules)
+for deployment in ("", "k8s/overlays/lab/deployment.yaml"):
+    os.environ["STORMSIGHT_DEPLOYMENT"] = deployment
+    for name in ("acquisitions", "housekeeping", "retrain"):
+        runpy.run_path(f"dags/{name}.py")
+ours = "stormsight_dags.airflow"
+assert {f"{ours}.process_operator", f"{ours}.pod_operator"} <= set(sys.modules)
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> dict[str, Any]:
+    """Results of running the real DAGs with scripted commands."""
+    folder = tmp_path_factory.mktemp("trial")
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.dags.airflow.trial", str(folder)],
+        env=environment(folder),
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, f"{result.stdout[-4000:]}\n{result.stderr[-4000:]}"
+    found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return found
+
+
+def states(run: dict[str, Any]) -> dict[str, str]:
+    return {task: state for task, (state, _) in run["tasks"].items()}
+
+
+def commands(run: dict[str, Any]) -> list[str]:
+    return [" ".join(call).partition(" --run")[0] for call in run["calls"]]
+
+
+def test_importing_the_dags_imports_nothing_heavy(repository: Path, tmp_path: Path) -> None:
+    """In local mode and in kubernetes mode."""
+    path = f"{repository}{os.pathsep}{repository / 'dags'}"
+    result = subprocess.run(
+        [sys.executable, "-c", IMPORT],
+        env=os.environ | {"PYTHONPATH": path, "AIRFLOW_HOME": str(tmp_path)},
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names: set[str] = set(json.loads(result.stdout.splitlines()[-1]))
+    assert not top(names) & set(HEAVY)
+    ours = {name for name in names if name.startswith("components.")}
+    assert ours
+    assert all(name.startswith("components.contract") for name in ours)
+
+
+def test_dag_files_import_of_components_the_contract_alone(repository: Path) -> None:
+    for path in (repository / "dags").rglob("*.py"):
+        names = imports(path)
+        assert not top(names) & {*HEAVY} - {"boto3"}, path
+        ours = {name for name in names if name.startswith("components")}
+        assert all(name.startswith("components.contract") for name in ours), path
+
+
+def test_airflow_parses_all_dags(trial: dict[str, Any]) -> None:
+    assert trial["import_errors"] == {}
+    assert trial["dags"] == ["acquisitions", "housekeeping", "retrain"]
+    assert trial["schedules"] == {
+        "acquisitions": "@continuous",
+        "housekeeping": "30 1 * * *",
+        "retrain": "Asset or 0 3 * * 1",
+    }
+    assert trial["deadline"] == [3600.0]
+
+
+def test_a_promotion_emits_the_model(trial: dict[str, Any]) -> None:
+    run = trial["retrainings"]["promoted"]
+    assert run["state"] == "success"
+    assert set(states(run).values()) == {"success"}
+    order = commands(run)
+    assert order[:2] == ["plan", "stage get"]
+    assert order[-2:] == ["finish", "gate"]
+    assert {"stage part@a", "stage part@b"} == set(order[2:-2])
+    assert all(call[-1] == run["run"] for call in run["calls"])
+    assert [uri for uri, _ in run["events"]] == ["stormsight://model/"]
+    assert run["notices"] == []
+
+
+def test_a_refusal_fails_the_run_once_and_emits_nothing(trial: dict[str, Any]) -> None:
+    run = trial["retrainings"]["refused"]
+    assert run["state"] == "failed"
+    assert run["tasks"]["gate"] == ["failed", 1]
+    assert run["events"] == []
+    (notice,) = run["notices"]
+    assert (notice["stage"], notice["class"], notice["next_step"]) == ("gate", "gate_refused", "mend gate")
+
+
+def test_nothing_to_do_skips_the_run(trial: dict[str, Any]) -> None:
+    run = trial["retrainings"]["nothing"]
+    assert run["state"] == "success"
+    assert set(states(run).values()) == {"skipped"}
+    assert commands(run) == ["plan", "finish"]
+    assert run["notices"] == []
+
+
+def test_the_budget_of_a_class_is_kept(trial: dict[str, Any]) -> None:
+    back, away = trial["retrainings"]["source came back"], trial["retrainings"]["source stayed away"]
+    assert back["state"] == "success"
+    assert back["tasks"]["pipeline.get"] == ["success", 2]
+    assert away["state"] == "failed"
+    assert away["tasks"]["pipeline.get"] == ["failed", 2]
+    assert [notice["class"] for notice in away["notices"]] == ["source_unavailable"]
+
+
+def test_bad_data_is_recorded_and_never_retried(trial: dict[str, Any]) -> None:
+    run = trial["retrainings"]["bad data"]
+    assert run["state"] == "failed"
+    assert run["tasks"]["pipeline.part.b"] == ["failed", 1]
+    assert states(run)["finish"] == "success"
+    assert states(run)["gate"] == "upstream_failed"
+    (notice,) = run["notices"]
+    assert notice["stage"] == "part@b"
+    assert notice["class"] == "bad_data"
+    assert notice["message"] == "stage part@b says no"
+    assert notice["log"].startswith("http")
+
+
+def test_each_acquisition_is_announced_once_and_wakes_retrain(trial: dict[str, Any]) -> None:
+    landings = trial["landings"]
+    uri = "stormsight://acquisitions/"
+    assert landings["two"]["events"] == [
+        [uri, {"acquisition": "one", "entry": 1}],
+        [uri, {"acquisition": "two", "entry": 2}],
+    ]
+    assert landings["two"]["woken"] == ["retrain"]
+    assert landings["third"]["events"] == [[uri, {"acquisition": "three", "entry": 3}]]
+
+
+def test_a_refused_acquisition_is_reported(trial: dict[str, Any]) -> None:
+    run = trial["landings"]["bad"]
+    assert states(run) == {"landed": "success", "register": "failed", "announce": "skipped"}
+    assert run["tasks"]["register"][1] == 1
+    assert [notice["class"] for notice in run["notices"]] == ["bad_data"]
+
+
+def test_a_run_that_waited_in_vain_ends_quietly(trial: dict[str, Any]) -> None:
+    run = trial["landings"]["vain"]
+    assert set(states(run).values()) == {"skipped"}
+    assert commands(run) == []
+    assert run["notices"] == []
+
+
+def test_housekeeping_verifies_before_it_prunes(trial: dict[str, Any]) -> None:
+    assert commands(trial["housekeeping"]["sound"]) == ["verify", "prune"]
+    broken = trial["housekeeping"]["broken"]
+    assert commands(broken) == ["verify"]
+    assert states(broken)["prune"] == "upstream_failed"

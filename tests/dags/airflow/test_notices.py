@@ -1,0 +1,52 @@
+"""Notices name the failure and the next step, and never a secret."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from stormsight_dags.airflow.notices import NOTICE_URL, deadline_notice, failure_notice, notify_deadline, send
+from stormsight_dags.failures import Failure, FailureKind, exception_for
+
+INSTANCE = SimpleNamespace(
+    dag_id="retrain", run_id="r1", task_id="pipeline.optical", try_number=2, log_url="http://ui/log"
+)
+
+
+def test_a_failure_is_reported_with_stage_class_and_next_step() -> None:
+    failure = Failure(FailureKind.OUT_OF_MEMORY, "optical", "OOMKilled", "killed; AWS_SECRET_ACCESS_KEY=abc")
+    notice = failure_notice({"ti": INSTANCE, "exception": exception_for(failure)})
+    assert notice["stage"] == "optical"
+    assert notice["class"] == "out_of_memory"
+    assert "meta.memory" in notice["next_step"]
+    assert "abc" not in notice["message"]
+    assert notice["log"] == "http://ui/log"
+
+
+def test_an_untyped_failure_is_reported_too() -> None:
+    notice = failure_notice({"ti": INSTANCE, "exception": ValueError("password=hunter2 is wrong")})
+    assert notice["class"] == "unknown"
+    assert notice["message"].startswith("ValueError")
+    assert "hunter2" not in notice["message"]
+    assert failure_notice({"ti": INSTANCE})["message"] == "the task left no message"
+
+
+def test_a_missed_deadline_is_sent(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = {"dag_run": {"dag_id": "retrain", "dag_run_id": "r1"}}
+    assert deadline_notice(context, 48)["run"] == "r1"
+    monkeypatch.delenv(NOTICE_URL, raising=False)
+    asyncio.run(notify_deadline(48.0, context))
+    assert "deadline missed" in caplog.text
+    assert "48 hours more than recent runs" in caplog.text
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/secret-token", "file:///secret-token"])
+def test_an_unreachable_webhook_harms_nobody(
+    url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(NOTICE_URL, url)
+    assert send({"event": "failed"}) is False
+    assert "not posted" in caplog.text
+    assert "secret-token" not in caplog.text

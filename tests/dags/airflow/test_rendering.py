@@ -1,0 +1,135 @@
+"""The rendered tasks are the graph, node by node and edge by edge."""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from airflow.sdk import DAG, TaskGroup
+
+from components.contract.errors import ParameterError
+from components.contract.graph.load import load_graph
+from components.contract.graph.model import Graph
+from components.contract.work import Requirements, Work
+from stormsight_dags.airflow.rendering import command_task, render, task_id
+from stormsight_dags.settings.load import load_settings
+from stormsight_dags.settings.model import Settings
+from tests.contract.pipelines import FOREACH, MATRIX, META, NESTED
+from tests.contract.test_graph import write
+
+Tasks = dict[str, Any]
+
+
+def tasks_of(group: TaskGroup) -> Tasks:
+    """The group's tasks by the address of their stage."""
+    return {task.stage: task for task in group.iter_tasks()}  # type: ignore[attr-defined]
+
+
+def edges_of(tasks: Tasks) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (address, below.stage)
+        for address, task in tasks.items()
+        for below in task.downstream_list
+        if getattr(below, "stage", None) in tasks
+    )
+
+
+def settings_of(repository: Path, mode: str) -> Settings:
+    lab = {"STORMSIGHT_DEPLOYMENT": str(repository / "k8s/overlays/lab/deployment.yaml")}
+    return load_settings(lab if mode == "kubernetes" else {})
+
+
+def rendered(graph: Graph, settings: Settings) -> Tasks:
+    with DAG("trial"):
+        return tasks_of(render(graph, settings))
+
+
+@pytest.mark.parametrize("mode", ["local", "kubernetes"])
+def test_tasks_of_the_repository_are_its_graph(repository: Path, mode: str) -> None:
+    settings = settings_of(repository, mode)
+    graph = settings.graph()
+    tasks = rendered(graph, settings)
+    assert set(tasks) == set(graph.addresses)
+    assert edges_of(tasks) == graph.edges
+    command = tasks["distill@disoptnet"]
+    expected = "python -m components.runs stage distill@disoptnet --run {{ run_id }}"
+    assert " ".join(command.command if mode == "local" else command.cmds) == expected
+
+
+@pytest.mark.parametrize("pipeline", [FOREACH, MATRIX, NESTED], ids=["foreach", "matrix", "nested"])
+def test_tasks_of_any_pipeline_are_its_graph(repository: Path, tmp_path: Path, pipeline: str) -> None:
+    folder = write(tmp_path, pipeline)
+    graph = load_graph(folder / "dvc.yaml", folder / "params.yaml")
+    tasks = rendered(graph, settings_of(repository, "local"))
+    assert set(tasks) == set(graph.addresses)
+    assert edges_of(tasks) == graph.edges
+
+
+def test_a_stage_more_is_a_task_more(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No DAG file changes: the DAG follows dvc.yaml and params.yaml."""
+    shutil.copy(repository / "params.yaml", tmp_path)
+    document = yaml.safe_load((repository / "dvc.yaml").read_text())
+    document["stages"]["publish"] = {
+        "cmd": "python -m components.publish",
+        "deps": ["models/adapted", "reports/promote/decision.json"],
+        "outs": ["public"],
+        "meta": {"image": "data", "cpu": 1, "memory": "1Gi", "gpu": 0, "retry": "transfer"},
+    }
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    monkeypatch.setenv("STORMSIGHT_SOURCE", str(tmp_path))
+    monkeypatch.delenv("STORMSIGHT_DEPLOYMENT", raising=False)
+    names = runpy.run_path(str(repository / "dags/retrain.py"))
+    tasks = tasks_of(names["pipeline"])
+    assert {task.task_id for task in tasks["publish"].upstream_list} == {"pipeline.adapt", "pipeline.promote"}
+    assert {task.task_id for task in tasks["publish"].downstream_list} == {"finish", "gate"}
+    assert {task.task_id for task in tasks["download"].upstream_list} == {"plan"}
+
+
+def test_two_stages_cannot_be_one_task(repository: Path, tmp_path: Path) -> None:
+    pipeline = f"stages:\n  a:\n    foreach: [x/y, 'x y']\n    do: {{cmd: 'echo ${{item}}', {META}}}\n"
+    folder = write(tmp_path, pipeline)
+    with pytest.raises(ParameterError, match=r"'a@x/y' and 'a@x y' would both be task 'a.x-y'"):
+        rendered(load_graph(folder / "dvc.yaml", folder / "params.yaml"), settings_of(repository, "local"))
+
+
+def test_task_ids_are_what_airflow_allows() -> None:
+    assert task_id("evaluate") == "evaluate"
+    assert task_id("distill@disoptnet") == "distill.disoptnet"
+    assert task_id("cell@one-0.1-x@y z") == "cell.one-0.1-x-y-z"
+
+
+def test_resources_reach_the_operator(repository: Path) -> None:
+    """One value carries them from dvc.yaml to the pod, and to the number of retries in both modes."""
+    work = Work(("python",), Requirements(image="train", cpu=4, memory="6Gi", gpu=1, retry="train"))
+    settings = settings_of(repository, "kubernetes")
+    with DAG("trial"):
+        pod: Any = command_task(settings, "t", work)
+        process: Any = command_task(settings_of(repository, "local"), "p", work)
+        plain: Any = command_task(settings, "q", Work(("python",)))
+    (container,) = pod.pod_template_dict["spec"]["containers"]
+    assert container["image"] == settings.cluster.images.train
+    assert container["resources"]["limits"]["cpu"] == "4000m"
+    assert container["resources"]["limits"]["memory"] == "6Gi"
+    assert container["resources"]["limits"][settings.cluster.gpu.resource] == "1"
+    assert process.command == ["python"]
+    assert pod.retries == process.retries > plain.retries
+
+
+def test_only_pruning_runs_as_the_account_that_may_delete(repository: Path) -> None:
+    settings = settings_of(repository, "kubernetes")
+    with DAG("trial"):
+        plain: Any = command_task(settings, "t", Work(("python",)))
+        pruning: Any = command_task(settings, "prune", Work(("python",), account="housekeeping"))
+    accounts = [
+        task.full_pod_spec.spec.service_account_name
+        if task.full_pod_spec
+        else task.pod_template_dict["spec"]["serviceAccountName"]
+        for task in (plain, pruning)
+    ]
+    assert accounts == ["stormsight-data", "stormsight-housekeeping"]

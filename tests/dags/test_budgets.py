@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.contract.errors import ParameterError
+from stormsight_dags.budgets import (
+    LONGEST_DELAY_S,
+    WORKER_LOSSES,
+    Budget,
+    judge,
+    load_budget,
+)
+from stormsight_dags.failures import FINAL, INFRASTRUCTURE, FailureKind
+from tests.conftest import ROOT
+from tests.dags.kubernetes.trial_settings import ORCHESTRATION
+
+KINDS = st.sampled_from(sorted(FailureKind))
+BUDGETS = st.dictionaries(st.sampled_from(sorted(set(FailureKind) - FINAL)), st.integers(0, 3)).map(Budget)
+
+
+def tries(failures: list[FailureKind | None], budget: Budget) -> list[FailureKind | None]:
+    """Return the tries that Airflow makes until policy or ``retries`` end them; None is a dead worker."""
+    history: object = None
+    for number, kind in enumerate(failures, 1):
+        again = number <= budget.total
+        if kind is not None:
+            verdict = judge(kind, number, budget.total, history, budget)
+            history, again = dict(verdict.history), again and verdict.retry
+        if not again:
+            return failures[:number]
+    return failures
+
+
+@given(st.lists(KINDS, min_size=1, max_size=30), BUDGETS)
+def test_no_kind_is_retried_more_often_than_granted(failures: list[FailureKind], budget: Budget) -> None:
+    made = tries([*failures], budget)
+    retried = Counter(made[:-1])
+    for kind, count in retried.items():
+        assert kind is not None
+        assert count <= budget.retries.get(kind, 0)
+        assert kind not in FINAL
+
+
+@given(st.lists(KINDS, max_size=30), BUDGETS)
+def test_no_kind_eats_anothers_budget(failures: list[FailureKind], budget: Budget) -> None:
+    """A run ends only by a kind whose own budget is used up, never for the number of tries as such."""
+    made = tries([*failures], budget)
+    if len(made) < len(failures):
+        last = made[-1]
+        assert last is not None
+        assert Counter(made)[last] == budget.retries.get(last, 0) * (last not in FINAL) + 1
+
+
+@given(st.lists(KINDS, max_size=12), st.integers(0, WORKER_LOSSES), st.randoms(), BUDGETS)
+def test_dead_workers_cost_no_budget(
+    failures: list[FailureKind], lost: int, random: Any, budget: Budget
+) -> None:
+    plain = tries([*failures], budget)
+    mixed: list[FailureKind | None] = [*failures]
+    for _ in range(lost):
+        mixed.insert(random.randint(0, len(mixed)), None)
+    assert [kind for kind in tries(mixed, budget) if kind is not None] == plain
+
+
+@given(
+    KINDS, st.integers(1, 20), BUDGETS, st.one_of(st.none(), st.text(), st.dictionaries(st.text(), st.text()))
+)
+def test_a_damaged_history_is_none(kind: FailureKind, number: int, budget: Budget, stored: object) -> None:
+    assert judge(kind, number, 9, stored, budget) == judge(kind, number, 9, None, budget)
+
+
+@given(KINDS, BUDGETS)
+def test_judging_one_try_twice_counts_it_once(kind: FailureKind, budget: Budget) -> None:
+    once = judge(kind, 1, 9, None, budget)
+    assert judge(kind, 1, 9, dict(once.history), budget) == once
+
+
+def test_clearing_a_task_renews_its_budgets() -> None:
+    budget = Budget({FailureKind.EVICTED: 1})
+    first = judge(FailureKind.EVICTED, 1, budget.total, None, budget)
+    second = judge(FailureKind.EVICTED, 2, budget.total, dict(first.history), budget)
+    assert (first.retry, second.retry) == (True, False)
+    cleared = judge(FailureKind.EVICTED, 3, 2 + budget.total, dict(second.history), budget)
+    assert cleared.retry
+
+
+def test_delays_double_up_to_half_an_hour() -> None:
+    budget = Budget(delay_s=60)
+    assert [budget.delay(n) for n in (1, 2, 3)] == [60, 120, 240]
+    assert budget.delay(10_000) == LONGEST_DELAY_S
+
+
+@pytest.mark.parametrize("retry", ["transfer", "data", "train", "gate"])
+def test_the_repositorys_own_budgets(retry: str) -> None:
+    section = yaml.safe_load((ROOT / "params.yaml").read_text())["orchestration"]
+    budget = load_budget(section, retry)
+    assert set(budget.retries) >= INFRASTRUCTURE
+    assert not set(budget.retries) & FINAL
+    assert budget.total == sum(budget.retries.values()) + WORKER_LOSSES
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"infrastructure_retries": {"evcted": 1}}, "the nearest valid one is 'evicted'"),
+        ({"infrastructure_retries": {"deadline": 1}}, "which the work causes"),
+        ({"retries": {"train": {"bad_data": 1}}}, "never retried"),
+        ({"retries": {"train": {"gate_refused": 1}}}, "never retried"),
+        ({"retries": {"train": {"evicted": 1}}}, "infrastructure"),
+        ({"retries": {"train": {"deadline": -1}}}, "-1"),
+        ({"retries": {"train": {"deadline": True}}}, "True"),
+        ({"retries": {"tran": {}}}, "the nearest valid one is 'tran'"),
+    ],
+)
+def test_a_wrong_budget_is_refused_by_name(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(ParameterError) as refused:
+        load_budget({**ORCHESTRATION, **change}, "train")
+    assert named in str(refused.value)
+    assert refused.value.next_step

@@ -1,0 +1,178 @@
+"""The command as a whole: what runs, what is kept, what is redone, what happens when something fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from components.experiments.command import EvidenceIncompleteError, Session
+
+from components.contract.errors import ParameterError
+from components.experiments.grid import Method
+from tests.conftest import ROOT
+from tests.experiments.fakes import GRID
+from tests.experiments.laboratory import Laboratory
+
+ALL = sorted(
+    [f"{m} {s}" for m in ("optical", "sar/none", "sar/disoptnet", "sar/concord", "adapted") for s in (1, 2)]
+    + ["sar/concord 1"]
+)
+
+
+def document() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(Path("reports/evidence/evidence.json").read_text())
+    return content
+
+
+def test_a_whole_run_writes_the_evidence_and_a_second_trains_nothing(
+    laboratory: Laboratory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert laboratory.run(dry_run=True) == 0
+    assert "15 of 15 cells to do" in capsys.readouterr().out
+    assert not Path("var/evidence/evidence/cells").exists()
+    assert laboratory.run() == 0
+    assert laboratory.ran() == ALL
+    made = document()
+    assert made["simulated"] is True
+    assert made["missing"] == made["left_out"] == []
+    assert {row["method"] for row in made["rows"]} == {row["method"] for row in made["methods"]}
+    assert {row["sensor"] for row in made["rows"] if row["method"] in {"oracle", "source_only"}} == {
+        "simulated-spaceborne"
+    }
+    cells = {(cell["method"], cell["seed"]): cell for cell in made["cells"]}
+    assert len(cells) == 15
+    # The derived bundle has the same weights and another map.
+    assert cells["disoptnet", 1]["weights_sha256"] == cells["disoptnet_branch_s", 1]["weights_sha256"]
+    whole, half = (
+        [r["value"] for r in made["rows"] if r["method"] == m and r["metric"] == "iou"]
+        for m in ("disoptnet", "disoptnet_branch_s")
+    )
+    assert whole != half
+    before = Path("reports/evidence/evidence.json").read_bytes()
+    assert laboratory.run(publish=True) == 0
+    assert laboratory.ran() == []
+    assert Path(".assets/evidence/evidence.json").read_bytes() == before
+    assert laboratory.run(dry_run=True) == 0
+    assert "0 of 15 cells to do" in capsys.readouterr().out
+    assert {p.name for p in Path("reports/evidence").iterdir()} == {
+        "evidence.json",
+        "table.md",
+        "source.png",
+        "ablations.png",
+        "target.png",
+    }
+
+
+def test_a_change_redoes_only_what_it_touches(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "report", lambda *_: None)  # another test's matter, and most of the time
+    options: dict[str, Any] = {"methods": ("control", "concord_wide"), "seeds": (1,)}
+    laboratory.run(**options)
+    assert laboratory.ran() == ["optical 1", "sar/concord 1", "sar/none 1"]
+    # One row's override: its cell alone.
+    options["grid"] = with_width(GRID, "concord_wide", 3)
+    laboratory.run(**options)
+    assert laboratory.ran() == ["sar/concord 1"]
+    # Upstream weights: what builds on them.
+    options["grid"] = with_width(options["grid"], "teacher", 9)
+    laboratory.run(**options)
+    assert laboratory.ran() == ["optical 1", "sar/concord 1"]
+    # Neither what changes no result, nor the ruler: the latter scores again.
+    scored = Path("var/evidence/evidence/cells/control/seed-1/scored.json")
+    before = scored.stat().st_mtime_ns
+    laboratory.write_params(training={"seed": 5, "lr": 0.1, "log_every": 1})
+    ruler = laboratory.root / "components/lib/scoring/code.py"
+    ruler.parent.mkdir(parents=True)
+    ruler.write_text("# new")
+    laboratory.run(**options)
+    assert laboratory.ran() == []
+    assert scored.stat().st_mtime_ns > before
+    # The stage's code: everything.
+    laboratory.code("two")
+    laboratory.run(**options)
+    assert laboratory.ran() == ["optical 1", "sar/concord 1", "sar/none 1"]
+
+
+def with_width(grid: Sequence[Method], name: str, width: int) -> tuple[Method, ...]:
+    """The grid with another override in one row."""
+    overrides = {"optical": {"width": width}}
+    return tuple(replace(m, overrides=overrides) if m.name == name else m for m in grid)
+
+
+def test_a_failed_cell_names_itself_and_the_others_go_on(
+    laboratory: Laboratory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (laboratory.control / "fail-sar-concord").touch()
+    with pytest.raises(EvidenceIncompleteError) as raised:
+        laboratory.run(seeds=(1,), jobs=1)
+    assert "2 cells failed, 2 that build on them" in raised.value.message
+    assert "var/evidence/evidence/cells/concord/seed-1/train.log" in raised.value.message
+    assert "the disk is full" in caplog.text
+    assert laboratory.ran() == sorted(
+        ["optical 1", "sar/none 1", "sar/disoptnet 1", "sar/concord 1", "sar/concord 1"]
+    )
+    assert not Path("reports/evidence").exists()
+    laboratory.run(seeds=(1,), allow_missing=True)
+    made = document()
+    assert made["missing"] == [
+        "concord, seed 1",
+        "concord_wide, seed 1",
+        "oracle, seed 1",
+        "source_only, seed 1",
+    ]
+    assert {row["method"] for row in made["rows"]} == {
+        "teacher",
+        "control",
+        "disoptnet",
+        "disoptnet_branch_s",
+    }
+    assert "**Missing** (failed): concord, seed 1" in Path("reports/evidence/table.md").read_text()
+    laboratory.ran()
+    (laboratory.control / "fail-sar-concord").unlink()
+    monkeypatch.setattr(Session, "report", lambda *_: None)
+    laboratory.run(seeds=(1,))
+    assert laboratory.ran() == sorted(["sar/concord 1", "sar/concord 1", "adapted 1"])
+
+
+def test_a_killed_run_goes_on_and_ends_what_it_left_behind(laboratory: Laboratory) -> None:
+    # It hangs until it is asked to stop; an attempt after that does not.
+    (laboratory.control / "hang-sar-none").touch()
+    command = [sys.executable, "-m", "tests.experiments.fakes"]
+    with Path("first.log").open("wb") as log:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        first = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    limit = time.monotonic() + 120
+    ran = laboratory.control / "ran"
+    while not (ran.exists() and "sar/none" in ran.read_text()):
+        assert first.poll() is None, Path("first.log").read_text()
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    work = Path("var/evidence/evidence/cells/control/seed-1/work")
+    os.kill(int((work / "child.pid").read_text()), 0)  # left behind, and still at work
+    assert laboratory.ran() == ["sar/none 1"]
+    assert not (work / "stopped").exists()
+    laboratory.run(methods=("control",), seeds=(1,))
+    assert (work / "stopped").exists()
+    assert laboratory.ran() == ["sar/none 1"]
+
+
+def test_wrong_names_and_needs_are_told_before_anything_runs(laboratory: Laboratory) -> None:
+    with pytest.raises(ParameterError, match="'concord'"):
+        laboratory.run(methods=("concrod",))
+    with pytest.raises(ParameterError, match="not declared"):
+        laboratory.run(profile="small")
+    with pytest.raises(ParameterError, match="ablation_seeds"):
+        laboratory.run(seeds=(1,), ablation_seeds=(2,))
+    assert laboratory.ran() == []

@@ -1,0 +1,73 @@
+"""A grid of stages that train nothing; ``python -m`` this runs one row of it, to be killed by a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from components.experiments.command import Options, evidence
+
+from components.experiments import command
+from components.experiments.grid import Link, Method
+
+STAGE = "tests.experiments.fake_stage"
+
+
+def fake(name: str, model: str, bundle: str, group: str = "source", **more: Any) -> Method:
+    return Method(
+        name=name,
+        label=name,
+        group=group,  # type: ignore[arg-type]
+        command=(STAGE, bundle, model, name),
+        model=model,
+        reports=name,
+        **more,
+    )
+
+
+TEACHER = Link(method="teacher", model="optical", name="optical")
+CONCORD = Link(method="concord", model="sar/concord", name="sar/concord")
+
+GRID = (
+    fake("teacher", "optical", "teacher"),
+    fake("control", "sar/none", "plain"),
+    fake("disoptnet", "sar/disoptnet", "student", links=(TEACHER,)),
+    Method(
+        name="disoptnet_branch_s",
+        label="branch S",
+        group="source",
+        command=None,
+        model="sar/disoptnet",
+        links=(Link(method="disoptnet", model="sar/disoptnet", name="sar/disoptnet"),),
+        network={"output": "branch_s"},
+    ),
+    fake("concord", "sar/concord", "plain", links=(TEACHER,)),
+    fake(
+        "concord_wide",
+        "sar/concord",
+        "plain",
+        group="ablation",
+        links=(TEACHER,),
+        overrides={"optical": {"width": 2}},
+        compared_with="concord",
+    ),
+    Method(
+        name="source_only",
+        label="source only",
+        group="target",
+        command=None,
+        model="sar/concord",
+        links=(CONCORD,),
+    ),
+    fake("oracle", "adapted", "adapted", group="target", links=(CONCORD,)),
+)
+
+
+def main() -> None:
+    """Run in the working directory, for the test that kills the run."""
+    command.ROOT = Path("root")  # type: ignore[attr-defined]
+    evidence(Options(store=Path("store"), grid=GRID, methods=("control",), seeds=(1,), jobs=1))
+
+
+if __name__ == "__main__":
+    main()
