@@ -8,9 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import components
-from components.lib.config.loader import SECTIONS, WITHOUT_RESULT, load_section
-from components.lib.files import sha256_bytes, sha256_file, sha256_files
+from components.contract.identity import data_hash, pipeline_identity
+from components.lib.files import sha256_bytes, sha256_file
 from components.promote.gate import Judgement
 from components.promote.parameters import PromoteParameters
 
@@ -18,18 +17,17 @@ from components.promote.parameters import PromoteParameters
 def input_hashes(store: Path, verdict: Path) -> dict[str, str]:
     """Return the SHA-256 of a decision's inputs: parameters, prepared store, code and data verdict.
 
-    The parameters are all sections that change a result, the active profile laid over them.
+    Parameters and code are the pipeline's identity, as in run records and training keys.
 
     Args:
         store: Prepared store.
         verdict: Data verdict, ``verdict.json``.
     """
-    sections = {section: load_section(section) for section in SECTIONS if section not in WITHOUT_RESULT}
-    code = Path(components.__path__[0])
+    identity = pipeline_identity()
     return {
-        "params": sha256_bytes(json.dumps(sections, sort_keys=True).encode()),
-        "data": sha256_files((path for path in store.rglob("*") if path.is_file()), store),
-        "code": sha256_files((path for path in code.rglob("*.py") if path.is_file()), code),
+        "params": identity.params,
+        "data": data_hash(store),
+        "code": identity.code,
         "verdict": sha256_file(verdict),
     }
 
