@@ -33,7 +33,7 @@ with DAG(
         "prune",
         Work(("python", "-m", "components.housekeeping", "prune"), needs, account="housekeeping"),
     )
-    # Nothing is deleted on the word of a ledger that may have been tampered with.
+    # Nothing is deleted because of a ledger that may have been tampered with.
     verify >> prune
     if settings.mode == "kubernetes":
         DeleteOrphanPodsOperator(task_id="reap", settings=settings, retries=3)

@@ -1,4 +1,4 @@
-"""``python -m components.acquisitions``."""
+"""``python -m components.acquisitions register|list|withdraw|land``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     command = argparse.ArgumentParser(
         prog="python -m components.acquisitions",
         description="Acquisitions arrive in STORMSIGHT_LANDING (default var/landing): <id>/COMPLETE.json "
@@ -75,7 +75,7 @@ def _register(options: argparse.Namespace) -> int:
         report_result({"registered": found.registered, "rejected": [r.id for r in found.rejected]})
         return 0
     if found.rejected:
-        # Told once, as a failure: the same acquisition counts as nothing new in the next look.
+        # Reported once, as a failure: at the next call the same acquisition counts as nothing new.
         raise BadDataError(
             "; ".join(rejection.message for rejection in found.rejected),
             next_step=found.rejected[0].next_step,

@@ -1,4 +1,4 @@
-"""From a checked marker to a catalogue entry, as ``components/download/catalogue`` would hold it."""
+"""Catalogue entries made from checked markers, in the form of ``components/download/catalogue``."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from components.lib.operations.plan import Acquisition
 from components.lib.operations.state import State
 
 COMMITTED = Path(components.__path__[0]) / "download" / "catalogue"
-"""Entries that come with the code: their ids are taken."""
+"""Folder of the entries that come with the code; their ids are taken."""
 
 
 def entry_content(marker: Marker, landing_uri: str) -> bytes:
-    """The entry's bytes: JSON, which is YAML too; equal markers give equal bytes.
+    """Return the entry's bytes: JSON, which is YAML too; equal markers give equal bytes.
 
     Args:
-        marker: Checked.
-        landing_uri: Of the landing place.
+        marker: Checked marker.
+        landing_uri: URI of the landing place.
     """
     entry = {
         **marker.model_dump(mode="json", exclude={"files"}),
@@ -52,7 +52,7 @@ def require_free_id(acquisition: str) -> None:
     """Refuse ids of the committed catalogue.
 
     Raises:
-        BadDataError: If it is one.
+        BadDataError: If ``acquisition`` is one of them.
     """
     if (COMMITTED / f"{acquisition}.yaml").exists():
         raise taken(acquisition, "is the name of an entry in components/download/catalogue")
@@ -76,7 +76,7 @@ def require_new_ground(objects: ObjectStore, marker: Marker, state: State) -> No
 
 
 def taken(acquisition: str, why: str) -> BadDataError:
-    """The failure for an id that cannot be used."""
+    """Return the failure for an id that cannot be used."""
     return BadDataError(
         f"acquisition {acquisition}: the id {why}", next_step="land it under a new id; ids are never reused"
     )

@@ -1,4 +1,4 @@
-"""The producer: puts an acquisition into the landing place, its marker last."""
+"""Producer of acquisitions: files into the landing place, the marker last."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 from tqdm import tqdm
 
 from components.acquisitions.marker import DeliveredFile, Licence, Marker, parse_marker
-from components.acquisitions.parameters import MARKER, LandOptions
+from components.acquisitions.parameters import LandOptions
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.contract.keys import marker_key
 from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.files import sha256_bytes, sha256_file
 from components.lib.objects.protocol import ObjectStore
@@ -21,7 +22,7 @@ from components.lib.objects.protocol import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a marker says beside its files; see :class:`Marker`."""
+    """Content of a marker beside its files; see :class:`Marker`."""
 
     id: str
     sensor: str
@@ -116,14 +117,14 @@ def _finish(landing: ObjectStore, description: Description, files: Iterable[Deli
             f"{description.id} cannot land: {error.message}",
             next_step="complete the folder, then land it again",
         ) from error
-    if not landing.create(f"{description.id}/{MARKER}", content):
+    if not landing.create(marker_key(description.id), content):
         raise _landed(landing, description.id)
     return parsed
 
 
 def _require_room(landing: ObjectStore, acquisition: str) -> None:
     """Refuse an id that has landed; clear away what an interrupted attempt left."""
-    if landing.exists(f"{acquisition}/{MARKER}"):
+    if landing.exists(marker_key(acquisition)):
         raise _landed(landing, acquisition)
     for info in landing.list(f"{acquisition}/"):
         landing.delete(info.key)

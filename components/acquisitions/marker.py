@@ -1,4 +1,4 @@
-"""The completeness marker: what a producer says it has delivered. Nothing in it is trusted."""
+"""Completeness marker: a producer's list of what it delivered. Nothing in it is trusted."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class DeliveredFile(_Model):
 
     @property
     def name(self) -> str:
-        """The bare name, unique in the acquisition."""
+        """Name without folders, unique in the acquisition."""
         return PurePosixPath(self.key).name
 
 
 class Marker(_Model):
-    """The content of ``<landing>/<id>/COMPLETE.json``."""
+    """Content of ``<landing>/<id>/COMPLETE.json``."""
 
     id: str = Field(pattern=ID)
     sensor: Text
@@ -72,7 +72,7 @@ class Marker(_Model):
 
     @property
     def images(self) -> set[str]:
-        """Image ids of the SAR tiles: what must be unique among the acquisitions of a sensor."""
+        """Image ids of the SAR tiles, unique among the acquisitions of a sensor."""
         return images_of(self.files, self.dataset)
 
     @property
@@ -118,7 +118,7 @@ def parse_marker(content: bytes, acquisition: str) -> Marker:
     """Read a marker.
 
     Args:
-        content: Of the object.
+        content: Content of the object.
         acquisition: Name of the folder it lies in.
 
     Raises:

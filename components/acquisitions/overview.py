@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from components.acquisitions.parameters import MARKER
 from components.acquisitions.rejections import rejections
 from components.contract.errors import StormsightError
+from components.contract.keys import marker_key
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import Acquisition
@@ -19,11 +19,11 @@ class Row:
     """One acquisition.
 
     Attributes:
-        id: In the catalogue, or the folder in the landing place.
+        id: Id in the catalogue, or folder in the landing place.
         state: ``arriving``, ``landed``, ``rejected``, ``registered``, ``trained`` or ``withdrawn``.
-        sensor: Where it is known.
-        tiles: Where they are known.
-        note: Why it was withdrawn or rejected.
+        sensor: Name of the sensor; empty where it is unknown.
+        tiles: Number of tiles; 0 where it is unknown.
+        note: Reason of a withdrawal or rejection.
     """
 
     id: str
@@ -34,7 +34,7 @@ class Row:
 
 
 def overview(landing: ObjectStore, objects: ObjectStore) -> list[Row]:
-    """Every acquisition: registered ones in the order of registration, then the others.
+    """Return every acquisition: registered ones in the order of registration, then the others.
 
     Raises:
         BadDataError: If the operations ledger is broken.
@@ -46,12 +46,12 @@ def overview(landing: ObjectStore, objects: ObjectStore) -> list[Row]:
         if name in refused:
             rows.append(Row(name, "rejected", note=refused[name].message))
         else:
-            rows.append(Row(name, "landed" if landing.exists(f"{name}/{MARKER}") else "arriving"))
+            rows.append(Row(name, "landed" if landing.exists(marker_key(name)) else "arriving"))
     return rows
 
 
 def text_of(rows: list[Row]) -> str:
-    """The rows as a table."""
+    """Return the rows as a text table."""
     if not rows:
         return "no acquisition has landed"
     lines = [
@@ -62,7 +62,7 @@ def text_of(rows: list[Row]) -> str:
 
 
 def json_of(rows: list[Row]) -> str:
-    """The rows as JSON."""
+    """Return the rows as JSON."""
     return json.dumps([asdict(row) for row in rows], indent=2)
 
 

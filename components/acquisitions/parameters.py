@@ -1,4 +1,4 @@
-"""Bounds on what may land, and the options of the producer."""
+"""Limits on acquisitions that land, and the options of the producer."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from pydantic import Field
 from components.lib.config.loader import Parameters
 
 ID = "^[a-z0-9][a-z0-9-]{0,62}$"
-"""An acquisition's id."""
-
-MARKER = "COMPLETE.json"
-"""Name of the completeness marker, written last."""
+"""Pattern of an acquisition's id."""
 
 MOST_FILES = 100_000
 MOST_BYTES = 256 << 30
-"""Of one acquisition."""
+"""Largest sum of file sizes of one acquisition, bytes."""
 
 MOST_MARKER_BYTES = 64 << 20
 
@@ -23,14 +20,14 @@ HASHING_AT_A_TIME = 8
 
 
 class LandOptions(Parameters):
-    """What a simulated acquisition is made of."""
+    """Options of a simulated acquisition."""
 
     id: str = Field(pattern=ID)
-    """In the catalogue; it draws the flights, the speckle and the traffic, not the city."""
+    """Id in the catalogue; it seeds the flights, the speckle and the traffic, not the city."""
 
     sensor: str
     seed: int = Field(ge=0)
-    """Draws the city: the same seed is the same ground."""
+    """Seed of the city: equal seeds give the same ground."""
 
     tiles: int = Field(ge=12, le=3401)
     tile_px: int = Field(ge=64, le=900)

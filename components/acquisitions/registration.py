@@ -1,4 +1,4 @@
-"""Looking at the landing place and registering what is new and whole."""
+"""Registration of acquisitions that are new, complete and sound."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from components.acquisitions.catalogue import (
     write_entry,
 )
 from components.acquisitions.marker import Marker, parse_marker
-from components.acquisitions.parameters import MARKER, MOST_MARKER_BYTES
+from components.acquisitions.parameters import MOST_MARKER_BYTES
 from components.acquisitions.rejections import Rejection, rejected_before
 from components.acquisitions.verification import verify
 from components.contract.errors import (
@@ -22,6 +22,7 @@ from components.contract.errors import (
     SourceUnavailableError,
     StormsightError,
 )
+from components.contract.keys import CATALOGUE, catalogue_key, marker_key
 from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import ObjectInfo, Objects, ObjectStore
 from components.lib.operations.events import Registered
@@ -33,12 +34,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Found:
-    """What one look at the landing place brought.
+    """Result of one look at the landing place.
 
     Attributes:
         registered: Ids that are registered now and were not before.
-        rejected: Refused in this look.
-        unavailable: What could not be read by now, by acquisition.
+        rejected: Rejections made in this look.
+        unavailable: Error by acquisition that could not be read.
         waiting: Ids without a marker: their producers are still at work.
     """
 
@@ -53,9 +54,9 @@ class Registrar:
     """Registers acquisitions; a bad one never keeps a good one from it.
 
     Attributes:
-        landing: Where acquisitions arrive: ``<id>/COMPLETE.json`` and the files it names.
-        objects: Ledger, catalogue and rejections.
-        again: Look again at what was rejected and has not changed.
+        landing: Store where acquisitions arrive: ``<id>/COMPLETE.json`` and the files it names.
+        objects: Store of ledger, catalogue and rejections.
+        again: True also checks what was rejected and has not changed.
     """
 
     landing: ObjectStore
@@ -71,19 +72,19 @@ class Registrar:
         """
         operations, found = Operations(self.objects), Found()
         registered = operations.state().registered
-        written = {info.key: info for info in self.objects.list("catalogue/")}
+        written = {info.key: info for info in self.objects.list(CATALOGUE)}
         for name in self.landing.folders():
             marker = self._marker(name)
             if marker is None:
                 found.waiting.append(name)
             elif name not in registered:
                 self._consider(name, operations, found)
-            elif _newer(marker, written.get(f"catalogue/{name}.json")):
+            elif _newer(marker, written.get(catalogue_key(name))):
                 self._reconsider(name, registered[name], found)
         return found
 
     def _consider(self, name: str, operations: Operations, found: Found) -> None:
-        """One acquisition that is not registered."""
+        """Check and register one acquisition that is not registered."""
         try:
             listing = self.landing.list(f"{name}/")
             content = self._read_marker(name)
@@ -95,7 +96,7 @@ class Registrar:
                 self._reject(Rejection.of(name, content, listing, error), found)
                 return
         except (SourceUnavailableError, MissingInputError) as error:
-            # Changed or removed while it was read, or the bucket fails: the next look will tell.
+            # Changed or removed while it was read, or the bucket fails: it is read again at the next look.
             found.unavailable[name] = _unavailable(name, error)
             return
         event = Registered(
@@ -106,7 +107,7 @@ class Registrar:
             found.registered.append(name)
 
     def _check(self, name: str, content: bytes, listing: Objects, operations: Operations) -> Acquisition:
-        """All checks, then the catalogue entry: it is in place before the ledger names it."""
+        """Run all checks, then write the catalogue entry: it is in place before the ledger names it."""
         if len(content) > MOST_MARKER_BYTES:
             raise BadDataError(
                 f"acquisition {name}: its marker has more than {MOST_MARKER_BYTES >> 20} MiB",
@@ -122,7 +123,7 @@ class Registrar:
         return acquisition
 
     def _reconsider(self, name: str, registered: Registered, found: Found) -> None:
-        """A registered acquisition whose marker was written anew: what is registered stays as it is."""
+        """Reject a changed marker of a registered acquisition; the registered content stays as it is."""
         content = self._read_marker(name)
         if sha256_bytes(content) == registered.marker_sha256:
             return
@@ -136,13 +137,13 @@ class Registrar:
         found.rejected.append(rejection)
 
     def _marker(self, name: str) -> ObjectInfo | None:
-        key = f"{name}/{MARKER}"
+        key = marker_key(name)
         return next((info for info in self.landing.list(key) if info.key == key), None)
 
     def _read_marker(self, name: str) -> bytes:
-        """At most one byte more than allowed."""
+        """Return the marker's content, cut after one byte more than allowed."""
         content = b""
-        for chunk in self.landing.chunks(f"{name}/{MARKER}"):
+        for chunk in self.landing.chunks(marker_key(name)):
             content += chunk
             if len(content) > MOST_MARKER_BYTES:
                 break
@@ -150,7 +151,7 @@ class Registrar:
 
 
 def _newer(marker: ObjectInfo, entry: ObjectInfo | None) -> bool:
-    """Whether a marker may have been written after its entry; listings of S3 keep times to the second."""
+    """Return True if a marker may be later than its entry; S3 lists times to the second."""
     return entry is not None and marker.modified >= entry.modified
 
 

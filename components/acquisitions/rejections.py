@@ -1,31 +1,27 @@
-"""Records of acquisitions that were refused: each is looked at once, until something about it changes."""
+"""Records of rejected acquisitions: each is checked once, until its marker or a file changes."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from components.contract.errors import BadDataError, StormsightError
+from components.contract.keys import REJECTED, rejection_key
 from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import Objects, ObjectStore
 from components.lib.objects.sealed import canonical, seal, unseal
 
-REJECTED = "rejected/"
-
-_SAFE = re.compile(r"[^a-z0-9-]+")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """Why an acquisition was refused.
+    """One rejected acquisition.
 
     Attributes:
-        id: Its folder in the landing place.
-        marker_sha256: Of the marker that was looked at.
-        listing_sha256: Of the listing (names, sizes, times) that was looked at.
-        message: What is wrong.
-        next_step: What its producer should do.
+        id: Folder in the landing place.
+        marker_sha256: Hex SHA-256 of the marker that was checked.
+        listing_sha256: Hex SHA-256 of the listing (names, sizes, times) that was checked.
+        message: Reason of the rejection.
+        next_step: Action for the producer.
     """
 
     id: str
@@ -36,7 +32,7 @@ class Rejection:
 
     @classmethod
     def of(cls, acquisition: str, marker: bytes, listing: Objects, error: StormsightError) -> Rejection:
-        """The rejection of what was looked at."""
+        """Return the rejection of a marker and listing for an error."""
         return cls(
             id=acquisition,
             marker_sha256=sha256_bytes(marker),
@@ -47,22 +43,22 @@ class Rejection:
 
     @property
     def object_key(self) -> str:
-        """Where it is kept."""
-        return _key(self.id, self.marker_sha256)
+        """Key of the record in the object store."""
+        return rejection_key(self.id, self.marker_sha256)
 
     def write(self, objects: ObjectStore) -> None:
-        """Keep it; an earlier one for the same marker is replaced."""
+        """Write the record; an earlier one for the same marker is replaced."""
         objects.put(self.object_key, seal(asdict(self)))
 
 
 def listing_hash(listing: Objects) -> str:
-    """SHA-256 of a listing: a file that is uploaded again changes it."""
+    """Return the hex SHA-256 of a listing; a file that is uploaded again changes it."""
     return sha256_bytes(canonical([[i.key, i.size, i.modified.isoformat()] for i in listing]))
 
 
 def rejected_before(objects: ObjectStore, acquisition: str, marker: bytes, listing: Objects) -> bool:
-    """Whether exactly this marker with exactly this listing was refused."""
-    key = _key(acquisition, sha256_bytes(marker))
+    """Return True if exactly this marker with exactly this listing was rejected."""
+    key = rejection_key(acquisition, sha256_bytes(marker))
     if not objects.exists(key):
         return False
     known = _read(objects, key)
@@ -70,19 +66,14 @@ def rejected_before(objects: ObjectStore, acquisition: str, marker: bytes, listi
 
 
 def rejections(objects: ObjectStore) -> Iterator[Rejection]:
-    """All records, by acquisition."""
+    """Yield all records, by acquisition."""
     for info in objects.list(REJECTED):
         if (known := _read(objects, info.key)) is not None:
             yield known
 
 
-def _key(acquisition: str, marker_sha256: str) -> str:
-    # A hostile folder name must not become a key.
-    return f"{REJECTED}{_SAFE.sub('-', acquisition)[:63] or '-'}-{marker_sha256[:16]}.json"
-
-
 def _read(objects: ObjectStore, key: str) -> Rejection | None:
-    """None for a damaged record: it is written anew at the next look."""
+    """Return a record, or None if it is damaged: it is written anew at the next look."""
     try:
         return Rejection(**unseal(objects.get(key), name=key))
     except (BadDataError, TypeError):

@@ -1,4 +1,4 @@
-"""Whether what lies in the landing place is what the marker says: listing, sizes, SHA-256."""
+"""Check of delivered files against their marker: listing, sizes, SHA-256."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 from tqdm import tqdm
 
 from components.acquisitions.marker import DeliveredFile, Marker
-from components.acquisitions.parameters import HASHING_AT_A_TIME, MARKER
+from components.acquisitions.parameters import HASHING_AT_A_TIME
 from components.contract.errors import BadDataError
+from components.contract.keys import MARKER
 from components.lib.objects.protocol import Objects, ObjectStore
 
 SHOWN = 5
-"""Files that a message names."""
+"""Number of files that a message names."""
 
 
 def verify(landing: ObjectStore, marker: Marker, listing: Objects) -> None:
     """Check every file of an acquisition.
 
     Args:
-        landing: Where it lies.
-        marker: What its producer says.
-        listing: Of its folder.
+        landing: Landing place.
+        marker: Marker of the acquisition.
+        listing: Listing of its folder.
 
     Raises:
         BadDataError: If files are missing, unnamed in the marker, of another size or content, naming them.
@@ -34,7 +35,7 @@ def verify(landing: ObjectStore, marker: Marker, listing: Objects) -> None:
     found.pop(MARKER, None)
     stated = {file.key: file.size for file in marker.files}
     _refuse(marker.id, "missing", stated.keys() - found.keys())
-    # Whoever may write into the landing place must not be able to slip in files that nobody vouches for.
+    # Write access to the landing place must not suffice to add files that the marker does not name.
     _refuse(marker.id, "there, but not in the marker", found.keys() - stated.keys())
     _refuse(marker.id, "of another size than stated", [key for key in stated if stated[key] != found[key]])
     _refuse(marker.id, "without the stated SHA-256", _spoilt(landing, marker))

@@ -1,7 +1,7 @@
 """The table of failure classes that commands, the ledger and the DAGs share.
 
 A command ends with the exit code of its class, and writes the class into its report and into the ledger;
-Airflow shows the exception named here (``stormsight_dags.pods.failures`` makes them). Whether a failure is
+Airflow shows the exception named here (``stormsight_dags.failures`` makes them). Whether a failure is
 worth another attempt has two answers, in two columns: Airflow repeats a task with unchanged inputs, while the
 ledger decides whether a later run may train the same set of acquisitions again.
 """

@@ -38,7 +38,7 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class ParentDeath(Enum):
-    """What happens to a child when this process dies, even by SIGKILL.
+    """Fate of a child when this process dies, even by SIGKILL.
 
     Attributes:
         OUTLIVE: Nothing; a later run finds the child, by a lock that it inherits.

@@ -7,12 +7,13 @@ import logging
 from pathlib import Path
 
 from components.contract.errors import ParameterError
+from components.contract.parameters import PARAMS_FILE
 from components.download.acquire import STAGING, acquire
 from components.download.catalogue import CATALOGUE, known_acquisitions, load_entry
 from components.download.parameters import DownloadParameters, check_acquisitions, load_acquisitions
 from components.download.publish import publish
 from components.lib.cli import run
-from components.lib.config.loader import PARAMS_FILE, load_parameters
+from components.lib.config.loader import load_parameters
 
 log = logging.getLogger("components.download")
 

@@ -1,4 +1,4 @@
-"""One acquisition, from its catalogue entry to finished shards."""
+"""Acquisition of one data delivery, from its catalogue entry to finished shards."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import logging
 from pathlib import Path
 
 from components.contract.errors import SourceUnavailableError
+from components.contract.parameters import PARAMS_FILE
 from components.download.catalogue import CatalogueEntry
 from components.download.loose import fetch_loose
 from components.download.parameters import DownloadParameters
 from components.download.sources.base import Generated, LooseFiles, ObjectChangedError
 from components.download.sources.opening import open_source
-from components.download.staging import FinishedShard, Staging, full_disk_told
+from components.download.staging import FinishedShard, Staging, full_disk_as_resource_error
 from components.download.stream import fetch_packed, write_generated
 from components.download.transfer import TransferSettings
-from components.lib.config.loader import PARAMS_FILE
 
 log = logging.getLogger(__name__)
 
 STAGING = Path("var/download")
-LOOKS = 3
+LISTINGS = 3
 """Listings of a source whose objects change under the transfer."""
 
 
@@ -38,15 +38,15 @@ def acquire(
         BadDataError: If what it holds is wrong.
     """
     staging = Staging(staging_root / entry.id)
-    with full_disk_told(staging.folder), staging.locked():
-        for _ in range(LOOKS):
+    with full_disk_as_resource_error(staging.folder), staging.locked():
+        for _ in range(LISTINGS):
             try:
                 return _acquire(entry, parameters, staging, params_file)
             except ObjectChangedError as error:
                 log.warning("%s: %s changed under the transfer; listing again", entry.id, error)
                 changed = error
     raise SourceUnavailableError(
-        f"{changed}: it changed in each of {LOOKS} tries",
+        f"{changed}: it changed in each of {LISTINGS} tries",
         next_step="run the command again when the source is at rest: what has arrived is kept",
     )
 

@@ -1,4 +1,4 @@
-"""Reading a tarball once, front to back, trusting nothing in it.
+"""Reader of a tarball: once, front to back, trusting nothing in it.
 
 gzip has no random access, so the stream is decompressed while it is read and hashed, and every member goes
 straight to its shard. Nothing is ever unpacked under a name that the archive chose.
@@ -35,7 +35,7 @@ class HashingReader(io.RawIOBase):
 
     Args:
         handle: Read from its present position.
-        on_read: Told how many bytes each read returned, for a progress bar.
+        on_read: Called with the number of bytes of each read, for a progress bar.
     """
 
     def __init__(self, handle: BinaryIO, on_read: Callable[[int], object] = lambda _: None) -> None:
@@ -45,7 +45,7 @@ class HashingReader(io.RawIOBase):
         self.sha256 = hashlib.sha256()
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
@@ -63,8 +63,8 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class _Forward:
-    """What tarfile needs of a file, on a stream that only goes forward, within ``limit`` bytes."""
+class _ForwardStream:
+    """Forward-only file with what tarfile asks of one, limited to ``limit`` bytes."""
 
     def __init__(self, stream: _Readable, name: str, limit: float) -> None:
         self._stream = stream
@@ -102,11 +102,11 @@ class _Forward:
 def stream_members(
     archive: BinaryIO, name: str, limits: Limits, *, reader: HashingReader
 ) -> Iterator[Member]:
-    """The regular files of a tar or tar.gz, in the archive's order.
+    """Read the regular files of a tar or tar.gz, in the archive's order.
 
     Args:
         archive: The open archive, seekable, at its start; only its first bytes are read from it directly.
-        name: What messages call it.
+        name: Name for messages.
         limits: Bounds on files and unpacked size.
         reader: Reads ``archive`` and holds the digests of its (compressed) bytes afterwards.
 
@@ -117,20 +117,20 @@ def stream_members(
         BadDataError: If a member is absolute, climbs with ``..``, is a link, a device or a sparse file, if
             the limits are exceeded, or if the archive is truncated or damaged.
     """
-    with _damage_told(name):
+    with _damage_as_bad_data(name):
         zipped = archive.read(2) == b"\x1f\x8b"
         archive.seek(0)
         buffered = io.BufferedReader(reader, CHUNK)
         unzipped = gzip.GzipFile(fileobj=buffered, mode="rb") if zipped else buffered
-        stream = _Forward(unzipped, name, limits.unpacked_gib * 2**30)
+        stream = _ForwardStream(unzipped, name, limits.unpacked_gib * 2**30)
         yield from _members(stream, name, limits)
         # The gzip trailer, and the padding behind the last member, belong to the checksums too.
         while stream.read(CHUNK):
             pass
 
 
-def _members(stream: _Forward, name: str, limits: Limits) -> Iterator[Member]:
-    # tarfile asks a file for tell, seek and read only; _Forward has no more on purpose.
+def _members(stream: _ForwardStream, name: str, limits: Limits) -> Iterator[Member]:
+    # tarfile asks a file for tell, seek and read only; _ForwardStream has no more on purpose.
     with tarfile.open(fileobj=stream, mode="r:", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
         count = 0
         while (info := tar.next()) is not None:
@@ -150,7 +150,7 @@ def _members(stream: _Forward, name: str, limits: Limits) -> Iterator[Member]:
             raise tarfile.ReadError("no end-of-archive mark")
 
 
-def _content(stream: _Forward, info: tarfile.TarInfo, name: str) -> Iterator[bytes]:
+def _content(stream: _ForwardStream, info: tarfile.TarInfo, name: str) -> Iterator[bytes]:
     left = info.size
     while left:
         chunk = stream.read(min(CHUNK, left))
@@ -161,7 +161,7 @@ def _content(stream: _Forward, info: tarfile.TarInfo, name: str) -> Iterator[byt
 
 
 def _safe_path(info: tarfile.TarInfo, name: str) -> str:
-    """The member's path without a leading ``./``, if member and path are harmless."""
+    """Return the member's path without a leading ``./``, if member and path are harmless."""
     path = PurePosixPath(info.name)
     if path.is_absolute() or ".." in path.parts or "\\" in info.name or "\0" in info.name:
         what = "leaves the folder it is unpacked in"
@@ -177,7 +177,7 @@ def _safe_path(info: tarfile.TarInfo, name: str) -> str:
 
 
 @contextmanager
-def _damage_told(name: str) -> Iterator[None]:
+def _damage_as_bad_data(name: str) -> Iterator[None]:
     try:
         yield
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, RecursionError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Which ranges of which objects have arrived: what a killed run need not fetch again."""
+"""Journal of the ranges that have arrived: a killed run need not fetch them again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Journal:
 
     Args:
         path: The file.
-        targets: What is being fetched now.
+        targets: Objects that are being fetched now.
     """
 
     def __init__(self, path: Path, targets: Iterable[Target]) -> None:

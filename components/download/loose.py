@@ -18,7 +18,7 @@ from pathlib import Path
 from components.contract.errors import BadDataError
 from components.download.catalogue import CatalogueEntry
 from components.download.journal import Journal, Target
-from components.download.release import NamesOnce, ReleasePath, classify
+from components.download.release import ReleasePath, UniqueNames, classify
 from components.download.sources.base import LooseFiles, RangeReader, RemoteObject
 from components.download.staging import FinishedShard, Staging
 from components.download.transfer import Transfer, TransferSettings
@@ -45,7 +45,7 @@ class Placed:
 
     @property
     def target(self) -> Target:
-        """Where its bytes go."""
+        """Place of its bytes."""
         return Target(self.item, shard_name(self.slot.shard), self.slot.offset)
 
 
@@ -64,12 +64,12 @@ class ShardPlan:
 
 
 def plan_shards(entry: CatalogueEntry, delivery: LooseFiles, shard_bytes: int) -> list[ShardPlan]:
-    """Shards for the objects, in order of their names inside the shards.
+    """Plan the shards for the objects, in order of their names inside the shards.
 
     Raises:
         BadDataError: If two objects carry the same file name.
     """
-    names, packer = NamesOnce(entry.id), Packer(shard_bytes)
+    names, packer = UniqueNames(entry.id), Packer(shard_bytes)
     dataset = dataset_of(entry.sensor)
     described = [
         (file, item) for item in delivery.objects if (file := classify(item.path, dataset)) is not None

@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import Field
 
 from components.contract.errors import ParameterError
-from components.lib.config.loader import PARAMS_FILE, Parameters, load_section
+from components.contract.parameters import PARAMS_FILE
+from components.lib.config.loader import Parameters, load_section
 
 
 class DownloadParameters(Parameters):

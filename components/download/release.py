@@ -76,7 +76,7 @@ def check_complete(entry: CatalogueEntry, files: Iterable[ReleasePath]) -> str |
     return None
 
 
-class NamesOnce:
+class UniqueNames:
     """Refuses a second file of the same name: joins by name would pick either.
 
     Raises:

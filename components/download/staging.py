@@ -152,7 +152,7 @@ def _read(path: Path) -> Any:  # noqa: ANN401 - whatever json can hold
 
 
 @contextmanager
-def full_disk_told(folder: Path) -> Iterator[None]:
+def full_disk_as_resource_error(folder: Path) -> Iterator[None]:
     """Turn "no space left", "quota exceeded" and "file too large" into a :class:`ResourceError`."""
     try:
         yield

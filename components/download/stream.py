@@ -21,7 +21,7 @@ from components.contract.errors import BadDataError
 from components.download.archive import HashingReader, stream_members
 from components.download.catalogue import CatalogueEntry
 from components.download.journal import Journal, Target
-from components.download.release import NamesOnce, ReleasePath, check_complete, wanted
+from components.download.release import ReleasePath, UniqueNames, check_complete, wanted
 from components.download.sources.base import Generated, Member, Packed, RemoteObject
 from components.download.staging import FinishedShard, Staging
 from components.download.transfer import Transfer, TransferSettings
@@ -136,7 +136,7 @@ def _write(
     """Write the wanted members into partial shards; the acquisition must be complete at the end."""
     rows: list[FileRow] = []
     files: list[ReleasePath] = []
-    names = NamesOnce(entry.id)
+    names = UniqueNames(entry.id)
     with ShardWriter(staging.partial, target_bytes=shard_bytes) as shards:
         for member in members:
             file = wanted(entry, member.path)

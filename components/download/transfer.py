@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferSettings:
-    """How to fetch: parallel ``workers``, ``part_bytes`` per request, ``attempts`` per request."""
+    """Settings of a transfer: parallel ``workers``, ``part_bytes`` per request, ``attempts`` per request."""
 
     workers: int
     part_bytes: int
@@ -66,7 +66,7 @@ class Transfer:
 
         Args:
             targets: Objects and places.
-            journal: Says what is missing and takes note of what arrives.
+            journal: Record of what has arrived; extended as more arrives.
             on_file: Called in this thread with the name of each file that has become complete, files that
                 lacked nothing included.
 

@@ -63,8 +63,10 @@ def _parser() -> argparse.ArgumentParser:
 def _tune(options: argparse.Namespace) -> None:
     from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
     from components.lib.config.loader import load_parameters  # noqa: PLC0415
+    from components.lib.config.scoring import ScoringSettings  # noqa: PLC0415
 
     parameters = load_parameters("evaluate", EvaluateParameters)
+    settings = load_parameters("scoring", ScoringSettings)
     from components.evaluate.stage import choose_device  # noqa: PLC0415
     from components.evaluate.tune import Candidates, as_text, tune  # noqa: PLC0415
     from components.lib.files import require_input  # noqa: PLC0415
@@ -77,7 +79,7 @@ def _tune(options: argparse.Namespace) -> None:
     table = tune(
         options.models or sorted(require_input(Path("models/sar"), made_by="distill").iterdir()),
         Store.open(options.store),
-        parameters,
+        settings,
         Candidates(**{name: values for name, values in given.items() if values}),
         sensor=options.sensor,
         device=choose_device(parameters.device),
@@ -86,9 +88,10 @@ def _tune(options: argparse.Namespace) -> None:
 
 
 def _score(options: argparse.Namespace) -> None:
-    from components.lib.metrics.spacenet_f1 import score_csv  # noqa: PLC0415
+    from components.lib.metrics.spacenet_f1 import score_csv, solaris_numbers  # noqa: PLC0415
 
-    values = score_csv(options.truth, options.proposals, options.min_area, options.iou).as_dict()
+    counts = score_csv(options.truth, options.proposals, options.min_area, options.iou)
+    values = solaris_numbers(counts)
     if options.json:
         print(json.dumps(values))
         return
@@ -99,11 +102,13 @@ def _score(options: argparse.Namespace) -> None:
 def _evaluate(_: argparse.Namespace) -> None:
     from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
     from components.lib.config.loader import load_parameters  # noqa: PLC0415
+    from components.lib.config.scoring import ScoringSettings  # noqa: PLC0415
 
     parameters = load_parameters("evaluate", EvaluateParameters)
+    settings = load_parameters("scoring", ScoringSettings)
     from components.evaluate.stage import EvaluatePaths, evaluate  # noqa: PLC0415
 
-    evaluate(parameters, EvaluatePaths())
+    evaluate(parameters, settings, EvaluatePaths())
 
 
 if __name__ == "__main__":

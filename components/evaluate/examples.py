@@ -12,15 +12,15 @@ from shapely.geometry.base import BaseGeometry
 from components.evaluate.models import EvaluatedModel, EvaluatedModels
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.results import SplitScores
+from components.lib.config.scoring import ScoringSettings
 from components.lib.evaluation.examples import ExampleGroup, Examples, ExampleTile, quantised
 from components.lib.evaluation.results import CONTROL
+from components.lib.geo.geoarray import GeoArray
 from components.lib.geo.orientation import align
-from components.lib.inference.tiles import TileMaps, predict_tile_maps
-from components.lib.metrics.spacenet_f1 import match_polygons
-from components.lib.scoring.settings import ScoringSettings
-from components.lib.store.layout import footprints_of
+from components.lib.scoring.score import predict_by_settings
 from components.lib.store.store import Store
-from components.lib.tasks.buildings import draw_buildings
+from components.lib.tasks.buildings import BUILDINGS
+from components.lib.tasks.labels import BUILDING_BAND, footprints_of
 
 MAX_NODATA = 0.25
 """Tiles with a larger share of no-data are scored, but no examples."""
@@ -110,13 +110,16 @@ class ExampleMaker:
     Args:
         store: Prepared tiles.
         parameters: Section ``evaluate``.
+        settings: Section ``scoring``.
         device: ``cpu`` or ``cuda``.
     """
 
-    def __init__(self, store: Store, parameters: EvaluateParameters, device: str) -> None:
+    def __init__(
+        self, store: Store, parameters: EvaluateParameters, settings: ScoringSettings, device: str
+    ) -> None:
         self.store = store
         self.pictures = parameters.pictures
-        self.settings = ScoringSettings.of(parameters)
+        self.settings = settings
         self.device = device
 
     def make(self, headline: Sequence[SplitScores], models: EvaluatedModels) -> Examples:
@@ -170,26 +173,25 @@ class ExampleMaker:
             self._tile(tile, {name: by_row[tile.row] for name, by_row in maps.items()}) for tile in chosen
         ]
 
-    def _predict(self, model: EvaluatedModel, rows: list[int]) -> dict[int, TileMaps]:
+    def _predict(self, model: EvaluatedModel, rows: list[int]) -> dict[int, GeoArray]:
         """Return one model's maps by row."""
-        maps = predict_tile_maps(
-            model.net,
-            self.store,
-            model.sensor,
-            rows,
-            window_px=self.settings.window_px,
-            batch=self.settings.batch,
-            device=self.device,
-            statistics_of=model.statistics_of,
-            augmentation=self.settings.augmentation,
+        return dict(
+            predict_by_settings(
+                model.net,
+                self.store,
+                sensor=model.sensor,
+                rows=rows,
+                settings=self.settings,
+                device=self.device,
+                statistics_of=model.statistics_of,
+            )
         )
-        return {tile.row: tile for tile in maps}
 
-    def _tile(self, tile: ChosenTile, maps: dict[str, TileMaps]) -> ExampleTile:
+    def _tile(self, tile: ChosenTile, maps: dict[str, GeoArray]) -> ExampleTile:
         """Copy images and truth out of the store, turned upright, and add the predictions."""
         index = self.store.index
         paired = bool(index.loc[index["sensor"] == tile.sensor, "has_optical"].all())
-        upright = np.stack([align(found.building, tile.orientation) for found in maps.values()])
+        upright = np.stack([found.north_up().band(BUILDING_BAND) for found in maps.values()])
         matched, false_alarms, missed = self._match(tile, list(maps.values())[-1])
         return ExampleTile(
             image_id=tile.image_id,
@@ -213,19 +215,18 @@ class ExampleMaker:
         )
 
     def _match(
-        self, tile: ChosenTile, maps: TileMaps
+        self, tile: ChosenTile, prediction: GeoArray
     ) -> tuple[tuple[BaseGeometry, ...], tuple[BaseGeometry, ...], tuple[BaseGeometry, ...]]:
         """Return the model's polygons that match a building, those that match none, and missed buildings."""
         truth = np.array(self.store.truth(tile.image_id, tile.sensor), dtype=object)
-        found = draw_buildings(maps, orientation=tile.orientation, settings=self.settings)
-        matches = match_polygons(
+        found = BUILDINGS.draw(prediction, self.settings)
+        matches = BUILDINGS.match(
             truth,
             found.geometries,
             truth_tiles=np.zeros(len(truth), dtype=int),
             proposal_tiles=np.zeros(len(found), dtype=int),
             confidence=found.confidences,
-            min_area=self.settings.min_area_px,
-            iou=self.settings.iou,
+            settings=self.settings,
         )
         return (
             tuple(found.geometries[matches.proposal_matched]),

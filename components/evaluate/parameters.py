@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.lib.config.scoring import ScoringParameters
+from components.lib.config.loader import Parameters
 
 
-class EvaluateParameters(ScoringParameters):
-    """Parameters of scores, intervals and example tiles; the gate follows the inherited part too.
+class EvaluateParameters(Parameters):
+    """Parameters of intervals and example tiles; the section `scoring` says how models are scored.
 
     Attributes:
         confidence: Confidence of the intervals over locations.

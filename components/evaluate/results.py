@@ -22,8 +22,7 @@ from components.lib.evaluation.results import (
 )
 from components.lib.metrics.average_precision import average_precision
 from components.lib.metrics.bootstrap import Interval, location_interval, paired_location_difference
-from components.lib.metrics.counts import Confusion, mean_hard_dice
-from components.lib.metrics.spacenet_f1 import Score
+from components.lib.metrics.counts import Counts, mean_hard_dice
 from components.lib.scoring.score import Scores
 from components.lib.scoring.slices import NODATA_BANDS, SIZE_BANDS, slice_tables
 
@@ -59,8 +58,8 @@ def split_scores(model: EvaluatedModel, scores: Scores) -> list[SplitScores]:
 def model_result(part: SplitScores, parameters: EvaluateParameters) -> ModelResult:
     """Condense one model's tables to its scores and intervals."""
     tiles, objects = part.scores.tiles, part.scores.objects
-    pixels = Confusion.from_tiles(tiles)
-    buildings = Score.from_tiles(tiles)
+    pixels = Counts.of_pixels(tiles)
+    buildings = Counts.of_buildings(tiles)
     proposals = objects[objects["kind"] == "proposal"]
     iou = _interval(tiles, "iou", parameters)
     return ModelResult(
@@ -77,7 +76,7 @@ def model_result(part: SplitScores, parameters: EvaluateParameters) -> ModelResu
         precision=buildings.precision,
         recall=buildings.recall,
         ap50=float(
-            average_precision(proposals["confidence"], proposals["matched"], buildings.TP + buildings.FN)
+            average_precision(proposals["confidence"], proposals["matched"], buildings.tp + buildings.fn)
         ),
         px_precision=pixels.precision,
         px_recall=pixels.recall,
@@ -151,7 +150,7 @@ def slice_bounds() -> dict[str, dict[str, tuple[float, float | None]]]:
 def _slice_result(
     part: SplitScores, dimension: str, name: str, table: pd.DataFrame, parameters: EvaluateParameters
 ) -> SliceResult:
-    buildings = Score.from_tiles(table)
+    buildings = Counts.of_buildings(table)
     return SliceResult(
         model=part.model.model,
         sensor=part.model.sensor,
@@ -159,7 +158,7 @@ def _slice_result(
         dimension=dimension,
         name=name,
         tiles=len(table),
-        buildings=buildings.TP + buildings.FN,
+        buildings=buildings.tp + buildings.fn,
         iou=_interval(table, "iou", parameters) if "px_tp" in table else None,
         f1=_interval(table, "f1", parameters),
         precision=buildings.precision,

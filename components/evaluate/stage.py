@@ -25,6 +25,7 @@ from components.evaluate.results import (
     slice_row,
     split_scores,
 )
+from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import known_sensors
 from components.lib.evaluation.examples import write_examples
 from components.lib.evaluation.results import (
@@ -35,7 +36,6 @@ from components.lib.evaluation.results import (
 )
 from components.lib.files import atomic_file, write_json
 from components.lib.scoring.score import Scores, score_model
-from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.store import Store
 
 LOG = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class EvaluatePaths:
     params: Path = Path("params.yaml")
 
 
-def evaluate(parameters: EvaluateParameters, paths: EvaluatePaths) -> Evaluation:
+def evaluate(parameters: EvaluateParameters, settings: ScoringSettings, paths: EvaluatePaths) -> Evaluation:
     """Score all models on the test split; write tables, metrics, results and example tiles.
 
     Raises:
@@ -62,12 +62,14 @@ def evaluate(parameters: EvaluateParameters, paths: EvaluatePaths) -> Evaluation
     device = choose_device(parameters.device)
     store = Store.open(paths.store)
     models = load_models(paths.models, store)
-    scored = [(model, _score(model, store, parameters, device)) for model in models.models]
+    scored = [(model, _score(model, store, settings, device)) for model in models.models]
     parts = [part for model, scores in scored for part in split_scores(model, scores)]
     split = headline_split([part.split for part in parts])
     headline = [part for part in parts if part.split == split]
-    evaluation = _condense(parts, headline, models, parameters, paths)
-    write_examples(paths.out / "examples", ExampleMaker(store, parameters, device).make(headline, models))
+    evaluation = _condense(parts, headline, models, parameters=parameters, settings=settings, paths=paths)
+    write_examples(
+        paths.out / "examples", ExampleMaker(store, parameters, settings, device).make(headline, models)
+    )
     _write_tables(paths.out, scored)
     slices = pd.DataFrame([slice_row(result) for result in evaluation.slices])
     with atomic_file(paths.out / "slices.csv") as temporary:
@@ -95,7 +97,7 @@ def choose_device(name: str) -> str:
     return "cuda" if available and name != "cpu" else "cpu"
 
 
-def _score(model: EvaluatedModel, store: Store, parameters: EvaluateParameters, device: str) -> Scores:
+def _score(model: EvaluatedModel, store: Store, settings: ScoringSettings, device: str) -> Scores:
     rows = store.rows(model.sensor, "test")
     if not len(rows):
         raise BadDataError(
@@ -108,7 +110,7 @@ def _score(model: EvaluatedModel, store: Store, parameters: EvaluateParameters, 
         store,
         sensor=model.sensor,
         rows=rows,
-        settings=ScoringSettings.of(parameters),
+        settings=settings,
         device=device,
         statistics_of=model.statistics_of,
     )
@@ -118,7 +120,9 @@ def _condense(
     parts: Sequence[SplitScores],
     headline: Sequence[SplitScores],
     models: EvaluatedModels,
+    *,
     parameters: EvaluateParameters,
+    settings: ScoringSettings,
     paths: EvaluatePaths,
 ) -> Evaluation:
     known = known_sensors()
@@ -134,13 +138,13 @@ def _condense(
         slices=tuple(slice_results(headline, parameters)),
         slice_bounds=slice_bounds(),
         settings=EvaluationSettings(
-            threshold=parameters.threshold,
-            min_area_px=parameters.min_area_px,
-            iou=parameters.iou,
-            seed_threshold=parameters.seed_threshold,
-            min_seed_px=parameters.min_seed_px,
-            scales=parameters.scales,
-            flip=parameters.flip,
+            threshold=settings.threshold,
+            min_area_px=settings.min_area_px,
+            iou=settings.iou,
+            seed_threshold=settings.seed_threshold,
+            min_seed_px=settings.min_seed_px,
+            scales=settings.scales,
+            flip=settings.flip,
             confidence=parameters.confidence,
             resamples=parameters.resamples,
         ),

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
 from components.contract.errors import BadDataError, ParameterError
-from components.evaluate.parameters import EvaluateParameters
-from components.lib.metrics.spacenet_f1 import Score
+from components.lib.config.scoring import ScoringSettings
+from components.lib.metrics.counts import Counts
 from components.lib.nets.bundle import load_bundle
 from components.lib.scoring.score import score_variants
-from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.store import Store
 
 COLUMNS = ("vectorise", "seed_threshold", "min_seed_px")
@@ -26,8 +25,8 @@ class Candidates:
     """Seeds to be tried, every threshold with every size.
 
     Attributes:
-        seed_thresholds: As ``evaluate.seed_threshold``.
-        min_seeds_px: As ``evaluate.min_seed_px``.
+        seed_thresholds: As ``scoring.seed_threshold``.
+        min_seeds_px: As ``scoring.min_seed_px``.
     """
 
     seed_thresholds: tuple[float, ...] = (0.45, 0.55, 0.65, 0.75, 0.85)
@@ -44,16 +43,18 @@ class Candidates:
     def variants(self, settings: ScoringSettings) -> list[ScoringSettings]:
         """Return ``settings`` with the plain vectoriser first, then with every candidate."""
         drawn = [
-            replace(settings, vectorise="watershed", seed_threshold=threshold, min_seed_px=size)
+            settings.model_copy(
+                update={"vectorise": "watershed", "seed_threshold": threshold, "min_seed_px": size}
+            )
             for threshold, size in product(self.seed_thresholds, self.min_seeds_px)
         ]
-        return [replace(settings, vectorise="plain"), *drawn]
+        return [settings.model_copy(update={"vectorise": "plain"}), *drawn]
 
 
 def tune(
     models: Sequence[Path],
     store: Store,
-    parameters: EvaluateParameters,
+    settings: ScoringSettings,
     candidates: Candidates,
     *,
     sensor: str | None = None,
@@ -67,7 +68,7 @@ def tune(
     Args:
         models: Folders of bundles with a contour head.
         store: The prepared tiles.
-        parameters: The section `evaluate`, whose other values hold.
+        settings: The section `scoring`, whose other values hold.
         candidates: Seeds to try.
         sensor: Sensor of the tiles; by default the one each model was first trained on. Labels of a sensor
             that a model is adapted to without labels must not choose anything, so none is taken by itself.
@@ -82,7 +83,7 @@ def tune(
         ParameterError: If a model has no contour head, or no statistics for the sensor.
         BadDataError: If a model is broken, or the sensor has no selection tile.
     """
-    variants = candidates.variants(ScoringSettings.of(parameters))
+    variants = candidates.variants(settings)
     rows: list[dict[str, object]] = []
     for folder in models:
         net = load_bundle(folder, device)
@@ -111,18 +112,18 @@ def mean_over_models(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(variant: ScoringSettings, tiles: pd.DataFrame) -> dict[str, object]:
-    score = Score.from_tiles(tiles)
+    counts = Counts.of_buildings(tiles)
     seeded = variant.vectorise == "watershed"
     return {
         "vectorise": variant.vectorise,
         "seed_threshold": variant.seed_threshold if seeded else float("nan"),
         "min_seed_px": float(variant.min_seed_px) if seeded else float("nan"),
-        "f1": score.F1,
-        "precision": score.precision,
-        "recall": score.recall,
-        "tp": score.TP,
-        "fp": score.FP,
-        "fn": score.FN,
+        "f1": counts.f1,
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "tp": counts.tp,
+        "fp": counts.fp,
+        "fn": counts.fn,
     }
 
 
@@ -138,7 +139,7 @@ def as_text(table: pd.DataFrame) -> str:
             _format(means),
             "",
             "best seeds: seed_threshold {seed_threshold:g}, min_seed_px {min_seed_px:.0f}".format(**seeded),
-            "Nothing was changed: the section evaluate of params.yaml holds them.",
+            "Nothing was changed: the section scoring of params.yaml holds them.",
         ]
     )
 

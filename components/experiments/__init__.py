@@ -1,1 +1,1 @@
-"""What each method is worth: a grid of trainings on one world and one budget, scored on held-out ground."""
+"""Grid of trainings on one world and one budget, scored on held-out ground: the evidence for each method."""

@@ -1,7 +1,8 @@
-"""The grid: which methods are trained, from what, with which switches.
+"""Grid of methods: the stage, upstream models and parameter overrides of each row.
 
-Every row is one :class:`Method`; a *cell* is a method with a seed. A row names the stage's command line and
-what it changes in ``params.yaml``, nothing else: what is proven is what the pipeline runs.
+Every row is one :class:`Method`; a *trial* (in output and reports: a cell) is a method with a seed. A row
+names the stage's command line and its changes to ``params.yaml``, nothing else: the pipeline's own code is
+measured.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ Group = Literal["source", "ablation", "target"]
 Overrides = Mapping[str, Any]
 
 OURS = "concord"
-"""The method that must beat the others or be dropped."""
+"""Method of ours, compared with all others."""
 
 START = "concord"
-"""Whose network is adapted to the target sensor."""
+"""Method whose network is adapted to the target sensor."""
 
 WORLDS: Mapping[str, Overrides] = {"base": {}, "float16": {"prepare": {"sar_dtype": "float16"}}}
 """Prepared stores by name, and what differs from the profile's; all are prepared from one download."""
@@ -32,8 +33,8 @@ class Link:
 
     Attributes:
         method: Row of the grid that trains it.
-        model: Its folder below that cell's ``models``.
-        name: Where it appears below this cell's ``models``.
+        model: Folder below that trial's ``models``.
+        name: Folder below this trial's ``models`` where it appears.
     """
 
     method: str
@@ -46,18 +47,18 @@ class Method:
     """One row of the grid.
 
     Attributes:
-        name: In files and on the command line.
-        label: In tables and plots.
+        name: Name in files and on the command line.
+        label: Name in tables and plots.
         group: ``source`` and ``ablation`` are scored on the sensor with labels, ``target`` on the other.
         command: Module and arguments of the stage; None where nothing is trained, only scored.
-        model: Folder of the result below the cell's ``models``.
-        reports: Folder below the cell's ``reports`` where the stage leaves ``metrics.json``.
+        model: Folder of the result below the trial's ``models``.
+        reports: Folder below the trial's ``reports`` where the stage leaves ``metrics.json``.
         links: Upstream models.
-        overrides: Laid over the profile's sections.
+        overrides: Overlay on the profile's sections.
         times: Steps as a multiple of the budget (``distill.epochs``).
-        network: Laid over the linked bundle's configuration, where nothing is trained.
-        world: A key of ``WORLDS``.
-        compared_with: Of an ablation: the row that has the part which is missing here.
+        network: Overlay on the linked bundle's configuration, where nothing is trained.
+        world: Key of ``WORLDS``.
+        compared_with: Row with the part that an ablation leaves out; None for other groups.
     """
 
     name: str
@@ -75,24 +76,28 @@ class Method:
 
 
 def _student(method: str) -> Link:
-    """The network that the distillation method of that name left, where the stages look for it."""
+    """Link to the network of the distillation method of that name, where the stages look for it."""
     return Link(method=method, model=f"sar/{method}", name=f"sar/{method}")
 
 
-def _teacher(name: str, label: str, kind: str, folder: str) -> Method:
+def _optical(method: str, kind: str) -> Link:
+    """The teacher of that kind, where the stages look for it."""
+    return Link(method=method, model=f"optical/{kind}", name=f"optical/{kind}")
+
+
+def _teacher(name: str, label: str, kind: str) -> Method:
     return Method(
         name=name,
         label=label,
         group="source",
-        command=("components.optical",),
-        model=folder,
-        reports=folder,
-        overrides={"optical": {"kinds": [kind]}},
+        command=("components.optical", "--kind", kind),
+        model=f"optical/{kind}",
+        reports=f"optical/{kind}",
     )
 
 
 def _scored(name: str, label: str, method: str, *, group: Group = "source", **network: str) -> Method:
-    """A student of another row, scored again: with another configuration, or on the other sensor."""
+    """Row that scores another row's student again: reconfigured, or on the other sensor."""
     return Method(
         name=name,
         label=label,
@@ -116,7 +121,7 @@ def _distill(
     world: str = "base",
     compared_with: str | None = None,
 ) -> Method:
-    teacher = () if method == "none" else (Link(method="teacher", model="optical", name="optical"),)
+    teacher = () if method == "none" else (_optical("teacher", "deeplabv3plus"),)
     return Method(
         name=name,
         label=label,
@@ -138,7 +143,7 @@ def _without(part: str, label: str, switches: Overrides) -> Method:
         f"{OURS} without {label}",
         OURS,
         group="ablation",
-        overrides={"distill": {OURS: switches}},
+        overrides={"methods": {OURS: switches}},
         compared_with=OURS,
     )
 
@@ -167,10 +172,10 @@ _PARTS: tuple[tuple[str, str, Overrides], ...] = (
     ("trust", "trust only where it is right", {"trusted": False}),
     ("masks", "layover and no-data masks", {"masked": False}),
 )
-"""Parts of ours: name, what is missing, and the switches below ``distill.<ours>``."""
+"""Parts of ours: name, description, and the switches below ``methods.<ours>`` that leave it out."""
 
 GRID: tuple[Method, ...] = (
-    _teacher("teacher", "optical teacher", "deeplabv3plus", "optical"),
+    _teacher("teacher", "optical teacher", "deeplabv3plus"),
     _distill("control", "SAR-only control", "none"),
     # Whoever starts from the teacher's weights has had the teacher's steps as well.
     _distill("control_twice", "control with twice the steps", "none", times=2),
@@ -181,16 +186,16 @@ GRID: tuple[Method, ...] = (
         "DisOptNet, soft labels in full from step 0 (as released)",
         "disoptnet",
         group="ablation",
-        overrides={"distill": {"disoptnet": {"soft_ramp": 0.0}}},
+        overrides={"methods": {"disoptnet": {"soft_ramp": 0.0}}},
         compared_with="disoptnet",
     ),
     _scored("disoptnet_branch_s", "DisOptNet, branch S alone at test", "disoptnet", output="branch_s"),
-    _teacher("teacher_hfd", "optical teacher of HFD-Net's kind", "hfd_reading", "optical/hfd_reading"),
+    _teacher("teacher_hfd", "optical teacher of HFD-Net's kind", "hfd_reading"),
     _distill(
         "hfd_reading",
         "HFD-Net, our reading",
         "hfd_reading",
-        links=(Link(method="teacher_hfd", model="optical/hfd_reading", name="optical/hfd_reading"),),
+        links=(_optical("teacher_hfd", "hfd_reading"),),
     ),
     _distill(OURS, f"{OURS} (ours)", OURS),
     _scored(f"{OURS}_branch_s", f"{OURS}, branch S alone at test", OURS, output="branch_s"),
@@ -221,8 +226,8 @@ GRID: tuple[Method, ...] = (
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class CellName:
-    """A method with a seed; sorts by seed, so that whole comparisons are there early."""
+class TrialName:
+    """A method with a seed; sorted by seed, so that complete comparisons exist early."""
 
     seed: int
     method: str
@@ -232,12 +237,12 @@ class CellName:
 
 
 def by_name(grid: Sequence[Method] = GRID) -> dict[str, Method]:
-    """Rows by their name."""
+    """Return rows by name."""
     return {method.name: method for method in grid}
 
 
 def chosen(names: Iterable[str] | None, grid: Sequence[Method] = GRID) -> list[Method]:
-    """The named rows and whatever they start from, in the order of the grid; None is all.
+    """Return the named rows and all they start from, in the order of the grid; None is all.
 
     Raises:
         ParameterError: If there is no such row, naming the nearest.
@@ -258,19 +263,13 @@ def chosen(names: Iterable[str] | None, grid: Sequence[Method] = GRID) -> list[M
     return [method for method in grid if method.name in wanted]
 
 
-def cells_of(
+def trials_of(
     methods: Sequence[Method], seeds: Sequence[int], ablation_seeds: Sequence[int]
-) -> list[CellName]:
-    """Every method with its seeds, seed by seed, in the order of the grid."""
+) -> list[TrialName]:
+    """Return every method with its seeds, seed by seed, in the order of the grid."""
     return [
-        CellName(seed, method.name)
+        TrialName(seed, method.name)
         for seed in seeds
         for method in methods
         if method.group != "ablation" or seed in ablation_seeds
     ]
-
-
-def distillation_methods(grid: Sequence[Method] = GRID) -> set[str]:
-    """Every ``--method`` that the grid trains."""
-    commands = [method.command for method in grid if method.command]
-    return {command[2] for command in commands if command[0] == "components.distill"}

@@ -1,4 +1,7 @@
-"""Parameter files of worlds and cells: the profile's sections with a row's overrides laid over them."""
+"""Parameters of the grid itself, and of its worlds and trials.
+
+A trial's parameters are the profile's sections with the overrides of its row of the grid laid over them.
+"""
 
 from __future__ import annotations
 
@@ -10,37 +13,55 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import yaml
+from pydantic import Field, model_validator
 
 from components.contract.errors import ParameterError
-from components.lib.config.loader import (
-    PARAMS_FILE,
-    SECTIONS,
-    Parameters,
-    load_parameters,
-    load_sections,
-    merged,
-)
+from components.contract.parameters import PARAMS_FILE, merged, read_sections
+from components.lib.config.loader import Parameters, load_parameters
 from components.lib.files import require_input, sha256_bytes
 
 UNTRACKED: Mapping[str, Any] = {"tracking": {"uri": "none"}}
-"""Evidence keeps its own results; a tracking store would cost every cell its migrations."""
+"""Overlay without tracking: the grid keeps its own results, and a store would cost each trial migrations."""
 
-NO_RESULT: Mapping[str, frozenset[str]] = {
+WITHOUT_RESULT: Mapping[str, frozenset[str]] = {
     "training": frozenset({"device", "store", "checkpoint_every", "log_every"}),
 }
-"""Keys that change how a training runs and not what comes out of it."""
+"""Keys by section that change how a training runs and not its result."""
 
 P = TypeVar("P", bound=Parameters)
 
-BUDGET = ("training", "optical", "distill", "adapt")
+BUDGET = ("training", "optical", "distill", "methods", "adapt")
+"""Sections that all trainings of a profile share."""
 
 
-class Documents:
-    """The sections of ``params.yaml`` under one profile.
+class EvidenceParameters(Parameters):
+    """Section `evidence` of ``params.yaml``: repetitions of each method, and trainings side by side.
+
+    Attributes:
+        seeds: Seeds of every method of the main tables.
+        ablation_seeds: Seeds of the ablations, among ``seeds``: their upstream models must be there.
+        jobs: Trainings at a time; each gets an equal share of the cores as threads.
+    """
+
+    seeds: tuple[int, ...] = Field(default=(17, 18, 19), min_length=1)
+    ablation_seeds: tuple[int, ...] = Field(default=(17,), min_length=1)
+    jobs: int = Field(default=2, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> EvidenceParameters:
+        if len(set(self.seeds)) != len(self.seeds) or any(not 0 <= seed < 2**32 for seed in self.seeds):
+            raise ValueError("seeds must be distinct and between 0 and 2**32 - 1")
+        if not set(self.ablation_seeds) <= set(self.seeds):
+            raise ValueError("ablation_seeds must be among seeds")
+        return self
+
+
+class ParameterOverlay:
+    """Sections of ``params.yaml`` under one profile, onto which a row's overrides are laid.
 
     Args:
-        params: The parameter file.
-        profile: The profile to lay over it, instead of the file's own.
+        params: Parameter file.
+        profile: Profile to lay over it, instead of the file's own.
 
     Raises:
         ParameterError: If the file is malformed or has no such profile.
@@ -61,19 +82,19 @@ class Documents:
         with TemporaryDirectory() as folder:
             path = Path(folder) / params.name
             path.write_text(yaml.safe_dump(document), "utf-8")
-            self._sections = load_sections([s for s in SECTIONS if s in (document or {})], path)
+            self._sections = read_sections(path)
 
     def sections(self, names: Iterable[str], *overrides: Mapping[str, Any]) -> dict[str, Any]:
-        """The named sections with overrides, in order, laid over them."""
+        """Return the named sections with overrides, in order, laid over them."""
         laid: dict[str, Any] = reduce(merged, overrides, self._sections)
         return {name: laid[name] for name in sorted(names) if name in laid}
 
     def budget_times(self, times: int) -> dict[str, Any]:
-        """Overrides under which a distillation takes ``times`` the profile's steps."""
+        """Return the override under which a distillation takes ``times`` the profile's steps."""
         return {} if times == 1 else {"distill": {"epochs": times * self._sections["distill"]["epochs"]}}
 
     def checked(self, name: str, model: type[P], overrides: Mapping[str, Any] | None = None) -> P:
-        """A section as its declaration; None where the file has no such section means its defaults.
+        """Return a section as its declaration; a section that the file lacks has its defaults.
 
         Raises:
             ParameterError: If a value does not fit.
@@ -82,49 +103,50 @@ class Documents:
             path = Path(folder) / PARAMS_FILE
             section = {**(self._sections.get(name) or {}), **(overrides or {})}
             path.write_text(
-                yaml.safe_dump({"profile": "cell", "profiles": {"cell": {}}, name: section}), "utf-8"
+                yaml.safe_dump({"profile": "trial", "profiles": {"trial": {}}, name: section}), "utf-8"
             )
             return load_parameters(name, model, path)
 
     def document(self, *overrides: Mapping[str, Any]) -> str:
-        """A whole parameter file, in which the overrides are the profile ``cell``."""
+        """Return a whole parameter file (YAML), in which the overrides are the profile ``trial``."""
         laid: dict[str, Any] = reduce(merged, (*overrides, UNTRACKED), {})
         return yaml.safe_dump(
-            {"profile": "cell", **self._sections, "profiles": {"cell": laid}}, sort_keys=False
+            {"profile": "trial", **self._sections, "profiles": {"trial": laid}}, sort_keys=False
         )
 
     def budget_hash(self) -> str:
-        """SHA-256 of what all trainings of this profile share; seeds are told apart from it."""
+        """Return the SHA-256 of what all trainings of this profile share, seeds left out."""
         return digest(without_noise(self.sections(BUDGET), seed=False))
 
 
 def without_noise(
-    sections: Mapping[str, Any], *, seed: bool = True, method: str | None = None, methods: Iterable[str] = ()
+    sections: Mapping[str, Any], *, seed: bool = True, item: str | None = None
 ) -> dict[str, Any]:
-    """Sections without what cannot change a cell's result.
+    """Return sections without what cannot change a trial's result.
 
     Args:
-        sections: By name, as :meth:`Documents.sections` gives them.
-        seed: Whether ``training.seed`` stays.
-        method: The distillation method of the cell; what ``distill`` says of the other ``methods`` goes.
-        methods: All methods that have keys of their own in ``distill``.
+        sections: Sections by name, as from :meth:`ParameterOverlay.sections`.
+        seed: True keeps ``training.seed``.
+        item: Method (or kind of teacher) that is trained; parameters of other methods are dropped, and the
+            lists of all that are trained.
     """
     kept = {
-        name: {key: v for key, v in value.items() if key not in NO_RESULT.get(name, ())}
+        name: {key: v for key, v in value.items() if key not in WITHOUT_RESULT.get(name, ())}
         if isinstance(value, Mapping)
         else value
         for name, value in sections.items()
     }
     if not seed and "training" in kept:
         kept["training"].pop("seed", None)
-    if method is not None and "distill" in kept:
-        others = {*methods} - {method}
-        distill = {key: v for key, v in kept["distill"].items() if key not in {*others, "methods"}}
-        distill["lr"] = (distill.get("lr") or {}).get(method)
-        kept["distill"] = distill
+    if item is not None:
+        for section, key in (("distill", "methods"), ("optical", "kinds")):
+            if section in kept:
+                kept[section].pop(key, None)
+        if "methods" in kept:
+            kept["methods"] = {item: kept["methods"].get(item)}
     return kept
 
 
 def digest(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
-    """SHA-256 of ``value`` as canonical JSON."""
+    """Return the SHA-256 of ``value`` as canonical JSON."""
     return sha256_bytes(json.dumps(value, sort_keys=True, allow_nan=False).encode())

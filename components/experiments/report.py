@@ -1,4 +1,4 @@
-"""The evidence in pictures: values, parts and adaptation, each with its interval by location."""
+"""Report folder of a run: numbers, tables, and plots of values with their intervals over locations."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from components.experiments.grid import OURS
 from components.experiments.results import CONTROL, ORACLE, SOURCE_ONLY, TEACHER, Row, find
-from components.experiments.table import world_name
-from components.lib.files import atomic_file
+from components.experiments.table import markdown, world_name
+from components.lib.files import atomic_directory, atomic_file, write_json, write_text
 from components.lib.report.figures import LINES
 
 INK, SOFT, GRID_LINE = "#1b1f24", "#525b66", "#d9dee4"
@@ -23,8 +23,17 @@ ROW_HEIGHT = 0.36
 FRAME_HEIGHT = 1.35
 
 
+def write_evidence(folder: Path, evidence: Row) -> None:
+    """Write ``evidence.json``, ``table.md`` and the plots as the new content of ``folder``, atomically."""
+    with atomic_directory(folder) as temporary:
+        write_json(temporary / "evidence.json", evidence)
+        plots = draw_all(temporary, evidence)
+        shown = "".join(f"![{path.stem}]({path.name})\n\n" for path in plots)
+        write_text(temporary / "table.md", f"{markdown(evidence)}\n{shown}".rstrip() + "\n")
+
+
 def draw_all(folder: Path, evidence: Row) -> list[Path]:
-    """Write every picture for which there is something to show; returns the files."""
+    """Write every plot for which there are rows; returns the files."""
     drawn = []
     source = [m for m in evidence["methods"] if m["group"] == "source"]
     if source:
@@ -45,7 +54,7 @@ def draw_all(folder: Path, evidence: Row) -> list[Path]:
 def _values(
     path: Path, evidence: Row, methods: Sequence[Row], title: str, references: tuple[str, str]
 ) -> Path:
-    """IoU of each method: mean with interval, seeds as small dots, two methods as lines throughout."""
+    """Draw the IoU of each method: mean with interval, seeds as small dots, two methods as vertical lines."""
     canvas, axes = _axes(title, [method["label"] for method in methods])
     for name, style in zip(references, ("--", ":"), strict=True):
         row = find(evidence["rows"], method=name, metric="iou", seed=None)
@@ -79,7 +88,7 @@ def _values(
 
 
 def _parts(path: Path, evidence: Row, methods: Sequence[Row]) -> Path:
-    """The whole less each variant, against zero."""
+    """Draw the complete method less each variant, against zero."""
     shown = [(method, row) for method in methods if (row := _part(evidence, method)) is not None]
     canvas, axes = _axes(
         f"What each part is worth: IoU of the whole less the variant ({world_name(evidence)})",
@@ -107,7 +116,7 @@ def _part(evidence: Row, method: Row) -> Row | None:
 
 
 def _axes(title: str, labels: Sequence[str]) -> tuple[Figure, Any]:
-    """A canvas with one line per label, the first on top."""
+    """Return a canvas with one line per label, the first on top."""
     height = FRAME_HEIGHT + ROW_HEIGHT * len(labels)
     canvas = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", facecolor="white")
     axes = canvas.subplots()

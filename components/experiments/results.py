@@ -1,4 +1,4 @@
-"""From tile tables to ``evidence.json``: values, differences, gap closure, recovery, with intervals."""
+"""Results of a run from its tile tables: values, differences, gap closure and recovery, with intervals."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from components.experiments.cell import Seal
 from components.experiments.grid import OURS, Group, Method
+from components.experiments.identity import Stamp
 from components.lib.evaluation.results import CLEAN, KANG
 from components.lib.metrics.bootstrap import Interval, location_interval
 from components.lib.metrics.seed_means import gap_closure, mean_difference, mean_interval
@@ -27,7 +27,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "spacenet_recall": "recall",
     }
 )
-"""Name in the evidence, and in :data:`components.lib.metrics.STATISTICS`; ``spacenet_`` counts buildings."""
+"""Statistics of ``components.lib.metrics`` by name in ``evidence.json``; ``spacenet_`` counts buildings."""
 
 COMPARED = ("iou", "f1", "spacenet_f1")
 """Metrics of differences and ratios."""
@@ -41,32 +41,32 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """A scored cell.
+class ScoredTrial:
+    """A scored trial.
 
     Attributes:
-        method: Its row of the grid.
-        seed: Its seed.
-        seal: What its training left.
+        method: Row of the grid.
+        seed: Seed of the training.
+        stamp: Content of ``trained.json``.
         tiles: Counts per test tile.
     """
 
     method: Method
     seed: int
-    seal: Seal
+    stamp: Stamp
     tiles: pd.DataFrame
 
 
 class Comparison:
-    """All results of one run, ready to be set against each other.
+    """Comparison of all results of one run.
 
     Args:
-        results: Every scored cell.
-        confidence: Of the intervals.
+        results: Every scored trial.
+        confidence: Confidence of the intervals, 0 to 1.
         resamples: Bootstrap draws over locations.
     """
 
-    def __init__(self, results: Sequence[Result], confidence: float, resamples: int) -> None:
+    def __init__(self, results: Sequence[ScoredTrial], confidence: float, resamples: int) -> None:
         self.confidence, self.resamples = confidence, resamples
         self.methods = {result.method.name: result.method for result in results}
         sensors = sorted({str(result.tiles["sensor"].iloc[0]) for result in results})
@@ -78,11 +78,11 @@ class Comparison:
             self.tables.setdefault(result.method.name, {})[result.seed] = part
 
     def sensor(self, method: str) -> str:
-        """On whose tiles the method is scored."""
+        """Return the sensor on whose tiles the method is scored."""
         return str(next(iter(self.tables[method].values()))["sensor"].iloc[0])
 
     def rows(self) -> Iterator[Row]:
-        """One per method, seed and metric; seed None is the mean over the seeds."""
+        """Yield a row per method, seed and metric; seed None is the mean over the seeds."""
         for name, by_seed in self.tables.items():
             for metric, statistic in METRICS.items():
                 for seed, tiles in by_seed.items():
@@ -92,7 +92,7 @@ class Comparison:
                 yield self._row(name, metric, value, seed=None, seeds=len(by_seed))
 
     def differences(self) -> Iterator[Row]:
-        """Paired by location, averaged over the seeds that both have."""
+        """Yield differences paired by location, averaged over the seeds that both methods have."""
         for name, against in self._pairs():
             seeds = sorted(self.tables[name].keys() & self.tables[against].keys())
             if not seeds:
@@ -103,13 +103,13 @@ class Comparison:
                 yield self._row(name, metric, value, against=against, seeds=len(seeds))
 
     def closures(self) -> Iterator[Row]:
-        """(student - control) / (teacher - control) of every student."""
+        """Yield (student - control) / (teacher - control) of every student."""
         for name in self._in("source"):
             if name not in {CONTROL, *CEILINGS}:
                 yield from self._ratios(name, CONTROL, TEACHER)
 
     def recoveries(self) -> Iterator[Row]:
-        """(adapted - source only) / (oracle - source only) of every adaptation."""
+        """Yield (adapted - source only) / (oracle - source only) of every adaptation."""
         for name in self._in("target"):
             if name not in {SOURCE_ONLY, ORACLE}:
                 yield from self._ratios(name, SOURCE_ONLY, ORACLE)
@@ -126,7 +126,7 @@ class Comparison:
             yield self._row(name, metric, value, start=start, goal=goal, seeds=len(seeds))
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
-        """What is subtracted from what; of ablations, the whole less what lacks a part."""
+        """Yield minuend and subtrahend; of an ablation: the complete method, less the one without a part."""
         there = self.tables.keys()
         for name in self._in("source"):
             if name not in CEILINGS:
@@ -164,13 +164,15 @@ class Comparison:
         }
 
 
-def document(results: Sequence[Result], about: Row, *, confidence: float, resamples: int) -> Row:
-    """``evidence.json``.
+def evidence_document(
+    results: Sequence[ScoredTrial], about: Row, *, confidence: float, resamples: int
+) -> Row:
+    """Return the content of ``evidence.json``.
 
     Args:
-        results: Every scored cell.
-        about: What is known of the run as a whole: command, profile, hashes, seeds.
-        confidence: Of the intervals.
+        results: Every scored trial.
+        about: Entries about the run as a whole: command, profile, hashes, seeds.
+        confidence: Confidence of the intervals, 0 to 1.
         resamples: Bootstrap draws over locations.
     """
     comparison = Comparison(results, confidence, resamples)
@@ -180,7 +182,7 @@ def document(results: Sequence[Result], about: Row, *, confidence: float, resamp
         "resamples": resamples,
         "splits": comparison.splits,
         "methods": [_method_row(name, results) for name in comparison.methods],
-        "cells": [_cell_row(result) for result in results],
+        "cells": [_trial_row(result) for result in results],
         "rows": list(comparison.rows()),
         "differences": list(comparison.differences()),
         "gap_closure": list(comparison.closures()),
@@ -190,12 +192,12 @@ def document(results: Sequence[Result], about: Row, *, confidence: float, resamp
 
 
 def find(rows: Sequence[Row], **wanted: Any) -> Row | None:  # noqa: ANN401 - any JSON value
-    """The first row with these values."""
+    """Return the first row with these values, or None."""
     return next((row for row in rows if all(row.get(k) == v for k, v in wanted.items())), None)
 
 
 def targets(evidence: Row) -> list[Row]:
-    """What the project set out to reach, and whether it did; what was not measured is left out."""
+    """Return the project's targets that were measured, each with ``met``."""
     gain = find(evidence["differences"], method=OURS, against=CONTROL, metric="iou")
     rival = find(evidence["differences"], method=OURS, against=RIVAL, metric="iou")
     closure = find(evidence["gap_closure"], method=OURS, metric="iou")
@@ -219,16 +221,16 @@ def _met(row: Row, least: float, *, certain: bool) -> bool:
     return not certain or (row["low"] is not None and row["low"] > 0)
 
 
-def _split_of(sensor: str, results: Sequence[Result]) -> str:
-    """As the stage's report: the clean tiles, if every result on that sensor has some."""
+def _split_of(sensor: str, results: Sequence[ScoredTrial]) -> str:
+    """Return the split that counts, as in the stage's report: the clean tiles if every result has some."""
     own = [result.tiles for result in results if str(result.tiles["sensor"].iloc[0]) == sensor]
     return CLEAN if all(bool(tiles["clean"].any()) for tiles in own) else KANG
 
 
-def _method_row(name: str, results: Sequence[Result]) -> Row:
+def _method_row(name: str, results: Sequence[ScoredTrial]) -> Row:
     own = [result for result in results if result.method.name == name]
     method = own[0].method
-    seconds = [result.seal["metrics"].get("seconds") for result in own]
+    seconds = [result.stamp["metrics"].get("seconds") for result in own]
     known = [float(value) for value in seconds if value is not None]
     return {
         "method": name,
@@ -241,27 +243,27 @@ def _method_row(name: str, results: Sequence[Result]) -> Row:
         "network": dict(method.network),
         "world": method.world,
         "seeds": [result.seed for result in own],
-        "parameters": own[0].seal["parameters"],
-        "steps": own[0].seal["metrics"].get("steps"),
+        "parameters": own[0].stamp["parameters"],
+        "steps": own[0].stamp["metrics"].get("steps"),
         "training_seconds": round(mean(known), 1) if known else None,
     }
 
 
-def _cell_row(result: Result) -> Row:
-    metrics = result.seal["metrics"]
+def _trial_row(result: ScoredTrial) -> Row:
+    metrics = result.stamp["metrics"]
     return {
         "method": result.method.name,
         "seed": result.seed,
         "steps": metrics.get("steps"),
         "training_seconds": metrics.get("seconds"),
-        "wall_seconds": result.seal["seconds"],
+        "wall_seconds": result.stamp["seconds"],
         "selection_iou": _selection_iou(metrics),
-        "weights_sha256": result.seal["weights_sha256"],
+        "weights_sha256": result.stamp["weights_sha256"],
     }
 
 
 def _selection_iou(metrics: Mapping[str, Any]) -> float | None:
-    """From the stage's own metrics; adaptation reports both sensors, and its target counts."""
+    """Return the IoU of the stage's own metrics; adaptation reports both sensors, and its target counts."""
     scores = metrics
     if "after" in metrics:
         scores = (metrics["after"] or {}).get("target") or {}

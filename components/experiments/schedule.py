@@ -1,23 +1,24 @@
-"""Running tasks that depend on each other, some at a time; a failed one takes along what builds on it."""
+"""Tasks that depend on each other, some at a time; a failed one takes along what builds on it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 @dataclass
-class Outcome(Generic[T]):
-    """What became of the tasks.
+class TaskResults(Generic[T]):
+    """Tasks by how they ended.
 
     Attributes:
-        finished: In the order they ended.
-        failed: With the error of each.
-        blocked: With the failed or blocked task that each waited for.
+        finished: Finished tasks in the order they ended.
+        failed: Error by failed task.
+        blocked: Failed or blocked task that each task which never ran waited for.
     """
 
     finished: list[T] = field(default_factory=list)
@@ -32,54 +33,54 @@ def run_all(
     *,
     jobs: int,
     on_end: Callable[[T, BaseException | None], None] | None = None,
-) -> Outcome[T]:
+) -> TaskResults[T]:
     """Run every task once those it comes after are done.
 
-    Args:
-        tasks: In order of preference; nothing comes after a later one.
-        after: What each waits for, among ``tasks``.
-        do: Runs one, in a thread of its own.
-        jobs: How many at a time.
-        on_end: Told of every end, in the caller's thread.
-
     Any exception of ``do`` fails its task alone. An exception in the caller's thread (an interruption) leaves
-    at once; whoever catches it must see to it that running tasks end.
+    at once; the caller then ends the running tasks.
+
+    Args:
+        tasks: Tasks in order of preference; nothing comes after a later one.
+        after: Tasks that each waits for, among ``tasks``.
+        do: Runs one, in a thread of its own.
+        jobs: Tasks at a time.
+        on_end: Called at every end with the task and its error, in the caller's thread.
     """
-    outcome: Outcome[T] = Outcome()
-    waiting, running = list(tasks), dict[Future[None], T]()
-    pool = ThreadPoolExecutor(jobs, thread_name_prefix="cell")
+    results: TaskResults[T] = TaskResults()
+    preference = {task: place for place, task in enumerate(tasks)}
+    order = TopologicalSorter({task: after.get(task, ()) for task in tasks})
+    order.prepare()
+    ready, running = list[T](), dict[Future[None], T]()
+    pool = ThreadPoolExecutor(jobs, thread_name_prefix="trial")
     try:
-        while waiting or running:
-            _block(waiting, after, outcome)
-            for task in _ready(waiting, after, outcome)[: jobs - len(running)]:
-                waiting.remove(task)
-                running[pool.submit(do, task)] = task
+        while True:
+            ready = sorted([*ready, *order.get_ready()], key=preference.__getitem__)
+            free = jobs - len(running)
+            running |= {pool.submit(do, task): task for task in ready[:free]}
+            del ready[:free]
             if not running:
-                continue
+                break
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
                 task, error = running.pop(future), future.exception()
                 if error is None:
-                    outcome.finished.append(task)
+                    results.finished.append(task)
+                    order.done(task)
                 else:
-                    outcome.failed[task] = error
+                    # Never done for the sorter: what comes after it never becomes ready.
+                    results.failed[task] = error
                 if on_end is not None:
                     on_end(task, error)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return outcome
+    _add_blocked(results, tasks, after)
+    return results
 
 
-def _ready(waiting: Sequence[T], after: Mapping[T, Sequence[T]], outcome: Outcome[T]) -> list[T]:
-    done = set(outcome.finished)
-    return [task for task in waiting if done.issuperset(after.get(task, ()))]
-
-
-def _block(waiting: list[T], after: Mapping[T, Sequence[T]], outcome: Outcome[T]) -> None:
-    """Move what can never run to ``blocked``."""
-    for task in list(waiting):
+def _add_blocked(results: TaskResults[T], tasks: Sequence[T], after: Mapping[T, Sequence[T]]) -> None:
+    """Note, for each task that never ran, the first failed or blocked task it waited for."""
+    for task in tasks:
         for earlier in after.get(task, ()):
-            if earlier in outcome.failed or earlier in outcome.blocked:
-                outcome.blocked[task] = earlier
-                waiting.remove(task)
+            if earlier in results.failed or earlier in results.blocked:
+                results.blocked[task] = earlier
                 break

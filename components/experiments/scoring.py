@@ -1,4 +1,4 @@
-"""Scoring finished cells on the test split, with counts per tile kept beside each cell."""
+"""Scores of finished trials on the test split, with counts per tile kept beside each trial."""
 
 from __future__ import annotations
 
@@ -8,60 +8,58 @@ from dataclasses import dataclass
 import pandas as pd
 
 from components.evaluate.parameters import EvaluateParameters
-from components.experiments.cell import Cell, Seal
-from components.experiments.documents import digest
-from components.experiments.stages import StageGraph
+from components.experiments.identity import Key, StageGraph, current_stamp
+from components.experiments.parameters import digest
+from components.experiments.trial import Trial
 from components.experiments.world import World
-from components.lib.files import atomic_file, read_json, sha256_file, write_json
+from components.lib.config.scoring import ScoringSettings
+from components.lib.files import atomic_file, sha256_file, write_json
 
-RULER = ("geo", "metrics", "nets", "scoring", "sensors", "store")
-"""Concepts of ``components/lib`` whose code decides what a score is."""
-
-DRAWING = {"confidence", "resamples", "pictures", "batch", "device"}
-"""Keys of the section `evaluate` that change no count of a tile."""
+WITHOUT_EFFECT = {"batch"}
+"""Keys of the section `scoring` that change no count of a tile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
-    """How cells are scored.
+    """Scores trials by the rules of the stage `evaluate`.
 
     Attributes:
         parameters: Section `evaluate`.
-        target: The sensor without labels, for the group ``target``.
-        graph: Hashes the code.
-        threads: Of PyTorch, while one cell is scored.
+        settings: Section `scoring`.
+        target: Sensor without labels, for the group ``target``.
+        graph: Declarations of the stages.
+        threads: Threads of PyTorch while one trial is scored.
     """
 
     parameters: EvaluateParameters
+    settings: ScoringSettings
     target: str | None
     graph: StageGraph
     threads: int = 1
 
-    def key(self, cell: Cell, weights: str, world: World) -> Seal:
-        """Hashes of all that the scores depend on."""
-        settings = self.parameters.model_dump(mode="json", exclude=DRAWING)
+    def key(self, trial: Trial, weights: str, world: World) -> Key:
+        """Return hashes of all that the scores depend on."""
+        settings = self.settings.model_dump(mode="json", exclude=WITHOUT_EFFECT)
         return {
             "weights_sha256": weights,
-            "network": digest(dict(cell.method.network)),
+            "network": digest(dict(trial.method.network)),
             "world": world.sha256,
             "settings": digest(settings),
-            "group": cell.method.group,
-            "target": self.target if cell.method.group == "target" else None,
-            "code": self.graph.code_hash(f"components/lib/{concept}" for concept in RULER),
+            "group": trial.method.group,
+            "target": self.target if trial.method.group == "target" else None,
+            "code": self.graph.scoring_code_hash(),
         }
 
-    def scored(self, cell: Cell, weights: str, world: World) -> pd.DataFrame | None:
-        """The tile table, if it was made by the present rules from the present weights."""
-        seal, table = cell.folder / "scored.json", cell.folder / "tiles.parquet"
-        if not (seal.exists() and table.exists()):
-            return None
-        known = read_json(seal, made_by="evidence")
-        if known["key"] != self.key(cell, weights, world) or known["tiles_sha256"] != sha256_file(table):
+    def scored(self, trial: Trial, weights: str, world: World) -> pd.DataFrame | None:
+        """Return the tile table if it was made by the present rules from the present weights."""
+        table = trial.folder / "tiles.parquet"
+        stamp = current_stamp(trial.folder / "scored.json", self.key(trial, weights, world))
+        if stamp is None or not table.exists() or stamp["tiles_sha256"] != sha256_file(table):
             return None
         return pd.read_parquet(table)
 
-    def score(self, cell: Cell, weights: str, world: World) -> pd.DataFrame:
-        """Score the cell on all test tiles of its sensor; clean ones are told apart by a column.
+    def score(self, trial: Trial, weights: str, world: World) -> pd.DataFrame:
+        """Score a trial on all test tiles of its sensor; a column marks the clean ones.
 
         Raises:
             BadDataError: If there is no test tile.
@@ -72,32 +70,31 @@ class Scorer:
         from components.evaluate.stage import choose_device  # noqa: PLC0415
         from components.lib.nets.bundle import load_bundle  # noqa: PLC0415
         from components.lib.scoring.score import score_model  # noqa: PLC0415
-        from components.lib.scoring.settings import ScoringSettings  # noqa: PLC0415
         from components.lib.store.store import Store  # noqa: PLC0415
 
         begun = time.monotonic()
         torch.set_num_threads(self.threads)
-        net = load_bundle(cell.bundle)
+        net = load_bundle(trial.bundle)
         known = net.config.sensors
-        sensor = self.target if cell.method.group == "target" and self.target else known[0]
+        sensor = self.target if trial.method.group == "target" and self.target else known[0]
         store = Store.open(world.store)
         scores = score_model(
             net,
             store,
             sensor=sensor,
             rows=store.rows(sensor, "test"),
-            settings=ScoringSettings.of(self.parameters),
+            settings=self.settings,
             device=choose_device(self.parameters.device),
-            # A network that never met the sensor looks at it as at its own.
+            # A network that was not trained on the sensor takes the statistics of its own.
             statistics_of=sensor if sensor in known else known[0],
         )
-        table = cell.folder / "tiles.parquet"
+        table = trial.folder / "tiles.parquet"
         with atomic_file(table) as temporary:
             scores.tiles.to_parquet(temporary, index=False)
         write_json(
-            cell.folder / "scored.json",
+            trial.folder / "scored.json",
             {
-                "key": self.key(cell, weights, world),
+                "key": self.key(trial, weights, world),
                 "tiles_sha256": sha256_file(table),
                 "seconds": round(time.monotonic() - begun, 1),
             },

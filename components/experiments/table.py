@@ -1,4 +1,4 @@
-"""The evidence for people to read: tables in Markdown."""
+"""Tables of the results in Markdown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NONE = "-"
 
 
 def markdown(evidence: Row) -> str:
-    """The whole document."""
+    """Return the whole document."""
     return "\n".join(
         [
             *_head(evidence),
@@ -33,22 +33,22 @@ def markdown(evidence: Row) -> str:
 
 
 def ratio(row: Row | None) -> str:
-    """``0.512 [0.480, 0.541]``; a dash for what is not there."""
+    """Return ``0.512 [0.480, 0.541]``; a dash for a missing value."""
     return _with_ends(row, lambda value: f"{value:.3f}")
 
 
 def points(row: Row | None) -> str:
-    """A difference in points: ``+2.1 [+0.8, +3.3]``."""
+    """Return a difference in points: ``+2.1 [+0.8, +3.3]``."""
     return _with_ends(row, lambda value: f"{100 * value:+.1f}")
 
 
 def share(row: Row | None) -> str:
-    """A share of a gap: ``45 % [20 %, 71 %]``."""
+    """Return a share of a gap: ``45 % [20 %, 71 %]``."""
     return _with_ends(row, lambda value: f"{100 * value:.0f} %")
 
 
 def world_name(evidence: Row) -> str:
-    """How the world is called in titles."""
+    """Return the name of the world for titles."""
     return "simulated world" if evidence["simulated"] else "real data"
 
 

@@ -1,8 +1,8 @@
-"""One cell of the grid: its folder, what it is made from, and the seals that say it is finished.
+"""One trial of the grid: its folder, what it is made from, and the stamps of what is finished.
 
-A cell's folder holds ``work`` (the workspace in which the stage ran), its logs, ``trained.json`` and, once
-scored, ``tiles.parquet`` and ``scored.json``. A seal names everything its result depends on, by hash; where
-that is still so, nothing is done again.
+A trial's folder holds ``work`` (the workspace in which the stage ran), its logs, ``trained.json`` and, once
+scored, ``tiles.parquet`` and ``scored.json``. Both JSON files are stamps (see ``identity``): where their keys
+still hold, nothing is done again.
 """
 
 from __future__ import annotations
@@ -16,14 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import StormsightError
-from components.experiments.children import Children
-from components.experiments.documents import Documents, digest, without_noise
-from components.experiments.grid import CellName, Method, distillation_methods
-from components.experiments.stages import StageGraph
+from components.experiments.grid import Method, TrialName
+from components.experiments.identity import (
+    Key,
+    StageGraph,
+    Stamp,
+    begin_attempt,
+    current_stamp,
+    read_stamp,
+    stage_key,
+)
+from components.experiments.parameters import ParameterOverlay
+from components.experiments.processes import StageProcesses
 from components.experiments.world import PREPARED, World, link
 from components.lib.files import read_json, write_json, write_text
-
-Seal = dict[str, Any]
 
 SIGNATURE = "model.json"
 WEIGHTS = "weights.safetensors"
@@ -31,96 +37,95 @@ _BY = "evidence"
 
 
 class CodeChangedError(StormsightError):
-    """The code was edited while a cell trained: nobody could say what the result was made from."""
+    """The code was edited while a trial trained: its result belongs to neither version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """What all cells of a run share.
+class Context:
+    """Shared context of all trials of a run.
 
     Attributes:
-        folder: Of all cells.
-        documents: The parameters.
-        graph: What the stages depend on.
-        children: Runs the stages.
+        folder: Folder of all trials.
+        parameters: Sections under the run's profile.
+        graph: Declarations of the stages.
+        processes: Runs the stages.
     """
 
     folder: Path
-    documents: Documents
+    parameters: ParameterOverlay
     graph: StageGraph
-    children: Children
+    processes: StageProcesses
 
 
-class Cell:
-    """A method with a seed, below ``<bench.folder>/<method>/seed-<n>``."""
+class Trial:
+    """A method with a seed, below ``<context.folder>/<method>/seed-<n>``.
 
-    def __init__(self, bench: Bench, method: Method, name: CellName) -> None:
-        self.bench, self.method, self.name = bench, method, name
-        self.folder = bench.folder / method.name / f"seed-{name.seed}"
+    Args:
+        context: Shared by all trials.
+        method: Row of the grid.
+        name: Method and seed.
+    """
+
+    def __init__(self, context: Context, method: Method, name: TrialName) -> None:
+        self.context, self.method, self.name = context, method, name
+        self.folder = context.folder / method.name / f"seed-{name.seed}"
         self.work = self.folder / "work"
         self.log = self.folder / "train.log"
         self.overrides: tuple[Mapping[str, Any], ...] = (
             method.overrides,
-            bench.documents.budget_times(method.times),
+            context.parameters.budget_times(method.times),
             {"training": {"seed": name.seed}},
         )
 
     @property
     def bundle(self) -> Path:
-        """The model that is scored."""
+        """Folder of the model that is scored."""
         return self.work / "models" / self.method.model
 
     def upstream(self, method: str) -> Path:
-        """Folder of the cell of the same seed that this one starts from."""
-        return self.bench.folder / method / f"seed-{self.name.seed}"
+        """Return the folder of the trial of the same seed that this one starts from."""
+        return self.context.folder / method / f"seed-{self.name.seed}"
 
-    def key(self, world: World) -> Seal | None:
-        """Hashes of all that the training depends on; None while an upstream model is missing."""
+    def key(self, world: World) -> Key | None:
+        """Return hashes of all that the training depends on; None while an upstream model is missing."""
         upstream: dict[str, str] = {}
         for one in self.method.links:
-            seal = _seal(self.upstream(one.method) / "trained.json")
-            if seal is None:
+            stamp = read_stamp(self.upstream(one.method) / "trained.json")
+            if stamp is None:
                 return None
-            upstream[one.name] = seal["weights_sha256"]
+            upstream[one.name] = stamp["weights_sha256"]
         if self.method.command is None:
             return {"upstream": upstream, "network": dict(self.method.network), "world": world.sha256}
-        needs = self.bench.graph.needs(self.method.command[0])
-        distilled = self.method.command[2] if self.method.command[0] == "components.distill" else None
-        sections = without_noise(
-            self.bench.documents.sections(needs.sections, *self.overrides),
-            method=distilled,
-            methods=distillation_methods(),
-        )
+        stage = stage_key(self.context.graph, self.method.command, self.context.parameters, self.overrides)
         return {
             "command": list(self.method.command),
-            "parameters": digest(sections),
             "upstream": upstream,
             "world": world.sha256,
-            "code": self.bench.graph.code_hash(needs.code),
+            **stage,
         }
 
-    def trained(self, world: World) -> Seal | None:
-        """The seal, if the training is finished and nothing it depends on has changed since."""
-        seal = _seal(self.folder / "trained.json")
-        if seal is None or seal["key"] != self.key(world):
+    def trained(self, world: World) -> Stamp | None:
+        """Return the stamp if the training is finished and nothing it depends on has changed since."""
+        stamp = current_stamp(self.folder / "trained.json", self.key(world))
+        if stamp is None:
             return None
         signature = self.bundle / SIGNATURE
         present = signature.exists() and (self.bundle / WEIGHTS).exists()
-        if not present or read_json(signature, made_by=_BY)["weights_sha256"] != seal["weights_sha256"]:
+        if not present or read_json(signature, made_by=_BY)["weights_sha256"] != stamp["weights_sha256"]:
             return None
-        return seal
+        return stamp
 
-    def train(self, world: World) -> Seal:
-        """Run the stage, or derive the bundle where nothing is trained, and seal the result.
+    def train(self, world: World) -> Stamp:
+        """Run the stage, or derive the bundle where nothing is trained, and stamp the result.
 
         An attempt that was killed goes on from its checkpoint, if nothing it depends on has changed.
 
         Raises:
-            ChildFailedError: If the stage fails.
+            StageFailedError: If the stage fails.
             CodeChangedError: If the code was edited meanwhile.
         """
         key = self.key(world)
-        assert key is not None, f"{self.name}: its upstream cells come first"
+        assert key is not None, f"{self.name}: its upstream trials come first"
         self._begin(key, world)
         (self.folder / "trained.json").unlink(missing_ok=True)
         seconds = 0.0
@@ -128,7 +133,7 @@ class Cell:
             self._derive()
         else:
             command = [sys.executable, "-m", *self.method.command]
-            seconds = self.bench.children.run(command, self.work, self.log, what=str(self.name))
+            seconds = self.context.processes.run(command, self.work, self.log, label=str(self.name))
         if self.key(world) != key:
             raise CodeChangedError(
                 f"{self.name}: code or upstream models changed while it trained",
@@ -136,7 +141,7 @@ class Cell:
             )
         signature = read_json(self.bundle / SIGNATURE, made_by=_BY)
         metrics = self.work / "reports" / self.method.reports / "metrics.json"
-        seal = {
+        stamp = {
             "key": key,
             "method": self.method.name,
             "seed": self.name.seed,
@@ -146,24 +151,20 @@ class Cell:
             "seconds": round(seconds, 1),
             "metrics": read_json(metrics, made_by=_BY) if self.method.command else {},
         }
-        write_json(self.folder / "trained.json", seal)
-        return seal
+        write_json(self.folder / "trained.json", stamp)
+        return stamp
 
-    def _begin(self, key: Seal, world: World) -> None:
-        """A workspace for ``key``: the one of an earlier attempt with its checkpoint, or a new one."""
-        begun = _seal(self.folder / "begun.json")
-        if begun is None or begun["key"] != key:
-            shutil.rmtree(self.work, ignore_errors=True)
-            self.log.unlink(missing_ok=True)
-        write_json(self.folder / "begun.json", {"key": key})
-        write_text(self.work / "params.yaml", self.bench.documents.document(*self.overrides))
+    def _begin(self, key: Key, world: World) -> None:
+        """Prepare the workspace: that of an earlier attempt at ``key`` with its checkpoint, or a new one."""
+        begin_attempt(self.folder / "begun.json", key, (self.work, self.log))
+        write_text(self.work / "params.yaml", self.context.parameters.document(*self.overrides))
         link(world.store, self.work / PREPARED)
         for one in self.method.links:
             if self.method.command is not None:
                 link(self.upstream(one.method) / "work/models" / one.model, self.work / "models" / one.name)
 
     def _derive(self) -> None:
-        """The linked bundle with another configuration: the same weights under a new signature."""
+        """Give the linked bundle another configuration: the same weights under a new signature."""
         (one,) = self.method.links
         existing = self.upstream(one.method) / "work/models" / one.model
         shutil.rmtree(self.bundle, ignore_errors=True)
@@ -171,12 +172,3 @@ class Cell:
         signature = json.loads((existing / SIGNATURE).read_text("utf-8"))
         signature["config"] |= self.method.network
         write_json(self.bundle / SIGNATURE, signature)
-
-
-def _seal(path: Path) -> Seal | None:
-    """A seal, or None where there is none that can be read."""
-    try:
-        seal = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return seal if isinstance(seal, dict) else None

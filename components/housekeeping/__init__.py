@@ -1,5 +1,6 @@
-"""What nobody needs any more goes, by policy; what must not change is checked.
+"""Service: removal of old records, checkpoints and data by policy, and checks of the ledgers.
 
 ``prune`` removes old run records, checkpoints of finished trainings, and data that no kept record names.
-``verify`` checks every ledger and what it vouches for. Neither looks into MLflow: its artefacts stay.
+``verify`` checks every ledger and the objects whose hashes it holds. Neither looks into
+MLflow: its artefacts stay.
 """

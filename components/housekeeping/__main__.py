@@ -1,4 +1,4 @@
-"""``python -m components.housekeeping``."""
+"""``python -m components.housekeeping prune|verify``."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _prune(options: argparse.Namespace) -> None:
-    from components.housekeeping.prune import prune  # noqa: PLC0415 - the usage needs no store
-    from components.housekeeping.report import pruned_table  # noqa: PLC0415
+    from components.housekeeping.prune import prune, pruned_table  # noqa: PLC0415 - slow imports
 
     places = Places.from_environment()
     pruned = prune(places, Policy.load(places.source / "params.yaml"), dry_run=options.dry_run)
@@ -36,8 +35,7 @@ def _prune(options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from components.housekeeping.report import findings_table  # noqa: PLC0415
-    from components.housekeeping.verify import verify  # noqa: PLC0415
+    from components.housekeeping.verify import findings_table, verify  # noqa: PLC0415
 
     del options
     findings = verify(objects_from_environment())
@@ -45,7 +43,7 @@ def _verify(options: argparse.Namespace) -> None:
     wrong = [finding for finding in findings if not finding.sound]
     if wrong:
         raise BadDataError(
-            "; ".join(f"{finding.what}: {finding.state}" for finding in wrong),
+            "; ".join(f"{finding.subject}: {finding.state}" for finding in wrong),
             next_step="restore what is named from a backup or an older version of the object; nothing is "
             "added to a broken chain until then",
         )

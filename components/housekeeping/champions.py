@@ -1,32 +1,27 @@
-"""Trainings that a champion came from."""
+"""Trainings that present and former champions came from."""
 
 from __future__ import annotations
 
-import re
-
+from components.contract.keys import CHAMPIONS, champion_chain, champion_model, run_record_key
 from components.housekeeping.policy import standing_decisions
 from components.lib.ledger.chain import Chain
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.state import State
 
-CHAMPIONS = "ledger/champions/"
-
-_NAME = re.compile(r"([^/]+?)(?:\.head\.json|/\d{9}\.json)$")
-
 
 def models(objects: ObjectStore) -> list[str]:
-    """Every model that has a chain, or the note of one."""
-    keys = (info.key.removeprefix(CHAMPIONS) for info in objects.list(CHAMPIONS))
-    return sorted({found[1] for key in keys if (found := _NAME.fullmatch(key))})
+    """Return the names of models that have a chain of champions, or the head note of one."""
+    found = (champion_model(info.key) for info in objects.list(f"{CHAMPIONS}/"))
+    return sorted({model for model in found if model is not None})
 
 
 def chain(objects: ObjectStore, model: str) -> Chain:
-    """The chain of a model's champions."""
-    return Chain(objects, f"{CHAMPIONS}{model}")
+    """Return the chain of a model's champions."""
+    return Chain(objects, champion_chain(model))
 
 
 def keys_of_champions(objects: ObjectStore, state: State) -> set[str]:
-    """Keys of the trainings whose decisions made the present champions and those before them.
+    """Return the keys of trainings whose decisions made the present champions and those before them.
 
     A champion that came from elsewhere (a laptop) has no key here.
 
@@ -41,7 +36,7 @@ def keys_of_champions(objects: ObjectStore, state: State) -> set[str]:
 
 
 def _mentions(objects: ObjectStore, key: str, decisions: set[str]) -> bool:
-    """Whether a training's record holds one of these decisions; a hash is found wherever it stands."""
-    name = f"work/{key}/record.json"
+    """Return True if a training's record contains one of these decisions, at any place in it."""
+    name = run_record_key(key)
     text = objects.get(name).decode(errors="replace") if objects.exists(name) else ""
     return any(decision in text for decision in decisions)

@@ -1,4 +1,4 @@
-"""What housekeeping reads of params.yaml and of the environment."""
+"""Parameters of housekeeping, from params.yaml and the environment."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ REMOTE, SOURCE = "STORMSIGHT_REMOTE", "STORMSIGHT_SOURCE"
 
 
 class Policy(Parameters):
-    """The part of the section ``orchestration`` that says what is kept.
+    """Retention policy: the keys of the section ``orchestration`` that housekeeping follows.
 
     Attributes:
-        keep_runs: Trainings whose records and data are kept, the newest ones.
-        keep_cache_days: Data that no kept record names are removed when older.
-        lease_h: A claim that says nothing for longer is no longer at work.
+        keep_runs: Number of newest trainings whose records and data are kept.
+        keep_cache_days: Age in days from which data that no kept record names are removed.
+        lease_h: Hours after its last renewal from which a claim counts as abandoned.
     """
 
     keep_runs: int = Field(ge=0)
@@ -34,17 +34,17 @@ class Policy(Parameters):
 
     @property
     def lease(self) -> timedelta:
-        """As a duration."""
+        """``lease_h`` as a duration."""
         return timedelta(hours=self.lease_h)
 
     @property
     def keep_cache(self) -> timedelta:
-        """As a duration."""
+        """``keep_cache_days`` as a duration."""
         return timedelta(days=self.keep_cache_days)
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read the section; its other keys are the orchestrator's.
+        """Read the policy; other keys of the section belong to the orchestrator.
 
         Raises:
             ParameterError: If the file or a key is missing, or a value does not fit.
@@ -61,11 +61,11 @@ class Policy(Parameters):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the state lies.
+    """Stores and folder that housekeeping works on.
 
     Attributes:
-        objects: Ledger, plans, records.
-        remote: DVC's remote, seen as plain objects.
+        objects: Store of ledgers, plans and records.
+        remote: DVC's remote as a plain object store.
         source: Folder of the pipeline, with params.yaml.
     """
 
@@ -75,7 +75,7 @@ class Places:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """From ``STORMSIGHT_OBJECTS``, ``STORMSIGHT_REMOTE`` and ``STORMSIGHT_SOURCE``."""
+        """Read ``STORMSIGHT_OBJECTS``, ``STORMSIGHT_REMOTE`` and ``STORMSIGHT_SOURCE``."""
         package = Path(next(iter(components.__path__))).parent
         return cls(
             objects=objects_from_environment(),

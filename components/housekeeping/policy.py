@@ -1,4 +1,4 @@
-"""Which trainings are kept: pure functions of the operations' state."""
+"""Retention of trainings: pure functions of the operations' state."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from components.lib.operations.state import Claim, State
 
 
 def at_work(state: State, now: datetime, lease: timedelta) -> dict[str, str]:
-    """Run by key of all trainings that may be running.
+    """Return the run, by training key, of all trainings that may be running.
 
-    A failed one may be as well: somebody may have repeated its failed task, which the ledger does not tell.
+    A failed one counts as well: somebody may have repeated its failed task, which the ledger does not record.
     """
     return {
         key: claim.run
@@ -25,29 +25,29 @@ def at_work(state: State, now: datetime, lease: timedelta) -> dict[str, str]:
 def kept_keys(
     state: State, *, keep: int, now: datetime, lease: timedelta, protected: Collection[str] = ()
 ) -> set[str]:
-    """Keys whose records and data stay.
+    """Return the keys of trainings whose records and data stay.
 
     Args:
-        state: Of the operations.
-        keep: The newest so many stay.
-        now: The time.
-        lease: A claim without a sign of life for longer is not at work.
-        protected: Keys that stay anyway: those of champions.
+        state: State of the operations.
+        keep: Number of newest trainings that stay.
+        now: Present time.
+        lease: Time after its last renewal from which a claim counts as abandoned.
+        protected: Keys that stay in any case: those of champions.
     """
     newest = sorted(state.claims, key=lambda key: state.claims[key].alive, reverse=True)
     return {*newest[:keep], *at_work(state, now, lease), *protected}
 
 
 def is_finished(claim: Claim) -> bool:
-    """Whether no attempt will resume this training from a checkpoint."""
+    """Return True if no attempt will resume this training from a checkpoint."""
     return claim.succeeded or (isinstance(claim.outcome, Failed) and claim.outcome.final)
 
 
 def standing_decisions(bodies: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Decisions (SHA-256) that made the champion and the one that a rollback would restore.
+    """Return the decisions (SHA-256) that made the champion and the one a rollback would restore.
 
     Args:
-        bodies: Of one model's chain of champions, oldest first.
+        bodies: Entries of one model's chain of champions, oldest first.
     """
     stack: list[str] = []
     made_by: dict[str, str] = {}

@@ -1,8 +1,8 @@
-"""Remove what the policy does not keep, records before the data that they name.
+"""Removal of what the policy does not keep, records before the data that they name.
 
-Nothing is removed on the word of a broken ledger or a damaged record. While a training is at work its records
-and all data stay: it may be about to use any of them. The ledger is read again between deletions, so that a
-training that starts meanwhile stops the rest.
+Nothing is removed on the basis of a broken ledger or a damaged record. While a training is at work its
+records and all data stay: it may be about to use any of them. The ledger is read again between deletions, so
+that a training that starts meanwhile stops the rest.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from components.contract import keys
 from components.housekeeping.champions import keys_of_champions
 from components.housekeeping.parameters import Places, Policy
 from components.housekeeping.policy import at_work, is_finished, kept_keys
@@ -30,37 +31,37 @@ from components.lib.operations.operations import Operations
 from components.lib.operations.state import State
 
 BATCH = 200
-"""Objects that are removed between two looks at the ledger."""
+"""Objects that are removed between two readings of the ledger."""
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Freed:
-    """What one kind of thing gave back.
+    """Objects of one kind that were removed.
 
     Attributes:
-        what: In words.
-        objects: How many.
-        size: Bytes.
+        kind: Kind of the objects, in words.
+        objects: Number of objects.
+        size: Bytes together.
     """
 
-    what: str
+    kind: str
     objects: int = 0
     size: int = 0
 
     def __add__(self, other: Freed) -> Freed:
-        """Both together."""
-        return Freed(self.what, self.objects + other.objects, self.size + other.size)
+        """Return the sum of both, under the kind of the first."""
+        return Freed(self.kind, self.objects + other.objects, self.size + other.size)
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """The outcome.
+    """Result of a pruning.
 
     Attributes:
-        freed: By kind.
-        waiting: Runs at work, for whose sake all data were left alone.
+        freed: Removed objects, by kind.
+        waiting: Runs at work; while there are any, no data are removed.
     """
 
     freed: tuple[Freed, ...]
@@ -77,13 +78,13 @@ def prune(
     """Remove old run records, checkpoints of finished trainings, and data that no kept record names.
 
     Args:
-        places: Where the state lies.
-        policy: What is kept.
+        places: Stores to prune.
+        policy: Retention policy.
         dry_run: Remove nothing, count only.
-        clock: Tells the time.
+        clock: Returns the present time.
 
     Raises:
-        BadDataError: If a ledger is broken or a kept record is damaged. Nothing was removed for its sake.
+        BadDataError: If a ledger is broken or a kept record is damaged; what it could name was kept.
     """
     work = _Pruning(places, policy, dry_run, clock)
     state = work.state()
@@ -98,6 +99,17 @@ def prune(
     return Pruned(tuple(freed), tuple(waiting))
 
 
+def pruned_table(pruned: Pruned, *, dry_run: bool) -> str:
+    """Return a table of what was removed, or would be."""
+    total = (sum(f.objects for f in pruned.freed), sum(f.size for f in pruned.freed))
+    rows = [(f.kind, f.objects, f.size) for f in pruned.freed] + [("together", *total)]
+    lines = [f"{'would be freed' if dry_run else 'freed':<36}{'objects':>9}{'size':>12}"]
+    lines += [f"{kind:<36}{objects:>9}{_human(size):>12}" for kind, objects, size in rows]
+    if pruned.waiting:
+        lines.append(f"data were left alone for runs at work, or failed lately: {', '.join(pruned.waiting)}")
+    return "\n".join(lines)
+
+
 class _Pruning:
     def __init__(self, places: Places, policy: Policy, dry_run: bool, clock: Callable[[], datetime]) -> None:
         self.places = places
@@ -108,7 +120,7 @@ class _Pruning:
         self._entries = self._operations.verify()
 
     def state(self) -> State:
-        """The present one; only what was appended meanwhile is read."""
+        """Return the present state; only entries appended meanwhile are read."""
         self._entries = self._operations.chain.entries(self._entries)
         return State.from_entries(self._entries)
 
@@ -122,28 +134,31 @@ class _Pruning:
         )
 
     def records(self, state: State, kept: set[str]) -> Freed:
-        """Of trainings that are not kept: a stage's record goes before what it vouches for."""
+        """Remove records of trainings that are not kept; a stage's record goes before the data it names."""
         objects, freed = self.places.objects, Freed("records of old trainings")
         for key in sorted(set(state.claims) - kept):
-            found = [*objects.list(f"work/{key}/stages/"), *objects.list(f"work/{key}/")]
+            found = [
+                *objects.list(keys.stage_records_prefix(key)),
+                *objects.list(f"{keys.training_prefix(key)}/"),
+            ]
             for run in (run for run, claimed in state.runs.items() if claimed == key):
-                found += objects.list(f"runs/{run}/")
-            freed += self._remove(objects, freed.what, found, unless=partial(self._is_claimed, key))
+                found += objects.list(keys.run_prefix(run))
+            freed += self._remove(objects, freed.kind, found, unless=partial(self._is_claimed, key))
         return freed
 
     def checkpoints(self, state: State, kept: set[str]) -> Freed:
-        """Of kept trainings that nothing will resume."""
+        """Remove checkpoints of kept trainings that nothing will resume."""
         objects, freed = self.places.objects, Freed("checkpoints of finished trainings")
         for key in sorted(kept & set(state.claims)):
             if is_finished(state.claims[key]):
-                found = objects.list(f"work/{key}/checkpoints/")
+                found = objects.list(keys.checkpoints_prefix(key))
                 # The manifest first: a set is whole, or it is none.
-                found.sort(key=lambda info: not info.key.endswith("manifest.json"))
-                freed += self._remove(objects, freed.what, found, unless=partial(self._is_claimed, key))
+                found.sort(key=lambda info: not info.key.endswith(keys.MANIFEST))
+                freed += self._remove(objects, freed.kind, found, unless=partial(self._is_claimed, key))
         return freed
 
     def data(self, kept: set[str]) -> list[Freed]:
-        """Run cache entries and content that are old and not named by a kept record."""
+        """Remove run cache entries and content that are old and not named by a kept record."""
         remote = self.places.remote
         named = self._named(kept)
         cache, content = Freed("run cache entries"), Freed("data in the remote")
@@ -152,13 +167,13 @@ class _Pruning:
         useless = [info for info, entry in entries if not is_named(entry, named)]
         unnamed = [i for i in self._old(remote.list(CONTENT)) if content_hash(i.key) not in named]
         return [
-            cache + self._remove(remote, cache.what, useless, unless=self._is_anybody_at_work),
-            content + self._remove(remote, content.what, unnamed, unless=self._is_anybody_at_work),
+            cache + self._remove(remote, cache.kind, useless, unless=self._is_anybody_at_work),
+            content + self._remove(remote, content.kind, unnamed, unless=self._is_anybody_at_work),
         ]
 
     def _named(self, kept: set[str]) -> set[str]:
         entries = [entry for key in sorted(kept) for entry in lock_entries(self.places.objects, key)]
-        own = self.places.source / "dvc.lock"
+        own = self.places.source / keys.LOCK
         if own.is_file():  # a laptop's: its data may be in the same remote
             entries += stages_of(own.read_bytes(), str(own))
         return named_hashes(self.places.remote, entries)
@@ -174,22 +189,31 @@ class _Pruning:
         return bool(at_work(self.state(), self.clock(), self.policy.lease))
 
     def _remove(
-        self, store: ObjectStore, what: str, infos: Sequence[ObjectInfo], *, unless: Callable[[], bool]
+        self, store: ObjectStore, kind: str, infos: Sequence[ObjectInfo], *, unless: Callable[[], bool]
     ) -> Freed:
-        freed = Freed(what)
+        freed = Freed(kind)
         for batch in _batches(list({info.key: info for info in infos}.values())):
             if self.dry_run:
-                freed += Freed(what, len(batch), sum(info.size for info in batch))
+                freed += Freed(kind, len(batch), sum(info.size for info in batch))
                 continue
             if unless():
-                _LOG.warning("%s: a training started, the rest stays", what)
+                _LOG.warning("%s: a training started, the rest stays", kind)
                 break
             for info in batch:
                 store.delete(info.key)
-                freed += Freed(what, 1, info.size)
+                freed += Freed(kind, 1, info.size)
         return freed
 
 
 def _batches(infos: Sequence[ObjectInfo]) -> Iterator[Sequence[ObjectInfo]]:
     for start in range(0, len(infos), BATCH):
         yield infos[start : start + BATCH]
+
+
+def _human(size: float) -> str:
+    """Return a number of bytes with a decimal unit, B to TB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

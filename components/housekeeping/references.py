@@ -1,7 +1,7 @@
-"""Which objects of DVC's remote are named by records that are kept.
+"""Objects of DVC's remote that kept records name.
 
 DVC 3 keeps content at ``files/md5/<2>/<30>``, a folder's list of files at ``...<30>.dir``, and the run cache
-at ``runs/<2>/<64>/<64>``: what a stage with equal inputs made.
+at ``runs/<2>/<64>/<64>``: the outputs of a stage, by its inputs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from components.contract.errors import BadDataError, MissingInputError
+from components.contract.keys import lock_key, stage_records_prefix
 from components.lib.objects.protocol import ObjectStore, get_many
 from components.lib.objects.sealed import unseal
 
@@ -21,39 +22,39 @@ FOLDER = ".dir"
 
 
 def content_key(md5: str) -> str:
-    """Of the object with this hash."""
+    """Return the key of the object with this hash."""
     return f"{CONTENT}{md5[:2]}/{md5[2:]}"
 
 
 def content_hash(key: str) -> str:
-    """The hash of the object of this key."""
+    """Return the hash of the object with this key."""
     return key.removeprefix(CONTENT).replace("/", "")
 
 
 def lock_entries(objects: ObjectStore, key: str) -> list[Mapping[str, Any]]:
-    """The dvc.lock entries of all stages that were recorded under ``key``.
+    """Return the dvc.lock entries of all stages that were recorded under ``key``.
 
     Raises:
-        BadDataError: If a record is damaged: then nobody knows what it names.
+        BadDataError: If a record is damaged: the data it names are unknown then.
     """
-    names = [info.key for info in objects.list(f"work/{key}/stages/")]
+    names = [info.key for info in objects.list(stage_records_prefix(key))]
     found: list[Mapping[str, Any]] = []
     for name, content in zip(names, get_many(objects, names), strict=True):
         entry = unseal(content, name=f"{objects.uri}/{name}").get("lock")
         if not isinstance(entry, dict):
             raise _unreadable(f"{objects.uri}/{name}", "it has no lock entry")
         found.append(entry)
-    merged = f"work/{key}/dvc.lock"
+    merged = lock_key(key)
     if objects.exists(merged):
         found += stages_of(objects.get(merged), f"{objects.uri}/{merged}")
     return found
 
 
 def stages_of(lock: bytes, name: str) -> list[Mapping[str, Any]]:
-    """The entries of a whole dvc.lock.
+    """Return the entries of a whole dvc.lock.
 
     Raises:
-        BadDataError: If it is none.
+        BadDataError: If ``lock`` is no such file.
     """
     try:
         document = yaml.safe_load(lock)
@@ -64,7 +65,7 @@ def stages_of(lock: bytes, name: str) -> list[Mapping[str, Any]]:
 
 
 def named_hashes(remote: ObjectStore, entries: Iterable[Mapping[str, Any]]) -> set[str]:
-    """All content that lock entries name, the files of folders too.
+    """Return the MD5 of all content that lock entries name, the files of folders included.
 
     A dependency may be code, which is in no remote; an output was pushed before its record was written.
 
@@ -83,7 +84,7 @@ def named_hashes(remote: ObjectStore, entries: Iterable[Mapping[str, Any]]) -> s
 
 
 def is_named(run_cache_entry: bytes, hashes: set[str]) -> bool:
-    """Whether all that a run cache entry could restore is among ``hashes``."""
+    """Return True if every output that a run cache entry could restore is among ``hashes``."""
     try:
         outputs = set(_hashes(yaml.safe_load(run_cache_entry).get("outs")))
     except (yaml.YAMLError, AttributeError):

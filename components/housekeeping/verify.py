@@ -1,32 +1,33 @@
-"""Check every ledger and what it vouches for, and name everything that is wrong, not only the first thing."""
+"""Checks of every ledger and of the objects whose hashes it holds; all that is wrong is listed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.housekeeping.champions import CHAMPIONS, chain, models
+from components.contract.keys import CATALOGUE, OPERATIONS, RUNS, WORK, champion_chain
+from components.housekeeping.champions import chain, models
 from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import unseal
-from components.lib.operations.operations import OPERATIONS, Operations
+from components.lib.operations.operations import Operations
 from components.lib.operations.plan import Acquisition
 from components.lib.operations.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes:
-        what: A ledger, a catalogue entry, a record.
-        state: What was found, in words.
-        sound: Whether it is as it should be.
+        subject: Ledger, catalogue entry or record that was checked.
+        state: Result in words.
+        sound: True if it is as it should be.
     """
 
-    what: str
+    subject: str
     state: str
     sound: bool
 
@@ -35,7 +36,7 @@ def verify(objects: ObjectStore) -> list[Finding]:
     """Check the chains, the catalogue entries of registered acquisitions, and the sealed records.
 
     Args:
-        objects: The store.
+        objects: Store of ledgers, catalogue and records.
     """
     state = State()
     findings: list[Finding] = []
@@ -45,11 +46,16 @@ def verify(objects: ObjectStore) -> list[Finding]:
         findings.append(Finding(OPERATIONS, _length(len(entries)), sound=True))
     except BadDataError as error:
         findings.append(Finding(OPERATIONS, error.message, sound=False))
-    findings += [_look(f"{CHAMPIONS}{model}", partial(_chain, objects, model)) for model in models(objects)]
+    findings += [_check(champion_chain(model), partial(_chain, objects, model)) for model in models(objects)]
     findings += _lost_ledger(objects, state, findings)
     findings += _catalogue(objects, state)
     findings += _records(objects)
     return findings
+
+
+def findings_table(findings: Sequence[Finding]) -> str:
+    """Return a line per finding."""
+    return "\n".join(f"{'ok  ' if f.sound else 'FAIL'}  {f.subject}: {f.state}" for f in findings)
 
 
 def _length(entries: int) -> str:
@@ -60,24 +66,24 @@ def _chain(objects: ObjectStore, model: str) -> str:
     return _length(len(chain(objects, model).verify()))
 
 
-def _look(what: str, look: Callable[[], str]) -> Finding:
+def _check(subject: str, check: Callable[[], str]) -> Finding:
     try:
-        return Finding(what, look(), sound=True)
+        return Finding(subject, check(), sound=True)
     except (BadDataError, MissingInputError) as error:
-        return Finding(what, error.message, sound=False)
+        return Finding(subject, error.message, sound=False)
 
 
 def _lost_ledger(objects: ObjectStore, state: State, findings: list[Finding]) -> Iterator[Finding]:
-    """A ledger that was removed with its note leaves what it led to."""
+    """Yield a finding if the ledger was removed with its note: the runs it led to are still there."""
     empty = findings[0].sound and not state.registered and not state.claims
-    if empty and (objects.list("runs/") or objects.list("work/")):
+    if empty and (objects.list(RUNS) or objects.list(WORK)):
         yield Finding(OPERATIONS, "it is empty, but there are runs: the ledger was removed", sound=False)
 
 
 def _catalogue(objects: ObjectStore, state: State) -> Iterator[Finding]:
-    """Entries of withdrawn acquisitions too: finished trainings rest on them."""
+    """Yield findings on catalogue entries, of withdrawn acquisitions too: finished trainings used them."""
     found = [
-        _look(f"catalogue/{name}", partial(_entry, objects, name, event.catalogue_sha256))
+        _check(f"{CATALOGUE}{name}", partial(_entry, objects, name, event.catalogue_sha256))
         for name, event in sorted(state.registered.items())
     ]
     wrong = [finding for finding in found if not finding.sound]
@@ -90,10 +96,10 @@ def _entry(objects: ObjectStore, name: str, sha256: str) -> str:
 
 
 def _records(objects: ObjectStore) -> Iterator[Finding]:
-    """Plans, stage records, run records: whether each still fits its seal."""
-    names = [info.key for prefix in ("runs/", "work/") for info in objects.list(prefix)]
+    """Yield findings on plans, stage records and run records that no longer match their seal."""
+    names = [info.key for prefix in (RUNS, WORK) for info in objects.list(prefix)]
     sealed = [name for name in names if name.endswith(".json")]
-    found = [_look(name, partial(_sealed, objects, name)) for name in sealed]
+    found = [_check(name, partial(_sealed, objects, name)) for name in sealed]
     wrong = [finding for finding in found if not finding.sound]
     yield from wrong or [Finding("records", f"{len(sealed)} sealed records, intact", sound=True)]
 

@@ -41,7 +41,7 @@ class TileSource:
         optical: Manifest row of the optical image, None for sensors without paired optical.
         labels: Manifest row of the GeoJSON, None where the release has none for this tile.
         summary: The tile's entry in the summary CSV, in pixels of the SAR tile; None where it has none.
-        labelled: Whether anything is known about this tile's buildings.
+        labelled: True if anything is known about this tile's buildings.
     """
 
     acquisition: str

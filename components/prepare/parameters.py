@@ -16,9 +16,9 @@ class SplitParameters(Parameters):
     """
 
     west_m: float
-    """Where the first group begins, metres east in the sensors' CRS."""
+    """West end of the first group, metres east in the sensors' CRS."""
     east_m: float
-    """Where the last group ends; tiles beyond either end belong to the nearest group."""
+    """East end of the last group; tiles beyond either end belong to the nearest group."""
     groups: int = Field(ge=3)
     """Number of groups."""
     selection_group: int = Field(ge=0)

@@ -20,7 +20,7 @@ from components.lib.store.layout import FOOTPRINT_COLUMNS, SPLITS, write_tables
 from components.prepare.pairing import Pairing, pair, read_quarantine
 from components.prepare.parameters import PrepareParameters
 from components.prepare.split import assign, measure_leaks
-from components.prepare.writing import Written, plan, write_tiles
+from components.prepare.writing import WrittenTile, plan, write_tiles
 
 _LOG = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def prepare(
     return summary
 
 
-def build_index(written: Sequence[Written], parameters: PrepareParameters) -> pd.DataFrame:
+def build_index(written: Sequence[WrittenTile], parameters: PrepareParameters) -> pd.DataFrame:
     """Build the store's index: facts of every tile and its place in the split."""
     index = pd.DataFrame(
         [
@@ -136,7 +136,7 @@ def _official_split(sensors: Sequence[str]) -> OfficialSplit:
     return splits.pop()
 
 
-def _footprints(written: Sequence[Written]) -> pd.DataFrame:
+def _footprints(written: Sequence[WrittenTile]) -> pd.DataFrame:
     rows = [
         (source.acquisition, source.sensor, source.image_id, number, *footprint)
         for tile in written

@@ -47,7 +47,7 @@ class PreparedTile:
         optical: (H, W, 4) uint8, aligned, or None.
         target: (H, W, 3) uint8, aligned, or None for a sensor without labels.
         footprints: Every valid footprint in pixels of the grid, original orientation.
-        labelled: How many of them are large enough to be in ``target``.
+        labelled: Number of them that are large enough to be in ``target``.
         nodata_share: Share of SAR pixels without data.
     """
 

@@ -20,7 +20,8 @@ from components.lib.files import require_free_space
 from components.lib.geo.grid import grid_of
 from components.lib.geo.raster import profile_geotiff
 from components.lib.shards.reader import ShardReader
-from components.lib.store.layout import LAYERS, Layer, create_layer, layer_path, pack_masks
+from components.lib.store.layout import LAYERS, Layer, create_layer, layer_path
+from components.lib.tasks.labels import pack_masks
 from components.prepare.pairing import Read, TileSource
 from components.prepare.parameters import PrepareParameters
 from components.prepare.tiles import PreparedTile, prepare_tile
@@ -44,7 +45,7 @@ class SensorLayout:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TileJob:
     """One tile and its row."""
 
     source: TileSource
@@ -52,10 +53,10 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class WrittenTile:
     """Facts about a written tile for the tables; small enough to travel between processes."""
 
-    job: Job
+    job: TileJob
     x_left_m: float
     y_top_m: float
     gsd_m: float
@@ -67,9 +68,9 @@ class Written:
     """(WKT in pixels, area in pixels, height in metres)."""
 
 
-def plan(tiles: Sequence[TileSource], read: Read) -> tuple[list[Job], dict[str, SensorLayout]]:
+def plan(tiles: Sequence[TileSource], read: Read) -> tuple[list[TileJob], dict[str, SensorLayout]]:
     """Assign rows to the tiles and list their layers; reads the header of each sensor's first SAR tile."""
-    jobs: list[Job] = []
+    jobs: list[TileJob] = []
     layouts: dict[str, SensorLayout] = {}
     for sensor in sorted({tile.sensor for tile in tiles}):
         own = [tile for tile in tiles if tile.sensor == sensor]
@@ -79,19 +80,19 @@ def plan(tiles: Sequence[TileSource], read: Read) -> tuple[list[Job], dict[str, 
         layers += ["optical"] if first.optical is not None else []
         layers += ["target"] if first.labelled else []
         layouts[sensor] = SensorLayout(len(own), (grid.height, grid.width), tuple(layers))
-        jobs += [Job(source, row) for row, source in enumerate(own)]
+        jobs += [TileJob(source, row) for row, source in enumerate(own)]
     return jobs, layouts
 
 
 def write_tiles(
     raw: Path,
     store: Path,
-    jobs: Sequence[Job],
+    jobs: Sequence[TileJob],
     layouts: dict[str, SensorLayout],
     parameters: PrepareParameters,
     *,
     processes: int | None = None,
-) -> list[Written]:
+) -> list[WrittenTile]:
     """Create the layers and fill them.
 
     Args:
@@ -127,8 +128,8 @@ def _size(layouts: dict[str, SensorLayout], dtypes: Mapping[str, np.dtype[Any]])
 
 
 def _results(
-    raw: Path, store: Path, jobs: Sequence[Job], parameters: PrepareParameters, processes: int | None
-) -> Iterator[Written]:
+    raw: Path, store: Path, jobs: Sequence[TileJob], parameters: PrepareParameters, processes: int | None
+) -> Iterator[WrittenTile]:
     count = processes or min(
         len(os.sched_getaffinity(0)), _MAX_PROCESSES, max(1, len(jobs) // _TILES_PER_PROCESS)
     )
@@ -156,7 +157,7 @@ class _Worker:
         self._parameters = parameters
         self._layers: dict[Path, Layer] = {}
 
-    def write(self, job: Job) -> Written:
+    def write(self, job: TileJob) -> WrittenTile:
         tile = prepare_tile(job.source, self._read, self._parameters)
         packed = None if tile.target is None else pack_masks(tile.target)
         for layer, array in (("sar", tile.sar), ("optical", tile.optical), ("target", packed)):
@@ -178,8 +179,8 @@ class _Worker:
         return self._layers[path]
 
 
-def _written(job: Job, tile: PreparedTile) -> Written:
-    return Written(
+def _written(job: TileJob, tile: PreparedTile) -> WrittenTile:
+    return WrittenTile(
         job=job,
         x_left_m=tile.grid.x_left_m,
         y_top_m=tile.grid.y_top_m,
@@ -203,5 +204,5 @@ def _start_worker(raw: Path, store: Path, parameters: PrepareParameters) -> None
     _WORKER[:] = [_Worker(ShardReader(raw).read, store, parameters)]
 
 
-def _work(job: Job) -> Written:
+def _work(job: TileJob) -> WrittenTile:
     return _WORKER[0].write(job)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from components.contract.errors import GateRefusedError
 from components.lib.cli import run
 from components.lib.config.loader import load_parameters
+from components.lib.config.scoring import ScoringSettings
 from components.lib.files import require_input
 from components.promote.parameters import CANDIDATES
 
@@ -69,11 +70,10 @@ def _decide(options: argparse.Namespace) -> None:
     from components.lib.tracking.parameters import TrackingParameters  # noqa: PLC0415
     from components.promote.decide import PromotionSettings, decide  # noqa: PLC0415
     from components.promote.parameters import PromoteParameters  # noqa: PLC0415
-    from components.promote.rules import ScoringRules  # noqa: PLC0415
 
     settings = PromotionSettings(
         parameters=load_parameters("promote", PromoteParameters),
-        scoring=load_parameters("evaluate", ScoringRules),
+        scoring=load_parameters("scoring", ScoringSettings),
         tracking=load_parameters("tracking", TrackingParameters),
     )
     document = decide(settings)
@@ -122,10 +122,9 @@ def _reproduce(options: argparse.Namespace) -> None:
     for name in ("model.json", "weights.safetensors"):
         require_input(options.folder / name, made_by="promote")
     from components.promote.reproduce import score_digest  # noqa: PLC0415
-    from components.promote.rules import ScoringRules  # noqa: PLC0415
 
-    rules = load_parameters("evaluate", ScoringRules)
-    print(json.dumps(score_digest(options.folder, Path("data/prepared"), rules, options.device)))
+    settings = load_parameters("scoring", ScoringSettings)
+    print(json.dumps(score_digest(options.folder, Path("data/prepared"), settings, options.device)))
 
 
 def _registry() -> tuple[Connection, ChampionLedgers]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError, GateRefusedError
+from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
 from components.lib.files import read_json, sha256_file, write_json, write_text
 from components.lib.nets.bundle import load_bundle
@@ -25,7 +26,6 @@ from components.promote.gate import judge
 from components.promote.parameters import CANDIDATES, PromoteParameters
 from components.promote.record import canonical, decision_record, input_hashes, record_hash, text_of
 from components.promote.reproduce import Reproduction, reproduce
-from components.promote.rules import ScoringRules
 from components.promote.scores import CleanTestScores, choose_device, score_clean_test
 
 LOG = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class PromotionSettings:
 
     Attributes:
         parameters: Section ``promote``.
-        scoring: Settings that tiles are scored by.
+        scoring: Section ``scoring``.
         tracking: Section ``tracking``.
         store: Prepared store.
         verdict: Data verdict.
@@ -48,7 +48,7 @@ class PromotionSettings:
     """
 
     parameters: PromoteParameters
-    scoring: ScoringRules
+    scoring: ScoringSettings
     tracking: TrackingParameters
     store: Path = Path("data/prepared")
     verdict: Path = Path("reports/validate/verdict.json")
@@ -106,7 +106,7 @@ class _PromotionRun:
         return ChampionRegistry(self.connection, open_ledgers(self.settings.parameters.ledger), model)
 
     def score(self, net: SegmentationNetwork) -> CleanTestScores:
-        return score_clean_test(net, self.store, self.settings.scoring.settings, self.device)
+        return score_clean_test(net, self.store, self.settings.scoring, self.device)
 
 
 def _open(settings: PromotionSettings) -> _PromotionRun:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from components.contract.keys import decisions_key
 from components.lib.objects.opening import objects_from_environment
 from components.lib.objects.sealed import create_sealed, read_sealed
 
@@ -55,4 +56,4 @@ def discard() -> None:
 
 def _key() -> str | None:
     prefix = os.environ.get(TRAINING)
-    return f"{prefix}/decisions.json" if prefix else None
+    return decisions_key(prefix) if prefix else None

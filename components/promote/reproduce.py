@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 
 import components
+from components.lib.config.scoring import ScoringSettings
 from components.lib.nets.bundle import load_bundle
 from components.lib.store.store import Store
-from components.promote.rules import ScoringRules
 from components.promote.scores import CleanTestScores, score_clean_test
 
 
@@ -31,9 +31,9 @@ class Reproduction:
     words: str
 
 
-def score_digest(folder: Path, store: Path, rules: ScoringRules, device: str) -> dict[str, object]:
+def score_digest(folder: Path, store: Path, settings: ScoringSettings, device: str) -> dict[str, object]:
     """Return the fresh process's output: the digest of its scores, the number of tiles, and the sensors."""
-    scored = score_clean_test(load_bundle(folder, device), Store.open(store), rules.settings, device)
+    scored = score_clean_test(load_bundle(folder, device), Store.open(store), settings, device)
     return {
         "digest": scored.digest,
         "tiles": 0 if scored.scores is None else len(scored.scores.tiles),

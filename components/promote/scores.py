@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 
+from components.lib.config.scoring import ScoringSettings
 from components.lib.files import sha256_bytes
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.scoring.score import Scores, score_model
-from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.store import Store
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from components.contract.keys import run_name
 from components.lib.cli import run
-from components.lib.operations.plan import run_name
 from components.runs.environment import Environment
 
 

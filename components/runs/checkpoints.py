@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError, MissingInputError, StormsightError
+from components.contract.keys import MANIFEST
 from components.lib.files import sha256_file
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import read_sealed, seal
@@ -32,7 +33,6 @@ POLL_S = 1.0
 SHARE = 0.1
 """Of the time at most that uploads may take, so that they do not crowd out what is to be saved."""
 
-_MANIFEST = "manifest.json"
 _FIRST = "last.pt"
 
 
@@ -71,7 +71,7 @@ class CheckpointMirror:
             Whether there was one.
         """
         try:
-            files = read_sealed(self._objects, self._key(_MANIFEST))["files"]
+            files = read_sealed(self._objects, self._key(MANIFEST))["files"]
         except MissingInputError:
             return False
         except BadDataError as error:
@@ -149,7 +149,7 @@ class CheckpointMirror:
             sent = {name: (v, self._upload(name, v, snapshots[name])) for name, v in versions.items()}
         files = {name: sha256 for name, (_, sha256) in sent.items()}
         record: dict[str, Any] = {"files": files, "made": datetime.now(UTC).isoformat(timespec="seconds")}
-        self._objects.put(self._key(_MANIFEST), seal(record))
+        self._objects.put(self._key(MANIFEST), seal(record))
         # Only what this process sent or found: another one may be about to name its own.
         for sha256 in set(self._manifest.values()) - set(files.values()):
             self._objects.delete(self._key(sha256))

@@ -7,9 +7,6 @@ from typing import Any
 
 from components.contract.errors import BadDataError
 
-PROMOTE = "reports/promote/decision.json"
-"""Metric that holds the decision."""
-
 PRODUCT = "stormsight-sar"
 """The model that is served; the teacher is only its means."""
 

@@ -11,8 +11,11 @@ from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import components
+from components.contract.identity import Identity
+from components.contract.keys import training_prefix
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
+from components.lib.operations.plan import Plan
 
 PACKAGE = Path(next(iter(components.__path__))).parent.absolute()
 """Folder that holds ``components``: the repository's root, ``/app`` in an image."""
@@ -73,12 +76,14 @@ class Environment:
         return open_objects(self.objects_uri)
 
     def of_stage(
-        self, workspace: Path, training: str, variables: Mapping[str, str] = os.environ
+        self, workspace: Path, plan: Plan, variables: Mapping[str, str] = os.environ
     ) -> dict[str, str]:
-        """Environment of a stage's processes.
+        """Return the environment of a stage's processes.
 
         ``STORMSIGHT_TRAINING`` is the prefix of the training's results, for stages that change something
         outside of the workspace: repeated, they must find what an earlier attempt did.
+        ``STORMSIGHT_IDENTITY`` holds the planned code and parameters: a workspace's own differ by the
+        registered acquisitions.
 
         Nothing is written outside of the workspace: DVC keeps its site cache and looks for configuration
         there, too. ``python`` is the interpreter that runs this, ``SHELL`` the plain one: DVC runs commands
@@ -87,7 +92,8 @@ class Environment:
         private = workspace / ".dvc" / "site"
         made = {
             "STORMSIGHT_OBJECTS": self.objects_uri,
-            "STORMSIGHT_TRAINING": training,
+            "STORMSIGHT_TRAINING": training_prefix(plan.key),
+            **Identity(code=plan.code, params=plan.params).as_variable(),
             "MLFLOW_TRACKING_URI": self.tracking,
             "DVC_SITE_CACHE_DIR": str(private / "cache"),
             "DVC_GLOBAL_CONFIG_DIR": str(private / "global"),

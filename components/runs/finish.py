@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from components.contract.failures import NOTHING_TO_DO, FailureKind
+from components.contract.keys import DECISION, lock_key, run_record_key
 from components.lib.cli import report_failure, report_result
 from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import ObjectStore
@@ -15,7 +16,7 @@ from components.lib.operations.decisions import NothingToDo
 from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import Plan, read_plan
-from components.runs.decision import PROMOTE, is_promoted
+from components.runs.decision import is_promoted
 from components.runs.environment import Environment
 from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.workspace import require_planned_code, workspace
@@ -49,20 +50,15 @@ def finish(environment: Environment, run: str) -> int:
     if missing:
         outcome = _fail(operations, plan, records.failures(), missing)
     else:
-        require_planned_code(environment.source, run, plan.code)  # the stages' list came from here
+        require_planned_code(environment.source, plan)  # the stages' list came from here
         outcome = _succeed(objects, operations, plan, {name: done[name] for name in names}, lock)
     return _tell(run, outcome)
-
-
-def run_record_key(key: str) -> str:
-    """Object key of a training's record."""
-    return f"work/{key}/record.json"
 
 
 def _succeed(
     objects: ObjectStore, operations: Operations, plan: Plan, done: dict[str, StageRecord], lock: str
 ) -> Succeeded | Failed | NothingToDo:
-    objects.put(f"work/{plan.key}/dvc.lock", lock.encode())
+    objects.put(lock_key(plan.key), lock.encode())
     key = run_record_key(plan.key)
     create_sealed(objects, key, run_record(plan, done, lock))
     # The one that stands, which an earlier attempt may have written.
@@ -114,7 +110,7 @@ def run_record(plan: Plan, done: dict[str, StageRecord], lock: str) -> dict[str,
 
 def _decision(done: dict[str, StageRecord]) -> dict[str, Any] | None:
     """What the gate decided, None for a pipeline without one."""
-    found = [value for record in done.values() for path, value in record.metrics.items() if path == PROMOTE]
+    found = [value for record in done.values() for path, value in record.metrics.items() if path == DECISION]
     return found[0] if found else None
 
 

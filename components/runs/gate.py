@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from components.contract.errors import BadDataError, GateRefusedError
+from components.contract.keys import run_record_key
 from components.lib.cli import report_result
 from components.lib.files import sha256_bytes
 from components.lib.objects.sealed import read_sealed, seal
@@ -13,7 +14,6 @@ from components.lib.operations.operations import Operations
 from components.lib.operations.plan import read_plan
 from components.runs.decision import is_promoted, reasons
 from components.runs.environment import Environment
-from components.runs.finish import run_record_key
 
 LOG = logging.getLogger(__name__)
 

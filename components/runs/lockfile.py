@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
+from components.contract.keys import LOCK
 from components.runs.reproduction import addresses, find_stage, quiet_dvc
 
 
@@ -16,7 +17,7 @@ def merged(workspace: Path) -> tuple[list[str], str]:
     the file equals the one of ``dvc repro`` byte for byte.
     """
     quiet_dvc()
-    lock = workspace / "dvc.lock"
+    lock = workspace / LOCK
     with Repo(str(workspace)) as repo:
         names = addresses(repo)
         stages = [find_stage(repo, name) for name in names]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from datetime import timedelta
-from pathlib import Path
 
 from components.contract.failures import NOTHING_TO_DO
 from components.lib.cli import report_failure, report_result
 from components.lib.operations.decisions import NothingToDo, Wish
 from components.lib.operations.operations import Operations
 from components.runs.environment import Environment
-from components.runs.parameters import load_runs_parameters, params_hash, write_for_run
-from components.runs.workspace import code_hash
+from components.runs.parameters import load_runs_parameters
+from components.runs.workspace import identity_of
 
 LOG = logging.getLogger(__name__)
 
@@ -33,17 +31,9 @@ def plan(environment: Environment, run: str, *, force: bool = False) -> int:
         ParameterError: If params.yaml is malformed, or has no such profile.
         BadDataError: If the ledger is broken.
     """
-    params = environment.source / "params.yaml"
-    with tempfile.TemporaryDirectory() as scratch:
-        switched = Path(scratch) / "params.yaml"
-        write_for_run(params, switched, environment.profile, [])
-        wish = Wish(
-            run=run,
-            code=code_hash(environment.source),
-            params=params_hash(switched),
-            profile=environment.profile,
-        )
-    lease = timedelta(hours=load_runs_parameters(params).lease_h)
+    identity = identity_of(environment.source, environment.profile)
+    wish = Wish(run=run, code=identity.code, params=identity.params, profile=environment.profile)
+    lease = timedelta(hours=load_runs_parameters(environment.source / "params.yaml").lease_h)
     found = Operations(environment.objects).claim(wish, lease=lease, force=force)
     if isinstance(found, NothingToDo):
         LOG.info("nothing to do: %s; %s", found.reason, found.next_step)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from components.contract import keys
 from components.contract.errors import BadDataError
 from components.lib.objects.protocol import ObjectStore, get_many
 from components.lib.objects.sealed import create_sealed, read_sealed, unseal
@@ -73,11 +74,11 @@ class Records:
     def __init__(self, objects: ObjectStore, key: str) -> None:
         self._objects = objects
         self.key = key
-        self.prefix = f"work/{key}"
+        self.prefix = keys.training_prefix(key)
 
     def checkpoints(self, stage: str) -> str:
         """Prefix of a stage's checkpoints."""
-        return f"{self.prefix}/checkpoints/{stage}"
+        return keys.stage_checkpoints_prefix(self.key, stage)
 
     def stage(self, stage: str) -> StageRecord | None:
         """The record of a stage, None if it is not finished.
@@ -96,8 +97,8 @@ class Records:
         Raises:
             BadDataError: If one is damaged: nothing is built on the others either.
         """
-        prefix = f"{self.prefix}/stages/"
-        names = [info.key[len(prefix) : -len(".json")] for info in self._objects.list(prefix)]
+        found = self._objects.list(keys.stage_records_prefix(self.key))
+        names = [keys.recorded_stage(info.key) for info in found]
         contents = get_many(self._objects, [self._stage_key(name) for name in names])
         return {name: self._parsed(name, content) for name, content in zip(names, contents, strict=True)}
 
@@ -114,16 +115,16 @@ class Records:
 
     def keep_failure(self, record: FailureRecord) -> None:
         """Write a failure beside the earlier ones of its stage."""
-        number = 1 + len(self._objects.list(f"{self.prefix}/failures/{record.stage}-"))
+        number = 1 + len(self._objects.list(keys.failures_prefix(self.key, record.stage)))
         while not create_sealed(
-            self._objects, f"{self.prefix}/failures/{record.stage}-{number}.json", asdict(record)
+            self._objects, keys.failure_key(self.key, record.stage, number), asdict(record)
         ):
             number += 1
 
     def failures(self) -> list[FailureRecord]:
         """All failures, oldest first; damaged ones are left out, for they only explain."""
         found = []
-        for info in self._objects.list(f"{self.prefix}/failures/"):
+        for info in self._objects.list(keys.failures_prefix(self.key)):
             try:
                 found.append(FailureRecord(**read_sealed(self._objects, info.key)))
             except (BadDataError, TypeError):
@@ -131,7 +132,7 @@ class Records:
         return sorted(found, key=lambda record: record.time)
 
     def _stage_key(self, stage: str) -> str:
-        return f"{self.prefix}/stages/{stage}.json"
+        return keys.stage_record_key(self.key, stage)
 
     def _parsed(self, stage: str, content: bytes) -> StageRecord:
         name = f"{self._objects.uri}/{self._stage_key(stage)}"

@@ -14,6 +14,7 @@ import yaml
 
 from components.contract.errors import StormsightError
 from components.contract.failures import NOTHING_TO_DO, TERMINATED, kind_of_exit
+from components.contract.keys import LOCK
 from components.contract.processes import StopRequest
 from components.lib.cli import report_failure, report_result
 from components.lib.files import read_json
@@ -83,7 +84,7 @@ class _Attempt:
     begun: float
 
     def run(self) -> int:
-        require_planned_code(self.environment.source, self.plan.run, self.plan.code)
+        require_planned_code(self.environment.source, self.plan)
         claim = _ClaimWatch(
             Operations(self.objects),
             self.plan.run,
@@ -114,7 +115,7 @@ class _Attempt:
                 code = supervise(
                     folder,
                     self.address,
-                    environment=self.environment.of_stage(folder, self.records.prefix),
+                    environment=self.environment.of_stage(folder, self.plan),
                     report=folder / STATE / _WORKER_REPORT,
                     stop=self.stop,
                     on_tick=claim.renew,
@@ -158,7 +159,7 @@ class _Attempt:
 
     def _keep(self, folder: Path, started: str) -> None:
         result: dict[str, Any] = read_json(folder / STATE / RESULT, made_by=self.address)
-        lock = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"][self.address]
+        lock = yaml.safe_load((folder / LOCK).read_text(encoding="utf-8"))["stages"][self.address]
         record = StageRecord(
             key=self.plan.key,
             run=self.plan.run,

@@ -13,7 +13,10 @@ from typing import Any
 import yaml
 
 from components.contract.errors import ParameterError, ResourceError
-from components.lib.files import sha256_bytes, sha256_file, write_text
+from components.contract.identity import Identity, pipeline_identity
+from components.contract.keys import LOCK
+from components.lib.files import write_text
+from components.lib.operations.plan import Plan
 from components.runs.environment import Environment
 from components.runs.parameters import write_for_run
 
@@ -22,42 +25,40 @@ STATE = ".stormsight"
 """Folder of a workspace for what these commands tell each other."""
 
 _OWNER = "owner"
-LOCKS = ("requirements.lock", "requirements-data.lock")
 _REMOTE = "stormsight"
 
 
-def code_hash(source: Path) -> str:
-    """SHA-256 over names and contents of components/, dvc.yaml and the locks of what it runs on.
+def identity_of(source: Path, profile: str | None) -> Identity:
+    """Return the identity of the pipeline in ``source`` under a profile, without registered acquisitions.
+
+    Args:
+        source: Folder of components/, dvc.yaml and params.yaml.
+        profile: Profile of params.yaml; None for the file's own.
 
     Raises:
-        ParameterError: If ``source`` holds no pipeline.
+        ParameterError: If ``source`` holds no pipeline, or params.yaml has no such profile.
     """
-    if not (source / "dvc.yaml").is_file():
-        raise ParameterError(
-            f"{source} holds no dvc.yaml", next_step="point STORMSIGHT_SOURCE at the pipeline's folder"
-        )
-    files = [path for path in (source / "components").rglob("*") if path.is_file()]
-    files = [path for path in files if "__pycache__" not in path.parts and path.suffix != ".pyc"]
-    files += [path for name in ("dvc.yaml", *LOCKS) if (path := source / name).is_file()]
-    lines = sorted(f"{path.relative_to(source).as_posix()}\0{sha256_file(path)}\n" for path in files)
-    return sha256_bytes("".join(lines).encode())
+    with tempfile.TemporaryDirectory() as scratch:
+        params = Path(scratch) / "params.yaml"
+        write_for_run(source / "params.yaml", params, profile, [])
+        return pipeline_identity(source, params, {})
 
 
-def require_planned_code(source: Path, run: str, planned: str) -> None:
-    """One key, one code: a deployment in the middle of a run must not mix two.
+def require_planned_code(source: Path, plan: Plan) -> None:
+    """Refuse to run stages of one training with different code, as a deployment amid a run would.
 
     Args:
         source: The pipeline here.
-        run: The run.
-        planned: Hash of the code in its plan.
+        plan: The run's plan.
 
     Raises:
         ParameterError: If this is other code.
     """
-    found = code_hash(source)
-    if found != planned:
+    found = identity_of(source, plan.profile).code
+    if found != plan.code:
         raise ParameterError(
-            f"{source} holds other code ({found[:12]}) than run {run} was planned with ({planned[:12]})",
+            f"{source} holds other code ({found[:12]}) than run {plan.run} was planned with "
+            f"({plan.code[:12]})",
             next_step="let the images of one run hold one version; a new run plans with the new code",
         )
 
@@ -130,7 +131,7 @@ def write_lock(folder: Path, entries: Mapping[str, Any]) -> None:
     """Write dvc.lock with ``entries`` by stage; no file without any."""
     if entries:
         document = {"schema": "2.0", "stages": dict(entries)}
-        write_text(folder / "dvc.lock", yaml.safe_dump(document, sort_keys=False))
+        write_text(folder / LOCK, yaml.safe_dump(document, sort_keys=False))
 
 
 def _copy_pipeline(source: Path, folder: Path) -> None:

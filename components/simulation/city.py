@@ -15,8 +15,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from components.simulation.districts import KINDS, Block, Kind
-from components.simulation.draft import BOXES, SLOTS, TREES, Draft, Objects, Records
 from components.simulation.frame import Bounds, Double, Mask
+from components.simulation.objects import BOXES, SLOTS, TREES, ObjectBuilder, Objects, Records
 
 SPACING_M = 300.0
 """Distance of the districts' sites before they are jittered, metres."""
@@ -35,7 +35,7 @@ class District:
     Attributes:
         x: Easting of the site.
         y: Northing of the site.
-        kind: What it is.
+        kind: Kind of district.
         angle: Turn of its street grid, radians.
         pitch_u: Distance of its cross streets, metres.
         pitch_v: Distance of its streets, metres.
@@ -51,7 +51,7 @@ class District:
 
 @dataclass(frozen=True, slots=True)
 class Border:
-    """What lies between two districts: half width of the road or canal, metres, and whether it is water."""
+    """Road or canal between two districts: half its width, metres, and whether it is water."""
 
     half: float
     water: bool
@@ -69,7 +69,7 @@ class City:
         self._objects: dict[Index, Objects] = {}
 
     def district(self, index: Index) -> District:
-        """The district whose site was drawn in cell ``index`` of the site grid."""
+        """Return the district whose site was drawn in cell ``index`` of the site grid."""
         if index not in self._districts:
             rng = np.random.default_rng([self.seed, 12, *index])
             kind = KINDS[int(rng.choice(len(KINDS), p=[k.weight for k in KINDS]))]
@@ -85,7 +85,7 @@ class City:
         return self._districts[index]
 
     def border(self, first: Index, second: Index) -> Border:
-        """The road or canal between two neighbouring districts; the order does not matter."""
+        """Return the road or canal between two neighbouring districts; the order does not matter."""
         low, high = sorted((first, second))
         rng = np.random.default_rng([self.seed, 13, *low, *high])
         if rng.random() < 0.22:
@@ -93,14 +93,14 @@ class City:
         return Border(half=float(rng.choice([5.0, 6.5, 9.0])), water=False)
 
     def river(self, y: Double) -> Double:
-        """Easting of the river's middle at northings ``y``; it runs north-south through the west."""
+        """Return the easting of the river's middle at northings ``y``; it runs through the west."""
         x = np.full_like(y, RIVER_X_M)
         for amplitude, length, phase in self._bends:
             x += amplitude * np.sin(2 * np.pi * y / length + phase)
         return x
 
     def sites_near(self, bounds: Bounds) -> list[Index]:
-        """Indices of all districts that can own a point of ``bounds`` or border on one that does."""
+        """Return all districts that can own a point of ``bounds`` or border on one that does."""
         west, south, east, north = bounds
         reach = 1  # a site lies within its own grid cell, so the owner is in the 3 x 3 around a point
         columns = range(int(west // SPACING_M) - reach - 1, int(east // SPACING_M) + reach + 2)
@@ -108,13 +108,13 @@ class City:
         return [(i, j) for i in columns for j in rows]
 
     def objects(self, index: Index) -> Objects:
-        """Everything standing in a district."""
+        """Return everything standing in a district."""
         if index not in self._objects:
             self._objects[index] = self._build(index)
         return self._objects[index]
 
     def objects_in(self, bounds: Bounds) -> Objects:
-        """Objects of all districts touching ``bounds``, those that meet it only; buildings renumbered."""
+        """Return the objects that meet ``bounds``, of all districts; buildings renumbered."""
         west, south, east, north = bounds
         parts = []
         offset = 0
@@ -149,14 +149,14 @@ class City:
     def _build(self, index: Index) -> Objects:
         site = self.district(index)
         rng = np.random.default_rng([self.seed, 14, *index])
-        draft, region = Draft(), self._region(index)
+        builder, region = ObjectBuilder(), self._region(index)
         for block in self._blocks(site, region):
-            site.kind.fill(rng, draft, block)
-        local = draft.place(site.x, site.y, site.angle, region)
+            site.kind.fill(rng, builder, block)
+        local = builder.place(site.x, site.y, site.angle, region)
         return _with_border(local, self._border_objects(index, rng))
 
     def _blocks(self, site: District, region: BaseGeometry) -> list[Block]:
-        """The blocks between a district's streets that meet its region, in its own frame."""
+        """Return the blocks between a district's streets that meet its region, in its own frame."""
         kerb = site.kind.street / 2 + 2.0
         k = np.arange(-(REACH_M // site.pitch_u) - 1, REACH_M // site.pitch_u + 1)
         m = np.arange(-(REACH_M // site.pitch_v) - 1, REACH_M // site.pitch_v + 1)
@@ -171,7 +171,7 @@ class City:
         return [tuple(block) for block in blocks[meets].tolist()]
 
     def _region(self, index: Index) -> BaseGeometry:
-        """The district's cell less half of the roads around it and the river."""
+        """Return the district's cell less half of the roads around it and the river."""
         site = self.district(index)
         cell: BaseGeometry = shapely.Point(site.x, site.y).buffer(REACH_M - 5.0)
         for other in _neighbours(index):
@@ -185,9 +185,9 @@ class City:
         return cell
 
     def _border_objects(self, index: Index, rng: np.random.Generator) -> Objects:
-        """Avenue trees and moving traffic along the borders that this district owns."""
+        """Place avenue trees and moving traffic along the borders that this district owns."""
         site = self.district(index)
-        draft = Draft()
+        builder = ObjectBuilder()
         for other in _neighbours(index):
             if other < index:
                 continue
@@ -204,14 +204,14 @@ class City:
                 for sign in (-1.0, 1.0):
                     if rng.random() < (0.75 if side.water else 0.4):
                         x, y = p + sign * (side.half + 1.2) * across
-                        draft.tree(x, y, float(rng.uniform(1.8, 4.2)), float(rng.uniform(6, 13)))
+                        builder.tree(x, y, float(rng.uniform(1.8, 4.2)), float(rng.uniform(6, 13)))
                     if not side.water and rng.random() < 0.35:
                         x, y = p + sign * side.half * 0.45 * across
-                        draft.slot(x, y, angle, truck=bool(rng.random() < 0.08))
-        return draft.place(0.0, 0.0, 0.0, shapely.Point(site.x, site.y).buffer(REACH_M - 5.0))
+                        builder.slot(x, y, angle, truck=bool(rng.random() < 0.08))
+        return builder.place(0.0, 0.0, 0.0, shapely.Point(site.x, site.y).buffer(REACH_M - 5.0))
 
     def _on_border(self, points: Double, first: Index, second: Index) -> Mask:
-        """Which points of two sites' bisector lie on their common border, off its ends and off the river."""
+        """Return which points of two sites' bisector lie on their border, off its ends and the river."""
         others = {*_neighbours(first), *_neighbours(second)} - {first, second}
         sites = np.array([(s.x, s.y) for s in map(self.district, sorted(others))])
         site = np.array([self.district(first).x, self.district(first).y])
@@ -223,7 +223,7 @@ class City:
 
 @lru_cache(maxsize=2)
 def city_of(seed: int) -> City:
-    """The city of a seed, shared within a process."""
+    """Return the city of a seed, shared within a process."""
     return City(seed)
 
 
@@ -233,7 +233,7 @@ def _neighbours(index: Index) -> list[Index]:
 
 
 def _half_plane(site: District, other: District, margin: float) -> BaseGeometry:
-    """The side of two sites' bisector that belongs to ``site``, less ``margin`` metres, as a polygon."""
+    """Return ``site``'s side of two sites' bisector, less ``margin`` metres, as a polygon."""
     dx, dy = other.x - site.x, other.y - site.y
     length = float(np.hypot(dx, dy))
     nx, ny = dx / length, dy / length

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.simulation.draft import Draft, Material, Part, Roof, part
+from components.simulation.objects import Material, ObjectBuilder, Part, Roof, part
 
 Block = tuple[float, float, float, float]
 """u0, v0, u1, v1 of a block's inner rectangle, metres."""
@@ -23,7 +23,7 @@ class Kind:
 
     Attributes:
         name: Its name.
-        weight: How often it occurs.
+        weight: Probability of the kind.
         pitch_u: Range of the distance between cross streets, metres.
         pitch_v: Range of the distance between streets, metres.
         street: Street width, metres.
@@ -38,7 +38,7 @@ class Kind:
     pitch_v: tuple[float, float]
     street: float
     ground: Material
-    fill: Callable[[np.random.Generator, Draft, Block], None]
+    fill: Callable[[np.random.Generator, ObjectBuilder, Block], None]
     forest: float = 0.0
 
 
@@ -46,37 +46,39 @@ def _dim(rng: np.random.Generator, low: float, high: float) -> float:
     return float(rng.uniform(low, high))
 
 
-def _trees(rng: np.random.Generator, draft: Draft, area: Block, count: int) -> None:
+def _trees(rng: np.random.Generator, builder: ObjectBuilder, area: Block, count: int) -> None:
     u0, v0, u1, v1 = area
     if u1 <= u0 or v1 <= v0:
         return
     for _ in range(count):
         radius = _dim(rng, 1.2, 4.8)
-        draft.tree(_dim(rng, u0, u1), _dim(rng, v0, v1), radius, radius * _dim(rng, 1.8, 3.2))
+        builder.tree(_dim(rng, u0, u1), _dim(rng, v0, v1), radius, radius * _dim(rng, 1.8, 3.2))
 
 
-def _kerb(rng: np.random.Generator, draft: Draft, block: Block, *, cars: float, trees: float) -> None:
+def _kerb(
+    rng: np.random.Generator, builder: ObjectBuilder, block: Block, *, cars: float, trees: float
+) -> None:
     """Street trees and parallel parking along the two long sides of a block."""
     u0, v0, u1, v1 = block
     for v, out in ((v0, -1.0), (v1, 1.0)):
         for u in np.arange(u0 + 3, u1 - 3, 6.2):
             if rng.random() < cars:
-                draft.slot(float(u), v + out * 2.6, 0.0)
+                builder.slot(float(u), v + out * 2.6, 0.0)
         for u in np.arange(u0 + _dim(rng, 2, 8), u1 - 2, 9.0):
             if rng.random() < trees:
-                draft.tree(float(u), v + out * 0.8, _dim(rng, 1.4, 4.2), _dim(rng, 5, 13))
+                builder.tree(float(u), v + out * 0.8, _dim(rng, 1.4, 4.2), _dim(rng, 5, 13))
 
 
-def _parking(rng: np.random.Generator, draft: Draft, area: Block) -> None:
+def _parking(rng: np.random.Generator, builder: ObjectBuilder, area: Block) -> None:
     """Rows of perpendicular parking."""
     u0, v0, u1, v1 = area
     for row, v in enumerate(np.arange(v0 + 2.5, v1 - 2.5, 8.5)):
         for u in np.arange(u0 + 1.5, u1 - 1.5, 2.6):
             if rng.random() < 0.8:
-                draft.slot(float(u), float(v) + (row % 2) * 0.4, np.pi / 2)
+                builder.slot(float(u), float(v) + (row % 2) * 0.4, np.pi / 2)
 
 
-def row_houses(rng: np.random.Generator, draft: Draft, block: Block) -> None:
+def row_houses(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> None:
     """Two rows of houses back to back, gardens with sheds between them."""
     u0, v0, u1, v1 = block
     depth, house = _dim(rng, 8.5, 10.5), _dim(rng, 5.2, 6.6)
@@ -101,15 +103,15 @@ def row_houses(rng: np.random.Generator, draft: Draft, block: Block) -> None:
                 # breadth, so that rounding cannot tear the building apart.
                 middle = u + (count // 2) * house
                 back = v + side * _dim(rng, 1.0, 2.2)
-                draft.building(row(u, middle, v), row(middle - 0.1, u + length, back))
+                builder.building(row(u, middle, v), row(middle - 0.1, u + length, back))
             else:
-                draft.building(row(u, u + length, v))
-            _gardens(rng, draft, (u, front + side * (depth + 2.5), u + length, (v0 + v1) / 2), house)
+                builder.building(row(u, u + length, v))
+            _gardens(rng, builder, (u, front + side * (depth + 2.5), u + length, (v0 + v1) / 2), house)
             u += length + _dim(rng, 2.5, 7.0)
-    _kerb(rng, draft, block, cars=0.75, trees=0.55)
+    _kerb(rng, builder, block, cars=0.75, trees=0.55)
 
 
-def _gardens(rng: np.random.Generator, draft: Draft, area: Block, house: float) -> None:
+def _gardens(rng: np.random.Generator, builder: ObjectBuilder, area: Block, house: float) -> None:
     """Sheds (most below the 20 m2 that labels start at) and garden trees behind a row."""
     u0, near, u1, far = area
     depth = far - near
@@ -119,13 +121,13 @@ def _gardens(rng: np.random.Generator, draft: Draft, area: Block, house: float) 
         if rng.random() < 0.16:
             a, b = _dim(rng, 1.2, 2.4), _dim(rng, 1.0, 1.8)
             v = far - float(np.sign(depth)) * (b + _dim(rng, 0.3, 1.2))
-            draft.building(_shed(rng, u, v, (max(a, b), min(a, b))))
+            builder.building(_shed(rng, u, v, (max(a, b), min(a, b))))
         if rng.random() < 0.3:
             size = (abs(depth) / 2 - 1.0, 0.12)
             fence = part(u + house / 2, near + depth / 2, size, 1.8, Material.GARDEN, angle=np.pi / 2)
-            draft.box(fence)
+            builder.box(fence)
         for _ in range(int(rng.poisson(0.7))):
-            draft.tree(
+            builder.tree(
                 u + _dim(rng, -2, 2),
                 near + depth * _dim(rng, 0.0, 0.8),
                 _dim(rng, 0.8, 3.0),
@@ -137,7 +139,7 @@ def _shed(rng: np.random.Generator, u: float, v: float, size: tuple[float, float
     return part(u, v, size, _dim(rng, 2.0, 3.0), Material.BITUMEN, tone=float(rng.random()))
 
 
-def slabs(rng: np.random.Generator, draft: Draft, block: Block) -> None:
+def slabs(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> None:
     """Apartment slabs on lawns, with parking."""
     u0, v0, u1, v1 = block
     floors = int(rng.choice([3, 4, 4, 5, 6, 9, 12], p=[0.2, 0.2, 0.2, 0.15, 0.1, 0.1, 0.05]))
@@ -150,20 +152,20 @@ def slabs(rng: np.random.Generator, draft: Draft, block: Block) -> None:
     if wing > 8 and rng.random() < 0.4:
         wing_u = u + (length - depth) / 2 * float(rng.choice([-1.0, 1.0]))
         wing_v, wing_size = v + depth / 2 + wing / 2 - 0.5, (wing / 2 + 0.5, depth / 2)
-        draft.building(
+        builder.building(
             slab, part(wing_u, wing_v, wing_size, height - 3.0, material, tone=tone, angle=np.pi / 2)
         )
     else:
-        draft.building(slab)
+        builder.building(slab)
         if v1 - v0 > 62 and rng.random() < 0.7:
-            draft.building(part(u, v1 - 7 - depth / 2, size, height, material, tone=tone))
-    _parking(rng, draft, (u0 + 4, v1 - 16, u0 + 4 + 0.4 * (u1 - u0), v1 - 5))
-    _trees(rng, draft, (u0 + 2, v + depth / 2 + 5, u1 - 2, v1 - 17), int(rng.integers(8, 30)))
-    _trees(rng, draft, (u0, v0, u1, v0 + 6), int(rng.integers(0, 8)))
-    _kerb(rng, draft, block, cars=0.6, trees=0.75)
+            builder.building(part(u, v1 - 7 - depth / 2, size, height, material, tone=tone))
+    _parking(rng, builder, (u0 + 4, v1 - 16, u0 + 4 + 0.4 * (u1 - u0), v1 - 5))
+    _trees(rng, builder, (u0 + 2, v + depth / 2 + 5, u1 - 2, v1 - 17), int(rng.integers(8, 30)))
+    _trees(rng, builder, (u0, v0, u1, v0 + 6), int(rng.integers(0, 8)))
+    _kerb(rng, builder, block, cars=0.6, trees=0.75)
 
 
-def perimeter(rng: np.random.Generator, draft: Draft, block: Block) -> None:
+def perimeter(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> None:
     """A closed block of town houses around a courtyard, as two angles."""
     u0, v0, u1, v1 = block
     u0, v0, u1, v1 = u0 + 1.5, v0 + 1.5, u1 - 1.5, v1 - 1.5
@@ -181,7 +183,7 @@ def perimeter(rng: np.random.Generator, draft: Draft, block: Block) -> None:
         long_u, long_v = mid_u - sign * gap / 2, mid_v + sign * (half_v - depth / 2)
         short_u = mid_u - sign * (half_u - depth / 2)
         short_v = mid_v + sign * (half_v - depth - short_size[0] + 0.5)
-        draft.building(
+        builder.building(
             part(long_u, long_v, long_size, tall, material, tone=tone, roof=roof, rise=rise),
             part(
                 short_u, short_v, short_size, tall, material, tone=tone, roof=roof, rise=rise, angle=np.pi / 2
@@ -190,27 +192,27 @@ def perimeter(rng: np.random.Generator, draft: Draft, block: Block) -> None:
     yard = (u0 + depth + 3, v0 + depth + 3, u1 - depth - 3, v1 - depth - 3)
     for _ in range(int(rng.integers(0, 5))):
         u, v = _dim(rng, yard[0] + 4, yard[2] - 4), _dim(rng, yard[1] + 2, max(yard[3] - 2, yard[1] + 2.1))
-        draft.building(_shed(rng, u, v, (_dim(rng, 2.0, 4.5), _dim(rng, 1.5, 2.0))))
-    _trees(rng, draft, yard, int(rng.integers(2, 14)))
-    _kerb(rng, draft, block, cars=0.8, trees=0.35)
+        builder.building(_shed(rng, u, v, (_dim(rng, 2.0, 4.5), _dim(rng, 1.5, 2.0))))
+    _trees(rng, builder, yard, int(rng.integers(2, 14)))
+    _kerb(rng, builder, block, cars=0.8, trees=0.35)
 
 
-def industry(rng: np.random.Generator, draft: Draft, block: Block) -> None:
+def industry(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> None:
     """Halls with offices, yards with trucks and stacked containers."""
     u0, v0, u1, v1 = block
     u, last = u0 + _dim(rng, 4, 10), v1 - _dim(rng, 22, 34)
     while u < u1 - 22:
         length, depth = min(_dim(rng, 20, 75), u1 - u - 4), min(_dim(rng, 18, 60), last - v0 - 5)
-        draft.building(*_hall(rng, u, v0 + 5, length, depth))
+        builder.building(*_hall(rng, u, v0 + 5, length, depth))
         u += length + _dim(rng, 7, 16)
     for _ in range(int(rng.integers(0, 20))):
         stack, angle = float(rng.integers(1, 4)) * 2.6, float(rng.choice([0.0, np.pi / 2]))
         at = (_dim(rng, u0 + 8, u1 - 8), _dim(rng, last + 4, v1 - 4))
-        draft.box(part(*at, (6.1, 1.25), stack, Material.BOX, tone=float(rng.random()), angle=angle))
+        builder.box(part(*at, (6.1, 1.25), stack, Material.BOX, tone=float(rng.random()), angle=angle))
     for _ in range(int(rng.integers(1, 9))):
-        draft.slot(_dim(rng, u0 + 8, u1 - 8), _dim(rng, last + 9, v1 - 3), _dim(rng, -0.2, 0.2), truck=True)
-    _parking(rng, draft, (u0 + 3, v1 - 7, u0 + 3 + _dim(rng, 10, 40), v1 - 1))
-    _kerb(rng, draft, block, cars=0.25, trees=0.25)
+        builder.slot(_dim(rng, u0 + 8, u1 - 8), _dim(rng, last + 9, v1 - 3), _dim(rng, -0.2, 0.2), truck=True)
+    _parking(rng, builder, (u0 + 3, v1 - 7, u0 + 3 + _dim(rng, 10, 40), v1 - 1))
+    _kerb(rng, builder, block, cars=0.25, trees=0.25)
 
 
 def _hall(rng: np.random.Generator, u: float, v: float, length: float, depth: float) -> list[Part]:
@@ -231,7 +233,7 @@ def _hall(rng: np.random.Generator, u: float, v: float, length: float, depth: fl
     return parts
 
 
-def villas(rng: np.random.Generator, draft: Draft, block: Block) -> None:
+def villas(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> None:
     """Detached and semi-detached houses under trees."""
     u0, v0, u1, v1 = block
     lot = _dim(rng, 17, 25)
@@ -245,15 +247,15 @@ def villas(rng: np.random.Generator, draft: Draft, block: Block) -> None:
                 float(rng.normal(0, 0.06)),
             )
             v = front + side * b
-            draft.building(*_villa(rng, (u, v), (a, b), side, turn))
+            builder.building(*_villa(rng, (u, v), (a, b), side, turn))
             if rng.random() < 0.5:
                 garage = part(u - a - 2.4, v + side * 7.5, (2.7, 1.6), 2.5, Material.BITUMEN, angle=turn)
-                draft.building(garage)
+                builder.building(garage)
             if rng.random() < 0.7:
-                draft.slot(u - a - 2.0, front - side * 2.0, np.pi / 2)
-    _trees(rng, draft, (u0, v0 + 18, u1, v1 - 18), int((u1 - u0) / 5))
-    _trees(rng, draft, block, int((u1 - u0) / 6))
-    _kerb(rng, draft, block, cars=0.3, trees=0.6)
+                builder.slot(u - a - 2.0, front - side * 2.0, np.pi / 2)
+    _trees(rng, builder, (u0, v0 + 18, u1, v1 - 18), int((u1 - u0) / 5))
+    _trees(rng, builder, block, int((u1 - u0) / 6))
+    _kerb(rng, builder, block, cars=0.3, trees=0.6)
 
 
 def _villa(
@@ -271,11 +273,11 @@ def _villa(
     return parts
 
 
-def centre(rng: np.random.Generator, draft: Draft, block: Block) -> None:
+def centre(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> None:
     """Towers on podiums and large mid-rise blocks."""
     u0, v0, u1, v1 = block
     if rng.random() < 0.45:
-        perimeter(rng, draft, block)
+        perimeter(rng, builder, block)
         return
     u, v = (u0 + u1) / 2, (v0 + v1) / 2
     a, b = (u1 - u0) / 2 - _dim(rng, 4, 14), (v1 - v0) / 2 - _dim(rng, 4, 12)
@@ -286,22 +288,22 @@ def centre(rng: np.random.Generator, draft: Draft, block: Block) -> None:
         at = u + _dim(rng, -1, 1) * (a - size[0] - 0.5), v + _dim(rng, -1, 1) * (b - size[1] - 0.5)
         height = float(np.clip(rng.gamma(3.0, 11.0), 22, 75))
         parts.append(part(*at, size, height, Material.BITUMEN, tone=tone))
-    draft.building(*parts)
-    _kerb(rng, draft, block, cars=0.5, trees=0.5)
+    builder.building(*parts)
+    _kerb(rng, builder, block, cars=0.5, trees=0.5)
 
 
-def park(rng: np.random.Generator, draft: Draft, block: Block) -> None:
+def park(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> None:
     """Lawns and woods (drawn with the ground), a rare pavilion or school."""
     u0, v0, u1, v1 = block
     if rng.random() < 0.3:
         at = (_dim(rng, u0 + 25, u1 - 25), _dim(rng, v0 + 14, v1 - 14))
         material = Material.GREEN_ROOF if rng.random() < 0.3 else Material.BITUMEN
         size = (_dim(rng, 8, 22), _dim(rng, 6, 11))
-        draft.building(part(*at, size, _dim(rng, 3.5, 8), material, tone=float(rng.random())))
-    _trees(rng, draft, block, int(rng.integers(4, 16)))
+        builder.building(part(*at, size, _dim(rng, 3.5, 8), material, tone=float(rng.random())))
+    _trees(rng, builder, block, int(rng.integers(4, 16)))
 
 
-def basin(rng: np.random.Generator, draft: Draft, block: Block) -> None:
+def basin(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> None:
     """A harbour basin with barges: bright long boxes on black water that are no buildings."""
     u0, v0, u1, v1 = block
     for _ in range(int(rng.integers(0, 3))):
@@ -309,7 +311,7 @@ def basin(rng: np.random.Generator, draft: Draft, block: Block) -> None:
         at = (_dim(rng, u0 + half, max(u1 - half, u0 + half + 1)), _dim(rng, v0 + 6, v1 - 6))
         size, angle = (half, half / 9 + 1.5), float(rng.normal(0, 0.1))
         tone = float(rng.random())
-        draft.box(part(*at, size, _dim(rng, 1.5, 4.5), Material.BOX, tone=tone, angle=angle))
+        builder.box(part(*at, size, _dim(rng, 1.5, 4.5), Material.BOX, tone=tone, angle=angle))
 
 
 KINDS = (

@@ -56,7 +56,7 @@ class Strip:
         y_mid: Northing of the swath's middle at ``x_mid``, metres.
         half_swath: Half the swath, metres.
         slope: Northward drift of the swath per metre eastwards.
-        error: Where the radar image lies beside its true place, metres east and north.
+        error: Offset of the radar image from its true place, metres east and north.
         wobble: Amplitude (m), wave length (m) and phase of what motion compensation leaves, northwards.
     """
 

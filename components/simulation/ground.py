@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.simulation.city import RIVER_HALF_M, City, District, Index
-from components.simulation.draft import Material
 from components.simulation.frame import Codes, Float, Frame, Ints, Mask
-from components.simulation.textures import Textures
+from components.simulation.noise import Textures
+from components.simulation.objects import Material
 
 
 @dataclass(frozen=True, slots=True)

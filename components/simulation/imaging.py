@@ -9,19 +9,18 @@ import numpy as np
 
 from components.lib.datasets.base import QUAD_POL, Sensor
 from components.simulation.city import City, city_of
-from components.simulation.draft import Records
 from components.simulation.flights import Spot, Strip, entropy, tile_size
 from components.simulation.frame import GSD_M, Bounds, Codes, Float, Frame, Mask
 from components.simulation.ground import draw_ground
-from components.simulation.hashing import uniform_at
 from components.simulation.labels import Footprint, footprints_in
+from components.simulation.noise import textures_of, uniform_at
+from components.simulation.objects import Records
 from components.simulation.optics import photograph
 from components.simulation.parameters import WorldParameters
 from components.simulation.radar import backscatter, margins
 from components.simulation.radiometry import radiometry_of
 from components.simulation.speckle import to_units
 from components.simulation.surface import draw_surface
-from components.simulation.textures import textures_of
 
 PAD = 8
 """Columns drawn on either side of an image, for its navigation error; the row margins are wider."""
@@ -31,7 +30,7 @@ PARKED = 0.62
 
 @dataclass(frozen=True, slots=True)
 class TileImages:
-    """What one tile's files are made from.
+    """Images and footprints that one tile's files are made from.
 
     Attributes:
         spot: The tile.
@@ -49,15 +48,15 @@ class TileImages:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """What to draw for a column.
+class _ColumnPlan:
+    """Extent and grid of a column's drawing.
 
     Attributes:
         column: All its tiles on the fine grid.
         fine: Fine pixels per product pixel.
         seen: Fine pixels that the strip images.
         rows: First and last (exclusive) row of ``column`` with a pixel seen.
-        frame: What is drawn: those rows and, around them, city that lays over or shadows them.
+        frame: Extent of the drawing: those rows and, around them, city that lays over or shadows them.
         north: Rows of ``frame`` above the first row seen.
         shift: Rows down and columns right by which the radar image lies beside its true place.
     """
@@ -72,7 +71,7 @@ class _Plan:
 
 
 def columns_of(strip: Strip) -> list[tuple[Spot, ...]]:
-    """The strip's tiles by column, north first."""
+    """Group the strip's tiles by column, north first."""
     return [tuple(group) for _, group in groupby(strip.spots, key=lambda spot: (spot.number - 1) // 2)]
 
 
@@ -115,7 +114,7 @@ def image_column(
     return tiles
 
 
-def _plan(sensor: Sensor, size: int, strip: Strip, spots: tuple[Spot, ...], city: City) -> _Plan:
+def _plan(sensor: Sensor, size: int, strip: Strip, spots: tuple[Spot, ...], city: City) -> _ColumnPlan:
     fine = max(round(sensor.gsd_m / GSD_M), 1)
     side = size * fine
     column = Frame(spots[0].x_left, spots[0].y_top, sensor.gsd_m / fine, side * len(spots), side)
@@ -130,17 +129,17 @@ def _plan(sensor: Sensor, size: int, strip: Strip, spots: tuple[Spot, ...], city
     frame = Frame(rows.x_left - PAD * rows.gsd, rows.y_top, rows.gsd, rows.rows, rows.cols + 2 * PAD)
     east, up = strip.offset(column.x_left + 0.5 * side * column.gsd)
     shift = (round(-up / column.gsd), round(east / column.gsd))
-    return _Plan(column, fine, seen, (first, last), frame, north, _limited(shift))
+    return _ColumnPlan(column, fine, seen, (first, last), frame, north, _limited(shift))
 
 
 def _limited(shift: tuple[int, int]) -> tuple[int, int]:
-    """No farther than what is drawn around the image."""
+    """Limit a shift to the margin drawn around the image."""
     down, right = (min(max(s, -PAD), PAD) for s in shift)
     return down, right
 
 
-def _sense(power: Float, plan: _Plan, sensor: Sensor, rng: np.random.Generator) -> Float:
-    """Power on the fine grid with margins to units on the product's grid, in the sensor's bands."""
+def _sense(power: Float, plan: _ColumnPlan, sensor: Sensor, rng: np.random.Generator) -> Float:
+    """Convert power on the fine grid with margins to units on the product's grid, in the sensor's bands."""
     first, last = plan.rows
     shape = ((last - first) // plan.fine, plan.fine, plan.column.cols // plan.fine, plan.fine)
     top, left = plan.north - plan.shift[0], PAD - plan.shift[1]
@@ -154,8 +153,8 @@ def _sense(power: Float, plan: _Plan, sensor: Sensor, rng: np.random.Generator) 
     return whole
 
 
-def _crop(drawn: Codes, plan: _Plan) -> Codes:
-    """The column's pixels of an image drawn with margins."""
+def _crop(drawn: Codes, plan: _ColumnPlan) -> Codes:
+    """Return the column's pixels of an image drawn with margins."""
     first, last = plan.rows
     whole = np.zeros((len(drawn), plan.column.rows, plan.column.cols), dtype=drawn.dtype)
     whole[:, first:last] = drawn[:, plan.north : plan.north + last - first, PAD : PAD + plan.column.cols]
@@ -163,7 +162,7 @@ def _crop(drawn: Codes, plan: _Plan) -> Codes:
 
 
 def _swath(strip: Strip, frame: Frame) -> Mask:
-    """Pixels that the strip images."""
+    """Return the pixels that the strip images."""
     x, y = frame.centres(slice(0, frame.rows), slice(0, frame.cols))
     south, north = strip.edges(x[0].astype(np.float64) + frame.x_left)
     return (y > (south - frame.y_top)[None, :]) & (y < (north - frame.y_top)[None, :])
@@ -174,6 +173,6 @@ def _grown(bounds: Bounds, by_x: float, by_y: float) -> Bounds:
 
 
 def _present(slots: Records, salt: int) -> Records:
-    """Vehicles standing there when the strip was flown."""
+    """Return the vehicles standing there when the strip was flown."""
     present: Records = slots[uniform_at(slots["x"], slots["y"], salt) < PARKED]
     return present

@@ -9,9 +9,9 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from components.simulation.draft import Objects
 from components.simulation.frame import Frame
-from components.simulation.hashing import uniform_at
+from components.simulation.noise import uniform_at
+from components.simulation.objects import Objects
 
 CSV_HEADER = (
     "ImageId,TileBuildingId,PolygonWKT_Pix,Mean_Building_Height,Median_Building_Height,StdDev_Building_Height"

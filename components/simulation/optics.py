@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.simulation.draft import Material, Objects, Records, Roof
 from components.simulation.frame import Codes, Float, Frame, Mask
 from components.simulation.ground import Ground
-from components.simulation.hashing import uniform_at
+from components.simulation.noise import Textures, uniform_at
+from components.simulation.objects import Material, Objects, Records, Roof
 from components.simulation.surface import box_bounds, crown, local
-from components.simulation.textures import Textures
 
 SUN_AZIMUTH, SUN_ELEVATION = np.radians(155.0), np.radians(46.0)
 LEAN_AZIMUTH, OFF_NADIR = np.radians(300.0), np.radians(17.0)
@@ -133,7 +132,7 @@ def _sweep(
 
 
 def _interval(at: Float, step: np.float32, half: np.float32) -> tuple[Float, Float]:
-    """Where along the way ``|at - t * step| <= half`` holds: t from and to."""
+    """Return the interval of t in which ``|at - t * step| <= half`` holds: first and last t."""
     if abs(step) < 1e-4:
         outside = np.abs(at) > half
         return np.where(outside, np.float32(2), np.float32(0)), np.where(

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.simulation import radiometry
-from components.simulation.draft import Material, Records
 from components.simulation.frame import Codes, Double, Float, Frame, Ints, Mask
-from components.simulation.hashing import normal_at, uniform_at
+from components.simulation.noise import Textures, normal_at, uniform_at
+from components.simulation.objects import Material, Records
 from components.simulation.surface import Surface
-from components.simulation.textures import Textures
 from components.simulation.walls import wall_echoes
 
 THROUGH_LEAVES = 0.2
@@ -91,7 +90,7 @@ def backscatter(
         frame: The raster.
         textures: Natural texture of the ground.
         incidence_deg: Angle of the wave from the vertical.
-        from_south: Whether the sensor stands south of the scene.
+        from_south: True if the sensor stands south of the scene.
         rng: Draws what differs between passes.
     """
     view = look(surface, frame.gsd, float(np.tan(np.radians(incidence_deg))), from_south=from_south)

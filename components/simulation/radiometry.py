@@ -14,8 +14,8 @@ from types import MappingProxyType
 import numpy as np
 
 from components.contract.errors import ParameterError
-from components.simulation.draft import Material
 from components.simulation.frame import Float
+from components.simulation.objects import Material
 
 _SCATTER_DB = {
     # co-pol, cross-pol gamma-nought at X band; mean over like surfaces.
@@ -66,13 +66,13 @@ class Radiometry:
 
     Attributes:
         noise_db: Noise-equivalent sigma-nought of HH, HV, VH, VV, dB.
-        offset_db: What the product adds to the decibels of each polarisation (its "intensity" is not
+        offset_db: Constant that the product adds to the decibels of each polarisation (its "intensity" is not
             calibrated: cross-pol bands average higher than co-pol ones, as in the real product).
         psf: Share of a pixel's power that leaks into each neighbour.
         haze: Multiplicative noise: share of the surroundings' mean power that sidelobes, ambiguities and
             quantisation spread over everything, so that shadows in a bright city are not black.
         navigation_m: Standard deviation of a strip's position, metres each way.
-        highest: Where the product saturates, units.
+        highest: Value at which the product saturates, units.
     """
 
     noise_db: tuple[float, float, float, float]

@@ -9,10 +9,15 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
+import numpy as np
+import numpy.typing as npt
+from rasterio.io import MemoryFile
+from rasterio.transform import from_origin
+
 from components.lib.datasets.base import Product, Sensor
 from components.lib.datasets.rehearsal import DRAWN, REHEARSAL
 from components.simulation.flights import Spot, Strip, plan_flight, tile_count
-from components.simulation.geotiff import to_geotiff
+from components.simulation.frame import Frame
 from components.simulation.imaging import TileImages, columns_of, image_column
 from components.simulation.labels import CSV_HEADER, csv_rows, geojson
 from components.simulation.parameters import WorldParameters
@@ -130,7 +135,27 @@ def _tile_files(sensor: Sensor, strip: Strip, tile: TileImages) -> Iterator[Rele
         if product == REHEARSAL.labels:
             yield ReleaseFile(path, geojson(tile.footprints))
         elif product == REHEARSAL.sar:
-            yield ReleaseFile(path, to_geotiff(tile.sar, tile.frame, sensor.crs))
+            yield ReleaseFile(path, _to_geotiff(tile.sar, tile.frame, sensor.crs))
         elif tile.optical is not None:
             bands = tile.optical[: len(product.bands)]
-            yield ReleaseFile(path, to_geotiff(bands, tile.frame, sensor.crs))
+            yield ReleaseFile(path, _to_geotiff(bands, tile.frame, sensor.crs))
+
+
+def _to_geotiff(array: npt.NDArray[np.generic], frame: Frame, crs: str) -> bytes:
+    """Encode ``array`` (bands, rows, cols) as the release does: uncompressed, blocks of 9 rows, no-data 0."""
+    bands, rows, cols = array.shape
+    with MemoryFile() as memory:
+        with memory.open(
+            driver="GTiff",
+            width=cols,
+            height=rows,
+            count=bands,
+            dtype=array.dtype,
+            crs=crs,
+            transform=from_origin(frame.x_left, frame.y_top, frame.gsd, frame.gsd),
+            nodata=0,
+            interleave="band",
+            blockysize=9,
+        ) as dataset:
+            dataset.write(array)
+        return bytes(memory.getbuffer())

@@ -7,20 +7,20 @@ from functools import lru_cache
 
 import numpy as np
 
-from components.simulation.draft import Material, Objects, Records, Roof, corners
 from components.simulation.frame import Codes, Double, Float, Frame, Ints
 from components.simulation.ground import Ground
+from components.simulation.objects import Material, Objects, Records, Roof, corners
 
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """What a radar sees from above.
+    """Heights and materials as a radar sees them from above.
 
     Attributes:
         height: Metres above ground, float32 (rows, cols).
         slope: Height gained per metre northwards, float32; 0 off the pitched roofs.
         material: ``Material`` codes, uint8.
-        canopy: Whether the height is that of a tree: radar goes partly through, uint8 0/1.
+        canopy: 1 if the height is that of a tree, which radar goes partly through, else 0; uint8.
         box: Index into the scene's boxes, -1 where there is none.
     """
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.simulation.draft import Records, corners
 from components.simulation.frame import Double, Float, Frame, Ints
-from components.simulation.hashing import normal_at, uniform_at
+from components.simulation.noise import normal_at, uniform_at
+from components.simulation.objects import Records, corners
 from components.simulation.surface import Surface
 
 STEP_M = 0.5
@@ -39,7 +39,7 @@ def wall_echoes(
         boxes: The scene's boxes.
         frame: The raster.
         tangent: tan(incidence).
-        from_south: Whether the sensor stands south.
+        from_south: True if the sensor stands south.
         rng: Draws what differs between passes.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The data docs made self-contained, with a front page that says the verdict first.
+"""Finish of the data docs: self-contained pages behind a front page with the verdict.
 
 Great Expectations' pages load styles, scripts and a logo from other hosts, the logo with an id of the project
 in its address; off-line they are blank or unstyled. What the pages say is kept, everything they would fetch
@@ -34,8 +34,8 @@ def finish_docs(docs: Path, verdict: dict[str, Any], quarantine: pd.DataFrame) -
     """Make the rendered pages in ``docs`` self-contained and write the front page over theirs.
 
     Args:
-        docs: Where the data docs were rendered.
-        verdict: As written to ``verdict.json``.
+        docs: Folder that the data docs were rendered into.
+        verdict: Content of ``verdict.json``.
         quarantine: The quarantine list.
     """
     style = (TEMPLATES / "docs.css").read_text(encoding="utf-8")
@@ -56,12 +56,12 @@ def finish_docs(docs: Path, verdict: dict[str, Any], quarantine: pd.DataFrame) -
 
 
 def self_contained(page: str, style: str) -> str:
-    """``page`` without scripts, pictures, remote styles and advertisement, dressed in ``style``."""
+    """Return ``page`` without scripts, pictures, remote styles and advertisement, with our ``style``."""
     head = f"<head>\n{POLICY}\n<style>{style}</style>"
     return _ACTIVE.sub("", page).replace("<head>", head, 1)
 
 
 def _result_pages(docs: Path) -> dict[str, str]:
-    """Relative address of each suite's result page, by suite."""
+    """Return the relative address of each suite's result page, by suite."""
     pages = sorted(docs.glob("validations/**/*.html"))
     return {page.relative_to(docs).parts[1]: page.relative_to(docs).as_posix() for page in pages}

@@ -15,7 +15,7 @@ MAX_BYTES = 64 * 2**20
 """A tile's labels take some 100 kB; more than this is no label file."""
 
 _MARGIN_M = 2.0
-"""How far beside the tile a footprint may lie before it counts as another place's."""
+"""Distance beside the tile beyond which a footprint counts as another place's."""
 
 Bounds = tuple[float, float, float, float]
 """Left, bottom, right, top."""
@@ -23,7 +23,7 @@ Bounds = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelCounts:
-    """What a label file holds.
+    """Counts of a label file's geometries.
 
     Attributes:
         count: Usable polygons, the repaired ones included; a multi-part geometry counts by its parts.
@@ -73,7 +73,7 @@ def _count_outside(labels: Labels, bounds: Bounds) -> int:
 
 
 def _count_empty(content: bytes) -> int:
-    """Features that hold no coordinate at all; ``content`` has been read as a feature collection before."""
+    """Count the features without any coordinate in ``content``, a valid feature collection."""
     features = json.loads(content)["features"] if content.strip() else []
     return sum(isinstance(feature, Mapping) and _is_empty(feature.get("geometry")) for feature in features)
 

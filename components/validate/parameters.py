@@ -8,13 +8,13 @@ from components.lib.config.loader import Parameters
 
 
 class ValidateParameters(Parameters):
-    """What counts as a bad tile and as a bad set.
+    """Limits beyond which a tile, or the set, is bad.
 
     Attributes:
         max_quarantine_share: Largest share of quarantined tiles, of all tiles and of each acquisition's.
         max_nodata_share: Largest share of no-data pixels in a SAR or optical tile.
         min_strip_coverage: Smallest share of strips that keep at least half of their tiles.
-        mean_range: Where each band's mean over the set must lie, as shares of the sensor's valid range.
+        mean_range: Range that must hold each band's mean over the set, as shares of the sensor's valid range.
         max_strip_drift: Largest distance of a strip's mean from the median strip's, SAR units.
     """
 

@@ -75,7 +75,7 @@ class SetFailure:
     Attributes:
         rule: The rule's name.
         subject: Acquisition or sensor.
-        reason: What was observed and what is allowed, in words.
+        reason: Observed and allowed values, in words.
     """
 
     rule: str

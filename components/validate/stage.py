@@ -17,7 +17,7 @@ from components.lib.shards.reader import ShardReader
 from components.validate.docs import finish_docs
 from components.validate.parameters import ValidateParameters
 from components.validate.rules import SetFailure, set_rules, tile_rules
-from components.validate.suite import Outcome, Suites, suites
+from components.validate.suite import RuleResult, Suites, suites
 from components.validate.summary import read_summaries
 from components.validate.table import strip_table, tile_table, with_columns
 from components.validate.tiles import gather_tiles
@@ -34,7 +34,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where the stage reads and writes, relative to the repository root."""
+    """Folders that the stage reads and writes, relative to the repository root."""
 
     raw: Path = Path("data/raw")
     validated: Path = Path("data/validated")
@@ -43,7 +43,7 @@ class Folders:
 
 @dataclass(slots=True)
 class _Findings:
-    outcomes: list[Outcome] = field(default_factory=list)
+    results: list[RuleResult] = field(default_factory=list)
     failures: list[SetFailure] = field(default_factory=list)
 
 
@@ -69,7 +69,7 @@ def validate(folders: Folders, parameters: ValidateParameters) -> dict[str, Any]
         with suites(docs) as runner:
             for sensor in sorted(set(manifest["sensor"])):
                 _run_sensor(sensor, features, parameters, runner, findings)
-        quarantine = quarantine_list(findings.outcomes, features)
+        quarantine = quarantine_list(findings.results, features)
         findings.failures += share_failures(features, keys(quarantine), parameters)
         verdict = make_verdict(features, quarantine, findings.failures, parameters)
         finish_docs(docs, verdict, quarantine)
@@ -85,9 +85,9 @@ def _run_sensor(
     sensor = get_sensor(name)
     rows = features[features["sensor"] == name]
     rules = tile_rules(sensor, parameters, rows)
-    outcomes = runner.run(f"{name}-tiles", with_columns(rows, [rule.column for rule in rules]), rules)
-    findings.outcomes += outcomes
-    quarantined = keys(quarantine_list(outcomes, features))
+    results = runner.run(f"{name}-tiles", with_columns(rows, [rule.column for rule in rules]), rules)
+    findings.results += results
+    quarantined = keys(quarantine_list(results, features))
     strips = strip_table(rows, quarantined, sensor)
     findings.failures += set_failures(
         name, runner.run(f"{name}-strips", strips, set_rules(sensor, parameters))
@@ -115,10 +115,10 @@ def _conclude(folders: Folders, verdict: dict[str, Any]) -> None:
     )
     if verdict["verdict"] == "good":
         return
-    told = [f"{failure['subject']}: {failure['reason']}" for failure in verdict["failures"]]
+    reasons = [f"{failure['subject']}: {failure['reason']}" for failure in verdict["failures"]]
     raise BadDataError(
-        f"validate: the set of {verdict['tiles']} tiles{world} is bad: {'; '.join(told[:5])}"
-        + (f"; and {len(told) - 5} more" if len(told) > 5 else ""),
+        f"validate: the set of {verdict['tiles']} tiles{world} is bad: {'; '.join(reasons[:5])}"
+        + (f"; and {len(reasons) - 5} more" if len(reasons) > 5 else ""),
         next_step=f"read {folders.validated / 'quarantine.csv'} and {folders.reports / 'docs/index.html'}, "
         "then fetch the named files again or leave the acquisition out",
     )

@@ -19,16 +19,16 @@ import pandas as pd
 from components.validate.rules import Rule
 
 KEYS = ("image_id", "strip")
-"""What names a row beside its acquisition: the first of them that the table has."""
+"""Columns that identify a row beside its acquisition: the first of them that the table has."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one rule.
+class RuleResult:
+    """Result of one rule.
 
     Attributes:
         rule: The rule.
-        success: Whether the expectation as a whole was met.
+        success: True if the expectation as a whole was met.
         failing: Failing rows as {key column or the rule's column: value}; empty for rules held once.
         observed: Observed value of a rule held once, or the share of failing rows.
     """
@@ -45,7 +45,7 @@ class Suites:
     def __init__(self, context: Any) -> None:  # noqa: ANN401 - untyped library
         self._context = context
 
-    def run(self, name: str, table: pd.DataFrame, rules: list[Rule]) -> list[Outcome]:
+    def run(self, name: str, table: pd.DataFrame, rules: list[Rule]) -> list[RuleResult]:
         """Hold ``rules`` against ``table``.
 
         Args:
@@ -54,7 +54,7 @@ class Suites:
             rules: In any order.
 
         Returns:
-            One outcome per rule, in their order.
+            One result per rule, in their order.
         """
         gx: Any = import_module("great_expectations")
         context = self._context
@@ -83,8 +83,8 @@ class Suites:
         )
         result = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": table})
         (run,) = result.run_results.values()
-        outcomes = {int(item.expectation_config.meta["index"]): _outcome(item, rules) for item in run.results}
-        return [outcomes[index] for index in range(len(rules))]
+        results = {int(item.expectation_config.meta["index"]): _result(item, rules) for item in run.results}
+        return [results[index] for index in range(len(rules))]
 
 
 @contextmanager
@@ -134,13 +134,13 @@ def _expectation(rule: Rule, index: int) -> Any:  # noqa: ANN401 - untyped libra
             return classes.ExpectColumnMeanToBeBetween(**arguments)
 
 
-def _outcome(item: Any, rules: list[Rule]) -> Outcome:  # noqa: ANN401 - untyped library
+def _result(item: Any, rules: list[Rule]) -> RuleResult:  # noqa: ANN401 - untyped library
     rule = rules[int(item.expectation_config.meta["index"])]
     if item.exception_info and item.exception_info.get("raised_exception"):
         raise RuntimeError(f"rule {rule.name} could not be evaluated: {item.exception_info}")
     result = item.result or {}
     observed = result.get("observed_value")
-    return Outcome(
+    return RuleResult(
         rule=rule,
         success=bool(item.success),
         failing=tuple(result.get("unexpected_index_list") or ()),

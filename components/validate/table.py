@@ -24,10 +24,10 @@ _NO_FLAGS: Mapping[str, int] = {}
 def tile_table(
     tiles: list[Tile], flags: Mapping[str, Mapping[str, int]], read: Callable[[Record], bytes]
 ) -> pd.DataFrame:
-    """Features of all tiles, computed on all cores (decoding and moments release the interpreter lock).
+    """Compute the features of all tiles on all cores (decoding and moments release the interpreter lock).
 
     Args:
-        tiles: What :func:`gather_tiles` gave; the rows keep that order.
+        tiles: Result of :func:`gather_tiles`; the rows keep that order.
         flags: Orientation flag by strip, by acquisition.
         read: Gives the checked content of a manifest row; called from several threads.
 
@@ -46,13 +46,13 @@ def tile_table(
 
 
 def with_columns(table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
-    """``table`` with the named columns, missing values throughout where it had no such column."""
+    """Return ``table`` with the named columns, missing values throughout where it had no such column."""
     absent = dict.fromkeys(name for name in columns if name not in table)
     return table.assign(**{name: pd.Series(pd.NA, index=table.index, dtype="Float64") for name in absent})
 
 
 def strip_table(features: pd.DataFrame, quarantined: set[tuple[str, str]], sensor: Sensor) -> pd.DataFrame:
-    """One row per strip of ``sensor``.
+    """Compute one row per strip of ``sensor``.
 
     Args:
         features: The sensor's rows of the tile table.

@@ -27,7 +27,7 @@ class Tile:
         part: Part of the release, "" when misnamed.
         files: Manifest row of each product there that later stages read; others lie in the shards untouched.
         duplicates: Rows that claim a product the tile already has.
-        misnamed: Why the name and the manifest do not agree, or None.
+        misnamed: Disagreement of the name with convention or manifest, in words, or None.
     """
 
     acquisition: str

@@ -1,4 +1,4 @@
-"""From outcomes to a quarantine list and a verdict, in words a person can act on."""
+"""Quarantine list and verdict, in words a person can act on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from components.lib.datasets.sensors import get_sensor
 from components.validate.parameters import ValidateParameters
 from components.validate.rules import Rule, SetFailure
-from components.validate.suite import Outcome
+from components.validate.suite import RuleResult
 from components.validate.table import with_columns
 
 QUARANTINE_COLUMNS = ["acquisition", "image_id", "product", "rule", "reason"]
@@ -18,69 +18,69 @@ QUARANTINE_COLUMNS = ["acquisition", "image_id", "product", "rule", "reason"]
 _COUNTED = ("label_count", "label_repaired", "label_empty")
 
 
-def quarantine_list(outcomes: Iterable[Outcome], features: pd.DataFrame) -> pd.DataFrame:
-    """One row per tile and broken rule, sorted.
+def quarantine_list(results: Iterable[RuleResult], features: pd.DataFrame) -> pd.DataFrame:
+    """List one row per tile and broken rule, sorted.
 
     Args:
-        outcomes: Of the tile rules of all sensors.
+        results: Results of the tile rules of all sensors.
         features: The tile table, for the words that explain a failure.
 
     Returns:
         ``QUARANTINE_COLUMNS``.
     """
     rows = [
-        (failing["acquisition"], failing["image_id"], outcome.rule.product, outcome.rule.name, reason)
-        for outcome in outcomes
-        for failing, reason in zip(outcome.failing, _reasons(outcome, features), strict=True)
+        (failing["acquisition"], failing["image_id"], result.rule.product, result.rule.name, reason)
+        for result in results
+        for failing, reason in zip(result.failing, _reasons(result, features), strict=True)
     ]
     return pd.DataFrame(sorted(set(rows)), columns=QUARANTINE_COLUMNS).astype("string")
 
 
-def _reasons(outcome: Outcome, features: pd.DataFrame) -> list[str]:
-    rule = outcome.rule
-    if not outcome.failing or not rule.detail:
-        return [tile_reason(rule, failing) for failing in outcome.failing]
+def _reasons(result: RuleResult, features: pd.DataFrame) -> list[str]:
+    rule = result.rule
+    if not result.failing or not rule.detail:
+        return [tile_reason(rule, failing) for failing in result.failing]
     details = features.set_index(["acquisition", "image_id"])[rule.detail]
     return [
         tile_reason(rule, failing, str(details[failing["acquisition"], failing["image_id"]]))
-        for failing in outcome.failing
+        for failing in result.failing
     ]
 
 
 def tile_reason(rule: Rule, failing: dict[str, Any], detail: str = "") -> str:
-    """Tile, product, rule, observed value and allowed value in one sentence."""
+    """State tile, product, rule, observed value and allowed value in one sentence."""
     subject = " ".join(part for part in (failing["image_id"], rule.product) if part)
     if detail:
         return f"{subject}: {rule.name}: {detail}"
     return f"{subject}: {rule.name}: {rule.what} is {_words(failing[rule.column])}, allowed is {rule.allowed}"
 
 
-def set_failures(sensor: str, outcomes: Iterable[Outcome]) -> list[SetFailure]:
-    """The set rules of ``sensor`` that are not met."""
+def set_failures(sensor: str, results: Iterable[RuleResult]) -> list[SetFailure]:
+    """Return the set rules of ``sensor`` that are not met."""
     return [
         SetFailure(
-            outcome.rule.name,
+            result.rule.name,
             sensor,
-            f"{outcome.rule.what} {_observed(outcome)}, allowed is {outcome.rule.allowed}",
+            f"{result.rule.what} {_observed(result)}, allowed is {result.rule.allowed}",
         )
-        for outcome in outcomes
-        if not outcome.success
+        for result in results
+        if not result.success
     ]
 
 
-def _observed(outcome: Outcome) -> str:
-    rule = outcome.rule
+def _observed(result: RuleResult) -> str:
+    rule = result.rule
     if rule.kind in ("sum", "mean"):
-        return f"is {'undetermined' if outcome.observed is None else _words(outcome.observed)}"
-    first = [f"{row['strip']} ({_words(row[rule.column])})" for row in outcome.failing[:5]]
-    more = "" if len(outcome.failing) <= 5 else f" and {len(outcome.failing) - 5} more"
+        return f"is {'undetermined' if result.observed is None else _words(result.observed)}"
+    first = [f"{row['strip']} ({_words(row[rule.column])})" for row in result.failing[:5]]
+    more = "" if len(result.failing) <= 5 else f" and {len(result.failing) - 5} more"
     return f"is out of bounds for strip {', '.join(first)}{more}"
 
 
 def share_failures(
     features: pd.DataFrame, quarantined: set[tuple[str, str]], parameters: ValidateParameters
 ) -> list[SetFailure]:
-    """Whether too many tiles are quarantined, of one acquisition or of all."""
+    """Report acquisitions, or the whole set, with too many quarantined tiles."""
     shares = {
         str(name): _share(rows, quarantined) for name, rows in features.groupby("acquisition", sort=True)
     }
@@ -104,7 +104,7 @@ def make_verdict(
     failures: list[SetFailure],
     parameters: ValidateParameters,
 ) -> dict[str, Any]:
-    """The machine-readable verdict.
+    """Build the machine-readable verdict.
 
     Returns:
         ``verdict`` is ``bad`` exactly when there is a set failure; all of them are in ``failures``.
@@ -130,7 +130,7 @@ def make_verdict(
 
 
 def keys(rows: pd.DataFrame) -> set[tuple[str, str]]:
-    """(acquisition, image_id) of each row."""
+    """Return (acquisition, image_id) of each row."""
     return set(zip(rows["acquisition"], rows["image_id"], strict=True))
 
 

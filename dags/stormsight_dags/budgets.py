@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from components.contract.errors import ParameterError
+from components.contract.failures import FROM_CLUSTER, NEVER_RETRIED, FailureKind
 from components.contract.suggestions import nearest
-from stormsight_dags.failures import FINAL, INFRASTRUCTURE, FailureKind
 
 WORKER_LOSSES = 3
 """Tries that may end without a decision because the worker died."""
@@ -73,7 +73,7 @@ def load_budget(orchestration: Mapping[str, Any], retry: str | None) -> Budget:
     infrastructure = _kinds(
         orchestration.get("infrastructure_retries") or {}, "orchestration.infrastructure_retries"
     )
-    if wrong := set(infrastructure) - INFRASTRUCTURE:
+    if wrong := set(infrastructure) - FROM_CLUSTER:
         raise ParameterError(
             f"params.yaml: orchestration.infrastructure_retries names {min(wrong)}, which the work causes",
             next_step="move it to a class of orchestration.retries",
@@ -87,7 +87,7 @@ def load_budget(orchestration: Mapping[str, Any], retry: str | None) -> Budget:
                 next_step="add the class, or name another one in meta.retry of the stage in dvc.yaml",
             )
         own = _kinds(classes[retry] or {}, f"orchestration.retries.{retry}")
-    if twice := set(own) & INFRASTRUCTURE:
+    if twice := set(own) & FROM_CLUSTER:
         raise ParameterError(
             f"params.yaml: orchestration.retries.{retry} names {min(twice)}, which the infrastructure causes",
             next_step="move it to orchestration.infrastructure_retries",
@@ -97,7 +97,7 @@ def load_budget(orchestration: Mapping[str, Any], retry: str | None) -> Budget:
 
 def _kinds(numbers: Mapping[str, Any], where: str) -> dict[FailureKind, int]:
     """Check one mapping of kinds to numbers of retries."""
-    names = sorted(kind.value for kind in set(FailureKind) - FINAL)
+    names = sorted(kind.value for kind in set(FailureKind) - NEVER_RETRIED)
     found: dict[FailureKind, int] = {}
     for name, number in numbers.items():
         if name not in names:
@@ -144,7 +144,7 @@ def judge(kind: FailureKind, try_number: int, max_tries: int, stored: object, bu
     kinds[str(try_number)] = kind.value
     history = History(epoch=max_tries, kinds=kinds)
     failed = sum(k == kind.value for k in kinds.values())
-    granted = 0 if kind in FINAL else budget.retries.get(kind, 0)
+    granted = 0 if kind in NEVER_RETRIED else budget.retries.get(kind, 0)
     if failed <= granted:
         return RetryVerdict(True, budget.delay(failed), f"{kind}: retry {failed} of {granted}", history)
     words = f"all {granted} retries are used" if granted else "it is not retried"

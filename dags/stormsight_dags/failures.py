@@ -8,94 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar
 
-from stormsight_dags.redaction import redact
+from components.contract.failures import FAILURE_CLASSES, FailureKind
+from components.contract.redaction import redact
 
 TAIL_LINES = 30
 TAIL_CHARACTERS = 6000
 TEXT_CHARACTERS = 2000
-
-
-class FailureKind(StrEnum):
-    """Kinds of failure, as far as the next step depends on them."""
-
-    # The cluster's doing.
-    EVICTED = "evicted"
-    NODE_LOST = "node_lost"
-    IMAGE_PULL = "image_pull"
-    UNSCHEDULABLE = "unschedulable"
-    CLUSTER = "cluster"
-    # The work's doing.
-    OUT_OF_MEMORY = "out_of_memory"
-    DEADLINE = "deadline"
-    SOURCE_UNAVAILABLE = "source_unavailable"
-    RESOURCE = "resource"
-    BAD_DATA = "bad_data"
-    MISSING_INPUT = "missing_input"
-    GATE_REFUSED = "gate_refused"
-    MISCONFIGURED = "misconfigured"
-    STARTUP = "startup"
-    CODE_ERROR = "code_error"
-    UNKNOWN = "unknown"
-
-
-INFRASTRUCTURE = frozenset(
-    {
-        FailureKind.EVICTED,
-        FailureKind.NODE_LOST,
-        FailureKind.IMAGE_PULL,
-        FailureKind.UNSCHEDULABLE,
-        FailureKind.CLUSTER,
-    }
-)
-"""Kinds that say nothing about the work: they have retries of their own."""
-
-FINAL = frozenset(
-    {
-        FailureKind.BAD_DATA,
-        FailureKind.GATE_REFUSED,
-        FailureKind.MISCONFIGURED,
-        FailureKind.MISSING_INPUT,
-        FailureKind.CODE_ERROR,
-    }
-)
-"""Kinds that another try cannot change: never retried, whatever the parameters say."""
-
-EXIT_KINDS: Mapping[int, FailureKind] = {
-    65: FailureKind.BAD_DATA,
-    66: FailureKind.MISSING_INPUT,
-    69: FailureKind.SOURCE_UNAVAILABLE,
-    71: FailureKind.RESOURCE,
-    77: FailureKind.GATE_REFUSED,
-    78: FailureKind.MISCONFIGURED,
-}
-"""Exit codes our commands own (``components.contract.errors``)."""
-
-NOTHING_TO_DO = 99
-"""Exit code of a command that found nothing to do: the task is skipped."""
-
-NEXT_STEPS: Mapping[FailureKind, str] = {
-    FailureKind.EVICTED: "nothing, if a retry follows: training resumes from its checkpoint; if it repeats, "
-    "look at priority classes, node pressure and who drains the nodes",
-    FailureKind.NODE_LOST: "look at the node (kubectl describe node); the retry runs elsewhere",
-    FailureKind.IMAGE_PULL: "compare the image in the deployment file with the registry, and the pull secret",
-    FailureKind.UNSCHEDULABLE: "compare the stage's meta in dvc.yaml with the nodes, their taints and the "
-    "quota, or add nodes",
-    FailureKind.CLUSTER: "look at the Kubernetes API server",
-    FailureKind.OUT_OF_MEMORY: "raise meta.memory of the stage in dvc.yaml, or lower its batch or workers",
-    FailureKind.DEADLINE: "find out why it takes so long, or raise orchestration.deadline_h in params.yaml",
-    FailureKind.SOURCE_UNAVAILABLE: "look at the source (bucket, endpoint, credentials)",
-    FailureKind.RESOURCE: "give the pod what it lacks: scratch size, GPU, memory",
-    FailureKind.BAD_DATA: "read the message; correct or withdraw the acquisition",
-    FailureKind.MISSING_INPUT: "clear the stage that makes the missing input, with everything after it",
-    FailureKind.GATE_REFUSED: "read the decision; the champion stays",
-    FailureKind.MISCONFIGURED: "correct what the message names",
-    FailureKind.STARTUP: "correct the deployment: secrets, service account, command and security context",
-    FailureKind.CODE_ERROR: "read the traceback in the log; it is a defect",
-    FailureKind.UNKNOWN: "read the task's log and the pod's events",
-}
 
 
 @dataclass(frozen=True)
@@ -124,7 +44,7 @@ class Failure:
         """Return the failure for people: at most a few thousand characters, credentials taken out."""
         lines = [f"stage {self.stage} failed: {self.kind} ({redact(self.reason)})"]
         lines += [f"  {line}" for line in redact(self.message).strip()[:TEXT_CHARACTERS].splitlines()]
-        lines.append(f"  next step: {redact(self.next_step or NEXT_STEPS[self.kind])}")
+        lines.append(f"  next step: {redact(self.next_step or FAILURE_CLASSES[self.kind].next_step)}")
         if tail := tail_of(self.log_tail):
             lines.append(f"  end of the log of {self.source or self.stage}:")
             lines += [f"    | {line}" for line in tail.splitlines()]
@@ -137,8 +57,8 @@ def tail_of(log: str) -> str:
     return "\n".join(lines)[-TAIL_CHARACTERS:]
 
 
-class StageFailure(Exception):  # noqa: N818 - its subclasses are named for what happened
-    """Base of all typed failures of a stage.
+class StageFailure(Exception):  # noqa: N818 - its subclasses are named after the failure
+    """Base of all typed failures of a stage; by itself, a failure of unknown kind.
 
     Args:
         failure: The failure.
@@ -151,100 +71,17 @@ class StageFailure(Exception):  # noqa: N818 - its subclasses are named for what
         self.failure = failure
 
 
-class PodEvicted(StageFailure):
-    """The pod was preempted, evicted or deleted, or its process was asked to end."""
-
-    kind = FailureKind.EVICTED
-
-
-class NodeLost(StageFailure):
-    """The pod's node stopped answering."""
-
-    kind = FailureKind.NODE_LOST
-
-
-class ImagePullFailed(StageFailure):
-    """The image could not be fetched."""
-
-    kind = FailureKind.IMAGE_PULL
-
-
-class Unschedulable(StageFailure):
-    """No node took the pod in time, or a quota forbids it."""
-
-    kind = FailureKind.UNSCHEDULABLE
-
-
-class ClusterUnavailable(StageFailure):
-    """The Kubernetes API did not answer."""
-
-    kind = FailureKind.CLUSTER
-
-
-class OutOfMemory(StageFailure):
-    """The kernel killed it at its memory limit."""
-
-    kind = FailureKind.OUT_OF_MEMORY
-
-
-class DeadlineExceeded(StageFailure):
-    """It took longer than it may."""
-
-    kind = FailureKind.DEADLINE
-
-
-class SourceUnavailable(StageFailure):
-    """A remote source did not answer (exit code 69)."""
-
-    kind = FailureKind.SOURCE_UNAVAILABLE
-
-
-class ResourceLacking(StageFailure):
-    """Disk, GPU or memory is missing (exit code 71)."""
-
-    kind = FailureKind.RESOURCE
-
-
-class BadData(StageFailure):
-    """Input data break a rule (exit code 65)."""
-
-    kind = FailureKind.BAD_DATA
-
-
-class MissingInput(StageFailure):
-    """A file that an earlier stage should have left is absent (exit code 66)."""
-
-    kind = FailureKind.MISSING_INPUT
-
-
-class GateRefused(StageFailure):
-    """A model or a data set did not pass a gate (exit code 77)."""
-
-    kind = FailureKind.GATE_REFUSED
-
-
-class Misconfigured(StageFailure):
-    """Parameters, deployment or permissions are wrong (exit code 78, or refused by Kubernetes)."""
-
-    kind = FailureKind.MISCONFIGURED
-
-
-class StartupFailed(StageFailure):
-    """The container never started."""
-
-    kind = FailureKind.STARTUP
-
-
-class CodeError(StageFailure):
-    """The command ended with a code that no class owns: our bug."""
-
-    kind = FailureKind.CODE_ERROR
+def _exception_class(kind: FailureKind, name: str) -> type[StageFailure]:
+    values = {"kind": kind, "__module__": __name__, "__doc__": f"Failure of kind ``{kind}``."}
+    return type(name, (StageFailure,), values)
 
 
 EXCEPTIONS: Mapping[FailureKind, type[StageFailure]] = {
-    StageFailure.kind: StageFailure,
-    **{cls.kind: cls for cls in StageFailure.__subclasses__()},
+    kind: StageFailure if kind is StageFailure.kind else _exception_class(kind, row.airflow_name)
+    for kind, row in FAILURE_CLASSES.items()
+    if row.airflow_name is not None
 }
+"""Exception of each kind that the orchestrator can see, named as in the table of failure classes."""
 
 
 def exception_for(failure: Failure) -> StageFailure:

@@ -1,4 +1,4 @@
-"""What is registered is what the download stage fetches: proven through both commands' code."""
+"""The download stage fetches what is registered: shown with the code of both commands."""
 
 from __future__ import annotations
 

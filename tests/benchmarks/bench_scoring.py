@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import shapely
 
+from components.lib.metrics.counts import Counts
 from components.lib.metrics.polygon_csv import read_polygon_csv
-from components.lib.metrics.spacenet_f1 import Score, score_csv
+from components.lib.metrics.spacenet_f1 import score_csv
 
 PER_TILE = 40
 
@@ -48,7 +49,7 @@ def _l_shape(x: float, y: float, w: float, h: float) -> str:
     return "POLYGON ((" + ", ".join(f"{x + a:.2f} {y + b:.2f}" for a, b in corners) + "))"
 
 
-def loop_score(truth: Path, proposals: Path, min_area: float, iou: float) -> Score:
+def loop_score(truth: Path, proposals: Path, min_area: float, iou: float) -> Counts:
     """The same score by plain loops over every pair of a tile."""
     true, proposed = read_polygon_csv(truth), read_polygon_csv(proposals)
     free = {k for k in range(len(true.geometry)) if true.geometry[k].area >= min_area}
@@ -68,7 +69,7 @@ def loop_score(truth: Path, proposals: Path, min_area: float, iou: float) -> Sco
             tp += 1
         else:
             fp += 1
-    return Score(tp, fp, len(free))
+    return Counts(tp, fp, len(free))
 
 
 def _iou(a: shapely.Polygon, b: shapely.Polygon) -> float:
@@ -104,7 +105,7 @@ def main() -> None:
         )
 
 
-def _time(truth: Path, proposals: Path, threads: int, repeats: int) -> tuple[float, float, Score]:
+def _time(truth: Path, proposals: Path, threads: int, repeats: int) -> tuple[float, float, Counts]:
     walls, cpus = [], []
     for _ in range(repeats + 1):  # the first warms up
         wall, cpu = time.perf_counter(), time.process_time()

@@ -26,7 +26,7 @@ class AirflowClient:
     _token: str = field(default="", repr=False)
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, **query: str | int) -> Any:
-        """One request below ``/api/v2``.
+        """Send one request below ``/api/v2``; return the answer.
 
         Raises:
             LabError: If the answer is not a success; the text is the answer.
@@ -37,7 +37,7 @@ class AirflowClient:
         return self._send(method, url, body, {"Authorization": f"Bearer {self._token}"})
 
     def healthy(self) -> bool:
-        """Whether every component reports itself healthy."""
+        """Return ``True`` if every component reports itself healthy."""
         try:
             health = self._send("GET", f"{self.url}/api/v2/monitor/health", None, {})
         except (LabError, OSError):
@@ -49,7 +49,7 @@ class AirflowClient:
         return {dag["dag_id"] for dag in self.call("GET", "dags", limit=100)["dags"]}
 
     def import_errors(self) -> dict[str, str]:
-        """Stack trace by file."""
+        """Return stack traces by file."""
         errors = self.call("GET", "importErrors")["import_errors"]
         return {error["filename"]: error["stack_trace"] for error in errors}
 
@@ -57,12 +57,12 @@ class AirflowClient:
         self.call("PATCH", f"dags/{dag_id}", {"is_paused": paused})
 
     def trigger(self, dag_id: str, **conf: Any) -> str:
-        """Start a run now; its run id."""
+        """Start a run now; return its run id."""
         made = self.call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
         return str(made["dag_run_id"])
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """The runs of a DAG, oldest first."""
+        """Return the runs of a DAG, oldest first."""
         found = self.call("GET", f"dags/{dag_id}/dagRuns", limit=100, order_by="id")
         return list(found["dag_runs"])
 
@@ -70,7 +70,7 @@ class AirflowClient:
         return dict(self.call("GET", f"dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id)}"))
 
     def wait_run(self, dag_id: str, run_id: str, *, timeout_s: float = 600) -> str:
-        """Wait until a run has ended; its state."""
+        """Wait until a run has ended; return its state."""
 
         def ended() -> str:
             state = str(self.run(dag_id, run_id)["state"])
@@ -82,25 +82,25 @@ class AirflowClient:
             raise LabError(f"{error} {self.states(dag_id, run_id)}") from None
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """The task instances of a run."""
+        """Return the task instances of a run."""
         path = f"dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id)}/taskInstances"
         return list(self.call("GET", path, limit=100)["task_instances"])
 
     def states(self, dag_id: str, run_id: str) -> dict[str, str]:
-        """State by task id."""
+        """Return the states by task id."""
         return {str(task["task_id"]): str(task["state"]) for task in self.tasks(dag_id, run_id)}
 
     def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         return next(task for task in self.tasks(dag_id, run_id) if task["task_id"] == task_id)
 
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1) -> str:
-        """The log of one try of a task, as text."""
+        """Return the log of one try of a task, as text."""
         path = f"dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id)}/taskInstances/{task_id}/logs/{attempt}"
         content = self.call("GET", path)["content"]
         return "\n".join(_line(entry) for entry in content)
 
     def assets(self) -> dict[str, int]:
-        """Id by name."""
+        """Return the ids by name."""
         return {asset["name"]: asset["id"] for asset in self.call("GET", "assets", limit=100)["assets"]}
 
     def emit(self, asset: str, **extra: Any) -> None:
@@ -108,7 +108,7 @@ class AirflowClient:
         self.call("POST", "assets/events", {"asset_id": self.assets()[asset], "extra": extra})
 
     def events(self, asset: str) -> list[dict[str, Any]]:
-        """The events of an asset, oldest first."""
+        """Return the events of an asset, oldest first."""
         found = self.call("GET", "assets/events", asset_id=self.assets()[asset], limit=100, order_by="id")
         return list(found["asset_events"])
 

@@ -1,7 +1,7 @@
-"""The lab, made once for all tests of this folder: a namespace, an S3 endpoint, MLflow, and Airflow.
+"""Fixtures of the lab, made once for all tests of this folder: a namespace, an S3 endpoint, MLflow, Airflow.
 
-Everything lives below one folder of its own. It goes when all tests passed, and stays, named in the
-summary, when one failed.
+All files lie below one folder, which is removed when all tests passed; it stays, named in the summary, when
+one failed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             item.add_marker(pytest.mark.cluster)
             if "disturbed" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.mishap)
+                item.add_marker(pytest.mark.chaos)
             # The first test that asks for a fixture waits for it: for a whole retraining, at worst.
             item.add_marker(pytest.mark.timeout(int(1800 * PATIENCE)))
 
@@ -54,7 +54,7 @@ def cluster() -> Cluster:
 
 @pytest.fixture(scope="session")
 def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """Where the lab keeps files and logs: readable by the users of pods and of PostgreSQL."""
+    """Folder of the lab's files and logs, readable by the users of pods and of PostgreSQL."""
     made = Path(tempfile.mkdtemp(prefix="stormsight-lab-", dir="/var/tmp"))
     made.chmod(0o755)
     request.config.stash[FOLDER] = made
@@ -163,7 +163,7 @@ def pod_log(namespace: Namespace) -> Iterator[PodLog]:
 def pipeline(
     airflow: Airflow, s3: S3, mlflow_server: Endpoint, pod_log: PodLog, code: Path
 ) -> Iterator[Pipeline]:
-    """The deployed DAGs, at work."""
+    """The deployed DAGs, not paused."""
     del mlflow_server
     airflow.wait_dags("acquisitions", "retrain")
     for dag_id in ("retrain", "acquisitions"):
@@ -194,7 +194,7 @@ def disturbed(disturbed_and_peer: tuple[Retraining, Undisturbed]) -> Retraining:
 
 @pytest.fixture(scope="session")
 def peer(disturbed_and_peer: tuple[Retraining, Undisturbed]) -> Undisturbed:
-    """The training that was evicted, run undisturbed."""
+    """The evicted training, run undisturbed."""
     return disturbed_and_peer[1]
 
 

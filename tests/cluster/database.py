@@ -26,7 +26,7 @@ OPTIONS = [
 
 
 def postgres_programs() -> Path | None:
-    """The folder of ``initdb`` and ``postgres``; Debian keeps them off the path."""
+    """Return the folder of ``initdb`` and ``postgres``; Debian keeps them off the path."""
     found = shutil.which("initdb")
     candidates = [Path(found).resolve().parent] if found else []
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -65,7 +65,7 @@ def start_database(folder: Path) -> tuple[Server | None, str]:
 
 
 def _unprivileged_user() -> str | None:
-    """Whom PostgreSQL runs as: it refuses root."""
+    """Return the user that PostgreSQL runs as, since it refuses root; ``None`` if we are not root."""
     if os.getuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}

@@ -20,7 +20,7 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "not-a-secret",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
-"""What the lab's endpoint takes: anything."""
+"""Credentials for the lab's endpoint, which accepts any."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class S3(Endpoint):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a command on this machine needs to reach it."""
+        """Environment that a command on this machine needs to reach it."""
         return {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": self.local}
 
     def bucket(self, name: str) -> str:
@@ -110,7 +110,7 @@ def start_mlflow(folder: Path, host: str, artefacts: Path) -> tuple[Server, Endp
 
 
 def answers(url: str) -> bool:
-    """Whether an HTTP GET of ``url`` succeeds."""
+    """Return ``True`` if an HTTP GET of ``url`` succeeds."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:
             return bool(response.status == 200)

@@ -1,4 +1,4 @@
-"""What Airflow shows of a failed task, and what disturbs pods while it runs."""
+"""Reader of failed tasks as Airflow shows them, and a thread that disturbs pods while they run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Shown:
         tries: Number of its last try.
         exception: Class of the exception the last try ended with.
         text: That exception's text.
-        decision: The retry policy's last word.
+        decision: The retry policy's last decision.
         log: Everything in the last try's log.
     """
 
@@ -59,16 +59,16 @@ def show(airflow: AirflowClient, dag: str, run: str, task: Mapping[str, Any]) ->
 
 @dataclass
 class Disturber:
-    """Watches our pods, and does something to those of some stages as soon as they run.
+    """Watch of our pods that disturbs those of some stages as soon as they run.
 
     Attributes:
-        namespace: Whose pods.
-        deeds: By stage: what to do to its running pod.
-        seen: By stage: the pods it had, by uid.
+        namespace: Namespace of the pods.
+        actions: Disturbance of a running pod, by stage.
+        seen: Uids of the pods that were seen, by stage.
     """
 
     namespace: Namespace
-    deeds: Mapping[str, Callable[[client.V1Pod], None]]
+    actions: Mapping[str, Callable[[client.V1Pod], None]]
     seen: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _done: set[str] = field(default_factory=set)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -91,6 +91,6 @@ class Disturber:
         stage, uid = pod.metadata.annotations[STAGE], pod.metadata.uid
         self.seen[stage].add(uid)
         started = pod.status.container_statuses and pod.status.container_statuses[0].state.running
-        if stage in self.deeds and started and uid not in self._done:
+        if stage in self.actions and started and uid not in self._done:
             self._done.add(uid)
-            self.deeds[stage](pod)
+            self.actions[stage](pod)

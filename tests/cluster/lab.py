@@ -1,4 +1,4 @@
-"""What the lab adds to the deployment: the code mounted into pods, a namespace, the settings file."""
+"""Additions of the lab to the deployment: the code mounted into pods, a namespace, the settings file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ APPLIED = (
     "LimitRange",
     "NetworkPolicy",
 )
-"""What the lab takes of its overlay: the servers run on this machine instead."""
+"""Kinds of objects that the lab takes from its overlay: the servers run on this machine instead."""
 
 GPU = {
     "resource": "nvidia.com/gpu",
@@ -40,7 +40,7 @@ GPU = {
     "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
     "runtime_class": None,
 }
-"""How pods reach the lab's second node; its GPU is pretended."""
+"""Placement of pods on the lab's second node, whose GPU is simulated."""
 
 
 def snapshot(folder: Path) -> Path:
@@ -56,7 +56,7 @@ def snapshot(folder: Path) -> Path:
 
 
 def site_packages() -> Path:
-    """The libraries that pods mount.
+    """Return the folder of libraries that pods mount.
 
     Raises:
         NoClusterError: If this Python is not the lab image's.
@@ -84,7 +84,7 @@ def build_image(cluster: Cluster) -> None:
 
 
 def make_namespace(cluster: Cluster, name: str, folder: Path) -> Namespace:
-    """The lab overlay's accounts, roles, quotas and policies in namespaces of our own, and the secret."""
+    """Create namespaces with the lab overlay's accounts, roles, quotas and policies, and the secret."""
     services = f"{name}-services"
     for stale in (name, services):
         cluster.delete_namespace(stale)
@@ -100,7 +100,7 @@ def make_namespace(cluster: Cluster, name: str, folder: Path) -> Namespace:
 
 
 def renamed(manifest: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """``manifest`` with its namespaces called otherwise, wherever it names one."""
+    """Return ``manifest`` with its namespaces renamed, wherever it names one."""
 
     def walk(value: Any) -> Any:
         if isinstance(value, dict):
@@ -117,13 +117,13 @@ def renamed(manifest: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any
 
 
 def secret(namespace: str, name: str, values: Mapping[str, str]) -> dict[str, Any]:
-    """The manifest of a Secret."""
+    """Return the manifest of a Secret."""
     metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": dict(values)}
 
 
 def volumes(code: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The code and its libraries, as a pod's volumes and mounts: where the lab image looks for them."""
+    """Return a pod's volumes and mounts for code and libraries, where the lab image looks for them."""
     where = {
         "code": (code, "/app"),
         "venv": (site_packages(), "/opt/venv/lib/python3.11/site-packages"),
@@ -136,7 +136,7 @@ def volumes(code: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 def deployment(
     namespace: Namespace, code: Path, s3: S3, mlflow: Endpoint, **overrides: Any
 ) -> dict[str, Any]:
-    """The settings file's content: every stage in small pods of the lab."""
+    """Return the settings file's content: every stage in small pods of the lab."""
     made, mounts = volumes(code)
     kubernetes = {
         "namespace": namespace.name,

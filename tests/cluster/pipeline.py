@@ -1,4 +1,4 @@
-"""The installed pipeline as its users meet it: land an acquisition, watch the DAGs, read the ledger."""
+"""The installed pipeline as its users operate it: land an acquisition, watch the DAGs, read the ledger."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TILES, TILE_PX = 12, 256
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The DAGs on Airflow, their pods, and what they leave in the object store.
+    """The DAGs on Airflow, their pods, and their results in the object store.
 
     Attributes:
         airflow: The running Airflow.
@@ -72,7 +72,7 @@ class Pipeline:
         return self.modified(LANDING_BUCKET, f"{acquisition}/COMPLETE.json")
 
     def modified(self, bucket: str, key: str) -> datetime:
-        """When an object was written (whole seconds)."""
+        """Return the time at which an object was written (whole seconds)."""
         found: datetime = self.s3.client.head_object(Bucket=bucket, Key=key)["LastModified"]
         return found
 

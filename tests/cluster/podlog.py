@@ -1,4 +1,4 @@
-"""Every pod that was ever seen in a namespace: the operator deletes pods that have ended."""
+"""Log of every pod that was seen in a namespace, since the operator deletes pods that have ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PodLog:
     """A watch on the pods of a namespace.
 
     Attributes:
-        namespace: What is watched.
+        namespace: Namespace that is watched.
         seen: The last state of each pod, by uid.
     """
 
@@ -32,7 +32,7 @@ class PodLog:
         self._stopped.set()
 
     def pods(self, **labels: str) -> list[client.V1Pod]:
-        """The pods with these labels (``stormsight_stage`` stands for ``stormsight/stage``), oldest first."""
+        """Return the pods with these labels, oldest first; ``stormsight_x`` stands for ``stormsight/x``."""
         wanted = {name.replace("stormsight_", "stormsight/"): value for name, value in labels.items()}
         found = [p for p in list(self.seen.values()) if wanted.items() <= (p.metadata.labels or {}).items()]
         return sorted(found, key=lambda pod: (pod.metadata.creation_timestamp, pod.metadata.name))
@@ -54,13 +54,13 @@ class PodLog:
 
 
 def ended(pod: client.V1Pod) -> Any:
-    """The terminated state of a pod's container, None before."""
+    """Return the terminated state of a pod's container, None before."""
     statuses = pod.status.container_statuses or []
     return statuses[0].state.terminated if statuses else None
 
 
 def lifetime_s(pod: client.V1Pod) -> float:
-    """Seconds from a pod's creation to its container's end (Kubernetes keeps whole seconds)."""
+    """Return the seconds from a pod's creation to its container's end (Kubernetes keeps whole seconds)."""
     state = ended(pod)
     assert state is not None, f"{pod.metadata.name} has not ended"
     finished: datetime = state.finished_at
@@ -68,6 +68,6 @@ def lifetime_s(pod: client.V1Pod) -> float:
 
 
 def is_running(pod: client.V1Pod) -> bool:
-    """Whether a pod's container runs, and nobody has asked it to end."""
+    """Return ``True`` if a pod's container runs, and nobody has asked it to end."""
     statuses = pod.status.container_statuses or []
     return bool(statuses and statuses[0].state.running and not pod.metadata.deletion_timestamp)

@@ -116,7 +116,7 @@ class Server:
 
 
 def listening(host: str, port: int) -> bool:
-    """Whether something accepts connections there."""
+    """Return ``True`` if something accepts connections there."""
     try:
         socket.create_connection((host, port), timeout=1).close()
     except OSError:

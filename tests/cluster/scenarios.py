@@ -1,4 +1,4 @@
-"""Two runs of the retrain DAG that several tests look at: an undisturbed one, and one with every mishap."""
+"""Two runs of the retrain DAG that tests share: an undisturbed one, and one with injected failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.cluster.processes import wait_for
 from tests.cluster.undisturbed import MODEL, Undisturbed
 
 ACQUISITIONS = "acquisitions"
-"""The asset that announces them."""
+"""Name of the asset that announces acquisitions."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Retraining:
     """One finished run of the retrain DAG.
 
     Attributes:
-        acquisition: What landed for it.
-        landed: When its marker was there.
-        key: Of the training, as claimed in the ledger.
+        acquisition: Id of the acquisition that started it.
+        landed: Time of the acquisition's marker.
+        key: Key of the training, as claimed in the ledger.
         run_id: Airflow's id.
-        state: How it ended.
-        tasks: Its task instances, as the API tells them.
+        state: Final state.
+        tasks: Its task instances, as the API returns them.
         pods: Its pods.
     """
 
@@ -48,18 +48,18 @@ class Retraining:
         return {str(task["task_id"]): str(task["state"]) for task in self.tasks}
 
     def pods_of(self, stage: str) -> list[client.V1Pod]:
-        """The pods of a stage or command."""
+        """Return the pods of a stage or command."""
         return [pod for pod in self.pods if pod.metadata.annotations.get("stormsight/stage") == stage]
 
 
 def first_retraining(pipeline: Pipeline) -> Retraining:
-    """From nothing: one acquisition lands, nobody lifts a hand, the run ends."""
+    """Land one acquisition in an empty installation, and only wait until its run has ended."""
     landed = pipeline.land("lab-first", seed=1)
     return _finished(pipeline, "lab-first", landed, pipeline.wait_claim(0))
 
 
 def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, Undisturbed]:
-    """A second acquisition, and everything that can go wrong while it is trained on.
+    """Land a second acquisition, and inject failures while it is trained on.
 
     Its event is lost; an old one comes again instead. The scheduler dies under ``plan``, whose supervisor
     dies with it; scheduler and triggerer die under ``prepare``, which is deferred. The training of ``MODEL``
@@ -69,7 +69,7 @@ def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, 
         The run, and the evicted training as it runs undisturbed in ``folder``.
     """
     pipeline.airflow.client.pause("acquisitions")
-    pipeline.change_params(_harder)
+    pipeline.change_params(_longer_and_refused)
     landed = pipeline.land("lab-second", seed=2)
     pipeline.command("components.acquisitions", "register")
     known = {pod.metadata.uid for pod in pipeline.pods.pods()}
@@ -109,8 +109,8 @@ def new_pod(
     return wait_for(f"a pod of {stage}", found, timeout_s=300, poll_s=0.05)
 
 
-def _harder(document: dict[str, Any]) -> None:
-    """Long enough to be evicted in the middle, and a gate that refuses."""
+def _longer_and_refused(document: dict[str, Any]) -> None:
+    """Make the training long enough to be evicted in the middle, and the gate refuse."""
     smoke = document["profiles"]["smoke"]
     smoke[MODEL]["epochs"] = 6
     smoke["promote"]["floor"] = 0.99

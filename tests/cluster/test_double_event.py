@@ -8,7 +8,7 @@ from tests.cluster.scenarios import ACQUISITIONS, Retraining
 def test_doubled_reordered_and_unknown_events_train_nothing_again(
     first: Retraining, disturbed: Retraining, pipeline: Pipeline
 ) -> None:
-    """What was lost is trained once by then; what comes late, twice or from nowhere trains nothing."""
+    """A lost event's acquisition is trained once by then; late, doubled and unknown events train nothing."""
     client = pipeline.airflow.client
     before = [body["event"] for body in pipeline.events()]
     known = {pod.metadata.uid for pod in pipeline.pods.pods()}

@@ -1,7 +1,7 @@
-"""Every class of failure, produced for real, and what Airflow makes of it.
+"""Every class of failure, produced for real, and the exception and decision that Airflow shows.
 
 The tasks are those of ``trial_dags/failures.py``. All run side by side in one DAG run; the tests look at
-what is left of it.
+its results.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     "no_secret": ("StartupFailed", NOT_RETRIED, 'secret "no-such-secret" not found'),
     "refused": ("Misconfigured", NOT_RETRIED, 'serviceaccount "nobody" not found'),
 }
-"""By task: the exception, how the retry policy ended it, and something its text says."""
+"""Exception, last decision of the retry policy, and a part of the exception's text, by task."""
 
 PODS = {"evicted": 2, "deleted": 2, "deleted_sync": 2, "source_unavailable": 2, "refused": 0, "over_quota": 0}
-"""How many pods a task had, if not one."""
+"""Number of pods of a task, if not one."""
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def run(airflow: Airflow, disturber: Disturber) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def shown(airflow: Airflow, run: str) -> dict[str, Shown]:
-    """What Airflow shows, by task; printed as a table for the record (``pytest -s``)."""
+    """Failures as Airflow shows them, by task; printed as a table for the record (``pytest -s``)."""
     found = {
         str(task["task_id"]): show(airflow.client, DAG, run, task) for task in airflow.client.tasks(DAG, run)
     }
@@ -84,7 +84,7 @@ def shown(airflow: Airflow, run: str) -> dict[str, Shown]:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_failure_has_its_type_its_budget_and_its_words(shown: dict[str, Shown], name: str) -> None:
+def test_a_failure_has_its_type_its_budget_and_its_text(shown: dict[str, Shown], name: str) -> None:
     exception, decision, words = EXPECTED[name]
     task = shown[name]
     assert (task.state, task.exception) == ("failed", exception), task.log
@@ -102,8 +102,8 @@ def test_the_report_of_the_command_is_what_a_person_reads(shown: dict[str, Shown
 @pytest.mark.parametrize("name", EXPECTED)
 def test_no_failure_shows_a_secret_or_the_pod(shown: dict[str, Shown], name: str) -> None:
     log = shown[name].log
-    for betrayal in ("wJalrXUtnFEMI", "securityContext", "security_context", "volumeMounts", "secretRef"):
-        assert betrayal not in log
+    for leak in ("wJalrXUtnFEMI", "securityContext", "security_context", "volumeMounts", "secretRef"):
+        assert leak not in log
 
 
 def test_a_success_hands_out_its_result_as_a_hint(

@@ -1,7 +1,7 @@
-"""The lab overlay on the API server: what it takes, and that the services start under its rules.
+"""The lab overlay on the API server: it is stored as sent, and the services start under its rules.
 
-The lab is Kubernetes 1.20: it drops fields that it does not know without a word, so what was stored is
-compared with what was sent.
+The lab is Kubernetes 1.20: it drops fields that it does not know without a message, so the stored
+objects are compared with the sent ones.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PASSWORDS = {f"{name}-password": f"lab-{name}" for name in ("postgres", "mlflow"
 HOST = "stormsight-mlflow.stormsight-services:5000"
 
 UNKNOWN_TO_1_20: set[str] = set()
-"""What Kubernetes 1.20 drops of the overlay."""
+"""Fields of the overlay that Kubernetes 1.20 drops."""
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +124,8 @@ def ready(cluster: Cluster, name: str) -> str:
         wait_for(f"{name} to be ready", lambda: pod() is not None, timeout_s=420)
     except LabError as error:
         words = ["-n", SERVICES, "-l", f"app.kubernetes.io/name={name}"]
-        told = [cluster.kubectl("describe", "pods", *words), cluster.kubectl("logs", *words, "--tail=40")]
-        raise LabError("\n".join([str(error), *told])) from error
+        details = [cluster.kubectl("describe", "pods", *words), cluster.kubectl("logs", *words, "--tail=40")]
+        raise LabError("\n".join([str(error), *details])) from error
     found = pod()
     assert found is not None
     return str(found.status.pod_ip)
@@ -206,7 +206,7 @@ def untouched(settings_file: Path, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "told"),
+    ("words", "status", "output"),
     [
         (["python", "-m", "components.housekeeping", "verify"], 0, "ok    ledger/operations"),
         (["python", "-m", "components.acquisitions", "list"], 0, "no acquisition has landed"),
@@ -218,7 +218,7 @@ def untouched(settings_file: Path, folder: Path) -> Path:
     ],
 )
 def test_an_operators_command_runs_as_a_stage_does(
-    cluster: Cluster, untouched: Path, words: list[str], status: int, told: str
+    cluster: Cluster, untouched: Path, words: list[str], status: int, output: str
 ) -> None:
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
     done = subprocess.run(
@@ -229,4 +229,4 @@ def test_an_operators_command_runs_as_a_stage_does(
         check=False,
         timeout=300,
     )
-    assert (done.returncode, told in done.stdout) == (status, True), done.stdout + done.stderr
+    assert (done.returncode, output in done.stdout) == (status, True), done.stdout + done.stderr

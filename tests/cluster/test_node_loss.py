@@ -1,7 +1,7 @@
 """A node that is gone: its pods stay ``Running`` for Kubernetes, and must not for Airflow.
 
-Opt-in (``STORMSIGHT_LAB_NODE_LOSS=1``): it pulls the plug of the lab's second node, which takes everybody's
-pods there along, and two minutes.
+Opt-in (``STORMSIGHT_LAB_NODE_LOSS=1``): it kills the lab's second node, with everybody's
+pods there, and takes two minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 DAG = "trial_node_loss"
 
 
-def pull_the_plug() -> None:
+def kill_node() -> None:
     home = Path(os.environ.get("CLUSTER_HOME", "/var/tmp/k8s-lab"))
     os.kill(int((home / "pid" / "node-lab-gpu").read_text().split()[0]), signal.SIGKILL)
 
@@ -42,7 +42,7 @@ def shown(airflow: Airflow, cluster: Cluster, namespace: Namespace) -> Iterator[
         return [pod.status.phase for pod in ours] == ["Running", "Running"]
 
     wait_for("both pods to run", both_run, timeout_s=120)
-    pull_the_plug()
+    kill_node()
     try:
         assert airflow.client.wait_run(DAG, run, timeout_s=400) == "failed"
         yield {

@@ -30,7 +30,7 @@ GIVEN_TO_ALL = {
     "selfsubjectrulesreviews",
     "selfsubjectreviews",
 }
-"""What Kubernetes lets every account do: ask about itself."""
+"""Resources by which every account may ask about itself."""
 
 OWN, SERVICES, FOREIGN = "/namespaces/{own}", "/namespaces/{services}", "/namespaces/{foreign}"
 RBAC, APPS = "/apis/rbac.authorization.k8s.io/v1", "/apis/apps/v1"

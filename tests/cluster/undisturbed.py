@@ -1,4 +1,4 @@
-"""The evicted stage once more, on this machine and left in peace: what should have come of it."""
+"""The evicted training run undisturbed on this machine: the weights that the resumed one has to equal."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from tests.cluster.lab import BUCKET
 from tests.cluster.pipeline import PREFIX, Pipeline
 
 MODEL = "adapt"
-"""The training that is evicted."""
+"""Stage whose training is evicted."""
 
 UPSTREAM = {"prepare": "data/prepared", "distill@concord": "models/sar/concord"}
-"""What it needs, by the stage that makes it."""
+"""Inputs of the training, by the stage that makes them."""
 
 OUTPUT = "models/adapted"
 
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """The stage at work in a workspace of its own, in the background: it has a processor to itself.
+    """The stage running in a workspace of its own, in the background.
 
     Attributes:
-        pipeline: Where its inputs come from.
+        pipeline: Source of its inputs.
         folder: The workspace.
-        process: What runs.
+        process: The running command.
     """
 
     pipeline: Pipeline
@@ -43,25 +43,25 @@ class Undisturbed:
 
     @classmethod
     def start(cls, pipeline: Pipeline, key: str, folder: Path) -> Undisturbed:
-        """Pull what the stages before it made for ``key``, and train."""
+        """Pull the outputs of the stages before it for ``key``, and train."""
         workspace = _workspace(pipeline, key, list(UPSTREAM), folder)
         return cls(pipeline, workspace, _start(pipeline, workspace, _pull(UPSTREAM.values()), _train()))
 
     def weights(self) -> dict[str, str]:
-        """Hashes of what it made."""
+        """Return the hashes of the weights it made."""
         _finish(self.process)
         return _hashes(self.folder / OUTPUT)
 
 
 def kept_weights(pipeline: Pipeline, key: str, folder: Path) -> dict[str, str]:
-    """Hashes of what the run of ``key`` made."""
+    """Return the hashes of the weights that the run of ``key`` made."""
     workspace = _workspace(pipeline, key, [MODEL], folder)
     _finish(_start(pipeline, workspace, _pull([OUTPUT])))
     return _hashes(workspace / OUTPUT)
 
 
 def _workspace(pipeline: Pipeline, key: str, stages: list[str], folder: Path) -> Path:
-    """The code, the parameters, and the lock entries of ``stages``."""
+    """Make a workspace with the code, the parameters, and the lock entries of ``stages``."""
     folder.mkdir(parents=True)
     for name in ("components", ".dvc"):
         shutil.copytree(pipeline.code / name, folder / name)

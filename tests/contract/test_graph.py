@@ -115,7 +115,7 @@ def test_graph_reads_what_a_pod_needs(repository: Path) -> None:
     assert stage.requirements == Requirements(image="train", cpu=4.0, memory="16Gi", gpu=1, retry="train")
     assert Parameter("params.yaml", "profiles.rehearsal.distill") in stage.params
     assert graph.roots == ("download",)
-    assert graph.leaves == ("promote",)
+    assert graph.leaves == ("report", "promote")
     assert graph.order().index("distill@disoptnet") < graph.order().index("adapt")
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.contract.errors import ParameterError
+from components.contract.failures import FROM_CLUSTER, NEVER_RETRIED, FailureKind
 from stormsight_dags.budgets import (
     LONGEST_DELAY_S,
     WORKER_LOSSES,
@@ -16,12 +17,12 @@ from stormsight_dags.budgets import (
     judge,
     load_budget,
 )
-from stormsight_dags.failures import FINAL, INFRASTRUCTURE, FailureKind
 from tests.conftest import ROOT
 from tests.dags.kubernetes.trial_settings import ORCHESTRATION
 
 KINDS = st.sampled_from(sorted(FailureKind))
-BUDGETS = st.dictionaries(st.sampled_from(sorted(set(FailureKind) - FINAL)), st.integers(0, 3)).map(Budget)
+RETRIED = st.sampled_from(sorted(set(FailureKind) - NEVER_RETRIED))
+BUDGETS = st.dictionaries(RETRIED, st.integers(0, 3)).map(Budget)
 
 
 def tries(failures: list[FailureKind | None], budget: Budget) -> list[FailureKind | None]:
@@ -44,7 +45,7 @@ def test_no_kind_is_retried_more_often_than_granted(failures: list[FailureKind],
     for kind, count in retried.items():
         assert kind is not None
         assert count <= budget.retries.get(kind, 0)
-        assert kind not in FINAL
+        assert kind not in NEVER_RETRIED
 
 
 @given(st.lists(KINDS, max_size=30), BUDGETS)
@@ -54,7 +55,7 @@ def test_no_kind_eats_anothers_budget(failures: list[FailureKind], budget: Budge
     if len(made) < len(failures):
         last = made[-1]
         assert last is not None
-        assert Counter(made)[last] == budget.retries.get(last, 0) * (last not in FINAL) + 1
+        assert Counter(made)[last] == budget.retries.get(last, 0) * (last not in NEVER_RETRIED) + 1
 
 
 @given(st.lists(KINDS, max_size=12), st.integers(0, WORKER_LOSSES), st.randoms(), BUDGETS)
@@ -100,8 +101,8 @@ def test_delays_double_up_to_half_an_hour() -> None:
 def test_the_repositorys_own_budgets(retry: str) -> None:
     section = yaml.safe_load((ROOT / "params.yaml").read_text())["orchestration"]
     budget = load_budget(section, retry)
-    assert set(budget.retries) >= INFRASTRUCTURE
-    assert not set(budget.retries) & FINAL
+    assert set(budget.retries) >= FROM_CLUSTER
+    assert not set(budget.retries) & NEVER_RETRIED
     assert budget.total == sum(budget.retries.values()) + WORKER_LOSSES
 
 

@@ -44,7 +44,7 @@ class Seen:
 
 @dataclass
 class Fault:
-    """What the proxy does instead of passing the answer on."""
+    """Action of the proxy instead of passing the answer on."""
 
     status: int | None = None
     code: str = "InternalError"

@@ -59,6 +59,6 @@ def test_a_typo_in_the_parameters_stops_the_stage_with_its_name(finished: Checko
         told = finished.run("python -m components.evaluate", expect=78)
     finally:
         finished.edit("params.yaml", "  treshold: 0.5 ", "  threshold: 0.5 ")
-    assert "evaluate.treshold" in told
+    assert "scoring.treshold" in told
     assert "'threshold'" in told
     assert "Traceback" not in told

@@ -11,6 +11,7 @@ import torch
 
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.stage import EvaluatePaths, evaluate
+from components.lib.config.scoring import ScoringSettings
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.csn import convert_to_csn
@@ -20,9 +21,8 @@ from components.report.stage import ReportPaths, make_report
 from tests.conftest import ROOT
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, write_tiny_store
 
-PARAMETERS = EvaluateParameters(
-    confidence=0.9, resamples=50, threshold=0.5, min_area_px=80, iou=0.5, pictures=3
-)
+PARAMETERS = EvaluateParameters(confidence=0.9, resamples=50, pictures=3)
+SETTINGS = ScoringSettings(threshold=0.5, min_area_px=80, iou=0.5)
 
 
 def write_models(folder: Path) -> None:
@@ -30,7 +30,7 @@ def write_models(folder: Path) -> None:
     common = {"encoder": "timm-mobilenetv3_small_minimal_100", "decoder_channels": 16, "sensors": [AIRBORNE]}
     torch.manual_seed(0)
     kinds = {
-        "optical": {"kind": "deeplabv3plus", "modality": "optical"},
+        "optical/deeplabv3plus": {"kind": "deeplabv3plus", "modality": "optical"},
         "sar/none": {"kind": "deeplabv3plus"},
         "sar/disoptnet": {"kind": "disoptnet"},
         "adapted": {"kind": "disoptnet"},
@@ -68,7 +68,7 @@ def _run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     root = tmp_path_factory.mktemp("evaluated")
     write_tiny_store(root / "data/prepared", tiles=8, empty=(2,))
     write_models(root / "models")
-    for run in ("optical", "distill/none"):
+    for run in ("optical/deeplabv3plus", "distill/none"):
         curve = root / "reports" / run / "curve.csv"
         curve.parent.mkdir(parents=True)
         curve.write_text("step,lr,loss\n1,0.1,2.5\n2,0.1,2.0\n")
@@ -78,7 +78,7 @@ def _run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         out=root / "reports/evaluate",
         params=ROOT / "params.yaml",
     )
-    evaluate(PARAMETERS, paths)
+    evaluate(PARAMETERS, SETTINGS, paths)
     done = Finished(paths)
     make_report(ReportParameters(), done.report)
     return done

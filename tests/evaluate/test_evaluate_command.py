@@ -12,6 +12,7 @@ from components.contract.errors import MissingInputError, ParameterError
 from components.evaluate.__main__ import main
 from components.evaluate.parameters import EvaluateParameters
 from components.lib.config.loader import load_parameters
+from components.lib.config.scoring import ScoringSettings
 
 TRUTH = """ImageId,BuildingId,PolygonWKT_Pix
 a,0,"POLYGON ((0 0, 20 0, 20 20, 0 20, 0 0))"
@@ -77,7 +78,9 @@ def test_the_published_case(real_data: Path, repository: Path) -> None:
 
 
 def test_the_scorer_does_not_wait_for_torch(repository: Path) -> None:
-    modules = "components.evaluate.__main__, components.evaluate.parameters, components.lib.metrics"
+    modules = (
+        "components.evaluate.__main__, components.lib.config.scoring, components.lib.metrics.spacenet_f1"
+    )
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True
@@ -94,13 +97,14 @@ def test_an_absent_file_is_told_in_words(csvs: list[str]) -> None:
 def test_the_section_of_every_profile_is_accepted(repository: Path, tmp_path: Path, profile: str) -> None:
     document = yaml.safe_load((repository / "params.yaml").read_text())
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({**document, "profile": profile}))
-    parameters = load_parameters("evaluate", EvaluateParameters, tmp_path / "params.yaml")
-    assert (parameters.threshold, parameters.min_area_px, parameters.iou) == (0.5, 80, 0.5)
+    load_parameters("evaluate", EvaluateParameters, tmp_path / "params.yaml")
+    settings = load_parameters("scoring", ScoringSettings, tmp_path / "params.yaml")
+    assert (settings.threshold, settings.min_area_px, settings.iou) == (0.5, 80, 0.5)
 
 
 def test_a_typo_names_the_nearest_key(repository: Path, tmp_path: Path) -> None:
     document = yaml.safe_load((repository / "params.yaml").read_text())
-    document["evaluate"]["treshold"] = document["evaluate"].pop("threshold")
+    document["scoring"]["treshold"] = document["scoring"].pop("threshold")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
     with pytest.raises(ParameterError, match="'threshold'"):
-        load_parameters("evaluate", EvaluateParameters, tmp_path / "params.yaml")
+        load_parameters("scoring", ScoringSettings, tmp_path / "params.yaml")

@@ -16,11 +16,10 @@ from components.evaluate.results import split_scores
 from components.evaluate.stage import choose_device, evaluate
 from components.lib.evaluation.examples import read_examples
 from components.lib.evaluation.results import headline_split, read_evaluation
-from components.lib.metrics.counts import Confusion
+from components.lib.metrics.counts import Counts
 from components.lib.scoring.score import Scores, score_model
-from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.store import Store
-from tests.evaluate.finished import PARAMETERS, Finished
+from tests.evaluate.finished import PARAMETERS, SETTINGS, Finished
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, Pointwise, boxes_of
 
 EXPECTED = {
@@ -60,7 +59,7 @@ def test_metrics_are_those_of_the_tiles(finished: Finished) -> None:
         for split, part in (("sn6-kang", own), ("sn6-clean", own[own["clean"]])):
             numbers = metrics["models"][model][sensor][split]
             assert numbers["tiles"] == len(part)
-            assert numbers["iou"] == pytest.approx(Confusion.from_tiles(part).iou, abs=1e-4)
+            assert numbers["iou"] == pytest.approx(Counts.of_pixels(part).iou, abs=1e-4)
             assert {"f1", "precision", "recall", "ap50", "px_f1", "dice", "iou_low"} <= set(numbers)
     assert set(metrics["differences"]) == {
         "disoptnet-none",
@@ -82,7 +81,7 @@ def test_slices_are_ready_to_plot(finished: Finished) -> None:
 
 def test_a_second_run_gives_the_same_numbers(finished: Finished) -> None:
     before = {p.name: p.read_bytes() for p in finished.out.glob("*.*") if p.is_file()}
-    evaluate(PARAMETERS, finished.paths)
+    evaluate(PARAMETERS, SETTINGS, finished.paths)
     assert {p.name: p.read_bytes() for p in finished.out.glob("*.*") if p.is_file()} == before
 
 
@@ -132,7 +131,7 @@ def test_no_test_tile_is_an_error_and_leaves_no_result(finished: Finished, tmp_p
         params=finished.paths.params,
     )
     with pytest.raises(BadDataError, match="test tile"):
-        evaluate(PARAMETERS, paths)
+        evaluate(PARAMETERS, SETTINGS, paths)
     assert not (tmp_path / "reports").exists()
 
 
@@ -141,9 +140,7 @@ def test_without_clean_tiles_the_headline_is_on_all(finished: Finished) -> None:
     model = load_models(finished.paths.models, store).find("none", AIRBORNE)
     assert model is not None
     rows = store.rows(AIRBORNE, "test")
-    scores = score_model(
-        Pointwise(), store, sensor=AIRBORNE, rows=rows, settings=ScoringSettings.of(PARAMETERS)
-    )
+    scores = score_model(Pointwise(), store, sensor=AIRBORNE, rows=rows, settings=SETTINGS)
     leaky = Scores(scores.tiles.assign(clean=False), scores.objects)
     assert headline_split([part.split for part in split_scores(model, leaky)]) == "sn6-kang"
     assert headline_split([part.split for part in split_scores(model, scores)]) == "sn6-clean"

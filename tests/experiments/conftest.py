@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components.experiments import command
-from tests.experiments.laboratory import Laboratory, write_bundles
+from components.experiments import session
+from tests.experiments.workspace import Workspace, write_bundles
 
 
 @pytest.fixture(scope="session")
@@ -16,9 +16,9 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def laboratory(tmp_path: Path, bundles: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    made = Laboratory(tmp_path, bundles)
+def workspace(tmp_path: Path, bundles: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    made = Workspace(tmp_path, bundles)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FAKE_CONTROL", str(made.control))
-    monkeypatch.setattr(command, "ROOT", made.root)
+    monkeypatch.setenv("TOY_CONTROL", str(made.control))
+    monkeypatch.setattr(session, "ROOT", made.root)
     return made

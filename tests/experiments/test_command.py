@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from components.experiments.command import EvidenceIncompleteError, Session
 
 from components.contract.errors import ParameterError
 from components.experiments.grid import Method
+from components.experiments.session import EvidenceIncompleteError, Session
 from tests.conftest import ROOT
-from tests.experiments.fakes import GRID
-from tests.experiments.laboratory import Laboratory
+from tests.experiments.toy_grid import GRID
+from tests.experiments.workspace import Workspace
 
 ALL = sorted(
     [f"{m} {s}" for m in ("optical", "sar/none", "sar/disoptnet", "sar/concord", "adapted") for s in (1, 2)]
@@ -34,13 +34,13 @@ def document() -> dict[str, Any]:
 
 
 def test_a_whole_run_writes_the_evidence_and_a_second_trains_nothing(
-    laboratory: Laboratory, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert laboratory.run(dry_run=True) == 0
+    assert workspace.run(dry_run=True) == 0
     assert "15 of 15 cells to do" in capsys.readouterr().out
     assert not Path("var/evidence/evidence/cells").exists()
-    assert laboratory.run() == 0
-    assert laboratory.ran() == ALL
+    assert workspace.run() == 0
+    assert workspace.ran() == ALL
     made = document()
     assert made["simulated"] is True
     assert made["missing"] == made["left_out"] == []
@@ -58,10 +58,10 @@ def test_a_whole_run_writes_the_evidence_and_a_second_trains_nothing(
     )
     assert whole != half
     before = Path("reports/evidence/evidence.json").read_bytes()
-    assert laboratory.run(publish=True) == 0
-    assert laboratory.ran() == []
+    assert workspace.run(publish=True) == 0
+    assert workspace.ran() == []
     assert Path(".assets/evidence/evidence.json").read_bytes() == before
-    assert laboratory.run(dry_run=True) == 0
+    assert workspace.run(dry_run=True) == 0
     assert "0 of 15 cells to do" in capsys.readouterr().out
     assert {p.name for p in Path("reports/evidence").iterdir()} == {
         "evidence.json",
@@ -72,35 +72,33 @@ def test_a_whole_run_writes_the_evidence_and_a_second_trains_nothing(
     }
 
 
-def test_a_change_redoes_only_what_it_touches(
-    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_change_redoes_only_what_it_touches(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "report", lambda *_: None)  # another test's matter, and most of the time
     options: dict[str, Any] = {"methods": ("control", "concord_wide"), "seeds": (1,)}
-    laboratory.run(**options)
-    assert laboratory.ran() == ["optical 1", "sar/concord 1", "sar/none 1"]
+    workspace.run(**options)
+    assert workspace.ran() == ["optical 1", "sar/concord 1", "sar/none 1"]
     # One row's override: its cell alone.
     options["grid"] = with_width(GRID, "concord_wide", 3)
-    laboratory.run(**options)
-    assert laboratory.ran() == ["sar/concord 1"]
+    workspace.run(**options)
+    assert workspace.ran() == ["sar/concord 1"]
     # Upstream weights: what builds on them.
     options["grid"] = with_width(options["grid"], "teacher", 9)
-    laboratory.run(**options)
-    assert laboratory.ran() == ["optical 1", "sar/concord 1"]
+    workspace.run(**options)
+    assert workspace.ran() == ["optical 1", "sar/concord 1"]
     # Neither what changes no result, nor the ruler: the latter scores again.
     scored = Path("var/evidence/evidence/cells/control/seed-1/scored.json")
     before = scored.stat().st_mtime_ns
-    laboratory.write_params(training={"seed": 5, "lr": 0.1, "log_every": 1})
-    ruler = laboratory.root / "components/lib/scoring/code.py"
+    workspace.write_params(training={"seed": 5, "lr": 0.1, "log_every": 1})
+    ruler = workspace.root / "components/lib/scoring/code.py"
     ruler.parent.mkdir(parents=True)
     ruler.write_text("# new")
-    laboratory.run(**options)
-    assert laboratory.ran() == []
+    workspace.run(**options)
+    assert workspace.ran() == []
     assert scored.stat().st_mtime_ns > before
     # The stage's code: everything.
-    laboratory.code("two")
-    laboratory.run(**options)
-    assert laboratory.ran() == ["optical 1", "sar/concord 1", "sar/none 1"]
+    workspace.code("two")
+    workspace.run(**options)
+    assert workspace.ran() == ["optical 1", "sar/concord 1", "sar/none 1"]
 
 
 def with_width(grid: Sequence[Method], name: str, width: int) -> tuple[Method, ...]:
@@ -110,19 +108,19 @@ def with_width(grid: Sequence[Method], name: str, width: int) -> tuple[Method, .
 
 
 def test_a_failed_cell_names_itself_and_the_others_go_on(
-    laboratory: Laboratory, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (laboratory.control / "fail-sar-concord").touch()
+    (workspace.control / "fail-sar-concord").touch()
     with pytest.raises(EvidenceIncompleteError) as raised:
-        laboratory.run(seeds=(1,), jobs=1)
+        workspace.run(seeds=(1,), jobs=1)
     assert "2 cells failed, 2 that build on them" in raised.value.message
     assert "var/evidence/evidence/cells/concord/seed-1/train.log" in raised.value.message
     assert "the disk is full" in caplog.text
-    assert laboratory.ran() == sorted(
+    assert workspace.ran() == sorted(
         ["optical 1", "sar/none 1", "sar/disoptnet 1", "sar/concord 1", "sar/concord 1"]
     )
     assert not Path("reports/evidence").exists()
-    laboratory.run(seeds=(1,), allow_missing=True)
+    workspace.run(seeds=(1,), allow_missing=True)
     made = document()
     assert made["missing"] == [
         "concord, seed 1",
@@ -137,22 +135,22 @@ def test_a_failed_cell_names_itself_and_the_others_go_on(
         "disoptnet_branch_s",
     }
     assert "**Missing** (failed): concord, seed 1" in Path("reports/evidence/table.md").read_text()
-    laboratory.ran()
-    (laboratory.control / "fail-sar-concord").unlink()
+    workspace.ran()
+    (workspace.control / "fail-sar-concord").unlink()
     monkeypatch.setattr(Session, "report", lambda *_: None)
-    laboratory.run(seeds=(1,))
-    assert laboratory.ran() == sorted(["sar/concord 1", "sar/concord 1", "adapted 1"])
+    workspace.run(seeds=(1,))
+    assert workspace.ran() == sorted(["sar/concord 1", "sar/concord 1", "adapted 1"])
 
 
-def test_a_killed_run_goes_on_and_ends_what_it_left_behind(laboratory: Laboratory) -> None:
+def test_a_killed_run_goes_on_and_ends_what_it_left_behind(workspace: Workspace) -> None:
     # It hangs until it is asked to stop; an attempt after that does not.
-    (laboratory.control / "hang-sar-none").touch()
-    command = [sys.executable, "-m", "tests.experiments.fakes"]
+    (workspace.control / "hang-sar-none").touch()
+    command = [sys.executable, "-m", "tests.experiments.toy_grid"]
     with Path("first.log").open("wb") as log:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         first = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     limit = time.monotonic() + 120
-    ran = laboratory.control / "ran"
+    ran = workspace.control / "ran"
     while not (ran.exists() and "sar/none" in ran.read_text()):
         assert first.poll() is None, Path("first.log").read_text()
         assert time.monotonic() < limit
@@ -161,18 +159,18 @@ def test_a_killed_run_goes_on_and_ends_what_it_left_behind(laboratory: Laborator
     first.wait()
     work = Path("var/evidence/evidence/cells/control/seed-1/work")
     os.kill(int((work / "child.pid").read_text()), 0)  # left behind, and still at work
-    assert laboratory.ran() == ["sar/none 1"]
+    assert workspace.ran() == ["sar/none 1"]
     assert not (work / "stopped").exists()
-    laboratory.run(methods=("control",), seeds=(1,))
+    workspace.run(methods=("control",), seeds=(1,))
     assert (work / "stopped").exists()
-    assert laboratory.ran() == ["sar/none 1"]
+    assert workspace.ran() == ["sar/none 1"]
 
 
-def test_wrong_names_and_needs_are_told_before_anything_runs(laboratory: Laboratory) -> None:
+def test_wrong_names_and_needs_are_told_before_anything_runs(workspace: Workspace) -> None:
     with pytest.raises(ParameterError, match="'concord'"):
-        laboratory.run(methods=("concrod",))
+        workspace.run(methods=("concrod",))
     with pytest.raises(ParameterError, match="not declared"):
-        laboratory.run(profile="small")
+        workspace.run(profile="small")
     with pytest.raises(ParameterError, match="ablation_seeds"):
-        laboratory.run(seeds=(1,), ablation_seeds=(2,))
-    assert laboratory.ran() == []
+        workspace.run(seeds=(1,), ablation_seeds=(2,))
+    assert workspace.ran() == []

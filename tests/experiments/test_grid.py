@@ -4,23 +4,24 @@ from pathlib import Path
 
 import pytest
 import yaml
-from components.experiments.documents import Documents, without_noise
-from components.experiments.stages import StageGraph
 
 from components.adapt.parameters import AdaptParameters
 from components.contract.errors import ParameterError
-from components.distill.parameters import DistillParameters, checked_method
+from components.contract.parameters import SECTIONS
+from components.distill.parameters import DistillParameters
 from components.experiments.grid import (
     GRID,
     WORLDS,
-    CellName,
+    TrialName,
     by_name,
-    cells_of,
     chosen,
-    distillation_methods,
+    trials_of,
 )
-from components.lib.config.loader import SECTIONS, load_parameters
+from components.experiments.identity import StageGraph
+from components.experiments.parameters import ParameterOverlay, without_noise
+from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import TrainingParameters
+from components.lib.methods.registry import load_method
 from components.lib.tracking.parameters import TrackingParameters
 from components.optical.parameters import OpticalParameters
 from components.prepare.parameters import PrepareParameters
@@ -28,7 +29,7 @@ from components.prepare.parameters import PrepareParameters
 
 @pytest.mark.parametrize("profile", ["evidence", "evidence-gpu"])
 def test_the_stages_take_what_every_row_tells_them(repository: Path, profile: str) -> None:
-    documents = Documents(repository / "params.yaml", profile)
+    documents = ParameterOverlay(repository / "params.yaml", profile)
     seen = set()
     for method in GRID:
         longer, seed = documents.budget_times(method.times), {"training": {"seed": 3}}
@@ -41,7 +42,8 @@ def test_the_stages_take_what_every_row_tells_them(repository: Path, profile: st
             assert adapt.target is not None
             assert any(link.name == f"sar/{adapt.start_from}" for link in method.links)
         if method.command and method.command[0] == "components.distill":
-            checked_method(method.command[2])
+            name = method.command[2]
+            load_method(name).parameters.model_validate(told["methods"][name])
         seen.add(repr((told, method.command, method.world, method.network, method.links)))
     assert len(seen) == len(GRID), "two rows are the same training"
     for overrides in WORLDS.values():
@@ -50,7 +52,7 @@ def test_the_stages_take_what_every_row_tells_them(repository: Path, profile: st
 
 def test_a_cell_s_parameter_file_reads_like_any_other(repository: Path, tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    documents = Documents(repository / "params.yaml", "evidence-gpu")
+    documents = ParameterOverlay(repository / "params.yaml", "evidence-gpu")
     path.write_text(documents.document({"training": {"lr": 0.5}}, {"training": {"seed": 3}}))
     training = load_parameters("training", TrainingParameters, path)
     assert (training.lr, training.seed, training.encoder) == (0.5, 3, "efficientnet-b3")
@@ -76,26 +78,27 @@ def test_a_choice_brings_along_what_it_starts_from() -> None:
     with pytest.raises(ParameterError, match="the nearest is 'disoptnet'"):
         chosen(["disoptnt"])
     some = chosen(["concord_no_masks"])
-    assert cells_of(some, (4, 5), (5,)) == [
-        CellName(4, "teacher"),
-        CellName(5, "teacher"),
-        CellName(5, "concord_no_masks"),
+    assert trials_of(some, (4, 5), (5,)) == [
+        TrialName(4, "teacher"),
+        TrialName(5, "teacher"),
+        TrialName(5, "concord_no_masks"),
     ]
 
 
 def test_what_other_methods_are_told_is_no_part_of_a_cell(repository: Path) -> None:
-    documents = Documents(repository / "params.yaml", "evidence")
+    documents = ParameterOverlay(repository / "params.yaml", "evidence")
 
-    def told(method: str, **distill: object) -> object:
-        sections = documents.sections(["training", "distill"], {"distill": distill})
-        return without_noise(sections, method=method, methods=distillation_methods())
+    def told(method: str, **changes: object) -> object:
+        sections = documents.sections(["training", "distill", "methods"], changes)
+        return without_noise(sections, item=method)
 
     plain = told("disoptnet")
-    assert told("disoptnet", concord={"soft": 7.0}, methods=["none"], lr={"concord": 0.5}) == plain
-    assert told("disoptnet", lr={"disoptnet": 0.5}) != plain
-    assert told("disoptnet", disoptnet={"soft_ramp": 0.9}) != plain
-    assert told("disoptnet", epochs=99) != plain
-    assert told("concord", concord={"soft": 7.0}) != told("concord")
+    assert told("disoptnet", methods={"concord": {"soft": 7.0, "lr": 0.5}}) == plain
+    assert told("disoptnet", distill={"methods": ["none"]}) == plain
+    assert told("disoptnet", methods={"disoptnet": {"lr": 0.5}}) != plain
+    assert told("disoptnet", methods={"disoptnet": {"soft_ramp": 0.9}}) != plain
+    assert told("disoptnet", distill={"epochs": 99}) != plain
+    assert told("concord", methods={"concord": {"soft": 7.0}}) != told("concord")
 
 
 def test_the_budget_is_the_same_for_every_seed_and_another_for_another_budget(
@@ -106,7 +109,7 @@ def test_the_budget_is_the_same_for_every_seed_and_another_for_another_budget(
 
     def budget(**training: object) -> str:
         path.write_text(yaml.safe_dump({**document, "training": {**document["training"], **training}}))
-        return Documents(path, "evidence").budget_hash()
+        return ParameterOverlay(path, "evidence").budget_hash()
 
     before = budget()
     assert budget(seed=99) == before == budget(checkpoint_every=7)
@@ -115,7 +118,7 @@ def test_the_budget_is_the_same_for_every_seed_and_another_for_another_budget(
 
 @pytest.mark.parametrize("profile", ["evidence", "evidence-gpu"])
 def test_teacher_and_students_have_one_budget(repository: Path, profile: str) -> None:
-    documents = Documents(repository / "params.yaml", profile)
+    documents = ParameterOverlay(repository / "params.yaml", profile)
     told = documents.sections(SECTIONS)
     for key in ("epochs", "crops_per_tile"):
         assert told["optical"][key] == told["distill"][key]
@@ -127,10 +130,12 @@ def test_teacher_and_students_have_one_budget(repository: Path, profile: str) ->
 
 def test_stages_are_known_by_what_the_graph_declares() -> None:
     graph = StageGraph()
-    assert graph.needs("components.distill").sections == ("distill", "training")
-    assert "components/lib/losses" in graph.needs("components.distill").code
-    assert "components/lib/selftraining" in graph.needs("components.adapt").code
-    assert set(graph.needs("components.download").sections) == {"world", "acquisitions", "download"}
+    assert graph.inputs("components.distill").sections == ("distill", "methods", "training")
+    assert "components/lib/methods/concord.py" in graph.inputs("components.distill", "concord").code
+    assert graph.code_hash(["components/lib/methods/concord.py"]) != graph.code_hash([])
+    assert "components/lib/losses" in graph.inputs("components.distill").code
+    assert "components/lib/selftraining" in graph.inputs("components.adapt").code
+    assert set(graph.inputs("components.download").sections) == {"world", "acquisitions", "download"}
     for method in GRID:
-        assert method.command is None or graph.needs(method.command[0]).code, method.name
+        assert method.command is None or graph.inputs(method.command[0]).code, method.name
     assert graph.code_hash(["components/adapt"]) != graph.code_hash(["components/optical"])

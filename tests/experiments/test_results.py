@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from components.experiments.grid import GRID, by_name
-from components.experiments.publish import write_evidence
-from components.experiments.results import Result, Row, document, find
+from components.experiments.report import write_evidence
+from components.experiments.results import Row, ScoredTrial, evidence_document, find
 from components.experiments.table import markdown
 
 ABOUT: Row = {
-    "command": "python -m components.evaluate evidence",
+    "command": "python -m components.experiments",
     "profile": "evidence",
     "simulated": True,
     "world_sha256": {"base": "a" * 64},
@@ -37,7 +37,7 @@ HITS = {
     "csn_self_training": 50,
     "oracle": 60,
 }
-"""Of 100 building pixels found per tile and seed 1, without false alarms: the IoU in per cent."""
+"""Found building pixels of 100 per tile for seed 1, without false alarms: the IoU in per cent."""
 
 TWICE = {"teacher", "control", "control_twice", "optical_init", "concord"}
 """Methods with a second seed, two points better than the first."""
@@ -55,22 +55,22 @@ def tiles(hits: int, sensor: str, *, clean: bool = True) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def result(name: str, seed: int, *, clean: bool = True) -> Result:
+def result(name: str, seed: int, *, clean: bool = True) -> ScoredTrial:
     method = by_name(GRID)[name]
     sensor = "simulated-spaceborne" if method.group == "target" else "simulated-airborne"
     metrics: Row = {"iou": 0.4, "seconds": 12.0 + seed, "steps": 100} if method.command else {}
     if method.command == ("components.adapt",):
         metrics = {"after": {"target": {"iou": 0.3}, "source": None}, "seconds": 5.0, "steps": 50}
-    seal = {"metrics": metrics, "parameters": 1_500_000, "seconds": 20.0, "weights_sha256": "c" * 64}
-    return Result(
-        method=method, seed=seed, seal=seal, tiles=tiles(HITS[name] + 2 * (seed - 1), sensor, clean=clean)
+    stamp = {"metrics": metrics, "parameters": 1_500_000, "seconds": 20.0, "weights_sha256": "c" * 64}
+    return ScoredTrial(
+        method=method, seed=seed, stamp=stamp, tiles=tiles(HITS[name] + 2 * (seed - 1), sensor, clean=clean)
     )
 
 
 @pytest.fixture(scope="module")
 def evidence() -> Row:
     results = [result(name, 1) for name in HITS] + [result(name, 2) for name in HITS if name in TWICE]
-    return document(results, ABOUT, confidence=0.95, resamples=100)
+    return evidence_document(results, ABOUT, confidence=0.95, resamples=100)
 
 
 def test_values_are_those_of_the_counts(evidence: Row) -> None:
@@ -117,8 +117,8 @@ def test_differences_gap_closure_and_recovery_are_those_of_the_means(evidence: R
 def test_a_target_is_missed_if_its_interval_says_so() -> None:
     weak = [result("control", 1), result("concord", 1), result("teacher", 1)]
     flat = weak[1].tiles.assign(px_tp=weak[0].tiles["px_tp"], px_fn=weak[0].tiles["px_fn"])
-    made = document(
-        [weak[0], Result(method=weak[1].method, seed=1, seal=weak[1].seal, tiles=flat), weak[2]],
+    made = evidence_document(
+        [weak[0], ScoredTrial(method=weak[1].method, seed=1, stamp=weak[1].stamp, tiles=flat), weak[2]],
         ABOUT,
         confidence=0.9,
         resamples=50,
@@ -127,7 +127,7 @@ def test_a_target_is_missed_if_its_interval_says_so() -> None:
 
 
 def test_without_clean_tiles_all_of_them_count() -> None:
-    made = document([result("teacher", 1, clean=False)], ABOUT, confidence=0.9, resamples=20)
+    made = evidence_document([result("teacher", 1, clean=False)], ABOUT, confidence=0.9, resamples=20)
     assert made["splits"] == {"simulated-airborne": "sn6-kang"}
     assert find(made["rows"], method="teacher", metric="iou", seed=None) is not None
 

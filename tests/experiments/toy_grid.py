@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from components.experiments.command import Options, evidence
-
-from components.experiments import command
+from components.experiments import session
 from components.experiments.grid import Link, Method
+from components.experiments.session import Options, run_grid
 
-STAGE = "tests.experiments.fake_stage"
+STAGE = "tests.experiments.toy_stage"
 
 
-def fake(name: str, model: str, bundle: str, group: str = "source", **more: Any) -> Method:
+def toy(name: str, model: str, bundle: str, group: str = "source", **more: Any) -> Method:
     return Method(
         name=name,
         label=name,
@@ -29,9 +28,9 @@ TEACHER = Link(method="teacher", model="optical", name="optical")
 CONCORD = Link(method="concord", model="sar/concord", name="sar/concord")
 
 GRID = (
-    fake("teacher", "optical", "teacher"),
-    fake("control", "sar/none", "plain"),
-    fake("disoptnet", "sar/disoptnet", "student", links=(TEACHER,)),
+    toy("teacher", "optical", "teacher"),
+    toy("control", "sar/none", "plain"),
+    toy("disoptnet", "sar/disoptnet", "student", links=(TEACHER,)),
     Method(
         name="disoptnet_branch_s",
         label="branch S",
@@ -41,8 +40,8 @@ GRID = (
         links=(Link(method="disoptnet", model="sar/disoptnet", name="sar/disoptnet"),),
         network={"output": "branch_s"},
     ),
-    fake("concord", "sar/concord", "plain", links=(TEACHER,)),
-    fake(
+    toy("concord", "sar/concord", "plain", links=(TEACHER,)),
+    toy(
         "concord_wide",
         "sar/concord",
         "plain",
@@ -59,14 +58,14 @@ GRID = (
         model="sar/concord",
         links=(CONCORD,),
     ),
-    fake("oracle", "adapted", "adapted", group="target", links=(CONCORD,)),
+    toy("oracle", "adapted", "adapted", group="target", links=(CONCORD,)),
 )
 
 
 def main() -> None:
     """Run in the working directory, for the test that kills the run."""
-    command.ROOT = Path("root")  # type: ignore[attr-defined]
-    evidence(Options(store=Path("store"), grid=GRID, methods=("control",), seeds=(1,), jobs=1))
+    session.ROOT = Path("root")  # type: ignore[attr-defined]
+    run_grid(Options(store=Path("store"), grid=GRID, methods=("control",), seeds=(1,), jobs=1))
 
 
 if __name__ == "__main__":

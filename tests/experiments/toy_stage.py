@@ -1,6 +1,6 @@
 """A stage that trains nothing: it publishes a given bundle, its weights signed with what it was told.
 
-``python -m tests.experiments.fake_stage <bundle> <model folder> <reports folder>``.
+``python -m tests.experiments.toy_stage <bundle> <model folder> <reports folder>``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
     document = yaml.safe_load(Path("params.yaml").read_text())
     cell = document["profiles"][document["profile"]]
     told = {name: document[name] | cell.get(name, {}) for name in ("training", "optical")}
-    control = Path(os.environ["FAKE_CONTROL"])
+    control = Path(os.environ["TOY_CONTROL"])
     with (control / "ran").open("a") as log:
         log.write(f"{model} {told['training']['seed']}\n")
     print("step 1 of 1")

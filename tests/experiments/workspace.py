@@ -7,14 +7,17 @@ from typing import Any
 
 import torch
 import yaml
-from components.experiments.command import Options, evidence
 
+from components.experiments.session import Options, run_grid
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.csn import convert_to_csn
 from components.lib.nets.factory import build_network
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, write_tiny_store
-from tests.experiments.fakes import GRID, STAGE
+from tests.experiments.toy_grid import GRID, STAGE
+
+SCORING = {"cmd": "python -m components.evaluate", "deps": ["components/lib/scoring"], "params": ["evaluate"]}
+"""Stage whose library code decides what a score is."""
 
 
 def write_bundles(folder: Path) -> None:
@@ -34,12 +37,12 @@ def write_bundles(folder: Path) -> None:
         save_bundle(folder / name, net, {})
 
 
-class Laboratory:
+class Workspace:
     """The folder, and how to run there.
 
     Attributes:
         folder: The working directory.
-        control: Where the fake stage finds bundles and instructions, and notes that it ran.
+        control: Where the toy stage finds bundles and instructions, and notes that it ran.
     """
 
     def __init__(self, folder: Path, bundles: Path) -> None:
@@ -50,13 +53,13 @@ class Laboratory:
         write_tiny_store(folder / "store")
         self.root = folder / "root"
         self.code("one")
-        stage = {"cmd": f"python -m {STAGE}", "deps": ["components/fake"], "params": ["training", "optical"]}
-        (self.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"fake": stage}}))
+        stage = {"cmd": f"python -m {STAGE}", "deps": ["components/toy"], "params": ["training", "optical"]}
+        (self.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"toy": stage, "evaluate": SCORING}}))
         self.write_params()
 
     def code(self, text: str) -> None:
         """Edit the code that the stage depends on."""
-        path = self.root / "components/fake/code.py"
+        path = self.root / "components/toy/code.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"# {text}\n")
 
@@ -66,12 +69,10 @@ class Laboratory:
             "training": {"seed": 0, "lr": 0.1, "log_every": 10},
             "optical": {"width": 1},
             "adapt": {"target": SPACEBORNE},
+            "scoring": {"threshold": 0.5, "min_area_px": 80, "iou": 0.5},
             "evaluate": {
                 "confidence": 0.9,
                 "resamples": 20,
-                "threshold": 0.5,
-                "min_area_px": 80,
-                "iou": 0.5,
                 "pictures": 1,
                 "device": "cpu",
             },
@@ -85,10 +86,10 @@ class Laboratory:
         return Options(**{"store": Path("store"), "grid": GRID, **more})
 
     def run(self, **more: Any) -> int:
-        return evidence(self.options(**more))
+        return run_grid(self.options(**more))
 
     def ran(self) -> list[str]:
-        """What the stage was run for since the last call: model and seed."""
+        """Model and seed of every run of the stage since the last call."""
         path = self.control / "ran"
         lines = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)

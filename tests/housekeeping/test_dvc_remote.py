@@ -61,7 +61,7 @@ def test_what_is_kept_can_be_pulled(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         history.now += timedelta(days=4)
     policy = Policy(keep_runs=1, keep_cache_days=90, lease_h=72)
     pruned = prune(history.places, policy, clock=lambda: history.now)
-    assert {f.what: f.objects for f in pruned.freed} == {
+    assert {f.kind: f.objects for f in pruned.freed} == {
         "records of old trainings": 3,
         "checkpoints of finished trainings": 0,
         "run cache entries": 1,

@@ -30,7 +30,7 @@ def test_the_newest_training_stays_whole_and_the_others_go(history: History) -> 
     assert not any("checkpoints" in key for key in history.records(new))
     assert f"work/{new.key}/record.json" in history.records(new)
     assert f"runs/{new.run}/plan.json" in history.records(new)
-    freed = {f.what: f.objects for f in pruned.freed}
+    freed = {f.kind: f.objects for f in pruned.freed}
     assert freed == {
         "records of old trainings": 6,  # plan, record, two stages, two of the checkpoint
         "checkpoints of finished trainings": 2,
@@ -115,7 +115,7 @@ def test_young_data_stay(folder: History) -> None:
     for path in remote.root.rglob("*"):
         young = folder.now - timedelta(days=89)
         os.utime(path, (young.timestamp(), young.timestamp()))
-    freed = {f.what: f.objects for f in run(folder).freed}
+    freed = {f.kind: f.objects for f in run(folder).freed}
     assert folder.remaining(old_data) == old_data
     assert freed["data in the remote"] == freed["run cache entries"] == 0
 
@@ -188,4 +188,4 @@ def test_a_foreign_object_is_left_alone(folder: History) -> None:
 def test_a_broken_run_cache_entry_goes(folder: History, tmp_path: Path) -> None:
     folder.training("new")
     folder.places.remote.put("runs/aa/aa/aa", b"{")
-    assert {f.what: f.objects for f in run(folder).freed}["run cache entries"] == 1
+    assert {f.kind: f.objects for f in run(folder).freed}["run cache entries"] == 1

@@ -11,7 +11,7 @@ def wrong(history: History) -> list[Finding]:
 def test_a_sound_history(history: History) -> None:
     history.training("one", decision={"sha256": "1" * 64})
     history.champion("1", "1" * 64)
-    assert [(f.what, f.state) for f in verify(history.places.objects)] == [
+    assert [(f.subject, f.state) for f in verify(history.places.objects)] == [
         ("ledger/operations", "3 entries, unbroken"),
         ("ledger/champions/stormsight-sar", "1 entries, unbroken"),
         ("catalogue", "1 entries, as registered"),
@@ -28,7 +28,7 @@ def test_a_changed_entry_is_named(folder: History) -> None:
     key = "ledger/operations/000000002.json"
     folder.places.objects.put(key, folder.places.objects.get(key).replace(b"run-1", b"run-2"))
     found = wrong(folder)[0]
-    assert (found.what, "entry 2" in found.state) == ("ledger/operations", True)
+    assert (found.subject, "entry 2" in found.state) == ("ledger/operations", True)
 
 
 def test_a_lost_tail_is_named(folder: History) -> None:
@@ -40,7 +40,7 @@ def test_a_lost_tail_is_named(folder: History) -> None:
 def test_a_champions_ledger_without_entries_is_named(folder: History) -> None:
     folder.champion("1", "1" * 64)
     folder.places.objects.delete("ledger/champions/stormsight-sar/000000001.json")
-    assert [f.what for f in wrong(folder)] == ["ledger/champions/stormsight-sar"]
+    assert [f.subject for f in wrong(folder)] == ["ledger/champions/stormsight-sar"]
 
 
 def test_a_removed_ledger_is_named(folder: History) -> None:
@@ -55,7 +55,7 @@ def test_every_damage_is_named(folder: History) -> None:
     folder.places.objects.put("catalogue/first.json", b"{ }")
     folder.places.objects.put(f"work/{plan.key}/stages/optical.json", b"{}")
     folder.places.objects.put(f"runs/{plan.run}/plan.json", b"?")
-    assert {f.what for f in wrong(folder)} == {
+    assert {f.subject for f in wrong(folder)} == {
         "catalogue/first",
         f"work/{plan.key}/stages/optical.json",
         f"runs/{plan.run}/plan.json",

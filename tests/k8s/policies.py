@@ -1,4 +1,4 @@
-"""What no manifest of ours may do: each policy takes all objects and returns one line per violation.
+"""Policies for manifests: each takes all objects and returns one line per violation.
 
 Pod rules are those of the Pod Security standard "restricted" plus a read-only root, resources on every
 container and pinned images. They hold for pods and for every workload's pod template.
@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from components.contract.redaction import names_a_secret
 from tests.k8s.manifests import Manifest, called, containers, template
 
 SAFE_VOLUMES = {"configMap", "secret", "emptyDir", "projected", "downwardAPI", "persistentVolumeClaim", "csi"}
-SECRET_NAME = re.compile(
-    r"password|passwd|secret|token|credential|private|api_?key|access_?key", re.IGNORECASE
-)
 PATH_LIKE = re.compile(r"^/[\w./-]+$")
 URL_WITH_PASSWORD = re.compile(r"\w+://[^/\s:@]+:[^/\s@]+@")
 MAY_HOLD_A_TOKEN = {"stormsight-orchestrator"}
@@ -148,10 +146,10 @@ def _has_password(text: str) -> bool:
 
 
 def _is_written_out(variable: Manifest) -> bool:
-    """Whether an environment variable holds a secret itself: a path or a switch is none."""
+    """Return ``True`` if an environment variable holds a secret itself: a path or a switch is none."""
     value = str(variable.get("value") or "")
     harmless = not value or PATH_LIKE.fullmatch(value) or value.lower() in {"true", "false"}
-    return _has_password(value) or bool(SECRET_NAME.search(variable["name"]) and not harmless)
+    return _has_password(value) or bool(names_a_secret(variable["name"]) and not harmless)
 
 
 def no_needless_token(objects: list[Manifest]) -> list[str]:

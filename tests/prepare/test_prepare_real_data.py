@@ -13,9 +13,9 @@ from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.geo.footprints import read_building_csv
 from components.lib.geo.grid import GRID_M
 from components.lib.geo.raster import read_geotiff
-from components.lib.store.layout import footprints_of
 from components.lib.store.sampler import CropSampler
 from components.lib.store.store import Store
+from components.lib.tasks.labels import footprints_of
 from tests.prepare.tiny_raw import NORTH, SOUTH, Acquisition, Folders, geojson, tif
 
 AIRBORNE = "capella-airborne"

@@ -1,4 +1,4 @@
-"""What the stage refuses, names, and leaves untouched."""
+"""Refusals of the stage: named inputs, nothing else touched."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_real_clean_part_is_the_365_tiles_east_of_all_train_ground(release: pd.D
 
 @pytest.mark.real_data
 def test_real_leaks_are_those_measured_in_the_reference(release: pd.DataFrame) -> None:
-    # Reference distillation.md 2.5.
+    # docs/methods/spacenet6.md.
     leaks = measure_leaks(release, SPACENET6.split)
 
     assert leaks["sn6-kang"] == pytest.approx(
@@ -89,7 +89,7 @@ layouts = st.lists(st.tuples(st.integers(0, 470), st.integers(0, 60)), min_size=
 
 
 def covered(tiles: pd.DataFrame, others: pd.DataFrame) -> bool:
-    """Whether any tile shares ground with any other, by the plainest test there is."""
+    """Return True if any tile shares ground with any other, by the plainest test there is."""
     side = 200 * GRID_M
     first, second = (t[["x_left_m", "y_top_m"]].to_numpy(np.float64).tolist() for t in (tiles, others))
     return any(

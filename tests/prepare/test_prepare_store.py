@@ -15,8 +15,8 @@ from components.lib.geo.grid import GRID_M
 from components.lib.geo.orientation import align
 from components.lib.geo.rasterise import rasterise_targets
 from components.lib.geo.vectorise import vectorise
-from components.lib.store.layout import footprints_of, pack_masks
 from components.lib.store.store import Store
+from components.lib.tasks.labels import BUILDING_BAND, footprints_of, pack_masks
 from tests.prepare.tiny_raw import (
     AIRBORNE,
     NORTH,
@@ -77,8 +77,10 @@ def test_perfect_mask_vectorises_to_the_truth_whatever_the_orientation(folders: 
     store = Store.open(folders.store)
 
     for _, entry in store.index.iterrows():
+        stored = store.tile(AIRBORNE, entry["row"], "target")
         mask = footprints_of(store.layer(AIRBORNE, "target")[entry["row"]]).astype(np.float32)
-        found = vectorise(mask, orientation=entry["orientation"], threshold=0.5, min_area_px=10)
+        perfect = stored.with_values(mask[np.newaxis], (BUILDING_BAND,))
+        found = vectorise(perfect, threshold=0.5, min_area_px=10)
         truth = store.truth(entry["image_id"], AIRBORNE)
         assert len(truth) == len(found) == 3
         for polygon in truth:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import shapely
 from rasterio.transform import Affine
 
+from components.lib.datasets.base import Dataset
 from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.geo.grid import GRID_M
 from components.lib.geo.raster import encode_geotiff
@@ -83,6 +84,7 @@ class Acquisition:
 
     name: str = "tiny-airborne"
     sensor: str = AIRBORNE
+    dataset: Dataset = SPACENET6
     files: dict[tuple[str, str, int], bytes] = field(default_factory=dict)
     summaries: dict[str, bytes] = field(default_factory=lambda: {"SAR_orientations.txt": ORIENTATIONS})
 
@@ -122,15 +124,15 @@ class Acquisition:
                 )
 
             for (product, strip, tile), content in self.files.items():
-                store(SPACENET6.file_name(product, strip, tile), product, strip, tile, content)
+                store(self.dataset.file_name(product, strip, tile), product, strip, tile, content)
             for name, content in self.summaries.items():
-                store(name, "Summary", "", -1, content)
+                store(name, self.dataset.summaries.product, "", -1, content)
         return rows
 
 
 @dataclass
 class Folders:
-    """Where one run reads and writes."""
+    """Folders that one run reads and writes."""
 
     root: Path
 

@@ -11,6 +11,7 @@ import torch
 import yaml
 from shapely.geometry import box
 
+from components.lib.config.scoring import ScoringSettings
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
@@ -18,7 +19,6 @@ from components.lib.store.layout import write_store
 from components.lib.tracking.parameters import TrackingParameters
 from components.promote.decide import PromotionSettings
 from components.promote.parameters import PromoteParameters
-from components.promote.rules import ScoringRules
 
 ROOT = Path(__file__).parents[2]
 AIRBORNE, SPACEBORNE = "simulated-airborne", "simulated-spaceborne"
@@ -93,7 +93,9 @@ def write_model(folder: Path, building: float, *, sensors: tuple[str, ...] = (AI
 def settings(tracking: TrackingParameters) -> PromotionSettings:
     """The stage in the working directory, with everything but the fresh process real."""
     return PromotionSettings(
-        parameters=PARAMETERS, scoring=ScoringRules(threshold=0.5, min_area_px=80, iou=0.5), tracking=tracking
+        parameters=PARAMETERS,
+        scoring=ScoringSettings(threshold=0.5, min_area_px=80, iou=0.5),
+        tracking=tracking,
     )
 
 

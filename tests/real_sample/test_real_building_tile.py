@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from components.lib.config.scoring import ScoringSettings
 from components.lib.engine.loop import fit, seed_everything
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.supervised import SupervisedTask
@@ -36,10 +37,10 @@ from components.lib.report.panels import (
     truth_panel,
 )
 from components.lib.scoring.score import Scores, score_model
-from components.lib.scoring.settings import ScoringSettings
-from components.lib.store.layout import footprints_of, write_store
+from components.lib.store.layout import write_store
 from components.lib.store.sampler import CropSampler
 from components.lib.store.store import Store
+from components.lib.tasks.labels import BUILDING_BAND, footprints_of
 
 SENSOR = "capella-airborne"
 IMAGE_ID = "atlanta"
@@ -149,7 +150,8 @@ def iou(scores: Scores) -> float:
 
 def draw(folder: Path, net: SegmentationNetwork, store: Store, scores: Scores) -> None:
     """The picture report of the one tile."""
-    ((_, probability),) = predict_tiles(net, store, SENSOR, ROWS)
+    ((_, prediction),) = predict_tiles(net, store, SENSOR, ROWS)
+    probability = prediction.band(BUILDING_BAND)
     picture = optical_picture(store.layer(SENSOR, "optical")[0])
     truth: npt.NDArray[np.bool_] = footprints_of(store.layer(SENSOR, "target")[0])
     under = backdrop(picture)

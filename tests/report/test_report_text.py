@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from components.evaluate.models import EvaluatedModel
-from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.results import metrics_document, model_result, split_scores
+from components.lib.config.scoring import ScoringSettings
 from components.lib.evaluation.results import (
     Evaluation,
     EvaluationSettings,
@@ -17,13 +17,13 @@ from components.lib.evaluation.results import (
     read_evaluation,
 )
 from components.lib.scoring.score import score_model
-from components.lib.scoring.settings import ScoringSettings
 from components.lib.store.store import Store
 from components.report.text import definitions, describe_polygons, describe_views, summary
 from tests.evaluate.finished import PARAMETERS, Finished
 from tests.evaluate.worlds import AIRBORNE, Contoured, Pointwise, touching_boxes, write_tiny_store
 
-WATERSHED = PARAMETERS.model_copy(update={"vectorise": "watershed"})
+PLAIN = ScoringSettings()
+WATERSHED = ScoringSettings(vectorise="watershed")
 SETTINGS = EvaluationSettings(
     threshold=0.5,
     min_area_px=80,
@@ -42,12 +42,10 @@ def evaluation(finished: Finished) -> Evaluation:
     return read_evaluation(finished.out / "results.json")
 
 
-def results(store: Store, parameters: EvaluateParameters, *nets: Pointwise) -> list[ModelResult]:
+def results(store: Store, settings: ScoringSettings, *nets: Pointwise) -> list[ModelResult]:
     made = []
     for number, net in enumerate(nets):
-        scores = score_model(
-            net, store, sensor=AIRBORNE, rows=[0, 1], settings=ScoringSettings.of(parameters)
-        )
+        scores = score_model(net, store, sensor=AIRBORNE, rows=[0, 1], settings=settings)
         model = EvaluatedModel(
             model=f"m{number}",
             role="student",
@@ -56,7 +54,7 @@ def results(store: Store, parameters: EvaluateParameters, *nets: Pointwise) -> l
             sensor=AIRBORNE,
             statistics_of=AIRBORNE,
         )
-        made += [model_result(part, parameters) for part in split_scores(model, scores)]
+        made += [model_result(part, PARAMETERS) for part in split_scores(model, scores)]
     return made
 
 
@@ -71,7 +69,7 @@ def test_it_says_how_polygons_were_drawn(tmp_path: Path, evaluation: Evaluation)
     assert document["m0"][AIRBORNE]["sn6-clean"]["vectorise"] == "watershed"
     assert document["m1"][AIRBORNE]["sn6-clean"]["vectorise"] == "plain"
     assert "All models alike" in describe_polygons(SETTINGS, mixed[:2])
-    assert describe_polygons(SETTINGS, results(store, PARAMETERS, Contoured())).startswith("Around")
+    assert describe_polygons(SETTINGS, results(store, PLAIN, Contoured())).startswith("Around")
 
 
 def test_it_says_which_views_were_averaged(evaluation: Evaluation) -> None:

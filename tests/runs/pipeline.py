@@ -22,6 +22,7 @@ from components.runs.stage import run_stage
 from tests.conftest import ROOT
 
 STEP = "python components/steps/step.py"
+META = {"image": "train", "cpu": 1, "memory": "1Gi", "gpu": 0}
 GRAPH = {
     "prepare": {
         "cmd": f"{STEP} prepare",
@@ -29,7 +30,7 @@ GRAPH = {
         "params": ["world", "acquisitions", "profiles.${profile}.world"],
         "outs": ["data/prepared"],
         "metrics": [{"reports/prepare/metrics.json": {"cache": True}}],
-        "meta": {"retry": "data"},
+        "meta": {**META, "retry": "data"},
     },
     "distill": {
         "foreach": "${distill.methods}",
@@ -38,7 +39,7 @@ GRAPH = {
             "deps": ["data/prepared", "components/steps"],
             "outs": ["models/sar/${item}"],
             "plots": [{"reports/distill/${item}/curve.csv": {"x": "step", "y": "loss"}}],
-            "meta": {"retry": "train"},
+            "meta": {**META, "retry": "train"},
         },
     },
     "evaluate": {
@@ -46,13 +47,13 @@ GRAPH = {
         "deps": ["data/prepared", "models/sar", "reports/distill"],
         "params": ["evaluate"],
         "outs": ["reports/evaluate/table.txt"],
-        "meta": {"retry": "train"},
+        "meta": {**META, "retry": "train"},
     },
     "promote": {
         "cmd": f"{STEP} promote",
         "deps": ["reports/evaluate/table.txt", "reports/prepare/metrics.json"],
         "metrics": [{"reports/promote/decision.json": {"cache": True}}],
-        "meta": {"retry": "gate"},
+        "meta": {**META, "retry": "gate"},
     },
 }
 TRAINING = {
@@ -60,7 +61,7 @@ TRAINING = {
         "cmd": "python components/steps/training.py",
         "deps": ["components/steps"],
         "outs": ["model"],
-        "meta": {"retry": "train"},
+        "meta": {**META, "retry": "train"},
     }
 }
 PARAMS = {

@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from components.contract.errors import ParameterError
+from components.contract.identity import Identity, pipeline_identity
 from components.lib.config.loader import load_section
+from components.lib.operations.plan import Plan
 from components.runs.environment import Environment
-from components.runs.parameters import load_runs_parameters, params_hash, with_run, write_for_run
-from components.runs.workspace import code_hash
+from components.runs.parameters import load_runs_parameters, with_run, write_for_run
+from components.runs.workspace import identity_of
 from tests.runs.pipeline import PARAMS, make_source
 
 
@@ -50,25 +52,31 @@ def test_the_real_file_takes_every_profile(repository: Path, tmp_path: Path) -> 
     for profile in document["profiles"]:
         path = written(tmp_path, document, profile, "landed")
         assert load_section("acquisitions", path)[-1] == "landed"
-        assert len(params_hash(path)) == 64
+        assert len(identity_of(repository, profile).params) == 64
     assert load_runs_parameters(repository / "params.yaml").lease_h == document["orchestration"]["lease_h"]
 
 
 def test_an_unknown_profile_is_named() -> None:
-    with pytest.raises(ParameterError, match=r"'nightly'.*small, other"):
+    with pytest.raises(ParameterError, match=r"(?s)'nightly'.*STORMSIGHT_PROFILE.*small, other"):
         with_run(PARAMS, "nightly", [])
 
 
-def test_only_what_changes_results_changes_the_hash(tmp_path: Path) -> None:
-    base = params_hash(written(tmp_path, PARAMS, None))
+def test_only_parameters_that_a_stage_names_change_the_hash(tmp_path: Path) -> None:
+    make_source(tmp_path / "source")
+
+    def params_hash(document: Any, profile: str | None) -> str:
+        (tmp_path / "source/params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+        return identity_of(tmp_path / "source", profile).params
+
+    base = params_hash(PARAMS, None)
     for section in ("orchestration", "tracking"):
-        assert params_hash(written(tmp_path, {**PARAMS, section: {"lease_h": 1}}, None)) == base
-    assert params_hash(written(tmp_path, {**PARAMS, "evaluate": {"threshold": 0.4}}, None)) != base
-    assert params_hash(written(tmp_path, PARAMS, "other")) != base
+        assert params_hash({**PARAMS, section: {"lease_h": 1}}, None) == base
+    assert params_hash({**PARAMS, "evaluate": {"threshold": 0.4}}, None) != base
+    assert params_hash(PARAMS, "other") != base
     # A profile that is not switched on changes nothing.
     document: dict[str, Any] = copy.deepcopy(PARAMS)
     document["profiles"]["other"]["world"] = {"tiles": 99}
-    assert params_hash(written(tmp_path, document, None)) == base
+    assert params_hash(document, None) == base
 
 
 def test_a_lease_that_is_no_time_is_refused(tmp_path: Path) -> None:
@@ -76,22 +84,32 @@ def test_a_lease_that_is_no_time_is_refused(tmp_path: Path) -> None:
         load_runs_parameters(written(tmp_path, {**PARAMS, "orchestration": {"lease_h": -1}}, None))
 
 
-def test_code_is_told_by_its_content(tmp_path: Path) -> None:
+def test_code_is_identified_by_what_stages_depend_on(tmp_path: Path) -> None:
+    def code_hash(folder: str) -> str:
+        return identity_of(tmp_path / folder, None).code
+
     make_source(tmp_path / "a")
     make_source(tmp_path / "b")
-    base = code_hash(tmp_path / "a")
-    assert code_hash(tmp_path / "b") == base
+    base = code_hash("a")
+    assert code_hash("b") == base
     (tmp_path / "b/components/steps/__pycache__").mkdir()
     (tmp_path / "b/components/steps/__pycache__/step.pyc").write_bytes(b"x")
+    (tmp_path / "b/components/services").mkdir()
+    (tmp_path / "b/components/services/dashboard.py").write_text("print()\n")
     (tmp_path / "b/README.md").write_text("words")
-    assert code_hash(tmp_path / "b") == base
-    for name in ("components/steps/step.py", "dvc.yaml", "requirements.lock"):
-        with (tmp_path / "b" / name).open("a") as handle:
-            handle.write("# changed\n")
-        assert code_hash(tmp_path / "b") != base
-        base = code_hash(tmp_path / "b")
+    assert code_hash("b") == base
+    for name, old, new in (
+        ("components/steps/step.py", "\n", "\n# changed\n"),
+        ("dvc.yaml", "step.py prepare", "step.py prepare --again"),
+        ("dvc.yaml", "models/sar/", "models/radar/"),
+    ):
+        path = tmp_path / "b" / name
+        path.write_text(path.read_text().replace(old, new))
+        assert code_hash("b") != base
+        base = code_hash("b")
+    (tmp_path / "b/dvc.yaml").unlink()
     with pytest.raises(ParameterError, match=r"dvc\.yaml"):
-        code_hash(tmp_path)
+        code_hash("b")
 
 
 def test_relative_places_hold_for_stages_run_elsewhere(
@@ -100,7 +118,9 @@ def test_relative_places_hold_for_stages_run_elsewhere(
     monkeypatch.chdir(tmp_path)
     environment = Environment.read({})
     assert environment.objects_uri == str(tmp_path / "var/objects")
-    stage = environment.of_stage(tmp_path / "w", "work/k", {})
+    plan = Plan(run="r", key="k", acquisitions=(), code="c", params="p", profile=None)
+    stage = environment.of_stage(tmp_path / "w", plan, {})
+    assert pipeline_identity(environment=stage) == Identity(code="c", params="p")
     assert stage["STORMSIGHT_TRAINING"] == "work/k"
     assert stage["STORMSIGHT_OBJECTS"] == str(tmp_path / "var/objects")
     assert stage["MLFLOW_TRACKING_URI"] == f"sqlite:///{tmp_path}/var/mlflow.db"
@@ -109,4 +129,4 @@ def test_relative_places_hold_for_stages_run_elsewhere(
         {"MLFLOW_TRACKING_URI": "http://mlflow:5000", "STORMSIGHT_REMOTE": "s3://b/dvc"}
     )
     assert served.remote == "s3://b/dvc"
-    assert "STORMSIGHT_ARTIFACTS" not in served.of_stage(tmp_path / "w", "work/k", {})
+    assert "STORMSIGHT_ARTIFACTS" not in served.of_stage(tmp_path / "w", plan, {})

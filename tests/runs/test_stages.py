@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.contract.keys import run_record_key
 from components.lib import cli
 from components.lib.cli import REPORT
 from components.lib.files import sha256_bytes
@@ -18,7 +19,7 @@ from components.lib.objects.sealed import read_sealed, seal
 from components.lib.operations.events import Failed, Registered
 from components.lib.operations.operations import Operations
 from components.runs.__main__ import main
-from components.runs.finish import finish, run_record_key
+from components.runs.finish import finish
 from components.runs.gate import gate
 from components.runs.plan import plan
 from components.runs.stage import run_stage

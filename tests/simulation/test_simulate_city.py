@@ -5,11 +5,11 @@ import pytest
 import shapely
 
 from components.simulation.city import REACH_M, City
-from components.simulation.draft import BOXES, Draft, Material, Roof, corners, part
 from components.simulation.frame import GSD_M, Frame
 from components.simulation.ground import draw_ground
+from components.simulation.noise import Textures
+from components.simulation.objects import BOXES, Material, ObjectBuilder, Roof, corners, part
 from components.simulation.surface import draw_surface
-from components.simulation.textures import Textures
 
 AREA = (594600.0, 5749700.0, 595300.0, 5750400.0)
 
@@ -82,10 +82,10 @@ def test_no_building_stands_in_a_street_or_in_water(city: City) -> None:
 
 
 def test_a_building_with_a_part_outside_its_region_is_dropped_whole() -> None:
-    draft = Draft()
-    draft.building(part(0, 0, (5, 3), 6, Material.TILES), part(8, 0, (4, 3), 6, Material.TILES))
-    draft.building(part(0, 10, (5, 3), 6, Material.TILES, roof=Roof.GABLE, rise=4))
-    placed = draft.place(
+    builder = ObjectBuilder()
+    builder.building(part(0, 0, (5, 3), 6, Material.TILES), part(8, 0, (4, 3), 6, Material.TILES))
+    builder.building(part(0, 10, (5, 3), 6, Material.TILES, roof=Roof.GABLE, rise=4))
+    placed = builder.place(
         100.0, 200.0, 0.3, shapely.Point(100, 200).buffer(11.5).union(shapely.box(80, 205, 120, 230))
     )
     assert len(placed.polygons) == 1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.simulation.draft import BOXES, SLOTS, TREES, Material, Objects, Records, Roof
 from components.simulation.frame import GSD_M, Frame
 from components.simulation.ground import Ground
+from components.simulation.noise import Textures
+from components.simulation.objects import BOXES, SLOTS, TREES, Material, Objects, Records, Roof
 from components.simulation.radar import backscatter, look, surface_power
 from components.simulation.radiometry import COPOL, RADIOMETRY
 from components.simulation.surface import Surface, draw_surface
-from components.simulation.textures import Textures
 
 SIZE = 240
 FRAME = Frame(0.0, SIZE * GSD_M, GSD_M, SIZE, SIZE)

@@ -231,7 +231,7 @@ def test_optical_tone_is_that_of_the_real_product(city_tiles: dict[int, list[Til
 
 
 def lean(tile: TileImages, *, turn: bool) -> float:
-    """How much brighter the ground just above the footprints is than just below them, in units of HH."""
+    """Brightness gain of the ground just above the footprints is than just below them, in units of HH."""
     transform = rasterio.transform.from_origin(
         tile.frame.x_left, tile.frame.y_top, tile.frame.gsd, tile.frame.gsd
     )

@@ -135,7 +135,7 @@ def write_release(raw: Path, *releases: Release) -> None:
 
 @dataclass
 class Result:
-    """What a run left behind, read back from disk."""
+    """Output of a run, read back from disk."""
 
     verdict: dict[str, Any]
     quarantine: pd.DataFrame

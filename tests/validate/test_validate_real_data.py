@@ -56,7 +56,7 @@ def test_the_decibels_of_the_expanded_edition_are_out_of_range() -> None:
     columns = header_features(raster.profile) | pixel_features(raster, ("HH", "HV", "VH", "VV"))
     assert columns["dtype"] == "float32"
     assert columns["min"] < 0
-    # Reference data.md section 3: mean dB of this very crop.
+    # docs/methods/spacenet6.md: mean dB of this very crop.
     means = [columns[f"mean_{band}"] for band in ("HH", "HV", "VH", "VV")]
     assert means == pytest.approx([-11.1, -13.9, -13.3, -10.4], abs=0.15)
 

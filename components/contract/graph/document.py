@@ -56,7 +56,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a safe one
     except FileNotFoundError as error:
         raise ParameterError(
-            f"{path} not found", next_step="point STORMSIGHT_SOURCE to the folder with dvc.yaml"
+            f"{path} not found",
+            next_step="run the command from the root of the repository, or point STORMSIGHT_SOURCE to it",
         ) from error
     except yaml.YAMLError as error:
         raise ParameterError(f"{path} is not valid YAML: {error}", next_step=f"correct {path}") from error

@@ -1,1 +1,1 @@
-"""Where acquisitions come from: one small interface, one declared implementation per URI scheme."""
+"""Sources of acquisitions: one small interface, one declared implementation per URI scheme."""

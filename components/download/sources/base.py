@@ -22,7 +22,7 @@ class RemoteObject:
 
     Attributes:
         path: Path relative to the root of the release, or the archive's key.
-        uri: Where it is, for the manifest and for messages.
+        uri: Its address, for the manifest and for messages.
         key: Handle that the source's reader understands.
         size: Bytes.
         version: Etag, or size and time of a local file: another version is another object.
@@ -45,7 +45,7 @@ class RangeReader(Protocol):
     """Reads byte ranges of objects; threads share one."""
 
     def read(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:
-        """Bytes ``[start, stop)`` in pieces; may end early, which the caller treats as a broken body.
+        """Read bytes ``[start, stop)`` in pieces; may end early, which the caller treats as a broken body.
 
         Raises:
             TransientError: If another try may help.
@@ -55,7 +55,7 @@ class RangeReader(Protocol):
         ...
 
     def etag_is_md5(self, item: RemoteObject) -> bool:
-        """Whether the etag of ``item`` can be trusted to be the md5 of its content."""
+        """Return True if the etag of ``item`` is sure to be the md5 of its content."""
         ...
 
 
@@ -75,7 +75,7 @@ class Packed:
         archive: The tarball.
         reader: Reads its ranges.
         local: The tarball's own path where it lies on this machine; it is then read in place.
-        reason: Why the files were not taken one by one; empty if the entry names nothing else.
+        reason: Reason for not taking the files one by one; empty if the entry names nothing else.
     """
 
     archive: RemoteObject
@@ -98,10 +98,10 @@ class Generated:
     """Files that are made here, one after the other.
 
     Attributes:
-        uri: What the manifest calls their origin.
+        uri: Their origin, for the manifest.
         identity: Everything the bytes depend on; the same identity means the same bytes.
         members: Makes the files.
-        count: How many files will come, for the progress bar.
+        count: Number of files to come, for the progress bar.
         size_bound: Bytes they will take at most, for the check of the disk.
     """
 
@@ -116,10 +116,10 @@ Delivery = LooseFiles | Packed | Generated
 
 
 class Source(Protocol):
-    """Where one acquisition comes from."""
+    """Source of one acquisition."""
 
     def deliver(self) -> Delivery:
-        """Look at the source and say in which form the acquisition comes.
+        """Look at the source and return the form in which the acquisition comes.
 
         Raises:
             SourceUnavailableError: If the source does not answer, or has neither files nor archive.

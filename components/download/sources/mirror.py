@@ -36,12 +36,12 @@ class MirrorSource:
 
     @classmethod
     def open(cls, entry: CatalogueEntry, parameters: DownloadParameters, params_file: Path) -> Self:
-        """As :class:`MirrorSource`; the parameters have no say."""
+        """Open the source; parameters do not matter."""
         del parameters, params_file
         return cls(entry)
 
     def deliver(self) -> Delivery:
-        """The folder's files; its tarball if they are not the whole acquisition; or the tarball itself."""
+        """Return the folder's files, or its tarball if they are incomplete, or the source tarball itself."""
         if self._root.is_file():
             return self._packed(self._root, self._root.name, "")
         if not self._root.is_dir():
@@ -62,7 +62,7 @@ class MirrorSource:
         )
 
     def read(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:
-        """Bytes ``[start, stop)`` of a file; see :class:`RangeReader`."""
+        """Read bytes ``[start, stop)`` of a file; see :class:`RangeReader`."""
         try:
             with Path(item.key).open("rb") as handle:
                 if _version(os.fstat(handle.fileno())) != item.version:
@@ -77,7 +77,7 @@ class MirrorSource:
             raise TransientError(str(error)) from error
 
     def etag_is_md5(self, item: RemoteObject) -> bool:
-        """Files have no etags."""
+        """Return False: files have no etags."""
         del item
         return False
 

@@ -1,4 +1,4 @@
-"""From a catalogue entry to its source."""
+"""Choice of the source for a catalogue entry."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from components.contract.errors import ParameterError
+from components.contract.parameters import PARAMS_FILE
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.download.sources.base import Source
 from components.download.sources.mirror import MirrorSource
 from components.download.sources.s3 import S3Source
 from components.download.sources.simulated import SimulatedSource
-from components.lib.config.loader import PARAMS_FILE
 
 Opener = Callable[[CatalogueEntry, DownloadParameters, Path], Source]
 
@@ -26,7 +26,7 @@ SOURCES: Mapping[str, Opener] = MappingProxyType(
 def open_source(
     entry: CatalogueEntry, parameters: DownloadParameters, params_file: Path = PARAMS_FILE
 ) -> Source:
-    """The source of ``entry``, or the mirror that ``download.mirrors`` puts in its place.
+    """Open the source of ``entry``, or the mirror that ``download.mirrors`` puts in its place.
 
     Raises:
         ParameterError: If the URI's scheme is unknown, or a mirror would pass real data off as simulated.

@@ -1,4 +1,4 @@
-"""Trying a request again, with growing pauses, before its source counts as unavailable."""
+"""Repetition of failed requests, with growing pauses, before its source counts as unavailable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def pause_s(attempt: int) -> float:
-    """Full-jitter exponential back-off: uniform up to 0.5, 1, 2, ... and at most 30 seconds.
+    """Draw a full-jitter exponential back-off: uniform up to 0.5, 1, 2, ... and at most 30 seconds.
 
     Jitter spreads the parallel requests that one overloaded moment turned away together.
     """
@@ -31,14 +31,14 @@ class Retrying:
 
     Attributes:
         attempts: Tries in all.
-        stop: When set, no further try is made and pauses end at once.
+        stop: Event after which no further try is made and pauses end at once.
     """
 
     attempts: int
     stop: threading.Event = field(default_factory=threading.Event)
 
     def call(self, name: str, request: Callable[[], T]) -> T:
-        """``request()``, tried up to ``attempts`` times.
+        """Return ``request()``, tried up to ``attempts`` times.
 
         Raises:
             SourceUnavailableError: If every try failed, naming ``name`` and the last failure.

@@ -83,7 +83,7 @@ class S3Source:
         return cls(entry, client, attempts=parameters.attempts, timeout_s=parameters.timeout_s)
 
     def deliver(self) -> Delivery:
-        """The listed files if they are the whole acquisition, otherwise the tarball."""
+        """Return the listed files if they are the whole acquisition, otherwise the tarball."""
         objects: tuple[RemoteObject, ...] = ()
         try:
             objects = tuple(self._retrying.call(self._uri(self._entry.prefix), self._list))
@@ -101,13 +101,13 @@ class S3Source:
         return Packed(self._archive(self._entry.archive), self, reason=reason)
 
     def read(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:
-        """Bytes ``[start, stop)`` of an object, if it still has its etag; see :class:`RangeReader`."""
+        """Read bytes ``[start, stop)`` of an object, if it still has its etag; see :class:`RangeReader`."""
         try:
             answer = self._client.get_object(
                 Bucket=self._bucket, Key=item.key, Range=f"bytes={start}-{stop - 1}", IfMatch=item.version
             )
         except ClientError as error:
-            raise _judge(error, item.uri) from error
+            raise _classified(error, item.uri) from error
         except (BotoCoreError, HTTPClientError) as error:
             raise TransientError(str(error)) from error
         if answer["ETag"] != item.version:
@@ -124,7 +124,7 @@ class S3Source:
             body.close()
 
     def etag_is_md5(self, item: RemoteObject) -> bool:
-        """False for objects under KMS or customer keys, whose etags are no md5."""
+        """Return False for objects under KMS or customer keys, whose etags are no md5."""
         answer = self._retrying.call(item.uri, lambda: self._head(item.key))
         return answer.get("ServerSideEncryption") in (None, "AES256") and "SSECustomerAlgorithm" not in answer
 
@@ -213,8 +213,8 @@ def _transient_or_same(error: ClientError) -> Exception:
     return TransientError(_code(error)) if _is_transient(error) else error
 
 
-def _judge(error: ClientError, uri: str) -> Exception:
-    """What a refused ``get_object`` means."""
+def _classified(error: ClientError, uri: str) -> Exception:
+    """Classify a refused ``get_object``."""
     if _is_transient(error):
         return TransientError(_code(error))
     if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (404, 412, 416):

@@ -53,7 +53,7 @@ class SimulatedSource:
         return cls(entry, load_parameters("world", WorldParameters, params_file))
 
     def deliver(self) -> Delivery:
-        """The files to come; nothing is simulated yet."""
+        """Return the files to come; nothing is simulated yet."""
         from components.simulation.release import count_files  # noqa: PLC0415
 
         pixels = self._world.tiles * self._world.tile_px**2

@@ -1,4 +1,4 @@
-"""The part of the section `evaluate` that everything that scores follows: the report and the gate alike."""
+"""The section `scoring` of ``params.yaml``: the report, the gate and the evidence all score by it."""
 
 from __future__ import annotations
 
@@ -11,32 +11,37 @@ from components.lib.config.loader import Parameters
 Vectoriser = Literal["watershed", "plain"]
 
 
-class ScoringParameters(Parameters):
-    """How tiles are predicted, vectorised and held against the truth, by whoever does it.
+class ScoringSettings(Parameters):
+    """Prediction, vectorising and matching of tiles, fixed before the test split is looked at.
 
-    Here and not beside :mod:`components.lib.scoring`: reading parameters must not wait for torch.
+    Pixels are always scored by the class map against ``threshold``; the rest decides how polygons are drawn
+    and matched. The module imports no torch: reading parameters must not wait for it.
 
     Attributes:
-        threshold: Building probability above which a pixel is building, fixed beforehand.
+        threshold: Building probability above which a pixel is building.
         min_area_px: Truth of at least this area is scored, proposals must exceed it, pixels.
         iou: A building match must exceed this intersection over union.
-        vectorise: ``watershed`` takes touching buildings apart where a network has a contour head;
-            ``plain`` draws the connected parts of the class map.
+        vectorise: ``watershed`` takes touching buildings apart where a network has a contour head, and is
+            ``plain`` where it has none; ``plain`` draws the connected parts of the class map.
         seed_threshold: A building's seed exceeds this in ``footprint * (1 - contact)^2 * (1 - edge)``.
         min_seed_px: Smaller seeds are dropped, pixels.
+        simplify_px: Douglas-Peucker tolerance of the polygons, pixels.
         scales: Factors on height and width of the views whose probabilities are averaged.
         flip: Whether every scale is seen in the left-right mirror too.
+        window_px: Side of the prediction windows, pixels; a smaller tile is one window.
         batch: Windows per forward pass.
     """
 
-    threshold: float = Field(gt=0.0, lt=1.0)
-    min_area_px: int = Field(ge=0)
-    iou: float = Field(gt=0.0, lt=1.0)
+    threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
+    min_area_px: int = Field(default=80, ge=0)
+    iou: float = Field(default=0.5, gt=0.0, lt=1.0)
     vectorise: Vectoriser = "plain"
     seed_threshold: float = Field(default=0.75, gt=0.0, lt=1.0)
     min_seed_px: int = Field(default=110, ge=1)
+    simplify_px: float = Field(default=0.5, ge=0.0)
     scales: tuple[Annotated[float, Field(ge=0.25, le=4.0)], ...] = Field(default=(1.0,), min_length=1)
     flip: bool = False
+    window_px: int = Field(default=512, ge=32)
     batch: int = Field(default=8, ge=1)
 
     @field_validator("scales")

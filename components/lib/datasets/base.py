@@ -41,7 +41,7 @@ class Sensor:
         incidence_deg: Incidence angle from the vertical, degrees.
         looks: Equivalent number of looks.
         simulated: True for the rehearsal world; every number on it is called simulated.
-        paired_optical: Whether optical products on the same grid come with each SAR tile.
+        paired_optical: True if optical products on the same grid come with each SAR tile.
     """
 
     name: str
@@ -103,7 +103,8 @@ class Naming:
 
     Attributes:
         title: The release in words, for messages.
-        template: File name with the fields ``{part}``, ``{product}``, ``{image_id}`` and ``{extension}``.
+        template: File name with the fields ``{product}``, ``{image_id}``, ``{extension}`` and, if
+            names state it, ``{part}``.
         image_id: Key that all files of a tile share, with the fields ``{strip}`` and ``{tile}``.
         strip: Regular expression of a strip.
         parts: Parts of the release as written in file names; the first is the part with optical images and
@@ -241,7 +242,8 @@ class Dataset:
                 f"{name!r} is not a {self.naming.title} file name", next_step=f"name it {example}"
             )
         strip, tile = match["strip"], int(match["tile"])
-        return TileName(match["product"], strip, tile, self.image_id(strip, tile), match["part"])
+        part = match.groupdict().get("part", self.naming.full_part)
+        return TileName(match["product"], strip, tile, self.image_id(strip, tile), part)
 
     def image_id(self, strip: str, tile: int) -> str:
         """Return the key that all files of a tile share."""

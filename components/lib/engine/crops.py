@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from components.lib.engine.batch import Arrays
 from components.lib.engine.device import resolve_device
+from components.lib.engine.device_sampler import DeviceSampler
 from components.lib.engine.jitter import ScaleJitter
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.resident import DeviceSampler
-from components.lib.engine.task import Arrays
 from components.lib.store.sampler import CropSampler, Window
 from components.lib.store.store import Store
 

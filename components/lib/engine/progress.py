@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from components.contract.errors import ParameterError
+from components.lib.engine.batch import Batch
 from components.lib.engine.ranks import Ranks
-from components.lib.engine.task import Batch
 
 Record = dict[str, float]
 

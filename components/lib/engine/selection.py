@@ -8,19 +8,21 @@ import torch
 
 from components.lib.engine.inputs import paired_rows
 from components.lib.inference.tiles import predict_tiles
-from components.lib.metrics.counts import Confusion, pixel_confusion
+from components.lib.metrics.counts import Counts, count_pixels
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.scoring.settings import ScoringSettings
-from components.lib.store.layout import footprints_of
 from components.lib.store.store import Store
+from components.lib.tasks.labels import BUILDING_BAND, footprints_of
+
+THRESHOLD = 0.5
+"""Building probability above which a pixel is building: of two classes, the likelier one."""
 
 
 def selection_scores(
     net: SegmentationNetwork, store: Store, sensor: str, device: torch.device
 ) -> dict[str, float]:
-    """IoU, F1, precision and recall of the building class from pixels summed over the selection tiles.
+    """Return IoU, F1, precision and recall of the building class, and the number of selection ``tiles``.
 
-    The threshold is the fixed one of the scoring settings. Raises as :func:`paired_rows`.
+    Pixels are summed over the tiles with an optical image. Raises as :func:`paired_rows`.
     """
     rows = paired_rows(store, sensor, "selection")
     return {**pixel_scores(net, store, sensor, rows, device=device), "tiles": len(rows)}
@@ -35,28 +37,20 @@ def pixel_scores(
     device: torch.device,
     statistics_of: str | None = None,
 ) -> dict[str, float]:
-    """IoU, F1, precision and recall of the building class from pixels summed over tiles.
+    """Return IoU, F1, precision and recall of the building class from pixels summed over tiles.
 
     Args:
         net: The network.
         store: The prepared tiles.
-        sensor: Whose tiles.
-        rows: Which of them.
-        device: Where to predict.
+        sensor: Sensor of the tiles.
+        rows: Rows of the sensor's arrays.
+        device: Device of the prediction.
         statistics_of: Sensor whose statistics normalise them, by default ``sensor``.
     """
-    settings = ScoringSettings()
     target = store.layer(sensor, "target")
-    total = Confusion(0, 0, 0)
-    for row, probability in predict_tiles(
-        net,
-        store,
-        sensor,
-        rows,
-        window_px=settings.window_px,
-        batch=settings.batch,
-        device=device,
-        statistics_of=statistics_of,
+    total = Counts(0, 0, 0)
+    for row, prediction in predict_tiles(
+        net, store, sensor, rows, device=device, statistics_of=statistics_of
     ):
-        total += pixel_confusion(probability > settings.threshold, footprints_of(target[row]))
+        total += count_pixels(prediction.band(BUILDING_BAND) > THRESHOLD, footprints_of(target[row]))
     return total.as_dict()

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from components.lib.engine.batch import Batch
 from components.lib.engine.batchnorm import global_statistics
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.ranks import Ranks
-from components.lib.engine.task import Batch, TrainingTask
+from components.lib.engine.task import TrainingTask
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric

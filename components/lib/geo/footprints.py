@@ -88,7 +88,7 @@ def read_geojson(content: bytes, name: str) -> Labels:
     """Read a label file.
 
     Args:
-        content: The file's bytes. A 0-byte file is a tile without buildings (reference data.md section 3).
+        content: The file's bytes. A 0-byte file is a tile without buildings (docs/methods/spacenet6.md).
         name: File name, for messages.
 
     Returns:

@@ -39,7 +39,7 @@ _GDAL_OPTIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RasterLimits:
-    """What a header may ask for before it counts as a decompression bomb.
+    """Size that a header may claim before it counts as a decompression bomb.
 
     Attributes:
         max_side_px: Largest height or width, pixels.
@@ -58,7 +58,7 @@ DEFAULT_LIMITS = RasterLimits()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RasterProfile:
-    """What a GeoTIFF's header says.
+    """Facts of a GeoTIFF's header.
 
     Attributes:
         name: File name, for messages.
@@ -126,7 +126,7 @@ def profile_geotiff(content: bytes, name: str, limits: RasterLimits = DEFAULT_LI
     Args:
         content: The file's bytes, trusted in nothing.
         name: File name, for messages.
-        limits: What the header may ask for.
+        limits: Size that the header may claim.
 
     Raises:
         BadDataError: If the bytes are no GeoTIFF, or the header is damaged or beyond ``limits``.
@@ -141,7 +141,7 @@ def read_geotiff(content: bytes, name: str, limits: RasterLimits = DEFAULT_LIMIT
     Args:
         content: The file's bytes, trusted in nothing.
         name: File name, for messages.
-        limits: What the header may ask for.
+        limits: Size that the header may claim.
 
     Returns:
         All bands, (C, H, W), with the header.

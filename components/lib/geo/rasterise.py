@@ -1,7 +1,7 @@
 """Polygons to masks: footprint, edge and contact.
 
 The footprint mask follows the pixel-centre rule (a pixel is building where its centre lies in a polygon).
-Edge and contact masks are the auxiliary targets of the SpaceNet 6 winners (reference distillation.md 2.7):
+Edge and contact masks are the auxiliary targets of the SpaceNet 6 winners (docs/methods/spacenet6.md):
 the rim inside each building, and the ground that touches two buildings, which keep neighbours apart.
 """
 
@@ -15,8 +15,7 @@ import shapely
 from rasterio.features import rasterize
 from scipy.ndimage import maximum_filter, minimum_filter
 
-TARGETS = ("footprint", "edge", "contact")
-"""Channels of the target layer, in order."""
+from components.lib.tasks.labels import LABELS
 
 
 def rasterise_instances(
@@ -91,10 +90,10 @@ def rasterise_targets(
         contact_px: Side of the contact window, pixels, odd.
 
     Returns:
-        (height, width, 3) uint8, 0 or 1, channels ``TARGETS``.
+        (height, width, 3) uint8, 0 or 1, channels ``LABELS``.
     """
     labels = rasterise_instances(polygons, height, width)
-    target = np.zeros((height, width, len(TARGETS)), dtype=np.uint8)
+    target = np.zeros((height, width, len(LABELS)), dtype=np.uint8)
     if polygons:
         target[..., 0] = labels > 0
         target[..., 1] = edge_mask(labels, edge_px)

@@ -1,6 +1,6 @@
 """Building polygons from a probability map: threshold, 4-connected parts, raster shapes, simplification.
 
-Reference distillation.md section 2.3 (the CosmiQ baseline's recipe), with the confidence of section 2.6: the
+The recipe of the SpaceNet 6 baseline by CosmiQ Works (docs/methods/spacenet6.md) with another confidence: the
 mean probability inside a polygon instead of a constant 1, because the metric sorts by it.
 """
 
@@ -15,26 +15,34 @@ from rasterio.features import shapes
 from rasterio.transform import Affine
 from scipy import ndimage
 
-from components.lib.geo.orientation import align
+from components.lib.geo.geoarray import GeoArray, PixelTransform
 
 FOUR_CONNECTED = ndimage.generate_binary_structure(2, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Proposals:
-    """Building polygons of one tile.
+@dataclass(frozen=True, slots=True, eq=False)
+class Polygons:
+    """Building polygons of one image.
 
     Attributes:
-        geometries: (K,) object array of shapely polygons in pixel coordinates: x to the right, y down, the
-            tile's top left corner is (0, 0).
+        geometries: (K,) object array of shapely polygons in pixel coordinates of the north-up image: x to the
+            right, y down, its top left corner is (0, 0).
         confidences: (K,) float64, mean building probability of the pixels each polygon was drawn around.
+        transform: From those pixel coordinates to coordinates of ``crs``.
+        crs: Coordinate reference system of the ground.
     """
 
     geometries: npt.NDArray[np.object_]
     confidences: npt.NDArray[np.float64]
+    transform: PixelTransform
+    crs: str
 
     def __len__(self) -> int:
         return len(self.geometries)
+
+    def on_map(self) -> npt.NDArray[np.object_]:
+        """Return the polygons in coordinates of ``crs``, (K,) object array."""
+        return np.asarray(shapely.transform(self.geometries, self.transform.apply), dtype=object)
 
 
 def building_parts(
@@ -64,40 +72,41 @@ def large_parts(labels: npt.NDArray[np.integer], min_area_px: int) -> npt.NDArra
 
 
 def vectorise(
-    probability: npt.NDArray[np.floating],
+    image: GeoArray,
     *,
-    orientation: int,
     threshold: float,
     min_area_px: int,
     simplify_px: float = 0.5,
-) -> Proposals:
-    """Draw the building polygons of one tile in the release's orientation.
+    band: str = "building",
+) -> Polygons:
+    """Draw a polygon around every connected part of a probability map.
 
     Args:
-        probability: (H, W) building probability in store orientation.
-        orientation: The strip's flag, undone before anything is drawn.
+        image: Probabilities, turned or north-up.
         threshold: Building probability above which a pixel is building.
         min_area_px: Smallest part kept, pixels.
         simplify_px: Douglas-Peucker tolerance, pixels.
+        band: Band that holds the building probability.
     """
-    upright = align(probability, orientation)  # turning undoes itself
-    labels = building_parts(upright, threshold=threshold, min_area_px=min_area_px)
-    return draw_parts(labels, upright, simplify_px=simplify_px)
+    upright = image.north_up()
+    labels = building_parts(upright.band(band), threshold=threshold, min_area_px=min_area_px)
+    return draw_parts(labels, upright, band, simplify_px=simplify_px)
 
 
 def draw_parts(
-    labels: npt.NDArray[np.int32], probability: npt.NDArray[np.floating], *, simplify_px: float
-) -> Proposals:
+    labels: npt.NDArray[np.int32], image: GeoArray, confidence: str, *, simplify_px: float
+) -> Polygons:
     """Draw one polygon around each labelled part.
 
     Args:
         labels: (H, W): 0 is background, the parts are numbered 1..K without gaps, each 4-connected.
-        probability: (H, W), averaged over each part as its confidence.
+        image: North-up image of the same pixels.
+        confidence: Its band that is averaged over each part as the part's confidence.
         simplify_px: Douglas-Peucker tolerance, pixels.
     """
     count = int(labels.max(initial=0))
     if count == 0:
-        return Proposals(np.empty(0, dtype=object), np.empty(0))
+        return Polygons(np.empty(0, dtype=object), np.empty(0), image.transform, image.crs)
     # One pixel of margin, taken off again by the transform: rasterio warns of an identity transform.
     margin = np.pad(labels, 1)
     drawn = list(shapes(margin, mask=margin > 0, connectivity=4, transform=Affine.translation(-1, -1)))
@@ -106,9 +115,10 @@ def draw_parts(
     polygons[:] = [_polygon(drawn[i][0]["coordinates"]) for i in order]
     simplified = shapely.simplify(shapely.buffer(polygons, 0), simplify_px)
     inside = labels > 0
-    sums = np.bincount(labels[inside], weights=probability[inside], minlength=count + 1)
+    weights = image.band(confidence)[inside]
+    sums = np.bincount(labels[inside], weights=weights, minlength=count + 1)
     sizes = np.bincount(labels[inside], minlength=count + 1)
-    return Proposals(simplified, sums[1:] / sizes[1:])
+    return Polygons(simplified, sums[1:] / sizes[1:], image.transform, image.crs)
 
 
 def _polygon(rings: list[list[tuple[float, float]]]) -> shapely.Polygon:

@@ -1,7 +1,7 @@
 """Buildings that touch, taken apart: watershed from seeds that edges and contacts set free.
 
-The SpaceNet 6 winners' recipe (reference distillation.md 2.7, first place), with two differences of ours.
-What is flooded is the footprint, not ``footprint * (1 - contact) > 0.5``: contact pixels lie on the walls
+The recipe of the first winner of SpaceNet 6 (docs/methods/spacenet6.md), with two differences of ours.
+The footprint is flooded, not ``footprint * (1 - contact) > 0.5``: contact pixels lie on the walls
 that face each other as well as between them, so cutting them out would shave those walls off; here they are
 flooded last and shared. And a part without a seed is kept whole, as the plain vectoriser keeps it: a building
 too small for a seed is still a building.
@@ -9,15 +9,13 @@ too small for a seed is still a building.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from components.lib.geo.orientation import align
-from components.lib.geo.vectorise import FOUR_CONNECTED, Proposals, draw_parts, large_parts
+from components.lib.geo.geoarray import GeoArray
+from components.lib.geo.vectorise import FOUR_CONNECTED, Polygons, draw_parts, large_parts
 
 REFERENCE_SEED_PX, REFERENCE_GSD_M = 110, 0.5
 """Least seed of the first winner, and the pixel size that it is meant for."""
@@ -29,84 +27,82 @@ Labels = npt.NDArray[np.int32]
 
 
 def seed_area_px(gsd_m: float) -> int:
-    """The winner's least seed (27.5 square metres) in pixels of ``gsd_m``."""
+    """Return the winner's least seed (27.5 square metres) in pixels of ``gsd_m``."""
     return max(1, round(REFERENCE_SEED_PX * (REFERENCE_GSD_M / gsd_m) ** 2))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatershedSettings:
-    """How contours become buildings.
-
-    Attributes:
-        threshold: Building probability above which a pixel is building.
-        seed_threshold: A seed's pixels exceed it in ``footprint * (1 - contact)^2 * (1 - edge)``.
-        min_seed_px: Smaller seeds are dropped, pixels (:func:`seed_area_px`).
-        min_area_px: Smallest building kept, pixels.
-        simplify_px: Douglas-Peucker tolerance of the polygons, pixels.
-        cut_contacts: Flood ``footprint * (1 - contact)`` alone, as the winner did.
-        keep_seedless: Keep parts without a seed as one building each.
-    """
-
-    threshold: float = 0.5
-    seed_threshold: float = 0.75
-    min_seed_px: int = REFERENCE_SEED_PX
-    min_area_px: int = 80
-    simplify_px: float = 0.5
-    cut_contacts: bool = False
-    keep_seedless: bool = True
-
-
 def building_instances(
-    footprint: Floats, edge: Floats, contact: Floats, *, settings: WatershedSettings
+    footprint: Floats,
+    edge: Floats,
+    contact: Floats,
+    *,
+    threshold: float,
+    seed_threshold: float,
+    min_seed_px: int,
+    min_area_px: int,
+    cut_contacts: bool = False,
+    keep_seedless: bool = True,
 ) -> Labels:
     """Label buildings, touching ones apart.
 
     Args:
         footprint: Building probability, (H, W).
         edge: Probability of the rim inside a building, (H, W).
-        contact: Probability of what touches two buildings, (H, W).
-        settings: Thresholds.
+        contact: Probability of ground or wall that touches two buildings, (H, W).
+        threshold: Building probability above which a pixel is building.
+        seed_threshold: A seed's pixels exceed it in ``footprint * (1 - contact)^2 * (1 - edge)``.
+        min_seed_px: Smaller seeds are dropped, pixels (:func:`seed_area_px`).
+        min_area_px: Smallest building kept, pixels.
+        cut_contacts: Flood ``footprint * (1 - contact)`` alone, as the winner did.
+        keep_seedless: Keep parts without a seed as one building each.
 
     Returns:
         (H, W) int32: 0 is background, buildings are numbered 1..K without gaps, each 4-connected.
     """
     body = footprint * (1 - contact)
-    inside = (body if settings.cut_contacts else footprint) > settings.threshold
-    core = inside & (body * (1 - contact) * (1 - edge) > settings.seed_threshold)
-    seeds = large_parts(ndimage.label(core, structure=_EIGHT_CONNECTED)[0], settings.min_seed_px)
-    if settings.keep_seedless:
+    inside = (body if cut_contacts else footprint) > threshold
+    core = inside & (body * (1 - contact) * (1 - edge) > seed_threshold)
+    seeds = large_parts(ndimage.label(core, structure=_EIGHT_CONNECTED)[0], min_seed_px)
+    if keep_seedless:
         seeds = _with_seedless(seeds, inside)
     flooded = watershed(-body, seeds, mask=inside, connectivity=1)  # type: ignore[no-untyped-call]
-    # A seed is 8-connected: what joins at a corner alone is drawn as two buildings.
-    return large_parts(_four_connected(flooded), settings.min_area_px)
+    # A seed is 8-connected: two parts that join at a corner alone are drawn as two buildings.
+    return large_parts(_four_connected(flooded), min_area_px)
 
 
 def vectorise_contours(
-    footprint: Floats,
-    edge: Floats,
-    contact: Floats,
+    image: GeoArray,
     *,
-    orientation: int,
-    settings: WatershedSettings,
-    confidence: Floats | None = None,
-) -> Proposals:
-    """Draw the building polygons of one tile in the release's orientation.
+    threshold: float,
+    seed_threshold: float,
+    min_seed_px: int,
+    min_area_px: int,
+    simplify_px: float = 0.5,
+    keep_seedless: bool = True,
+    confidence: str = "footprint",
+) -> Polygons:
+    """Draw the building polygons of an image, touching buildings apart.
 
     Args:
-        footprint: Building probability in store orientation, (H, W).
-        edge: As for :func:`building_instances`, (H, W).
-        contact: The same.
-        orientation: The strip's flag, undone before anything is drawn.
-        settings: Thresholds.
-        confidence: What is averaged over a building as its confidence, (H, W); ``footprint`` by default, as
-            :func:`components.lib.geo.vectorise.vectorise` has it.
+        image: Probabilities with the bands ``footprint``, ``edge`` and ``contact``, turned or north-up.
+        threshold: As for :func:`building_instances`, as are the next three.
+        seed_threshold: Least probability of a seed.
+        min_seed_px: Smallest seed, pixels.
+        min_area_px: Smallest building kept, pixels.
+        simplify_px: Douglas-Peucker tolerance of the polygons, pixels.
+        keep_seedless: Keep parts without a seed as one building each.
+        confidence: Band that is averaged over a building as its confidence.
     """
-    building = align(footprint, orientation)
+    upright = image.north_up()
     labels = building_instances(
-        building, align(edge, orientation), align(contact, orientation), settings=settings
+        *(upright.band(name) for name in ("footprint", "edge", "contact")),
+        threshold=threshold,
+        seed_threshold=seed_threshold,
+        min_seed_px=min_seed_px,
+        min_area_px=min_area_px,
+        keep_seedless=keep_seedless,
     )
-    averaged = building if confidence is None else align(confidence, orientation)
-    return draw_parts(labels, averaged, simplify_px=settings.simplify_px)
+    return draw_parts(labels, upright, confidence, simplify_px=simplify_px)
 
 
 def _with_seedless(seeds: Labels, inside: npt.NDArray[np.bool_]) -> Labels:

@@ -1,39 +1,28 @@
-"""Building probability of whole tiles, window by window (reference distillation.md section 2.3)."""
+"""Building probability of whole images, window by window (docs/methods/distillation.md)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from components.lib.geo.geoarray import GeoArray
+from components.lib.inference.views import PLAIN, View, predict_views
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.scoring.augmentation import TestTimeAugmentation, predict_augmented
-from components.lib.scoring.settings import PLAIN_VIEW
 from components.lib.store.store import Store
+from components.lib.tasks.labels import BUILDING_BAND, LABELS
 
 Float32 = npt.NDArray[np.float32]
 
-
-@dataclass(frozen=True, slots=True)
-class TileMaps:
-    """What a network says of a tile, in store orientation; all 0 where the SAR image has no data.
-
-    Attributes:
-        row: Of the tile in the sensor's arrays.
-        building: Probability of the class map, (H, W) float32.
-        contours: Probabilities of footprint, edge and contact, (3, H, W) float32; None without that head.
-    """
-
-    row: int
-    building: Float32
-    contours: Float32 | None
+WINDOW_PX, BATCH = 512, 8
+"""Side of a prediction window in pixels, and windows per forward pass, where the caller says nothing."""
 
 
 def window_starts(length: int, window: int) -> list[int]:
-    """Starts of windows covering ``length`` pixels without gaps, the last one flush with the edge.
+    """Return the starts of windows covering ``length`` pixels without gaps, the last flush with the edge.
 
     >>> window_starts(900, 512)
     [0, 388]
@@ -49,86 +38,109 @@ def predict_tiles(
     sensor: str,
     rows: Sequence[int] | npt.NDArray[np.integer],
     *,
-    window_px: int = 512,
-    batch: int = 8,
+    window_px: int = WINDOW_PX,
+    batch: int = BATCH,
     device: torch.device | str = "cpu",
     statistics_of: str | None = None,
-    augmentation: TestTimeAugmentation = PLAIN_VIEW,
-) -> Iterator[tuple[int, Float32]]:
-    """Yield each tile's row and (H, W) building probability; args as :func:`predict_tile_maps`."""
-    maps = predict_tile_maps(
-        net,
-        store,
-        sensor,
-        rows,
-        window_px=window_px,
-        batch=batch,
-        device=device,
-        statistics_of=statistics_of,
-        augmentation=augmentation,
-    )
-    for tile in maps:
-        yield tile.row, tile.building
-
-
-def predict_tile_maps(
-    net: SegmentationNetwork,
-    store: Store,
-    sensor: str,
-    rows: Sequence[int] | npt.NDArray[np.integer],
-    *,
-    window_px: int = 512,
-    batch: int = 8,
-    device: torch.device | str = "cpu",
-    statistics_of: str | None = None,
-    augmentation: TestTimeAugmentation = PLAIN_VIEW,
-) -> Iterator[TileMaps]:
-    """Yield what the network says of each tile.
+    views: Sequence[View] = PLAIN,
+) -> Iterator[tuple[int, GeoArray]]:
+    """Yield each tile's row and its prediction.
 
     Args:
         net: Any network of :mod:`components.lib.nets`; its modality says which layer is read.
         store: The prepared tiles.
-        sensor: Whose tiles to read.
+        sensor: Sensor of the tiles.
         rows: Rows of the sensor's arrays.
+        window_px: As for :func:`predict_images`, as are the others.
+        batch: Windows per forward pass.
+        device: Device of the computation.
+        statistics_of: Sensor whose normalisation statistics the network uses, by default ``sensor``.
+        views: Views of each window that are averaged.
+    """
+    layer = "optical" if net.config.modality == "optical" else "sar"
+    numbers = [int(row) for row in rows]
+    predictions = predict_images(
+        net,
+        (store.tile(sensor, row, layer) for row in numbers),
+        window_px=window_px,
+        batch=batch,
+        device=device,
+        statistics_of=statistics_of,
+        views=views,
+    )
+    yield from zip(numbers, predictions, strict=True)
+
+
+def predict_images(
+    net: SegmentationNetwork,
+    images: Iterable[GeoArray],
+    *,
+    window_px: int = WINDOW_PX,
+    batch: int = BATCH,
+    device: torch.device | str = "cpu",
+    statistics_of: str | None = None,
+    views: Sequence[View] = PLAIN,
+) -> Iterator[GeoArray]:
+    """Yield the prediction of each image on the image's own pixels, 0 where it has no data.
+
+    Args:
+        net: Any network of :mod:`components.lib.nets`.
+        images: Pixels in uint8 units, bands in the network's order, all of one size and sensor.
         window_px: Side of a window, pixels; overlapping windows are averaged.
         batch: Windows per forward pass.
-        device: Where to compute; the network is moved there.
-        statistics_of: Sensor whose normalisation statistics the network uses, by default ``sensor``.
-        augmentation: Views of each window that are averaged.
+        device: Device of the computation; the network is moved there.
+        statistics_of: Sensor whose normalisation statistics the network uses, by default the images' own.
+        views: Views of each window that are averaged.
+
+    Yields:
+        Probabilities, float32: the band ``BUILDING_BAND`` of the class map and, where the network has a
+        contour head, the bands ``LABELS``.
+
+    Raises:
+        ParameterError: If the network carries no statistics for the sensor.
+        ValueError: If the images differ in size.
     """
-    layer = store.layer(sensor, "optical" if net.config.modality == "optical" else "sar")
-    radar = store.layer(sensor, "sar")
-    height, width = layer.shape[1:3]
-    size = (min(height, window_px), min(width, window_px))
-    corners = [(y, x) for y in window_starts(height, size[0]) for x in window_starts(width, size[1])]
     net = net.to(device).eval()
-    tiles_at_once = max(1, batch // len(corners))
-    for start in range(0, len(rows), tiles_at_once):
-        chunk = [int(row) for row in rows[start : start + tiles_at_once]]
-        windows = np.stack([layer[r, y : y + size[0], x : x + size[1]] for r in chunk for y, x in corners])
-        probabilities = [
-            _forward(net, windows[i : i + batch], device, statistics_of or sensor, augmentation)
-            for i in range(0, len(windows), batch)
-        ]
-        per_tile = np.concatenate(probabilities)
-        per_tile = per_tile.reshape(len(chunk), len(corners), *per_tile.shape[1:])
-        for row, parts in zip(chunk, per_tile, strict=True):
-            tile = _average(parts, corners, (height, width))
-            tile[:, ~radar[row].any(axis=-1)] = 0
-            yield TileMaps(row, tile[0], tile[1:] if len(tile) > 1 else None)
+    images = iter(images)
+    while (first := next(images, None)) is not None:
+        height, width = first.shape
+        size = (min(height, window_px), min(width, window_px))
+        corners = [(y, x) for y in window_starts(height, size[0]) for x in window_starts(width, size[1])]
+        chunk = [first, *islice(images, max(1, batch // len(corners)) - 1)]
+        if any(image.shape != first.shape for image in chunk):
+            raise ValueError("images that are predicted together must have one size")
+        windows = np.stack([_window(image, corner, size) for image in chunk for corner in corners])
+        sensor = statistics_of or first.sensor
+        probabilities = np.concatenate(
+            [
+                _forward(net, windows[i : i + batch], device, sensor, views)
+                for i in range(0, len(windows), batch)
+            ]
+        )
+        per_image = probabilities.reshape(len(chunk), len(corners), *probabilities.shape[1:])
+        for image, parts in zip(chunk, per_image, strict=True):
+            stitched = _average(parts, corners, (height, width))
+            stitched[:, ~image.valid] = 0
+            yield image.with_values(stitched, (BUILDING_BAND, *LABELS)[: len(stitched)])
+
+
+def _window(image: GeoArray, corner: tuple[int, int], size: tuple[int, int]) -> npt.NDArray[np.generic]:
+    """Pixels (h, w, C) of a window: channels last, as the store has them."""
+    y, x = corner
+    return np.ascontiguousarray(np.moveaxis(image.values[:, y : y + size[0], x : x + size[1]], 0, -1))
 
 
 def _forward(
     net: SegmentationNetwork,
-    windows: npt.NDArray[np.uint8],
+    windows: npt.NDArray[np.generic],
     device: torch.device | str,
     sensor: str,
-    augmentation: TestTimeAugmentation,
+    views: Sequence[View],
 ) -> Float32:
-    """(B, h, w, 4) uint8 windows to (B, 1 or 4, h, w) probabilities: building, and contours if there are."""
+    """(B, h, w, C) windows to (B, 1 or 4, h, w) probabilities: building, and contours if there are."""
     with torch.inference_mode():
-        images = torch.from_numpy(windows).to(device).permute(0, 3, 1, 2)  # channels-last without a copy
-        maps = predict_augmented(net, images, sensor, augmentation)
+        pixels = torch.from_numpy(windows).to(device).permute(0, 3, 1, 2)  # channels-last without a copy
+        maps = predict_views(net, pixels, sensor, views)
         building = maps.classes[:, 1:2]
         together = building if maps.contours is None else torch.cat([building, maps.contours], dim=1)
     probabilities: Float32 = together.cpu().numpy()
@@ -136,7 +148,7 @@ def _forward(
 
 
 def _average(parts: Float32, corners: list[tuple[int, int]], shape: tuple[int, int]) -> Float32:
-    """Mean of the windows (M, h, w) that cover each pixel, (M, H, W)."""
+    """Mean of the windows (M, C, h, w) that cover each pixel, (C, H, W)."""
     total = np.zeros((parts.shape[1], *shape), dtype=np.float32)
     count = np.zeros(shape, dtype=np.float32)
     for part, (y, x) in zip(parts, corners, strict=True):

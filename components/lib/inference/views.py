@@ -1,7 +1,8 @@
-"""A network's probabilities of an image seen at another scale or in a mirror, put back where they belong."""
+"""Views of an image, and test-time augmentation: the mean of a network's probabilities over them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -16,10 +17,10 @@ Quantity = Literal["probabilities", "logits"]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How an image is looked at.
+    """One way to present an image to a network.
 
-    Up-down mirrors and turns are not offered: they would put radar layover on the wrong side (reference
-    distillation 2.7).
+    Up-down mirrors and turns are not offered: they would put radar layover on the wrong side
+    (docs/methods/spacenet6.md).
 
     Attributes:
         scale: Factor on height and width; resizing is bilinear with aligned corners.
@@ -30,23 +31,36 @@ class View:
     mirrored: bool = False
 
 
-class Seen(NamedTuple):
-    """Maps of an image, probabilities or logits as asked for, float32.
+PLAIN = (View(),)
+"""The image once, as it is."""
+
+
+class Prediction(NamedTuple):
+    """Class and contour maps of a batch of images, float32; probabilities, or logits as asked for.
 
     Attributes:
         classes: (B, K, H, W).
-        contours: (B, 3, H, W), or None without that head.
+        contours: (B, 3, H, W), or None where the network has no contour head.
     """
 
     classes: Tensor
     contours: Tensor | None
 
 
+def views_of(scales: Sequence[float], *, flip: bool) -> tuple[View, ...]:
+    """Return every scale as it is, then, with ``flip``, every scale in the left-right mirror.
+
+    The first winner of SpaceNet 6 averaged the scales 0.8, 1.0 and 1.5, each with its mirror image
+    (docs/methods/spacenet6.md), which costs nine times the plain forward pass.
+    """
+    return tuple(View(scale, mirrored) for mirrored in (False, True)[: 1 + flip] for scale in scales)
+
+
 @torch.inference_mode()
 def predict_view(
     net: SegmentationNetwork, x: Tensor, sensor: str, view: View, quantity: Quantity = "probabilities"
-) -> Seen:
-    """The network's maps of ``x`` as ``view`` shows it, on the pixels of ``x``.
+) -> Prediction:
+    """Predict ``x`` as ``view`` presents it, and put the maps back on the pixels of ``x``.
 
     Args:
         net: Used in evaluation mode.
@@ -55,17 +69,37 @@ def predict_view(
         view: Scale and mirror; the plain view changes no bit.
         quantity: Softmax (classes) and sigmoid (contours) probabilities, or logits.
     """
-    seen = x
+    image = x
     if view.scale != 1:
         shape = [round(side * view.scale) for side in x.shape[-2:]]
-        seen = F.interpolate(x.float(), shape, mode="bilinear", align_corners=True)
+        image = F.interpolate(x.float(), shape, mode="bilinear", align_corners=True)
     if view.mirrored:
-        seen = seen.flip(-1)
-    maps = net.predict_maps(seen, sensor)
+        image = image.flip(-1)
+    maps = net.predict_maps(image, sensor)
     classes, contours = maps.logits.float(), None if maps.contours is None else maps.contours.float()
     if quantity == "probabilities":
         classes, contours = classes.softmax(dim=1), None if contours is None else contours.sigmoid()
-    return Seen(_back(classes, x, view), None if contours is None else _back(contours, x, view))
+    return Prediction(_back(classes, x, view), None if contours is None else _back(contours, x, view))
+
+
+@torch.inference_mode()
+def predict_views(net: SegmentationNetwork, x: Tensor, sensor: str, views: Sequence[View]) -> Prediction:
+    """Return the mean probabilities over the views; with one plain view exactly the network's own.
+
+    Args:
+        net: Used in evaluation mode.
+        x: (B, C, H, W) in uint8 units, on the network's device.
+        sensor: A sensor that the network knows.
+        views: At least one.
+    """
+    first, *others = views
+    classes, contours = predict_view(net, x, sensor, first)
+    for view in others:
+        prediction = predict_view(net, x, sensor, view)
+        classes = classes + prediction.classes
+        if contours is not None and prediction.contours is not None:
+            contours = contours + prediction.contours
+    return Prediction(classes / len(views), None if contours is None else contours / len(views))
 
 
 def _back(values: Tensor, x: Tensor, view: View) -> Tensor:

@@ -11,12 +11,12 @@ The chain makes tampering evident, not impossible: whoever can write to the stor
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from components.contract import keys
 from components.contract.errors import BadDataError, MissingInputError, SourceUnavailableError
 from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import ObjectStore, get_many
@@ -25,7 +25,6 @@ from components.lib.objects.sealed import canonical, seal, unseal
 GENESIS = "0" * 64
 """``prev_hash`` of the first entry."""
 
-_NAME = re.compile(r"^[0-9]{9}\.json$")
 _FIELDS = {"seq", "time", "prev_hash", "body", "hash"}
 
 
@@ -170,7 +169,7 @@ class Chain:
 
     @property
     def _note(self) -> str:
-        return f"{self._prefix}.head.json"
+        return keys.head_key(self._prefix)
 
     def _noted(self) -> tuple[int, str] | None:
         try:
@@ -181,20 +180,21 @@ class Chain:
         return int(note["seq"]), str(note["hash"])
 
     def _key(self, number: int) -> str:
-        return f"{self._prefix}/{number:09d}.json"
+        return keys.entry_key(self._prefix, number)
 
     def _numbers(self) -> range:
         start = f"{self._prefix}/"
-        names = [info.key.removeprefix(start) for info in self._objects.list(start)]
-        for number, name in enumerate(names, start=1):
-            if not _NAME.match(name):
+        found = [info.key for info in self._objects.list(start)]
+        for number, key in enumerate(found, start=1):
+            named = keys.entry_number(key)
+            if named is None or key != self._key(named):
                 raise BadDataError(
-                    f"ledger {self.uri} holds {name!r}, which is no entry",
+                    f"ledger {self.uri} holds {key.removeprefix(start)!r}, which is no entry",
                     next_step="find out who wrote it, and move it away",
                 )
-            if int(name.removesuffix(".json")) != number:
+            if named != number:
                 raise self._broken(number, "it is missing")
-        return range(1, len(names) + 1)
+        return range(1, len(found) + 1)
 
     def _read(self, number: int, content: bytes, before: Entry | None) -> Entry:
         try:

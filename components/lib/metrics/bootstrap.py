@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from components.contract.errors import BadDataError, ParameterError
+from components.lib.metrics import counts
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -32,23 +33,18 @@ Statistic: TypeAlias = Callable[[Mapping[str, Floats]], Floats]
 """From summed counts by name, each (R,), to values (R,)."""
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    out: Floats = np.divide(part, whole, out=np.zeros_like(part, dtype=np.float64), where=whole > 0)
-    return out
-
-
 STATISTICS: Mapping[str, Statistic] = MappingProxyType(
     {
-        "iou": lambda n: _ratio(n["px_tp"], n["px_tp"] + n["px_fp"] + n["px_fn"]),
-        "px_f1": lambda n: _ratio(2 * n["px_tp"], 2 * n["px_tp"] + n["px_fp"] + n["px_fn"]),
-        "px_precision": lambda n: _ratio(n["px_tp"], n["px_tp"] + n["px_fp"]),
-        "px_recall": lambda n: _ratio(n["px_tp"], n["px_tp"] + n["px_fn"]),
-        "f1": lambda n: _ratio(2 * n["tp"], 2 * n["tp"] + n["fp"] + n["fn"]),
-        "precision": lambda n: _ratio(n["tp"], n["tp"] + n["fp"]),
-        "recall": lambda n: _ratio(n["tp"], n["tp"] + n["fn"]),
+        "iou": lambda n: counts.iou(n["px_tp"], n["px_fp"], n["px_fn"]),
+        "px_f1": lambda n: counts.f1(n["px_tp"], n["px_fp"], n["px_fn"]),
+        "px_precision": lambda n: counts.precision(n["px_tp"], n["px_fp"]),
+        "px_recall": lambda n: counts.recall(n["px_tp"], n["px_fn"]),
+        "f1": lambda n: counts.f1(n["tp"], n["fp"], n["fn"]),
+        "precision": lambda n: counts.precision(n["tp"], n["fp"]),
+        "recall": lambda n: counts.recall(n["tp"], n["fn"]),
     }
 )
-"""Pixel IoU/F1/precision/recall and SpaceNet F1/precision/recall; a ratio without a denominator is 0."""
+"""Pixel IoU/F1/precision/recall and SpaceNet F1/precision/recall by name."""
 
 
 @dataclass(frozen=True, slots=True)

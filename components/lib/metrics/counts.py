@@ -1,17 +1,55 @@
-"""Pixel scores from globally summed counts of the building class."""
+"""True and false positives and negatives, and the ratios made of them: the one place for these formulas.
+
+The formulas take numbers or arrays, so that the same ones serve totals, tables and bootstrap draws. A ratio
+without a denominator is 0.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd  # training counts pixels and needs no tables
+
+Floats = NDArray[np.float64]
+
+
+def iou(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike) -> Floats:
+    """Intersection over union, TP / (TP + FP + FN)."""
+    hits, false, missed = np.asarray(tp), np.asarray(fp), np.asarray(fn)
+    return _ratio(hits, hits + false + missed)
+
+
+def f1(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike) -> Floats:
+    """Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN)."""
+    hits, false, missed = np.asarray(tp), np.asarray(fp), np.asarray(fn)
+    return _ratio(2 * hits, 2 * hits + false + missed)
+
+
+def precision(tp: ArrayLike, fp: ArrayLike) -> Floats:
+    """Share of the predictions that are right, TP / (TP + FP)."""
+    return _ratio(np.asarray(tp), np.asarray(tp) + np.asarray(fp))
+
+
+def recall(tp: ArrayLike, fn: ArrayLike) -> Floats:
+    """Share of the truth that is found, TP / (TP + FN)."""
+    return _ratio(np.asarray(tp), np.asarray(tp) + np.asarray(fn))
 
 
 @dataclass(frozen=True, slots=True)
-class Confusion:
-    """Counts of true/false positives/negatives; a ratio without a denominator is 0."""
+class Counts:
+    """Numbers of true/false positives/negatives, of pixels or of buildings.
+
+    Attributes:
+        tp: True positives.
+        fp: False positives.
+        fn: False negatives.
+        tn: True negatives; 0 for buildings, which have none.
+    """
 
     tp: int
     fp: int
@@ -19,41 +57,46 @@ class Confusion:
     tn: int = 0
 
     @classmethod
-    def from_tiles(cls, tiles: pd.DataFrame) -> Confusion:
+    def of_pixels(cls, tiles: pd.DataFrame) -> Counts:
         """Sum the columns ``px_tp, px_fp, px_fn, px_tn`` over the rows of ``tiles``."""
         return cls(*(int(tiles[f"px_{name}"].sum()) for name in ("tp", "fp", "fn", "tn")))
 
-    def __add__(self, other: Confusion) -> Confusion:
-        return Confusion(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
+    @classmethod
+    def of_buildings(cls, tiles: pd.DataFrame) -> Counts:
+        """Sum the columns ``tp, fp, fn`` over the rows of ``tiles``."""
+        return cls(*(int(tiles[name].sum()) for name in ("tp", "fp", "fn")))
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
 
     @property
     def iou(self) -> float:
-        """TP / (TP + FP + FN)."""
-        return _ratio(self.tp, self.tp + self.fp + self.fn)
-
-    @property
-    def precision(self) -> float:
-        """TP / (TP + FP)."""
-        return _ratio(self.tp, self.tp + self.fp)
-
-    @property
-    def recall(self) -> float:
-        """TP / (TP + FN)."""
-        return _ratio(self.tp, self.tp + self.fn)
+        """Intersection over union."""
+        return float(iou(self.tp, self.fp, self.fn))
 
     @property
     def f1(self) -> float:
-        """2 TP / (2 TP + FP + FN)."""
-        return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+        """Harmonic mean of precision and recall."""
+        return float(f1(self.tp, self.fp, self.fn))
+
+    @property
+    def precision(self) -> float:
+        """Share of the predictions that are right."""
+        return float(precision(self.tp, self.fp))
+
+    @property
+    def recall(self) -> float:
+        """Share of the truth that is found."""
+        return float(recall(self.tp, self.fn))
 
     def as_dict(self) -> dict[str, float]:
         """IoU, F1, precision and recall by name."""
         return {"iou": self.iou, "f1": self.f1, "precision": self.precision, "recall": self.recall}
 
 
-def pixel_confusion(
+def count_pixels(
     predicted: NDArray[np.bool_], truth: NDArray[np.bool_], valid: NDArray[np.bool_] | None = None
-) -> Confusion:
+) -> Counts:
     """Count pixels.
 
     Args:
@@ -61,19 +104,22 @@ def pixel_confusion(
         truth: The same shape.
         valid: Pixels that count; all by default.
     """
-    seen = np.ones(truth.shape, dtype=bool) if valid is None else valid.astype(bool)
-    positive, real = predicted.astype(bool)[seen], truth.astype(bool)[seen]
+    counted = np.ones(truth.shape, dtype=bool) if valid is None else valid.astype(bool)
+    positive, real = predicted.astype(bool)[counted], truth.astype(bool)[counted]
     tp = int(np.count_nonzero(positive & real))
     fp = int(np.count_nonzero(positive)) - tp
     fn = int(np.count_nonzero(real)) - tp
-    return Confusion(tp, fp, fn, positive.size - tp - fp - fn)
+    return Counts(tp, fp, fn, positive.size - tp - fp - fn)
 
 
 def mean_hard_dice(tiles: pd.DataFrame) -> float:
     """Mean over tiles of ``(2 TP + 1) / (2 TP + FP + FN + 1)``.
 
-    Kept only to compare with the logs of the released DisOptNet (distillation.md 1.6 item 2): an empty tile
+    Kept only to compare with the logs of the released DisOptNet (docs/methods/distillation.md): an empty tile
     predicted empty scores 1, so it flatters.
+
+    Args:
+        tiles: One row per tile, with the columns ``px_tp, px_fp, px_fn``.
     """
     if tiles.empty:
         return 0.0
@@ -81,5 +127,7 @@ def mean_hard_dice(tiles: pd.DataFrame) -> float:
     return float(((twice + 1.0) / (twice + tiles["px_fp"] + tiles["px_fn"] + 1.0)).mean())
 
 
-def _ratio(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+def _ratio(part: ArrayLike, whole: ArrayLike) -> Floats:
+    part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    out: Floats = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return out

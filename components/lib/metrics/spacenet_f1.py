@@ -1,4 +1,4 @@
-"""The SpaceNet building score, exactly as the Solaris evaluator counts it (reference distillation.md 2.6).
+"""The SpaceNet building score, exactly as the Solaris evaluator counts it (docs/methods/spacenet6.md).
 
 Per tile: truth of at least ``min_area`` and proposals above ``min_area`` square pixels; proposals in
 descending confidence, each taking the still-unmatched truth polygon of largest IoU if that IoU is strictly
@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from shapely.geometry.base import BaseGeometry
 
 from components.contract.errors import ParameterError
+from components.lib.metrics.counts import Counts
 from components.lib.metrics.polygon_csv import read_polygon_csv
 
 _ROUNDING = 1e-9
@@ -38,48 +39,8 @@ _Objects = NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """Counts over all tiles and the ratios of them; a ratio without a denominator is 0, as in Solaris."""
-
-    TP: int
-    FP: int
-    FN: int
-
-    @classmethod
-    def from_tiles(cls, tiles: pd.DataFrame) -> Score:
-        """Sum the columns ``tp, fp, fn`` over the rows of ``tiles``."""
-        return cls(*(int(tiles[name].sum()) for name in ("tp", "fp", "fn")))
-
-    @property
-    def precision(self) -> float:
-        """TP / (TP + FP)."""
-        return _ratio(self.TP, self.TP + self.FP)
-
-    @property
-    def recall(self) -> float:
-        """TP / (TP + FN)."""
-        return _ratio(self.TP, self.TP + self.FN)
-
-    @property
-    def F1(self) -> float:  # noqa: N802 - the score's name
-        """2 TP / (2 TP + FP + FN)."""
-        return _ratio(2 * self.TP, 2 * self.TP + self.FP + self.FN)
-
-    def as_dict(self) -> dict[str, float]:
-        """The six numbers by name, ready for JSON."""
-        return {
-            "TP": self.TP,
-            "FP": self.FP,
-            "FN": self.FN,
-            "precision": self.precision,
-            "recall": self.recall,
-            "F1": self.F1,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Matches:
-    """What became of each polygon, in the order given.
+    """Match of every polygon, in the order given.
 
     Attributes:
         truth_kept: (T,) bool, truth large enough to count.
@@ -100,15 +61,27 @@ class Matches:
     partner: _Index
 
     @property
-    def score(self) -> Score:
+    def counts(self) -> Counts:
         """Counts over all tiles."""
         found = int(self.proposal_matched.sum())
-        return Score(found, int(self.proposal_kept.sum()) - found, int(self.truth_kept.sum()) - found)
+        return Counts(found, int(self.proposal_kept.sum()) - found, int(self.truth_kept.sum()) - found)
+
+
+def solaris_numbers(counts: Counts) -> dict[str, float]:
+    """Return the six numbers of a score under the names that the Solaris evaluator gives them."""
+    return {
+        "TP": counts.tp,
+        "FP": counts.fp,
+        "FN": counts.fn,
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "F1": counts.f1,
+    }
 
 
 def score_csv(
     truth: Path, proposals: Path, min_area: float = 80.0, iou: float = 0.5, *, threads: int = 2
-) -> Score:
+) -> Counts:
     """Score a proposal CSV against a truth CSV.
 
     Args:
@@ -134,7 +107,7 @@ def score_csv(
         min_area=min_area,
         iou=iou,
         threads=threads,
-    ).score
+    ).counts
 
 
 def match_polygons(
@@ -280,7 +253,3 @@ def _boxes(side: _Side, width: float) -> _Objects:
 
 def _objects(values: Sequence[BaseGeometry] | _Objects) -> _Objects:
     return np.asarray(values, dtype=object).reshape(-1)
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0

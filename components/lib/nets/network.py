@@ -17,16 +17,13 @@ from components.lib.nets.sensorset import use_sensor
 SIDE_MULTIPLE = 32
 """Inputs are padded to multiples of this: 900 pixels become 928 (reference distillation 1.3)."""
 
-CONTOURS = ("footprint", "edge", "contact")
-"""Channels of the contour map, as of the store's layer ``target``."""
-
 
 class Maps(NamedTuple):
     """What a network says of an image.
 
     Attributes:
         logits: Of the deployed class map, (B, classes, H, W), for a softmax.
-        contours: Logits of ``CONTOURS``, (B, 3, H, W), each for a sigmoid; None without that head.
+        contours: Logits of the task's ``LABELS``, (B, 3, H, W), each for a sigmoid; None without that head.
     """
 
     logits: Tensor

@@ -13,7 +13,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.nets.atrous import spare_padding
 from components.lib.nets.encoders import OUTPUT_STRIDE
-from components.lib.nets.network import CONTOURS
+from components.lib.tasks.labels import LABELS
 
 HEAD_UPSAMPLING = 4
 """From the decoder's stride to full size."""
@@ -43,11 +43,11 @@ def create_head(width: int, classes: int, kernel_size: int) -> nn.Module:
 
 
 def create_contour_head(width: int, *, wanted: bool) -> nn.Module | None:
-    """3x3 convolution from a stride-4 feature to ``CONTOURS`` and bilinear x4, or None if not ``wanted``.
+    """3x3 convolution from a stride-4 feature to ``LABELS`` and bilinear x4, or None if not ``wanted``.
 
     3x3, because an edge is a difference between neighbours.
     """
-    return create_head(width, len(CONTOURS), kernel_size=3) if wanted else None
+    return create_head(width, len(LABELS), kernel_size=3) if wanted else None
 
 
 def conv_norm_relu(in_channels: int, out_channels: int, kernel_size: int) -> nn.Sequential:

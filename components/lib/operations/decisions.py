@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from components.contract.failures import FAILURE_CLASSES, FailureKind
+from components.contract.identity import training_key
 from components.lib.operations.events import Claimed, Failed, Succeeded
-from components.lib.operations.keys import training_key
 from components.lib.operations.state import Claim, State
-
-__all__ = ["Go", "NothingToDo", "Wish", "decide", "decide_outcome", "training_key"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from components.contract.errors import MissingInputError
+from components.contract.keys import OPERATIONS
 from components.lib.ledger.chain import Chain, Entry, HeadMovedError, utc_now
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.decisions import Go, NothingToDo, Wish, decide, decide_outcome
@@ -20,9 +21,6 @@ from components.lib.operations.events import (
 )
 from components.lib.operations.plan import Plan
 from components.lib.operations.state import State
-
-OPERATIONS = "ledger/operations"
-"""Prefix of the chain."""
 
 ATTEMPTS = 100
 """Appends that may lose against others; each loss means that somebody else got on."""

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.contract.errors import BadDataError, ParameterError
+from components.contract.errors import BadDataError
+from components.contract.keys import catalogue_key, plan_key
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed, read_sealed
 from components.lib.operations.events import Claimed
-
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-LONGEST_RUN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Acquisition:
     @property
     def object_key(self) -> str:
         """Of its catalogue entry."""
-        return f"catalogue/{self.id}.json"
+        return catalogue_key(self.id)
 
     def entry(self, objects: ObjectStore) -> bytes:
         """Its catalogue entry: JSON, which is YAML too, for ``components/download/catalogue/<id>.yaml``.
@@ -100,11 +97,6 @@ class Plan:
             )
 
 
-def plan_key(run: str) -> str:
-    """Key of a run's plan."""
-    return f"runs/{run}/plan.json"
-
-
 def read_plan(objects: ObjectStore, run: str) -> Plan:
     """Read and verify a run's plan.
 
@@ -121,18 +113,3 @@ def read_plan(objects: ObjectStore, run: str) -> Plan:
             f"{objects.uri}/{plan_key(run)} is no plan: {json.dumps(str(error))}",
             next_step="another version of the code wrote it: start a new run",
         ) from error
-
-
-def run_name(run_id: str) -> str:
-    """A key-safe name for an orchestrator's run id; different ids keep different names.
-
-    Raises:
-        ParameterError: If the id is empty.
-    """
-    if not run_id:
-        raise ParameterError("--run is empty", next_step="give the run a name")
-    safe = _UNSAFE.sub("-", run_id).strip("-.")
-    if safe == run_id and len(safe) <= LONGEST_RUN:
-        return safe
-    # What was replaced or cut off must not make two runs one.
-    return f"{safe[: LONGEST_RUN - 13] or 'run'}-{hashlib.sha256(run_id.encode()).hexdigest()[:12]}"

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from components.contract.errors import BadDataError
+from components.contract.identity import training_key
 from components.lib.ledger.chain import Entry
 from components.lib.operations.events import (
     Claimed,
@@ -20,7 +21,6 @@ from components.lib.operations.events import (
     Withdrawn,
     parse_event,
 )
-from components.lib.operations.keys import training_key
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 

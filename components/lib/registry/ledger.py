@@ -13,15 +13,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from components.contract.errors import BadDataError
+from components.contract.keys import CHAMPIONS
 from components.lib.ledger.chain import GENESIS, Chain
 from components.lib.ledger.chain import Entry as ChainEntry
 from components.lib.objects.opening import OBJECTS, objects_from_environment, open_objects
 from components.lib.objects.protocol import ObjectStore
 
 Action = Literal["promote", "rollback"]
-
-CHAMPIONS = "ledger/champions"
-"""Prefix of the chains in the pipeline's object store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

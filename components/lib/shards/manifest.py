@@ -1,4 +1,4 @@
-"""The manifest: one row per file of ``data/raw``, saying what it is and where its bytes lie."""
+"""The manifest: one row per file of ``data/raw`` with its identity, size, checksum and place."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class FileRow:
         acquisition: Catalogue id.
         sensor: Sensor name.
         name: Bare file name.
-        product: SpaceNet product, or ``Summary`` for files of ``SummaryData``.
-        strip: ``<start>_<stop>``; empty for summary files.
+        product: Product name as the sensor's data set declares it; its summaries have one of their own.
+        strip: Overflight that the tile was cut from; empty for summary files.
         tile: Tile number; -1 for summary files.
         size: Content size, bytes.
         sha256: Hex digest of the content.

@@ -1,4 +1,4 @@
-"""Where each file lies in which shard, and the bytes of an uncompressed tar around the contents.
+"""Place of each file in the shards, and the bytes of an uncompressed tar around the contents.
 
 The position of a file follows from the names and sizes before it alone, so a downloader can write the ranges
 of many objects straight into their final place, in any order, before the shard is complete.
@@ -18,21 +18,21 @@ BLOCK = 512
 """Tar block, bytes: a header is one block, contents are padded to whole blocks."""
 
 END_OF_ARCHIVE = bytes(2 * BLOCK)
-"""What closes a tar archive."""
+"""Bytes that close a tar archive."""
 
 
 def shard_name(index: int) -> str:
-    """File name of shard ``index``."""
+    """Return the file name of shard ``index``."""
     return f"shard-{index:03d}.tar"
 
 
 def padded(size: int) -> int:
-    """``size`` bytes rounded up to whole tar blocks."""
+    """Return ``size`` bytes rounded up to whole tar blocks."""
     return -(-size // BLOCK) * BLOCK
 
 
 def member_header(name: str, size: int) -> bytes:
-    """The one-block ustar header of a regular file, free of times, owners and hosts.
+    """Return the one-block ustar header of a regular file, free of times, owners and hosts.
 
     Raises:
         BadDataError: If the name or the size (8 GiB and above) does not fit such a header.
@@ -92,7 +92,7 @@ class Packer:
         self._end = 0
 
     def place(self, name: str, size: int) -> Slot:
-        """The slot of the next file."""
+        """Assign the slot of the next file."""
         last = self._shard == self._limit - 1
         if not last and self._end >= self._target * _growth(self._shard, self._limit):
             self._shard, self._end = self._shard + 1, 0
@@ -102,5 +102,5 @@ class Packer:
 
 
 def _growth(shard: int, limit: int) -> int:
-    """1 for the first half of the shards, 2 for the next quarter, 4 for the next eighth, ..."""
+    """Return 1 for the first half of the shards, 2 for the next quarter, 4 for the next eighth, ..."""
     return 1 << ((limit // (limit - shard)).bit_length() - 1)

@@ -1,4 +1,4 @@
-"""Reading single files out of shards by offset, with their checksum."""
+"""Reader of single files in shards by offset, with their checksum."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ShardReader:
         self._lock = threading.Lock()
 
     def read(self, row: pd.Series | Mapping[str, Any] | Any) -> bytes:  # noqa: ANN401 - also namedtuples
-        """The content of one file.
+        """Read the content of one file.
 
         Args:
             row: A manifest row: a Series, a mapping, a tuple of ``DataFrame.itertuples`` or a ``FileRow``.
@@ -95,7 +95,7 @@ def _field(row: Any, name: str) -> Any:  # noqa: ANN401
 
 
 def _read_exactly(handle: int, offset: int, size: int) -> bytes:
-    """``size`` bytes at ``offset``; one ``pread`` returns at most 2 GiB."""
+    """Read ``size`` bytes at ``offset``; one ``pread`` returns at most 2 GiB."""
     first = os.pread(handle, size, offset)
     if len(first) == size:
         return first
@@ -103,7 +103,7 @@ def _read_exactly(handle: int, offset: int, size: int) -> bytes:
     while have < size:
         part = os.pread(handle, size - have, offset + have)
         if not part:
-            break  # the checksum tells
+            break  # the checksum will not match
         parts.append(part)
         have += len(part)
     return b"".join(parts)

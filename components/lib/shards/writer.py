@@ -1,4 +1,4 @@
-"""Writing a stream of files into shards, one after the other."""
+"""Writer of a stream of files into shards, one after the other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TARGET = 256 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """Where a file went: ``slot`` (shard, offset, size) and the hex ``sha256`` of its content."""
+    """Place of a written file: ``slot`` (shard, offset, size) and the hex ``sha256`` of its content."""
 
     slot: Slot
     sha256: str
@@ -30,7 +30,7 @@ class ShardWriter:
 
     Example:
         >>> with ShardWriter(Path("data/raw/rehearsal-airborne")) as shards:
-        ...     written = shards.add("SAR-Intensity/SN6_....tif", content)
+        ...     written = shards.add("sar/tile_1.tif", content)
 
     Args:
         folder: Made if absent. Publish it atomically: shards are complete only after :meth:`close`.

@@ -1,4 +1,4 @@
-"""What lies where in a training store.
+"""File layout of a training store: names, shapes, number formats, and writing.
 
 ``<sensor>/<layer>.npy`` holds all tiles of a sensor, (N, H, W, C), row i being the tile whose ``row`` in
 ``index.parquet`` is i. All layers are uint8; ``sar`` may be float16 on the same scale: 0 is no data, 1 to 255
@@ -20,12 +20,15 @@ import pandas as pd
 
 from components.contract.errors import ParameterError
 from components.lib.files import atomic_directory
+from components.lib.tasks.labels import pack_masks
 
-LAYERS = MappingProxyType({"sar": 4, "optical": 4, "target": 1})
-"""Channels of each layer: HH, HV, VH, VV; B, R, R, G; ``MASKS`` as bits of one byte (:func:`pack_masks`)."""
+BANDS = MappingProxyType(
+    {"sar": ("HH", "HV", "VH", "VV"), "optical": ("B", "R", "R", "G"), "target": ("masks",)}
+)
+"""Names of the channels; ``masks`` has the label layers as bits of one byte (:func:`pack_masks`)."""
 
-MASKS = ("footprint", "edge", "contact")
-"""What labels say of a pixel; bit k of the layer ``target`` is the k-th."""
+LAYERS = MappingProxyType({layer: len(bands) for layer, bands in BANDS.items()})
+"""Number of channels of each layer."""
 
 DTYPES = MappingProxyType({"sar": ("uint8", "float16"), "optical": ("uint8",), "target": ("uint8",)})
 """Number formats that a layer may have."""
@@ -120,22 +123,6 @@ def check_dtype(sensor: str, layer: str, dtype: np.dtype[Any]) -> None:
         )
 
 
-def pack_masks(masks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """``MASKS`` (..., 3), non-zero where they hold, as bits of one byte (..., 1).
-
-    A crop then carries five bytes a pixel instead of seven, and a byte is mirrored faster than three.
-    """
-    packed = np.zeros(masks.shape[:-1], dtype=np.uint8)
-    for bit in range(len(MASKS)):
-        packed |= (masks[..., bit] != 0).astype(np.uint8) << np.uint8(bit)
-    return packed[..., np.newaxis]
-
-
-def footprints_of(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Where the layer ``target`` (..., 1) has a building, (...)."""
-    return (packed[..., 0] & 1) > 0
-
-
 def write_tables(folder: Path, index: pd.DataFrame, footprints: pd.DataFrame) -> None:
     """Write both tables with the declared columns and types."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +144,7 @@ def write_store(
         index: Columns ``INDEX_COLUMNS``.
         footprints: Columns ``FOOTPRINT_COLUMNS``; may be empty.
         layers: (sensor, layer) to (N, H, W, C), one of the layer's ``DTYPES``; ``target``
-            packed, or its ``MASKS`` (N, H, W, 3), which are packed here.
+            packed, or its ``LABELS`` (N, H, W, 3), which are packed here.
     """
     with atomic_directory(folder) as temporary:
         for (sensor, layer), given in layers.items():

@@ -10,9 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from components.contract.errors import MissingInputError, ParameterError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.lib.datasets.sensors import get_sensor
 from components.lib.files import require_input
+from components.lib.geo.geoarray import GeoArray, PixelTransform
 from components.lib.store.layout import (
+    BANDS,
     FOOTPRINTS_FILE,
     INDEX_FILE,
     SPLITS,
@@ -101,6 +104,45 @@ class Store:
         if clean is not None:
             chosen &= index["clean"] == clean
         return np.sort(index.loc[chosen, "row"].to_numpy(np.int64))
+
+    def tile(self, sensor: str, row: int, layer: str) -> GeoArray:
+        """Return one tile of a layer with its place on the ground.
+
+        Values are (C, H, W), a view of :meth:`layer`, turned as stored; ``valid`` is where the SAR image has
+        data, whichever layer is asked for.
+
+        Raises:
+            ParameterError: If sensor or layer is unknown.
+            MissingInputError: If the sensor has no such layer.
+            BadDataError: If the index names no tile of that row.
+        """
+        pixels = np.asarray(self.layer(sensor, layer)[row])
+        valid = np.asarray(np.any(self.layer(sensor, "sar")[row], axis=-1))
+        if (sensor, row) not in self._places:
+            raise BadDataError(
+                f"{self.folder / INDEX_FILE} has no row {row} of sensor {sensor}",
+                next_step="prepare the store again (`dvc repro --force prepare`)",
+            )
+        transform, orientation = self._places[sensor, row]
+        height, width = valid.shape
+        return GeoArray(
+            values=np.moveaxis(pixels, -1, 0),
+            bands=BANDS[layer],
+            valid=valid,
+            transform=transform.turned(height, width) if orientation == 1 else transform,
+            crs=get_sensor(sensor).crs,
+            sensor=sensor,
+            orientation=orientation,
+        )
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, int], tuple[PixelTransform, int]]:
+        """North-up transform and orientation of every tile by sensor and row."""
+        columns = ["sensor", "row", "x_left_m", "y_top_m", "gsd_m", "orientation"]
+        return {
+            (sensor, row): (PixelTransform.north_up(x_left_m=x, y_top_m=y, gsd_m=gsd), orientation)
+            for sensor, row, x, y, gsd, orientation in self.index[columns].itertuples(index=False, name=None)
+        }
 
     def truth(self, image_id: str, sensor: str) -> list[shapely.Polygon]:
         """Footprints of a tile in pixels of the stored grid, original orientation, no area limit.

@@ -1,44 +1,83 @@
-"""Building polygons of a predicted tile, by whichever vectoriser the settings and the network allow."""
+"""The task of building footprints: three label layers, two vectorisers, the SpaceNet metric."""
 
 from __future__ import annotations
 
-from components.lib.config.scoring import Vectoriser
-from components.lib.geo.vectorise import Proposals, vectorise
+import numpy as np
+import numpy.typing as npt
+
+from components.lib.config.scoring import ScoringSettings, Vectoriser
+from components.lib.geo.geoarray import GeoArray
+from components.lib.geo.vectorise import Polygons, vectorise
 from components.lib.geo.watershed import vectorise_contours
-from components.lib.inference.tiles import TileMaps
-from components.lib.scoring.settings import ScoringSettings
+from components.lib.metrics.spacenet_f1 import Matches, match_polygons
+from components.lib.tasks.base import Floats, Integers, Objects, Task
+from components.lib.tasks.labels import BUILDING_BAND, LABELS, footprints_of
 
 
-def vectoriser_of(tile: TileMaps, settings: ScoringSettings) -> Vectoriser:
-    """What draws this tile's polygons: without contours there is nothing to flood."""
-    return "plain" if tile.contours is None else settings.vectorise
+class Buildings(Task):
+    """Building footprints, scored by pixels of the class map and by polygons.
 
-
-def draw_buildings(tile: TileMaps, *, orientation: int, settings: ScoringSettings) -> Proposals:
-    """Draw the building polygons of one tile in the release's orientation.
-
-    A polygon's confidence is the mean of the class map inside it, whatever drew it: the metric sorts by it,
-    and the class map is what every network has and what all of them are judged by in pixels.
-
-    Args:
-        tile: What a network says of it, in store orientation.
-        orientation: The strip's flag, undone before anything is drawn.
-        settings: Thresholds, and the vectoriser wanted.
+    A polygon's confidence is the mean of the class map inside it, whichever vectoriser drew it: the metric
+    sorts by it, and the class map is the one map that every network has and whose pixels are scored.
     """
-    if tile.contours is None or settings.vectorise == "plain":
-        return vectorise(
-            tile.building,
-            orientation=orientation,
+
+    name = "buildings"
+    labels = LABELS
+
+    def truth_mask(self, target: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+        """Return the footprint pixels (H, W) of the packed layer ``target`` (H, W, 1)."""
+        return footprints_of(target)
+
+    def predicted_mask(self, prediction: GeoArray, settings: ScoringSettings) -> npt.NDArray[np.bool_]:
+        """Return the pixels (H, W) whose class map exceeds the threshold."""
+        mask: npt.NDArray[np.bool_] = prediction.band(BUILDING_BAND) > settings.threshold
+        return mask
+
+    def vectoriser(self, prediction: GeoArray, settings: ScoringSettings) -> Vectoriser:
+        """Return ``plain`` where the prediction has no contours: there is nothing to flood."""
+        return settings.vectorise if set(self.labels) <= set(prediction.bands) else "plain"
+
+    def draw(self, prediction: GeoArray, settings: ScoringSettings) -> Polygons:
+        """Draw the building polygons of one tile."""
+        if self.vectoriser(prediction, settings) == "plain":
+            return vectorise(
+                prediction,
+                threshold=settings.threshold,
+                min_area_px=settings.min_area_px,
+                simplify_px=settings.simplify_px,
+                band=BUILDING_BAND,
+            )
+        return vectorise_contours(
+            prediction,
             threshold=settings.threshold,
+            seed_threshold=settings.seed_threshold,
+            min_seed_px=settings.min_seed_px,
             min_area_px=settings.min_area_px,
             simplify_px=settings.simplify_px,
+            confidence=BUILDING_BAND,
         )
-    footprint, edge, contact = tile.contours
-    return vectorise_contours(
-        footprint,
-        edge,
-        contact,
-        orientation=orientation,
-        settings=settings.watershed,
-        confidence=tile.building,
-    )
+
+    def match(
+        self,
+        truth: Objects,
+        proposals: Objects,
+        *,
+        truth_tiles: Integers,
+        proposal_tiles: Integers,
+        confidence: Floats,
+        settings: ScoringSettings,
+    ) -> Matches:
+        """Match by the SpaceNet metric: one to one, by confidence, above the least IoU."""
+        return match_polygons(
+            truth,
+            proposals,
+            truth_tiles=truth_tiles,
+            proposal_tiles=proposal_tiles,
+            confidence=confidence,
+            min_area=settings.min_area_px,
+            iou=settings.iou,
+        )
+
+
+BUILDINGS = Buildings()
+"""The task that every model of the pipeline serves."""

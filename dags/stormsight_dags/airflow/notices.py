@@ -14,8 +14,9 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from stormsight_dags.failures import NEXT_STEPS, FailureKind, StageFailure
-from stormsight_dags.redaction import redact
+from components.contract.failures import FAILURE_CLASSES, FailureKind
+from components.contract.redaction import redact
+from stormsight_dags.failures import StageFailure
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +34,11 @@ def failure_notice(context: Mapping[str, Any]) -> Notice:
         failure = exception.failure
         kind, stage = exception.kind, failure.stage
         message = failure.message or failure.reason
-        next_step = failure.next_step or NEXT_STEPS[kind]
+        next_step = failure.next_step or FAILURE_CLASSES[kind].next_step
     else:
         kind, stage = FailureKind.UNKNOWN, task_id
         message = f"{type(exception).__name__}: {exception}" if exception else "the task left no message"
-        next_step = NEXT_STEPS[kind]
+        next_step = FAILURE_CLASSES[kind].next_step
     return {
         "event": "failed",
         "dag": str(instance.dag_id),

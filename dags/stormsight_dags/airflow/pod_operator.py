@@ -20,15 +20,15 @@ from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from components.contract.failures import NOTHING_TO_DO, FailureKind
+from components.contract.redaction import redact
 from components.contract.work import Work
 from stormsight_dags.airflow.pod_watch import LAST_SEEN, StagePodManager, StagePodTrigger
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.budgets import load_budget
 from stormsight_dags.failures import (
-    NOTHING_TO_DO,
     TAIL_LINES,
     Failure,
-    FailureKind,
     StageFailure,
     exception_for,
 )
@@ -46,7 +46,6 @@ from stormsight_dags.kubernetes.names import (
 )
 from stormsight_dags.kubernetes.reader import PodReader, refusal
 from stormsight_dags.kubernetes.status import PodStatus, read_status, stuck_reason
-from stormsight_dags.redaction import redact
 from stormsight_dags.settings.model import Settings
 
 RESULT = "result"
@@ -194,7 +193,7 @@ class StagePodOperator(KubernetesPodOperator):
     def defer(self, *, trigger: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Hand over to our trigger instead of the provider's."""
         ours = StagePodTrigger(**trigger.serialize()[1])
-        # The triggerer looks for a kubeconfig unless it is told; it runs where the worker does.
+        # Without it the triggerer looks for a kubeconfig; it runs where the worker does.
         ours.in_cluster = self.hook.is_in_cluster if self.in_cluster is None else self.in_cluster
         super().defer(trigger=ours, **kwargs)
 

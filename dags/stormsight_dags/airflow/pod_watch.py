@@ -19,8 +19,8 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import (
 )
 from kubernetes.client.exceptions import ApiException
 
+from components.contract.redaction import redact
 from stormsight_dags.kubernetes.status import PodStatus, read_status, stuck_reason
-from stormsight_dags.redaction import redact
 
 LAST_SEEN = "last_seen"
 """Key of a trigger's event under which the last look at the pod travels."""

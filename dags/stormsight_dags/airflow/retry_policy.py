@@ -13,8 +13,9 @@ from typing import Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
+from components.contract.failures import FailureKind
 from stormsight_dags.budgets import Budget, History, judge
-from stormsight_dags.failures import FailureKind, StageFailure
+from stormsight_dags.failures import StageFailure
 
 log = logging.getLogger(__name__)
 

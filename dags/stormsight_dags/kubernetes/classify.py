@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from stormsight_dags.failures import EXIT_KINDS, NOTHING_TO_DO, Failure, FailureKind
+from components.contract.failures import NOTHING_TO_DO, FailureKind, shown_kind_of_exit
+from stormsight_dags.failures import Failure
 from stormsight_dags.kubernetes.status import PodEvent, PodStatus, node_lost
 
 IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "ImageInspectError"})
@@ -154,7 +155,7 @@ def _out_of_memory(evidence: Evidence) -> Failure | None:
 
 def _exit_code(evidence: Evidence) -> Failure | None:
     """Recognise a command that ended by itself, with a code that a class owns."""
-    kind = EXIT_KINDS.get(evidence.known.exit_code or 0)
+    kind = shown_kind_of_exit(evidence.known.exit_code or 0)
     return _failure(evidence, kind, "") if kind else None
 
 

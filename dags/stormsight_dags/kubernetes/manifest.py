@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.contract.errors import ParameterError
+from components.contract.redaction import names_a_secret
 from components.contract.work import Work
 from stormsight_dags.kubernetes.names import label_value
 from stormsight_dags.kubernetes.status import CONTAINER
-from stormsight_dags.redaction import names_a_secret
 from stormsight_dags.settings.model import Kubernetes, Settings
 
 Json = dict[str, Any]

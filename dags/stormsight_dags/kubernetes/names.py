@@ -29,16 +29,16 @@ def digest(text: str, length: int) -> str:
     return md5(text.encode(), usedforsecurity=False).hexdigest()[:length]
 
 
-def pod_name(task_id: str, key: Sequence[str | int], number: int) -> str:
+def pod_name(task_id: str, identity: str, number: int) -> str:
     """Return the name of a task instance's pod: the same for every try, process and scheduler.
 
     Args:
         task_id: The task; it makes the name readable.
-        key: Parts that identify the task instance.
+        identity: Text that identifies the task instance.
         number: 0 for its first pod, one more for each that ended.
     """
     readable = re.sub(r"[^a-z0-9]+", "-", task_id.lower()).strip("-")[:36].strip("-")
-    return f"{readable or 'stage'}-{digest('/'.join(map(str, key)), 12)}-{number}"
+    return f"{readable or 'stage'}-{digest(identity, 12)}-{number}"
 
 
 def next_number(pods: Sequence[Any]) -> int:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from stormsight_dags.redaction import redact, redact_values
+from components.contract.redaction import redact, redact_values
 
 CONTAINER = "base"
 """Name of the one container of our pods; the pod operator's own default."""
@@ -31,7 +31,7 @@ class PodStatus:
         waiting: Why the container does not start (``ImagePullBackOff``, ...).
         waiting_message: The sentence beside ``waiting``.
         exit_code: The container's exit code, if it ended.
-        exit_reason: The runtime's word for that end (``OOMKilled``, ``Error``, ...).
+        exit_reason: The runtime's reason for that end (``OOMKilled``, ``Error``, ...).
         report: The container's termination message.
     """
 

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from components.contract.keys import (
+    OPERATIONS,
+    REJECTED,
+    entry_number,
+    marker_key,
+    rejected_name,
+    rejection_name,
+)
 from stormsight_dags.landing.store import ObjectReader
-
-MARKER = "COMPLETE.json"
-"""File that a producer writes last, below the acquisition's prefix."""
-
-OPERATIONS = "ledger/operations/"
-"""Prefix of the entries of the operations ledger."""
-
-REJECTED = "rejected/"
-"""Prefix of the records of refused acquisitions."""
-
-_UNSAFE = re.compile(r"[^a-z0-9-]+")
-"""Characters that the registering command replaces in the name of a rejection."""
 
 
 def entries_since(objects: ObjectReader, number: int) -> dict[int, Mapping[str, Any]]:
     """Return the bodies of the ledger's entries after ``number``, by their numbers."""
-    names = {
-        key: re.fullmatch(r"(\d+)\.json", key.removeprefix(OPERATIONS)) for key in objects.listing(OPERATIONS)
-    }
+    numbers = {key: entry_number(key) for key in objects.listing(f"{OPERATIONS}/")}
     return {
-        int(name[1]): json.loads(objects.get(key)).get("body", {})
-        for key, name in names.items()
-        if name is not None and int(name[1]) > number
+        found: json.loads(objects.get(key)).get("body", {})
+        for key, found in numbers.items()
+        if found is not None and found > number
     }
 
 
@@ -67,15 +60,15 @@ class LandingScan:
 
     def _is_new(self, name: str, refused: Mapping[str, datetime]) -> bool:
         files = self._landing.listing(f"{name}/")
-        if f"{name}/{MARKER}" not in files:
+        if marker_key(name) not in files:
             return False
-        since = refused.get(_UNSAFE.sub("-", name)[:63] or "-")
+        since = refused.get(rejection_name(name))
         return since is None or max(files.values()) > since
 
     def _refused(self) -> dict[str, datetime]:
         """Return when each acquisition was refused last (``rejected/<id>-<hash of its marker>.json``)."""
         latest: dict[str, datetime] = {}
         for key, written in self._objects.listing(REJECTED).items():
-            name = key.removeprefix(REJECTED).rpartition("-")[0]
+            name = rejected_name(key)
             latest[name] = max(written, latest.get(name, written))
         return latest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,14 +11,12 @@ from pydantic import BaseModel, ValidationError
 
 from components.contract.errors import ParameterError
 from components.contract.graph.document import read_yaml
+from components.contract.redaction import holds_a_secret
 from components.contract.suggestions import nearest
 from stormsight_dags.settings.model import Deployment, Orchestration, Section, Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 """Folder of ``dvc.yaml`` unless ``STORMSIGHT_SOURCE`` says otherwise: beside ``dags/``."""
-
-_SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|ACCESS_KEY|CREDENTIAL", re.IGNORECASE)
-_SECRET_URI = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 S = TypeVar("S", bound=Section)
 
@@ -98,7 +95,7 @@ def _check(deployment: Deployment, params: Mapping[str, Any], where: str) -> Non
         "remote": deployment.remote or "",
     }
     for key, value in plain.items():
-        if _SECRET_NAME.search(key) or _SECRET_URI.search(value):
+        if holds_a_secret(key, value):
             raise ParameterError(
                 f"{where}: {key} looks like a secret, which must not be in a file",
                 next_step="put it into a Kubernetes Secret and name that under kubernetes.secrets",

@@ -18,15 +18,8 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Images(Section):
-    """Image references, by digest on a real cluster."""
-
-    data: str
-    train: str
-
-
 class ByImage(Section):
-    """One name per image."""
+    """One value for each image that holds the components."""
 
     data: str
     train: str
@@ -56,10 +49,10 @@ class Scratch(Section):
 
 
 class Kubernetes(Section):
-    """Cluster that pods run on; times in seconds, sizes as Kubernetes quantities."""
+    """Cluster that pods run on; times in seconds, sizes as Kubernetes quantities, images by digest."""
 
     namespace: str = "stormsight"
-    images: Images
+    images: ByImage
     secrets: list[str] = []
     service_accounts: ServiceAccounts = ServiceAccounts()
     max_cpu: float | None = None

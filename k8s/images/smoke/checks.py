@@ -1,4 +1,4 @@
-"""What the smoke tests share. Runs inside an image and needs nothing beside the standard library."""
+"""Checks that the smoke tests share. They run inside an image and need the standard library only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SITE = Path("/opt/venv/lib/python3.11/site-packages")
 
 
 def say(text: str) -> None:
-    """One line, at once."""
+    """Print one line at once."""
     sys.stdout.write(f"  {text}\n")
     sys.stdout.flush()
 
@@ -27,7 +27,7 @@ def importable(*modules: str) -> None:
 
 
 def absent(*modules: str) -> None:
-    """None of ``modules`` may be there."""
+    """Refuse any of ``modules`` that can be imported."""
     found = [module for module in modules if importlib.util.find_spec(module)]
     if found:
         sys.exit(f"importable, and is to be left out of this image: {', '.join(found)}")
@@ -45,7 +45,7 @@ def command(*arguments: str, quiet: bool = False) -> None:
 
 
 def clean_tree() -> None:
-    """What runs is compiled, nobody but root may write it, and no tool or cache of the build is left."""
+    """Check that all code is compiled, only root may write it, and no tool or cache of the build is left."""
     tops = (APP, SITE)
     writable = [p for top in tops for p in top.rglob("*") if not p.is_symlink() and _writable(p)]
     if writable:

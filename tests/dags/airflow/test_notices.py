@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from components.contract.failures import FailureKind
 from stormsight_dags.airflow.notices import NOTICE_URL, deadline_notice, failure_notice, notify_deadline, send
-from stormsight_dags.failures import Failure, FailureKind, exception_for
+from stormsight_dags.failures import Failure, exception_for
 
 INSTANCE = SimpleNamespace(
     dag_id="retrain", run_id="r1", task_id="pipeline.optical", try_number=2, log_url="http://ui/log"

@@ -33,7 +33,7 @@ print(json.dumps({{ti.task_id: [str(ti.state), ti.try_number, stored[ti.task_id]
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """By task: its state, its last try, and what the task state store remembers."""
+    """State, last try and entry of the task state store, by task."""
     home = tmp_path_factory.mktemp("airflow")
     dags = Path(__file__).parent / "retry_dags"
     environment = {

@@ -8,9 +8,10 @@ import pytest
 from airflow.sdk import RetryAction
 from hypothesis import given
 
+from components.contract.failures import FailureKind
 from stormsight_dags.airflow.retry_policy import STATE_KEY, BudgetedRetries
 from stormsight_dags.budgets import Budget
-from stormsight_dags.failures import Failure, FailureKind, exception_for
+from stormsight_dags.failures import Failure, exception_for
 from tests.dags.test_budgets import BUDGETS
 
 

@@ -1,4 +1,4 @@
-"""Runs the real DAGs on a real Airflow (SQLite, local mode) with scripted commands, and prints what happened.
+"""Run the real DAGs on a real Airflow (SQLite, local mode) with scripted commands, and print the results.
 
 Airflow reads its configuration once per process, so this is a process of its own:
 ``python -m tests.dags.airflow.trial <folder>`` inside :func:`tests.dags.airflow.trial_source.environment`.

@@ -1,4 +1,4 @@
-"""The judgement alone; tests/cluster/test_failures.py has it on real pods."""
+"""Classification alone; tests/cluster/test_failures.py has it on real pods."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.client import models as k8s
 
-from stormsight_dags.failures import EXCEPTIONS, FailureKind, StageFailure, exception_for, tail_of
+from components.contract.failures import FAILURE_CLASSES, FailureKind
+from stormsight_dags.failures import EXCEPTIONS, StageFailure, exception_for, tail_of
 from stormsight_dags.kubernetes.classify import (
     Evidence,
     classify,
@@ -167,8 +168,9 @@ def test_a_signal_ended_a_local_process() -> None:
 
 
 def test_every_kind_has_one_exception_and_all_are_stage_failures() -> None:
-    assert set(EXCEPTIONS) == set(FailureKind)
-    assert len(set(EXCEPTIONS.values())) == len(FailureKind)
+    names = {kind: row.airflow_name for kind, row in FAILURE_CLASSES.items() if row.airflow_name}
+    assert {kind: exception.__name__ for kind, exception in EXCEPTIONS.items()} == names
+    assert len(set(EXCEPTIONS.values())) == len(names)
     for found, exception in EXCEPTIONS.items():
         assert exception.kind is found
         assert issubclass(exception, StageFailure)

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from components.contract.errors import ParameterError
-from components.lib.config.loader import SECTIONS, Parameters, load_parameters, load_section
+from components.contract.parameters import SECTIONS
+from components.lib.config.loader import Parameters, load_parameters, load_section
 
 
 class Inner(Parameters):
@@ -89,6 +90,8 @@ def test_broken_yaml_is_a_parameter_error(tmp_path: Path) -> None:
 def test_every_profile_names_every_section(repository: Path) -> None:
     """dvc.yaml depends on each section of the active profile, so each must be there, if only as ``{}``."""
     params = yaml.safe_load((repository / "params.yaml").read_text())
+    sections = set(params) - {"profile", "profiles"}
+    assert sections <= set(SECTIONS)
     for name, profile in params["profiles"].items():
-        assert set(profile) - {"evidence"} == set(SECTIONS) - {"orchestration", "evidence"}, name
+        assert set(profile) - {"evidence"} == sections - {"orchestration", "evidence"}, name
     assert load_section("acquisitions", repository / "params.yaml")

@@ -14,6 +14,7 @@ from components.lib.geo.raster import RasterProfile
 from components.lib.geo.rasterise import rasterise_instances
 from components.lib.geo.resample import resample
 from components.lib.geo.vectorise import vectorise
+from tests.lib.geo.arrays import geo_array
 
 HEIGHT, WIDTH = 20, 30
 
@@ -70,11 +71,11 @@ def test_turned_mask_is_the_mask_of_the_turned_polygon() -> None:
 
 
 def test_truth_survives_prepare_vectorise_undo() -> None:
-    # Reference distillation.md section 6.6: a perfect mask gives the truth back.
+    # docs/methods/distillation.md: a perfect mask gives the truth back.
     truth = [shapely.box(2, 3, 14, 16), shapely.box(18, 2, 29, 13)]
     stored = align(rasterise_instances(truth, HEIGHT, WIDTH) > 0, 1).astype(np.float32)
 
-    found = vectorise(stored, orientation=1, threshold=0.5, min_area_px=10).geometries
+    found = vectorise(geo_array(stored, orientation=1), threshold=0.5, min_area_px=10).geometries
 
     assert sorted(p.normalize().wkt for p in found) == sorted(p.normalize().wkt for p in truth)
 

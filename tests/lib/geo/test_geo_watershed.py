@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -10,16 +12,21 @@ from hypothesis import strategies as st
 from components.lib.geo.rasterise import rasterise_targets
 from components.lib.geo.vectorise import building_parts, vectorise
 from components.lib.geo.watershed import (
-    WatershedSettings,
     building_instances,
     seed_area_px,
     vectorise_contours,
 )
+from tests.lib.geo.arrays import contour_array, geo_array
 
 APART = [(3, 4, 25, 28), (40, 8, 58, 30), (10, 40, 36, 60)]
 """Large enough for a seed of 110 pixels within a rim of 3."""
 TOUCHING = [(4, 6, 24, 40), (24, 6, 50, 40)]
-SETTINGS = WatershedSettings()
+SETTINGS: dict[str, Any] = {
+    "threshold": 0.5,
+    "seed_threshold": 0.75,
+    "min_seed_px": 110,
+    "min_area_px": 80,
+}
 
 Maps = list[npt.NDArray[np.float64]]
 
@@ -41,20 +48,20 @@ def drawn(geometries: npt.NDArray[np.object_]) -> set[str]:
 def test_perfect_maps_give_back_the_truth_polygons(
     boxes: list[tuple[int, int, int, int]], orientation: int
 ) -> None:
-    found = vectorise_contours(*perfect(boxes, orientation), orientation=orientation, settings=SETTINGS)
+    found = vectorise_contours(contour_array(perfect(boxes, orientation), orientation), **SETTINGS)
     assert drawn(found.geometries) == {shapely.normalize(shapely.box(*box)).wkt for box in boxes}
     assert found.confidences == pytest.approx([1.0] * len(boxes))
 
 
 def test_the_plain_vectoriser_would_merge_touching_buildings() -> None:
     footprint, _, _ = perfect(TOUCHING)
-    assert len(vectorise(footprint, orientation=0, threshold=0.5, min_area_px=80)) == 1
+    assert len(vectorise(geo_array(footprint), threshold=0.5, min_area_px=80)) == 1
 
 
 def test_touching_buildings_are_separated_in_blurred_noisy_maps() -> None:
     random = np.random.default_rng(1)
     maps = [0.02 + 0.93 * m + 0.04 * random.random(m.shape) for m in perfect(TOUCHING)]
-    found = vectorise_contours(*maps, orientation=0, settings=SETTINGS)
+    found = vectorise_contours(contour_array(maps, 0), **SETTINGS)
     assert len(found) == 2
     for box in TOUCHING:
         truth = shapely.box(*box)
@@ -65,8 +72,8 @@ def test_touching_buildings_are_separated_in_blurred_noisy_maps() -> None:
 def test_without_contours_it_is_the_plain_vectoriser() -> None:
     footprint, _, _ = perfect(APART)
     empty = np.zeros_like(footprint)
-    found = vectorise_contours(footprint, empty, empty, orientation=0, settings=SETTINGS)
-    plain = vectorise(footprint, orientation=0, threshold=0.5, min_area_px=80)
+    found = vectorise_contours(contour_array([footprint, empty, empty], 0), **SETTINGS)
+    plain = vectorise(geo_array(footprint), threshold=0.5, min_area_px=80)
     assert drawn(found.geometries) == drawn(plain.geometries)
     assert found.confidences == pytest.approx(plain.confidences)
 
@@ -74,13 +81,13 @@ def test_without_contours_it_is_the_plain_vectoriser() -> None:
 def test_a_building_too_small_for_a_seed_is_kept_or_dropped_as_asked() -> None:
     small = [(5, 5, 15, 15)]
     maps = perfect(small)
-    assert len(vectorise_contours(*maps, orientation=0, settings=SETTINGS)) == 1
-    winner = WatershedSettings(keep_seedless=False)
-    assert len(vectorise_contours(*maps, orientation=0, settings=winner)) == 0
+    assert len(vectorise_contours(contour_array(maps, 0), **SETTINGS)) == 1
+    winner = {**SETTINGS, "keep_seedless": False}
+    assert len(vectorise_contours(contour_array(maps, 0), **winner)) == 0
 
 
 def test_cutting_contacts_as_the_winner_did_shaves_the_facing_walls() -> None:
-    labels = building_instances(*perfect(TOUCHING), settings=WatershedSettings(cut_contacts=True))
+    labels = building_instances(*perfect(TOUCHING), **SETTINGS, cut_contacts=True)
     assert labels.max() == 2
     assert np.count_nonzero(labels) == (20 - 4) * 34 + (26 - 4) * 34
     assert labels[20, 24] == 0
@@ -91,16 +98,14 @@ def test_the_least_seed_follows_the_pixel_size() -> None:
     assert seed_area_px(1.0) == 28
     assert seed_area_px(0.25) == 440
     maps = perfect([(3, 3, 18, 18)])  # a core of 9 x 9
-    dropped = WatershedSettings(keep_seedless=False)
-    assert building_instances(*maps, settings=dropped).max() == 0
-    assert (
-        building_instances(*maps, settings=WatershedSettings(keep_seedless=False, min_seed_px=28)).max() == 1
-    )
+    dropped = {**SETTINGS, "keep_seedless": False}
+    assert building_instances(*maps, **dropped).max() == 0
+    assert building_instances(*maps, **{**SETTINGS, "keep_seedless": False, "min_seed_px": 28}).max() == 1
 
 
 def test_empty_maps_give_no_proposals() -> None:
     empty = np.zeros((16, 16))
-    found = vectorise_contours(empty, empty, empty, orientation=1, settings=SETTINGS)
+    found = vectorise_contours(contour_array([empty] * 3, 1), **SETTINGS)
     assert len(found) == 0
 
 
@@ -109,11 +114,11 @@ def test_empty_maps_give_no_proposals() -> None:
 def test_instances_partition_what_is_building(seed: int) -> None:
     random = np.random.default_rng(seed)
     footprint, edge, contact = (random.random((40, 40)) for _ in range(3))
-    chosen = WatershedSettings(min_seed_px=3, seed_threshold=0.3, min_area_px=1)
-    labels = building_instances(footprint, edge, contact, settings=chosen)
+    chosen = {**SETTINGS, "min_seed_px": 3, "seed_threshold": 0.3, "min_area_px": 1}
+    labels = building_instances(footprint, edge, contact, **chosen)
     assert np.array_equal(labels > 0, footprint > 0.5), "nothing is lost and nothing is added"
     parts = building_parts(footprint, threshold=0.5, min_area_px=1)
     for value in range(1, int(labels.max()) + 1):
         assert len(np.unique(parts[labels == value])) == 1, "no building crosses background"
-    found = vectorise_contours(footprint, edge, contact, orientation=0, settings=chosen)
+    found = vectorise_contours(contour_array([footprint, edge, contact], 0), **chosen)
     assert len(found) == labels.max()

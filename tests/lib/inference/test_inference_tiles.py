@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from components.contract.errors import ParameterError
-from components.lib.inference.tiles import predict_tiles, window_starts
+from components.lib.geo.geoarray import GeoArray
+from components.lib.inference.tiles import predict_images, predict_tiles, window_starts
 from components.lib.store.store import Store
+from components.lib.tasks.labels import BUILDING_BAND
 from tests.evaluate.worlds import AIRBORNE, SIDE, SPACEBORNE, Pointwise, write_tiny_store
 
 
@@ -41,7 +43,7 @@ def test_stitched_windows_equal_the_whole_tile_for_a_pointwise_network(store: St
     assert list(parts) == [0, 1, 5]
     for row, probability in whole.items():
         assert probability.shape == (SIDE, SIDE)
-        np.testing.assert_allclose(parts[row], probability, atol=1e-6)
+        np.testing.assert_allclose(parts[row].values, probability.values, atol=1e-6)
 
 
 def test_overlapping_windows_are_averaged(store: Store) -> None:
@@ -53,7 +55,8 @@ def test_overlapping_windows_are_averaged(store: Store) -> None:
             score[..., x.shape[-1] // 2 :] = -50
             return torch.cat([-score, score], dim=1)
 
-    _, probability = next(predict_tiles(Position(), store, AIRBORNE, [0], window_px=64))
+    _, prediction = next(predict_tiles(Position(), store, AIRBORNE, [0], window_px=64))
+    probability = prediction.band(BUILDING_BAND)
     # Windows start at 0 and 32: [0, 32) one, [32, 64) zero and one, [64, 96) zero.
     assert probability[0, 0] == 1
     assert probability[0, 40] == pytest.approx(0.5)
@@ -72,7 +75,8 @@ def test_nothing_is_predicted_where_there_is_no_data(store: Store) -> None:
             ones = torch.ones_like(x[:, :1], dtype=torch.float32)
             return torch.cat([-ones, ones], dim=1)
 
-    _, probability = next(predict_tiles(Everything(), store, AIRBORNE, [1]))
+    _, prediction = next(predict_tiles(Everything(), store, AIRBORNE, [1]))
+    probability = prediction.band(BUILDING_BAND)
     assert (probability[:20] == 0).all()
     assert (probability[20:] > 0.5).all()
 
@@ -90,5 +94,29 @@ def test_an_optical_network_reads_the_optical_layer(tmp_path: Path) -> None:
     optical[:] = 10
     optical.flush()
     net = Pointwise(modality="optical")
-    [(_, probability)] = predict_tiles(net, store, AIRBORNE, [0])
-    assert probability.max() < 0.01
+    [(_, prediction)] = predict_tiles(net, store, AIRBORNE, [0])
+    assert prediction.values.max() < 0.01
+
+
+def test_a_prediction_lies_where_its_tile_lies(store: Store) -> None:
+    for row in (0, 1):
+        [(_, prediction)] = predict_tiles(Pointwise(), store, AIRBORNE, [row])
+        tile = store.tile(AIRBORNE, row, "sar")
+        assert (prediction.transform, prediction.crs) == (tile.transform, tile.crs)
+        assert (prediction.sensor, prediction.orientation) == (AIRBORNE, row % 2)
+
+
+def test_images_of_two_sizes_are_not_predicted_together(store: Store) -> None:
+    tile = store.tile(AIRBORNE, 0, "sar")
+    half = GeoArray(
+        values=tile.values[:, :40],
+        bands=tile.bands,
+        valid=tile.valid[:40],
+        transform=tile.transform,
+        crs=tile.crs,
+        sensor=tile.sensor,
+        orientation=0,
+    )
+    assert [image.shape for image in predict_images(Pointwise(), [half, half])] == [(40, SIDE)] * 2
+    with pytest.raises(ValueError, match="one size"):
+        list(predict_images(Pointwise(), [tile, half]))

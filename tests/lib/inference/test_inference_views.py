@@ -5,15 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from torch.nn import functional as F  # noqa: N812
 
-from components.contract.errors import ParameterError
-from components.lib.inference.tiles import predict_tile_maps, predict_tiles
-from components.lib.inference.views import View, predict_view
+from components.lib.config.scoring import ScoringSettings
+from components.lib.inference.tiles import predict_images, predict_tiles
+from components.lib.inference.views import PLAIN, View, predict_view, predict_views, views_of
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.scoring.augmentation import TestTimeAugmentation, predict_augmented
+from components.lib.tasks.labels import BUILDING_BAND, LABELS
 from tests.evaluate.worlds import AIRBORNE, SIDE, Pointwise, write_tiny_store
 
 
@@ -37,7 +38,7 @@ def pixels(side: int = 64) -> torch.Tensor:
 
 def test_the_image_alone_is_exactly_the_networks_own() -> None:
     net, x = network(), pixels()
-    seen = predict_augmented(net, x, AIRBORNE, TestTimeAugmentation())
+    seen = predict_views(net, x, AIRBORNE, PLAIN)
     maps = net.predict_maps(x, AIRBORNE)
     assert maps.contours is not None
     assert seen.contours is not None
@@ -60,8 +61,8 @@ def test_the_mirror_image_is_put_back_exactly() -> None:
 
 def test_views_are_averaged_as_probabilities() -> None:
     net, x = network(contours=False), pixels()
-    augmentation = TestTimeAugmentation(scales=(1.0, 0.75), flip=True)
-    assert augmentation.views == [View(1.0), View(0.75), View(1.0, True), View(0.75, True)]
+    views = views_of((1.0, 0.75), flip=True)
+    assert views == (View(1.0), View(0.75), View(1.0, True), View(0.75, True))
     expected = []
     for mirrored in (False, True):
         for side in (64, 48):
@@ -69,7 +70,7 @@ def test_views_are_averaged_as_probabilities() -> None:
             p = net.predict(view.flip(-1) if mirrored else view, AIRBORNE).softmax(1)
             p = p.flip(-1) if mirrored else p
             expected.append(F.interpolate(p, (64, 64), mode="bilinear", align_corners=True))
-    seen = predict_augmented(net, x, AIRBORNE, augmentation)
+    seen = predict_views(net, x, AIRBORNE, views)
     assert seen.contours is None
     assert torch.allclose(seen.classes, torch.stack(expected).mean(0), atol=1e-6)
     assert torch.allclose(seen.classes.sum(1), torch.ones(2, 64, 64), atol=1e-5)
@@ -77,40 +78,39 @@ def test_views_are_averaged_as_probabilities() -> None:
 
 def test_flipped_augmentation_does_not_depend_on_the_side() -> None:
     net, x = network(), pixels()
-    augmentation = TestTimeAugmentation(flip=True)
-    seen, mirrored = (predict_augmented(net, i, AIRBORNE, augmentation).classes for i in (x, x.flip(-1)))
+    views = views_of((1.0,), flip=True)
+    seen, mirrored = (predict_views(net, i, AIRBORNE, views).classes for i in (x, x.flip(-1)))
     assert torch.allclose(seen, mirrored.flip(-1), atol=1e-6)
 
 
 @pytest.mark.parametrize("scales", [(), (1.0, 1.0), (0.1,), (5.0,)])
 def test_senseless_scales_are_refused(scales: tuple[float, ...]) -> None:
-    with pytest.raises(ParameterError, match="test-time augmentation"):
-        TestTimeAugmentation(scales=scales)
+    with pytest.raises(ValidationError, match="scales"):
+        ScoringSettings(scales=scales)
 
 
 def test_tile_maps_hold_contours_and_are_black_where_there_is_no_data(tmp_path: Path) -> None:
     store = write_tiny_store(tmp_path / "prepared", tiles=4, nodata_rows=20)
     net = network()
     for window in (64, 512):
-        [tile] = predict_tile_maps(net, store, AIRBORNE, [1], window_px=window)
-        assert tile.contours is not None
-        assert tile.row == 1
-        assert tile.building.shape == (SIDE, SIDE)
-        assert tile.contours.shape == (3, SIDE, SIDE)
-        assert not tile.building[:20].any()
-        assert not tile.contours[:, :20].any()
-        assert (tile.contours[:, 20:] > 0).all()
-        [(row, building)] = predict_tiles(net, store, AIRBORNE, [1], window_px=window)
+        [(row, tile)] = predict_tiles(net, store, AIRBORNE, [1], window_px=window)
         assert row == 1
-        assert np.array_equal(building, tile.building)
-    [plain] = predict_tile_maps(network(contours=False), store, AIRBORNE, [0])
-    assert plain.contours is None
+        assert tile.bands == (BUILDING_BAND, *LABELS)
+        assert tile.values.shape == (4, SIDE, SIDE)
+        assert not tile.band(BUILDING_BAND)[:20].any()
+        assert not tile.values[1:, :20].any()
+        assert (tile.values[1:, 20:] > 0).all()
+        assert np.array_equal(tile.valid, store.layer(AIRBORNE, "sar")[1].any(axis=-1))
+        [image] = predict_images(net, [store.tile(AIRBORNE, 1, "sar")], window_px=window)
+        assert np.array_equal(image.values, tile.values)
+    [(_, plain)] = predict_tiles(network(contours=False), store, AIRBORNE, [0])
+    assert plain.bands == (BUILDING_BAND,)
 
 
 def test_tiles_can_be_predicted_with_augmentation(tmp_path: Path) -> None:
     store = write_tiny_store(tmp_path / "prepared", tiles=4)
-    augmentation = TestTimeAugmentation(scales=(1.0, 1.25), flip=True)
+    views = views_of((1.0, 1.25), flip=True)
     net = Pointwise()
-    [(_, building)] = predict_tiles(net, store, AIRBORNE, [0], augmentation=augmentation)
+    [(_, prediction)] = predict_tiles(net, store, AIRBORNE, [0], views=views)
     assert len(net.seen) == 4
-    assert building.shape == (SIDE, SIDE)
+    assert prediction.shape == (SIDE, SIDE)

@@ -5,28 +5,28 @@ import pandas as pd
 import pytest
 
 from components.lib.metrics.average_precision import average_precision, precision_recall_curve
-from components.lib.metrics.counts import Confusion, mean_hard_dice, pixel_confusion
+from components.lib.metrics.counts import Counts, count_pixels, mean_hard_dice
 
 
 def test_pixels_are_counted_where_valid() -> None:
     predicted = np.array([[1, 1, 0, 0], [1, 1, 1, 1]], dtype=bool)
     truth = np.array([[1, 0, 1, 0], [1, 1, 1, 1]], dtype=bool)
     valid = np.array([[1, 1, 1, 1], [0, 0, 0, 1]], dtype=bool)
-    assert pixel_confusion(predicted, truth, valid) == Confusion(tp=2, fp=1, fn=1, tn=1)
-    assert pixel_confusion(predicted, truth) == Confusion(tp=5, fp=1, fn=1, tn=1)
+    assert count_pixels(predicted, truth, valid) == Counts(tp=2, fp=1, fn=1, tn=1)
+    assert count_pixels(predicted, truth) == Counts(tp=5, fp=1, fn=1, tn=1)
 
 
 def test_ratios_come_from_the_summed_counts_not_from_tile_means() -> None:
     tiles = pd.DataFrame({"px_tp": [90, 0], "px_fp": [10, 1], "px_fn": [0, 9], "px_tn": [0, 90]})
-    total = Confusion.from_tiles(tiles)
-    assert total == Confusion(90, 0, 0) + Confusion(0, 11, 9, 90)
+    total = Counts.of_pixels(tiles)
+    assert total == Counts(90, 0, 0) + Counts(0, 11, 9, 90)
     assert total.as_dict() == pytest.approx(
         {"iou": 90 / 110, "f1": 180 / 200, "precision": 90 / 101, "recall": 90 / 99}
     )
 
 
 def test_nothing_to_find_and_nothing_found_is_zero() -> None:
-    assert Confusion(0, 0, 0, 100).as_dict() == {"iou": 0.0, "f1": 0.0, "precision": 0.0, "recall": 0.0}
+    assert Counts(0, 0, 0, 100).as_dict() == {"iou": 0.0, "f1": 0.0, "precision": 0.0, "recall": 0.0}
 
 
 def test_mean_hard_dice_rewards_an_empty_tile() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from shapely.geometry import Polygon, box
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
-from components.lib.metrics.spacenet_f1 import Matches, Score, match_polygons, score_csv
+from components.lib.metrics.counts import Counts
+from components.lib.metrics.spacenet_f1 import Matches, match_polygons, score_csv, solaris_numbers
 
 VEGAS = Path(__file__).parents[4] / "shared" / "data" / "spacenet_f1"
 
@@ -41,33 +42,33 @@ def match(
 
 
 def test_iou_of_exactly_one_half_is_no_match() -> None:
-    assert match([box(0, 0, 10, 10)], [box(0, 0, 10, 20)]).score == Score(0, 1, 1)
-    assert match([box(0, 0, 10, 10)], [box(0, 0, 10, 19.9)]).score == Score(1, 0, 0)
+    assert match([box(0, 0, 10, 10)], [box(0, 0, 10, 20)]).counts == Counts(0, 1, 1)
+    assert match([box(0, 0, 10, 10)], [box(0, 0, 10, 19.9)]).counts == Counts(1, 0, 0)
 
 
 def test_iou_of_one_half_that_rounds_upwards_follows_the_union() -> None:
     # 0.1-pixel coordinates have no exact binary form: the two ways of writing the union may differ.
     truth, proposal = box(0.1, 0.1, 10.1, 10.1), box(0.1, 0.1, 10.1, 20.1)
     by_union = truth.intersection(proposal).area / truth.union(proposal).area
-    found = match([truth], [proposal]).score
-    assert found == (Score(1, 0, 0) if by_union > 0.5 else Score(0, 1, 1))
+    found = match([truth], [proposal]).counts
+    assert found == (Counts(1, 0, 0) if by_union > 0.5 else Counts(0, 1, 1))
 
 
 def test_area_of_exactly_the_minimum_keeps_truth_and_drops_the_prediction() -> None:
     eighty = box(0, 0, 8, 10)
-    assert match([eighty], [eighty]).score == Score(0, 0, 1)
-    assert match([eighty], [box(0, 0, 8, 10.1)]).score == Score(1, 0, 0)
-    assert match([box(0, 0, 8, 9.9)], [eighty]).score == Score(0, 0, 0)
+    assert match([eighty], [eighty]).counts == Counts(0, 0, 1)
+    assert match([eighty], [box(0, 0, 8, 10.1)]).counts == Counts(1, 0, 0)
+    assert match([box(0, 0, 8, 9.9)], [eighty]).counts == Counts(0, 0, 0)
 
 
 def test_a_right_prediction_on_too_small_truth_is_a_false_positive() -> None:
-    assert match([box(0, 0, 8, 9.9)], [box(0, 0, 8, 10.1)]).score == Score(0, 1, 0)
+    assert match([box(0, 0, 8, 9.9)], [box(0, 0, 8, 10.1)]).counts == Counts(0, 1, 0)
 
 
 def test_one_prediction_over_two_buildings_finds_the_larger_share_only() -> None:
     truth = [box(0, 0, 10, 10), box(10, 0, 30, 10)]
     matches = match(truth, [box(0, 0, 30, 10)])
-    assert matches.score == Score(1, 0, 1)
+    assert matches.counts == Counts(1, 0, 1)
     assert matches.truth_matched.tolist() == [False, True]
     assert matches.partner.tolist() == [1]
     assert matches.truth_iou == pytest.approx([0.0, 2 / 3])
@@ -91,33 +92,33 @@ def test_a_taken_building_leaves_the_next_best_to_the_second_prediction() -> Non
     proposals = [box(0, 0, 20, 20), box(0, 0, 20, 20)]
     matches = match(truth, proposals, [0.9, 0.8])
     assert matches.partner.tolist() == [0, 1]
-    assert matches.score == Score(2, 0, 0)
+    assert matches.counts == Counts(2, 0, 0)
 
 
 def test_tiles_never_mix_and_the_union_of_tiles_counts() -> None:
     square = box(0, 0, 20, 20)
     matches = match([square, square], [square, square], truth_tiles=["a", "b"], proposal_tiles=["b", "c"])
-    assert matches.score == Score(1, 1, 1)
+    assert matches.counts == Counts(1, 1, 1)
     assert matches.truth_matched.tolist() == [False, True]
 
 
 def test_a_tile_without_truth_yields_false_positives() -> None:
     square = box(0, 0, 20, 20)
-    assert match([], [square], proposal_tiles=["a"]).score == Score(0, 1, 0)
-    assert match([square], [], truth_tiles=["a"]).score == Score(0, 0, 1)
-    nothing = match([], []).score
-    assert (nothing, nothing.precision, nothing.recall, nothing.F1) == (Score(0, 0, 0), 0.0, 0.0, 0.0)
+    assert match([], [square], proposal_tiles=["a"]).counts == Counts(0, 1, 0)
+    assert match([square], [], truth_tiles=["a"]).counts == Counts(0, 0, 1)
+    nothing = match([], []).counts
+    assert (nothing, nothing.precision, nothing.recall, nothing.f1) == (Counts(0, 0, 0), 0.0, 0.0, 0.0)
 
 
 def test_an_invalid_prediction_is_repaired_and_an_invalid_truth_scores_nothing() -> None:
     assert not BOWTIE.is_valid
     repaired = shapely.buffer(BOWTIE, 0)
-    assert match([repaired], [BOWTIE]).score == Score(1, 0, 0)
-    assert match([BOWTIE], [repaired]).score == Score(0, 1, 1)
+    assert match([repaired], [BOWTIE]).counts == Counts(1, 0, 0)
+    assert match([BOWTIE], [repaired]).counts == Counts(0, 1, 1)
 
 
 def test_empty_polygons_are_no_buildings() -> None:
-    assert match([Polygon(), box(0, 0, 9, 9)], [Polygon(), box(0, 0, 9, 9)], min_area=0).score == Score(
+    assert match([Polygon(), box(0, 0, 9, 9)], [Polygon(), box(0, 0, 9, 9)], min_area=0).counts == Counts(
         1, 0, 0
     )
 
@@ -130,7 +131,7 @@ def test_settings_out_of_range_are_refused(min_area: float, iou: float) -> None:
 
 def greedy_reference(
     truth: list[tuple[str, Polygon]], proposals: list[tuple[str, Polygon, float]], min_area: float, iou: float
-) -> Score:
+) -> Counts:
     """The rule as prose says it, one pair at a time."""
     free = [item for item in truth if item[1].area >= min_area]
     tp = fp = 0
@@ -149,7 +150,7 @@ def greedy_reference(
             tp += 1
         else:
             fp += 1
-    return Score(tp, fp, len(free))
+    return Counts(tp, fp, len(free))
 
 
 squares = st.builds(
@@ -181,7 +182,7 @@ def test_counts_equal_the_brute_force_greedy(
         min_area=20,
         iou=iou,
     )
-    assert matches.score == greedy_reference(truth, proposals, 20, iou)
+    assert matches.counts == greedy_reference(truth, proposals, 20, iou)
     assert matches.truth_matched.sum() == matches.proposal_matched.sum()
     np.testing.assert_array_equal(
         np.sort(matches.truth_iou[matches.truth_matched]),
@@ -210,7 +211,7 @@ def test_csv_with_heights_empty_tiles_and_extra_columns(tmp_path: Path) -> None:
         f'x,a,0,"{SQUARE.replace("POLYGON", "POLYGON Z")}"',
         f'x,b,0,"{SQUARE}"',
     )
-    assert score_csv(truth, proposals, 80, 0.5) == Score(1, 1, 0)
+    assert score_csv(truth, proposals, 80, 0.5) == Counts(1, 1, 0)
 
 
 def test_csv_confidence_decides_the_order(tmp_path: Path) -> None:
@@ -223,8 +224,8 @@ def test_csv_confidence_decides_the_order(tmp_path: Path) -> None:
         f'1,2,"{wide}",1e0',
     )
     score = score_csv(truth, proposals, 80, 0.5)
-    assert score == Score(1, 1, 0)
-    assert score.as_dict() == {"TP": 1, "FP": 1, "FN": 0, "precision": 0.5, "recall": 1.0, "F1": 2 / 3}
+    assert score == Counts(1, 1, 0)
+    assert solaris_numbers(score) == {"TP": 1, "FP": 1, "FN": 0, "precision": 0.5, "recall": 1.0, "F1": 2 / 3}
 
 
 @pytest.mark.parametrize(
@@ -267,5 +268,5 @@ def test_the_published_vegas_case() -> None:
     score = score_csv(
         VEGAS / "vegas_truth.csv", VEGAS / "vegas_preds.csv", expected["min_area_px"], expected["iou"]
     )
-    assert score == Score(expected["TP"], expected["FP"], expected["FN"])
-    assert score.as_dict()["F1"] == pytest.approx(expected["F1"], abs=5e-7)
+    assert score == Counts(expected["TP"], expected["FP"], expected["FN"])
+    assert solaris_numbers(score)["F1"] == pytest.approx(expected["F1"], abs=5e-7)

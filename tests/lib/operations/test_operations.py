@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.contract.keys import OPERATIONS, plan_key, run_name
 from components.lib.ledger.chain import Chain
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.decisions import NothingToDo, Wish
 from components.lib.operations.events import Failed, Registered, Succeeded
-from components.lib.operations.operations import OPERATIONS, Operations
-from components.lib.operations.plan import Acquisition, Plan, plan_key, read_plan, run_name
+from components.lib.operations.operations import Operations
+from components.lib.operations.plan import Acquisition, Plan, read_plan
 from tests.lib.operations.stepping import START, Memory
 
 LEASE = timedelta(hours=72)

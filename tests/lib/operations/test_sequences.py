@@ -13,11 +13,13 @@ from typing import Any
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from components.contract.identity import training_key
+from components.contract.keys import OPERATIONS
 from components.lib.ledger.chain import Chain
 from components.lib.objects.sealed import create_sealed
-from components.lib.operations.decisions import NothingToDo, Wish, training_key
+from components.lib.operations.decisions import NothingToDo, Wish
 from components.lib.operations.events import Registered
-from components.lib.operations.operations import OPERATIONS, Operations
+from components.lib.operations.operations import Operations
 from components.lib.operations.plan import Plan
 from tests.lib.operations.stepping import Memory, World
 

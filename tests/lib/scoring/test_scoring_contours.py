@@ -1,22 +1,18 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from components.lib.inference.tiles import TileMaps
+from components.lib.config.scoring import ScoringSettings
 from components.lib.inference.views import View, predict_view
-from components.lib.metrics.counts import pixel_confusion
+from components.lib.metrics.counts import count_pixels
 from components.lib.nets.network import Maps
-from components.lib.scoring.augmentation import TestTimeAugmentation
 from components.lib.scoring.score import Scores, score_model, score_variants
-from components.lib.scoring.settings import ScoringSettings
-from components.lib.store.layout import footprints_of
 from components.lib.store.store import Store
-from components.lib.tasks.buildings import draw_buildings
+from components.lib.tasks.buildings import BUILDINGS
+from components.lib.tasks.labels import BUILDING_BAND, LABELS, footprints_of
 from tests.evaluate.worlds import AIRBORNE, Contoured, Pointwise, touching_boxes, write_tiny_store
 
 PLAIN = ScoringSettings()
@@ -68,7 +64,7 @@ def test_without_a_contour_head_plain_is_used_and_said(store: Store) -> None:
 
 def test_confidence_is_the_class_maps_whatever_drew_the_polygon(store: Store) -> None:
     net = Contoured(gain=0.03)
-    proposals = score(net, store, replace(WATERSHED, seed_threshold=0.3)).objects
+    proposals = score(net, store, WATERSHED.model_copy(update={"seed_threshold": 0.3})).objects
     proposals = proposals[proposals["kind"] == "proposal"]
     assert len(proposals) == 9
     class_map = float(torch.tensor([-5.0, 5.0]).softmax(0)[1])
@@ -80,8 +76,9 @@ def test_confidence_is_the_class_maps_whatever_drew_the_polygon(store: Store) ->
 def test_tiles_are_scored_by_the_mean_of_their_views(store: Store) -> None:
     net = Leaning()
     views = [View(1.0), View(0.75), View(1.0, True), View(0.75, True)]
-    augmentation = TestTimeAugmentation(scales=(1.0, 0.75), flip=True)
-    settings = replace(WATERSHED, augmentation=augmentation, seed_threshold=0.3, min_seed_px=20)
+    settings = WATERSHED.model_copy(
+        update={"scales": (1.0, 0.75), "flip": True, "seed_threshold": 0.3, "min_seed_px": 20}
+    )
     scored, once = score(net, store, settings), score(net, store, WATERSHED)
     assert (scored.tiles["px_tp"] != once.tiles["px_tp"]).any(), "the views differ"
     drawn = []
@@ -90,12 +87,13 @@ def test_tiles_are_scored_by_the_mean_of_their_views(store: Store) -> None:
         seen = [predict_view(net, x, AIRBORNE, view) for view in views]
         building = torch.stack([s.classes[0, 1] for s in seen]).mean(0).numpy()
         contours = torch.stack([s.contours[0] for s in seen if s.contours is not None]).mean(0).numpy()
-        pixels = pixel_confusion(building > 0.5, footprints_of(store.layer(AIRBORNE, "target")[row]))
+        pixels = count_pixels(building > 0.5, footprints_of(store.layer(AIRBORNE, "target")[row]))
         found = scored.tiles.iloc[row][PIXELS].tolist()
         assert found == [pixels.tp, pixels.fp, pixels.fn, pixels.tn]
-        drawn.append(
-            draw_buildings(TileMaps(row, building, contours), orientation=row % 2, settings=settings)
+        prediction = store.tile(AIRBORNE, row, "sar").with_values(
+            np.concatenate([building[np.newaxis], contours]), (BUILDING_BAND, *LABELS)
         )
+        drawn.append(BUILDINGS.draw(prediction, settings))
     confidences = np.concatenate([found.confidences for found in drawn])
     proposals = scored.objects[scored.objects["kind"] == "proposal"]
     assert proposals["confidence"].to_numpy() == pytest.approx(confidences, abs=1e-6)
@@ -103,7 +101,7 @@ def test_tiles_are_scored_by_the_mean_of_their_views(store: Store) -> None:
 
 
 def test_variants_share_one_prediction_and_equal_single_runs(store: Store) -> None:
-    variants = [PLAIN, WATERSHED, replace(WATERSHED, seed_threshold=0.99)]
+    variants = [PLAIN, WATERSHED, WATERSHED.model_copy(update={"seed_threshold": 0.99})]
     net = Contoured()
     together = score_variants(net, store, sensor=AIRBORNE, rows=ROWS, variants=variants)
     assert len(net.seen) == 1
@@ -114,7 +112,7 @@ def test_variants_share_one_prediction_and_equal_single_runs(store: Store) -> No
     assert int(together[2].tiles["tp"].sum()) < int(together[1].tiles["tp"].sum()), "no seed is that sure"
 
 
-@pytest.mark.parametrize("other", [[], [PLAIN, replace(PLAIN, batch=2)]])
+@pytest.mark.parametrize("other", [[], [PLAIN, PLAIN.model_copy(update={"batch": 2})]])
 def test_variants_that_predict_differently_are_refused(store: Store, other: list[ScoringSettings]) -> None:
     with pytest.raises(ValueError, match="predict alike"):
         score_variants(Contoured(), store, sensor=AIRBORNE, rows=ROWS, variants=other)

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from components.contract.errors import BadDataError
+from components.lib.config.scoring import ScoringSettings
 from components.lib.metrics.average_precision import average_precision
 from components.lib.metrics.bootstrap import location_interval
-from components.lib.metrics.counts import Confusion
+from components.lib.metrics.counts import Counts
 from components.lib.scoring.score import Scores, score_model
-from components.lib.scoring.settings import ScoringSettings
 from components.lib.scoring.slices import slice_tables
 from components.lib.store.store import Store
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, Pointwise, write_tiny_store
@@ -88,7 +88,7 @@ def test_a_tile_without_buildings_counts_false_alarms_only(store: Store) -> None
 
 def test_buildings_without_data_are_missed_not_dropped(store: Store) -> None:
     scores = score_model(Pointwise(), store, sensor=AIRBORNE, rows=[1], settings=SETTINGS)
-    confusion = Confusion.from_tiles(scores.tiles)
+    confusion = Counts.of_pixels(scores.tiles)
     assert confusion.fn > 0
     assert confusion.fp == 0
 

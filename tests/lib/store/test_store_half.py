@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from components.lib.engine.batch import to_batch
 from components.lib.engine.provenance import provenance
-from components.lib.engine.task import to_batch
 from components.lib.inference.tiles import predict_tiles
+from components.lib.inference.views import PLAIN, View, views_of
 from components.lib.losses.masks import data_mask
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.report.panels import sar_picture
-from components.lib.scoring.augmentation import TestTimeAugmentation
 from components.lib.selftraining.pseudolabels import PseudoLabelSettings, make_pseudo_labels
 from components.lib.store.layout import layer_path
 from components.lib.store.sampler import CropSampler
@@ -39,19 +39,17 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     return plain, Store.open(folder / "float16")
 
 
-@pytest.mark.parametrize(
-    "augmentation", [TestTimeAugmentation(), TestTimeAugmentation(scales=(0.8, 1.0), flip=True)]
-)
-def test_predictions(stores: Pair, augmentation: TestTimeAugmentation) -> None:
+@pytest.mark.parametrize("views", [PLAIN, views_of((0.8, 1.0), flip=True)])
+def test_predictions(stores: Pair, views: tuple[View, ...]) -> None:
     maps = [
-        dict(predict_tiles(Pointwise(), store, AIRBORNE, range(8), window_px=64, augmentation=augmentation))
+        dict(predict_tiles(Pointwise(), store, AIRBORNE, range(8), window_px=64, views=views))
         for store in stores
     ]
     sar = stores[0].layer(AIRBORNE, "sar")
     assert not sar.any(axis=-1).all()
     for row in range(8):
-        np.testing.assert_array_equal(maps[0][row], maps[1][row])
-        np.testing.assert_array_equal(maps[1][row] == 0, ~sar[row].any(axis=-1))
+        np.testing.assert_array_equal(maps[0][row].values, maps[1][row].values)
+        np.testing.assert_array_equal(maps[1][row].values[0] == 0, ~sar[row].any(axis=-1))
 
 
 def test_pseudo_labels(stores: Pair, tmp_path: Path) -> None:

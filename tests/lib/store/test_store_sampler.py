@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.contract.errors import BadDataError, ParameterError
-from components.lib.store.layout import LAYERS, footprints_of, layer_path, pack_masks
+from components.lib.store.layout import LAYERS, layer_path
 from components.lib.store.prefetch import prefetch
 from components.lib.store.sampler import MIN_DATA_SHARE, CropSampler, _mirrored
 from components.lib.store.store import Store
+from components.lib.tasks.labels import footprints_of, pack_masks
 from tests.lib.store.tiny_store import OTHER, SENSOR, SIDE, tiny_store
 
 CROP = 16

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, get_current_context, task
 
+from components.contract.failures import FailureKind
 from stormsight_dags.airflow.retry_policy import BudgetedRetries
 from stormsight_dags.budgets import Budget
-from stormsight_dags.failures import Failure, FailureKind, exception_for
+from stormsight_dags.failures import Failure, exception_for
 
 BUDGET = Budget({FailureKind.EVICTED: 2, FailureKind.SOURCE_UNAVAILABLE: 1}, delay_s=0)
 

@@ -1,0 +1,193 @@
+"""Keys of the objects in which the pipeline keeps its state.
+
+::
+
+    <acquisition>/COMPLETE.json                  in the landing place: the delivery is complete
+    catalogue/<acquisition>.json                 a registered acquisition
+    rejected/<acquisition>-<marker>.json         a refused acquisition
+    ledger/operations/000000001.json             entries of the operations ledger; .head.json notes its length
+    ledger/champions/<model>/000000001.json      entries of a model's champion history
+    runs/<run>/plan.json                         what a run trains
+    work/<key>/stages/<stage>.json               record of a finished stage
+    work/<key>/failures/<stage>-<n>.json         records of failed attempts
+    work/<key>/checkpoints/<stage>/              unfinished trainings; manifest.json names one consistent set
+    work/<key>/decisions.json                    decisions of the gate, before they are carried out
+    work/<key>/dvc.lock, record.json             the finished training
+
+``<key>`` is a training's key (:func:`components.contract.identity.training_key`), ``<run>`` a run's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from components.contract.errors import ParameterError
+
+MARKER = "COMPLETE.json"
+"""Name of the completeness marker, which the producer of an acquisition writes last."""
+
+CATALOGUE = "catalogue/"
+REJECTED = "rejected/"
+RUNS = "runs/"
+WORK = "work/"
+
+OPERATIONS = "ledger/operations"
+"""Chain of the operations ledger."""
+
+CHAMPIONS = "ledger/champions"
+"""Prefix of the models' champion histories, each a chain of its own."""
+
+MANIFEST = "manifest.json"
+"""Name of the file that lists a set of checkpoints; written last, removed first."""
+
+LOCK = "dvc.lock"
+"""DVC's record of finished stages, in a workspace and below a training's key."""
+
+DECISION = "reports/promote/decision.json"
+"""Metric of the pipeline that holds the gate's decision."""
+
+LONGEST_RUN = 100
+"""Characters of a run's name at most."""
+
+_UNSAFE_IN_RUN = re.compile(r"[^A-Za-z0-9._-]+")
+_UNSAFE_IN_ID = re.compile(r"[^a-z0-9-]+")
+_ENTRY = re.compile(r"(?P<chain>.+)/(?P<number>[0-9]{9})\.json")
+_HEAD = re.compile(r"(?P<chain>.+)\.head\.json")
+
+
+def marker_key(acquisition: str) -> str:
+    """Return the key of an acquisition's completeness marker in the landing place."""
+    return f"{acquisition}/{MARKER}"
+
+
+def catalogue_key(acquisition: str) -> str:
+    """Return the key of a registered acquisition's catalogue entry."""
+    return f"{CATALOGUE}{acquisition}.json"
+
+
+def rejection_key(acquisition: str, marker_sha256: str) -> str:
+    """Return the key of an acquisition's rejection, one for each version of its marker."""
+    return f"{REJECTED}{rejection_name(acquisition)}-{marker_sha256[:16]}.json"
+
+
+def rejection_name(acquisition: str) -> str:
+    """Return a key-safe name for a folder of the landing place, which anybody may have named."""
+    return _UNSAFE_IN_ID.sub("-", acquisition)[:63] or "-"
+
+
+def rejected_name(key: str) -> str:
+    """Return the :func:`rejection_name` in the key of a rejection."""
+    return key.removeprefix(REJECTED).rpartition("-")[0]
+
+
+def entry_key(chain: str, number: int) -> str:
+    """Return the key of a ledger's entry; entries are numbered from 1."""
+    return f"{chain}/{number:09d}.json"
+
+
+def entry_number(key: str) -> int | None:
+    """Return the number of a ledger's entry, None if the key belongs to no entry.
+
+    >>> entry_number(entry_key(OPERATIONS, 12)), entry_number(head_key(OPERATIONS))
+    (12, None)
+    """
+    found = _ENTRY.fullmatch(key)
+    return int(found["number"]) if found else None
+
+
+def head_key(chain: str) -> str:
+    """Return the key of the note about a ledger's last entry."""
+    return f"{chain}.head.json"
+
+
+def champion_chain(model: str) -> str:
+    """Return the chain of a model's champion history."""
+    return f"{CHAMPIONS}/{model}"
+
+
+def champion_model(key: str) -> str | None:
+    """Return the model whose champion history ``key`` belongs to, None if it belongs to none."""
+    found = _HEAD.fullmatch(key) or _ENTRY.fullmatch(key)
+    parent, _, model = found["chain"].rpartition("/") if found else ("", "", "")
+    return model if parent == CHAMPIONS else None
+
+
+def run_prefix(run: str) -> str:
+    """Return the prefix of what is kept about a run."""
+    return f"{RUNS}{run}/"
+
+
+def plan_key(run: str) -> str:
+    """Return the key of a run's plan."""
+    return f"{run_prefix(run)}plan.json"
+
+
+def training_prefix(key: str) -> str:
+    """Return the prefix of all that is kept about a training, without a slash at its end."""
+    return f"{WORK}{key}"
+
+
+def stage_records_prefix(key: str) -> str:
+    """Return the prefix of the records of a training's finished stages."""
+    return f"{training_prefix(key)}/stages/"
+
+
+def stage_record_key(key: str, stage: str) -> str:
+    """Return the key of a finished stage's record."""
+    return f"{stage_records_prefix(key)}{stage}.json"
+
+
+def recorded_stage(record_key: str) -> str:
+    """Return the stage in a :func:`stage_record_key`."""
+    return record_key.rpartition("/")[2].removesuffix(".json")
+
+
+def failures_prefix(key: str, stage: str | None = None) -> str:
+    """Return the prefix of a training's failures, of all stages or of one."""
+    return f"{training_prefix(key)}/failures/" + ("" if stage is None else f"{stage}-")
+
+
+def failure_key(key: str, stage: str, number: int) -> str:
+    """Return the key of a stage's failure; failures are numbered from 1."""
+    return f"{failures_prefix(key, stage)}{number}.json"
+
+
+def checkpoints_prefix(key: str) -> str:
+    """Return the prefix of all checkpoints of a training."""
+    return f"{training_prefix(key)}/checkpoints/"
+
+
+def stage_checkpoints_prefix(key: str, stage: str) -> str:
+    """Return the prefix of a stage's checkpoints, without a slash at its end."""
+    return f"{checkpoints_prefix(key)}{stage}"
+
+
+def decisions_key(prefix: str) -> str:
+    """Return the key of the gate's decisions below a :func:`training_prefix`."""
+    return f"{prefix}/decisions.json"
+
+
+def lock_key(key: str) -> str:
+    """Return the key of a finished training's dvc.lock."""
+    return f"{training_prefix(key)}/{LOCK}"
+
+
+def run_record_key(key: str) -> str:
+    """Return the key of a finished training's record."""
+    return f"{training_prefix(key)}/record.json"
+
+
+def run_name(run_id: str) -> str:
+    """Return a key-safe name for an orchestrator's run id; different ids get different names.
+
+    Raises:
+        ParameterError: If the id is empty.
+    """
+    if not run_id:
+        raise ParameterError("--run is empty", next_step="give the run a name")
+    safe = _UNSAFE_IN_RUN.sub("-", run_id).strip("-.")
+    if safe == run_id and len(safe) <= LONGEST_RUN:
+        return safe
+    # What was replaced or cut off must not make two runs one.
+    return f"{safe[: LONGEST_RUN - 13] or 'run'}-{hashlib.sha256(run_id.encode()).hexdigest()[:12]}"

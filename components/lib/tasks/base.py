@@ -1,0 +1,68 @@
+"""Declaration of a task: what is predicted, and how a prediction is scored."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from components.lib.config.scoring import ScoringSettings, Vectoriser
+from components.lib.geo.geoarray import GeoArray
+from components.lib.geo.vectorise import Polygons
+from components.lib.metrics.spacenet_f1 import Matches
+
+Objects = npt.NDArray[np.object_]
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.integer]
+
+
+class Task(ABC):
+    """One prediction target: label layers, post-processing and object metric.
+
+    Attributes:
+        name: Name of the task.
+        labels: Label layers, the bits of the store's layer ``target`` in order.
+    """
+
+    name: ClassVar[str]
+    labels: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def truth_mask(self, target: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+        """Return the pixels (H, W) that belong to the target, from the packed layer ``target`` (H, W, 1)."""
+
+    @abstractmethod
+    def predicted_mask(self, prediction: GeoArray, settings: ScoringSettings) -> npt.NDArray[np.bool_]:
+        """Return the pixels (H, W) predicted to belong to the target, in the prediction's own orientation."""
+
+    @abstractmethod
+    def vectoriser(self, prediction: GeoArray, settings: ScoringSettings) -> Vectoriser:
+        """Return the vectoriser that the settings ask for and the prediction's bands allow."""
+
+    @abstractmethod
+    def draw(self, prediction: GeoArray, settings: ScoringSettings) -> Polygons:
+        """Draw the objects of one tile."""
+
+    @abstractmethod
+    def match(
+        self,
+        truth: Objects,
+        proposals: Objects,
+        *,
+        truth_tiles: Integers,
+        proposal_tiles: Integers,
+        confidence: Floats,
+        settings: ScoringSettings,
+    ) -> Matches:
+        """Match predicted objects to true ones, tile by tile.
+
+        Args:
+            truth: (T,) shapely polygons in pixels of the north-up tile.
+            proposals: (P,) the same, as drawn.
+            truth_tiles: (T,) tile of each.
+            proposal_tiles: (P,) tile of each.
+            confidence: (P,) confidences.
+            settings: Smallest area and least IoU.
+        """
