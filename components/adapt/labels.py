@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from components.contract.errors import MissingInputError
-from components.lib.files import read_json, sha256_file, write_json
+from components.contract.hashing import sha256_file
+from components.lib.files import read_json, write_json
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.selftraining.collapse import class_agreement
 from components.lib.selftraining.pseudolabels import LabelSummary, PseudoLabelSettings, make_pseudo_labels

@@ -1,4 +1,4 @@
-"""The section `adapt` of ``params.yaml``."""
+"""Section `adapt` of ``params.yaml``."""
 
 from __future__ import annotations
 

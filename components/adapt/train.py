@@ -19,13 +19,13 @@ from components.adapt.run import COLUMNS, AdaptRun, scores_by_role
 from components.adapt.statistics import band_moments, class_shares, training_crops
 from components.adapt.task import AdaptationTask
 from components.contract.errors import BadDataError, ParameterError
+from components.contract.hashing import sha256_file
 from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.inputs import paired_rows
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.provenance import code_hash, provenance
 from components.lib.engine.ranks import ranks
 from components.lib.engine.stage import CHECKPOINTS, write_report
-from components.lib.files import sha256_file
 from components.lib.nets.bundle import WEIGHTS, load_bundle, save_bundle
 from components.lib.nets.csn import REFERENCE_MOMENTUM, convert_to_csn
 from components.lib.nets.network import SegmentationNetwork

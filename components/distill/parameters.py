@@ -1,4 +1,4 @@
-"""The section `distill` of ``params.yaml``, and a method's own section below `methods`."""
+"""Section `distill` of ``params.yaml``, and a method's own section below `methods`."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.contract.errors import ParameterError
+from components.contract.hashing import sha256_file
 from components.distill.parameters import DistillParameters
 from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.crops import crop_batches
@@ -13,7 +14,7 @@ from components.lib.engine.loop import seed_everything
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.provenance import provenance
 from components.lib.engine.stage import StageRun
-from components.lib.files import require_input, sha256_file
+from components.lib.files import require_input
 from components.lib.methods.base import Method, P, Setup
 from components.lib.nets.bundle import WEIGHTS, load_bundle
 from components.lib.nets.config import NetworkConfig

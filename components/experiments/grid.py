@@ -81,7 +81,7 @@ def _student(method: str) -> Link:
 
 
 def _optical(method: str, kind: str) -> Link:
-    """The teacher of that kind, where the stages look for it."""
+    """Link to the teacher of that kind, where the stages look for it."""
     return Link(method=method, model=f"optical/{kind}", name=f"optical/{kind}")
 
 

@@ -16,9 +16,10 @@ import yaml
 from pydantic import Field, model_validator
 
 from components.contract.errors import ParameterError
+from components.contract.hashing import sha256_bytes
 from components.contract.parameters import PARAMS_FILE, merged, read_sections
 from components.lib.config.loader import Parameters, load_parameters
-from components.lib.files import require_input, sha256_bytes
+from components.lib.files import require_input
 
 UNTRACKED: Mapping[str, Any] = {"tracking": {"uri": "none"}}
 """Overlay without tracking: the grid keeps its own results, and a store would cost each trial migrations."""
@@ -119,16 +120,12 @@ class ParameterOverlay:
         return digest(without_noise(self.sections(BUDGET), seed=False))
 
 
-def without_noise(
-    sections: Mapping[str, Any], *, seed: bool = True, item: str | None = None
-) -> dict[str, Any]:
+def without_noise(sections: Mapping[str, Any], *, seed: bool = True) -> dict[str, Any]:
     """Return sections without what cannot change a trial's result.
 
     Args:
         sections: Sections by name, as from :meth:`ParameterOverlay.sections`.
         seed: True keeps ``training.seed``.
-        item: Method (or kind of teacher) that is trained; parameters of other methods are dropped, and the
-            lists of all that are trained.
     """
     kept = {
         name: {key: v for key, v in value.items() if key not in WITHOUT_RESULT.get(name, ())}
@@ -138,12 +135,6 @@ def without_noise(
     }
     if not seed and "training" in kept:
         kept["training"].pop("seed", None)
-    if item is not None:
-        for section, key in (("distill", "methods"), ("optical", "kinds")):
-            if section in kept:
-                kept[section].pop(key, None)
-        if "methods" in kept:
-            kept["methods"] = {item: kept["methods"].get(item)}
     return kept
 
 

@@ -1,4 +1,4 @@
-"""The section `optical` of ``params.yaml``."""
+"""Section `optical` of ``params.yaml``."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from components.contract.hashing import sha256_bytes, sha256_file
 from components.contract.identity import data_hash, pipeline_identity
-from components.lib.files import sha256_bytes, sha256_file
 from components.promote.gate import Judgement
 from components.promote.parameters import PromoteParameters
 

@@ -75,7 +75,7 @@ def labels_that(monkeypatch: pytest.MonkeyPatch, *buildings: float) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         np.save(self._path(round_), labels)
         share = float(labels.mean())
-        from components.lib.files import sha256_file  # noqa: PLC0415
+        from components.contract.hashing import sha256_file  # noqa: PLC0415
 
         return LabelSummary((0.9, 0.9), (1 - share, share), 0.0), sha256_file(self._path(round_))
 

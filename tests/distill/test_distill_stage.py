@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from components.contract.errors import MissingInputError, ParameterError
+from components.contract.hashing import sha256_file
 from components.distill.__main__ import main
 from components.distill.parameters import DistillParameters, load_method_parameters
 from components.distill.train import prepare_run
@@ -19,7 +20,6 @@ from components.lib.engine.inputs import optical_statistics
 from components.lib.engine.loop import seed_everything
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.stage import StageRun
-from components.lib.files import sha256_file
 from components.lib.inference.tiles import predict_tiles
 from components.lib.methods.dmsd import DenseMultiScaleNetwork
 from components.lib.methods.registry import load_method

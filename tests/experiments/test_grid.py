@@ -7,6 +7,7 @@ import yaml
 
 from components.adapt.parameters import AdaptParameters
 from components.contract.errors import ParameterError
+from components.contract.graph.model import Stage
 from components.contract.parameters import SECTIONS
 from components.distill.parameters import DistillParameters
 from components.experiments.grid import (
@@ -17,8 +18,8 @@ from components.experiments.grid import (
     chosen,
     trials_of,
 )
-from components.experiments.identity import StageGraph
-from components.experiments.parameters import ParameterOverlay, without_noise
+from components.experiments.identity import StageGraph, stage_key
+from components.experiments.parameters import ParameterOverlay
 from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.methods.registry import load_method
@@ -89,8 +90,8 @@ def test_what_other_methods_are_told_is_no_part_of_a_cell(repository: Path) -> N
     documents = ParameterOverlay(repository / "params.yaml", "evidence")
 
     def told(method: str, **changes: object) -> object:
-        sections = documents.sections(["training", "distill", "methods"], changes)
-        return without_noise(sections, item=method)
+        command = ("components.distill", "--method", method)
+        return stage_key(StageGraph(), command, documents, [changes])["parameters"]
 
     plain = told("disoptnet")
     assert told("disoptnet", methods={"concord": {"soft": 7.0, "lr": 0.5}}) == plain
@@ -128,14 +129,28 @@ def test_teacher_and_students_have_one_budget(repository: Path, profile: str) ->
     assert documents.budget_times(1) == {}
 
 
-def test_stages_are_known_by_what_the_graph_declares() -> None:
+def sections(stage: Stage) -> set[str]:
+    return {parameter.key.partition(".")[0] for parameter in stage.params} - {"profiles"}
+
+
+def test_stages_are_known_by_what_the_graph_declares(repository: Path) -> None:
     graph = StageGraph()
-    assert graph.inputs("components.distill").sections == ("distill", "methods", "training")
-    assert "components/lib/methods/concord.py" in graph.inputs("components.distill", "concord").code
-    assert graph.code_hash(["components/lib/methods/concord.py"]) != graph.code_hash([])
-    assert "components/lib/losses" in graph.inputs("components.distill").code
-    assert "components/lib/selftraining" in graph.inputs("components.adapt").code
-    assert set(graph.inputs("components.download").sections) == {"world", "acquisitions", "download"}
+    concord, hfd = (
+        graph.stage(("components.distill", "--method", name)) for name in ("concord", "hfd_reading")
+    )
+    control = graph.stage(("components.distill", "--method", "none"))
+    assert sections(concord) == {"distill", "methods", "training"}
+    assert "components/lib/methods/concord.py" in concord.deps
+    assert "components/lib/methods/concord.py" not in hfd.deps
+    assert (control.address, concord.address) == ("control", "distill@concord")
+    assert "components/lib/losses" in concord.deps
+    assert "components/lib/selftraining" in graph.stage(("components.adapt",)).deps
+    assert sections(graph.stage(("components.download",))) == {"world", "acquisitions", "download"}
+    with pytest.raises(ParameterError, match="no stage that runs"):
+        graph.stage(("components.distill",))
     for method in GRID:
-        assert method.command is None or graph.inputs(method.command[0]).code, method.name
-    assert graph.code_hash(["components/adapt"]) != graph.code_hash(["components/optical"])
+        assert method.command is None or graph.stage(method.command).deps, method.name
+    parameters = ParameterOverlay(repository / "params.yaml", "evidence")
+    commands = [("components.adapt",), ("components.distill", "--method", "concord")]
+    commands += [("components.distill", "--method", "hfd_reading"), ("components.prepare",)]
+    assert len({stage_key(graph, command, parameters)["code"] for command in commands}) == 4

@@ -1,4 +1,4 @@
-"""Where and in which precision to train."""
+"""Device and precision of a training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEEP = ((-4, 0), (-1, 2**31 - 1), (-2, 2**26))
 
 
 def resolve_device(parameters: TrainingParameters) -> torch.device:
-    """The device that ``training.device`` asks for; of several processes each has its own GPU.
+    """Return the device that ``training.device`` asks for; of several processes each has its own GPU.
 
     Raises:
         ResourceError: If a GPU is asked for and there is none.

@@ -23,15 +23,15 @@ _ITEMS = {4: torch.int32, 8: torch.int64}
 
 
 class DeviceSampler:
-    """The batches of a :class:`CropSampler`, bit for bit, cut on the device.
+    """Batches of a :class:`CropSampler`, bit for bit, cut on the device.
 
     The layers are copied there once, the rows that crops are drawn from only. Cropping, mirroring and turning
-    are one gather per layer and batch. Where the crops lie is the host's sampler's word, so that both routes
+    are one gather per layer and batch. The host's sampler places the crops, so that both routes
     resume and repeat alike.
 
     Args:
-        host: Says which layers, rows and windows.
-        device: Where the layers go.
+        host: Chooses layers, rows and windows.
+        device: Device of the layers.
 
     Attributes:
         batch_size: Crops per batch.
@@ -52,11 +52,11 @@ class DeviceSampler:
         self._steps = torch.arange(host.crop, device=device)
 
     def windows(self, step: int) -> list[Window]:
-        """Where the crops of one step lie."""
+        """Return the places of the crops of one step."""
         return self._host.windows(step)
 
     def batch(self, step: int) -> dict[str, Tensor]:
-        """The batch of one step: for each layer (batch, C, crop, crop) on the device, channels-last."""
+        """Return one step's batch: for each layer (batch, C, crop, crop) on the device, channels-last."""
         lines = torch.from_numpy(self._lines(self.windows(step)))
         if self._device.type == "cuda":
             # A thread starts on GPU 0, where several processes would each open a context.
@@ -72,7 +72,7 @@ class DeviceSampler:
         return batch
 
     def _lines(self, windows: Sequence[Window]) -> npt.NDArray[np.int64]:
-        """For each crop the flat place of its first pixel, and the strides down and right, (B, 3)."""
+        """Return for each crop the flat place of its first pixel, and the strides down and right, (B, 3)."""
         slots = np.searchsorted(self._rows, [window.row for window in windows])
         lines = np.empty((len(windows), 3), dtype=np.int64)
         for i, (slot, window) in enumerate(zip(slots.tolist(), windows, strict=True)):

@@ -1,4 +1,4 @@
-"""The training loop: Lightning Fabric, a rate per step, checkpoints, no wait for the device between logs."""
+"""Training loop: Lightning Fabric, a rate per step, checkpoints, no wait for the device between logs."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def fit(
         batches: Layers by name of step s, uint8 (B, H, W, C); a pure function of s, called from threads.
         parameters: Section `training`, with the stage's own batch size where it has one.
         steps: Optimiser steps.
-        name: Of the run, in messages and the progress bar.
+        name: Name of the run, in messages and the progress bar.
         checkpoint_dir: Folder of the checkpoint, this run's own.
         epochs: Passes that ``steps`` stands for; only the ``reference`` schedule uses it.
         fingerprint: Hash of whatever else makes two runs different: stage parameters, data, code.
@@ -192,7 +192,7 @@ class _Loop:
         return done
 
     def run(self, batches: Callable[[int], Arrays], interruption: Interruption, on_log: OnLog | None) -> None:
-        """All remaining steps."""
+        """Take all remaining steps."""
         ahead = {"threads": 4, "ahead": 8} if self.device.type == "cuda" else {"threads": 1, "ahead": 2}
         made = prefetch(
             lambda step: to_host(self.group.share_of(batches(step)), self.device),
@@ -236,7 +236,7 @@ class _Loop:
         return done % self.parameters.log_every == 0 or done == self.steps
 
     def _asked_to_stop(self, interruption: Interruption) -> bool:
-        """Whether to stop after this step; processes that wait for each other must all stop at the same."""
+        """Return True to stop after this step; processes that train together all stop at the same one."""
         if self.group.is_single:
             return interruption.received is not None
         if not self._at_log():

@@ -27,7 +27,7 @@ class Budget(Parameters):
 
 
 class TrainingParameters(Parameters):
-    """The section `training`, shared by the stages optical, distill and adapt.
+    """Section `training`, shared by the stages optical, distill and adapt.
 
     Attributes:
         encoder: Name of an encoder of segmentation_models_pytorch.

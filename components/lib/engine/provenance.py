@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 import components
+from components.contract.hashing import sha256_file, sha256_files
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.files import sha256_file, sha256_files
 from components.lib.store.store import Store
 
 SHARED_CODE = ("lib/engine", "lib/losses", "lib/nets", "lib/store")

@@ -1,4 +1,4 @@
-"""From a prepared run to a published model: the path that all training stages take."""
+"""Training, scoring and publishing of a prepared run: the path that all training stages take."""
 
 from __future__ import annotations
 

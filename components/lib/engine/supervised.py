@@ -12,7 +12,7 @@ from components.lib.nets.network import SegmentationNetwork
 
 
 class SupervisedTask(TrainingTask):
-    """``Seg = Dice + CE`` on the footprints as DisOptNet has it, and contours where the network draws them.
+    """Dice and cross-entropy on the footprints, and the contours where the network draws them.
 
     Args:
         net: Reads the batch's layer ``optical`` or ``sar``, as its modality says.

@@ -18,9 +18,9 @@ from typing import Any
 
 from components.contract import keys
 from components.contract.errors import BadDataError, MissingInputError, SourceUnavailableError
-from components.lib.files import sha256_bytes
+from components.contract.hashing import canonical_json, sha256_bytes
 from components.lib.objects.protocol import ObjectStore, get_many
-from components.lib.objects.sealed import canonical, seal, unseal
+from components.lib.objects.sealed import seal, unseal
 
 GENESIS = "0" * 64
 """``prev_hash`` of the first entry."""
@@ -52,12 +52,12 @@ class Entry:
 
     def content(self) -> bytes:
         """The object's bytes."""
-        return canonical({**self._fields(), "hash": self.hash}) + b"\n"
+        return canonical_json({**self._fields(), "hash": self.hash}) + b"\n"
 
     @property
     def intact(self) -> bool:
         """Whether the hash fits."""
-        return self.hash == sha256_bytes(canonical(self._fields()))
+        return self.hash == sha256_bytes(canonical_json(self._fields()))
 
     def _fields(self) -> dict[str, Any]:
         return {"seq": self.seq, "time": self.time, "prev_hash": self.prev_hash, "body": dict(self.body)}
@@ -72,7 +72,7 @@ class Entry:
             body=body,
             hash="",
         )
-        return cls(**{**bare._fields(), "hash": sha256_bytes(canonical(bare._fields()))})
+        return cls(**{**bare._fields(), "hash": sha256_bytes(canonical_json(bare._fields()))})
 
 
 def utc_now() -> datetime:
@@ -134,7 +134,7 @@ class Chain:
     def next_entry(self, expected_head: Entry | None, body: Mapping[str, Any]) -> Entry:
         """The entry that :meth:`append` would add, for writers that announce it first."""
         # Through JSON and back: what is compared later is what was written.
-        plain = json.loads(canonical(body))
+        plain = json.loads(canonical_json(body))
         return Entry.after(expected_head, self._clock().isoformat(timespec="seconds"), plain)
 
     def put_entry(self, entry: Entry) -> None:

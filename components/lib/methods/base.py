@@ -22,7 +22,7 @@ from components.lib.nets.singlemap import SingleMapNetwork
 
 
 class MethodParameters(Parameters):
-    """The section ``methods.<name>`` of ``params.yaml``; methods with parameters of their own extend it.
+    """Section ``methods.<name>`` of ``params.yaml``; methods with parameters of their own extend it.
 
     Attributes:
         lr: Base learning rate of the method; None takes that of the section `training`.
@@ -37,7 +37,7 @@ N = TypeVar("N", bound=SegmentationNetwork)
 
 @dataclass(frozen=True, kw_only=True)
 class Setup(Generic[P]):
-    """Everything that a method's losses may depend on.
+    """Inputs of a method's losses.
 
     Attributes:
         net: The SAR network to train.
@@ -77,7 +77,7 @@ class Setup(Generic[P]):
 
 
 class Method(ABC, Generic[P]):
-    """How a SAR network is trained. A module declares its method as ``METHOD``.
+    """Declaration of a way to train a SAR network. A module declares its method as ``METHOD``.
 
     Attributes:
         name: The module's name, and that of the model's folder.

@@ -36,7 +36,7 @@ FEATURE = "decoder"
 
 
 class ConcordParameters(MethodParameters):
-    """The section `methods.concord` of ``params.yaml``; every part can be switched off.
+    """Section `methods.concord` of ``params.yaml``; every part can be switched off.
 
     Attributes:
         start: ``optical`` starts both branches from the teacher's weights, ``scratch`` as DisOptNet does.

@@ -24,7 +24,7 @@ from components.lib.nets.two_branch import TwoBranchNetwork
 
 
 class DisOptNetParameters(MethodParameters):
-    """The section `methods.disoptnet` of ``params.yaml``.
+    """Section `methods.disoptnet` of ``params.yaml``.
 
     Attributes:
         features: Features that branch R imitates. The released code pairs features of different sizes and
@@ -47,7 +47,7 @@ class DisOptNetTask(DistillationTask[TwoBranchNetwork]):
     Args:
         student: The two-branch SAR network.
         teacher: Optical network of the same encoder and decoder width.
-        features: Which of ``f4``, ``f5``, ``decoder`` branch R imitates.
+        features: Those of ``f4``, ``f5``, ``decoder`` that branch R imitates.
         contour_weight: Weight of the contour head's loss.
         ramp_steps: Steps over which the soft-label term rises; 0 as released.
     """
@@ -80,7 +80,7 @@ class DisOptNetTask(DistillationTask[TwoBranchNetwork]):
 
 
 class DisOptNet(Method[DisOptNetParameters]):
-    """The method as released, with a ramp for short runs."""
+    """Method as released, with a ramp for short runs."""
 
     name = "disoptnet"
     description = "SAR only, taught by the teacher"

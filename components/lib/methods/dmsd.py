@@ -25,7 +25,7 @@ class DenseNode(nn.Module):
     """One node: the mean of its incoming edges, then 3x3 conv-norm-ReLU.
 
     Args:
-        edges: How many nodes it receives.
+        edges: Number of nodes it receives.
         width: Channels of all nodes.
     """
 
@@ -50,10 +50,10 @@ class DenseNode(nn.Module):
 
 
 class DenseMultiScaleDecoder(nn.Module):
-    """The three columns.
+    """Three columns.
 
     Args:
-        in_channels: Of the encoder's maps at strides 4, 8, 16 and 32.
+        in_channels: Channels of the encoder's maps at strides 4, 8, 16 and 32.
         width: Channels of all nodes.
     """
 
@@ -101,7 +101,7 @@ class DenseMultiScaleNetwork(SingleMapNetwork):
 
 
 class DmsdMethod(SupervisedMethod):
-    """The dense multi-scale network on SAR images with the labels alone."""
+    """Dense multi-scale network on SAR images with the labels alone."""
 
     name = "dmsd"
     description = "SAR only, LoveCS's dense multi-scale decoder, without a teacher"

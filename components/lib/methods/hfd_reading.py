@@ -35,12 +35,12 @@ _DISTANCES = {"direction": feature_direction, "mse": feature_mse}
 
 
 class HfdReadingParameters(MethodParameters):
-    """The section `methods.hfd_reading` of ``params.yaml``.
+    """Section `methods.hfd_reading` of ``params.yaml``.
 
     Attributes:
         weight: Weight of the feature term, lambda.
         ramp: Share of the steps over which it rises from 0.
-        alignment: How coarse maps meet fine ones: learnt ``flow``, or plain upsampling (``add``, ablation).
+        alignment: Coarse maps are brought onto fine ones by a learnt ``flow``, or (``add``) upsampled.
         distance: Distance of adapted student and teacher features: ``direction`` or ``mse`` (ablation).
         logits: Weight of a KL term on the class maps at temperature 2 (ablation).
     """

@@ -1,4 +1,4 @@
-"""The SAR-only control: the teacher's network on SAR images with the labels alone, in the same budget."""
+"""SAR-only control: the teacher's network on SAR images with the labels alone, in the same budget."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from components.lib.nets.parts import conv_norm_relu, create_contour_head, creat
 from components.lib.nets.singlemap import SingleMapNetwork
 
 STRIDES = (4, 8, 16, 32)
-"""Of the encoder's maps that the decoders read."""
+"""Strides of the encoder's maps that the decoders read."""
 
 
 class FeaturePyramid(nn.Module):
@@ -28,7 +28,7 @@ class FeaturePyramid(nn.Module):
     All convolutions have a bias and are followed by batch normalisation without ReLU.
 
     Args:
-        in_channels: Of the maps at ``STRIDES``.
+        in_channels: Channels of the maps at ``STRIDES``.
         width: Channels of every level.
     """
 
@@ -38,7 +38,7 @@ class FeaturePyramid(nn.Module):
         self.outputs = nn.ModuleList(_conv_norm(width, width, 3) for _ in in_channels)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """The pyramid's levels, (B, width, h, w) each, finest first, from the maps at ``STRIDES``."""
+        """Return the pyramid's levels, (B, width, h, w) each, finest first, from the maps at ``STRIDES``."""
         levels = [lateral(f) for lateral, f in zip(self.laterals, features, strict=True)]
         for level in range(len(levels) - 1, 0, -1):
             size = levels[level - 1].shape[-2:]
@@ -47,14 +47,14 @@ class FeaturePyramid(nn.Module):
 
 
 class AsymmetricDecoder(nn.Module):
-    """The mean of all levels, each brought to stride 4 by as many blocks as it takes.
+    """Mean of all levels, each brought to stride 4 by as many blocks as it takes.
 
     A block is 3x3 conv-BN-ReLU and bilinear x2 (align_corners); the level of stride 4 has one without
     upsampling.
 
     Args:
-        in_channels: Of every level.
-        width: Of the result.
+        in_channels: Channels of every level.
+        width: Channels of the result.
     """
 
     def __init__(self, in_channels: int, width: int) -> None:

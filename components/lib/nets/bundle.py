@@ -14,7 +14,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 
 from components.contract.errors import BadDataError, ParameterError
-from components.lib.files import atomic_directory, require_input, sha256_bytes, sha256_file, write_json
+from components.contract.hashing import sha256_bytes, sha256_file
+from components.lib.files import atomic_directory, require_input, write_json
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network, network_class
 from components.lib.nets.network import SegmentationNetwork

@@ -33,21 +33,21 @@ class NetworkConfig(BaseModel):
             decoder has half of it, as ``dmsd``'s nodes do.
         in_channels: Input bands: B, R, R, G for optical, HH, HV, VH, VV for SAR.
         classes: Softmax classes: background and building.
-        modality: Which layer of the store the network reads.
+        modality: Layer of the store that the network reads.
         sensors: Names of the sensors whose statistics the network carries.
         sensor_specific: True once layers know which sensor they work for (CSN, stems).
-        normalisation: Whether a sensor-specific network keeps statistics per sensor (CSN), or one set for all
+        normalisation: Statistics of a sensor-specific network: one set per sensor (CSN), or one set for all
             of them (ablation).
-        inputs: Whether a sensor-specific network first brings each sensor's pixels to the first
+        inputs: ``per_sensor`` where a sensor-specific network first brings each sensor's pixels to the first
             one's moments.
-        stems: Whether a sensor-specific network has one first convolution per sensor, or shares it.
+        stems: ``per_sensor`` where a sensor-specific network has a first convolution for each sensor.
         norm_momentum: Share of a new batch in the statistics per sensor; None keeps the encoder's own.
         input_mean: Subtracted from the uint8 input, per channel.
         input_std: The difference is divided by it, per channel.
         output: Map a ``disoptnet`` deploys: the fused one, or the cheaper branch S alone.
         alignment: Way in which a network with flow alignment brings a coarse map onto a finer one: warped by
             a learnt ``flow``, or plainly upsampled (``add``, ablation).
-        contours: Whether a second head says footprint, edge and contact, beside the class map.
+        contours: True if a second head predicts footprint, edge and contact, beside the class map.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

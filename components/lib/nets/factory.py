@@ -1,4 +1,4 @@
-"""From a configuration to a network, whose class is imported when it is asked for.
+"""Construction of a network from its configuration; its class is imported when it is asked for.
 
 Kinds that several methods use are listed here; every other kind is the name of the method that defines its
 network (:mod:`components.lib.methods.registry`). So a training depends on the code of its own network alone.

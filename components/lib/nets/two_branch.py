@@ -1,4 +1,4 @@
-"""The two-branch SAR student of DisOptNet (Kang et al., TGRS 2022), with its feature fusion.
+"""Two-branch SAR student of DisOptNet (Kang et al., TGRS 2022), with its feature fusion.
 
 Written from the paper and the shapes of the released code (docs/methods/distillation.md).
 """
@@ -166,7 +166,7 @@ class TwoBranchNetwork(SegmentationNetwork):
         keeps its own weights: the teacher has none.
 
         Args:
-            teacher: Of the same encoder, decoder width and contour head.
+            teacher: Network of the same encoder, decoder width and contour head.
         """
         copy = deepcopy(teacher.encoder)
         self.encoder.load_state_dict(copy.state_dict())

@@ -71,5 +71,13 @@ def test_a_methods_training_imports_no_other_method(repository: Path) -> None:
     ).stdout.split()
     own = {name.rpartition(".")[2] for name in loaded if name.startswith("components.lib.methods.")}
     assert own == {"base", "registry", "concord"}
-    for folder in ("report", "experiments", "evaluate", "simulation", "lib.report"):
+    for folder in (
+        "report",
+        "experiments",
+        "evaluate",
+        "simulation",
+        "lib.report",
+        "lib.geo.vectorise",
+        "lib.scoring",
+    ):
         assert not any(name.startswith(f"components.{folder}") for name in loaded), folder

@@ -1,4 +1,4 @@
-"""Read a YAML file the way DVC does.
+"""Configuration files: YAML read the way DVC does, and errors that name the nearest valid key.
 
 DVC reads YAML 1.2, PyYAML 1.1. They differ where an address may depend on it: ``1e-3`` is a number and
 ``no`` a word in the former, a word and a truth value in the latter.
@@ -7,6 +7,8 @@ DVC reads YAML 1.2, PyYAML 1.1. They differ where an address may depend on it: `
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +66,29 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ParameterError(f"{path} must be a mapping", next_step=f"correct {path}")
     return document
+
+
+def nearest(key: str, known: Iterable[object]) -> str:
+    """Return a half-sentence naming the known key closest to ``key``; empty where none is close."""
+    match = get_close_matches(key, [str(name) for name in known], n=1, cutoff=0.5)
+    return f"; the nearest valid one is {match[0]!r}" if match else ""
+
+
+def refuse_unknown(mapping: Mapping[str, object], known: Iterable[str], where: str) -> None:
+    """Raise for the first key of ``mapping`` that is not ``known``.
+
+    Args:
+        mapping: A part of a configuration file.
+        known: Its valid keys.
+        where: Name of that part in the message.
+
+    Raises:
+        ParameterError: Names ``where``, the key, and the nearest valid one.
+    """
+    names = list(known)
+    for key in mapping:
+        if key not in names:
+            raise ParameterError(
+                f"{where}: unknown key {key!r}{nearest(str(key), names)}",
+                next_step=f"rename or remove {key!r}",
+            )

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from components.contract.errors import BadDataError, ParameterError
+from components.experiments.seed_means import gap_closure, mean_difference, mean_interval
 from components.lib.metrics.bootstrap import location_interval, paired_location_difference
-from components.lib.metrics.seed_means import gap_closure, mean_difference, mean_interval
 
 LOCATIONS = ["a", "b", "c", "d", "e"]
 

@@ -1,4 +1,4 @@
-"""Comparison with real samples: ``python -m components.simulation.compare --real <folder> --out <png>``.
+"""Comparison with real samples: ``python -m components.experiments.compare_simulation --real <folder> --out <png>``.
 
 A tool for the reader; the world itself does not import it.
 
