@@ -10,9 +10,9 @@ from typing import Any
 import components
 from components.acquisitions.marker import DeliveredFile, Marker, images_of
 from components.contract.errors import BadDataError
+from components.contract.hashing import canonical_json
 from components.lib.datasets.sensors import dataset_of
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import canonical
 from components.lib.operations.plan import Acquisition
 from components.lib.operations.state import State
 
@@ -34,7 +34,7 @@ def entry_content(marker: Marker, landing_uri: str) -> bytes:
         # Files that turn up later belong to no registered acquisition.
         "closed": True,
     }
-    return canonical(entry) + b"\n"
+    return canonical_json(entry) + b"\n"
 
 
 def write_entry(objects: ObjectStore, acquisition: Acquisition, content: bytes) -> None:

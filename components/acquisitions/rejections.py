@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from components.contract.errors import BadDataError, StormsightError
+from components.contract.hashing import sha256_json
 from components.contract.keys import REJECTED, rejection_key
 from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import Objects, ObjectStore
-from components.lib.objects.sealed import canonical, seal, unseal
+from components.lib.objects.sealed import seal, unseal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class Rejection:
 
 def listing_hash(listing: Objects) -> str:
     """Return the hex SHA-256 of a listing; a file that is uploaded again changes it."""
-    return sha256_bytes(canonical([[i.key, i.size, i.modified.isoformat()] for i in listing]))
+    return sha256_json([[i.key, i.size, i.modified.isoformat()] for i in listing])
 
 
 def rejected_before(objects: ObjectStore, acquisition: str, marker: bytes, listing: Objects) -> bool:

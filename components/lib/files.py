@@ -1,4 +1,4 @@
-"""Publishing files whole or not at all, checksums, and room on the disk."""
+"""Files published whole or not at all, checksums, and free disk space."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def require_input(path: Path, *, made_by: str) -> Path:
 
 
 def sha256_file(path: Path) -> str:
-    """Hex SHA-256 of a file's content."""
+    """Return the hex SHA-256 of a file's content."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def sha256_files(paths: Iterable[Path], below: Path) -> str:
-    """Hex SHA-256 of files' contents and names relative to ``below``; the order given does not matter."""
+    """Return the hex SHA-256 of files' contents and names relative to ``below``, in whatever order given."""
     digest = hashlib.sha256()
     for path in sorted(set(paths)):
         digest.update(f"{path.relative_to(below).as_posix()}\0{sha256_file(path)}\n".encode())
@@ -102,7 +102,7 @@ def sha256_files(paths: Iterable[Path], below: Path) -> str:
 
 
 def sha256_bytes(content: bytes) -> str:
-    """Hex SHA-256 of ``content``."""
+    """Return the hex SHA-256 of ``content``."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Reading the decision of the stage that promotes."""
+"""Decision of the stage that promotes, as runs read it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PRODUCT = "stormsight-sar"
 
 
 def is_promoted(decision: Mapping[str, Any] | None) -> bool:
-    """Whether the served model has a new champion.
+    """Return whether the served model has a new champion.
 
     Args:
         decision: Content of ``decision.json``, None for a pipeline without a gate.
@@ -35,7 +35,7 @@ def is_promoted(decision: Mapping[str, Any] | None) -> bool:
 
 
 def reasons(decision: Mapping[str, Any]) -> str:
-    """Why, in words, for every model."""
+    """Return the reasons of the decision, in words, for every model."""
     parts = [
         f"{name} {part['outcome']}: {'; '.join(part['reasons'])}"
         for name, part in sorted(decision["models"].items())

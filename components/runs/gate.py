@@ -1,4 +1,4 @@
-"""Whether a run promoted a model: read from sealed records only, closed whenever they do not say so."""
+"""Gate of a run: open only if sealed records say that the served model was promoted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOG = logging.getLogger(__name__)
 
 
 def gate(environment: Environment, run: str) -> int:
-    """Tell whether the run's sealed decision promoted the served model.
+    """Require that the run's sealed decision promoted the served model.
 
     Returns:
         0 if it did.

@@ -11,7 +11,7 @@ from components.runs.reproduction import addresses, find_stage, quiet_dvc
 
 
 def merged(workspace: Path) -> tuple[list[str], str]:
-    """All addresses, in DVC's order, and the text of dvc.lock.
+    """Return all addresses, in DVC's order, and the text of dvc.lock.
 
     DVC reads the entries of ``workspace``'s dvc.lock and writes them anew, in its own order and form, so that
     the file equals the one of ``dvc repro`` byte for byte.

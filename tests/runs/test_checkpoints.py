@@ -72,7 +72,7 @@ def test_a_newer_set_replaces_the_older_and_leaves_nothing_behind(store: ObjectS
     assert there.sync()
     assert len(store.list(PREFIX)) == 2
     assert restored(store, tmp_path / "c") == {"train/last.pt": "four"}
-    there.forget()
+    there.discard()
     assert not store.list(PREFIX)
     assert restored(store, tmp_path / "d") == {}
 

@@ -76,10 +76,10 @@ def weights(world: World) -> dict[str, torch.Tensor]:
 @pytest.mark.timeout(300)
 def test_evicted_and_then_lost_a_training_ends_as_if_undisturbed(training: World, tmp_path: Path) -> None:
     held, resumed, report = tmp_path / "held", tmp_path / "resumed", tmp_path / "report"
-    told = {"HELD": str(held), "RESUMED": str(resumed), REPORT: str(report)}
+    variables = {"HELD": str(held), "RESUMED": str(resumed), REPORT: str(report)}
 
     # Evicted before step 7, asked twice, by a signal to the whole group as well.
-    stage = training.start("stage", "train", "--run", "r1", HOLD_AT="7", HOLD="stop", **told)
+    stage = training.start("stage", "train", "--run", "r1", HOLD_AT="7", HOLD="stop", **variables)
     until(held.exists)
     stage.send_signal(signal.SIGTERM)
     stage.send_signal(signal.SIGTERM)
@@ -92,14 +92,14 @@ def test_evicted_and_then_lost_a_training_ends_as_if_undisturbed(training: World
 
     # On another machine it goes on, which is lost in step 13: the checkpoint of step 10 was sent.
     held.unlink()
-    stage = training.start("stage", "train", "--run", "r1", HOLD_AT="13", HOLD="forever", **told)
+    stage = training.start("stage", "train", "--run", "r1", HOLD_AT="13", HOLD="forever", **variables)
     until(held.exists)
     until(lambda: sent_step(training) == 10)
     stage.kill()
     stage.wait()
     until(lambda: not psutil.pid_exists(int(held.read_text())))
 
-    stage = training.start("stage", "train", "--run", "r1", **told)
+    stage = training.start("stage", "train", "--run", "r1", **variables)
     assert stage.wait(TIMEOUT_S) == 0
     assert resumed.read_text() == "10\n"
     assert list(training.workspaces.iterdir()) == [], "what the lost one left is removed, too"

@@ -5,40 +5,35 @@ A seal shows damage and mix-ups, not tampering by someone who can write to the s
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from components.contract.errors import BadDataError
+from components.contract.hashing import canonical_json, sha256_json
 from components.lib.objects.protocol import ObjectStore
 
 SEAL = "sha256"
 """Field that holds the hash of the rest."""
 
 
-def canonical(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
-    """The one way a value is written for hashing: UTF-8 JSON, keys sorted, no spaces, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-
 def seal(record: Mapping[str, Any]) -> bytes:
-    """The record as JSON with its seal; equal records give equal bytes.
+    """Return the record as JSON with its seal; equal records give equal bytes.
 
     Raises:
         ValueError: If it has the seal's field already.
     """
     if SEAL in record:
         raise ValueError(f"the field {SEAL!r} is the seal's own")
-    return canonical({**record, SEAL: _digest(record)}) + b"\n"
+    return canonical_json({**record, SEAL: _digest(record)}) + b"\n"
 
 
 def unseal(content: bytes, *, name: str = "a sealed record") -> dict[str, Any]:
-    """The record without its seal.
+    """Return the record without its seal.
 
     Args:
-        content: From :func:`seal`.
-        name: What messages call it.
+        content: Output of :func:`seal`.
+        name: Name of the record in messages.
 
     Raises:
         BadDataError: If it is no sealed record, or damaged.
@@ -75,7 +70,7 @@ def create_sealed(store: ObjectStore, key: str, record: Mapping[str, Any]) -> bo
 
 
 def _digest(record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical(record)).hexdigest()
+    return sha256_json(record)
 
 
 def _damaged(name: str, why: str) -> BadDataError:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError
+from components.contract.hashing import canonical_json
 from components.lib.files import sha256_bytes
 from components.lib.ledger.chain import GENESIS, Chain, Entry, HeadMovedError
-from components.lib.objects.sealed import canonical
 
 _FIELDS = {
     "seq",
@@ -75,10 +75,10 @@ class FormerLedger:
             fields = json.loads(line)
         except ValueError as error:
             raise self._broken(number, "it is not a ledger entry") from error
-        if not isinstance(fields, dict) or set(fields) != _FIELDS or canonical(fields) != line:
+        if not isinstance(fields, dict) or set(fields) != _FIELDS or canonical_json(fields) != line:
             raise self._broken(number, "it is not written as the ledger wrote")
         bare = {name: value for name, value in fields.items() if name != "hash"}
-        if sha256_bytes(canonical(bare)) != fields["hash"]:
+        if sha256_bytes(canonical_json(bare)) != fields["hash"]:
             raise self._broken(number, "its hash does not fit its content")
         if fields["seq"] != number or fields["prev_hash"] != before:
             raise self._broken(number, "it does not follow the line before it")

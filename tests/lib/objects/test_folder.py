@@ -1,4 +1,4 @@
-"""What only a folder can get wrong."""
+"""Cases that only a folder can get wrong."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Killed(BaseException):
-    """What ends an actor in mid-step; nothing of ours may catch it."""
+    """Exception that ends an actor in mid-step; nothing of ours may catch it."""
 
 
 class Memory:

@@ -17,10 +17,10 @@ from components.contract.identity import training_key
 from components.contract.keys import OPERATIONS
 from components.lib.ledger.chain import Chain
 from components.lib.objects.sealed import create_sealed
-from components.lib.operations.decisions import NothingToDo, Wish
+from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.events import Registered
 from components.lib.operations.operations import Operations
-from components.lib.operations.plan import Plan
+from components.lib.operations.plan import RunPlan
 from tests.lib.operations.stepping import Memory, World
 
 LEASE = timedelta(hours=1)
@@ -44,15 +44,15 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Story:
-    """What happens; in which order is decided by the seed."""
+    """Events; the seed decides their order."""
 
     arrivals: tuple[Arrival, ...]
     outcomes: tuple[str, ...]
-    """How the runs end, in the order in which they come to it: ok, silent (the run vanishes) or a class."""
+    """Ends of the runs, in the order in which they come to it: ok, silent (the run vanishes) or a class."""
     retried: int
     """Runs whose plan task is started a second time, beside the first."""
     new_code: bool
-    """Whether half of the runs carry newer code."""
+    """True if half of the runs carry newer code."""
     kill_share: float
     long_share: float
     seed: int
@@ -83,7 +83,7 @@ class Play:
     """Acts a story out."""
 
     story: Story
-    plans: dict[str, set[Plan]] = field(default_factory=dict)
+    plans: dict[str, set[RunPlan]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.world = World(
@@ -145,8 +145,8 @@ class Play:
         def run() -> None:
             name = threading.current_thread().name.rstrip("+")  # a repeated task belongs to the same run
             code = "e" * 64 if self.story.new_code and name.startswith("run") and name[-1] == "1" else CODE
-            wish = Wish(run=name, code=code, params=PARAMS)
-            plan = self.operations.claim(wish, lease=LEASE, force=force)
+            request = ClaimRequest(run=name, code=code, params=PARAMS)
+            plan = self.operations.claim(request, lease=LEASE, force=force)
             if isinstance(plan, NothingToDo):
                 return
             self.plans.setdefault(name, set()).add(plan)
@@ -162,7 +162,7 @@ class Play:
 
 
 class Oracle:
-    """What the chain's bare entries say, without the fold."""
+    """Oracle that reads the chain's bare entries, without the fold."""
 
     def __init__(self, store: Memory) -> None:
         self.entries = Chain(store, OPERATIONS).verify()

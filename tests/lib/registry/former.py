@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from components.contract.hashing import canonical_json
 from components.lib.files import sha256_bytes
 from components.lib.ledger.chain import GENESIS
-from components.lib.objects.sealed import canonical
 from components.lib.registry.ledger import Action
 
 
@@ -27,7 +27,7 @@ def former_lines(model: str, steps: Sequence[tuple[Action, str, str | None]]) ->
             "reason": "a test",
             "prev_hash": lines[-1]["hash"] if lines else GENESIS,
         }
-        lines.append({**fields, "hash": sha256_bytes(canonical(fields))})
+        lines.append({**fields, "hash": sha256_bytes(canonical_json(fields))})
     return lines
 
 
@@ -35,5 +35,5 @@ def write_former(folder: Path, model: str, lines: Sequence[dict[str, Any]]) -> P
     """Write ``<folder>/<model>.jsonl``."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{model}.jsonl"
-    path.write_bytes(b"".join(canonical(line) + b"\n" for line in lines))
+    path.write_bytes(b"".join(canonical_json(line) + b"\n" for line in lines))
     return path
