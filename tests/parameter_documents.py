@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel
 
-from components.lib.config.loader import SECTIONS
+from components.contract.parameters import SECTIONS
 
 ROOT = Path(__file__).parent.parent
 Model = type[BaseModel]

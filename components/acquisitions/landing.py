@@ -14,9 +14,9 @@ from tqdm import tqdm
 from components.acquisitions.marker import DeliveredFile, Licence, Marker, parse_marker
 from components.acquisitions.parameters import LandOptions
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.contract.hashing import sha256_bytes, sha256_file
 from components.contract.keys import marker_key
 from components.lib.datasets.sensors import dataset_of, get_sensor
-from components.lib.files import sha256_bytes, sha256_file
 from components.lib.objects.protocol import ObjectStore
 
 

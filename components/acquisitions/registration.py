@@ -22,8 +22,8 @@ from components.contract.errors import (
     SourceUnavailableError,
     StormsightError,
 )
+from components.contract.hashing import sha256_bytes
 from components.contract.keys import CATALOGUE, catalogue_key, marker_key
-from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import ObjectInfo, Objects, ObjectStore
 from components.lib.operations.events import Registered
 from components.lib.operations.operations import Operations

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from components.contract.errors import BadDataError, StormsightError
-from components.contract.hashing import sha256_json
+from components.contract.hashing import sha256_bytes, sha256_json
 from components.contract.keys import REJECTED, rejection_key
-from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import Objects, ObjectStore
 from components.lib.objects.sealed import seal, unseal
 

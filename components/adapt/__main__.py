@@ -1,8 +1,9 @@
-"""``python -m components.adapt``."""
+"""``python -m components.adapt``: adapt ``models/sar/<start_from>`` into ``models/adapted``."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from components.adapt.parameters import AdaptParameters
 from components.lib.cli import run
@@ -10,7 +11,7 @@ from components.lib.config.loader import load_parameters
 
 
 def main() -> None:
-    """Read the parameters and adapt."""
+    """Adapt with the sections `training`, `adapt` and `tracking` of ``params.yaml``."""
     argparse.ArgumentParser(
         prog="python -m components.adapt",
         description="Adapt models/sar/<adapt.start_from> to the unlabelled sensor adapt.target by per-sensor "
@@ -18,17 +19,22 @@ def main() -> None:
         "target's labels are never read in training, only for the scores in the report. Everything is set "
         "in params.yaml (sections adapt, training, tracking).",
     ).parse_args()
-    adapt_section = load_parameters("adapt", AdaptParameters)
+    adapt = load_parameters("adapt", AdaptParameters)
     # Imported after the help and the parameters: torch takes seconds to load.
-    from components.adapt.adapt import adapt  # noqa: PLC0415
+    from components.adapt.train import prepare_run, publish_unchanged  # noqa: PLC0415
     from components.lib.engine.parameters import TrainingParameters  # noqa: PLC0415
+    from components.lib.engine.stage import train_and_publish  # noqa: PLC0415
+    from components.lib.store.store import Store  # noqa: PLC0415
     from components.lib.tracking.parameters import TrackingParameters  # noqa: PLC0415
 
-    adapt(
-        adapt_section,
-        load_parameters("training", TrainingParameters),
-        load_parameters("tracking", TrackingParameters),
-    )
+    if adapt.target is None:
+        publish_unchanged(adapt)
+        return
+    training = load_parameters("training", TrainingParameters)
+    tracking = load_parameters("tracking", TrackingParameters)
+    store = Store.open(Path("data/prepared"))
+    metrics = train_and_publish(prepare_run(store, training, adapt), tracking)
+    print(f"adapt: {metrics['start_from']} adapted to {metrics['target']} in {metrics['steps']} steps")
 
 
 if __name__ == "__main__":

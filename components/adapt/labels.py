@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from components.contract.errors import MissingInputError
-from components.lib.files import read_json, sha256_file, write_json
+from components.contract.hashing import sha256_file
+from components.lib.files import read_json, write_json
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.selftraining.collapse import class_agreement
 from components.lib.selftraining.pseudolabels import LabelSummary, PseudoLabelSettings, make_pseudo_labels
@@ -25,14 +26,14 @@ LAYER = "sar"
 
 @dataclass(frozen=True)
 class LabelFolder:
-    """Where the rounds' labels lie, and of what.
+    """Folder of the rounds' labels, and how they are made.
 
     Attributes:
         folder: Scratch folder of this stage.
         store: The prepared tiles.
         sensor: The target.
         rows: The target's rows to label, ascending.
-        settings: How.
+        settings: Settings of pseudo-labelling.
         classes: Classes of the network.
     """
 
@@ -44,7 +45,7 @@ class LabelFolder:
     classes: int = 2
 
     def make(self, round_: int, net: SegmentationNetwork, device: torch.device) -> tuple[LabelSummary, str]:
-        """Label all tiles with ``net`` as it is now; returns what that gave, and the SHA-256 of the file."""
+        """Label all tiles with ``net`` as it is now; return a summary, and the SHA-256 of the file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         summary = make_pseudo_labels(
             net,
@@ -58,14 +59,14 @@ class LabelFolder:
         return summary, sha256_file(self._path(round_))
 
     def agreement(self, before: int, now: int) -> tuple[float, ...]:
-        """How the labels of two rounds agree, per class."""
+        """Return the agreement (IoU) of the labels of two rounds, per class."""
         old, new = (np.load(self._path(r), mmap_mode="r", allow_pickle=False) for r in (before, now))
         return class_agreement(old, new, self.classes)
 
     def note(
         self, round_: int, summary: LabelSummary, agreement: Sequence[float] | None, reason: str | None
     ) -> None:
-        """Write down what a round gave, and why it was refused, if it was."""
+        """Write down the summary of a round, and the reason if it was refused."""
         content = {
             **summary.as_dict(),
             "agreement": agreement,
@@ -75,7 +76,7 @@ class LabelFolder:
         write_json(self._summary(round_), content)
 
     def open(self, round_: int, digest: str) -> Tensor:
-        """Labels of a round, (N, H, W) uint8, mapped from the file.
+        """Return the labels of a round, (N, H, W) uint8, mapped from the file.
 
         Raises:
             MissingInputError: If the file is gone or is not the one with that SHA-256.
@@ -90,7 +91,7 @@ class LabelFolder:
         return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
 
     def summaries(self, rounds: int) -> list[dict[str, Any]]:
-        """What each round that was begun gave, in order."""
+        """Return the summary of each round that was begun, in order."""
         made = [self._summary(r) for r in range(rounds) if self._summary(r).exists()]
         return [read_json(path, made_by="adapt") for path in made]
 

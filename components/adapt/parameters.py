@@ -1,4 +1,4 @@
-"""The section `adapt` of ``params.yaml``."""
+"""Section `adapt` of ``params.yaml``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from components.lib.config.loader import Parameters
+from components.lib.engine.parameters import Budget
 
 
 class GuardParameters(Parameters):
-    """When a round of pseudo-labels is not trained on (``lib/selftraining/collapse.py``).
+    """Limits beyond which a round of pseudo-labels is not trained on (``lib/selftraining/collapse.py``).
 
     Attributes:
         max_shift: Factor by which a class's share of the labelled pixels may move between rounds; for the
@@ -24,21 +25,19 @@ class GuardParameters(Parameters):
     max_fall: float = Field(default=0.2, ge=0.0, le=1.0)
 
 
-class AdaptParameters(Parameters):
-    """How the network is adapted.
+class AdaptParameters(Budget):
+    """Adaptation of a network to a sensor without labels; passes are over the source's train tiles.
 
     Attributes:
-        start_from: Which of ``models/sar/`` is adapted.
+        start_from: Folder of ``models/sar/`` that is adapted.
         target: Sensor without labels; None publishes the network unchanged.
-        labels: What supervises the target: ``pseudo`` labels; ``none``, where no step is taken and only the
+        labels: Labels of the target: ``pseudo`` labels; ``none``, where no step is taken and only the
             statistics are re-estimated ("CSN only"); ``truth``, its own labels ("oracle", for evidence only),
             from the first step on.
         normalisation: Statistics ``per_sensor`` (CSN), or one set ``shared`` by both (ablation).
         inputs: Target's pixels as they are (``shared``), or brought to the source's mean and deviation per
             band first (``per_sensor``), from images alone.
         stems: First convolution ``per_sensor`` or ``shared``.
-        epochs: Passes over the source's train tiles, one random crop each, times ``crops_per_tile``.
-        crops_per_tile: Crops of a tile per epoch.
         lr: Base rate of the schedule; None takes that of the section `training`.
         warmup_share: Share of the steps that see the source alone.
         statistics: Target's normalisation when the first round begins: ``reestimated`` from its own images
@@ -46,17 +45,17 @@ class AdaptParameters(Parameters):
             ("as released").
         rounds: Pseudo-labelling rounds, evenly spaced after the warm-up.
         portion: Share of each class's most confident pixels that sets its threshold.
-        balance: Whether a class's pixels are counted among those ``predicted`` as it (as released), or labels
+        balance: A class's pixels are counted among those ``predicted`` as it (as released), or labels
             follow the classes' shares in the source's truth, the ``prior`` (ours: a network that finds a
             fifth of the buildings would otherwise be taught that there are no more).
         factors: Scales whose maps are averaged for pseudo-labels, around the ratio of the sensors' pixel
-            sizes in the store; None takes those of reference adaptation 1.13.
+            sizes in the store; None takes ``lib/selftraining/scales.py``'s.
         scales: The scales themselves, whatever the pixels measure; None derives them from ``factors``.
         fusion: Average softmax probabilities, or logits ("as released").
-        guard: Limits on what a round may do; None trains on every round ("as released").
+        guard: Limits on a round of pseudo-labels; None trains on every round ("as released").
         target_weight: Weight of the target's loss.
-        target_loss: Of pseudo-labels: cross-entropy ("as released"), with Dice, or symmetric. Truth always
-            has cross-entropy and Dice.
+        target_loss: Loss of pseudo-labels: cross-entropy ("as released"), with Dice, or symmetric. Truth
+            always has cross-entropy and Dice.
     """
 
     start_from: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
@@ -65,8 +64,6 @@ class AdaptParameters(Parameters):
     normalisation: Literal["per_sensor", "shared"] = "per_sensor"
     inputs: Literal["shared", "per_sensor"] = "shared"
     stems: Literal["per_sensor", "shared"] = "shared"
-    epochs: int = Field(ge=1)
-    crops_per_tile: int = Field(ge=1)
     lr: float | None = Field(default=None, gt=0.0)
     warmup_share: float = Field(ge=0.0, lt=1.0)
     statistics: Literal["reestimated", "copied"] = "reestimated"

@@ -1,122 +1,82 @@
-"""One adaptation: train, score on the selection splits, publish."""
+"""Results of an adaptation: scores before and after, what each round of pseudo-labels gave."""
 
 from __future__ import annotations
 
 import logging
-import shutil
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
-from components.adapt.batches import adaptation_batches
 from components.adapt.labels import LabelFolder
 from components.adapt.parameters import AdaptParameters
-from components.adapt.report import selection_scores, write_curve
-from components.adapt.rounds import round_starts
-from components.adapt.supervision import FirstRoundCollapsedError, PseudoLabels
-from components.adapt.survey import band_moments, training_crops
-from components.adapt.task import AdaptationTask, estimate
+from components.adapt.task import estimate_statistics
 from components.lib.datasets.sensors import get_sensor
-from components.lib.engine.checkpoint import fingerprint_of
 from components.lib.engine.device import resolve_device
-from components.lib.engine.inputs import paired_rows, steps_of
-from components.lib.engine.loop import fit
+from components.lib.engine.loop import FitResult
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.files import write_json
-from components.lib.nets.bundle import save_bundle
-from components.lib.nets.csn import REFERENCE_MOMENTUM, convert_to_csn
+from components.lib.engine.selection import pixel_scores
+from components.lib.engine.stage import StageRun
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.selftraining.collapse import CollapseLimits
 from components.lib.store.store import Store
-from components.lib.tracking.run import TrackedRun
 
 LOG = logging.getLogger(__name__)
-ADAPTED = Path("models/adapted")
-REPORTS = Path("reports/adapt")
-CHECKPOINTS = Path("var/checkpoints/adapt")
+COLUMNS = ("step", "lr", "loss", "source", "target")
+"""Columns of the curve; a run without a step has them, too."""
 
-
-@dataclass(frozen=True)
-class _Training:
-    """What a training leaves: its losses, its time, and why self-training stopped, if it did."""
-
-    history: list[dict[str, float]] = field(default_factory=list)
-    seconds: float = 0.0
-    stopped: str | None = None
+RoleScores = dict[str, dict[str, float] | None]
+"""Scores of ``source`` and ``target``; None where a sensor has no selection tiles."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptRun:
-    """One adaptation.
+class AdaptRun(StageRun):
+    """One adaptation; ``sensor`` is the target.
 
     Attributes:
-        net: The network, not yet sensor-specific.
-        store: The prepared tiles.
         source: Sensor with labels.
-        target: Sensor without.
         parameters: Section `adapt`.
-        training: Section `training`, with this stage's rate.
-        labels: Where the target's pseudo-labels lie, and how they are made.
-        truth_shares: Share of each class in the source's truth.
-        provenance: What the model is made from.
+        labels: Folder of the target's pseudo-labels, and how they are made.
+        starts: First step of each round of pseudo-labels.
+        before: Scores of the network as it was; the source's statistics serve both sensors.
+        target_images: Gives batches of the target's images, (B, C, H, W) each, that its own statistics are
+            estimated from; None where it has none of its own.
     """
 
-    net: SegmentationNetwork
-    store: Store
     source: str
-    target: str
     parameters: AdaptParameters
-    training: TrainingParameters
     labels: LabelFolder
-    truth_shares: tuple[float, ...]
-    provenance: dict[str, Any]
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """Of the tracked run."""
-        return {"stage": "adapt", "sensor": self.target, "simulated": str(self.simulated).lower()}
+    starts: tuple[int, ...]
+    before: RoleScores
+    target_images: Callable[[], Iterable[Tensor]] | None
+    columns: ClassVar[tuple[str, ...] | None] = COLUMNS
 
     @property
     def simulated(self) -> bool:
-        """Whether either sensor is of the rehearsal world."""
-        return any(get_sensor(name).simulated for name in (self.source, self.target))
+        """True if either sensor is of the rehearsal world."""
+        return any(get_sensor(name).simulated for name in (self.source, self.sensor))
 
-    @property
-    def steps(self) -> int:
-        """Optimiser steps, counted on the source's tiles; none without labels of any kind."""
-        chosen = self.parameters
-        if chosen.labels == "none":
-            return 0
-        tiles = len(paired_rows(self.store, self.source, "train"))
-        return steps_of(chosen.epochs, tiles, chosen.crops_per_tile, self.training.batch)
+    def finish(self, result: FitResult) -> None:
+        """Estimate the target's statistics where no step of self-training did."""
+        if result.stopped is not None:
+            LOG.warning(
+                "adapt: self-training stopped before it began (%s); published is the network of the warm-up, "
+                "with the target's statistics re-estimated",
+                result.stopped,
+            )
+        if (self.steps == 0 or result.stopped is not None) and self.target_images is not None:
+            net = self.net.to(resolve_device(self.training))
+            estimate_statistics(net, self.sensor, self.target_images())
 
-    @property
-    def starts(self) -> list[int]:
-        """First step of each round of pseudo-labels."""
-        if self.parameters.labels != "pseudo":
-            return []
-        return round_starts(
-            self.steps, warmup_share=self.parameters.warmup_share, rounds=self.parameters.rounds
-        )
-
-    def execute(self, tracked: TrackedRun) -> dict[str, Any]:
-        """Train, score on the selection splits, publish; the content of ``metrics.json``."""
-        before = self._scores(adapted=False)
-        self._convert()
-        if self.parameters.labels == "truth":
-            LOG.warning("adapt.labels is truth: the target's labels are trained on; for evidence only")
-        training = self._train(tracked) if self.steps else _Training()
-        if self.steps == 0:
-            self._estimate()
-        metrics = {
+    def metrics(self, result: FitResult) -> dict[str, Any]:
+        """Return the content of ``metrics.json``, without the time that the training took."""
+        summaries = self.labels.summaries(len(self.starts))
+        rounds = zip(self.starts, summaries, strict=result.stopped is None)
+        return {
             "adapted": True,
             "start_from": self.parameters.start_from,
             "source": self.source,
-            "target": self.target,
+            "target": self.sensor,
             "labels": self.parameters.labels,
             "target_labels_used": self.parameters.labels == "truth",
             "normalisation": self.parameters.normalisation,
@@ -125,133 +85,59 @@ class AdaptRun:
             "scales": list(self.labels.settings.scales),
             "simulated": self.simulated,
             "steps": self.steps,
-            "stopped": training.stopped,
+            "stopped": result.stopped,
             "split": "selection",
-            "before": before,
-            "after": self._scores(adapted=True),
-            "rounds": [
-                {"step": step, **summary}
-                for step, summary in zip(
-                    self.starts, self.labels.summaries(len(self.starts)), strict=training.stopped is None
-                )
-            ],
+            "before": self.before,
+            "after": scores_by_role(self.net, self.store, self.source, self.sensor, self.training),
+            "rounds": [{"step": step, **summary} for step, summary in rounds],
         }
-        facts = {"adapted": True, "target_labels_used": metrics["target_labels_used"], "metrics": metrics}
-        # The bundle goes without the time it took: equal inputs must give an equal model.
-        save_bundle(ADAPTED, self.net, {**self.provenance, **facts})
-        write_curve(REPORTS / "curve.csv", training.history)
-        metrics = {**metrics, "seconds": round(training.seconds, 1)}
-        write_json(REPORTS / "metrics.json", metrics)
+
+    def tracked_metrics(self, metrics: dict[str, Any]) -> dict[str, float]:
+        """Return selection scores and label shares under dotted names."""
+        values: dict[str, float] = {}
+        for moment in ("before", "after"):
+            for role, scores in metrics[moment].items():
+                values |= {f"selection.{role}.{moment}.{name}": v for name, v in (scores or {}).items()}
+        for number, summary in enumerate(metrics["rounds"], start=1):
+            values[f"round.{number}.ignored"] = summary["ignored"]
+            values[f"round.{number}.building"] = summary["shares"][1]
+        return values
+
+    def metadata(self, metrics: dict[str, Any]) -> dict[str, Any]:
+        """Return what is stored with the model; it says whether the target's labels were trained on."""
+        facts = {"adapted": True, "target_labels_used": metrics["target_labels_used"]}
+        return {**self.provenance, **facts, "metrics": metrics}
+
+    def clean_up(self) -> None:
+        """Remove the pseudo-labels."""
         self.labels.remove()
-        return metrics
 
-    def _convert(self) -> None:
-        """Teach the network's layers the target."""
-        shared = self.parameters.normalisation == "shared"
-        update = {"stems": self.parameters.stems, "inputs": self.parameters.inputs}
-        self.net.config = self.net.config.model_copy(update=update)
-        convert_to_csn(
-            self.net,
-            (*self.net.config.sensors, self.target),
-            # Shared statistics are those of ordinary batch normalisation, with the encoder's own momentum.
-            momentum=None if shared else REFERENCE_MOMENTUM,
-            tied=shared,
+
+def scores_by_role(
+    net: SegmentationNetwork,
+    store: Store,
+    source: str,
+    target: str,
+    training: TrainingParameters,
+    *,
+    statistics_of: Mapping[str, str] | None = None,
+) -> RoleScores:
+    """Return pixel scores of both sensors on their selection tiles, which lie inside the training ground.
+
+    Args:
+        net: The network.
+        store: The prepared tiles.
+        source: Sensor with labels.
+        target: Sensor without.
+        training: Section `training`; chooses the device.
+        statistics_of: Sensor whose statistics serve another one; each has its own by default.
+    """
+    device = resolve_device(training)
+    scores: RoleScores = {}
+    for role, sensor in (("source", source), ("target", target)):
+        rows = store.rows(sensor, "selection")
+        used = (statistics_of or {}).get(sensor, sensor)
+        scores[role] = (
+            pixel_scores(net, store, sensor, rows, device=device, statistics_of=used) if len(rows) else None
         )
-        if self.net.sensor_input is not None:
-            seen = band_moments(self.store, self.source, paired_rows(self.store, self.source, "train"))
-            self.net.sensor_input.match(
-                self.target, band_moments(self.store, self.target, self.labels.rows), seen
-            )
-
-    @property
-    def _survey(self) -> Callable[[], Iterable[Tensor]] | None:
-        """Gives the images that the target's own statistics are taken from; None where it has none such."""
-        chosen = self.parameters
-        if chosen.statistics != "reestimated" or chosen.normalisation != "per_sensor":
-            return None
-        return lambda: training_crops(self.store, self.target, self.labels.rows, self.training)
-
-    def _estimate(self) -> None:
-        """The target's statistics from its images, where it has its own."""
-        if self._survey is not None:
-            estimate(self.net.to(resolve_device(self.training)), self.target, self._survey())
-
-    def _train(self, tracked: TrackedRun) -> _Training:
-        task = self._task()
-        truth = self.parameters.labels == "truth"
-        batches = adaptation_batches(
-            self.store,
-            source=self.source,
-            source_rows=paired_rows(self.store, self.source, "train"),
-            labels=self.labels,
-            training=self.training,
-            first_target_step=task.first_target_step,
-            target_truth=truth,
-        )
-        logged: list[dict[str, float]] = []
-
-        def log(step: int, record: dict[str, float]) -> None:
-            logged.append(record)
-            tracked.log_metrics(record, step)
-
-        try:
-            result = fit(
-                task,
-                batches,
-                self.training,
-                self.steps,
-                name="adapt",
-                checkpoint_dir=CHECKPOINTS / "training",
-                epochs=self.parameters.epochs,
-                fingerprint=fingerprint_of(self.provenance, torch.__version__),
-                on_log=log,
-            )
-        except FirstRoundCollapsedError as collapse:
-            return self._stopped(str(collapse), logged)
-        return _Training(result.history, result.seconds)
-
-    def _stopped(self, reason: str, logged: list[dict[str, float]]) -> _Training:
-        """What the warm-up left, with the target's statistics from its images where it has its own."""
-        LOG.warning(
-            "adapt: self-training stopped before it began (%s); published is the network of the warm-up, "
-            "with the target's statistics re-estimated",
-            reason,
-        )
-        shutil.rmtree(CHECKPOINTS / "training", ignore_errors=True)
-        self._estimate()
-        return _Training(logged, stopped=reason)
-
-    def _task(self) -> AdaptationTask:
-        chosen, starts = self.parameters, self.starts
-        return AdaptationTask(
-            self.net,
-            source=self.source,
-            target=self.target,
-            first_target_step=starts[0] if starts else 0,
-            target_weight=chosen.target_weight,
-            pseudo=self._pseudo(starts) if starts else None,
-            target_loss="ce_dice" if chosen.labels == "truth" else chosen.target_loss,
-            survey=self._survey,
-            contour_weight=self.training.contour_weight,
-            crop=self.training.crop,
-        )
-
-    def _pseudo(self, starts: Sequence[int]) -> PseudoLabels:
-        if self.parameters.guard is None:
-            return PseudoLabels(self.labels, starts)
-        return PseudoLabels(
-            self.labels,
-            starts,
-            guard=CollapseLimits(**self.parameters.guard.model_dump()),
-            truth_shares=self.truth_shares,
-        )
-
-    def _scores(self, *, adapted: bool) -> dict[str, dict[str, float] | None]:
-        """Selection scores by role; before adaptation the source's statistics serve both sensors."""
-        device = resolve_device(self.training)
-        return {
-            role: selection_scores(
-                self.net, self.store, sensor, statistics_of=sensor if adapted else self.source, device=device
-            )
-            for role, sensor in (("source", self.source), ("target", self.target))
-        }
+    return scores

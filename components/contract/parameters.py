@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.contract.documents import nearest, read_yaml, refuse_unknown
 from components.contract.errors import ParameterError
-from components.contract.graph.document import read_yaml
-from components.contract.suggestions import nearest, refuse_unknown
 
 PARAMS_FILE = Path("params.yaml")
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
+from components.contract.documents import nearest, refuse_unknown
 from components.contract.errors import ParameterError
-from components.contract.suggestions import nearest, refuse_unknown
 
 ImageName = Literal["data", "train"]
 """Images that hold the components: ``data`` has no torch, ``train`` has all of ``data`` and torch."""

@@ -1,1 +1,1 @@
-"""The SAR network: DisOptNet's distillation from the optical teacher, and the SAR-only control."""
+"""Stage: train the SAR networks, with an optical teacher beside them or (the controls) without."""

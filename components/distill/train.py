@@ -1,127 +1,131 @@
-"""Training of the SAR networks (reference 1.5 stage 2): the students, and the controls of the same budget."""
+"""Training of a SAR network by one method: teacher, network, crops and steps."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from components.distill.concord import ConcordTask
-from components.distill.disoptnet import DisOptNetTask
-from components.distill.hfd import HfdReadingTask
-from components.distill.networks import sar_network, start_from_teacher, starts_from_teacher
-from components.distill.parameters import UNTAUGHT, DistillParameters, Method
-from components.distill.teacher import HFD_TEACHER_FOLDER, TEACHER_FOLDER, load_hfd_teacher, load_teacher
+from components.contract.errors import ParameterError
+from components.contract.hashing import sha256_file
+from components.distill.parameters import DistillParameters
 from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.crops import crop_batches
-from components.lib.engine.inputs import paired_rows, paired_sensor, steps_of
+from components.lib.engine.inputs import paired_rows, paired_sensor, sar_statistics
+from components.lib.engine.loop import seed_everything
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.provenance import provenance
 from components.lib.engine.stage import StageRun
-from components.lib.engine.supervised import SupervisedTask
-from components.lib.engine.task import TrainingTask
-from components.lib.files import sha256_file
-from components.lib.losses.masks import layover_px
-from components.lib.nets.bundle import WEIGHTS
-from components.lib.nets.deeplab import DeepLab
-from components.lib.nets.disoptnet import DisOptNetStudent
-from components.lib.nets.hfd import HfdReading
+from components.lib.files import require_input
+from components.lib.methods.base import Method, P, Setup
+from components.lib.nets.bundle import WEIGHTS, load_bundle
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.singlemap import SingleMapNetwork
 from components.lib.store.store import Store
 
 MODELS = Path("models/sar")
+TEACHERS = Path("models/optical")
 
 
 def prepare_run(
-    method: Method,
-    store: Store,
-    training: TrainingParameters,
-    distill: DistillParameters,
+    method: Method[P], parameters: P, store: Store, training: TrainingParameters, distill: DistillParameters
 ) -> StageRun:
-    """Network, crops and steps of one method.
+    """Return the training of one method.
 
     Tiles, crops, flips, zooms, batch and steps depend on the parameters and the seed alone, so the control
     sees exactly what the student sees, less the optical images. No quarter turns: radar looks along image
     columns.
 
     Args:
-        method: ``none`` is the SAR-only control, ``optical_init`` the one that starts from the teacher.
+        method: The method.
+        parameters: Its own section.
         store: With one sensor whose train tiles have optical images.
         training: Section `training`.
         distill: Section `distill`.
 
     Raises:
-        MissingInputError: If ``method`` needs a teacher and there is none.
-        ParameterError: If the teacher's backbone is another one.
+        MissingInputError: If the method needs a teacher and none has been trained.
+        ParameterError: If the teachers do not include its kind, or the teacher's backbone is another one.
         BadDataError: If the store has no paired tiles.
     """
     sensor = paired_sensor(store)
     rows = paired_rows(store, sensor, "train")
-    teacher = _teacher(method, training)
-    net = sar_network(method, sensor, training, distill)
-    if starts_from_teacher(method, distill) and isinstance(teacher, DeepLab):
-        start_from_teacher(net, teacher)
-    steps = steps_of(distill.epochs, len(rows), distill.crops_per_tile, training.batch)
-    task = _task(method, net, teacher, training, distill, sensor=sensor, steps=steps)
+    if parameters.lr is not None:
+        training = training.model_copy(update={"lr": parameters.lr})
+    teacher = None if method.teacher is None else load_teacher_network(method.teacher, training)
+    net = sar_network(method, parameters, sensor, training)
+    method.start(net, teacher, parameters)
+    steps = distill.steps(len(rows), training.batch)
+    task = method.task(
+        Setup(net=net, teacher=teacher, parameters=parameters, training=training, sensor=sensor, steps=steps)
+    )
     task.crop = training.crop
-    facts: dict[str, str] = {"method": method}
-    if teacher is not None:
-        folder = HFD_TEACHER_FOLDER if method == "hfd_reading" else TEACHER_FOLDER
-        facts["teacher_sha256"] = sha256_file(folder / WEIGHTS)
-    layers = ("sar", "target") if method in UNTAUGHT else ("sar", "optical", "target")
+    facts: dict[str, object] = {
+        "method": method.name,
+        "methods": {method.name: parameters.model_dump(mode="json")},
+    }
+    if method.teacher is not None:
+        facts["teacher_sha256"] = sha256_file(TEACHERS / method.teacher / WEIGHTS)
+    code = [f"lib/methods/{module}.py" for module in ("base", method.name)]
     return StageRun(
-        name=f"distill/{method}",
+        name=f"distill/{method.name}",
         task=task,
         net=net,
-        batches=crop_batches(store, sensor, rows, layers, training),
+        batches=crop_batches(store, sensor, rows, method.layers, training),
         steps=steps,
         epochs=distill.epochs,
         store=store,
         sensor=sensor,
-        provenance=provenance("distill", store, training, distill, **facts),
-        model_folder=MODELS / method,
+        training=training,
+        provenance=provenance("distill", store, training, distill.budget, code=code, **facts),
+        model_folder=MODELS / method.name,
     )
 
 
-def _teacher(method: Method, training: TrainingParameters) -> SingleMapNetwork | None:
-    if method != "optical_init" and method in UNTAUGHT:
-        return None
-    return load_hfd_teacher(training) if method == "hfd_reading" else load_teacher(training)
+def sar_network(
+    method: Method[P], parameters: P, sensor: str, training: TrainingParameters
+) -> SegmentationNetwork:
+    """Return the untrained network of ``method``, reading SAR of ``sensor``; equal seeds give equal ones."""
+    mean, std = sar_statistics(training.sar_normalisation, get_sensor(sensor).scale_limits)
+    seed_everything(training.seed)
+    config = {
+        "kind": method.kind,
+        "encoder": training.encoder,
+        "encoder_weights": training.encoder_weights,
+        "decoder_channels": training.decoder_channels,
+        "modality": "sar",
+        "sensors": (sensor,),
+        "input_mean": mean,
+        "input_std": std,
+        "contours": training.contour_weight > 0,
+    }
+    return build_network(NetworkConfig.model_validate(config | method.network_options(parameters)))
 
 
-def _task(
-    method: Method,
-    net: SegmentationNetwork,
-    teacher: SingleMapNetwork | None,
-    training: TrainingParameters,
-    distill: DistillParameters,
-    *,
-    sensor: str,
-    steps: int,
-) -> TrainingTask:
-    def over(share: float) -> int:
-        return round(share * steps)
+def load_teacher_network(kind: str, training: TrainingParameters) -> SingleMapNetwork:
+    """Return the trained teacher of ``kind``, on the CPU and in evaluation mode.
 
-    contours = training.contour_weight
-    match net, teacher:
-        case DisOptNetStudent(), DeepLab() if method == "concord":
-            properties = get_sensor(sensor)
-            return ConcordTask(
-                net,
-                teacher,
-                distill.concord,
-                layover_px=layover_px(properties.incidence_deg, properties.gsd_m),
-                seed=training.seed,
-                contour_weight=contours,
-                ramp_steps=over(distill.concord.ramp),
+    Raises:
+        MissingInputError: If no teacher has been trained.
+        BadDataError: If its weights do not match their checksum.
+        ParameterError: If teachers have been trained, but none of this kind, or of another encoder or decoder
+            width than the student's: features are compared one to one.
+    """
+    folder = TEACHERS / kind
+    if TEACHERS.is_dir() and any(TEACHERS.iterdir()) and not folder.exists():
+        raise ParameterError(
+            f"distill.methods: a method needs a teacher of its own kind, and {folder} does not exist",
+            next_step=f"add {kind} to optical.kinds in params.yaml and run `dvc repro optical`",
+        )
+    net = load_bundle(require_input(folder, made_by="optical"))
+    if not isinstance(net, SingleMapNetwork) or (net.config.kind, net.config.modality) != (kind, "optical"):
+        raise ParameterError(f"{folder} holds no optical {kind}", next_step="run `dvc repro optical`")
+    for key in ("encoder", "decoder_channels"):
+        found, wanted = getattr(net.config, key), getattr(training, key)
+        if found != wanted:
+            raise ParameterError(
+                f"training.{key} is {wanted!r}, but the teacher in {folder} has {found!r}: "
+                "teacher and student must share the backbone",
+                next_step="run `dvc repro optical` to train the teacher anew, or set the parameter back",
             )
-        case DisOptNetStudent(), DeepLab():
-            chosen = distill.disoptnet
-            return DisOptNetTask(
-                net, teacher, chosen.features, contour_weight=contours, ramp_steps=over(chosen.soft_ramp)
-            )
-        case HfdReading(), HfdReading():
-            reading = distill.hfd_reading
-            return HfdReadingTask(
-                net, teacher, reading, contour_weight=contours, ramp_steps=over(reading.ramp)
-            )
-    return SupervisedTask(net, contours)
+    return net

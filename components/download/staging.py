@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import ResourceError
-from components.lib.files import sha256_bytes, write_json
+from components.contract.hashing import sha256_bytes
+from components.lib.files import write_json
 from components.lib.shards.manifest import FileRow
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

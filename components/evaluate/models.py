@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.evaluation.results import CONTROL, Role
 from components.lib.files import require_input
+from components.lib.methods.registry import load_method, load_teacher
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.store import Store
 
-DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        CONTROL: "SAR only, the control",
-        "optical_init": "SAR only, started from the teacher's weights",
-        "hfd_reading": "SAR only, our reading of HFD-Net",
-        "concord": "SAR only, taught by the teacher where it can be followed (ours)",
-    }
-)
-"""Distillation methods in a few words, where :data:`DEFAULT_DESCRIPTION` does not fit."""
-
-DEFAULT_DESCRIPTION = "SAR only, taught by the teacher"
+TEACHER = "deeplabv3plus"
+"""Kind of the teacher that tables call so; others are called ``teacher-<kind>``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,22 +65,20 @@ def load_models(folder: Path, store: Store) -> EvaluatedModels:
     """Load every model under ``folder``.
 
     Args:
-        folder: Holds ``optical``, ``sar/<method>`` and ``adapted``.
+        folder: Holds ``optical/<kind>``, ``sar/<method>`` and ``adapted``.
         store: Prepared tiles, which must hold the sensors that the models know.
 
     Raises:
         MissingInputError: If a model is absent, naming the stage that makes it.
         BadDataError: If a model is broken or the models do not belong together.
     """
-    teachers = {"teacher": load_bundle(folder / "optical")}
+    teachers = _load_teachers(folder / "optical")
     methods = _load_methods(folder / "sar")
     adapted = load_bundle(folder / "adapted")
     student = _start_of(adapted, methods)
     source = methods[student].config.sensors[0]
     target = next((name for name in adapted.config.sensors if name != source), None)
-    for path in sorted(path.parent for path in (folder / "optical").glob("*/model.json")):
-        teachers[f"teacher-{path.name}"] = load_bundle(path)
-    models = [_teacher(name, net, source) for name, net in teachers.items()]
+    models = [_teacher(kind, net, source) for kind, net in teachers.items()]
     models += [
         _distilled(name, methods[name], source)
         for name in sorted(methods, key=lambda method: (method != CONTROL, method))
@@ -103,6 +92,13 @@ def load_models(folder: Path, store: Store) -> EvaluatedModels:
             next_step="prepare the acquisitions that the models were made from, or run `dvc repro`",
         )
     return EvaluatedModels(models=tuple(models), source=source, target=target, student=student)
+
+
+def _load_teachers(folder: Path) -> dict[str, SegmentationNetwork]:
+    """Load the teacher of every kind, by kind, the one of most methods first."""
+    found = sorted(path.parent.name for path in folder.glob("*/model.json"))
+    kinds = [TEACHER, *(kind for kind in found if kind != TEACHER)]
+    return {kind: load_bundle(folder / kind) for kind in kinds}
 
 
 def _load_methods(folder: Path) -> dict[str, SegmentationNetwork]:
@@ -119,14 +115,11 @@ def _load_methods(folder: Path) -> dict[str, SegmentationNetwork]:
     return methods
 
 
-def _teacher(name: str, net: SegmentationNetwork, source: str) -> EvaluatedModel:
-    kind = name.removeprefix("teacher-")
+def _teacher(kind: str, net: SegmentationNetwork, source: str) -> EvaluatedModel:
     return EvaluatedModel(
-        model=name,
+        model="teacher" if kind == TEACHER else f"teacher-{kind}",
         role="teacher",
-        description="optical images, the ceiling"
-        if kind == "teacher"
-        else f"optical images, the teacher of {kind}",
+        description=load_teacher(kind).description,
         net=net,
         sensor=source,
         statistics_of=source,
@@ -137,7 +130,7 @@ def _distilled(name: str, net: SegmentationNetwork, source: str) -> EvaluatedMod
     return EvaluatedModel(
         model=name,
         role="control" if name == CONTROL else "student",
-        description=DESCRIPTIONS.get(name, DEFAULT_DESCRIPTION),
+        description=load_method(name).description,
         net=net,
         sensor=source,
         statistics_of=source,

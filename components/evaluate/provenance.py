@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from components.lib.files import sha256_file
+from components.contract.hashing import sha256_file
 
 PACKAGES = ("torch", "segmentation-models-pytorch", "numpy", "rasterio", "shapely", "scipy", "pandas")
 

@@ -80,15 +80,19 @@ def _student(method: str) -> Link:
     return Link(method=method, model=f"sar/{method}", name=f"sar/{method}")
 
 
-def _teacher(name: str, label: str, kind: str, folder: str) -> Method:
+def _optical(method: str, kind: str) -> Link:
+    """Link to the teacher of that kind, where the stages look for it."""
+    return Link(method=method, model=f"optical/{kind}", name=f"optical/{kind}")
+
+
+def _teacher(name: str, label: str, kind: str) -> Method:
     return Method(
         name=name,
         label=label,
         group="source",
-        command=("components.optical",),
-        model=folder,
-        reports=folder,
-        overrides={"optical": {"kinds": [kind]}},
+        command=("components.optical", "--kind", kind),
+        model=f"optical/{kind}",
+        reports=f"optical/{kind}",
     )
 
 
@@ -117,7 +121,7 @@ def _distill(
     world: str = "base",
     compared_with: str | None = None,
 ) -> Method:
-    teacher = () if method == "none" else (Link(method="teacher", model="optical", name="optical"),)
+    teacher = () if method == "none" else (_optical("teacher", "deeplabv3plus"),)
     return Method(
         name=name,
         label=label,
@@ -139,7 +143,7 @@ def _without(part: str, label: str, switches: Overrides) -> Method:
         f"{OURS} without {label}",
         OURS,
         group="ablation",
-        overrides={"distill": {OURS: switches}},
+        overrides={"methods": {OURS: switches}},
         compared_with=OURS,
     )
 
@@ -168,10 +172,10 @@ _PARTS: tuple[tuple[str, str, Overrides], ...] = (
     ("trust", "trust only where it is right", {"trusted": False}),
     ("masks", "layover and no-data masks", {"masked": False}),
 )
-"""Parts of ours: name, description, and the switches below ``distill.<ours>`` that leave it out."""
+"""Parts of ours: name, description, and the switches below ``methods.<ours>`` that leave it out."""
 
 GRID: tuple[Method, ...] = (
-    _teacher("teacher", "optical teacher", "deeplabv3plus", "optical"),
+    _teacher("teacher", "optical teacher", "deeplabv3plus"),
     _distill("control", "SAR-only control", "none"),
     # Whoever starts from the teacher's weights has had the teacher's steps as well.
     _distill("control_twice", "control with twice the steps", "none", times=2),
@@ -182,16 +186,16 @@ GRID: tuple[Method, ...] = (
         "DisOptNet, soft labels in full from step 0 (as released)",
         "disoptnet",
         group="ablation",
-        overrides={"distill": {"disoptnet": {"soft_ramp": 0.0}}},
+        overrides={"methods": {"disoptnet": {"soft_ramp": 0.0}}},
         compared_with="disoptnet",
     ),
     _scored("disoptnet_branch_s", "DisOptNet, branch S alone at test", "disoptnet", output="branch_s"),
-    _teacher("teacher_hfd", "optical teacher of HFD-Net's kind", "hfd_reading", "optical/hfd_reading"),
+    _teacher("teacher_hfd", "optical teacher of HFD-Net's kind", "hfd_reading"),
     _distill(
         "hfd_reading",
         "HFD-Net, our reading",
         "hfd_reading",
-        links=(Link(method="teacher_hfd", model="optical/hfd_reading", name="optical/hfd_reading"),),
+        links=(_optical("teacher_hfd", "hfd_reading"),),
     ),
     _distill(OURS, f"{OURS} (ours)", OURS),
     _scored(f"{OURS}_branch_s", f"{OURS}, branch S alone at test", OURS, output="branch_s"),
@@ -269,9 +273,3 @@ def trials_of(
         for method in methods
         if method.group != "ablation" or seed in ablation_seeds
     ]
-
-
-def distillation_methods(grid: Sequence[Method] = GRID) -> set[str]:
-    """Return every ``--method`` that the grid trains."""
-    commands = [method.command for method in grid if method.command]
-    return {command[2] for command in commands if command[0] == "components.distill"}

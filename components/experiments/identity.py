@@ -9,19 +9,17 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-import components
-from components.experiments.grid import distillation_methods
+from components.contract.documents import read_yaml
+from components.contract.errors import ParameterError
+from components.contract.graph.load import load_stage
+from components.contract.graph.model import Stage
+from components.contract.hashing import files_below, sha256_files
+from components.contract.identity import ROOT, stage_code_hash
 from components.experiments.parameters import ParameterOverlay, digest, without_noise
-from components.lib.files import require_input, sha256_files, write_json
-
-ROOT = Path(components.__path__[0]).parent
-"""Folder that holds the package: child processes find it there."""
+from components.lib.files import write_json
 
 SCORING_STAGE = "components.evaluate"
 """Stage whose library code decides what a score is."""
@@ -30,51 +28,51 @@ Key = dict[str, Any]
 Stamp = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class StageInputs:
-    """Inputs of a stage besides its data, as ``dvc.yaml`` declares them.
-
-    Attributes:
-        code: Folders below the root, sorted.
-        sections: Sections of ``params.yaml``, sorted.
-    """
-
-    code: tuple[str, ...]
-    sections: tuple[str, ...]
-
-
 class StageGraph:
-    """Declarations of ``dvc.yaml`` and hashes of the code they name.
+    """Stages of ``dvc.yaml``, found by the commands that trials run.
 
     Args:
-        root: Folder of ``dvc.yaml`` and the package.
+        root: Folder of ``dvc.yaml``, ``params.yaml`` and the package.
     """
 
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
-        document = yaml.safe_load(require_input(root / "dvc.yaml", made_by="download").read_text("utf-8"))
-        self._stages: list[dict[str, Any]] = [s.get("do", s) for s in document["stages"].values()]
+        self._definitions: dict[str, Any] = read_yaml(root / "dvc.yaml")["stages"]
 
-    def inputs(self, module: str) -> StageInputs:
-        """Return the inputs of the stage ``python -m <module>``, all its variants together."""
-        own = [stage for stage in self._stages if str(stage["cmd"]).split()[2] == module]
-        code = {dep for stage in own for dep in stage["deps"] if dep.startswith("components/")}
-        sections = {name for stage in own for name in stage["params"] if "." not in name}
-        return StageInputs(tuple(sorted(code)), tuple(sorted(sections)))
+    def stage(self, command: Sequence[str]) -> Stage:
+        """Return the stage that runs a command.
 
-    def code_hash(self, paths: Iterable[str]) -> str:
-        """Return the hex SHA-256 of names and contents of the Python files at or below ``paths``."""
-        files = {file for path in paths for file in self._python_files(self.root / path)}
-        return sha256_files(files, self.root)
+        Args:
+            command: Module and arguments; the ``${item}`` of a loop is read off the arguments, and may be one
+                that the loop does not list.
+
+        Raises:
+            ParameterError: If no stage runs it.
+        """
+        return load_stage(self.root / "dvc.yaml", self.root / "params.yaml", self._address(command))
 
     def scoring_code_hash(self) -> str:
         """Return the hex SHA-256 of the library code on which the scores of a trial depend."""
-        code = self.inputs(SCORING_STAGE).code
-        return self.code_hash(path for path in code if path.startswith("components/lib/"))
+        paths = [dep for dep in self.stage((SCORING_STAGE,)).deps if dep.startswith("components/lib/")]
+        return sha256_files((file for path in paths for file in files_below(self.root / path)), self.root)
 
-    @staticmethod
-    def _python_files(path: Path) -> Iterable[Path]:
-        return path.rglob("*.py") if path.is_dir() else [path] if path.suffix == ".py" else []
+    def _address(self, command: Sequence[str]) -> str:
+        words = ("python", "-m", *command)
+        looped = ""
+        for name, definition in self._definitions.items():
+            template = str(definition.get("do", definition)["cmd"]).split()
+            pairs = list(zip(template, words, strict=False))
+            if len(template) > len(words) or any(part not in (word, "${item}") for part, word in pairs):
+                continue
+            if "${item}" not in template:
+                return str(name)
+            looped = f"{name}@{words[template.index('${item}')]}"
+        if looped:
+            return looped
+        raise ParameterError(
+            f"dvc.yaml has no stage that runs `{' '.join(words)}`",
+            next_step="correct the row of the grid (components/experiments/grid.py)",
+        )
 
 
 def stage_key(
@@ -88,18 +86,27 @@ def stage_key(
     The one place that derives a stage's identity; data and upstream models are the caller's matter.
 
     Args:
-        graph: Declarations of the stages.
+        graph: Stages of ``dvc.yaml``.
         command: Module and arguments of the stage.
         parameters: Sections under the run's profile.
         overrides: Overlays on these sections, in order.
     """
-    inputs = graph.inputs(command[0])
-    sections = without_noise(
-        parameters.sections(inputs.sections, *overrides),
-        method=command[2] if command[0] == "components.distill" else None,
-        methods=distillation_methods(),
-    )
-    return {"code": graph.code_hash(inputs.code), "parameters": digest(sections)}
+    stage = graph.stage(command)
+    # The profile's own keys are laid over the sections already.
+    keys = [parameter.key for parameter in stage.params if not parameter.key.startswith("profiles.")]
+    sections = without_noise(parameters.sections({key.partition(".")[0] for key in keys}, *overrides))
+    return {
+        "code": stage_code_hash(stage.address, graph.root),
+        "parameters": digest({key: _value(sections, key) for key in keys}),
+    }
+
+
+def _value(sections: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401 - YAML holds any value
+    """Return the value at a dotted key; None where it is not set."""
+    found: Any = sections
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
 
 
 def read_stamp(path: Path) -> Stamp | None:

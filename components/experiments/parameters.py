@@ -16,9 +16,10 @@ import yaml
 from pydantic import Field, model_validator
 
 from components.contract.errors import ParameterError
+from components.contract.hashing import sha256_bytes
 from components.contract.parameters import PARAMS_FILE, merged, read_sections
 from components.lib.config.loader import Parameters, load_parameters
-from components.lib.files import require_input, sha256_bytes
+from components.lib.files import require_input
 
 UNTRACKED: Mapping[str, Any] = {"tracking": {"uri": "none"}}
 """Overlay without tracking: the grid keeps its own results, and a store would cost each trial migrations."""
@@ -30,7 +31,7 @@ WITHOUT_RESULT: Mapping[str, frozenset[str]] = {
 
 P = TypeVar("P", bound=Parameters)
 
-BUDGET = ("training", "optical", "distill", "adapt")
+BUDGET = ("training", "optical", "distill", "methods", "adapt")
 """Sections that all trainings of a profile share."""
 
 
@@ -119,16 +120,12 @@ class ParameterOverlay:
         return digest(without_noise(self.sections(BUDGET), seed=False))
 
 
-def without_noise(
-    sections: Mapping[str, Any], *, seed: bool = True, method: str | None = None, methods: Iterable[str] = ()
-) -> dict[str, Any]:
+def without_noise(sections: Mapping[str, Any], *, seed: bool = True) -> dict[str, Any]:
     """Return sections without what cannot change a trial's result.
 
     Args:
         sections: Sections by name, as from :meth:`ParameterOverlay.sections`.
         seed: True keeps ``training.seed``.
-        method: Distillation method of the trial; keys of ``distill`` for the other ``methods`` are dropped.
-        methods: All methods that have keys of their own in ``distill``.
     """
     kept = {
         name: {key: v for key, v in value.items() if key not in WITHOUT_RESULT.get(name, ())}
@@ -138,11 +135,6 @@ def without_noise(
     }
     if not seed and "training" in kept:
         kept["training"].pop("seed", None)
-    if method is not None and "distill" in kept:
-        others = {*methods} - {method}
-        distill = {key: v for key, v in kept["distill"].items() if key not in {*others, "methods"}}
-        distill["lr"] = (distill.get("lr") or {}).get(method)
-        kept["distill"] = distill
     return kept
 
 

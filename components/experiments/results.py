@@ -12,9 +12,9 @@ import pandas as pd
 
 from components.experiments.grid import OURS, Group, Method
 from components.experiments.identity import Stamp
+from components.experiments.seed_means import gap_closure, mean_difference, mean_interval
 from components.lib.evaluation.results import CLEAN, KANG
 from components.lib.metrics.bootstrap import Interval, location_interval
-from components.lib.metrics.seed_means import gap_closure, mean_difference, mean_interval
 
 METRICS: Mapping[str, str] = MappingProxyType(
     {

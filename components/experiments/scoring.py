@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from components.contract.hashing import sha256_file
 from components.evaluate.parameters import EvaluateParameters
 from components.experiments.identity import Key, StageGraph, current_stamp
 from components.experiments.parameters import digest
 from components.experiments.trial import Trial
 from components.experiments.world import World
 from components.lib.config.scoring import ScoringSettings
-from components.lib.files import atomic_file, sha256_file, write_json
+from components.lib.files import atomic_file, write_json
 
 WITHOUT_EFFECT = {"batch"}
 """Keys of the section `scoring` that change no count of a tile."""

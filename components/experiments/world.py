@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.contract.hashing import sha256_files
 from components.experiments.grid import WORLDS
 from components.experiments.identity import StageGraph, begin_attempt, current_stamp, stage_key
 from components.experiments.parameters import ParameterOverlay, digest
 from components.experiments.processes import StageProcesses
-from components.lib.files import sha256_files, write_json, write_text
+from components.lib.files import write_json, write_text
 from components.lib.store.store import Store
 
 STAGES = ("components.download", "components.validate", "components.prepare")

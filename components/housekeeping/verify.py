@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from components.contract.errors import BadDataError, MissingInputError
+from components.contract.hashing import sha256_bytes
 from components.contract.keys import CATALOGUE, OPERATIONS, RUNS, WORK, champion_chain
 from components.housekeeping.champions import chain, models
-from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import unseal
 from components.lib.operations.operations import Operations

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,25 +84,6 @@ def require_input(path: Path, *, made_by: str) -> Path:
             f"{path} is missing", next_step=f"run `dvc repro {made_by}`, the stage that makes it"
         )
     return path
-
-
-def sha256_file(path: Path) -> str:
-    """Return the hex SHA-256 of a file's content."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def sha256_files(paths: Iterable[Path], below: Path) -> str:
-    """Return the hex SHA-256 of files' contents and names relative to ``below``, in whatever order given."""
-    digest = hashlib.sha256()
-    for path in sorted(set(paths)):
-        digest.update(f"{path.relative_to(below).as_posix()}\0{sha256_file(path)}\n".encode())
-    return digest.hexdigest()
-
-
-def sha256_bytes(content: bytes) -> str:
-    """Return the hex SHA-256 of ``content``."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def require_free_space(folder: Path, needed_bytes: int) -> None:

@@ -1,1 +1,1 @@
-"""The optical teacher: DeepLabV3+ on paired optical images with the SAR release's labels (reference 1.2)."""
+"""Stage: train the optical teachers on the optical images of the SAR tiles, with the SAR release's labels."""

@@ -1,4 +1,4 @@
-"""``python -m components.optical``: train the teacher into ``models/optical``."""
+"""``python -m components.optical --kind K``: train a teacher into ``models/optical/K``."""
 
 from __future__ import annotations
 
@@ -8,28 +8,33 @@ from pathlib import Path
 from components.lib.cli import run
 from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.ranks import ranks
 from components.lib.engine.stage import train_and_publish
+from components.lib.methods.registry import load_teacher
 from components.lib.store.store import Store
 from components.lib.tracking.parameters import TrackingParameters
 from components.optical.parameters import OpticalParameters
-from components.optical.train import batch_of, kinds_to_train, prepare_run
+from components.optical.train import DEFAULT_KIND, prepare_run
 
 
 def main() -> None:
     """Train with the sections `training`, `optical` and `tracking` of ``params.yaml``."""
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m components.optical",
-        description="Train the optical teacher on data/prepared, as params.yaml says (training, optical).",
-    ).parse_args()
+        description="Train an optical teacher on data/prepared, as params.yaml says (training, optical).",
+    )
+    parser.add_argument(
+        "--kind",
+        default=DEFAULT_KIND,
+        metavar="KIND",
+        help=f"kind of its network, by default {DEFAULT_KIND}, which most methods need",
+    )
+    teacher = load_teacher(parser.parse_args().kind)
     optical = load_parameters("optical", OpticalParameters)
-    training = batch_of(load_parameters("training", TrainingParameters), optical)
+    training = load_parameters("training", TrainingParameters)
     tracking = load_parameters("tracking", TrackingParameters)
     store = Store.open(Path("data/prepared"))
-    for kind in kinds_to_train(optical, ranks().world):
-        run_ = prepare_run(store, training, optical, kind)
-        metrics = train_and_publish(run_, training, tracking)
-        print(f"{run_.name}: selection IoU {metrics['iou']:.3f} after {metrics['steps']} steps")
+    metrics = train_and_publish(prepare_run(teacher, store, training, optical), tracking)
+    print(f"optical {teacher.kind}: selection IoU {metrics['iou']:.3f} after {metrics['steps']} steps")
 
 
 if __name__ == "__main__":

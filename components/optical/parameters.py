@@ -1,30 +1,35 @@
-"""The section `optical` of ``params.yaml``."""
+"""Section `optical` of ``params.yaml``."""
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from components.lib.config.loader import Parameters
-
-TeacherKind = Literal["deeplabv3plus", "hfd_reading"]
+from components.lib.engine.parameters import Budget
 
 
-class OpticalParameters(Parameters):
-    """How long and on what the teachers are trained.
+class TeacherParameters(Budget):
+    """Training of one teacher.
 
     Attributes:
-        kinds: Networks to train: ``deeplabv3plus`` into ``models/optical``, which teaches all methods but
-            ``hfd_reading``, whose teacher has its own kind and goes into ``models/optical/hfd_reading``.
-        epochs: Passes over the train tiles.
-        crops_per_tile: Random crops of each tile per pass.
         rot90: Random quarter turns; optical images have no preferred direction, radar has.
-        batch: Crops per step instead of ``training.batch`` (reference 1.5: 16); None keeps that.
+        batch: Crops per step instead of ``training.batch`` (DisOptNet: 16); None keeps that.
     """
 
-    kinds: tuple[TeacherKind, ...] = Field(default=("deeplabv3plus",), min_length=1)
-    epochs: int = Field(ge=1)
-    crops_per_tile: int = Field(ge=1)
     rot90: bool
     batch: int | None = Field(default=None, ge=1)
+
+
+class OpticalParameters(TeacherParameters):
+    """Teachers to train, and how.
+
+    Attributes:
+        kinds: Teachers, one model each in ``models/optical/<kind>``: ``deeplabv3plus`` for all methods but
+            those that need a teacher of their own kind.
+    """
+
+    kinds: tuple[str, ...] = Field(default=("deeplabv3plus",), min_length=1)
+
+    @property
+    def teacher(self) -> TeacherParameters:
+        """Parameters of one training, which does not depend on which others there are."""
+        return TeacherParameters(**self.model_dump(exclude={"kinds"}))

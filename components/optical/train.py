@@ -1,58 +1,35 @@
-"""Training of the optical teacher (reference 1.2, and 1.5 stage 1)."""
+"""Training of an optical teacher: network, crops and steps."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from components.contract.errors import ParameterError
 from components.lib.engine.crops import crop_batches
-from components.lib.engine.inputs import optical_statistics, paired_rows, paired_sensor, steps_of
+from components.lib.engine.inputs import optical_statistics, paired_rows, paired_sensor
 from components.lib.engine.loop import seed_everything
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.provenance import provenance
 from components.lib.engine.stage import StageRun
-from components.lib.engine.supervised import SupervisedTask
+from components.lib.methods.base import Teacher
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.store.store import Store
-from components.optical.parameters import OpticalParameters, TeacherKind
+from components.optical.parameters import OpticalParameters
 
-MODEL_FOLDER = Path("models/optical")
-
-
-def batch_of(training: TrainingParameters, optical: OpticalParameters) -> TrainingParameters:
-    """Section `training` with the teacher's own batch size, where it has one."""
-    return training if optical.batch is None else training.model_copy(update={"batch": optical.batch})
-
-
-def kinds_to_train(optical: OpticalParameters, processes: int) -> list[TeacherKind]:
-    """The networks in order, DeepLabV3+ first: its folder holds those of the others.
-
-    Raises:
-        ParameterError: If there are several, and several processes: those of a torchrun end with a training.
-    """
-    kinds = sorted(set(optical.kinds))
-    if processes > 1 and len(kinds) > 1:
-        raise ParameterError(
-            f"optical.kinds: {len(kinds)} networks, but the {processes} processes of a torchrun train one",
-            next_step=f"set optical.kinds to one of {', '.join(kinds)} and start torchrun once for each",
-        )
-    return kinds
+MODELS = Path("models/optical")
+DEFAULT_KIND = "deeplabv3plus"
 
 
 def prepare_run(
-    store: Store,
-    training: TrainingParameters,
-    optical: OpticalParameters,
-    kind: TeacherKind = "deeplabv3plus",
+    teacher: Teacher, store: Store, training: TrainingParameters, optical: OpticalParameters
 ) -> StageRun:
-    """Network, crops and steps of one teacher.
+    """Return the training of one teacher.
 
     Args:
+        teacher: The kind of teacher.
         store: With one sensor whose train tiles have optical images.
-        training: Section `training`, batch size as :func:`batch_of` gives it.
+        training: Section `training`.
         optical: Section `optical`.
-        kind: Which network; all but DeepLabV3+ go into a folder of their own.
 
     Raises:
         BadDataError: If the store has no such tiles.
@@ -60,11 +37,13 @@ def prepare_run(
     """
     sensor = paired_sensor(store)
     rows = paired_rows(store, sensor, "train")
+    if optical.batch is not None:
+        training = training.model_copy(update={"batch": optical.batch})
     mean, std = optical_statistics()
     seed_everything(training.seed)
     net = build_network(
         NetworkConfig(
-            kind=kind,
+            kind=teacher.kind,
             encoder=training.encoder,
             encoder_weights=training.encoder_weights,
             decoder_channels=training.decoder_channels,
@@ -75,19 +54,19 @@ def prepare_run(
             contours=training.contour_weight > 0,
         )
     )
-    task = SupervisedTask(net, training.contour_weight)
+    task = teacher.task(net, training)
     task.crop = training.crop
-    own = "" if kind == "deeplabv3plus" else kind
-    layers = ("optical", "target")
+    code = [f"lib/methods/{module}.py" for module in ("base", teacher.kind)]
     return StageRun(
-        name=f"optical/{own}".rstrip("/"),
+        name=f"optical/{teacher.kind}",
         task=task,
         net=net,
-        batches=crop_batches(store, sensor, rows, layers, training, rot90=optical.rot90),
-        steps=steps_of(optical.epochs, len(rows), optical.crops_per_tile, training.batch),
+        batches=crop_batches(store, sensor, rows, teacher.layers, training, rot90=optical.rot90),
+        steps=optical.steps(len(rows), training.batch),
         epochs=optical.epochs,
         store=store,
         sensor=sensor,
-        provenance=provenance("optical", store, training, optical),
-        model_folder=MODEL_FOLDER / own,
+        training=training,
+        provenance=provenance("optical", store, training, optical.teacher, code=code),
+        model_folder=MODELS / teacher.kind,
     )

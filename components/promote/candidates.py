@@ -18,7 +18,7 @@ class Candidate:
 
 CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
     {
-        "stormsight-optical": Candidate(Path("models/optical"), "optical"),
+        "stormsight-optical": Candidate(Path("models/optical/deeplabv3plus"), "optical"),
         "stormsight-sar": Candidate(Path("models/adapted"), "adapt"),
     }
 )

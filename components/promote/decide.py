@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError, GateRefusedError
+from components.contract.hashing import sha256_file
 from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
-from components.lib.files import read_json, sha256_file, write_json, write_text
+from components.lib.files import read_json, write_json, write_text
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import by_version, fetched, register

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 import torch
 
+from components.contract.hashing import sha256_bytes
 from components.lib.config.scoring import ScoringSettings
-from components.lib.files import sha256_bytes
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.scoring.score import Scores, score_model
 from components.lib.store.store import Store

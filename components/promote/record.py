@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from components.lib.files import sha256_bytes
+from components.contract.hashing import sha256_bytes
 from components.promote.gate import Judgement
 from components.promote.parameters import PromoteParameters
 

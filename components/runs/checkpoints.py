@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError, MissingInputError, StormsightError
+from components.contract.hashing import sha256_file
 from components.contract.keys import MANIFEST
-from components.lib.files import sha256_file
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import read_sealed, seal
 

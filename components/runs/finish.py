@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from components.contract.failures import NOTHING_TO_DO, FailureKind
+from components.contract.hashing import sha256_bytes
 from components.contract.keys import DECISION, lock_key, run_record_key
 from components.lib.cli import report_failure, report_result
-from components.lib.files import sha256_bytes
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed, read_sealed, seal
 from components.lib.operations.decisions import NothingToDo

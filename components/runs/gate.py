@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from components.contract.errors import BadDataError, GateRefusedError
+from components.contract.hashing import sha256_bytes
 from components.contract.keys import run_record_key
 from components.lib.cli import report_result
-from components.lib.files import sha256_bytes
 from components.lib.objects.sealed import read_sealed, seal
 from components.lib.operations.events import Succeeded
 from components.lib.operations.operations import Operations

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 from pydantic import Field
 
+from components.contract.documents import read_yaml
 from components.contract.errors import ParameterError
-from components.contract.graph.document import read_yaml
 from components.contract.parameters import resolve
 from components.lib.config.loader import Parameters, load_section
 

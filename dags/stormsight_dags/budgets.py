@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+from components.contract.documents import nearest
 from components.contract.errors import ParameterError
 from components.contract.failures import FROM_CLUSTER, NEVER_RETRIED, FailureKind
-from components.contract.suggestions import nearest
 
 WORKER_LOSSES = 3
 """Tries that may end without a decision because the worker died."""

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from components.adapt.adapt import adapt
 from components.adapt.labels import LabelFolder
 from components.adapt.parameters import AdaptParameters
-from components.adapt.survey import band_moments, class_shares
+from components.adapt.statistics import band_moments, class_shares
 from components.adapt.task import AdaptationTask
 from components.contract.errors import ParameterError
 from components.lib.losses.segmentation import IGNORE
@@ -27,7 +26,7 @@ from components.lib.selftraining.pseudolabels import LabelSummary
 from components.lib.store.store import Store
 from components.lib.tasks.labels import footprints_of
 from components.lib.tracking.parameters import TrackingParameters
-from tests.adapt.two_sensors import SOURCE, TARGET, make_start, make_store, training
+from tests.adapt.two_sensors import SOURCE, TARGET, adapt, make_start, make_store, training
 
 GUARD = {"max_shift": 1000.0, "min_agreement": 0.0, "max_fall": 1.0}
 """Lets everything pass but the loss of a class."""
@@ -42,9 +41,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr("components.lib.tracking.run.connect", offline)
     scores = {"iou": 0.5}
-    monkeypatch.setattr(
-        "components.adapt.run.AdaptRun._scores", lambda *_, **__: {"source": scores, "target": scores}
-    )
+    for module in ("run", "train"):
+        monkeypatch.setattr(
+            f"components.adapt.{module}.scores_by_role", lambda *_, **__: {"source": scores, "target": scores}
+        )
     monkeypatch.chdir(tmp_path)
     make_start(tmp_path, make_store(tmp_path))
     return tmp_path
@@ -75,7 +75,7 @@ def labels_that(monkeypatch: pytest.MonkeyPatch, *buildings: float) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         np.save(self._path(round_), labels)
         share = float(labels.mean())
-        from components.lib.files import sha256_file  # noqa: PLC0415
+        from components.contract.hashing import sha256_file  # noqa: PLC0415
 
         return LabelSummary((0.9, 0.9), (1 - share, share), 0.0), sha256_file(self._path(round_))
 
@@ -142,7 +142,7 @@ def test_the_oracle_reads_the_targets_labels_and_says_so(
     assert metadata(folder)["target_labels_used"] is True
     assert "for evidence only" in caplog.text
     assert metrics["steps"] == len(seen)
-    assert all("target_target" in batch for batch in seen), "from the first step on"
+    assert all("target_labels" in batch for batch in seen), "from the first step on"
 
 
 def test_a_collapsed_first_round_leaves_the_warm_up(
@@ -159,7 +159,7 @@ def test_a_collapsed_first_round_leaves_the_warm_up(
     x = torch.randint(0, 256, (1, 4, 64, 64), dtype=torch.uint8)
     assert not torch.equal(net.predict(x, SOURCE), net.predict(x, TARGET)), "the target has its statistics"
     assert metadata(folder)["metrics"]["stopped"] == metrics["stopped"]
-    assert not (folder / "var/checkpoints/adapt/training").exists()
+    assert not list((folder / "var/checkpoints").rglob("*.pt"))
     assert json.loads((folder / "reports/adapt/metrics.json").read_text()) == metrics
 
 
@@ -195,16 +195,15 @@ def test_a_collapsed_later_round_keeps_the_labels_before_it_even_after_a_kill(
 def test_zoomed_crops_keep_pseudo_labels_in_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values: set[int] = set()
     shapes: set[tuple[int, ...]] = set()
-    with_labels = AdaptationTask._with_labels
+    losses = AdaptationTask.losses
 
-    def noted(self: AdaptationTask, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        ready = with_labels(self, batch)
-        if "target_target" in ready:
-            values.update(ready["target_target"].flatten().tolist())
-            shapes.update(tuple(ready[name].shape) for name in ("target_target", "target_sar", "source_sar"))
-        return ready
+    def noted(self: AdaptationTask, ready: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        if "pseudo_labels" in ready:
+            values.update(ready["pseudo_labels"].flatten().tolist())
+            shapes.update(tuple(ready[name].shape) for name in ("pseudo_labels", "target_sar", "source_sar"))
+        return losses(self, ready)
 
-    monkeypatch.setattr(AdaptationTask, "_with_labels", noted)
+    monkeypatch.setattr(AdaptationTask, "losses", noted)
     run(folder, jitter=(0.8, 1.25), target_loss="ce_dice")
     assert shapes == {(4, 1, 64, 64), (4, 4, 64, 64)}
     assert IGNORE in values

@@ -13,18 +13,17 @@ import pytest
 import torch
 
 from components.adapt.__main__ import main
-from components.adapt.adapt import adapt
 from components.adapt.parameters import AdaptParameters
 from components.adapt.task import AdaptationTask
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.engine.ranks import Ranks
 from components.lib.nets.bundle import load_bundle
-from components.lib.nets.config import Kind
 from components.lib.store.store import Store
 from components.lib.tracking.parameters import TrackingParameters
 from tests.adapt.two_sensors import (
     SOURCE,
     TARGET,
+    adapt,
     make_start,
     make_store,
     training,
@@ -60,7 +59,7 @@ def untracked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.lib.tracking.run.connect", offline)
 
 
-def prepared(folder: Path, *, kind: Kind = "disoptnet", steps: int = 0, poisoned: bool = False) -> Path:
+def prepared(folder: Path, *, kind: str = "disoptnet", steps: int = 0, poisoned: bool = False) -> Path:
     store = make_store(folder, poisoned=poisoned)
     make_start(folder, store, kind=kind, steps=steps)
     return folder
@@ -118,8 +117,8 @@ def test_training_never_reads_the_targets_labels(tmp_path: Path, monkeypatch: py
         during.extend(opened)
         return losses(self, batch)
 
-    monkeypatch.setattr("components.adapt.run.AdaptRun._scores", lambda *_, **__: {})
-    monkeypatch.setattr("components.adapt.adapt.flat", lambda _: {})
+    for module in ("run", "train"):
+        monkeypatch.setattr(f"components.adapt.{module}.scores_by_role", lambda *_, **__: {})
     monkeypatch.setattr(Store, "layer", watched)
     monkeypatch.setattr(AdaptationTask, "losses", training_step)
     run(prepared(poisoned, poisoned=True), monkeypatch)
@@ -213,7 +212,7 @@ def test_several_processes_are_refused(
     write_parameters(repository, tmp_path, start_from="disoptnet")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["components.adapt"])
-    monkeypatch.setattr("components.adapt.adapt.ranks", lambda: Ranks(world=2, local_world=2))
+    monkeypatch.setattr("components.adapt.train.ranks", lambda: Ranks(world=2, local_world=2))
     with pytest.raises(ParameterError, match="without torchrun"):
         main()
 

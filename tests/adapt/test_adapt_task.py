@@ -10,8 +10,8 @@ import torch
 
 from components.adapt.batches import adaptation_batches
 from components.adapt.labels import LabelFolder
-from components.adapt.supervision import PseudoLabels
-from components.adapt.survey import training_crops
+from components.adapt.pseudo_labels import PseudoLabels
+from components.adapt.statistics import training_crops
 from components.adapt.task import AdaptationTask
 from components.contract.errors import MissingInputError
 from components.lib.losses.segmentation import cross_entropy, segmentation_loss
@@ -50,7 +50,7 @@ def make_task(
         first_target_step=STARTS[0],
         target_weight=0.5,
         pseudo=PseudoLabels(labels, STARTS),
-        survey=(lambda: images(labels)) if reestimate else None,
+        target_images=(lambda: images(labels)) if reestimate else None,
     )
 
 
@@ -65,7 +65,7 @@ def tensors_of(store: Store, labels: LabelFolder, step: int) -> dict[str, torch.
     return {key: t.permute(0, 3, 1, 2) if t.ndim == 4 else t for key, t in tensors.items()}
 
 
-def batch_of(store: Store, labels: LabelFolder, step: int) -> dict[str, np.ndarray[Any, Any]]:
+def batch_of(store: Store, labels: LabelFolder, step: int) -> dict[str, Any]:
     batches = adaptation_batches(
         store,
         source=SOURCE,
@@ -74,15 +74,15 @@ def batch_of(store: Store, labels: LabelFolder, step: int) -> dict[str, np.ndarr
         training=training(),
         first_target_step=STARTS[0],
     )
-    return batches(step)
+    return dict(batches(step))
 
 
 def test_batches_are_a_function_of_the_step_and_carry_no_target_labels(
     store: Store, labels: LabelFolder
 ) -> None:
-    assert set(batch_of(store, labels, 1)) == {"source_sar", "source_target"}
+    assert set(batch_of(store, labels, 1)) == {"source_sar", "source_labels"}
     batch = batch_of(store, labels, 4)
-    assert set(batch) == {"source_sar", "source_target", "target_sar", "target_windows"}
+    assert set(batch) == {"source_sar", "source_labels", "target_sar", "target_windows"}
     again = batch_of(store, labels, 4)
     assert all(np.array_equal(batch[key], again[key]) for key in batch)
     assert batch["source_sar"].shape == batch["target_sar"].shape == (4, 64, 64, 4)
@@ -107,10 +107,10 @@ def test_loss_is_source_plus_weighted_target(tmp_path: Path, store: Store, label
     task.before_step(STARTS[0])
     batch = tensors_of(store, labels, STARTS[0])
     with torch.no_grad():
-        losses = task.losses(batch)
+        losses = task(batch)
         with use_sensor(task.net, SOURCE):
             source = sum(
-                segmentation_loss(z, batch["source_target"][:, 0])
+                segmentation_loss(z, batch["source_labels"][:, 0])
                 for z in task.net.supervised_maps(batch["source_sar"])
             )
         made = np.load(labels.folder / "round-0.npy")
@@ -139,7 +139,7 @@ def test_warm_up_moves_the_sources_statistics_only_and_round_one_copies_them(
     start = [norm.running_mean.clone() for norm in norms]
     for step in range(STARTS[0]):
         task.before_step(step)
-        task.losses(tensors_of(store, labels, step))
+        task(tensors_of(store, labels, step))
     assert all(torch.equal(norm.running_mean[1], old[1]) for norm, old in zip(norms, start, strict=True))
     assert not any(torch.equal(norm.running_mean[0], norm.running_mean[1]) for norm in norms)
     assert int(pseudo_of(task).begun) == -1
@@ -194,4 +194,4 @@ def test_losses_before_the_labels_is_a_bug_that_speaks(
 ) -> None:
     task = make_task(tmp_path, store, labels)
     with pytest.raises(RuntimeError, match="before_step"):
-        task.losses(tensors_of(store, labels, STARTS[0]))
+        task(tensors_of(store, labels, STARTS[0]))

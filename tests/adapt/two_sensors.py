@@ -11,16 +11,20 @@ import pandas as pd
 import torch
 import yaml
 
+from components.adapt.parameters import AdaptParameters
+from components.adapt.train import prepare_run, publish_unchanged
 from components.lib.engine.loop import fit
 from components.lib.engine.parameters import TrainingParameters
+from components.lib.engine.stage import train_and_publish
 from components.lib.engine.supervised import SupervisedTask
 from components.lib.nets.bundle import save_bundle
-from components.lib.nets.config import Kind, NetworkConfig
+from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.layout import write_store
 from components.lib.store.sampler import CropSampler
 from components.lib.store.store import Store
+from components.lib.tracking.parameters import TrackingParameters
 
 SOURCE, TARGET = "simulated-airborne", "simulated-spaceborne"
 SIDE = 96
@@ -98,9 +102,7 @@ def training(**changes: Any) -> TrainingParameters:
     return TrainingParameters(**{**values, **changes})
 
 
-def make_start(
-    folder: Path, store: Store, *, kind: Kind = "disoptnet", steps: int = 0
-) -> SegmentationNetwork:
+def make_start(folder: Path, store: Store, *, kind: str = "disoptnet", steps: int = 0) -> SegmentationNetwork:
     """Publish ``models/sar/<kind>``, trained on the source for ``steps`` steps."""
     torch.manual_seed(4)
     net = build_network(
@@ -127,6 +129,16 @@ def make_start(
         )
     save_bundle(folder / "models/sar" / kind, net, {"stage": "distill"})
     return net
+
+
+def adapt(
+    parameters: AdaptParameters, chosen: TrainingParameters, tracking: TrackingParameters
+) -> dict[str, Any]:
+    """Do in the working directory what the stage's command does."""
+    if parameters.target is None:
+        return publish_unchanged(parameters)
+    store = Store.open(Path("data/prepared"))
+    return train_and_publish(prepare_run(store, chosen, parameters), tracking)
 
 
 def write_parameters(repository: Path, folder: Path, **adapt: Any) -> None:

@@ -40,8 +40,8 @@ from rasterio.transform import from_origin
 
 from components.lib.datasets.scaling import scale_sar
 from components.lib.datasets.sensors import get_sensor
-from components.lib.engine.resident import DeviceSampler
-from components.lib.engine.task import to_batch
+from components.lib.engine.batch import to_batch
+from components.lib.engine.device_sampler import DeviceSampler
 from components.lib.store.layout import write_store
 from components.lib.store.prefetch import prefetch
 from components.lib.store.sampler import CropSampler

@@ -23,18 +23,18 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from components.distill.disoptnet import DisOptNetTask
+from components.lib.engine.batch import to_device, to_host
 from components.lib.engine.device import build_fabric, keep_memory
 from components.lib.engine.loop import deterministic
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.progress import Progress
 from components.lib.engine.step import Step
-from components.lib.engine.task import to_device, to_host
+from components.lib.methods.disoptnet import DisOptNetTask
 from components.lib.nets.atrous import AtrousDepthwise
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.deeplab import DeepLab
-from components.lib.nets.disoptnet import DisOptNetStudent
 from components.lib.nets.factory import build_network
+from components.lib.nets.two_branch import TwoBranchNetwork
 
 RATE = 1e-4  # of a random network: small enough to stay finite
 FEATURES = ("f4", "f5", "decoder")
@@ -51,7 +51,7 @@ class Measured:
     busy: float
 
 
-def networks(arguments: argparse.Namespace) -> tuple[DeepLab, DisOptNetStudent]:
+def networks(arguments: argparse.Namespace) -> tuple[DeepLab, TwoBranchNetwork]:
     torch.manual_seed(0)
     shape: dict[str, Any] = {
         "encoder": arguments.encoder, "decoder_channels": arguments.decoder_channels, "sensors": ("a",)
@@ -59,7 +59,7 @@ def networks(arguments: argparse.Namespace) -> tuple[DeepLab, DisOptNetStudent]:
     teacher = build_network(NetworkConfig(kind="deeplabv3plus", modality="optical", **shape))
     student = build_network(NetworkConfig(kind="disoptnet", **shape))
     assert isinstance(teacher, DeepLab)
-    assert isinstance(student, DisOptNetStudent)
+    assert isinstance(student, TwoBranchNetwork)
     return teacher, student
 
 

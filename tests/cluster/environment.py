@@ -1,4 +1,4 @@
-"""The cluster behind KUBECONFIG: whether there is one, and what the tests do with it as its administrator."""
+"""The cluster behind KUBECONFIG, if there is one, and the tests' operations on it as its administrator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.cluster.processes import LabError, wait_for
 from tests.conftest import ROOT
 
 IMAGE = "localhost/stormsight-lab:test"
-"""An interpreter; the code and its libraries are mounted."""
+"""Image with an interpreter alone; the code and its libraries are mounted."""
 
 
 class NoClusterError(RuntimeError):
@@ -88,7 +88,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Namespace:
-    """The namespaces of the tests' own, made from nothing.
+    """The namespaces of the tests' own, created by the tests.
 
     Attributes:
         cluster: Where they are.

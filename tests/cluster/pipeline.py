@@ -66,7 +66,7 @@ class Pipeline:
         return done.stdout
 
     def land(self, acquisition: str, seed: int) -> datetime:
-        """Land a small simulated acquisition; the time at which its marker was there."""
+        """Land a small simulated acquisition; return the time of its marker."""
         size = ["--tiles", str(TILES), "--tile-px", str(TILE_PX), "--seed", str(seed)]
         self.command("components.acquisitions", "land", "--id", acquisition, *size)
         return self.modified(LANDING_BUCKET, f"{acquisition}/COMPLETE.json")
@@ -77,7 +77,7 @@ class Pipeline:
         return found
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """The bodies of the operations ledger, oldest first, each with its ``written`` time."""
+        """Return the bodies of the operations ledger, oldest first, each with its ``written`` time."""
         bodies = []
         for key in self.s3.keys(BUCKET, f"{PREFIX}ledger/operations/"):
             body = json.loads(self.s3.read(BUCKET, key))["body"]
@@ -85,11 +85,11 @@ class Pipeline:
         return [body for body in bodies if kind in (None, body["event"])]
 
     def record_text(self, path: str) -> str:
-        """An object below the pipeline's prefix."""
+        """Return an object below the pipeline's prefix."""
         return self.s3.read(BUCKET, PREFIX + path).decode()
 
     def wait_claim(self, known: int, *, timeout_s: float = 120) -> str:
-        """Wait until a run has made the claim after the first ``known``; Airflow's id of that run.
+        """Wait until a run has made the claim after the first ``known``; return Airflow's id of that run.
 
         Airflow may start others, such as the last one the clock missed: they find nothing to do.
         """
@@ -113,6 +113,6 @@ def edit_params(code: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 
 def small_and_impatient(document: dict[str, Any]) -> None:
-    """The smallest world there is; look often and retry soon."""
+    """Choose the smallest world, frequent looks and short retry delays."""
     document["profiles"]["smoke"]["world"]["tiles"] = TILES
     document["orchestration"] |= {"landing_poll_s": 2, "retry_delay_s": 2}

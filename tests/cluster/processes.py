@@ -16,11 +16,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PATIENCE = float(os.environ.get("STORMSIGHT_LAB_PATIENCE", "1"))
-"""All time-outs are multiplied by it: for machines that are busy with other things."""
+"""Factor of all time-outs, for machines that are busy with other things."""
 
 
 class LabError(RuntimeError):
-    """Something of the lab did not come up; the text names the log."""
+    """A part of the lab did not start; the text names the log."""
 
 
 def free_port() -> int:
@@ -101,7 +101,7 @@ class Server:
             self.process.wait()
 
     def stop(self, patience_s: float = 10) -> None:
-        """Ask the group to end, then insist."""
+        """Send the group SIGTERM, and SIGKILL if it does not end."""
         if self.process is None:
             return
         self._signal(signal.SIGTERM)

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from components.lib.files import sha256_file
+from components.contract.hashing import sha256_file
 from tests.cluster.endpoints import base_environment
 from tests.cluster.lab import BUCKET
 from tests.cluster.pipeline import PREFIX, Pipeline

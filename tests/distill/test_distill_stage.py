@@ -10,25 +10,33 @@ import pytest
 import torch
 
 from components.contract.errors import MissingInputError, ParameterError
+from components.contract.hashing import sha256_file
 from components.distill.__main__ import main
-from components.distill.parameters import DistillParameters, Method, checked_method
+from components.distill.parameters import DistillParameters, load_method_parameters
 from components.distill.train import prepare_run
 from components.lib.config.loader import load_parameters
+from components.lib.engine.batch import to_batch
 from components.lib.engine.inputs import optical_statistics
 from components.lib.engine.loop import seed_everything
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.task import to_batch
-from components.lib.files import sha256_file
+from components.lib.engine.stage import StageRun
 from components.lib.inference.tiles import predict_tiles
+from components.lib.methods.dmsd import DenseMultiScaleNetwork
+from components.lib.methods.registry import load_method
+from components.lib.methods.semantic_fpn import SemanticFPN
 from components.lib.nets.bundle import load_bundle, save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.deeplab import DeepLab
-from components.lib.nets.disoptnet import DisOptNetStudent
-from components.lib.nets.dmsd import DenseMultiScaleNetwork
 from components.lib.nets.factory import build_network
-from components.lib.nets.semantic_fpn import SemanticFPN
+from components.lib.nets.two_branch import TwoBranchNetwork
 from components.lib.store.store import Store
 from tests.lib.engine.tiny_store import SENSOR, TRAINING, make_store, write_parameters
+
+
+def prepare(method: str, store: Store, training: TrainingParameters, distill: DistillParameters) -> StageRun:
+    """Do in the working directory what the stage's command does before it trains."""
+    chosen = load_method(method)
+    return prepare_run(chosen, load_method_parameters(chosen), store, training, distill)
 
 
 def save_teacher(folder: Path, encoder: str) -> None:
@@ -56,7 +64,7 @@ def trained(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     nowhere = {"uri": "sqlite:////dev/null/mlflow.db"}
     write_parameters(repository, folder, training={"lr": 0.1}, tracking=nowhere)
     training = load_parameters("training", TrainingParameters, folder / "params.yaml")
-    save_teacher(folder / "models/optical", training.encoder)
+    save_teacher(folder / "models/optical/deeplabv3plus", training.encoder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for method in ("none", "disoptnet"):
@@ -78,12 +86,12 @@ def test_both_methods_publish_a_sar_network_with_its_provenance(trained: Path) -
     control = load_bundle(trained / "models/sar/none")
     student = load_bundle(trained / "models/sar/disoptnet")
     assert isinstance(control, DeepLab)
-    assert isinstance(student, DisOptNetStudent)
+    assert isinstance(student, TwoBranchNetwork)
     for net in (control, student):
         assert net.config.modality == "sar"
         assert net.config.sensors == (SENSOR,)
     assert "teacher_sha256" not in control.metadata
-    teacher = sha256_file(trained / "models/optical/weights.safetensors")
+    teacher = sha256_file(trained / "models/optical/deeplabv3plus/weights.safetensors")
     assert student.metadata["teacher_sha256"] == teacher
 
 
@@ -100,7 +108,7 @@ def test_control_and_student_have_the_same_budget(trained: Path) -> None:
 def test_control_and_student_see_the_same_crops(
     parameters: tuple[Store, TrainingParameters, DistillParameters],
 ) -> None:
-    none, disoptnet = (prepare_run(method, *parameters) for method in ("none", "disoptnet"))
+    none, disoptnet = (prepare(method, *parameters) for method in ("none", "disoptnet"))
     for step in (0, 7):
         control, student = none.batches(step), disoptnet.batches(step)
         assert student.keys() - control.keys() == {"optical"}
@@ -135,8 +143,8 @@ def test_the_prediction_needs_no_optical_image(trained: Path, tmp_path: Path) ->
 def test_no_teacher_weight_is_in_the_student_at_the_start(
     parameters: tuple[Store, TrainingParameters, DistillParameters],
 ) -> None:
-    run = prepare_run("disoptnet", *parameters)
-    teacher = load_bundle(Path("models/optical"))
+    run = prepare("disoptnet", *parameters)
+    teacher = load_bundle(Path("models/optical/deeplabv3plus"))
     drawn = [value for value in teacher.parameters() if value.ndim > 1]
     started = [value for value in run.net.parameters() if value.ndim > 1]
     assert not any(a.shape == b.shape and torch.equal(a, b) for a in drawn for b in started)
@@ -144,10 +152,10 @@ def test_no_teacher_weight_is_in_the_student_at_the_start(
 
 @pytest.mark.parametrize("method", ["optical_init", "concord"])
 def test_some_methods_start_from_the_teacher(
-    parameters: tuple[Store, TrainingParameters, DistillParameters], method: Method
+    parameters: tuple[Store, TrainingParameters, DistillParameters], method: str
 ) -> None:
-    run = prepare_run(method, *parameters)
-    teacher = load_bundle(Path("models/optical")).state_dict()
+    run = prepare(method, *parameters)
+    teacher = load_bundle(Path("models/optical/deeplabv3plus")).state_dict()
     encoder = [name for name in run.net.state_dict() if name.startswith("encoder.")]
     assert encoder
     assert all(torch.equal(run.net.state_dict()[name], teacher[name]) for name in encoder)
@@ -159,9 +167,9 @@ def test_some_methods_start_from_the_teacher(
     ("method", "kind"), [("semantic_fpn", SemanticFPN), ("dmsd", DenseMultiScaleNetwork)]
 )
 def test_lovecs_networks_are_trained_without_a_teacher(
-    parameters: tuple[Store, TrainingParameters, DistillParameters], method: Method, kind: type
+    parameters: tuple[Store, TrainingParameters, DistillParameters], method: str, kind: type
 ) -> None:
-    run = prepare_run(method, *parameters)
+    run = prepare(method, *parameters)
     assert isinstance(run.net, kind)
     assert "teacher_sha256" not in run.provenance
     losses = run.task(to_batch(run.batches(0), torch.device("cpu")))
@@ -174,8 +182,8 @@ def test_zoomed_crops_come_larger_with_their_scales_for_all_alike(
     store, training, distill = parameters
     training = training.model_copy(update={"scale_jitter": (0.8, 1.25), "contour_weight": 0.5})
     plain = training.model_copy(update={"scale_jitter": None, "contour_weight": 0.0})
-    net_without = prepare_run("none", store, plain, distill).net
-    run = prepare_run("none", store, training, distill)
+    net_without = prepare("none", store, plain, distill).net
+    run = prepare("none", store, training, distill)
     arrays = run.batches(3)
     assert arrays["sar"].shape[1] == round(training.crop / 0.8)
     assert arrays["scales"].shape == (training.batch,)
@@ -191,7 +199,7 @@ def test_hfd_reading_without_a_teacher_of_its_kind_names_the_parameter(
     with pytest.raises(
         ParameterError, match=r"teacher of its own kind.*models/optical/hfd_reading"
     ) as caught:
-        prepare_run("hfd_reading", *parameters)
+        prepare("hfd_reading", *parameters)
     assert "optical.kinds" in caught.value.next_step
 
 
@@ -204,8 +212,8 @@ def test_no_teacher_is_an_error_naming_the_stage(
     training = load_parameters("training", TrainingParameters)
     distill = load_parameters("distill", DistillParameters)
     with pytest.raises(MissingInputError, match="dvc repro optical"):
-        prepare_run("disoptnet", store, training, distill)
-    assert prepare_run("none", store, training, distill).name == "distill/none"
+        prepare("disoptnet", store, training, distill)
+    assert prepare("none", store, training, distill).name == "distill/none"
 
 
 @pytest.mark.parametrize(("key", "other"), [("encoder", "resnet18"), ("decoder_channels", 32)])
@@ -214,12 +222,12 @@ def test_a_teacher_of_another_backbone_is_an_error(
 ) -> None:
     store, training, distill = parameters
     with pytest.raises(ParameterError, match=rf"training\.{key} is {other!r}.*must share the backbone"):
-        prepare_run("disoptnet", store, training.model_copy(update={key: other}), distill)
+        prepare("disoptnet", store, training.model_copy(update={key: other}), distill)
 
 
 def test_an_unknown_method_names_the_nearest_one() -> None:
     with pytest.raises(ParameterError, match=r"unknown method 'disoptnett'; .* is 'disoptnet'"):
-        checked_method("disoptnett")
+        load_method("disoptnett")
 
 
 @pytest.mark.parametrize("profile", ["rehearsal", "smoke", "spacenet6"])
@@ -228,5 +236,6 @@ def test_every_profile_of_the_repository_fits(repository: Path, tmp_path: Path, 
     path = tmp_path / "params.yaml"
     path.write_text(text.replace("\nprofile: rehearsal\n", f"\nprofile: {profile}\n"), encoding="utf-8")
     distill = load_parameters("distill", DistillParameters, path)
-    assert distill.disoptnet.features == ["f4", "f5", "decoder"]
+    features = load_method_parameters(load_method("disoptnet"), path).features
+    assert features == ["f4", "f5", "decoder"]
     assert distill.epochs == {"spacenet6": 200, "smoke": 1}.get(profile, distill.epochs)

@@ -134,7 +134,7 @@ def test_the_comparison_tool_is_no_part_of_the_world(tmp_path: Path, monkeypatch
     found = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
     loaded = found.stdout.split()
     assert "components.simulation.release" in loaded
-    assert not {"components.simulation.compare", "matplotlib"} & set(loaded)
+    assert not {"components.experiments.compare_simulation", "matplotlib"} & set(loaded)
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack" / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))

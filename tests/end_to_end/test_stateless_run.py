@@ -23,7 +23,7 @@ STAGES = (
     "download",
     "validate",
     "prepare",
-    "optical",
+    "optical@deeplabv3plus",
     "control",
     "distill@disoptnet",
     "distill@concord",

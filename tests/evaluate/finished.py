@@ -30,7 +30,7 @@ def write_models(folder: Path) -> None:
     common = {"encoder": "timm-mobilenetv3_small_minimal_100", "decoder_channels": 16, "sensors": [AIRBORNE]}
     torch.manual_seed(0)
     kinds = {
-        "optical": {"kind": "deeplabv3plus", "modality": "optical"},
+        "optical/deeplabv3plus": {"kind": "deeplabv3plus", "modality": "optical"},
         "sar/none": {"kind": "deeplabv3plus"},
         "sar/disoptnet": {"kind": "disoptnet"},
         "adapted": {"kind": "disoptnet"},
@@ -68,7 +68,7 @@ def _run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     root = tmp_path_factory.mktemp("evaluated")
     write_tiny_store(root / "data/prepared", tiles=8, empty=(2,))
     write_models(root / "models")
-    for run in ("optical", "distill/none"):
+    for run in ("optical/deeplabv3plus", "distill/none"):
         curve = root / "reports" / run / "curve.csv"
         curve.parent.mkdir(parents=True)
         curve.write_text("step,lr,loss\n1,0.1,2.5\n2,0.1,2.0\n")

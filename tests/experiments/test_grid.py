@@ -7,21 +7,22 @@ import yaml
 
 from components.adapt.parameters import AdaptParameters
 from components.contract.errors import ParameterError
+from components.contract.graph.model import Stage
 from components.contract.parameters import SECTIONS
-from components.distill.parameters import DistillParameters, checked_method
+from components.distill.parameters import DistillParameters
 from components.experiments.grid import (
     GRID,
     WORLDS,
     TrialName,
     by_name,
     chosen,
-    distillation_methods,
     trials_of,
 )
-from components.experiments.identity import StageGraph
-from components.experiments.parameters import ParameterOverlay, without_noise
+from components.experiments.identity import StageGraph, stage_key
+from components.experiments.parameters import ParameterOverlay
 from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import TrainingParameters
+from components.lib.methods.registry import load_method
 from components.lib.tracking.parameters import TrackingParameters
 from components.optical.parameters import OpticalParameters
 from components.prepare.parameters import PrepareParameters
@@ -42,7 +43,8 @@ def test_the_stages_take_what_every_row_tells_them(repository: Path, profile: st
             assert adapt.target is not None
             assert any(link.name == f"sar/{adapt.start_from}" for link in method.links)
         if method.command and method.command[0] == "components.distill":
-            checked_method(method.command[2])
+            name = method.command[2]
+            load_method(name).parameters.model_validate(told["methods"][name])
         seen.add(repr((told, method.command, method.world, method.network, method.links)))
     assert len(seen) == len(GRID), "two rows are the same training"
     for overrides in WORLDS.values():
@@ -87,16 +89,17 @@ def test_a_choice_brings_along_what_it_starts_from() -> None:
 def test_what_other_methods_are_told_is_no_part_of_a_cell(repository: Path) -> None:
     documents = ParameterOverlay(repository / "params.yaml", "evidence")
 
-    def told(method: str, **distill: object) -> object:
-        sections = documents.sections(["training", "distill"], {"distill": distill})
-        return without_noise(sections, method=method, methods=distillation_methods())
+    def told(method: str, **changes: object) -> object:
+        command = ("components.distill", "--method", method)
+        return stage_key(StageGraph(), command, documents, [changes])["parameters"]
 
     plain = told("disoptnet")
-    assert told("disoptnet", concord={"soft": 7.0}, methods=["none"], lr={"concord": 0.5}) == plain
-    assert told("disoptnet", lr={"disoptnet": 0.5}) != plain
-    assert told("disoptnet", disoptnet={"soft_ramp": 0.9}) != plain
-    assert told("disoptnet", epochs=99) != plain
-    assert told("concord", concord={"soft": 7.0}) != told("concord")
+    assert told("disoptnet", methods={"concord": {"soft": 7.0, "lr": 0.5}}) == plain
+    assert told("disoptnet", distill={"methods": ["none"]}) == plain
+    assert told("disoptnet", methods={"disoptnet": {"lr": 0.5}}) != plain
+    assert told("disoptnet", methods={"disoptnet": {"soft_ramp": 0.9}}) != plain
+    assert told("disoptnet", distill={"epochs": 99}) != plain
+    assert told("concord", methods={"concord": {"soft": 7.0}}) != told("concord")
 
 
 def test_the_budget_is_the_same_for_every_seed_and_another_for_another_budget(
@@ -126,12 +129,28 @@ def test_teacher_and_students_have_one_budget(repository: Path, profile: str) ->
     assert documents.budget_times(1) == {}
 
 
-def test_stages_are_known_by_what_the_graph_declares() -> None:
+def sections(stage: Stage) -> set[str]:
+    return {parameter.key.partition(".")[0] for parameter in stage.params} - {"profiles"}
+
+
+def test_stages_are_known_by_what_the_graph_declares(repository: Path) -> None:
     graph = StageGraph()
-    assert graph.inputs("components.distill").sections == ("distill", "training")
-    assert "components/lib/losses" in graph.inputs("components.distill").code
-    assert "components/lib/selftraining" in graph.inputs("components.adapt").code
-    assert set(graph.inputs("components.download").sections) == {"world", "acquisitions", "download"}
+    concord, hfd = (
+        graph.stage(("components.distill", "--method", name)) for name in ("concord", "hfd_reading")
+    )
+    control = graph.stage(("components.distill", "--method", "none"))
+    assert sections(concord) == {"distill", "methods", "training"}
+    assert "components/lib/methods/concord.py" in concord.deps
+    assert "components/lib/methods/concord.py" not in hfd.deps
+    assert (control.address, concord.address) == ("control", "distill@concord")
+    assert "components/lib/losses" in concord.deps
+    assert "components/lib/selftraining" in graph.stage(("components.adapt",)).deps
+    assert sections(graph.stage(("components.download",))) == {"world", "acquisitions", "download"}
+    with pytest.raises(ParameterError, match="no stage that runs"):
+        graph.stage(("components.distill",))
     for method in GRID:
-        assert method.command is None or graph.inputs(method.command[0]).code, method.name
-    assert graph.code_hash(["components/adapt"]) != graph.code_hash(["components/optical"])
+        assert method.command is None or graph.stage(method.command).deps, method.name
+    parameters = ParameterOverlay(repository / "params.yaml", "evidence")
+    commands = [("components.adapt",), ("components.distill", "--method", "concord")]
+    commands += [("components.distill", "--method", "hfd_reading"), ("components.prepare",)]
+    assert len({stage_key(graph, command, parameters)["code"] for command in commands}) == 4

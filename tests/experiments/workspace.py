@@ -16,7 +16,13 @@ from components.lib.nets.factory import build_network
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, write_tiny_store
 from tests.experiments.toy_grid import GRID, STAGE
 
-SCORING = {"cmd": "python -m components.evaluate", "deps": ["components/lib/scoring"], "params": ["evaluate"]}
+META = {"image": "data", "cpu": 1, "memory": "1Gi", "gpu": 0, "retry": "data"}
+SCORING = {
+    "cmd": "python -m components.evaluate",
+    "deps": ["components/lib/scoring"],
+    "params": ["evaluate"],
+    "meta": META,
+}
 """Stage whose library code decides what a score is."""
 
 
@@ -53,7 +59,12 @@ class Workspace:
         write_tiny_store(folder / "store")
         self.root = folder / "root"
         self.code("one")
-        stage = {"cmd": f"python -m {STAGE}", "deps": ["components/toy"], "params": ["training", "optical"]}
+        stage = {
+            "cmd": f"python -m {STAGE}",
+            "deps": ["components/toy"],
+            "params": ["training", "optical"],
+            "meta": META,
+        }
         (self.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"toy": stage, "evaluate": SCORING}}))
         self.write_params()
 

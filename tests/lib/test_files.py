@@ -8,15 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from components.contract.errors import MissingInputError, ResourceError
-from components.lib.files import (
-    atomic_directory,
-    atomic_file,
-    read_json,
-    require_free_space,
-    sha256_bytes,
-    sha256_file,
-    write_json,
-)
+from components.contract.hashing import sha256_bytes, sha256_file
+from components.lib.files import atomic_directory, atomic_file, read_json, require_free_space, write_json
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:

@@ -11,12 +11,15 @@ import torch
 from components.contract.errors import ParameterError
 from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import TrainingParameters
+from components.lib.methods.registry import load_teacher
 from components.lib.nets.bundle import load_bundle
 from components.lib.store.store import Store
 from components.optical.__main__ import main
 from components.optical.parameters import OpticalParameters
-from components.optical.train import batch_of, kinds_to_train, prepare_run
+from components.optical.train import prepare_run
 from tests.lib.engine.tiny_store import SENSOR, make_store, write_parameters
+
+TEACHER = load_teacher("deeplabv3plus")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def trained(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_bundle_is_an_optical_network_with_its_provenance(trained: Path) -> None:
-    net = load_bundle(trained / "models/optical")
+    net = load_bundle(trained / "models/optical/deeplabv3plus")
     assert net.config.modality == "optical"
     assert net.config.sensors == (SENSOR,)
     assert net.config.input_mean == (127.5,) * 4
@@ -45,7 +48,7 @@ def test_the_bundle_is_an_optical_network_with_its_provenance(trained: Path) -> 
 
 
 def test_metrics_are_of_the_selection_split_and_called_simulated(trained: Path) -> None:
-    metrics = json.loads((trained / "reports/optical/metrics.json").read_text())
+    metrics = json.loads((trained / "reports/optical/deeplabv3plus/metrics.json").read_text())
     assert metrics["split"] == "selection"
     assert metrics["tiles"] == 2
     assert metrics["simulated"] is True
@@ -56,7 +59,7 @@ def test_metrics_are_of_the_selection_split_and_called_simulated(trained: Path) 
 
 
 def test_the_curve_has_every_logged_step_and_falls(trained: Path) -> None:
-    with (trained / "reports/optical/curve.csv").open() as handle:
+    with (trained / "reports/optical/deeplabv3plus/curve.csv").open() as handle:
         rows = list(csv.DictReader(handle))
     assert [int(row["step"]) for row in rows] == [2, 4, 6, 8, 10]
     assert rows[0].keys() == {"step", "lr", "loss", "dice", "ce", "contours"}
@@ -75,10 +78,10 @@ def test_the_run_is_tracked(trained: Path) -> None:
     experiment = client.get_experiment_by_name("stormsight")
     assert experiment is not None
     (run,) = client.search_runs([experiment.experiment_id])
-    assert run.info.run_name == "optical"
+    assert run.info.run_name == "optical/deeplabv3plus"
     assert run.data.tags["simulated"] == "true"
     assert run.data.params["training.lr"] == "0.1"
-    metrics = json.loads((trained / "reports/optical/metrics.json").read_text())
+    metrics = json.loads((trained / "reports/optical/deeplabv3plus/metrics.json").read_text())
     assert run.data.metrics["selection_iou"] == pytest.approx(metrics["iou"])
     assert [point.step for point in client.get_metric_history(run.info.run_id, "loss")] == [2, 4, 6, 8, 10]
 
@@ -88,7 +91,7 @@ def test_equal_seeds_give_equal_networks_and_crops(trained: Path, monkeypatch: p
     training = load_parameters("training", TrainingParameters)
     optical = load_parameters("optical", OpticalParameters)
     store = Store.open(Path("data/prepared"))
-    first, second = (prepare_run(store, training, optical) for _ in range(2))
+    first, second = (prepare_run(TEACHER, store, training, optical) for _ in range(2))
     assert first.provenance == second.provenance
     weights = second.net.state_dict()
     assert all(torch.equal(value, weights[key]) for key, value in first.net.state_dict().items())
@@ -101,8 +104,9 @@ def test_the_teacher_may_have_its_own_batch(repository: Path, tmp_path: Path) ->
     path = tmp_path / "params.yaml"
     optical = load_parameters("optical", OpticalParameters, path)
     training = load_parameters("training", TrainingParameters, path)
-    assert batch_of(training, optical).batch == 5
-    assert prepare_run(make_store(tmp_path / "store"), batch_of(training, optical), optical).steps == 8
+    run = prepare_run(TEACHER, make_store(tmp_path / "store"), training, optical)
+    assert run.training.batch == 5
+    assert run.steps == 8
 
 
 def test_a_misspelt_parameter_is_named_with_the_nearest_one(repository: Path, tmp_path: Path) -> None:
@@ -121,7 +125,7 @@ def test_every_profile_of_the_repository_fits(repository: Path, tmp_path: Path, 
     if profile == "spacenet6":
         assert (training.encoder, training.crop, training.batch) == ("efficientnet-b3", 512, 8)
         assert (training.schedule, training.sar_normalisation) == ("reference", "reference")
-        assert (optical.epochs, batch_of(training, optical).batch) == (200, 16)
+        assert (optical.epochs, optical.batch) == (200, 16)
 
 
 def test_the_teacher_of_another_kind_goes_into_a_folder_of_its_own(
@@ -131,15 +135,28 @@ def test_the_teacher_of_another_kind_goes_into_a_folder_of_its_own(
     write_parameters(repository, tmp_path)
     monkeypatch.chdir(tmp_path)
     training = load_parameters("training", TrainingParameters)
-    run = prepare_run(store, training, load_parameters("optical", OpticalParameters), "hfd_reading")
+    run = prepare_run(
+        load_teacher("hfd_reading"), store, training, load_parameters("optical", OpticalParameters)
+    )
     assert (run.name, run.model_folder) == ("optical/hfd_reading", Path("models/optical/hfd_reading"))
     assert run.net.config.kind == "hfd_reading"
     assert run.net.config.modality == "optical"
 
 
-def test_several_processes_train_one_network() -> None:
-    both = OpticalParameters(kinds=("hfd_reading", "deeplabv3plus"), epochs=1, crops_per_tile=1, rot90=True)
-    assert kinds_to_train(both, processes=1) == ["deeplabv3plus", "hfd_reading"]
-    with pytest.raises(ParameterError, match=r"optical.kinds: 2 networks(.|\n)*start torchrun once for each"):
-        kinds_to_train(both, processes=2)
-    assert kinds_to_train(both.model_copy(update={"kinds": ("hfd_reading",)}), 2) == ["hfd_reading"]
+def test_every_kind_is_a_command_of_its_own() -> None:
+    """So that each teacher is cached alone, and several processes train one network."""
+    with pytest.raises(ParameterError, match=r"unknown teacher 'hfd_readin'; .* is 'hfd_reading'"):
+        load_teacher("hfd_readin")
+    with pytest.raises(ParameterError, match="unknown teacher 'concord'"):
+        load_teacher("concord")
+
+
+def test_other_kinds_change_nothing_about_a_teacher(repository: Path, tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store")
+    write_parameters(repository, tmp_path)
+    path = tmp_path / "params.yaml"
+    training = load_parameters("training", TrainingParameters, path)
+    optical = load_parameters("optical", OpticalParameters, path)
+    more = optical.model_copy(update={"kinds": ("deeplabv3plus", "hfd_reading")})
+    first, second = (prepare_run(TEACHER, store, training, chosen) for chosen in (optical, more))
+    assert first.provenance == second.provenance

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.contract.errors import BadDataError, GateRefusedError, MissingInputError
-from components.lib.files import sha256_bytes
+from components.contract.hashing import sha256_bytes
 from components.lib.registry.champion import ChampionLine
 from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.loading import load_champion

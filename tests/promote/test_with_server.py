@@ -81,7 +81,7 @@ def test_the_commands_promote_roll_back_and_tell_the_history(
 ) -> None:
     """Two fresh processes run here, one per model."""
     write_model(checkout / "models/adapted", -5.0)
-    write_model(checkout / "models/optical", 5.0, sensors=(AIRBORNE,))
+    write_model(checkout / "models/optical/deeplabv3plus", 5.0, sensors=(AIRBORNE,))
     main([])
     document = json.loads((checkout / "reports/promote/decision.json").read_text())
     assert {name: part["outcome"] for name, part in document["models"].items()} == {

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from components.contract.hashing import sha256_bytes
 from components.contract.keys import run_record_key
 from components.lib import cli
 from components.lib.cli import REPORT
-from components.lib.files import sha256_bytes
 from components.lib.objects.sealed import read_sealed, seal
 from components.lib.operations.events import Failed, Registered
 from components.lib.operations.operations import Operations

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from rasterio.transform import Affine
 
+from components.contract.hashing import sha256_bytes
 from components.lib.datasets.sensors import get_sensor
 from components.lib.datasets.spacenet6 import SPACENET6
-from components.lib.files import sha256_bytes
 from components.lib.geo.raster import encode_geotiff
 from components.lib.shards.manifest import FileRow, write_manifest
 from components.lib.shards.writer import ShardWriter

@@ -8,8 +8,8 @@ from itertools import product
 from shlex import quote
 from typing import Any, NamedTuple
 
+from components.contract.documents import nearest
 from components.contract.errors import ParameterError
-from components.contract.suggestions import nearest
 
 _EXPRESSION = re.compile(r"(?<!\\)\$\{(?P<inner>.*?)\}")
 

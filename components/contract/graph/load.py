@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from components.contract.documents import nearest, read_yaml, refuse_unknown
 from components.contract.errors import ParameterError
-from components.contract.graph.document import read_yaml
 from components.contract.graph.interpolation import Values, loop_items, matrix_items, resolve
 from components.contract.graph.model import Graph, Parameter, Stage, normalise
-from components.contract.suggestions import nearest, refuse_unknown
 from components.contract.work import Requirements
 
 STAGE_KEYS = (

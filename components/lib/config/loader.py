@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from components.contract.documents import nearest
 from components.contract.errors import ParameterError
 from components.contract.parameters import PARAMS_FILE, read_sections
-from components.contract.suggestions import nearest
 
 
 class Parameters(BaseModel):

@@ -21,12 +21,12 @@ from components.lib.losses.reduction import global_sum
 
 
 def global_statistics(world: int) -> AbstractContextManager[Any]:
-    """For the forward pass of a training step of ``world`` processes; nothing for one."""
+    """Return the context of a training step's forward pass in ``world`` processes; an empty one for one."""
     return nullcontext() if world == 1 else _GlobalStatistics()
 
 
 class _GlobalStatistics(TorchFunctionMode):
-    """Takes the place of ``F.batch_norm``, through which all layers go, ours and the encoders' alike."""
+    """Replacement of ``F.batch_norm``, through which all layers go, ours and the encoders' alike."""
 
     def __torch_function__(
         self,
@@ -49,7 +49,7 @@ def _batch_norm(  # noqa: PLR0917 - called as F.batch_norm is
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """As :func:`torch.nn.functional.batch_norm`, with moments over all processes in training."""
+    """Normalise as ``F.batch_norm`` does, with moments over all processes in training."""
     if not training:
         return F.batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     if x.is_cuda:
@@ -72,7 +72,7 @@ def _batch_norm_of_sums(
     momentum: float,
     eps: float,
 ) -> Tensor:
-    """The same from sums of tensors alone, differentiated by autograd; two reductions, for exact moments."""
+    """Normalise likewise from sums of tensors alone; autograd differentiates the two exact reductions."""
     over, shape = [0, *range(2, x.ndim)], (1, -1, *[1] * (x.ndim - 2))
     values = x.to(torch.promote_types(x.dtype, torch.float32))
     # Equal shares of the batch: every process has as many values per channel.

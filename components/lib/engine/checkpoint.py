@@ -53,14 +53,14 @@ def restore_random_state(state: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class CheckpointFile:
-    """The one checkpoint of a run, at ``folder/last.pt``, valid for runs of the same fingerprint only."""
+    """Only checkpoint of a run, at ``folder/last.pt``, valid for runs of the same fingerprint only."""
 
     folder: Path
     fingerprint: str
 
     @property
     def path(self) -> Path:
-        """Where the checkpoint lies."""
+        """Path of the checkpoint."""
         return self.folder / FILE_NAME
 
     def save(self, state: dict[str, Any]) -> None:
@@ -82,7 +82,7 @@ class CheckpointFile:
             ) from error
 
     def load(self) -> dict[str, Any] | None:
-        """The state of an earlier run with the same fingerprint, on the CPU; None where there is none.
+        """Return the state of an earlier run with the same fingerprint, on the CPU; None where there is none.
 
         A checkpoint that another configuration left, or that cannot be read, is ignored with a message.
         The caller restores the generators with :func:`restore_random_state` after building its networks.

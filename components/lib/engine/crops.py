@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from components.lib.engine.batch import Arrays
 from components.lib.engine.device import resolve_device
+from components.lib.engine.device_sampler import DeviceSampler
 from components.lib.engine.jitter import ScaleJitter
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.resident import DeviceSampler
-from components.lib.engine.task import Arrays
 from components.lib.store.sampler import CropSampler, Window
 from components.lib.store.store import Store
 
@@ -23,7 +23,7 @@ class Sampler(Protocol):
     batch_size: int
 
     def windows(self, step: int) -> list[Window]:
-        """Where the crops of one step lie."""
+        """Return the places of the crops of one step."""
 
     def batch(self, step: int) -> Arrays:
         """Layers by name: arrays (B, side, side, C), or tensors (B, C, side, side) on the device."""
@@ -42,7 +42,7 @@ def crop_batches(
 
     Args:
         store: The store.
-        sensor: Which sensor's tiles.
+        sensor: The tiles' sensor.
         rows: Rows to draw from.
         layers: Layers to deliver.
         training: Section `training`: crop, batch, seed and zoom.
@@ -79,15 +79,15 @@ def crop_sampler(
     seed: int,
     rot90: bool = False,
 ) -> Sampler:
-    """The sampler that ``training.store`` asks for; both kinds deliver the same pixels.
+    """Return the sampler that ``training.store`` asks for; both kinds deliver the same pixels.
 
     Args:
         store: The store.
-        sensor: Which sensor's tiles.
+        sensor: The tiles' sensor.
         rows: Rows to draw from.
         layers: Layers to deliver.
         training: Section `training`: crop, batch, zoom, store and device.
-        seed: Of the sequence of crops.
+        seed: Seed of the sequence of crops.
         rot90: Quarter turns, for optical images only.
 
     Raises:
@@ -110,7 +110,7 @@ def crop_sampler(
 
 
 def jitter_of(training: TrainingParameters) -> ScaleJitter | None:
-    """The zoom that section `training` asks for."""
+    """Return the zoom that section `training` asks for."""
     if training.scale_jitter is None:
         return None
     return ScaleJitter(training.crop, *training.scale_jitter, seed=training.seed)

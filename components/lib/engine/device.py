@@ -1,4 +1,4 @@
-"""Where and in which precision to train."""
+"""Device and precision of a training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEEP = ((-4, 0), (-1, 2**31 - 1), (-2, 2**26))
 
 
 def resolve_device(parameters: TrainingParameters) -> torch.device:
-    """The device that ``training.device`` asks for; of several processes each has its own GPU.
+    """Return the device that ``training.device`` asks for; of several processes each has its own GPU.
 
     Raises:
         ResourceError: If a GPU is asked for and there is none.
@@ -39,7 +39,7 @@ def resolve_device(parameters: TrainingParameters) -> torch.device:
     if not available or parameters.device == "cpu":
         return torch.device("cpu")
     group = ranks()
-    return torch.device("cuda") if group.alone else torch.device("cuda", group.local)
+    return torch.device("cuda") if group.is_single else torch.device("cuda", group.local)
 
 
 def precision_of(parameters: TrainingParameters, device: torch.device) -> Precision:
@@ -64,7 +64,7 @@ def build_fabric(parameters: TrainingParameters, device: torch.device, group: Ra
         # cuBLAS reads this when the context is made; without it deterministic mode cannot hold.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     precision = precision_of(parameters, device)
-    if group is None or group.alone:
+    if group is None or group.is_single:
         return Fabric(accelerator=device.type, devices=1, precision=precision)
     if device.type == "cuda" and group.local_world > torch.cuda.device_count():
         raise ResourceError(

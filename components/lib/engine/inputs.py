@@ -1,8 +1,7 @@
-"""What the paired training stages read: which sensor, which tiles, how pixels are scaled, how many steps."""
+"""Inputs of the paired training stages: the sensor, its tiles, and the scaling of their pixels."""
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -19,18 +18,18 @@ _RELEASE_MEAN, _RELEASE_STD = SAR_MOMENTS.mean, SAR_MOMENTS.std
 
 
 def optical_statistics() -> Statistics:
-    """Mean and standard deviation per channel that optical input is normalised with (reference 1.5)."""
+    """Return mean and standard deviation per channel of optical input, as in DisOptNet's released code."""
     return (_REFERENCE_MEAN,) * 4, (_REFERENCE_STD,) * 4
 
 
 def sar_statistics(form: Literal["reference", "centred"], limits: tuple[float, float]) -> Statistics:
-    """Mean and standard deviation per band, in the store's uint8 units.
+    """Return mean and standard deviation per SAR band, in the store's uint8 units.
 
-    The store maps SAR units ``limits`` linearly to 1..255. The reference normalises SAR as if it were an
+    The store maps SAR units ``limits`` linearly to 1..255. DisOptNet's code normalises SAR as if it were an
     8-bit image, which puts it far off-centre; ``centred`` takes the moments of the real release instead.
 
     Args:
-        form: Which.
+        form: ``reference`` as that code does, ``centred`` with the release's moments.
         limits: The sensor's ``scale_limits``, SAR units.
     """
     low, high = limits
@@ -41,7 +40,7 @@ def sar_statistics(form: Literal["reference", "centred"], limits: tuple[float, f
 
 
 def paired_sensor(store: Store) -> str:
-    """The sensor whose train tiles come with optical images and labels.
+    """Return the sensor whose train tiles come with optical images and labels.
 
     Raises:
         BadDataError: If there is none, or more than one.
@@ -58,7 +57,7 @@ def paired_sensor(store: Store) -> str:
 
 
 def paired_rows(store: Store, sensor: str, split: str) -> npt.NDArray[np.int64]:
-    """Rows of ``split`` whose tiles have an optical image, ascending: the same for teacher, control, student.
+    """Return the rows of ``split`` whose tiles have an optical image, ascending; all trainings share them.
 
     Raises:
         BadDataError: If there is none.
@@ -72,8 +71,3 @@ def paired_rows(store: Store, sensor: str, split: str) -> npt.NDArray[np.int64]:
             next_step="enlarge world.tiles, or correct prepare.split in params.yaml",
         )
     return rows
-
-
-def steps_of(epochs: int, tiles: int, crops_per_tile: int, batch: int) -> int:
-    """Steps of ``epochs`` passes, each the whole number of batches that sees every tile's crops."""
-    return epochs * math.ceil(tiles * crops_per_tile / batch)

@@ -1,15 +1,14 @@
 """Scale jitter on the device: the one geometric change beside crops and left-right flips that radar allows.
 
 A building's layover and shadow scale with it when both axes scale alike, and still point along image columns.
-Turns, up-down flips and unequal axes would show what no radar sees (reference distillation 1.5 and 2.7); the
-sampler offers none of them for SAR.
+Turns, up-down flips and unequal axes would show what no radar sees (docs/methods/spacenet6.md); the sampler
+offers none of them for SAR.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +16,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-if TYPE_CHECKING:
-    from components.lib.engine.task import Batch
+from components.lib.engine.batch import Batch
 
 _STREAM = 2**63
 
 
 class ScaleJitter:
-    """How much crops that were cut a little too large are zoomed about their centre (:func:`zoom`).
+    """Scales by which crops that were cut a little too large are zoomed about their centre (:func:`zoom`).
 
     The sampler cuts squares of :attr:`source_px`, and each becomes ``crop`` pixels of its own scale, the same
     for all layers. A pure function of seed and step, so that a resumed run repeats nothing.
@@ -33,7 +31,7 @@ class ScaleJitter:
         crop: Side of the result, pixels.
         low: Least scale; below 1 objects get smaller. The logarithm of the scale is uniform.
         high: Largest scale.
-        seed: Of the whole sequence, 0 to 2^64 - 1.
+        seed: Seed of the whole sequence, 0 to 2^64 - 1.
     """
 
     def __init__(self, crop: int, low: float, high: float, seed: int) -> None:
@@ -47,7 +45,7 @@ class ScaleJitter:
         return max(self.crop, math.ceil(self.crop / self.low))
 
     def scales(self, step: int, count: int) -> npt.NDArray[np.float32]:
-        """Scales of the crops of ``step``, (count,)."""
+        """Return the scales of the crops of ``step``, (count,)."""
         # The sampler's kind of generator, beyond the counters that the sampler uses.
         key = np.array([self.seed, _STREAM + step], dtype=np.uint64)
         share = np.random.Generator(np.random.Philox(key=key)).random(count, dtype=np.float32)
@@ -56,11 +54,11 @@ class ScaleJitter:
 
 
 def zoom(batch: Batch, scales: Tensor, crop: int, labels: Collection[str] = ("target",)) -> Batch:
-    """Crops of their own scale, cut from the centre of larger ones.
+    """Return crops of their own scale, cut from the centre of larger ones.
 
     Args:
         batch: Layers by name, (B, C, side, side) uint8 or floating; other shapes and types pass through.
-        scales: Of each crop, (B,) floating, on the layers' device.
+        scales: Scale of each crop, (B,) floating, on the layers' device.
         crop: Side of the result, pixels; at most ``side`` times the least scale.
         labels: Layers whose values are codes: the nearest is taken, images are interpolated.
 
@@ -81,7 +79,7 @@ def zoom(batch: Batch, scales: Tensor, crop: int, labels: Collection[str] = ("ta
 
 
 def _grid(scales: Tensor, crop: int, layer: Tensor) -> Tensor:
-    """Where each pixel of the result lies in the source, in grid_sample's units, (B, crop, crop, 2)."""
+    """Return the place of each result pixel in the source, in grid_sample's units, (B, crop, crop, 2)."""
     side = layer.shape[-1]
     offsets = torch.arange(crop, device=layer.device, dtype=torch.float32) - (crop - 1) / 2
     # 0 is the source's centre, 1 its outer edge.

@@ -1,4 +1,4 @@
-"""The training loop: Lightning Fabric, a rate per step, checkpoints, no wait for the device between logs."""
+"""Training loop: Lightning Fabric, a rate per step, checkpoints, no wait for the device between logs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from components.lib.engine.batch import Arrays, to_device, to_host
 from components.lib.engine.checkpoint import CheckpointFile, fingerprint_of, restore_random_state
 from components.lib.engine.device import build_fabric, keep_memory, precision_of, resolve_device
 from components.lib.engine.interruption import Interruption
@@ -23,7 +24,7 @@ from components.lib.engine.progress import Progress, Record
 from components.lib.engine.ranks import Ranks, ranks
 from components.lib.engine.schedule import poly_rate
 from components.lib.engine.step import Step
-from components.lib.engine.task import Arrays, TrainingTask, to_device, to_host
+from components.lib.engine.task import TrainingTask
 from components.lib.store.prefetch import prefetch
 
 _LOG = logging.getLogger(__name__)
@@ -33,18 +34,20 @@ OnLog = Callable[[int, Record], None]
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a finished training leaves besides the trained task.
+    """Results of a training besides the trained task.
 
     Attributes:
         history: One record per log: ``step`` (steps done), ``lr`` of that step, and the losses' means since
             the record before.
         seconds: Wall-clock time of all steps, those before an interruption included.
         resumed_from: Steps already done by an interrupted run, 0 without one.
+        stopped: Reason why the task ended the training early; None if all steps were taken.
     """
 
     history: list[Record]
     seconds: float
     resumed_from: int
+    stopped: str | None = None
 
 
 def seed_everything(seed: int) -> None:
@@ -99,7 +102,7 @@ def fit(
     fingerprint: str = "",
     on_log: OnLog | None = None,
 ) -> FitResult:
-    """Train ``task`` in place for ``steps`` steps of SGD with Nesterov momentum (reference 1.5).
+    """Train ``task`` in place for ``steps`` steps of SGD with Nesterov momentum.
 
     A checkpoint of the same name, parameters, steps and ``fingerprint`` in ``checkpoint_dir`` is continued;
     on the CPU the result is then bit for bit that of a run never interrupted. The checkpoint is removed at
@@ -111,7 +114,7 @@ def fit(
         batches: Layers by name of step s, uint8 (B, H, W, C); a pure function of s, called from threads.
         parameters: Section `training`, with the stage's own batch size where it has one.
         steps: Optimiser steps.
-        name: Of the run, in messages and the progress bar.
+        name: Name of the run, in messages and the progress bar.
         checkpoint_dir: Folder of the checkpoint, this run's own.
         epochs: Passes that ``steps`` stands for; only the ``reference`` schedule uses it.
         fingerprint: Hash of whatever else makes two runs different: stage parameters, data, code.
@@ -127,7 +130,7 @@ def fit(
     checkpoint = CheckpointFile(checkpoint_dir, fingerprint_of(name, fingerprint, identity, steps, epochs))
     device = resolve_device(parameters)
     if device.type == "cpu" and precision_of(parameters, device) == "bf16-mixed":
-        # One reading had a step at two thirds there, and none in 32 bits (reference speed.md 4: unresolved).
+        # Measured once: a step took two thirds of the time there, and gained nothing in 32 bits.
         keep_memory()
     kernels = deterministic if parameters.deterministic else fastest
     with kernels(device), Interruption() as interruption:
@@ -143,9 +146,9 @@ def fit(
         )
         resumed_from = loop.start(on_log)
         loop.run(batches, interruption, on_log)
-    if group.main:
+    if group.is_main:
         checkpoint.remove()
-    group.leave()
+    group.shutdown()
     return FitResult(loop.progress.history, loop.progress.seconds, resumed_from)
 
 
@@ -181,7 +184,7 @@ class _Loop:
         self.step.optimiser.load_state_dict(state["optimiser"])
         kept: Mapping[str, Any] = state["progress"]
         self.progress = Progress(**kept, ranks=self.group)
-        if self.group.main:
+        if self.group.is_main:
             for record in self.progress.history if on_log else []:
                 on_log(int(record["step"]), record)  # type: ignore[misc]
             restore_random_state(state["random"])
@@ -189,7 +192,7 @@ class _Loop:
         return done
 
     def run(self, batches: Callable[[int], Arrays], interruption: Interruption, on_log: OnLog | None) -> None:
-        """All remaining steps."""
+        """Take all remaining steps."""
         ahead = {"threads": 4, "ahead": 8} if self.device.type == "cuda" else {"threads": 1, "ahead": 2}
         made = prefetch(
             lambda step: to_host(self.group.share_of(batches(step)), self.device),
@@ -200,11 +203,11 @@ class _Loop:
         begun = time.monotonic() - self.progress.seconds
         self.task.train()
         # None: where there is a terminal.
-        hidden = None if self.group.main else True
+        hidden = None if self.group.is_main else True
         with tqdm(total=self.steps, initial=self.progress.step, desc=self.name, disable=hidden) as bar:
             for tensors in made:
                 rate = self._rate()
-                if not self.group.alone:
+                if not self.group.is_single:
                     self._seed_share()
                 losses = self.step(to_device(tensors, self.device), number=self.progress.step, rate=rate)
                 self.progress.add(losses)
@@ -233,8 +236,8 @@ class _Loop:
         return done % self.parameters.log_every == 0 or done == self.steps
 
     def _asked_to_stop(self, interruption: Interruption) -> bool:
-        """Whether to stop after this step; processes that wait for each other must all stop at the same."""
-        if self.group.alone:
+        """Return True to stop after this step; processes that train together all stop at the same one."""
+        if self.group.is_single:
             return interruption.received is not None
         if not self._at_log():
             return False
@@ -246,7 +249,7 @@ class _Loop:
             self.progress.check_finite(self.name)
             record = self.progress.log(rate)
             bar.set_postfix(loss=f"{record['loss']:.4f}", refresh=False)
-            if on_log is not None and self.group.main:
+            if on_log is not None and self.group.is_main:
                 on_log(done, record)
         if done % self.parameters.checkpoint_every == 0 and done < self.steps:
             self._save()
@@ -255,7 +258,7 @@ class _Loop:
         self.progress.check_finite(self.name)
         # Summed over the processes, as the sums of a lone one would be: every process takes part.
         progress = self.progress.state()
-        if not self.group.main:
+        if not self.group.is_main:
             return
         self.checkpoint.save(
             {

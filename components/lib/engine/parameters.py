@@ -1,7 +1,8 @@
-"""The section `training` of ``params.yaml``: what all training stages share."""
+"""Parameters that all training stages share: the section `training` of ``params.yaml``, and the budget."""
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -9,32 +10,49 @@ from pydantic import Field, model_validator
 from components.lib.config.loader import Parameters
 
 
+class Budget(Parameters):
+    """Length of a training; the sections of the training stages extend it.
+
+    Attributes:
+        epochs: Passes over the train tiles.
+        crops_per_tile: Random crops of each tile per pass.
+    """
+
+    epochs: int = Field(ge=1)
+    crops_per_tile: int = Field(ge=1)
+
+    def steps(self, tiles: int, batch: int) -> int:
+        """Return the optimiser steps over ``tiles``: each pass is the batches that see every tile's crops."""
+        return self.epochs * math.ceil(tiles * self.crops_per_tile / batch)
+
+
 class TrainingParameters(Parameters):
-    """What the optical, distill and adapt stages have in common.
+    """Section `training`, shared by the stages optical, distill and adapt.
 
     Attributes:
         encoder: Name of an encoder of segmentation_models_pytorch.
         encoder_weights: ``imagenet`` or None; falls back to None with a message where no hub is reachable.
-        decoder_channels: Width of the DeepLabV3+ decoder (reference 1.2: 256).
+        decoder_channels: Width of the DeepLabV3+ decoder (DisOptNet: 256).
         crop: Side of a training crop, pixels.
         batch: Crops per step and sensor; batch normalisation of pooled features needs two.
         scale_jitter: Least and largest random zoom of a crop; None leaves crops as they are.
         contour_weight: Weight of the contour head's loss (footprint, edge, contact); 0 trains no such head.
         lr: Base rate of the schedule.
-        schedule: ``reference`` indexes the poly schedule as the reference does (an epoch early, which is
+        schedule: ``reference`` indexes the poly schedule as DisOptNet's code does (an epoch early, which is
             harmless at 200 epochs and halves the rate of one); ``plain`` runs it from step 0 to the last.
-        momentum: Of SGD with Nesterov's correction.
-        weight_decay: L2 decay on every trainable parameter, normalisation included (reference 1.5).
+        momentum: Momentum of SGD with Nesterov's correction.
+        weight_decay: L2 decay on every trainable parameter, normalisation included (as released).
         sar_normalisation: ``reference`` is (x - 127.5) / 31.875 in SAR units, which puts SAR off-centre
-            (reference 1.5); ``centred`` uses the moments of the real release (reference 2.1).
+            as in DisOptNet's code; ``centred`` uses the moments of SpaceNet 6
+            (docs/methods/spacenet6.md).
         precision: ``auto`` is bf16 where the GPU has it and 32 bits elsewhere.
         device: ``auto`` takes a GPU if there is one.
-        store: Where crops are cut: from mapped files (``host``), or from the train tiles' layers, put
+        store: Place where crops are cut: from mapped files (``host``), or from the train tiles' layers, put
             whole on the training device (``device``); the pixels are the same.
         deterministic: Kernels that give the same bits each time; False lets a GPU choose the fastest ones.
-        compile: Whether a GPU runs the task through ``torch.compile``: minutes at the start, repaid by long
+        compile: Run the task through ``torch.compile`` on a GPU: minutes at the start, repaid by long
             runs. On a CPU it was slower than not compiling, and is not done.
-        seed: Of weights, crops, flips and dropout.
+        seed: Seed of weights, crops, flips and dropout.
         checkpoint_every: Steps between checkpoints.
         log_every: Steps between logged losses; the only steps at which the host waits for the GPU.
     """

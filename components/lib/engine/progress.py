@@ -1,4 +1,4 @@
-"""Where a training stands: steps, time, and losses summed on the device until the next log."""
+"""Progress of a training: steps, time, and losses summed on the device until the next log."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import torch
 
 from components.contract.errors import ParameterError
+from components.lib.engine.batch import Batch
 from components.lib.engine.ranks import Ranks
-from components.lib.engine.task import Batch
 
 Record = dict[str, float]
 
 
 @dataclass
 class Progress:
-    """What the loop knows of its past; with the task and the optimiser, all that a checkpoint holds.
+    """State of the loop; with the task and the optimiser, all that a checkpoint holds.
 
     Attributes:
         step: Steps done.
@@ -83,7 +83,7 @@ class Progress:
         }
 
     def _global_sums(self) -> Batch:
-        """The sums on the CPU, of all processes, waited for at once."""
+        """Return the sums on the CPU, of all processes, waited for at once."""
         if not self.sums:
             return {}
         values = self.ranks.mean(torch.stack(list(self.sums.values()))).cpu()

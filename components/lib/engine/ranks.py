@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, distributed
 
 from components.contract.errors import ParameterError
-from components.lib.engine.task import Arrays
+from components.lib.engine.batch import Arrays
 
 _NEVER = torch.iinfo(torch.int64).max
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which of the processes this one is.
+    """Number and place of this process among those that train together.
 
     Attributes:
         world: Number of processes.
@@ -38,13 +38,13 @@ class Ranks:
     local_world: int = 1
 
     @property
-    def main(self) -> bool:
-        """Whether this process writes checkpoints, models and reports."""
+    def is_main(self) -> bool:
+        """True for the process that writes checkpoints, models and reports."""
         return self.rank == 0
 
     @property
-    def alone(self) -> bool:
-        """Whether there is no other process."""
+    def is_single(self) -> bool:
+        """True if there is no other process."""
         return self.world == 1
 
     def check_batch(self, size: int, name: str = "training.batch") -> None:
@@ -61,12 +61,12 @@ class Ranks:
             )
 
     def share_of(self, arrays: Arrays) -> Arrays:
-        """This process's part of each array: a slice of its first axis, the crops.
+        """Return this process's part of each array: a slice of its first axis, the crops.
 
         Raises:
             ParameterError: If one cannot be shared equally.
         """
-        if self.alone:
+        if self.is_single:
             return arrays
         return {name: array[self._own(len(array), name)] for name, array in arrays.items()}
 
@@ -76,19 +76,19 @@ class Ranks:
         return slice(self.rank * share, (self.rank + 1) * share)
 
     def mean(self, values: Tensor) -> Tensor:
-        """Mean of ``values`` over the processes, equal shares of a batch having equal weight."""
-        return values if self.alone else _reduced(values, distributed.ReduceOp.SUM) / self.world
+        """Return the mean of ``values`` over the processes, equal shares of a batch having equal weight."""
+        return values if self.is_single else _reduced(values, distributed.ReduceOp.SUM) / self.world
 
     def earliest(self, step: Tensor) -> Tensor:
-        """Least of the processes' steps, where -1 means never; scalar int64."""
-        if self.alone:
+        """Return the least of the processes' steps, where -1 means never; scalar int64."""
+        if self.is_single:
             return step
         least = _reduced(torch.where(step < 0, _NEVER, step), distributed.ReduceOp.MIN)
         return torch.where(least == _NEVER, -1, least)
 
     def any(self, flag: bool, device: torch.device) -> bool:
-        """Whether ``flag`` holds in any process; waits for all of them."""
-        if self.alone:
+        """Return True if ``flag`` holds in any process; waits for all of them."""
+        if self.is_single:
             return flag
         return bool(_reduced(torch.tensor(int(flag), device=device), distributed.ReduceOp.MAX))
 
@@ -105,15 +105,15 @@ class Ranks:
                 next_step="let all machines share that folder, or remove it to start from the beginning",
             )
 
-    def leave(self) -> None:
+    def shutdown(self) -> None:
         """Wait for the others and end the group, so that each process goes on by itself."""
-        if not self.alone:
+        if not self.is_single:
             distributed.barrier()
             distributed.destroy_process_group()
 
 
 def ranks() -> Ranks:
-    """Of this process, as ``torchrun`` told it in its environment; alone without ``torchrun``."""
+    """Return this process's place from the environment that ``torchrun`` sets; single without it."""
     if not (distributed.is_available() and distributed.is_torchelastic_launched()):
         return Ranks()
     return Ranks(

@@ -1,4 +1,4 @@
-"""The poly learning rate and the ramp of a loss term, per step."""
+"""Poly learning rate and the ramp of a loss term, per step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def poly_rate(
 ) -> float:
     """Learning rate of step ``step`` (counted from 0), ``base * (1 - T/M)**0.9``.
 
-    ``reference`` follows the released recipe (reference 1.5): after each step the rate is set with
+    ``reference`` follows DisOptNet's released code: after each step the rate is set with
     ``T = epoch*I + i``, the epoch counted from 1, and ``M = (E+1)*I``; the first step alone uses ``base``.
     Over 200 epochs that is harmless; over one it starts at 0.54 ``base``. ``plain`` is the same curve
     without the offset, ``T = step`` and ``M = steps``, and is ours for short runs.
@@ -23,7 +23,7 @@ def poly_rate(
         base: Rate of the first step.
         steps: Length of the run.
         steps_per_epoch: I of the formula.
-        form: Which indexing.
+        form: Indexing of the steps.
     """
     if form == "plain":
         return base * math.pow(1.0 - step / steps, POWER)
@@ -37,6 +37,6 @@ def poly_rate(
 def ramp(step: int, length: int) -> float:
     """Share of a loss term's weight at ``step``: 0 at first, linearly to 1 at step ``length`` and after.
 
-    Reference distillation 3.3 raises the feature term over the first five epochs, while adapters are raw.
+    Our reading of HFD-Net raises its feature term over the first five epochs, while adapters are raw.
     """
     return 1.0 if length <= 0 else min(1.0, step / length)

@@ -20,9 +20,9 @@ THRESHOLD = 0.5
 def selection_scores(
     net: SegmentationNetwork, store: Store, sensor: str, device: torch.device
 ) -> dict[str, float]:
-    """IoU, F1, precision and recall of the building class from pixels summed over the selection tiles.
+    """Return IoU, F1, precision and recall of the building class, and the number of selection ``tiles``.
 
-    Raises as :func:`paired_rows`.
+    Pixels are summed over the tiles with an optical image. Raises as :func:`paired_rows`.
     """
     rows = paired_rows(store, sensor, "selection")
     return {**pixel_scores(net, store, sensor, rows, device=device), "tiles": len(rows)}
@@ -37,7 +37,7 @@ def pixel_scores(
     device: torch.device,
     statistics_of: str | None = None,
 ) -> dict[str, float]:
-    """IoU, F1, precision and recall of the building class from pixels summed over tiles.
+    """Return IoU, F1, precision and recall of the building class from pixels summed over tiles.
 
     Args:
         net: The network.

@@ -1,23 +1,25 @@
-"""From a task to a published model: the part that the paired training stages have in common."""
+"""Training, scoring and publishing of a prepared run: the path that all training stages take."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import torch
 
 from components.lib.datasets.sensors import get_sensor
-from components.lib.engine.checkpoint import fingerprint_of
+from components.lib.engine.batch import Arrays
+from components.lib.engine.checkpoint import CheckpointFile, fingerprint_of
 from components.lib.engine.device import precision_of, resolve_device
-from components.lib.engine.inputs import paired_rows
 from components.lib.engine.loop import FitResult, OnLog, fit
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.progress import Record
 from components.lib.engine.ranks import ranks
 from components.lib.engine.selection import selection_scores
-from components.lib.engine.task import Arrays, TrainingTask
+from components.lib.engine.task import TrainingStoppedError, TrainingTask
 from components.lib.files import atomic_file, write_json
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.network import SegmentationNetwork
@@ -26,24 +28,27 @@ from components.lib.tracking.parameters import TrackingParameters
 from components.lib.tracking.run import track_run
 
 CHECKPOINTS = Path("var/checkpoints")
+REPORTS = Path("reports")
 _SCORES = ("iou", "f1", "precision", "recall")
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageRun:
-    """One training and where its results go.
+    """One training and where its results go; a stage with results of its own extends it.
 
     Attributes:
-        name: Of the run and of the folders of its checkpoint and reports: ``optical``, ``distill/none``.
-        task: What is trained.
+        name: Name of the run and of the folders of its checkpoint and reports: ``distill/none``.
+        task: Networks and losses to train.
         net: The part of it that is published.
-        batches: As :func:`components.lib.engine.fit` takes them.
-        steps: Optimiser steps.
+        batches: Layers of a step, as :func:`components.lib.engine.loop.fit` takes them.
+        steps: Optimiser steps; with 0 nothing is trained.
         epochs: Passes over the train tiles that they are.
         store: The training data.
-        sensor: Whose tiles they are.
-        provenance: What the model is made from; names the checkpoint and is stored with the model.
-        model_folder: Where the bundle goes.
+        sensor: Sensor of the tiles that are scored.
+        training: Section `training`, with the run's own learning rate and batch size.
+        provenance: Facts that the model is made from; they name the checkpoint and are stored with the model.
+        model_folder: Folder of the model.
+        columns: Columns of the curve; None for all that were logged.
     """
 
     name: str
@@ -54,83 +59,127 @@ class StageRun:
     epochs: int
     store: Store
     sensor: str
+    training: TrainingParameters
     provenance: dict[str, Any]
     model_folder: Path
+    columns: ClassVar[tuple[str, ...] | None] = None
+
+    @property
+    def simulated(self) -> bool:
+        """True if the tiles are of the rehearsal world."""
+        return get_sensor(self.sensor).simulated
+
+    def finish(self, result: FitResult) -> None:
+        """Change the network after its last step, before it is scored; the default leaves it."""
+        return
+
+    def metrics(self, result: FitResult) -> dict[str, Any]:
+        """Return the content of ``metrics.json``, without the time that the training took."""
+        device = resolve_device(self.training)
+        return {
+            **selection_scores(self.net, self.store, self.sensor, device),
+            "split": "selection",
+            "sensor": self.sensor,
+            "simulated": self.simulated,
+            "steps": self.steps,
+            "parameters": sum(parameter.numel() for parameter in self.net.parameters()),
+            "device": device.type,
+            "number_format": precision_of(self.training, device),
+        }
+
+    def tracked_metrics(self, metrics: dict[str, Any]) -> dict[str, float]:
+        """Return the scores among ``metrics`` under the names that experiment tracking shows."""
+        return {f"selection_{key}": metrics[key] for key in _SCORES}
+
+    def metadata(self, metrics: dict[str, Any]) -> dict[str, Any]:
+        """Return what is stored with the model."""
+        return {**self.provenance, "metrics": metrics}
+
+    def clean_up(self) -> None:
+        """Remove scratch files after everything is published; by default there are none."""
+        return
 
 
-def train_and_publish(
-    run: StageRun, training: TrainingParameters, tracking: TrackingParameters
-) -> dict[str, Any]:
+def train_and_publish(run: StageRun, tracking: TrackingParameters) -> dict[str, Any]:
     """Train, score on the selection split, and write the bundle, ``metrics.json`` and ``curve.csv``.
 
     Of the processes of a ``torchrun`` the first does all that; the others leave with exit code 0 when the
-    training is done.
+    training is done. The test split is never read.
 
     Returns:
-        What ``metrics.json`` holds. The test split is never looked at.
+        The content of ``metrics.json``.
 
     Raises:
-        BadDataError: If the selection split has no paired tiles.
-        ParameterError, ResourceError: As :func:`components.lib.engine.fit`.
+        ParameterError, ResourceError: As :func:`components.lib.engine.loop.fit`.
     """
-    # Asked for now: a split without tiles must not cost a training first.
-    paired_rows(run.store, run.sensor, "selection")
-    if not ranks().main:
-        _fit(run, training)
+    if not ranks().is_main:
+        _fit(run)
         raise SystemExit(0)
-    simulated = get_sensor(run.sensor).simulated
-    tags = {"stage": run.name, "sensor": run.sensor, "simulated": str(simulated).lower()}
+    tags = {"stage": run.name, "sensor": run.sensor, "simulated": str(run.simulated).lower()}
     with track_run(tracking, run.name, params=run.provenance, tags=tags) as tracked:
-        result = _fit(run, training, lambda step, record: tracked.log_metrics(_terms(record), step))
-        metrics = _metrics(run, training, result, simulated=simulated)
-        tracked.log_metrics({f"selection_{key}": metrics[key] for key in _SCORES}, run.steps)
+        result = _fit(run, lambda step, record: tracked.log_metrics(_terms(record), step))
+        run.finish(result)
+        metrics = run.metrics(result)
+        tracked.log_metrics(run.tracked_metrics(metrics), run.steps)
         # Without the time it took: equal inputs must give an equal bundle.
-        lasting = {key: value for key, value in metrics.items() if key != "seconds"}
-        save_bundle(run.model_folder, run.net, {**run.provenance, "metrics": lasting})
-    reports = Path("reports") / run.name
-    write_curve(reports / "curve.csv", result.history)
-    write_json(reports / "metrics.json", metrics)
+        save_bundle(run.model_folder, run.net, run.metadata(metrics))
+    metrics = {**metrics, "seconds": round(result.seconds, 1)}
+    write_report(run.name, metrics, result.history, run.columns)
+    run.clean_up()
     return metrics
 
 
-def write_curve(path: Path, history: list[Record]) -> None:
-    """Write one line per logged step: step, lr, loss and its terms."""
-    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, fieldnames=list(history[0]))
+def write_report(
+    name: str, metrics: dict[str, Any], history: Sequence[Record], columns: Sequence[str] | None = None
+) -> None:
+    """Write ``reports/<name>/metrics.json``, and ``curve.csv`` with one line per logged step.
+
+    Args:
+        name: Name of the run.
+        metrics: Content of ``metrics.json``.
+        history: Logged records: step, lr, loss and its terms.
+        columns: Columns of the curve; None for those of the first record.
+    """
+    folder = REPORTS / name
+    names = list(history[0]) if columns is None else columns
+    with (
+        atomic_file(folder / "curve.csv") as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as f,
+    ):
+        writer = csv.DictWriter(f, fieldnames=names, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(history)
+    write_json(folder / "metrics.json", metrics)
 
 
-def _fit(run: StageRun, training: TrainingParameters, on_log: OnLog | None = None) -> FitResult:
-    return fit(
-        run.task,
-        run.batches,
-        training,
-        run.steps,
-        name=run.name,
-        checkpoint_dir=CHECKPOINTS / run.name,
-        epochs=run.epochs,
-        fingerprint=fingerprint_of(run.provenance),
-        on_log=on_log,
-    )
+def _fit(run: StageRun, on_log: OnLog | None = None) -> FitResult:
+    """Train, if there is a step to take; where the task stops, its networks are as they were then."""
+    if run.steps == 0:
+        return FitResult([], 0.0, 0)
+    folder, logged = CHECKPOINTS / run.name, list[Record]()
+
+    def log(step: int, record: Record) -> None:
+        logged.append(record)
+        if on_log is not None:
+            on_log(step, record)
+
+    fingerprint = fingerprint_of(run.provenance, torch.__version__)
+    try:
+        return fit(
+            run.task,
+            run.batches,
+            run.training,
+            run.steps,
+            name=run.name,
+            checkpoint_dir=folder,
+            epochs=run.epochs,
+            fingerprint=fingerprint,
+            on_log=log,
+        )
+    except TrainingStoppedError as stop:
+        CheckpointFile(folder, fingerprint).remove()
+        return FitResult(logged, 0.0, 0, stopped=str(stop))
 
 
 def _terms(record: Record) -> Record:
     return {key: value for key, value in record.items() if key != "step"}
-
-
-def _metrics(
-    run: StageRun, training: TrainingParameters, result: FitResult, *, simulated: bool
-) -> dict[str, Any]:
-    device = resolve_device(training)
-    return {
-        **selection_scores(run.net, run.store, run.sensor, device),
-        "split": "selection",
-        "sensor": run.sensor,
-        "simulated": simulated,
-        "steps": run.steps,
-        "seconds": round(result.seconds, 1),
-        "parameters": sum(parameter.numel() for parameter in run.net.parameters()),
-        "device": device.type,
-        "number_format": precision_of(training, device),
-    }

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from components.lib.engine.batch import Batch
 from components.lib.engine.batchnorm import global_statistics
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.ranks import Ranks
-from components.lib.engine.task import Batch, TrainingTask
+from components.lib.engine.task import TrainingTask
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -25,10 +26,10 @@ class Step:
         task: Networks and losses, on any device; moved to the training device.
         parameters: Section `training`.
         fabric: Launched, with device and precision.
-        ranks: Which of several processes this is.
+        ranks: Place of this process among several.
 
     Attributes:
-        optimiser: SGD with Nesterov momentum (reference 1.5).
+        optimiser: SGD with Nesterov momentum.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Step:
         """Take one step.
 
         Args:
-            batch: Of this process, on the device.
+            batch: Share of this process, on the device.
             number: Steps done before.
             rate: Learning rate.
 

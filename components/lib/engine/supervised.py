@@ -4,43 +4,44 @@ from __future__ import annotations
 
 import torch
 
-from components.lib.engine.task import Batch, TrainingTask
+from components.lib.engine.batch import Batch
+from components.lib.engine.task import TrainingTask, label_layer
 from components.lib.losses.contours import contour_loss
 from components.lib.losses.segmentation import cross_entropy, dice_loss
 from components.lib.nets.network import SegmentationNetwork
 
 
 class SupervisedTask(TrainingTask):
-    """``Seg = Dice + CE`` on the footprints (reference 1.4), and the contours where the network draws them.
+    """Dice and cross-entropy on the footprints, and the contours where the network draws them.
 
     Args:
         net: Reads the batch's layer ``optical`` or ``sar``, as its modality says.
-        contour_weight: Of the contour head's loss.
+        contour_weight: Weight of the contour head's loss.
     """
 
     def __init__(self, net: SegmentationNetwork, contour_weight: float = 0.0) -> None:
         super().__init__()
         self.net, self.contour_weight = net, contour_weight
 
-    def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """``loss`` and its terms ``dice``, ``ce``, ``contours``, from the net's layer and ``target``."""
+    def losses(self, batch: Batch) -> Batch:
+        """Return ``loss`` and its terms ``dice``, ``ce`` and, with that head, ``contours``."""
         maps = self.net.forward_maps(batch[self.net.config.modality])
-        footprint = batch["target"][:, 0]
+        footprint = label_layer(batch["target"], "footprint")
         terms = {"dice": dice_loss(maps.logits, footprint), "ce": cross_entropy(maps.logits, footprint)}
-        return total(terms | contour_term(maps.contours, batch["target"], self.contour_weight))
+        return with_total(terms | contour_term(maps.contours, batch["target"], self.contour_weight))
 
 
 def contour_term(contours: torch.Tensor | None, target: torch.Tensor, weight: float) -> Batch:
-    """The weighted term ``contours``; nothing for a network without that head.
+    """Return the weighted term ``contours``; nothing for a network without that head.
 
     Args:
         contours: Logits (B, 3, H, W) or None.
         target: Layer ``target``, (B, 3, H, W).
-        weight: Of the term.
+        weight: Weight of the term.
     """
     return {} if contours is None else {"contours": weight * contour_loss(contours, target)}
 
 
-def total(terms: Batch) -> Batch:
-    """``terms`` with their sum as ``loss``."""
+def with_total(terms: Batch) -> Batch:
+    """Return ``terms`` with their sum as ``loss``."""
     return {"loss": torch.stack(list(terms.values())).sum(), **terms}

@@ -1,6 +1,6 @@
 """Channel-wise distillation (Shu et al., ICCV 2021): where a channel responds, not how strongly.
 
-Pixelwise equality of features is the wrong demand across sensors (reference distillation 4). Here each
+Pixelwise equality of features is the wrong demand across sensors (docs/methods/distillation.md). Here each
 channel of a feature becomes a distribution over the image, and the student's is drawn to the teacher's.
 """
 
@@ -18,7 +18,7 @@ _OUTSIDE = -1e4
 def channelwise_distillation(
     student: Tensor, teacher: Tensor, *, temperature: float = 4.0, weight: Tensor | None = None
 ) -> Tensor:
-    """``T^2 * KL(softmax(teacher / T) || softmax(student / T))``, softmax over the space of each channel.
+    """Return ``T^2 * KL(softmax(teacher / T) || softmax(student / T))``, softmax over each channel's space.
 
     A mean over channels and over the images that have any weight, each counting once; so it neither grows
     with the batch nor with the map.
@@ -27,7 +27,7 @@ def channelwise_distillation(
         student: (B, C, h, w); gradients flow here only.
         teacher: (B, C, h, w).
         temperature: T; the higher, the more of the map beside its maximum counts. 4 in the paper's features.
-        weight: Of each pixel, (B, H, W); cells weigh their mean, in both distributions alike.
+        weight: Weight of each pixel, (B, H, W); cells weigh their mean, in both distributions alike.
 
     Returns:
         Scalar, float32.

@@ -1,6 +1,6 @@
 """Loss of the contour head: footprint, edge and contact as three independent maps.
 
-Binary cross-entropy + dice, not the focal + dice of the first winner (reference distillation 2.7; the fourth
+Binary cross-entropy + dice, not the focal + dice of the first winner (docs/methods/spacenet6.md; the fourth
 and fifth took BCE + dice). Polygons are cut from these maps at fixed thresholds and sorted by their mean
 probability, the same for every method, so probabilities must mean what they say: cross-entropy is a proper
 score, whereas focal loss pulls them towards one half by an amount that depends on the network. Dice looks
@@ -17,7 +17,7 @@ from components.lib.losses.reduction import weighted_mean
 from components.lib.losses.segmentation import dice_of_maps
 
 CONTOUR_WEIGHTS = (1.0, 0.25, 0.1)
-"""Of footprint, edge and contact, as the first winner's."""
+"""Weights of footprint, edge and contact, as the first winner's."""
 
 
 def contour_loss(
@@ -27,7 +27,7 @@ def contour_loss(
     weights: tuple[float, ...] = CONTOUR_WEIGHTS,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """``sum_k weights_k * (BCE_k + dice_k)``.
+    """Return ``sum_k weights_k * (BCE_k + dice_k)``.
 
     BCE is a mean over the pixels of the (global) batch by their weights. Dice sums over the whole global
     batch, as the segmentation loss does: ``1 - 2 sum(p t) / (sum p + sum t)``, 0 where a map is empty.
@@ -35,8 +35,8 @@ def contour_loss(
     Args:
         logits: (B, 3, H, W), each for a sigmoid.
         target: Layer ``target`` of the store, (B, 3, H, W), non-zero where it holds.
-        weights: Of the three maps.
-        weight: Of each pixel, (B, H, W).
+        weights: Weights of the three maps.
+        weight: Weight of each pixel, (B, H, W).
 
     Returns:
         Scalar, float32.

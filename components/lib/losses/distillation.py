@@ -1,4 +1,4 @@
-"""How a student is pulled towards a frozen teacher: soft outputs and features (reference 1.4 and 3.3)."""
+"""Losses between a student and a frozen teacher: soft outputs and features (docs/methods/distillation.md)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def soft_cross_entropy(logits: Tensor, teacher_logits: Tensor, weight: Tensor | 
     Args:
         logits: (B, K, H, W) of the student; gradients flow here only.
         teacher_logits: (B, K, H, W).
-        weight: Of each pixel, (B, H, W); None for equal weights.
+        weight: Weight of each pixel, (B, H, W); None for equal weights.
 
     Returns:
         Scalar, float32.
@@ -48,7 +48,7 @@ def pixelwise_distillation_summed(logits: Tensor, teacher_logits: Tensor) -> Ten
 def logit_kl(
     logits: Tensor, teacher_logits: Tensor, *, temperature: float = 2.0, weight: Tensor | None = None
 ) -> Tensor:
-    """``T^2 * KL(softmax(teacher / T) || softmax(logits / T))``, mean over the pixels of the batch.
+    """Return ``T^2 * KL(softmax(teacher / T) || softmax(logits / T))``, mean over the pixels of the batch.
 
     Unlike soft cross-entropy it is 0 where the two agree. Args and returns as :func:`soft_cross_entropy`.
     """
@@ -71,8 +71,8 @@ def feature_mse(
     Args:
         student: Features of branch R, (B, C, h, w) each, or what adapters made of them.
         teacher: Features of the frozen teacher, same names and shapes; no gradient flows into them.
-        names: Which to compare.
-        weight: Of each pixel, (B, H, W); cells weigh their mean.
+        names: Features to compare.
+        weight: Weight of each pixel, (B, H, W); cells weigh their mean.
 
     Returns:
         Scalar, float32.
@@ -92,7 +92,7 @@ def feature_direction(
 ) -> Tensor:
     """Mean over the named features of ``|| nu(student) - nu(teacher) ||^2``, nu of length 1 over channels.
 
-    ``L_fd`` of our reading of HFD-Net (reference 3.3): sensors have features of different scales, their
+    ``L_fd`` of our reading of HFD-Net: sensors have features of different scales, their
     direction is what transfers. Each is a mean over the cells of the batch and lies between 0 and 4.
 
     Args and returns as :func:`feature_mse`.

@@ -1,8 +1,8 @@
-"""Where a teacher's word counts: with data, out of layover, and where it agrees with the truth.
+"""Masks of the pixels where a teacher can be followed: with data, out of layover, in agreement with labels.
 
 Stored tiles are aligned (:mod:`components.lib.geo.orientation`): the radar stands beyond row 0 and looks
 along image columns. A point at height h appears ``h / tan(incidence)`` nearer to it, that is further up
-(:mod:`components.simulation.radar`; reference distillation 1.5). Above every building the radar therefore
+(:mod:`components.simulation.radar`; docs/methods/spacenet6.md). Above every building the radar therefore
 shows facade and roof where the optical image shows the ground, and features cannot be equal there.
 """
 
@@ -21,7 +21,7 @@ TYPICAL_HEIGHT_M = 8.0
 
 
 def layover_px(incidence_deg: float, gsd_m: float, height_m: float = TYPICAL_HEIGHT_M) -> int:
-    """How far up a point of ``height_m`` is displaced, pixels, rounded up.
+    """Return the upward displacement of a point of ``height_m``, pixels, rounded up.
 
     Args:
         incidence_deg: Angle of the wave from the vertical.
@@ -33,7 +33,7 @@ def layover_px(incidence_deg: float, gsd_m: float, height_m: float = TYPICAL_HEI
 
 
 def layover_mask(footprints: Tensor, length_px: int) -> Tensor:
-    """The band of ``length_px`` rows on the radar's side of each footprint, footprints left out.
+    """Return the band of ``length_px`` rows on the radar's side of each footprint, footprints left out.
 
     A building below the crop's last row cannot be seen, so neither can its layover.
 
@@ -66,6 +66,6 @@ def agreement_mask(teacher_logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def trusted_labels(teacher_logits: Tensor, truth: Tensor) -> Tensor:
-    """The teacher's classes where they are right, ``IGNORE`` elsewhere, (B, H, W) int64."""
+    """Return the teacher's classes where they are right, ``IGNORE`` elsewhere, (B, H, W) int64."""
     classes = teacher_logits.argmax(dim=1)
     return torch.where(classes == truth, classes, IGNORE)

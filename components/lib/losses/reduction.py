@@ -45,7 +45,7 @@ def _summed(value: Tensor) -> Tensor:
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
-    """``sum(weight * values) / sum(weight)`` over the global batch; 0 if no weight is positive.
+    """Return ``sum(weight * values) / sum(weight)`` over the global batch; 0 if no weight is positive.
 
     Args:
         values: Any shape, floating.

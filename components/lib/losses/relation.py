@@ -1,4 +1,4 @@
-"""Relation loss on building boundaries (BIDNet's idea, reference distillation 4).
+"""Relation loss on building boundaries (BIDNet's idea; docs/methods/distillation.md).
 
 What a boundary pixel resembles in its image is compared, teacher against student, instead of what it *is*:
 similarities need neither equal features nor equal channel counts.
@@ -39,7 +39,7 @@ def relation_loss(
         teacher: (B, D, h, w).
         boundary: Non-zero on building boundaries, (B, H, W); the store's edge channel.
         generator: Draws the cells, on any device.
-        weight: Of each pixel, (B, H, W); a cell that has less than half of it is not drawn.
+        weight: Weight of each pixel, (B, H, W); a cell that has less than half of it is not drawn.
         anchors: Boundary cells per image, at most.
         others: Random cells per image, at most.
 

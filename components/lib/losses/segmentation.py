@@ -1,4 +1,4 @@
-"""The supervised loss of teacher, control and student: exact Dice plus cross-entropy (reference 1.4)."""
+"""Supervised loss of teacher, control and student: exact Dice plus cross-entropy (Kang et al., 2022)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ IGNORE = 255
 
 
 def segmentation_loss(logits: Tensor, target: Tensor, *, ignore_index: int | None = None) -> Tensor:
-    """``Dice + CE``, both with weight 1.
+    """Return ``Dice + CE``, both with weight 1.
 
     Args:
         logits: (B, K, H, W), any floating dtype; computed in float32.

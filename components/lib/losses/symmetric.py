@@ -25,7 +25,7 @@ def symmetric_cross_entropy(
     ignore_index: int | None = None,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """``forward * CE(label, p) + reverse * CE(p, label)`` with ``log 0 = -4`` in the latter.
+    """Return ``forward * CE(label, p) + reverse * CE(p, label)`` with ``log 0 = -4`` in the latter.
 
     A mean over the pixels of the (global) batch that are not ignored, by their weights. With hard labels the
     reverse term is ``4 * (1 - p_label)``. The default weights are ours.
@@ -36,7 +36,7 @@ def symmetric_cross_entropy(
         forward: Weight of the usual cross-entropy.
         reverse: Weight of the reverse one.
         ignore_index: Label whose pixels count for nothing.
-        weight: Of each pixel, (B, H, W).
+        weight: Weight of each pixel, (B, H, W).
 
     Returns:
         Scalar, float32; 0 if nothing counts.

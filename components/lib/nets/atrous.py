@@ -15,7 +15,7 @@ class AtrousDepthwise(nn.Conv2d):
     """A 3x3 depthwise convolution of stride 1, padded by its dilation; otherwise as ``nn.Conv2d``."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """``x`` (B, C, H, W) convolved; (B, C, H, W)."""
+        """Return ``x`` (B, C, H, W) convolved, (B, C, H, W)."""
         if all(reach >= side for reach, side in zip(self.dilation, x.shape[-2:], strict=True)):
             middle = x * self.weight[:, 0, 1, 1].to(x.dtype).view(1, -1, 1, 1)
             return middle if self.bias is None else middle + self.bias.to(x.dtype).view(1, -1, 1, 1)

@@ -13,10 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 
-from components.contract.errors import BadDataError
-from components.lib.files import atomic_directory, require_input, sha256_bytes, sha256_file, write_json
+from components.contract.errors import BadDataError, ParameterError
+from components.contract.hashing import sha256_bytes, sha256_file
+from components.lib.files import atomic_directory, require_input, write_json
 from components.lib.nets.config import NetworkConfig
-from components.lib.nets.factory import build_network
+from components.lib.nets.factory import build_network, network_class
 from components.lib.nets.network import SegmentationNetwork
 
 WEIGHTS = "weights.safetensors"
@@ -52,8 +53,8 @@ def load_bundle(folder: Path, device: str | torch.device = "cpu") -> Segmentatio
 
     Raises:
         MissingInputError: If the folder or one of its files is absent.
-        BadDataError: If the signature is malformed, the weights do not have the signed SHA-256, or they do
-            not fit the network that the signature describes.
+        BadDataError: If the signature is malformed or names an unknown kind of network, the weights do not
+            have the signed SHA-256, or they do not fit the network that the signature describes.
     """
     signature_file = require_input(folder / SIGNATURE, made_by=_stage_of(folder))
     content = require_input(folder / WEIGHTS, made_by=_stage_of(folder)).read_bytes()
@@ -61,6 +62,10 @@ def load_bundle(folder: Path, device: str | torch.device = "cpu") -> Segmentatio
     # The bytes that were hashed are the bytes that are loaded: nothing can slip in between.
     if sha256_bytes(content) != signature["weights_sha256"]:
         raise _bad(folder, f"{WEIGHTS} does not have the SHA-256 that {SIGNATURE} states")
+    try:
+        network_class(config.kind)
+    except ParameterError as error:
+        raise _bad(folder, f"{SIGNATURE} names an unknown network {config.kind!r}") from error
     # Building draws random weights that are overwritten below; a caller's random numbers must not notice.
     with torch.random.fork_rng():
         net = build_network(config.model_copy(update={"encoder_weights": None}))
@@ -92,6 +97,6 @@ def _bad(folder: Path, reason: str) -> BadDataError:
 
 
 def _stage_of(folder: Path) -> str:
-    """The stage that makes a model folder: models/optical[/<kind>], models/sar/<method>, models/adapted."""
+    """Return the stage that makes models/optical/<kind>, models/sar/<method> or models/adapted."""
     makers = {"optical": "optical", "adapted": "adapt"}
     return makers.get(folder.name) or makers.get(folder.parent.name, "distill")

@@ -1,4 +1,4 @@
-"""What a network is made of: enough to rebuild it empty, before its weights are read."""
+"""Configuration of a network: enough to rebuild it empty, before its weights are read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Kind = Literal["deeplabv3plus", "disoptnet", "semantic_fpn", "dmsd", "hfd_reading"]
 Modality = Literal["optical", "sar"]
 Output = Literal["fused", "branch_s"]
 Stems = Literal["shared", "per_sensor"]
@@ -15,7 +14,7 @@ Inputs = Literal["shared", "per_sensor"]
 Alignment = Literal["flow", "add"]
 
 REFERENCE_MEAN = (127.5,) * 4
-"""Centre of the input normalisation, per channel, uint8 units (reference distillation 1.5)."""
+"""Centre of the input normalisation, per channel, uint8 units (DisOptNet's released code)."""
 
 REFERENCE_STD = (31.875,) * 4
 """Scale of the input normalisation, per channel, uint8 units: 0.125 * 255."""
@@ -25,35 +24,35 @@ class NetworkConfig(BaseModel):
     """Architecture, input and known sensors of one segmentation network.
 
     Attributes:
-        kind: ``deeplabv3plus`` is the teacher and the SAR-only control, ``disoptnet`` the two-branch student,
-            ``semantic_fpn`` LoveCS's network as released, ``dmsd`` the one of its paper's figure with node
-            operators of ours, ``hfd_reading`` our reading of HFD-Net (teacher and student alike).
+        kind: ``deeplabv3plus`` (the teacher and the SAR-only control), ``disoptnet`` (the two-branch
+            student), or the name of the method that defines a network of its own
+            (:func:`components.lib.nets.factory.network_class`).
         encoder: Any encoder of segmentation_models_pytorch; ``disoptnet`` needs one that forks at stride 8.
         encoder_weights: Pretraining the encoder started from (provenance once trained), or None.
         decoder_channels: Width of the decoder, 256 in the references; of the FPN in ``semantic_fpn``, whose
             decoder has half of it, as ``dmsd``'s nodes do.
         in_channels: Input bands: B, R, R, G for optical, HH, HV, VH, VV for SAR.
         classes: Softmax classes: background and building.
-        modality: Which layer of the store the network reads.
+        modality: Layer of the store that the network reads.
         sensors: Names of the sensors whose statistics the network carries.
         sensor_specific: True once layers know which sensor they work for (CSN, stems).
-        normalisation: Whether a sensor-specific network keeps statistics per sensor (CSN), or one set for all
+        normalisation: Statistics of a sensor-specific network: one set per sensor (CSN), or one set for all
             of them (ablation).
-        inputs: Whether a sensor-specific network first brings each sensor's pixels to the first
+        inputs: ``per_sensor`` where a sensor-specific network first brings each sensor's pixels to the first
             one's moments.
-        stems: Whether a sensor-specific network has one first convolution per sensor, or shares it.
+        stems: ``per_sensor`` where a sensor-specific network has a first convolution for each sensor.
         norm_momentum: Share of a new batch in the statistics per sensor; None keeps the encoder's own.
         input_mean: Subtracted from the uint8 input, per channel.
         input_std: The difference is divided by it, per channel.
         output: Map a ``disoptnet`` deploys: the fused one, or the cheaper branch S alone.
-        alignment: How ``hfd_reading`` brings a coarse map onto a finer one: warped by a learnt flow, or
-            plainly upsampled (ablation).
-        contours: Whether a second head says footprint, edge and contact, beside the class map.
+        alignment: Way in which a network with flow alignment brings a coarse map onto a finer one: warped by
+            a learnt ``flow``, or plainly upsampled (``add``, ablation).
+        contours: True if a second head predicts footprint, edge and contact, beside the class map.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Kind
+    kind: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     encoder: str
     encoder_weights: str | None = None
     decoder_channels: int = Field(default=256, ge=16)

@@ -11,7 +11,7 @@ from components.lib.nets.singlemap import SingleMapNetwork
 
 
 class DeepLab(SingleMapNetwork):
-    """smp's DeepLabV3+ of output stride 16 with a softmax over background and building (reference 1.2).
+    """smp's DeepLabV3+ of output stride 16 with a softmax over background and building.
 
     Args:
         config: With ``kind`` "deeplabv3plus".

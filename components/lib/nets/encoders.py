@@ -24,7 +24,7 @@ from components.contract.errors import ParameterError
 LOG = logging.getLogger(__name__)
 
 OUTPUT_STRIDE: Final = 16
-"""Stride of the deepest features: stage 5 is dilated instead of strided (reference distillation 1.2)."""
+"""Stride of the deepest features: stage 5 is dilated instead of strided (as in DisOptNet)."""
 
 HUB_TIMEOUT_S = 10.0
 """Longest wait for the model hub's first answer, seconds."""
@@ -43,7 +43,7 @@ def create_encoder(
 ) -> tuple[Any, str | None]:
     """Build an encoder for ``in_channels`` bands; at output stride 16 stage 5 is dilated, at 32 strided.
 
-    Pretrained stems take RGB kernels in a cycle, scaled by 3 / ``in_channels`` (reference 1.2). When the
+    Pretrained stems take RGB kernels in a cycle, scaled by 3 / ``in_channels`` (as smp does). When the
     pretrained weights cannot be fetched the encoder starts from random ones and a warning says so. Random
     numbers come from torch's global generator.
 
@@ -75,7 +75,7 @@ def create_encoder(
 def drop_unused_tail(encoder: nn.Module) -> int:
     """Delete an EfficientNet encoder's classifier convolution and its normalisation, which nothing reads.
 
-    Parameters without a gradient break distributed training (reference distillation 1.6 item 9).
+    Parameters without a gradient break distributed training (docs/methods/distillation.md).
 
     Returns:
         Number of parameters deleted, 0 for encoders without such a tail.
@@ -118,7 +118,7 @@ class DropConnectStage(nn.Module):
 
     Args:
         blocks: The stage's blocks, in order.
-        first: Index of the first one in the encoder: 8 for stage 4 of B3, 10 for B4 (reference 1.3).
+        first: Index of the first one in the encoder: 8 for stage 4 of B3, 10 for B4.
         total: Number of blocks of the encoder.
         rate: Drop-connect rate that the last block would tend to, 0.2 in the reference.
     """
@@ -185,7 +185,7 @@ def _no_waiting_for_an_absent_hub() -> Iterator[None]:
 
 
 def _is_unreachable(error: Exception) -> bool:
-    """Whether ``error`` comes from the hub or the way there, whatever HTTP library the hub client uses."""
+    """Return True if ``error`` comes from the hub or the way there, whatever HTTP library it uses."""
     origins = {cls.__module__.split(".")[0] for cls in type(error).__mro__}
     return isinstance(error, OSError) or bool(origins & {"httpx", "httpx2", "requests", "huggingface_hub"})
 
@@ -237,7 +237,7 @@ def _smp_stages(encoder: Any) -> tuple[nn.Module, nn.Module] | None:  # noqa: AN
 
 
 def _reproduces(encoder: Any, stages: tuple[nn.Module, nn.Module], bands: int) -> bool:  # noqa: ANN401
-    """Probe instead of a list of names: do the stages, chained from f3, give the encoder's own f4 and f5?"""
+    """Return True if the stages, chained from f3, give the encoder's own f4 and f5 for a probe."""
     modules = (encoder, *stages)
     training = [module.training for module in modules]
     for module in modules:

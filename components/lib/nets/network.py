@@ -1,4 +1,4 @@
-"""What every segmentation network of the pipeline can do, whatever is inside."""
+"""Base of all segmentation networks: scaling of input, sensors, deployed and supervised maps."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from components.lib.nets.sensorinput import SensorInput
 from components.lib.nets.sensorset import use_sensor
 
 SIDE_MULTIPLE = 32
-"""Inputs are padded to multiples of this: 900 pixels become 928 (reference distillation 1.3)."""
+"""Inputs are padded to multiples of this: 900 pixels become 928 (DisOptNet)."""
 
 
 class Maps(NamedTuple):
-    """What a network says of an image.
+    """Output of a network for an image.
 
     Attributes:
-        logits: Of the deployed class map, (B, classes, H, W), for a softmax.
+        logits: Logits of the deployed class map, (B, classes, H, W), for a softmax.
         contours: Logits of the task's ``LABELS``, (B, 3, H, W), each for a sigmoid; None without that head.
     """
 
@@ -31,7 +31,7 @@ class Maps(NamedTuple):
 
 
 class Supervised(NamedTuple):
-    """What ground truth supervises.
+    """Maps that labels supervise.
 
     Attributes:
         logits: Every class map, the deployed one included, (B, classes, H, W) each.
@@ -51,8 +51,8 @@ class SegmentationNetwork(nn.Module, ABC):
     at mid-grey, among buildings.
 
     Attributes:
-        config: How to rebuild the network.
-        metadata: What was stored beside the weights (training, provenance); empty when new.
+        config: Configuration that rebuilds the network.
+        metadata: JSON values stored beside the weights (training, provenance); empty when new.
         dropped_parameters: Never-used encoder parameters that were deleted and that the reference counts.
     """
 
@@ -79,15 +79,15 @@ class SegmentationNetwork(nn.Module, ABC):
         """Logits (B, classes, H, W) of every map that ground truth supervises, the deployed one included."""
 
     def forward_maps(self, x: Tensor) -> Maps:
-        """The deployed class map and, where the network has that head, the contours."""
+        """Return the deployed class map and, where the network has that head, the contours."""
         return Maps(self(x), None)
 
     def supervised(self, x: Tensor) -> Supervised:
-        """Everything that ground truth supervises, for ``x`` (B, C, H, W) in uint8 units."""
+        """Return all maps that labels supervise, for ``x`` (B, C, H, W) in uint8 units."""
         return Supervised(self.supervised_maps(x), None)
 
     def normalise(self, x: Tensor) -> Tensor:
-        """``x`` (B, C, H, W) in uint8 units as the encoder sees it, padded below and right with no-data."""
+        """Return ``x`` (B, C, H, W) in uint8 units, normalised and padded below and right with no-data."""
         height, width = x.shape[-2:]
         bottom, right = -height % SIDE_MULTIPLE, -width % SIDE_MULTIPLE
         values = x.to(self.input_mean.dtype)
@@ -103,7 +103,7 @@ class SegmentationNetwork(nn.Module, ABC):
 
     @torch.inference_mode()
     def predict_maps(self, x: Tensor, sensor: str) -> Maps:
-        """The deployed maps in evaluation mode, for ``sensor``.
+        """Return the deployed maps in evaluation mode, for ``sensor``.
 
         To see how a network does on a sensor it was never adapted to, name one that it knows
         (``config.sensors[0]``): the choice is then the caller's and visible.
@@ -135,5 +135,5 @@ class SegmentationNetwork(nn.Module, ABC):
 
 
 def crop_to(logits: Tensor, x: Tensor) -> Tensor:
-    """``logits`` without the rows and columns that padding added to ``x``."""
+    """Return ``logits`` without the rows and columns that padding added to ``x``."""
     return logits[..., : x.shape[-2], : x.shape[-1]]

@@ -1,4 +1,4 @@
-"""The parts that several networks share: the DeepLabV3+ decoder, heads, convolution blocks."""
+"""Parts that several networks share: the DeepLabV3+ decoder, heads, convolution blocks."""
 
 from __future__ import annotations
 

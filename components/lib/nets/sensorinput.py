@@ -13,7 +13,7 @@ from components.lib.nets.sensorset import SensorLayer, SensorSet
 
 
 class SensorInput(SensorLayer):
-    """``gain * x + offset`` per band with the chosen sensor's values; 1 and 0 until they are set.
+    """Linear map ``gain * x + offset`` per band with the chosen sensor's values; 1 and 0 until they are set.
 
     Args:
         bands: Input bands.

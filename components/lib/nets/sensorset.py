@@ -1,4 +1,4 @@
-"""Which sensor a network works for: chosen by a context manager that leaves nothing behind.
+"""Choice of the sensor that a network works for, by a context manager that leaves nothing behind.
 
 Layers that keep something per sensor (:class:`SensorLayer`: normalisation statistics, a stem) share one
 :class:`SensorSet`. No layer holds a flag, so no network can be exported in "the wrong mode".
@@ -18,7 +18,7 @@ from components.contract.errors import ParameterError
 
 
 class SensorSet:
-    """The sensors that all normalisation layers of one network know, in the order of their statistics."""
+    """Sensors that all normalisation layers of one network know, in the order of their statistics."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
@@ -79,7 +79,7 @@ class SensorLayer(nn.Module, ABC):
 
 
 def sensor_layers(net: nn.Module) -> list[SensorLayer]:
-    """All layers of ``net`` that keep something per sensor, in order."""
+    """Return all layers of ``net`` that keep something per sensor, in order."""
     return [module for module in net.modules() if isinstance(module, SensorLayer)]
 
 

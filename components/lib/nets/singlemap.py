@@ -16,11 +16,11 @@ class SingleMapNetwork(SegmentationNetwork):
     """A network whose truth supervises the one map that it deploys.
 
     Args:
-        config: What it is made of.
-        output_stride: Of the encoder: 16 dilates its last stage, 32 leaves it strided.
+        config: Configuration.
+        output_stride: Output stride of the encoder: 16 dilates its last stage, 32 leaves it strided.
 
     Attributes:
-        encoder: Of smp; its ``out_channels`` say what it gives.
+        encoder: Encoder of smp; ``out_channels`` are the channels of its features.
         contour_head: From the feature ``decoder`` to the contours, or None.
     """
 
@@ -51,7 +51,7 @@ class SingleMapNetwork(SegmentationNetwork):
         """
 
     def forward_maps(self, x: Tensor) -> Maps:
-        """The class map and, where the network has that head, the contours."""
+        """Return the class map and, where the network has that head, the contours."""
         logits, features = self.forward_features(x)
         return Maps(logits, self.contours_of(features, x))
 
@@ -66,10 +66,10 @@ class SingleMapNetwork(SegmentationNetwork):
         return self.forward_features(x)[0]
 
     def supervised_maps(self, x: Tensor) -> tuple[Tensor, ...]:
-        """The one map there is."""
+        """Return the only map."""
         return (self(x),)
 
     def supervised(self, x: Tensor) -> Supervised:
-        """The one map, and the contours."""
+        """Return the only map, and the contours."""
         maps = self.forward_maps(x)
         return Supervised((maps.logits,), maps.contours)

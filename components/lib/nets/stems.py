@@ -1,4 +1,4 @@
-"""One stem per sensor before shared layers (reference adaptation 1.13).
+"""One stem per sensor before shared layers (docs/methods/adaptation.md).
 
 Four optical bands and four polarisations do not mean the same thing, so a first convolution shared by both
 mixes what it should not. Everything behind it is shared; its normalisation is the sensors' own (CSN).
@@ -38,7 +38,7 @@ class SensorStem(SensorLayer):
         self.convolutions = nn.ModuleList([convolution, *copies])
 
     def forward(self, x: Tensor) -> Tensor:
-        """The chosen sensor's convolution of ``x`` (B, C, H, W)."""
+        """Return the chosen sensor's convolution of ``x`` (B, C, H, W)."""
         features: Tensor = self.convolutions[self.sensors.active_index()](x)
         return features
 

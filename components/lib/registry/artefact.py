@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.lib.files import require_input, sha256_file
+from components.contract.hashing import sha256_file
+from components.lib.files import require_input
 from components.lib.tracking.connection import Connection, store_errors
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.contract.errors import BadDataError, GateRefusedError, MissingInputError
-from components.lib.files import sha256_bytes
+from components.contract.hashing import sha256_bytes
 from components.lib.ledger.chain import GENESIS, HeadMovedError
 from components.lib.registry.artefact import CHAMPION, by_alias, by_version, fetched
 from components.lib.registry.ledger import Change, Entry, Ledger, Ledgers, champions, head_of

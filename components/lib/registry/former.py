@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError
-from components.contract.hashing import canonical_json
-from components.lib.files import sha256_bytes
+from components.contract.hashing import canonical_json, sha256_bytes
 from components.lib.ledger.chain import GENESIS, Chain, Entry, HeadMovedError
 
 _FIELDS = {

@@ -1,1 +1,1 @@
-"""Class-balanced self-training: pseudo-labels of an unlabelled sensor (reference adaptation 1.7)."""
+"""Class-balanced self-training: pseudo-labels of an unlabelled sensor (docs/methods/adaptation.md)."""

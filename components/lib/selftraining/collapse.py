@@ -1,4 +1,4 @@
-"""A guard against collapse: pseudo-labels that feed on themselves (reference adaptation 1.13).
+"""Guard against collapse: pseudo-labels that feed on themselves (docs/methods/adaptation.md).
 
 A class that loses ground gets fewer labels, learns less, and loses more. Overall agreement hides it, since
 nine pixels of ten are background whatever happens to buildings; so agreement is taken per class.
@@ -19,7 +19,7 @@ UInt8 = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollapseLimits:
-    """What a round may do.
+    """Limits on a round of pseudo-labels.
 
     Attributes:
         max_shift: Factor by which a class's share of the labelled pixels may grow or shrink in a round.
@@ -61,13 +61,13 @@ def collapse_reason(
     agreement: Sequence[float] | None = None,
     agreement_before: Sequence[float] | None = None,
 ) -> str | None:
-    """Why a round must not be trained on; None if it may.
+    """Return the reason why a round must not be trained on; None if it may.
 
     Args:
         before: Share of each class in the labelled pixels of the round before, or in the source's truth for
             the first round.
         now: The same of this round.
-        limits: What is allowed.
+        limits: Limits on the round.
         agreement: :func:`class_agreement` of the two rounds; None for the first.
         agreement_before: That of the round before with the one before it.
     """

@@ -1,4 +1,4 @@
-"""One map from several scales (reference adaptation 1.7, steps 1 and 2)."""
+"""One map from several scales (docs/methods/adaptation.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.lib.inference.views import Quantity, View, predict_view
 from components.lib.nets.network import SegmentationNetwork
 
 Fusion = Literal["softmax", "logits"]
-"""What is averaged: probabilities (the paper's figure, our default) or logits ("as released")."""
+"""Quantity that is averaged: probabilities (the paper's figure, our default) or logits ("as released")."""
 
 
 @torch.inference_mode()
@@ -26,7 +26,7 @@ def fuse_scales(
         x: (B, C, H, W) in uint8 units, on the network's device.
         sensor: A sensor that the network knows.
         scales: Factors on H and W; resizing is bilinear with aligned corners.
-        fusion: Whether softmax probabilities or logits are averaged.
+        fusion: Quantity that is averaged: softmax probabilities or logits.
 
     Returns:
         (B, K, H, W) float32.

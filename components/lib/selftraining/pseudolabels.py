@@ -30,7 +30,7 @@ UInt8 = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PseudoLabelSettings:
-    """How labels are made.
+    """Settings of pseudo-labelling.
 
     Attributes:
         portion: Share of each class's most confident pixels that sets its threshold.
@@ -54,7 +54,7 @@ class PseudoLabelSettings:
 
 @dataclass(frozen=True, slots=True)
 class LabelSummary:
-    """What a round of pseudo-labelling gave.
+    """Result of a round of pseudo-labelling.
 
     Attributes:
         thresholds: Confidence that each class needed.
@@ -96,11 +96,11 @@ def make_pseudo_labels(
     Args:
         net: On ``device``; used in evaluation mode.
         tiles: Images, (N, H, W, C) uint8, usually mapped.
-        rows: Which of them; label i belongs to ``rows[i]``.
-        sensor: Whose statistics the network uses.
-        settings: How.
+        rows: Rows of them to label; label i belongs to ``rows[i]``.
+        sensor: Sensor whose statistics the network uses.
+        settings: Settings of the labels.
         output: File for the labels, .npy, (len(rows), H, W) uint8: 0 background, 1 building, 255 ignored.
-        device: Where the network is.
+        device: Device of the network.
 
     Raises:
         ResourceError: If the disk cannot take the labels, and the scratch file if there is one.

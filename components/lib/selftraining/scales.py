@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from components.contract.errors import ParameterError
 
 FACTORS = (0.75, 1.0, 1.25, 1.5)
-"""Scales where both sensors have equal pixels (reference adaptation 1.13)."""
+"""Scales where both sensors have equal pixels (docs/methods/adaptation.md)."""
 
 RELEASED_FACTORS = (0.6, 0.75, 0.9, 1.05)
-"""What the released scales 2.0, 2.5, 3.0, 3.5 are of its ratio of 1.0 m to 0.3 m (1.7, step 1)."""
+"""Quotients of LoveCS's released scales 2.0, 2.5, 3.0, 3.5 and its ratio of 1.0 m to 0.3 m."""
 
 LEAST, MOST = 0.25, 4.0
 """Scales beyond show the network something it never saw, at a cost that grows with their square."""

@@ -1,4 +1,4 @@
-"""Class-balanced confidence thresholds (CBST's rule, reference adaptation 1.7)."""
+"""Class-balanced confidence thresholds (CBST: Zou et al., ECCV 2018; docs/methods/adaptation.md)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ConfidenceHistogram:
             self.counts[k] += np.bincount(codes, minlength=LEVELS)
 
     def thresholds(self, portion: float, prior: Sequence[float] | None = None) -> npt.NDArray[np.float64]:
-        """For each class the smallest confidence among its ``floor(portion * n)`` most confident samples.
+        """Return each class's smallest confidence among its ``floor(portion * n)`` most confident samples.
 
         A class with no such sample has threshold 1, which no probability reaches unless it is certain.
 

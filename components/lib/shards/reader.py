@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.lib.files import sha256_bytes
+from components.contract.hashing import sha256_bytes
 from components.lib.shards.manifest import FileRow
 
 if TYPE_CHECKING:

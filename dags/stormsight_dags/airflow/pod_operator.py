@@ -26,12 +26,7 @@ from components.contract.work import Work
 from stormsight_dags.airflow.pod_watch import LAST_SEEN, StagePodManager, StagePodTrigger
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.budgets import load_budget
-from stormsight_dags.failures import (
-    TAIL_LINES,
-    Failure,
-    StageFailure,
-    exception_for,
-)
+from stormsight_dags.failures import TAIL_LINES, Failure, StageFailure, exception_for
 from stormsight_dags.kubernetes.classify import Evidence, classify, read_report, skipped, succeeded
 from stormsight_dags.kubernetes.manifest import pod_template
 from stormsight_dags.kubernetes.names import (
@@ -100,13 +95,18 @@ class StagePodOperator(KubernetesPodOperator):
     # ---------------------------------------------------------------- entry points of Airflow
 
     def execute(self, context: Any) -> None:  # noqa: ANN401 - Airflow's Context
-        """Run the pod; raises a typed failure."""
+        """Run the pod.
+
+        Raises:
+            StageFailure: If it did not succeed, as the subclass of its kind.
+            AirflowSkipException: If its command found nothing to do.
+        """
         self.log_formatter = self._remember_line
         with self._typed(context):
             super().execute(context)
 
     def trigger_reentry(self, context: Any, event: dict[str, Any]) -> None:  # noqa: ANN401
-        """Come back from the triggerer; raises a typed failure."""
+        """Continue after the trigger's event; raises as :meth:`execute`."""
         if isinstance(seen := event.get(LAST_SEEN), dict):
             self._last_seen = PodStatus.from_dict(seen)
         self._pod_name = event["name"]
@@ -116,7 +116,7 @@ class StagePodOperator(KubernetesPodOperator):
             super().trigger_reentry(context, event)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:  # noqa: ANN401
-        """Come back from the triggerer, also when the trigger itself failed."""
+        """Continue after the trigger, also where the trigger itself failed; raises as :meth:`execute`."""
         with self._typed(context):
             return super().resume_execution(next_method, next_kwargs, context)
 

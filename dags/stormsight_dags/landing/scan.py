@@ -19,7 +19,7 @@ from stormsight_dags.landing.store import ObjectReader
 
 
 def entries_since(objects: ObjectReader, number: int) -> dict[int, Mapping[str, Any]]:
-    """Return the bodies of the ledger's entries after ``number``, by their numbers."""
+    """Return the bodies of the operations ledger's entries after ``number``, by their numbers."""
     numbers = {key: entry_number(key) for key in objects.listing(f"{OPERATIONS}/")}
     return {
         found: json.loads(objects.get(key)).get("body", {})
@@ -37,7 +37,7 @@ class LandingScan:
     """Comparison of the landing prefix with the ledger, which is read on from where it stopped.
 
     Args:
-        landing: Landing prefix: ``<id>/COMPLETE.json`` and the files it names.
+        landing: Landing prefix: a folder per acquisition with its marker and the files that the marker names.
         objects: Ledger and rejections.
     """
 
@@ -66,7 +66,7 @@ class LandingScan:
         return since is None or max(files.values()) > since
 
     def _refused(self) -> dict[str, datetime]:
-        """Return when each acquisition was refused last (``rejected/<id>-<hash of its marker>.json``)."""
+        """Return when each acquisition was refused last, by the name in the rejection's key."""
         latest: dict[str, datetime] = {}
         for key, written in self._objects.listing(REJECTED).items():
             name = rejected_name(key)

@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from components.contract.documents import nearest, read_yaml
 from components.contract.errors import ParameterError
-from components.contract.graph.document import read_yaml
 from components.contract.redaction import holds_a_secret
-from components.contract.suggestions import nearest
 from stormsight_dags.settings.model import Deployment, Orchestration, Section, Settings
 
 ROOT = Path(__file__).resolve().parents[3]

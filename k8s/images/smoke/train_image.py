@@ -21,7 +21,7 @@ def main() -> None:
         command(f"components.{component}", "--help", quiet=True)
     one_step(Path("/work/bundle"))
     # Planned by the data image's test, which left the data in the same object store.
-    command("components.runs", "stage", "optical", "--run", "smoke")
+    command("components.runs", "stage", "optical@deeplabv3plus", "--run", "smoke")
 
 
 def one_step(folder: Path) -> None:

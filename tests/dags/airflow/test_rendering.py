@@ -106,7 +106,7 @@ def test_task_ids_are_what_airflow_allows() -> None:
 
 def test_resources_reach_the_operator(repository: Path) -> None:
     """One value carries them from dvc.yaml to the pod, and to the number of retries in both modes."""
-    work = Work(("python",), Requirements(image="train", cpu=4, memory="6Gi", gpu=1, retry="train"))
+    work = Work(("python",), Requirements(image="train", cpu=4, memory="96Mi", gpu=1, retry="train"))
     settings = settings_of(repository, "kubernetes")
     with DAG("trial"):
         pod: Any = command_task(settings, "t", work)
@@ -115,7 +115,7 @@ def test_resources_reach_the_operator(repository: Path) -> None:
     (container,) = pod.pod_template_dict["spec"]["containers"]
     assert container["image"] == settings.cluster.images.train
     assert container["resources"]["limits"]["cpu"] == "4000m"
-    assert container["resources"]["limits"]["memory"] == "6Gi"
+    assert container["resources"]["limits"]["memory"] == "96Mi"
     assert container["resources"]["limits"][settings.cluster.gpu.resource] == "1"
     assert process.command == ["python"]
     assert pod.retries == process.retries > plain.retries

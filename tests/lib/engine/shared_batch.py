@@ -115,6 +115,6 @@ if __name__ == "__main__":
         train(target, stop, dropped)
     except SystemExit as leave:
         (target / f"stopped.{ranks().rank}").write_text(str(leave.code))
-        if not ranks().alone:
+        if not ranks().is_single:
             distributed.barrier()  # Processes that are started anew find the checkpoint written.
         train(target, dropout=dropped)

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from components.contract.errors import BadDataError
-from components.lib.engine.inputs import paired_rows, paired_sensor, sar_statistics, steps_of
+from components.lib.engine.inputs import paired_rows, paired_sensor, sar_statistics
+from components.lib.engine.parameters import Budget
 from components.lib.engine.provenance import code_hash
 from components.lib.store.store import Store
 from tests.lib.engine.tiny_store import SENSOR, make_store
@@ -36,7 +37,7 @@ def test_centred_sar_normalisation_puts_each_bands_mean_at_zero() -> None:
 
 @pytest.mark.parametrize(("batch", "steps"), [(8, 67_400), (16, 33_800)])
 def test_the_release_takes_the_published_number_of_steps(batch: int, steps: int) -> None:
-    assert steps_of(200, 2696, 1, batch) == steps
+    assert Budget(epochs=200, crops_per_tile=1).steps(2696, batch) == steps
 
 
 def test_paired_rows_leave_out_tiles_without_an_optical_image(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_who_this_process_is_comes_from_torchrun_alone(monkeypatch: pytest.Monke
     assert ranks() == Ranks(), "an orchestrator may set such names for its own purposes"
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "id")
     assert ranks() == Ranks(world=4, rank=3, local=1, local_world=2)
-    assert not ranks().main
+    assert not ranks().is_main
 
 
 def test_a_lone_process_normalises_as_torch_does_and_waits_once_per_record() -> None:

@@ -9,14 +9,14 @@ import torch
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.nets.bundle import load_bundle, save_bundle
-from components.lib.nets.config import Kind, NetworkConfig
+from components.lib.nets.config import NetworkConfig
 from components.lib.nets.csn import convert_to_csn
 from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.sensorset import use_sensor
 
 
-def network(kind: Kind = "disoptnet") -> SegmentationNetwork:
+def network(kind: str = "disoptnet") -> SegmentationNetwork:
     torch.manual_seed(1)
     return build_network(
         NetworkConfig(
@@ -47,7 +47,7 @@ def edit(folder: Path, **changes: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["deeplabv3plus", "disoptnet"])
-def test_round_trip(kind: Kind, tmp_path: Path) -> None:
+def test_round_trip(kind: str, tmp_path: Path) -> None:
     net = network(kind)
     net(pixels().repeat(2, 1, 1, 1))
     save_bundle(tmp_path / "model", net, {"metrics": {"iou": 0.5}})

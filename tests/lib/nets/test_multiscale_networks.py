@@ -11,18 +11,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.flop_counter import FlopCounterMode
 
-from components.lib.nets.adapters import FeatureAdapters
+from components.lib.methods.dmsd import DenseMultiScaleNetwork, DenseNode
+from components.lib.methods.hfd_reading import (
+    HFD_FEATURES,
+    FeatureAdapters,
+    FlowAlignment,
+    HfdReading,
+    PlainAlignment,
+    warp,
+)
+from components.lib.methods.semantic_fpn import STRIDES, FeaturePyramid, SemanticFPN
 from components.lib.nets.bundle import load_bundle, save_bundle
-from components.lib.nets.config import Kind, NetworkConfig
-from components.lib.nets.dmsd import DenseMultiScaleNetwork, DenseNode
+from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
-from components.lib.nets.hfd import HFD_FEATURES, FlowAlignment, HfdReading, PlainAlignment, warp
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.nets.semantic_fpn import STRIDES, FeaturePyramid, SemanticFPN
 from components.lib.nets.singlemap import SingleMapNetwork
 
 SMALL = "timm-mobilenetv3_small_minimal_100"
-KINDS: tuple[Kind, ...] = ("semantic_fpn", "dmsd", "hfd_reading")
+KINDS: tuple[str, ...] = ("semantic_fpn", "dmsd", "hfd_reading")
 AS_RELEASED = {
     "encoder": "resnet50",
     "in_channels": 3,
@@ -32,13 +38,13 @@ AS_RELEASED = {
 }
 
 
-def build(kind: Kind, encoder: str = SMALL, **options: Any) -> SegmentationNetwork:
+def build(kind: str, encoder: str = SMALL, **options: Any) -> SegmentationNetwork:
     torch.manual_seed(3)
     config = {"decoder_channels": 32, "sensors": ("a",), **options}
     return build_network(NetworkConfig(kind=kind, encoder=encoder, **config))
 
 
-def counted(kind: Kind, **options: Any) -> Any:
+def counted(kind: str, **options: Any) -> Any:
     """A network without memory: for counting alone."""
     with torch.device("meta"):
         return build(kind, decoder_channels=256, **options)
@@ -136,7 +142,7 @@ def test_hfd_feature_shapes_at_512() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("encoder", [SMALL, "resnet18", "efficientnet-b0"])
-def test_any_encoder_any_size_every_parameter_used(kind: Kind, encoder: str) -> None:
+def test_any_encoder_any_size_every_parameter_used(kind: str, encoder: str) -> None:
     net = build(kind, encoder, contours=True).train()
     maps = net.forward_maps(pixels(2, 4, 72, 100))
     assert maps.contours is not None
@@ -147,7 +153,7 @@ def test_any_encoder_any_size_every_parameter_used(kind: Kind, encoder: str) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_round_trip(kind: Kind, tmp_path: Path) -> None:
+def test_round_trip(kind: str, tmp_path: Path) -> None:
     net = build(kind, contours=True, alignment="add")
     net(pixels(2, 4, 64, 64))
     save_bundle(tmp_path / "model", net, {})
@@ -258,7 +264,7 @@ def test_adapters_are_the_references() -> None:
 
 
 @pytest.mark.parametrize("kind", ["deeplabv3plus", "disoptnet", *KINDS])
-def test_contours_leave_the_class_map_alone(kind: Kind) -> None:
+def test_contours_leave_the_class_map_alone(kind: str) -> None:
     plain, with_contours = build(kind).eval(), build(kind, contours=True).eval()
     x = pixels(1, 4, 64, 64)
     with torch.no_grad():

@@ -8,16 +8,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from components.contract.errors import ParameterError
 from components.lib.nets.atrous import AtrousDepthwise
-from components.lib.nets.config import Kind, NetworkConfig
+from components.lib.nets.config import NetworkConfig
 from components.lib.nets.deeplab import DeepLab
-from components.lib.nets.disoptnet import Branches, DisOptNetStudent
 from components.lib.nets.factory import build_network, reference_parameter_count
 from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.two_branch import Branches, TwoBranchNetwork
 
 SMALL = "timm-mobilenetv3_small_minimal_100"
 
 
-def build(kind: Kind = "deeplabv3plus", encoder: str = SMALL, width: int = 32) -> SegmentationNetwork:
+def build(kind: str = "deeplabv3plus", encoder: str = SMALL, width: int = 32) -> SegmentationNetwork:
     torch.manual_seed(3)
     return build_network(NetworkConfig(kind=kind, encoder=encoder, decoder_channels=width, sensors=("a",)))
 
@@ -69,14 +69,14 @@ def test_multiply_adds_are_the_references(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_branch_s_alone_has_the_teachers_size() -> None:
     student = build("disoptnet", "efficientnet-b3", width=256)
-    assert isinstance(student, DisOptNetStudent)
+    assert isinstance(student, TwoBranchNetwork)
     parts = (student.encoder, student.decoder_s, student.head_s)
     assert round((sum(map(parameters_of, parts)) + student.dropped_parameters) / 1e6, 2) == 11.68
 
 
 def test_decoder_counts_are_the_references() -> None:
     student = build("disoptnet", "efficientnet-b3", width=256)
-    assert isinstance(student, DisOptNetStudent)
+    assert isinstance(student, TwoBranchNetwork)
     assert parameters_of(student.decoder_s) == parameters_of(student.decoder_r) == 983_696  # 0.984 M
 
 
@@ -120,7 +120,7 @@ def test_teacher_is_smps_deeplab() -> None:
 )
 def test_branch_r_continues_the_block_index(encoder: str, first4: int, blocks4: int, blocks5: int) -> None:
     net = build("disoptnet", encoder, width=32)
-    assert isinstance(net, DisOptNetStudent)
+    assert isinstance(net, TwoBranchNetwork)
     total = first4 + blocks4 + blocks5
     rates = [0.2 * index / total for index in range(first4, total)]
     assert [*net.stage4_r.rates, *net.stage5_r.rates] == pytest.approx(rates)  # type: ignore[misc]
@@ -128,7 +128,7 @@ def test_branch_r_continues_the_block_index(encoder: str, first4: int, blocks4: 
 
 
 def branches_of(net: SegmentationNetwork, x: Tensor) -> Branches:
-    assert isinstance(net, DisOptNetStudent)
+    assert isinstance(net, TwoBranchNetwork)
     return net.forward_branches(x)
 
 
@@ -138,7 +138,7 @@ FORKING = ["efficientnet-b0", "resnet18", "mobilenet_v2", "mobileone_s0", "se_re
 @pytest.mark.parametrize("encoder", FORKING)
 def test_fork_shares_the_shallow_stages(encoder: str) -> None:
     net = build("disoptnet", encoder)
-    assert isinstance(net, DisOptNetStudent)
+    assert isinstance(net, TwoBranchNetwork)
     # With the SAR encoder's own deep stages in branch R both branches must see the same features.
     from components.lib.nets.encoders import deep_stages  # noqa: PLC0415
 
@@ -156,11 +156,11 @@ def test_fork_shares_the_shallow_stages(encoder: str) -> None:
 
 @pytest.mark.parametrize("kind", ["deeplabv3plus", "disoptnet"])
 @pytest.mark.parametrize("encoder", [SMALL, "efficientnet-b0", "timm-efficientnet-b0", "resnet18"])
-def test_every_parameter_is_used(kind: Kind, encoder: str) -> None:
+def test_every_parameter_is_used(kind: str, encoder: str) -> None:
     # Distributed training trips on parameters without a gradient (reference 1.6 item 9).
     net = build(kind, encoder).train()
     x = pixels(2, 4, 64, 64)
-    if isinstance(net, DisOptNetStudent):
+    if isinstance(net, TwoBranchNetwork):
         branches = net.forward_branches(x)
         torch.autograd.backward(branches.z_s.sum() + branches.z_r.sum() + branches.z_f.square().sum())
     else:
@@ -170,7 +170,7 @@ def test_every_parameter_is_used(kind: Kind, encoder: str) -> None:
 
 def test_branches_start_from_different_weights() -> None:
     net = build("disoptnet")
-    assert isinstance(net, DisOptNetStudent)
+    assert isinstance(net, TwoBranchNetwork)
     own = dict(net.encoder.named_parameters())
     same = [
         name
@@ -191,7 +191,7 @@ def test_encoder_that_cannot_fork_is_named(encoder: str) -> None:
 
 @pytest.mark.parametrize("kind", ["deeplabv3plus", "disoptnet"])
 @pytest.mark.parametrize("side", [(64, 64), (45, 70), (31, 33)])
-def test_any_size_comes_back(kind: Kind, side: tuple[int, int]) -> None:
+def test_any_size_comes_back(kind: str, side: tuple[int, int]) -> None:
     net = build(kind).eval()
     with torch.no_grad():
         assert net(pixels(1, 4, *side)).shape == (1, 2, *side)

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from components.lib.nets.ffm import FeatureFusion
-from components.lib.nets.scse import SCSE
+from components.lib.nets.two_branch import SCSE, FeatureFusion
 
 
 def test_scse_by_hand() -> None:

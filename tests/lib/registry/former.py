@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from components.contract.hashing import canonical_json
-from components.lib.files import sha256_bytes
+from components.contract.hashing import canonical_json, sha256_bytes
 from components.lib.ledger.chain import GENESIS
 from components.lib.registry.ledger import Action
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.lib.files import sha256_file
+from components.contract.hashing import sha256_file
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network

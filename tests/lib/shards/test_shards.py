@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.lib.files import sha256_bytes
+from components.contract.hashing import sha256_bytes
 from components.lib.shards.manifest import FileRow, read_manifest, write_manifest
 from components.lib.shards.packing import Packer, shard_name
 from components.lib.shards.reader import ShardReader

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from components.lib.engine.batch import to_batch
 from components.lib.engine.provenance import provenance
-from components.lib.engine.task import to_batch
 from components.lib.inference.tiles import predict_tiles
 from components.lib.inference.views import PLAIN, View, views_of
 from components.lib.losses.masks import data_mask

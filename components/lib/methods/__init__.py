@@ -1,0 +1,1 @@
+"""Training methods, one module each; the section `methods` of ``params.yaml`` lists them."""
