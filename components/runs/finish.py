@@ -16,8 +16,8 @@ from components.lib.operations.decisions import NothingToDo
 from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan, read_plan
-from components.runs.decision import is_promoted
 from components.runs.environment import Environment
+from components.runs.gate import is_promoted
 from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.workspace import require_planned_code, workspace
 
@@ -142,9 +142,9 @@ def _merge(
         environment, name="finish", profile=plan.profile, acquisitions=acquisitions, lock=lock
     ) as folder:
         # Imported only here: DVC takes a while.
-        from components.runs.lockfile import merged  # noqa: PLC0415
+        from components.runs.reproduction import merged_lock  # noqa: PLC0415
 
-        return merged(folder)
+        return merged_lock(folder)
 
 
 def _report_outcome(run: str, outcome: Succeeded | Failed | NothingToDo) -> int:

@@ -41,6 +41,7 @@ from components.contract.errors import (
     SourceUnavailableError,
     StormsightError,
 )
+from components.contract.keys import LOCK
 
 LOG = logging.getLogger(__name__)
 
@@ -107,6 +108,24 @@ def find_stage(repo: Repo, address: str) -> Any:  # noqa: ANN401 - DVC has no ty
             f"dvc.yaml has no stage {address!r}", next_step=f"use one of {', '.join(sorted(stages))}"
         )
     return stages[address]
+
+
+def merged_lock(workspace: Path) -> tuple[list[str], str]:
+    """Return all addresses, in DVC's order, and the text of dvc.lock.
+
+    DVC reads the entries of ``workspace``'s dvc.lock and writes them anew, in its own order and form, so that
+    the file equals the one of ``dvc repro`` byte for byte.
+    """
+    quiet_dvc()
+    lock = workspace / LOCK
+    with Repo(str(workspace)) as repo:
+        names = addresses(repo)
+        stages = [find_stage(repo, name) for name in names]
+        known = [stage for stage in stages if all(output.hash_info for output in stage.outs)]
+        lock.unlink(missing_ok=True)
+        for stage in known:
+            stage.dump(update_pipeline=False)
+    return names, lock.read_text(encoding="utf-8") if lock.exists() else ""
 
 
 def reproduce(repo: Repo, address: str, *, on_phase: Callable[[str], None]) -> StageResult:
