@@ -160,7 +160,7 @@ def test_a_report_that_cannot_be_written_hides_nothing(
 def test_a_file_in_a_folder_that_cannot_be_written_is_written_in_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As ``/dev/termination-log`` of a pod: a mounted file, which nothing can be renamed over."""
+    """Mimic ``/dev/termination-log`` of a pod: a mounted file, which nothing can be renamed over."""
     path = tmp_path / "termination-log"
     path.write_text("x" * 9000)
 

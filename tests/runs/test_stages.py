@@ -1,4 +1,4 @@
-"""Stage by stage, each in an empty workspace, on folders and on S3."""
+"""Runs stage by stage, each in an empty workspace, on folders and on S3."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.runs.pipeline import STAGES, World, through
 
 
 def command(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and report of ``python -m components.runs ...``."""
+    """Return exit code and report of ``python -m components.runs ...``."""
     report = world.root / "report"
     report.unlink(missing_ok=True)
     os.environ[REPORT] = str(report)

@@ -22,7 +22,7 @@ from tests.object_stores import SECRET
 
 @dataclass
 class Lossy:
-    """A proxy that passes requests on, and then may keep the answer, or all of it after ``cut`` bytes."""
+    """Proxy that passes requests on, and then may keep the answer, or all of it after ``cut`` bytes."""
 
     upstream: str
     drop: Callable[[str], bool] = lambda method: False

@@ -1,4 +1,4 @@
-"""An object store in memory whose every operation is a step, and actors that take steps in a chosen order.
+"""Object store in memory whose every operation is a step, and actors that take steps in a chosen order.
 
 Only one actor runs at a time; which one goes on is decided before each operation of the store. An actor may
 be killed before an operation, or after it: its effect stays, its answer is lost.
@@ -23,7 +23,7 @@ class Killed(BaseException):
 
 
 class Memory:
-    """An object store in a dictionary. ``step`` is called around each operation."""
+    """Object store in a dictionary. ``step`` is called around each operation."""
 
     uri = "memory://store"
     readers = 1

@@ -1,4 +1,4 @@
-"""The rules one by one, and real concurrency on a folder and on a real S3 endpoint."""
+"""Rules one by one, and real concurrency on a folder and on a real S3 endpoint."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CODE, PARAMS, RECORD = "c" * 64, "d" * 64, "e" * 64
 
 
 class Time:
-    """A clock that stands still."""
+    """Clock that stands still."""
 
     def __init__(self) -> None:
         self.now = START
