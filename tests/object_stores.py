@@ -21,7 +21,7 @@ SECRET = "not-so-secret-key"
 
 @functools.cache
 def admin(url: str) -> Any:
-    """A client of the endpoint itself; made once, for that takes a while."""
+    """Return a client of the endpoint itself; made once, for that takes a while."""
     return boto3.client(
         "s3",
         endpoint_url=url,
@@ -33,7 +33,7 @@ def admin(url: str) -> Any:
 
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:
-    """One endpoint for the session."""
+    """URL of one endpoint for the session."""
     with s3_server() as url:
         yield url
 
@@ -56,7 +56,7 @@ def s3_environment(s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def bucket(s3_environment: str) -> str:
-    """A fresh bucket's name."""
+    """Name of a fresh bucket."""
     name = f"stormsight-{uuid.uuid4().hex[:12]}"
     admin(s3_environment).create_bucket(Bucket=name)
     return name
@@ -64,7 +64,7 @@ def bucket(s3_environment: str) -> str:
 
 @pytest.fixture(params=["folder", "s3"])
 def store_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URI of an empty store, of each kind."""
+    """URI of an empty store, of each kind."""
     if request.param == "folder":
         return str(tmp_path / "store")
     return f"s3://{request.getfixturevalue('bucket')}/some/prefix"
@@ -72,5 +72,5 @@ def store_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(store_uri: str) -> ObjectStore:
-    """An empty store, of each kind."""
+    """Empty store, of each kind."""
     return open_objects(store_uri)

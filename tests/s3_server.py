@@ -1,4 +1,4 @@
-"""An S3 endpoint as a process of its own: moto's server, its writes one after the other.
+"""S3 endpoint as a process of its own: moto's server, its writes one after the other.
 
 moto checks ``If-None-Match`` and writes in two steps, so two threads of its server may both pass the check
 (seen in 11 of 150 rounds of eight creators when threads are switched as often as possible, in none of 300
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 
 
 class OneWriter:
-    """WSGI: requests that write wait for each other."""
+    """WSGI application in which requests that write wait for each other."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -54,7 +54,7 @@ def main() -> None:
 
 @contextmanager
 def s3_server() -> Iterator[str]:
-    """The URL of a running endpoint."""
+    """Yield the URL of a running endpoint."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.s3_server"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from components.contract.errors import BadDataError, StormsightError
-from components.contract.hashing import canonical_json, sha256_bytes
+from components.contract.hashing import sha256_bytes, sha256_json
 from components.contract.keys import REJECTED, rejection_key
 from components.lib.objects.protocol import Objects, ObjectStore
 from components.lib.objects.sealed import seal, unseal
@@ -53,7 +53,7 @@ class Rejection:
 
 def listing_hash(listing: Objects) -> str:
     """Return the hex SHA-256 of a listing; a file that is uploaded again changes it."""
-    return sha256_bytes(canonical_json([[i.key, i.size, i.modified.isoformat()] for i in listing]))
+    return sha256_json([[i.key, i.size, i.modified.isoformat()] for i in listing])
 
 
 def rejected_before(objects: ObjectStore, acquisition: str, marker: bytes, listing: Objects) -> bool:

@@ -1,4 +1,4 @@
-"""The table of failure classes that commands, the ledger and the DAGs share.
+"""Table of failure classes that commands, the ledger and the DAGs share.
 
 A command ends with the exit code of its class, and writes the class into its report and into the ledger;
 Airflow shows the exception named here (``stormsight_dags.failures`` makes them). Whether a failure is

@@ -1,4 +1,4 @@
-"""The frame every command runs in: logging, expected failures in two lines, a report for the orchestrator.
+"""Frame of every command: logging, expected failures in two lines, a report for the orchestrator.
 
 Where ``STORMSIGHT_REPORT`` names a file, a command that fails leaves JSON of at most ``REPORT_BYTES`` there::
 

@@ -1,4 +1,4 @@
-"""Publishing files whole or not at all, checksums, and room on the disk."""
+"""Files published whole or not at all, checksums, and free disk space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m components.runs plan|stage|finish|gate --run ID``."""
+"""Command line: ``python -m components.runs plan|stage|finish|gate --run ID``."""
 
 from __future__ import annotations
 

@@ -27,18 +27,18 @@ from components.lib.objects.sealed import read_sealed, seal
 LOG = logging.getLogger(__name__)
 
 FOLDER = Path("var/checkpoints")
-"""Where stages keep their checkpoints, relative to the workspace."""
+"""Folder in which stages keep their checkpoints, relative to the workspace."""
 
 POLL_S = 1.0
 SHARE = 0.1
-"""Of the time at most that uploads may take, so that they do not crowd out what is to be saved."""
+"""Fraction of the time that uploads may take at most, so that they do not slow down the training."""
 
 _FIRST = "last.pt"
 
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """What tells one state of a file from another: files are replaced, never changed in place."""
+    """Version of a file: files are replaced, never changed in place."""
 
     inode: int
     size: int
@@ -46,12 +46,12 @@ class _Version:
 
 
 class CheckpointMirror:
-    """The checkpoints of one stage of one key.
+    """Mirror of a stage's checkpoints in the object store.
 
     Args:
         objects: The store.
         prefix: ``work/<key>/checkpoints/<stage>``.
-        folder: Where the stage writes them.
+        folder: Folder in which the stage writes them.
         scratch: Folder on the same disk, for snapshots.
     """
 
@@ -115,7 +115,7 @@ class CheckpointMirror:
             done.set()
             thread.join()
 
-    def forget(self) -> None:
+    def discard(self) -> None:
         """Remove all that was sent: the stage is finished."""
         for info in self._objects.list(f"{self._prefix}/"):
             self._objects.delete(info.key)
@@ -131,7 +131,7 @@ class CheckpointMirror:
             pause = max(POLL_S, (time.monotonic() - begun) / SHARE)
 
     def _names(self) -> list[str]:
-        """Files of the set, the checkpoint itself first; unfinished ones have hidden or ``tmp`` names.
+        """Return the files of the set, the checkpoint first; unfinished ones have hidden or ``tmp`` names.
 
         A snapshot of the checkpoint taken first finds all that it refers to: that was written before it.
         """
@@ -157,7 +157,7 @@ class CheckpointMirror:
         return True
 
     def _upload(self, name: str, version: _Version, snapshot: Path) -> str:
-        """Send a file unless it was in the last set; its SHA-256."""
+        """Send a file unless it was in the last set, and return its SHA-256."""
         known = self._sent.get(name)
         if known is not None and known[0] == version:
             return known[1]
@@ -167,7 +167,7 @@ class CheckpointMirror:
 
     @contextlib.contextmanager
     def _snapshot(self, name: str) -> Iterator[Path]:
-        """A second name of the file's present content: the stage replaces files while they are sent."""
+        """Yield a hard link to the file's present content: the stage replaces files while they are sent."""
         self._scratch.mkdir(parents=True, exist_ok=True)
         path = self._scratch / name.replace("/", "%")
         path.unlink(missing_ok=True)

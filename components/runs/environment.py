@@ -1,4 +1,4 @@
-"""What the environment tells a command: where the state lies, where it may work, which image it is."""
+"""Settings that commands take from the environment: stores, folders, image, profile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.contract.identity import Identity
 from components.contract.keys import training_prefix
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
-from components.lib.operations.plan import Plan
+from components.lib.operations.plan import RunPlan
 
 PACKAGE = Path(next(iter(components.__path__))).parent.absolute()
 """Folder that holds ``components``: the repository's root, ``/app`` in an image."""
@@ -29,10 +29,10 @@ class Environment:
     """Settings of one command; all paths are absolute, for stages run in another folder.
 
     Attributes:
-        objects_uri: Ledger, plans, records.
+        objects_uri: Store of ledger, plans and records.
         remote: DVC's remote: ``s3://...`` or a folder.
         source: The pipeline: components/, dvc.yaml, params.yaml.
-        workspaces: Where scratch workspaces are made.
+        workspaces: Folder in which scratch workspaces are made.
         image: Reference of the image this runs in.
         profile: Profile of params.yaml to switch on, None for the file's own.
         tracking: MLflow's address.
@@ -50,7 +50,7 @@ class Environment:
 
     @classmethod
     def read(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        """From ``STORMSIGHT_*`` and ``MLFLOW_TRACKING_URI``; relative paths start at the working folder."""
+        """Read ``STORMSIGHT_*`` and ``MLFLOW_TRACKING_URI``; relative paths start at the working folder."""
 
         def value(name: str, default: str) -> str:
             return variables.get(f"STORMSIGHT_{name}") or default
@@ -72,11 +72,11 @@ class Environment:
 
     @property
     def objects(self) -> ObjectStore:
-        """The store of ledger, plans and records."""
+        """Store of ledger, plans and records."""
         return open_objects(self.objects_uri)
 
     def of_stage(
-        self, workspace: Path, plan: Plan, variables: Mapping[str, str] = os.environ
+        self, workspace: Path, plan: RunPlan, variables: Mapping[str, str] = os.environ
     ) -> dict[str, str]:
         """Return the environment of a stage's processes.
 
@@ -112,7 +112,7 @@ def _artifacts(variables: Mapping[str, str]) -> str:
 
 
 def _absolute(uri: str) -> str:
-    """A folder as an absolute path; other URIs as they are."""
+    """Return a folder as an absolute path, other URIs as they are."""
     if uri.startswith("file://"):
         return unquote(urlsplit(uri).path)
     return uri if "://" in uri else str(Path(uri).absolute())

@@ -1,4 +1,4 @@
-"""The end of a run: its lock, its record, its outcome in the ledger."""
+"""End of a run: its lock, its record, its outcome in the ledger."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from components.lib.objects.sealed import create_sealed, read_sealed, seal
 from components.lib.operations.decisions import NothingToDo
 from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.operations import Operations
-from components.lib.operations.plan import Plan, read_plan
-from components.runs.decision import is_promoted
+from components.lib.operations.plan import RunPlan, read_plan
 from components.runs.environment import Environment
+from components.runs.gate import is_promoted
 from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.workspace import require_planned_code, workspace
 
@@ -52,11 +52,11 @@ def finish(environment: Environment, run: str) -> int:
     else:
         require_planned_code(environment.source, plan)  # the stages' list came from here
         outcome = _succeed(objects, operations, plan, {name: done[name] for name in names}, lock)
-    return _tell(run, outcome)
+    return _report_outcome(run, outcome)
 
 
 def _succeed(
-    objects: ObjectStore, operations: Operations, plan: Plan, done: dict[str, StageRecord], lock: str
+    objects: ObjectStore, operations: Operations, plan: RunPlan, done: dict[str, StageRecord], lock: str
 ) -> Succeeded | Failed | NothingToDo:
     objects.put(lock_key(plan.key), lock.encode())
     key = run_record_key(plan.key)
@@ -68,8 +68,8 @@ def _succeed(
     )
 
 
-def run_record(plan: Plan, done: dict[str, StageRecord], lock: str) -> dict[str, Any]:
-    """What a training was and what came of it, as JSON values.
+def run_record(plan: RunPlan, done: dict[str, StageRecord], lock: str) -> dict[str, Any]:
+    """Return the record of a training and its results, as JSON values.
 
     Args:
         plan: The run's.
@@ -109,20 +109,20 @@ def run_record(plan: Plan, done: dict[str, StageRecord], lock: str) -> dict[str,
 
 
 def _decision(done: dict[str, StageRecord]) -> dict[str, Any] | None:
-    """What the gate decided, None for a pipeline without one."""
+    """Return the gate's decision, None for a pipeline without a gate."""
     found = [value for record in done.values() for path, value in record.metrics.items() if path == DECISION]
     return found[0] if found else None
 
 
 def _fail(
-    operations: Operations, plan: Plan, failures: list[FailureRecord], missing: list[str]
+    operations: Operations, plan: RunPlan, failures: list[FailureRecord], missing: list[str]
 ) -> Succeeded | Failed | NothingToDo:
     """Record the failure that stopped the run: the last one of a stage that is still missing."""
-    told = [failure for failure in failures if failure.stage in missing and failure.run == plan.run]
+    left = [failure for failure in failures if failure.stage in missing and failure.run == plan.run]
     # A stage behind the failed one never ran; one that was stopped says less than one that failed.
-    told.sort(key=lambda failure: (failure.failure_class != FailureKind.TERMINATED, failure.time))
-    if told:
-        last = told[-1]
+    left.sort(key=lambda failure: (failure.failure_class != FailureKind.TERMINATED, failure.time))
+    if left:
+        last = left[-1]
         return operations.failed(
             plan.run, failure_class=last.failure_class, stage=last.stage, message=last.message
         )
@@ -135,19 +135,19 @@ def _fail(
 
 
 def _merge(
-    environment: Environment, plan: Plan, acquisitions: dict[str, bytes], lock: dict[str, Any]
+    environment: Environment, plan: RunPlan, acquisitions: dict[str, bytes], lock: dict[str, Any]
 ) -> tuple[list[str], str]:
-    """Addresses of all stages, and dvc.lock as DVC itself writes it after a whole ``dvc repro``."""
+    """Return the addresses of all stages, and dvc.lock as DVC writes it after a whole ``dvc repro``."""
     with workspace(
         environment, name="finish", profile=plan.profile, acquisitions=acquisitions, lock=lock
     ) as folder:
         # Imported only here: DVC takes a while.
-        from components.runs.lockfile import merged  # noqa: PLC0415
+        from components.runs.reproduction import merged_lock  # noqa: PLC0415
 
-        return merged(folder)
+        return merged_lock(folder)
 
 
-def _tell(run: str, outcome: Succeeded | Failed | NothingToDo) -> int:
+def _report_outcome(run: str, outcome: Succeeded | Failed | NothingToDo) -> int:
     if isinstance(outcome, NothingToDo):
         report_failure(NOTHING_TO_DO, outcome.reason, outcome.next_step)
         LOG.info("%s: %s", outcome.reason, outcome.next_step)

@@ -1,8 +1,10 @@
-"""Whether a run promoted a model: read from sealed records only, closed whenever they do not say so."""
+"""Gate of a run: open only if sealed records say that the served model was promoted."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from components.contract.errors import BadDataError, GateRefusedError
 from components.contract.hashing import sha256_bytes
@@ -12,14 +14,16 @@ from components.lib.objects.sealed import read_sealed, seal
 from components.lib.operations.events import Succeeded
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import read_plan
-from components.runs.decision import is_promoted, reasons
 from components.runs.environment import Environment
 
 LOG = logging.getLogger(__name__)
 
+PRODUCT = "stormsight-sar"
+"""Model that is served; the teacher only helps to train it."""
+
 
 def gate(environment: Environment, run: str) -> int:
-    """Tell whether the run's sealed decision promoted the served model.
+    """Require that the run's sealed decision promoted the served model.
 
     Returns:
         0 if it did.
@@ -49,3 +53,35 @@ def gate(environment: Environment, run: str) -> int:
     LOG.info("run %s: %s", run, why)
     report_result({"key": plan.key, "promoted": True})
     return 0
+
+
+def is_promoted(decision: Mapping[str, Any] | None) -> bool:
+    """Return whether the served model has a new champion.
+
+    Args:
+        decision: Content of ``decision.json``, None for a pipeline without a gate.
+
+    Raises:
+        BadDataError: If it does not say so either way.
+    """
+    if decision is None:
+        return False
+    try:
+        outcome = decision["models"][PRODUCT]["outcome"]
+    except (KeyError, TypeError):
+        outcome = None
+    if outcome not in ("promoted", "refused"):
+        raise BadDataError(
+            f"the decision does not say whether {PRODUCT} was promoted",
+            next_step="something else than the promote stage wrote it: run that stage again",
+        )
+    return bool(outcome == "promoted")
+
+
+def reasons(decision: Mapping[str, Any]) -> str:
+    """Return the reasons of the decision, in words, for every model."""
+    parts = [
+        f"{name} {part['outcome']}: {'; '.join(part['reasons'])}"
+        for name, part in sorted(decision["models"].items())
+    ]
+    return " | ".join(parts)

@@ -1,4 +1,4 @@
-"""Claiming what is to be trained."""
+"""Planning of a run: its claim and its sealed plan."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from components.contract.failures import NOTHING_TO_DO
 from components.lib.cli import report_failure, report_result
-from components.lib.operations.decisions import NothingToDo, Wish
+from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.operations import Operations
 from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters
@@ -20,7 +20,7 @@ def plan(environment: Environment, run: str, *, force: bool = False) -> int:
     """Claim all pending acquisitions for ``run`` and seal its plan.
 
     Args:
-        environment: Where everything is.
+        environment: Settings of the command.
         run: Key-safe name of the run.
         force: Train though the same set failed for good, or though nothing is registered.
 
@@ -32,9 +32,9 @@ def plan(environment: Environment, run: str, *, force: bool = False) -> int:
         BadDataError: If the ledger is broken.
     """
     identity = identity_of(environment.source, environment.profile)
-    wish = Wish(run=run, code=identity.code, params=identity.params, profile=environment.profile)
+    request = ClaimRequest(run=run, code=identity.code, params=identity.params, profile=environment.profile)
     lease = timedelta(hours=load_runs_parameters(environment.source / "params.yaml").lease_h)
-    found = Operations(environment.objects).claim(wish, lease=lease, force=force)
+    found = Operations(environment.objects).claim(request, lease=lease, force=force)
     if isinstance(found, NothingToDo):
         LOG.info("nothing to do: %s; %s", found.reason, found.next_step)
         report_failure(NOTHING_TO_DO, found.reason, found.next_step)

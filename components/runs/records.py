@@ -1,4 +1,4 @@
-"""Where a key's results are kept, and what their records hold."""
+"""Records of a training's stages and failures."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from components.lib.objects.sealed import create_sealed, read_sealed, unseal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRecord:
-    """What a finished stage left.
+    """Record of a finished stage.
 
     Attributes:
-        key: Of the training.
-        run: Whose stage made it; other runs of the same key find it.
-        stage: Address.
-        lock: Its entry of dvc.lock.
-        metrics: Content of its JSON metrics by path.
-        started: UTC, ISO 8601.
-        ended: The same.
-        seconds: By step: pull, run, push; and whole.
-        image: That it ran in.
-        restored: Whether the run cache had its results.
+        key: Key of the training.
+        run: Run whose stage made it; other runs of the same key find it.
+        stage: Address of the stage.
+        lock: The stage's entry of dvc.lock.
+        metrics: Content of the stage's JSON metrics by path.
+        started: Start, UTC, ISO 8601.
+        ended: End, UTC, ISO 8601.
+        seconds: Duration by step (pull, run, push) and as a whole.
+        image: Image that the stage ran in.
+        restored: Whether the run cache had the results.
     """
 
     key: str
@@ -43,18 +43,18 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRecord:
-    """Why an attempt at a stage failed.
+    """Record of a failed attempt at a stage.
 
     Attributes:
-        key: Of the training.
-        run: Whose stage it was.
-        stage: Address.
+        key: Key of the training.
+        run: Run whose stage it was.
+        stage: Address of the stage.
         failure_class: ``bad_data``, ``terminated``, ...
-        exit_code: Of the command.
-        message: What was wrong.
-        next_step: What to do.
-        time: UTC, ISO 8601.
-        image: That it ran in.
+        exit_code: Exit code of the command.
+        message: Description of the failure.
+        next_step: Action for the reader.
+        time: Time of the failure, UTC, ISO 8601.
+        image: Image that the stage ran in.
     """
 
     key: str
@@ -77,11 +77,11 @@ class Records:
         self.prefix = keys.training_prefix(key)
 
     def checkpoints(self, stage: str) -> str:
-        """Prefix of a stage's checkpoints."""
+        """Return the prefix of a stage's checkpoints."""
         return keys.stage_checkpoints_prefix(self.key, stage)
 
     def stage(self, stage: str) -> StageRecord | None:
-        """The record of a stage, None if it is not finished.
+        """Return the record of a stage, None if it is not finished.
 
         Raises:
             BadDataError: If it is damaged, or of another stage.
@@ -92,7 +92,7 @@ class Records:
         return self._parsed(stage, self._objects.get(key))
 
     def stages(self) -> dict[str, StageRecord]:
-        """All records there are, by stage.
+        """Return all records there are, by stage.
 
         Raises:
             BadDataError: If one is damaged: nothing is built on the others either.
@@ -103,7 +103,7 @@ class Records:
         return {name: self._parsed(name, content) for name, content in zip(names, contents, strict=True)}
 
     def keep(self, record: StageRecord) -> StageRecord:
-        """Write a stage's record unless there is one; the one that stands.
+        """Write a stage's record unless there is one, and return the one that stands.
 
         Raises:
             BadDataError: If the one that stands is damaged.
@@ -122,7 +122,7 @@ class Records:
             number += 1
 
     def failures(self) -> list[FailureRecord]:
-        """All failures, oldest first; damaged ones are left out, for they only explain."""
+        """Return all failures, oldest first; damaged ones are left out, for they only explain."""
         found = []
         for info in self._objects.list(keys.failures_prefix(self.key)):
             try:
@@ -147,7 +147,7 @@ class Records:
 
 
 def now() -> str:
-    """UTC, ISO 8601, milliseconds."""
+    """Return the present time, UTC, ISO 8601, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 

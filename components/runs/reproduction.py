@@ -1,6 +1,6 @@
 """One stage of a DVC pipeline in a workspace that holds none of its data.
 
-What was found out about DVC 3.67, and decides what is done here:
+Facts about DVC 3.67 that decide what is done here:
 
 - ``pull`` takes outputs and stage names only. A dependency such as ``models/sar``, which holds the outputs of
   several stages, is refused, by ``repro --pull`` too: the outputs below it are pulled one by one.
@@ -41,6 +41,7 @@ from components.contract.errors import (
     SourceUnavailableError,
     StormsightError,
 )
+from components.contract.keys import LOCK
 
 LOG = logging.getLogger(__name__)
 
@@ -55,10 +56,10 @@ _STATUS = re.compile(r"exited with (-?\d+)$")
 
 
 class CommandError(Exception):
-    """The stage's command failed.
+    """Failure of the stage's command.
 
     Args:
-        exit_code: As a shell tells it: 128 and the number of the signal that killed it.
+        exit_code: Exit code as shells give it: 128 and the number of the signal that killed it.
     """
 
     def __init__(self, exit_code: int) -> None:
@@ -67,13 +68,13 @@ class CommandError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a stage left.
+class StageResult:
+    """Result of a stage.
 
     Attributes:
         restored: Whether the run cache had its results: the command did not run.
-        metrics: Content of its JSON metrics by path.
-        seconds: By step: pull, run, push.
+        metrics: Content of the stage's JSON metrics by path.
+        seconds: Duration by step: pull, run, push.
     """
 
     restored: bool
@@ -82,20 +83,20 @@ class Outcome:
 
 
 def quiet_dvc() -> None:
-    """DVC brings log handlers of its own: with ours every line would come twice."""
+    """Remove DVC's own log handlers: with ours every line would come twice."""
     logging.getLogger("dvc").handlers.clear()
     logging.getLogger("dvc.dvcfile").setLevel(logging.WARNING)
 
 
 def addresses(repo: Repo) -> list[str]:
-    """Addresses of all stages, each behind those it depends on, as ``dvc repro`` goes through them."""
+    """Return the addresses of all stages, each behind those it depends on, in the order of ``dvc repro``."""
     from dvc.repo.reproduce import plan_repro  # noqa: PLC0415
 
     return [str(stage.name) for stage in plan_repro(repo.index.graph)]
 
 
 def find_stage(repo: Repo, address: str) -> Any:  # noqa: ANN401 - DVC has no types
-    """The stage of that address.
+    """Return the stage of that address.
 
     Raises:
         ParameterError: If there is none.
@@ -109,7 +110,25 @@ def find_stage(repo: Repo, address: str) -> Any:  # noqa: ANN401 - DVC has no ty
     return stages[address]
 
 
-def reproduce(repo: Repo, address: str, *, on_phase: Callable[[str], None]) -> Outcome:
+def merged_lock(workspace: Path) -> tuple[list[str], str]:
+    """Return all addresses, in DVC's order, and the text of dvc.lock.
+
+    DVC reads the entries of ``workspace``'s dvc.lock and writes them anew, in its own order and form, so that
+    the file equals the one of ``dvc repro`` byte for byte.
+    """
+    quiet_dvc()
+    lock = workspace / LOCK
+    with Repo(str(workspace)) as repo:
+        names = addresses(repo)
+        stages = [find_stage(repo, name) for name in names]
+        known = [stage for stage in stages if all(output.hash_info for output in stage.outs)]
+        lock.unlink(missing_ok=True)
+        for stage in known:
+            stage.dump(update_pipeline=False)
+    return names, lock.read_text(encoding="utf-8") if lock.exists() else ""
+
+
+def reproduce(repo: Repo, address: str, *, on_phase: Callable[[str], None]) -> StageResult:
     """Pull what the stage needs, run it or restore it, and push what it made.
 
     Args:
@@ -124,7 +143,7 @@ def reproduce(repo: Repo, address: str, *, on_phase: Callable[[str], None]) -> O
         ResourceError: If the disk is full.
         ParameterError: If there is no such stage.
     """
-    watch = _Watch(on_phase)
+    watch = _Stopwatch(on_phase)
     stage = find_stage(repo, address)
     gate = (stage.meta or {}).get("retry") == GATE
     watch.begin("pull")
@@ -135,11 +154,11 @@ def reproduce(repo: Repo, address: str, *, on_phase: Callable[[str], None]) -> O
     watch.begin("push")
     _push(repo, address, run_cache=not gate)
     watch.end()
-    return Outcome(restored=restored, metrics=_metrics(stage), seconds=watch.seconds)
+    return StageResult(restored=restored, metrics=_metrics(stage), seconds=watch.seconds)
 
 
 def upstream_outputs(repo: Repo, stage: Any) -> list[Any]:  # noqa: ANN401
-    """Outputs of other stages that overlap a dependency: the same path, one inside, one around it."""
+    """Return outputs of other stages that overlap a dependency: equal, inside or around it."""
     dependencies = [PurePosixPath(dependency.def_path) for dependency in stage.deps]
 
     def needed(path: PurePosixPath) -> bool:
@@ -170,7 +189,7 @@ def pull_dependencies(repo: Repo, stage: Any) -> None:  # noqa: ANN401
             )
     if not outputs:
         return
-    with _remote_told("pull"):
+    with _translated_errors("pull"):
         try:
             repo.pull(targets=[output.def_path for output in outputs])
         except DvcException:
@@ -179,7 +198,7 @@ def pull_dependencies(repo: Repo, stage: Any) -> None:  # noqa: ANN401
 
 
 def _require_in_remote(repo: Repo, stage: Any, outputs: list[Any]) -> None:  # noqa: ANN401
-    """Tell data that are gone from a remote that does not answer; ``exists`` would say False of both."""
+    """Distinguish data that are gone from a remote that does not answer; ``exists`` is False for both."""
     remote = repo.cloud.get_remote_odb()
     for output in outputs:
         try:
@@ -195,7 +214,7 @@ def _require_in_remote(repo: Repo, stage: Any, outputs: list[Any]) -> None:  # n
 def _restore(repo: Repo, stage: Any) -> bool:  # noqa: ANN401
     """Take the stage's results from the run cache, if the remote holds those of equal inputs."""
     try:
-        with _remote_told("pull"):
+        with _translated_errors("pull"):
             stage.save_deps()
             _fetch_run_cache_entry(repo, stage)
         with repo.lock:
@@ -228,7 +247,7 @@ def _run(repo: Repo, stage: Any, *, force: bool) -> None:  # noqa: ANN401
         if isinstance(cause, StageCmdFailedError):
             raise CommandError(_exit_code(cause)) from error
         if isinstance(cause, OSError):
-            with _remote_told("run"):
+            with _translated_errors("run"):
                 raise cause from error
         raise
 
@@ -240,10 +259,10 @@ def _exit_code(error: StageCmdFailedError) -> int:
 
 
 def _push(repo: Repo, address: str, *, run_cache: bool) -> None:
-    """Push, patiently: behind this lie the hours that the stage took."""
+    """Push, with repetitions: a failure here would cost the hours that the stage took."""
     for attempt in range(PUSHES):
         try:
-            with _remote_told("push"):
+            with _translated_errors("push"):
                 repo.push(targets=[address])
                 if run_cache:
                     repo.stage_cache.push(None)
@@ -266,8 +285,8 @@ def _metrics(stage: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 @contextmanager
-def _remote_told(what: str) -> Iterator[None]:
-    """What DVC and the libraries below it raise in a transfer, as ours."""
+def _translated_errors(what: str) -> Iterator[None]:
+    """Translate errors of a transfer, which DVC and the libraries below it raise, into ours."""
     try:
         yield
     except StormsightError:
@@ -293,8 +312,8 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-class _Watch:
-    """Seconds by phase."""
+class _Stopwatch:
+    """Stopwatch that takes the seconds by phase."""
 
     def __init__(self, on_phase: Callable[[str], None]) -> None:
         self.seconds: dict[str, float] = {}

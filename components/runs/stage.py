@@ -1,4 +1,4 @@
-"""One stage, from the sealed plan to the sealed record, with no disk shared with any other stage."""
+"""Execution of one stage, from the sealed plan to the sealed record, sharing no disk with other stages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from components.lib.cli import report_failure, report_result
 from components.lib.files import read_json
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
-from components.lib.operations.plan import Plan, read_plan
+from components.lib.operations.plan import RunPlan, read_plan
 from components.runs.checkpoints import FOLDER, CheckpointMirror
 from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters
@@ -32,7 +32,7 @@ from components.runs.workspace import STATE, require_planned_code, workspace
 LOG = logging.getLogger(__name__)
 
 RENEWAL_S = 3600.0
-"""Between two looks at whether the run still holds its claim."""
+"""Seconds between two checks whether the run still holds its claim."""
 
 _WORKER_REPORT = "worker.json"
 
@@ -41,8 +41,8 @@ def run_stage(environment: Environment, address: str, run: str) -> int:
     """Run one stage of a planned run; a stage that is finished already is not run again.
 
     Args:
-        environment: Where everything is.
-        address: Of the stage in dvc.yaml.
+        environment: Settings of the command.
+        address: Address of the stage in dvc.yaml.
         run: Key-safe name of the run.
 
     Returns:
@@ -77,7 +77,7 @@ def run_stage(environment: Environment, address: str, run: str) -> int:
 class _Attempt:
     environment: Environment
     objects: ObjectStore
-    plan: Plan
+    plan: RunPlan
     records: Records
     address: str
     stop: StopRequest
@@ -124,7 +124,7 @@ class _Attempt:
                 mirror.sync()
                 return self._failed(code, folder)
             self._keep(folder, started)
-        mirror.forget()
+        mirror.discard()
         return 0
 
     def keep_failure(self, exit_code: int, message: str, next_step: str) -> None:
@@ -147,9 +147,9 @@ class _Attempt:
 
     def _failed(self, code: int, folder: Path) -> int:
         path = folder / STATE / _WORKER_REPORT
-        told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        message = str(told.get("message") or f"{self.address}: ended with exit code {code}")
-        next_step = str(told.get("next_step") or "read the stage's log")
+        report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        message = str(report.get("message") or f"{self.address}: ended with exit code {code}")
+        next_step = str(report.get("next_step") or "read the stage's log")
         if code == TERMINATED:
             message, next_step = f"{self.address}: stopped by SIGTERM", "run the stage again: it goes on"
         report_failure(code, message, next_step)
@@ -196,7 +196,7 @@ class _Attempt:
 
 
 class _ClaimWatch:
-    """Keeps the run's claim alive while a stage works."""
+    """Renewal of the run's claim while a stage works."""
 
     def __init__(self, operations: Operations, run: str, lease_h: float) -> None:
         self._operations = operations
@@ -205,7 +205,7 @@ class _ClaimWatch:
         self._due = time.monotonic() + RENEWAL_S
 
     def held(self) -> bool:
-        """Whether no other run took the claim over; renews it."""
+        """Renew the claim and return whether no other run took it over."""
         if self._operations.renew(self._run, lease=self._lease):
             return True
         # A failed run's stage may be repeated: it holds its claim until another run takes it.

@@ -1,4 +1,4 @@
-"""A workspace for one stage: the pipeline's files, and DVC told where its remote is."""
+"""Workspace of one stage: the pipeline's files, and DVC configured with its remote."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from components.contract.errors import ParameterError, ResourceError
 from components.contract.identity import Identity, pipeline_identity
 from components.contract.keys import LOCK
 from components.lib.files import write_text
-from components.lib.operations.plan import Plan
+from components.lib.operations.plan import RunPlan
 from components.runs.environment import Environment
 from components.runs.parameters import write_for_run
 
 CATALOGUE = Path("components/download/catalogue")
 STATE = ".stormsight"
-"""Folder of a workspace for what these commands tell each other."""
+"""Folder of a workspace for files that these commands exchange."""
 
 _OWNER = "owner"
 _REMOTE = "stormsight"
@@ -44,7 +44,7 @@ def identity_of(source: Path, profile: str | None) -> Identity:
         return pipeline_identity(source, params, {})
 
 
-def require_planned_code(source: Path, plan: Plan) -> None:
+def require_planned_code(source: Path, plan: RunPlan) -> None:
     """Refuse to run stages of one training with different code, as a deployment amid a run would.
 
     Args:
@@ -72,11 +72,11 @@ def workspace(
     acquisitions: Mapping[str, bytes],
     lock: Mapping[str, Any],
 ) -> Iterator[Path]:
-    """A folder of its own for one stage; removed at the end, whatever happens.
+    """Yield a new folder for one stage; it is removed at the end, whatever happens.
 
     Args:
-        environment: Where the pipeline and the remote are, and where to work.
-        name: Begins the folder's name.
+        environment: Settings of the command.
+        name: Beginning of the folder's name.
         profile: Profile of params.yaml.
         acquisitions: Catalogue entries by id, laid beside the committed ones and listed in params.yaml.
         lock: dvc.lock's entries of finished stages.
@@ -98,7 +98,7 @@ def workspace(
 
 @contextmanager
 def _owned_folder(parent: Path, name: str) -> Iterator[Path]:
-    """A new folder, held by a file lock that ends with this process; those of dead owners are removed."""
+    """Yield a new folder, held by a file lock that ends with this process; remove those of dead owners."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
         for left in parent.iterdir():
@@ -157,7 +157,7 @@ def _lay_out_catalogue(catalogue: Path, acquisitions: Mapping[str, bytes]) -> No
 
 
 def _configure_dvc(folder: Path, remote: str) -> None:
-    """Local settings win over the committed ones. An S3 endpoint comes from the environment, as in boto3."""
+    """Write DVC's local settings, which win over the committed ones; S3 is set up by the environment."""
     (folder / ".dvc").mkdir(exist_ok=True)
     write_text(
         folder / ".dvc" / "config.local",

@@ -16,9 +16,9 @@ from components.download.parameters import DownloadParameters
 from components.download.publish import publish
 from components.lib.config.loader import load_parameters
 from components.lib.objects.opening import open_objects
-from components.lib.operations.decisions import Wish
+from components.lib.operations.decisions import ClaimRequest
 from components.lib.operations.operations import Operations
-from components.lib.operations.plan import Plan
+from components.lib.operations.plan import RunPlan
 from components.prepare.parameters import PrepareParameters
 from components.prepare.pipeline import prepare
 from components.prepare.split import overlap_shares
@@ -36,9 +36,9 @@ def test_a_revisit_of_the_same_ground(tmp_path: Path, repository: Path) -> None:
         )
     assert Registrar(landing, objects).look().registered == list(NAMES)
     plan = Operations(objects).claim(
-        Wish(run="run-1", code="0" * 64, params="0" * 64), lease=timedelta(hours=1)
+        ClaimRequest(run="run-1", code="0" * 64, params="0" * 64), lease=timedelta(hours=1)
     )
-    assert isinstance(plan, Plan)
+    assert isinstance(plan, RunPlan)
 
     entries = [CatalogueEntry.model_validate_json(one.entry(objects)) for one in plan.acquisitions]
     shards = {

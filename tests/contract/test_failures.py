@@ -1,4 +1,4 @@
-"""The table of failure classes, and its copy for people in k8s/README.md."""
+"""Table of failure classes, and its copy for people in k8s/README.md."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_every_error_class_takes_its_code_from_the_table() -> None:
 
 
 def test_what_is_never_retried_and_what_bars_a_set_differ_in_missing_input_alone() -> None:
-    """A missing input cannot be mended by repeating the task, but a new run may train the set."""
+    """Missing inputs cannot be mended by repeating the task, but a new run may train the set."""
     shown = {kind for kind, row in FAILURE_CLASSES.items() if row.airflow_name}
     assert {"bad_data", "gate_refused", "code_error", "misconfigured"} == FINAL_FOR_SET
     assert (NEVER_RETRIED & shown) - FINAL_FOR_SET == {"missing_input"}

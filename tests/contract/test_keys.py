@@ -1,4 +1,4 @@
-"""The layout of the state: what is written under a key today must be found under it tomorrow."""
+"""Layout of the state: what is written under a key today must be found under it tomorrow."""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ from components.housekeeping.parameters import Places
 from components.housekeeping.references import content_key
 from components.lib.ledger.chain import Chain
 from components.lib.objects.sealed import create_sealed, seal
-from components.lib.operations.decisions import Wish
+from components.lib.operations.decisions import ClaimRequest
 from components.lib.operations.events import Registered
 from components.lib.operations.operations import Operations
-from components.lib.operations.plan import Plan
+from components.lib.operations.plan import RunPlan
 
 START = datetime.now(UTC) + timedelta(days=200)
 """Objects are written now; histories play later, so that everything is old enough to go."""
@@ -50,20 +50,20 @@ class History:
         self.places.objects.create(f"catalogue/{name}.json", entry)
         self.operations.register(Registered(acquisition=name, catalogue_sha256=sha256, marker_sha256=sha256))
 
-    def claim(self, params: str) -> Plan:
+    def claim(self, params: str) -> RunPlan:
         """Begin a training; every word is a training of its own."""
         if not self.operations.state().registered:
             self.register()
-        wish = Wish(
+        request = ClaimRequest(
             run=f"run-{next(self.numbers)}",
             code="0" * 64,
             params=hashlib.sha256(params.encode()).hexdigest(),
         )
-        plan = self.operations.claim(wish, lease=LEASE)
-        assert isinstance(plan, Plan)
+        plan = self.operations.claim(request, lease=LEASE)
+        assert isinstance(plan, RunPlan)
         return plan
 
-    def stage(self, plan: Plan, name: str, *contents: str) -> set[str]:
+    def stage(self, plan: RunPlan, name: str, *contents: str) -> set[str]:
         """Record a stage that made a folder of these files; hashes of all it put into the remote."""
         hashes = [self.content(text.encode()) for text in contents]
         files = [{"md5": md5, "relpath": str(number)} for number, md5 in enumerate(hashes)]
@@ -82,18 +82,18 @@ class History:
         self.places.remote.put(content_key(md5), content)
         return md5
 
-    def checkpoint(self, plan: Plan, stage: str) -> None:
+    def checkpoint(self, plan: RunPlan, stage: str) -> None:
         for name, content in {
             "aaaa": b"weights",
             "manifest.json": seal({"files": {"last.ckpt": "aaaa"}}),
         }.items():
             self.places.objects.put(f"work/{plan.key}/checkpoints/{stage}/{name}", content)
 
-    def succeed(self, plan: Plan, **record: Any) -> None:
+    def succeed(self, plan: RunPlan, **record: Any) -> None:
         create_sealed(self.places.objects, f"work/{plan.key}/record.json", {"run": plan.run, **record})
         self.operations.succeeded(plan.run, record_sha256="0" * 64, promoted=False)
 
-    def training(self, word: str, **record: Any) -> tuple[Plan, set[str]]:
+    def training(self, word: str, **record: Any) -> tuple[RunPlan, set[str]]:
         """A whole training, four days long; its plan and the hashes of its data."""
         plan = self.claim(word)
         hashes = self.stage(plan, "prepare", f"tiles of {word}", "shared tiles")
@@ -113,7 +113,7 @@ class History:
         """Those of ``hashes`` whose content is still in the remote."""
         return {md5 for md5 in hashes if self.places.remote.exists(content_key(md5))}
 
-    def records(self, plan: Plan) -> list[str]:
+    def records(self, plan: RunPlan) -> list[str]:
         """Keys of what is kept of a training."""
         objects = self.places.objects
         return [i.key for p in (f"work/{plan.key}/", f"runs/{plan.run}/") for i in objects.list(p)]

@@ -1,4 +1,4 @@
-"""What a failing command leaves for the orchestrator."""
+"""Report that a failing command leaves for the orchestrator."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def test_a_bug_is_a_code_error_with_its_type_and_keeps_its_traceback(report: Pat
 
     with pytest.raises(KeyError):
         cli.run(main)
-    told = read(report)
-    assert (told["class"], told["exit_code"]) == ("code_error", 1)
-    assert told["message"] == "KeyError: 'x\\nsecond line'"
+    found = read(report)
+    assert (found["class"], found["exit_code"]) == ("code_error", 1)
+    assert found["message"] == "KeyError: 'x\\nsecond line'"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_report_that_cannot_be_written_hides_nothing(
 def test_a_file_in_a_folder_that_cannot_be_written_is_written_in_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As ``/dev/termination-log`` of a pod: a mounted file, which nothing can be renamed over."""
+    """Mimic ``/dev/termination-log`` of a pod: a mounted file, which nothing can be renamed over."""
     path = tmp_path / "termination-log"
     path.write_text("x" * 9000)
 

@@ -1,4 +1,4 @@
-"""The small pipeline on folders and on a real S3 endpoint."""
+"""Fixtures: the small pipeline on folders and on a real S3 endpoint."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["s3_url"]
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A fresh deployment on folders."""
+    """Deployment on folders, fresh."""
     return enter(World(tmp_path, str(tmp_path / "objects"), str(tmp_path / "remote")), monkeypatch)
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """A deployment on folders whose run r1 went through all stages, and was not finished yet."""
+    """Deployment on folders whose run r1 went through all stages, and was not finished yet."""
     root = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as monkeypatch:
         world = enter(World(root, str(root / "objects"), str(root / "remote")), monkeypatch)
@@ -33,7 +33,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture
 def trained(template: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A copy of that deployment."""
+    """Copy of that deployment."""
     root = tmp_path / "copy"
     shutil.copytree(template.root, root)
     return enter(World(root, str(root / "objects"), str(root / "remote")), monkeypatch)
@@ -41,7 +41,7 @@ def trained(template: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def s3_world(tmp_path: Path, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A fresh deployment with objects and data in a bucket."""
+    """Deployment, fresh, with objects and data in a bucket."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "admin")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "admin")

@@ -1,4 +1,4 @@
-"""A small pipeline with the real one's shape, and the world it is run in."""
+"""Small pipeline with the real one's shape, and deployments of it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ STAGES = ("prepare", "distill@one", "distill@two", "evaluate", "promote")
 
 @dataclass(frozen=True)
 class World:
-    """One deployment of the small pipeline: its code, its stores, its scratch."""
+    """Deployment of the small pipeline: its code, its stores, its scratch."""
 
     root: Path
     objects_uri: str
@@ -127,12 +127,12 @@ class World:
         return Records(self.objects, str(read_sealed(self.objects, f"runs/{run}/plan.json")["key"]))
 
     def undo(self, *stages: str, run: str = "r1") -> None:
-        """As if ``stages`` had not been run."""
+        """Remove the records of ``stages``, as if they had not been run."""
         for stage in stages:
             self.objects.delete(f"{self.records(run).prefix}/stages/{stage}.json")
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
-        """A command as its own process."""
+        """Start a command as a process of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "components.runs", *arguments],
             cwd=ROOT,
@@ -165,7 +165,7 @@ def make_source(folder: Path) -> None:
 
 
 def plain_lock(source: Path, root: Path, variables: dict[str, str]) -> str:
-    """dvc.lock of a plain ``dvc repro`` in a copy of ``source``."""
+    """Return dvc.lock of a plain ``dvc repro`` in a copy of ``source``."""
     shutil.copytree(source, root / "plain")
     subprocess.run(
         [sys.executable, "-m", "dvc", "repro", "-q"],

@@ -26,7 +26,7 @@ def mirror(store: ObjectStore, root: Path) -> CheckpointMirror:
 
 
 def write(root: Path, name: str, content: str) -> None:
-    """As the engine writes: a new file under the old name."""
+    """Write as the engine does: a new file under the old name."""
     path = root / "var/checkpoints" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
@@ -72,7 +72,7 @@ def test_a_newer_set_replaces_the_older_and_leaves_nothing_behind(store: ObjectS
     assert there.sync()
     assert len(store.list(PREFIX)) == 2
     assert restored(store, tmp_path / "c") == {"train/last.pt": "four"}
-    there.forget()
+    there.discard()
     assert not store.list(PREFIX)
     assert restored(store, tmp_path / "d") == {}
 
@@ -86,8 +86,8 @@ def test_the_last_set_stays_when_the_stage_removes_its_checkpoint(store: ObjectS
     assert restored(store, tmp_path / "b") == {"train/last.pt": "one"}
 
 
-class Meddling(FolderObjects):
-    """Does something between the steps of an upload."""
+class InterferingStore(FolderObjects):
+    """Store that does something between the steps of an upload."""
 
     def __init__(self, root: Path, meddle: Callable[[], None]) -> None:
         super().__init__(root)
@@ -99,7 +99,9 @@ class Meddling(FolderObjects):
 
 
 def test_a_checkpoint_replaced_while_it_is_sent_is_sent_as_it_was(tmp_path: Path) -> None:
-    store = Meddling(tmp_path / "objects", lambda: write(tmp_path / "a", "train/last.pt", "two, longer"))
+    store = InterferingStore(
+        tmp_path / "objects", lambda: write(tmp_path / "a", "train/last.pt", "two, longer")
+    )
     write(tmp_path / "a", "train/last.pt", "one")
     here = mirror(store, tmp_path / "a")
     assert here.sync()
@@ -114,7 +116,7 @@ def test_an_upload_that_breaks_off_leaves_the_older_set(tmp_path: Path) -> None:
             raise SourceUnavailableError("gone", next_step="wait")
 
     broken: list[int] = []
-    store = Meddling(tmp_path / "objects", refuse)
+    store = InterferingStore(tmp_path / "objects", refuse)
     here = mirror(store, tmp_path / "a")
     write(tmp_path / "a", "train/last.pt", "one")
     here.sync()

@@ -1,4 +1,4 @@
-"""Evicted, lost, asked twice: a training goes on elsewhere as if nothing had happened."""
+"""Interrupted stages: evicted, lost or started twice, a training goes on elsewhere with the same result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TIMEOUT_S = 240
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait for what must come; how long it takes is not the matter."""
+    """Wait until ``condition`` holds."""
     end = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < end, "it never came"
@@ -40,14 +40,14 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def training(world: World) -> World:
-    """A deployment whose only stage trains with the real engine, planned as r1."""
+    """Deployment whose only stage trains with the real engine, planned as r1."""
     (world.source / "dvc.yaml").write_text(yaml.safe_dump({"stages": TRAINING}))
     plan(world.environment(), "r1", force=True)
     return world
 
 
 def sent_checkpoint(world: World) -> dict[str, Any] | None:
-    """The checkpoint that another machine would find."""
+    """Return the checkpoint that another machine would find."""
     records = world.records("r1")
     prefix = records.checkpoints("train")
     if not world.objects.exists(f"{prefix}/manifest.json"):
@@ -76,10 +76,10 @@ def weights(world: World) -> dict[str, torch.Tensor]:
 @pytest.mark.timeout(300)
 def test_evicted_and_then_lost_a_training_ends_as_if_undisturbed(training: World, tmp_path: Path) -> None:
     held, resumed, report = tmp_path / "held", tmp_path / "resumed", tmp_path / "report"
-    told = {"HELD": str(held), "RESUMED": str(resumed), REPORT: str(report)}
+    variables = {"HELD": str(held), "RESUMED": str(resumed), REPORT: str(report)}
 
     # Evicted before step 7, asked twice, by a signal to the whole group as well.
-    stage = training.start("stage", "train", "--run", "r1", HOLD_AT="7", HOLD="stop", **told)
+    stage = training.start("stage", "train", "--run", "r1", HOLD_AT="7", HOLD="stop", **variables)
     until(held.exists)
     stage.send_signal(signal.SIGTERM)
     stage.send_signal(signal.SIGTERM)
@@ -92,14 +92,14 @@ def test_evicted_and_then_lost_a_training_ends_as_if_undisturbed(training: World
 
     # On another machine it goes on, which is lost in step 13: the checkpoint of step 10 was sent.
     held.unlink()
-    stage = training.start("stage", "train", "--run", "r1", HOLD_AT="13", HOLD="forever", **told)
+    stage = training.start("stage", "train", "--run", "r1", HOLD_AT="13", HOLD="forever", **variables)
     until(held.exists)
     until(lambda: sent_step(training) == 10)
     stage.kill()
     stage.wait()
     until(lambda: not psutil.pid_exists(int(held.read_text())))
 
-    stage = training.start("stage", "train", "--run", "r1", **told)
+    stage = training.start("stage", "train", "--run", "r1", **variables)
     assert stage.wait(TIMEOUT_S) == 0
     assert resumed.read_text() == "10\n"
     assert list(training.workspaces.iterdir()) == [], "what the lost one left is removed, too"
@@ -113,7 +113,7 @@ def test_evicted_and_then_lost_a_training_ends_as_if_undisturbed(training: World
 
 @pytest.fixture
 def silent_endpoint() -> Iterator[str]:
-    """Accepts connections and never answers."""
+    """Server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
@@ -142,7 +142,7 @@ def test_stages_side_by_side_and_the_same_stage_twice(world: World) -> None:
 
 @pytest.fixture
 def command(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Stands for DVC: a process whose shell runs a stage's command, which has a child of its own."""
+    """Stand in for DVC: a process whose shell runs a stage's command, which has a child of its own."""
     python = sys.executable
     dvc, stage = tmp_path / "dvc.py", tmp_path / "stage.py"
     stage.write_text(

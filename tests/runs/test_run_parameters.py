@@ -10,7 +10,7 @@ import yaml
 from components.contract.errors import ParameterError
 from components.contract.identity import Identity, pipeline_identity
 from components.lib.config.loader import load_section
-from components.lib.operations.plan import Plan
+from components.lib.operations.plan import RunPlan
 from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters, with_run, write_for_run
 from components.runs.workspace import identity_of
@@ -118,7 +118,7 @@ def test_relative_places_hold_for_stages_run_elsewhere(
     monkeypatch.chdir(tmp_path)
     environment = Environment.read({})
     assert environment.objects_uri == str(tmp_path / "var/objects")
-    plan = Plan(run="r", key="k", acquisitions=(), code="c", params="p", profile=None)
+    plan = RunPlan(run="r", key="k", acquisitions=(), code="c", params="p", profile=None)
     stage = environment.of_stage(tmp_path / "w", plan, {})
     assert pipeline_identity(environment=stage) == Identity(code="c", params="p")
     assert stage["STORMSIGHT_TRAINING"] == "work/k"

@@ -1,4 +1,4 @@
-"""Stage by stage, each in an empty workspace, on folders and on S3."""
+"""Runs stage by stage, each in an empty workspace, on folders and on S3."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.runs.pipeline import STAGES, World, through
 
 
 def command(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Exit code and report of ``python -m components.runs ...``."""
+    """Return exit code and report of ``python -m components.runs ...``."""
     report = world.root / "report"
     report.unlink(missing_ok=True)
     os.environ[REPORT] = str(report)
@@ -111,20 +111,20 @@ def test_a_run_cache_without_its_data_is_no_short_cut(trained: World) -> None:
 
 def test_a_stage_before_the_one_it_needs_says_which(world: World) -> None:
     plan(world.environment(), "r1", force=True)
-    code, told = command(world, "stage", "evaluate", "--run", "r1")
+    code, report = command(world, "stage", "evaluate", "--run", "r1")
     assert code == 66
-    assert "prepare has left no record" in told["message"]
-    assert told["next_step"] == "run stage prepare first"
+    assert "prepare has left no record" in report["message"]
+    assert report["next_step"] == "run stage prepare first"
 
 
 def test_data_that_were_pruned_are_missed_by_name(trained: World) -> None:
     world = trained
     world.undo("distill@one")
     shutil.rmtree(Path(world.remote, "files"))
-    code, told = command(world, "stage", "distill@one", "--run", "r1")
+    code, report = command(world, "stage", "distill@one", "--run", "r1")
     assert code == 66
-    assert "data/prepared" in told["message"]
-    assert "gone from the remote" in told["message"]
+    assert "data/prepared" in report["message"]
+    assert "gone from the remote" in report["message"]
 
 
 def test_a_damaged_or_foreign_record_closes_the_way(trained: World) -> None:
@@ -140,9 +140,9 @@ def test_a_damaged_or_foreign_record_closes_the_way(trained: World) -> None:
     record = json.loads(good)
     del record["sha256"]
     world.objects.put(key, seal({**record, "stage": "evaluate"}))
-    code, told = command(world, "stage", "distill@one", "--run", "r1")
-    assert (code, told["class"]) == (65, "bad_data")
-    assert "no record of this stage" in told["message"]
+    code, report = command(world, "stage", "distill@one", "--run", "r1")
+    assert (code, report["class"]) == (65, "bad_data")
+    assert "no record of this stage" in report["message"]
 
 
 def test_a_lost_or_damaged_plan_closes_the_way(world: World) -> None:
@@ -167,17 +167,17 @@ def test_a_remote_that_does_not_answer_is_unavailable(
         "STORMSIGHT_REMOTE": "s3://bucket/dvc",
     }.items():
         monkeypatch.setenv(name, value)
-    code, told = command(world, "stage", "distill@one", "--run", "r1")
-    assert (code, told["class"]) == (69, "source_unavailable")
-    assert "dvc pull" in told["message"]
+    code, report = command(world, "stage", "distill@one", "--run", "r1")
+    assert (code, report["class"]) == (69, "source_unavailable")
+    assert "dvc pull" in report["message"]
 
 
 def test_other_code_than_the_plans_is_refused(world: World) -> None:
     plan(world.environment(), "r1", force=True)
     (world.source / "components/steps/new.py").write_text("")
-    code, told = command(world, "stage", "prepare", "--run", "r1")
-    assert (code, told["class"]) == (78, "misconfigured")
-    assert "holds other code" in told["message"]
+    code, report = command(world, "stage", "prepare", "--run", "r1")
+    assert (code, report["class"]) == (78, "misconfigured")
+    assert "holds other code" in report["message"]
 
 
 def test_the_end_with_other_code_than_the_stages_is_refused(trained: World) -> None:
@@ -189,10 +189,10 @@ def test_the_end_with_other_code_than_the_stages_is_refused(trained: World) -> N
 
 def test_a_stage_that_is_not_there_is_named(world: World) -> None:
     plan(world.environment(), "r1", force=True)
-    code, told = command(world, "stage", "destill@one", "--run", "r1")
+    code, report = command(world, "stage", "destill@one", "--run", "r1")
     assert code == 78
-    assert "'destill@one'" in told["message"]
-    assert "distill@one" in told["next_step"]
+    assert "'destill@one'" in report["message"]
+    assert "distill@one" in report["next_step"]
 
 
 @pytest.mark.parametrize(
@@ -220,9 +220,9 @@ def test_a_failing_command_is_passed_on_and_recorded(
             {"class": name, "exit_code": code, "message": message, "next_step": NEXT_STEPS[how]},
         )
         assert len(world.records("r1").failures()) == attempt
-    found, told = command(world, "finish", "--run", "r1")
-    assert (found, told["result"]) == (0, {"outcome": "failed", "stage": "evaluate", "class": name})
-    assert command(world, "finish", "--run", "r1") == (found, told)
+    found, report = command(world, "finish", "--run", "r1")
+    assert (found, report["result"]) == (0, {"outcome": "failed", "stage": "evaluate", "class": name})
+    assert command(world, "finish", "--run", "r1") == (found, report)
     outcome = Operations(world.objects).state().claims[key_of(world, "r1")].outcome
     assert isinstance(outcome, Failed)
     assert (outcome.stage, outcome.failure_class, outcome.message) == ("evaluate", name, message)
@@ -235,17 +235,17 @@ def test_a_run_that_lost_its_claim_stands_down(trained: World) -> None:
     world.undo("distill@two")
     finish(world.environment(), "r1")
     plan(world.environment(), "r2", force=True)
-    code, told = command(world, "stage", "distill@two", "--run", "r1")
-    assert (code, told["class"]) == (99, "nothing_to_do")
-    assert "lost its claim" in told["message"]
+    code, report = command(world, "stage", "distill@two", "--run", "r1")
+    assert (code, report["class"]) == (99, "nothing_to_do")
+    assert "lost its claim" in report["message"]
     assert command(world, "finish", "--run", "r1")[0] == 99
 
 
 def test_a_stage_that_left_nothing_fails_the_run_as_infrastructure(trained: World) -> None:
     world = trained
     world.undo("promote")
-    told = command(world, "finish", "--run", "r1")[1]
-    assert told["result"] == {"outcome": "failed", "stage": "promote", "class": "infrastructure"}
+    report = command(world, "finish", "--run", "r1")[1]
+    assert report["result"] == {"outcome": "failed", "stage": "promote", "class": "infrastructure"}
     # Another run may claim it again, and goes on with what is finished.
     through(world, "r2")
     assert command(world, "finish", "--run", "r2")[1]["result"]["outcome"] == "succeeded"
@@ -262,9 +262,9 @@ def test_a_refusal_closes_the_gate_and_says_why(trained: World, monkeypatch: pyt
     monkeypatch.setenv("OUTCOME", "refused")
     assert run_stage(world.environment(), "promote", "r1") == 0
     assert command(world, "finish", "--run", "r1")[1]["result"]["promoted"] is False
-    code, told = command(world, "gate", "--run", "r1")
-    assert (code, told["class"]) == (77, "gate_refused")
-    assert "stormsight-sar refused: the gain is +0.1" in told["message"]
+    code, report = command(world, "gate", "--run", "r1")
+    assert (code, report["class"]) == (77, "gate_refused")
+    assert "stormsight-sar refused: the gain is +0.1" in report["message"]
 
 
 def test_the_gate_is_closed_unless_record_and_ledger_agree(trained: World) -> None:
@@ -278,9 +278,9 @@ def test_the_gate_is_closed_unless_record_and_ledger_agree(trained: World) -> No
     assert command(world, "gate", "--run", "r1")[0] == 65
     forged = {**record, "run": "another"}
     world.objects.put(key, seal(forged))
-    code, told = command(world, "gate", "--run", "r1")
+    code, report = command(world, "gate", "--run", "r1")
     assert code == 65
-    assert "not the one that the ledger names" in told["message"]
+    assert "not the one that the ledger names" in report["message"]
     world.objects.put(key, good)
     assert command(world, "gate", "--run", "r1")[0] == 0
     world.objects.delete(key)
@@ -294,9 +294,9 @@ def test_registered_acquisitions_reach_the_stage(world: World) -> None:
         acquisition="landed", catalogue_sha256=sha256_bytes(entry), marker_sha256=sha256_bytes(b"marker")
     )
     Operations(world.objects).register(event)
-    code, told = command(world, "plan", "--run", "manual__2026-11-20T00:00:00+00:00")
-    assert (code, told["result"]["acquisitions"]) == (0, ["landed"])
-    code, told = command(world, "stage", "prepare", "--run", "manual__2026-11-20T00:00:00+00:00")
+    code, report = command(world, "plan", "--run", "manual__2026-11-20T00:00:00+00:00")
+    assert (code, report["result"]["acquisitions"]) == (0, ["landed"])
+    code, report = command(world, "stage", "prepare", "--run", "manual__2026-11-20T00:00:00+00:00")
     assert code == 0
     (name,) = world.objects.folders("runs/")
     lock = world.records(name).stages()["prepare"].lock
@@ -315,6 +315,6 @@ def test_the_profile_of_the_plan_holds_for_all_stages(world: World) -> None:
     assert params["profiles.other.world"] == {"tiles": 9}
 
 
-def test_a_command_line_without_a_run_is_told(world: World) -> None:
+def test_a_command_line_without_a_run_is_refused(world: World) -> None:
     assert command(world, "gate", "--run", "")[0] == 78
     assert yaml.safe_load((world.source / "params.yaml").read_text())["profile"] == "small"

@@ -1,4 +1,4 @@
-"""A stage that really trains: the engine, a tiny network, checkpoints where the stages keep them.
+"""Stage that really trains: the engine, a tiny network, checkpoints where the stages keep them.
 
 Where ``HOLD_AT`` is set, training waits before that step: until it was asked to stop (``HOLD=stop``), or for
 ever. Its process id is then in the file ``HELD``.
@@ -18,7 +18,7 @@ from tests.lib.engine.tiny import TinyTask, seeded_task, train
 
 
 class HeldTask(TinyTask):
-    """Waits at a step, so that a test can do to it what it wants at a known moment."""
+    """Task that waits at a step, so that a test can act at a known moment."""
 
     def before_step(self, step: int) -> None:
         super().before_step(step)

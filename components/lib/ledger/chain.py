@@ -1,4 +1,4 @@
-"""A chain of numbered entries, each an object that was created once and names the hash of the one before.
+"""Chain of numbered entries, each an object that was created once and names the hash of the one before.
 
 An append creates the object of the next number if there is none: of two writers who saw the same head,
 exactly one succeeds. A changed, removed, inserted or moved entry breaks the chain. A missing tail cannot show
@@ -18,7 +18,7 @@ from typing import Any
 
 from components.contract import keys
 from components.contract.errors import BadDataError, MissingInputError, SourceUnavailableError
-from components.contract.hashing import canonical_json, sha256_bytes
+from components.contract.hashing import canonical_json, sha256_json
 from components.lib.objects.protocol import ObjectStore, get_many
 from components.lib.objects.sealed import seal, unseal
 
@@ -29,12 +29,12 @@ _FIELDS = {"seq", "time", "prev_hash", "body", "hash"}
 
 
 class HeadMovedError(SourceUnavailableError):
-    """Somebody else appended first: read the chain, decide anew, append again."""
+    """Signal that another process appended first: read the chain, decide anew, append again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One entry.
+    """Entry of a chain.
 
     Attributes:
         seq: 1, 2, 3, ...
@@ -51,20 +51,20 @@ class Entry:
     hash: str
 
     def content(self) -> bytes:
-        """The object's bytes."""
+        """Return the bytes of the entry's object."""
         return canonical_json({**self._fields(), "hash": self.hash}) + b"\n"
 
     @property
     def intact(self) -> bool:
-        """Whether the hash fits."""
-        return self.hash == sha256_bytes(canonical_json(self._fields()))
+        """Return whether the hash fits the other fields."""
+        return self.hash == sha256_json(self._fields())
 
     def _fields(self) -> dict[str, Any]:
         return {"seq": self.seq, "time": self.time, "prev_hash": self.prev_hash, "body": dict(self.body)}
 
     @classmethod
     def after(cls, head: Entry | None, time: str, body: Mapping[str, Any]) -> Entry:
-        """The entry that follows ``head``, None for the first."""
+        """Return the entry that follows ``head``; ``head`` is None for the first."""
         bare = cls(
             seq=1 if head is None else head.seq + 1,
             time=time,
@@ -72,21 +72,21 @@ class Entry:
             body=body,
             hash="",
         )
-        return cls(**{**bare._fields(), "hash": sha256_bytes(canonical_json(bare._fields()))})
+        return cls(**{**bare._fields(), "hash": sha256_json(bare._fields())})
 
 
 def utc_now() -> datetime:
-    """The time, UTC."""
+    """Return the present time, UTC."""
     return datetime.now(UTC)
 
 
 class Chain:
-    """The chain of objects ``<prefix>/000000001.json``, ``<prefix>/000000002.json``, ...
+    """Chain of the objects ``<prefix>/000000001.json``, ``<prefix>/000000002.json``, ...
 
     Args:
         objects: The store.
-        prefix: Of the keys, without a slash at the end.
-        clock: Tells the time of new entries.
+        prefix: Beginning of the keys, without a slash at its end.
+        clock: Function that returns the time of new entries.
     """
 
     def __init__(self, objects: ObjectStore, prefix: str, clock: Callable[[], datetime] = utc_now) -> None:
@@ -96,11 +96,11 @@ class Chain:
 
     @property
     def uri(self) -> str:
-        """Where it is, for messages."""
+        """Location of the chain, for messages."""
         return f"{self._objects.uri}/{self._prefix}"
 
     def entries(self, known: Sequence[Entry] = ()) -> list[Entry]:
-        """All entries, oldest first, checked.
+        """Return all entries, oldest first, checked.
 
         Args:
             known: The beginning, as it was read before: only what follows is read.
@@ -132,7 +132,7 @@ class Chain:
         return entry
 
     def next_entry(self, expected_head: Entry | None, body: Mapping[str, Any]) -> Entry:
-        """The entry that :meth:`append` would add, for writers that announce it first."""
+        """Return the entry that :meth:`append` would add, for writers that announce it first."""
         # Through JSON and back: what is compared later is what was written.
         plain = json.loads(canonical_json(body))
         return Entry.after(expected_head, self._clock().isoformat(timespec="seconds"), plain)
@@ -151,7 +151,7 @@ class Chain:
         self._objects.put(self._note, seal({"seq": entry.seq, "hash": entry.hash}))
 
     def verify(self) -> list[Entry]:
-        """As :meth:`entries`, the noted length checked too.
+        """Return all entries as :meth:`entries` does, the noted length checked too.
 
         Raises:
             BadDataError: If the chain is broken, or shorter than it was once.

@@ -40,22 +40,22 @@ class FolderObjects:
 
     @property
     def uri(self) -> str:
-        """``file://`` and the folder."""
+        """URI of the folder: ``file://...``."""
         return f"file://{self.root}"
 
     @property
     def readers(self) -> int:
-        """A disk is read in turn."""
+        """One: a disk is read in turn."""
         return 1
 
     def get(self, key: str) -> bytes:
         """See :class:`ObjectStore`."""
-        with self._told(key):
+        with self._translated_errors(key):
             return self._file(key).read_bytes()
 
     def chunks(self, key: str) -> Iterator[bytes]:
         """See :class:`ObjectStore`."""
-        with self._told(key), self._file(key).open("rb") as handle:
+        with self._translated_errors(key), self._file(key).open("rb") as handle:
             while chunk := handle.read(CHUNK):
                 yield chunk
 
@@ -67,7 +67,7 @@ class FolderObjects:
     def create(self, key: str, content: bytes) -> bool:
         """See :class:`ObjectStore`."""
         target = self._path(key)
-        with self._told(key), self._written(content) as temporary:
+        with self._translated_errors(key), self._written(content) as temporary:
             _make_folder(target.parent)
             try:
                 os.link(temporary, target, follow_symlinks=False)
@@ -80,7 +80,7 @@ class FolderObjects:
     def put(self, key: str, content: bytes) -> None:
         """See :class:`ObjectStore`."""
         target = self._path(key)
-        with self._told(key), self._written(content) as temporary:
+        with self._translated_errors(key), self._written(content) as temporary:
             _publish(temporary, target)
 
     def list(self, prefix: str = "") -> Objects:
@@ -109,13 +109,13 @@ class FolderObjects:
     def delete(self, key: str) -> None:
         """See :class:`ObjectStore`. Folders stay: another process may be about to write into them."""
         path = self._path(key)
-        with self._told(key):
+        with self._translated_errors(key):
             path.unlink(missing_ok=True)
 
     def upload(self, key: str, path: Path) -> None:
         """See :class:`ObjectStore`."""
         target = self._path(key)
-        with self._told(key), self._temporary() as temporary:
+        with self._translated_errors(key), self._temporary() as temporary:
             shutil.copyfile(path, temporary)
             _sync_file(temporary)
             _publish(temporary, target)
@@ -139,7 +139,7 @@ class FolderObjects:
         return path
 
     def _inside(self, path: Path) -> bool:
-        """Whether no link on the way leads out of the root."""
+        """Return whether no link on the way leads out of the root."""
         return path.resolve().is_relative_to(self.root.resolve())
 
     def _file(self, key: str) -> Path:
@@ -165,8 +165,8 @@ class FolderObjects:
             yield path
 
     @contextmanager
-    def _told(self, key: str) -> Iterator[None]:
-        """The file system's failures as ours."""
+    def _translated_errors(self, key: str) -> Iterator[None]:
+        """Translate the file system's errors into ours."""
         where = f"{self.root / key}"
         try:
             yield
@@ -209,7 +209,7 @@ def require_digest(name: str, found: str, stated: str | None) -> None:
 
 
 def _info(key: str, path: Path) -> ObjectInfo | None:
-    """None for links, special files, and what went away since the folder was read."""
+    """Return None for links, special files, and what went away since the folder was read."""
     try:
         status = path.lstat()
     except FileNotFoundError:
@@ -226,7 +226,7 @@ def _publish(temporary: Path, target: Path) -> None:
 
 
 def _make_folder(folder: Path) -> None:
-    """``mkdir -p``, each new name synced: a synced file in a folder that is lost is lost too."""
+    """Make a folder and its parents, each new name synced: a synced file in a lost folder is lost too."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)

@@ -1,4 +1,4 @@
-"""From a URI, or the environment, to a store."""
+"""Opening of object stores by URI or by environment variable."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from components.lib.objects.folder import FolderObjects
 from components.lib.objects.protocol import ObjectStore
 
 OBJECTS = "STORMSIGHT_OBJECTS"
-"""Ledger, plans and records."""
+"""Environment variable: store of ledger, plans and records."""
 
 LANDING = "STORMSIGHT_LANDING"
-"""Where acquisitions arrive."""
+"""Environment variable: store in which acquisitions arrive."""
 
 DEFAULTS = {OBJECTS: "var/objects", LANDING: "var/landing"}
 
 
 def open_objects(uri: str) -> ObjectStore:
-    """The store at ``uri``: ``s3://bucket/prefix``, ``file:///folder`` or the path of a folder.
+    """Open the store at ``uri``: ``s3://bucket/prefix``, ``file:///folder`` or the path of a folder.
 
     Nothing is read yet; a folder is made with its first object. S3 takes its credentials, region and
     endpoint from the environment as boto3 does (``AWS_ENDPOINT_URL_S3``).
@@ -42,12 +42,12 @@ def open_objects(uri: str) -> ObjectStore:
 
 
 def objects_from_environment() -> ObjectStore:
-    """The store of ledger, plans and records: ``STORMSIGHT_OBJECTS``, by default ``var/objects``."""
+    """Open the store of ledger, plans and records: ``STORMSIGHT_OBJECTS``, by default ``var/objects``."""
     return _from_environment(OBJECTS)
 
 
 def landing_from_environment() -> ObjectStore:
-    """The place where acquisitions arrive: ``STORMSIGHT_LANDING``, by default ``var/landing``."""
+    """Open the store in which acquisitions arrive: ``STORMSIGHT_LANDING``, by default ``var/landing``."""
     return _from_environment(LANDING)
 
 

@@ -1,4 +1,4 @@
-"""What an object store can do."""
+"""Interface of object stores, and checks that all of them share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """One object of a listing.
+    """Object of a listing.
 
     Attributes:
         key: Relative to the store, ``/`` between its parts.
@@ -38,11 +38,11 @@ Objects: TypeAlias = list[ObjectInfo]
 
 
 class ObjectStore(Protocol):
-    """Blobs by key. Every method may raise :class:`SourceUnavailableError`; a key is checked before use.
+    """Store of blobs by key. Each method may raise :class:`SourceUnavailableError`; keys are checked first.
 
     Attributes:
-        uri: Of the store, for messages and for catalogue entries; ends without a slash.
-        readers: Reads at a time that pay off.
+        uri: URI of the store, for messages and for catalogue entries; ends without a slash.
+        readers: Number of concurrent reads that pay off.
     """
 
     @property
@@ -56,7 +56,7 @@ class ObjectStore(Protocol):
         ...
 
     def get(self, key: str) -> bytes:
-        """The whole object.
+        """Return the whole object.
 
         Raises:
             MissingInputError: If there is none.
@@ -64,7 +64,7 @@ class ObjectStore(Protocol):
         ...
 
     def chunks(self, key: str) -> Iterator[bytes]:
-        """The object piece by piece; a transfer that breaks off is resumed.
+        """Yield the object piece by piece; a transfer that breaks off is resumed.
 
         Raises:
             MissingInputError: If there is none.
@@ -73,14 +73,14 @@ class ObjectStore(Protocol):
         ...
 
     def exists(self, key: str) -> bool:
-        """Whether there is an object of exactly this key."""
+        """Return whether there is an object of exactly this key."""
         ...
 
     def create(self, key: str, content: bytes) -> bool:
         """Write the object unless there is one already. Of concurrent creators exactly one succeeds.
 
         Returns:
-            Whether this call made it. A repeated attempt whose first answer got lost counts as made.
+            Whether this call made the object. A repeated attempt whose first answer got lost counts as made.
         """
         ...
 
@@ -89,11 +89,11 @@ class ObjectStore(Protocol):
         ...
 
     def list(self, prefix: str = "") -> Objects:
-        """All objects whose keys start with ``prefix`` (a string, not a folder), sorted by key."""
+        """Return all objects whose keys start with ``prefix`` (any string), sorted by key."""
         ...
 
     def folders(self, prefix: str = "") -> Sequence[str]:
-        """Names directly below ``prefix`` (empty, or ending in ``/``) with objects below them, sorted."""
+        """Return the sorted names directly below ``prefix`` (empty, or ending in ``/``) that hold objects."""
         ...
 
     def delete(self, key: str) -> None:
@@ -115,7 +115,7 @@ class ObjectStore(Protocol):
 
 
 def get_many(store: ObjectStore, keys: Sequence[str]) -> list[bytes]:
-    """The objects of ``keys``, in their order, read side by side where that pays off.
+    """Return the objects of ``keys``, in their order, read side by side where that pays off.
 
     Raises:
         MissingInputError: If one is missing.
@@ -149,7 +149,7 @@ def check_prefix(prefix: str) -> str:
 
 
 def missing(store: ObjectStore, key: str) -> MissingInputError:
-    """The failure for an absent object."""
+    """Return the error for an absent object."""
     return MissingInputError(
         f"{store.uri}/{key} is missing",
         next_step="the step that makes it has not run, or the object was removed: see "

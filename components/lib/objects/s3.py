@@ -1,4 +1,4 @@
-"""Objects in a bucket, on AWS or whatever speaks S3 with conditional writes."""
+"""Objects in a bucket of AWS or of any service that speaks S3 with conditional writes."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ class S3Objects:
 
     @property
     def uri(self) -> str:
-        """``s3://bucket/prefix``."""
+        """URI of the store: ``s3://bucket/prefix``."""
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
     @property
     def readers(self) -> int:
-        """Requests wait for the network, mostly."""
+        """Many: requests mostly wait for the network."""
         return READERS
 
     def get(self, key: str) -> bytes:
@@ -92,7 +92,7 @@ class S3Objects:
         """See :class:`ObjectStore`. What is left is asked for with a range, bound to the first etag."""
         name, position, etag, failures = self._name(key), 0, None, 0
         while True:
-            with self._told(key):
+            with self._translated_errors(key):
                 ask: dict[str, Any] = {} if etag is None else {"Range": f"bytes={position}-", "IfMatch": etag}
                 answer = self._client.get_object(Bucket=self._bucket, Key=name, **ask)
             etag, left = answer["ETag"], answer["ContentLength"]
@@ -211,12 +211,12 @@ class S3Objects:
             raise self._unavailable(str(error)) from error
 
     def _call(self, key: str, request: Callable[[], T]) -> T:
-        with self._told(key):
+        with self._translated_errors(key):
             return request()
 
     @contextmanager
-    def _told(self, key: str) -> Iterator[None]:
-        """boto3's failures as ours."""
+    def _translated_errors(self, key: str) -> Iterator[None]:
+        """Translate boto3's errors into ours."""
         try:
             yield
         except ClientError as error:

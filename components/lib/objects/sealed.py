@@ -18,7 +18,7 @@ SEAL = "sha256"
 
 
 def seal(record: Mapping[str, Any]) -> bytes:
-    """The record as JSON with its seal; equal records give equal bytes.
+    """Return the record as JSON with its seal; equal records give equal bytes.
 
     Raises:
         ValueError: If it has the seal's field already.
@@ -29,11 +29,11 @@ def seal(record: Mapping[str, Any]) -> bytes:
 
 
 def unseal(content: bytes, *, name: str = "a sealed record") -> dict[str, Any]:
-    """The record without its seal.
+    """Return the record without its seal.
 
     Args:
-        content: From :func:`seal`.
-        name: What messages call it.
+        content: Output of :func:`seal`.
+        name: Name of the record in messages.
 
     Raises:
         BadDataError: If it is no sealed record, or damaged.

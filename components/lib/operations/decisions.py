@@ -1,4 +1,4 @@
-"""The rules, as pure functions of the state: who may claim what, and which outcome counts."""
+"""Rules of claiming and recording, as pure functions of the state."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from components.lib.operations.state import Claim, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What a run would train with.
+class ClaimRequest:
+    """Request of a run to train all pending acquisitions.
 
     Attributes:
         run: Key-safe name of the run.
         code: SHA-256 of the code.
-        params: SHA-256 of the parameters that change results.
+        params: SHA-256 of the parameters that stages name.
         profile: Profile of params.yaml, kept for the record.
     """
 
@@ -29,12 +29,12 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Go:
-    """The run trains.
+class ClaimGranted:
+    """Answer to a request: the run trains.
 
     Attributes:
-        claimed: Its claim.
-        new: Whether the claim is still to be written down.
+        claimed: The run's claim.
+        new: Whether the claim must still be written to the ledger.
     """
 
     claimed: Claimed
@@ -43,11 +43,11 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class NothingToDo:
-    """The run does not train; no failure.
+    """Answer to a request, or to an outcome: nothing is to be done, and that is no failure.
 
     Attributes:
-        reason: Why.
-        next_step: What would change that.
+        reason: Explanation for the reader.
+        next_step: Action that would change the answer.
     """
 
     reason: str
@@ -55,46 +55,46 @@ class NothingToDo:
 
 
 def decide(
-    state: State, wish: Wish, *, now: datetime, lease: timedelta, force: bool = False
-) -> Go | NothingToDo:
-    """Whether a run may train all pending acquisitions.
+    state: State, request: ClaimRequest, *, now: datetime, lease: timedelta, force: bool = False
+) -> ClaimGranted | NothingToDo:
+    """Decide whether a run may train all pending acquisitions.
 
     Args:
-        state: The present one.
-        wish: What the run would train with.
-        now: The time.
+        state: The present state.
+        request: The run, with its code and parameters.
+        now: The present time.
         lease: A claim without a sign of life for longer may be taken over.
         force: Train though the same key failed for good, or though nothing is registered.
     """
-    mine = state.claim_of(wish.run)
+    mine = state.claim_of(request.run)
     if mine is not None and mine.outcome is None:
-        return _planned_before(mine, wish)
-    key = training_key(state.pending, wish.code, wish.params)
+        return _planned_before(mine, request)
+    key = training_key(state.pending, request.code, request.params)
     if not state.pending and not force:
         return NothingToDo("no acquisition is registered", "land one; --force trains without any")
     claim = state.claims.get(key)
     obstacle = None if claim is None else _obstacle(claim, now, lease, force=force)
     if obstacle is not None:
         return obstacle
-    if state.runs.get(wish.run, key) != key:
+    if state.runs.get(request.run, key) != key:
         return NothingToDo(
-            f"run {wish.run} was planned for another set, code or parameters", "start a new run"
+            f"run {request.run} was planned for another set, code or parameters", "start a new run"
         )
-    return Go(
+    return ClaimGranted(
         Claimed(
             key=key,
-            run=wish.run,
+            run=request.run,
             acquisitions=state.pending,
-            code=wish.code,
-            params=wish.params,
-            profile=wish.profile,
+            code=request.code,
+            params=request.params,
+            profile=request.profile,
         ),
         new=True,
     )
 
 
 def decide_outcome(state: State, run: str, outcome: Succeeded | Failed) -> Succeeded | Failed | NothingToDo:
-    """Which outcome of ``run`` counts: ``outcome`` itself if it is to be written down, or what stands.
+    """Return the outcome of ``run`` that counts: ``outcome`` if it is to be written down, or what stands.
 
     A success may follow a failure of the same run (its failed task was repeated), nothing follows a success.
     """
@@ -109,14 +109,14 @@ def decide_outcome(state: State, run: str, outcome: Succeeded | Failed) -> Succe
     return outcome
 
 
-def _planned_before(mine: Claim, wish: Wish) -> Go | NothingToDo:
-    if (mine.claimed.code, mine.claimed.params) != (wish.code, wish.params):
-        return NothingToDo(f"run {wish.run} was planned with other code or parameters", "start a new run")
-    return Go(mine.claimed, new=False)
+def _planned_before(mine: Claim, request: ClaimRequest) -> ClaimGranted | NothingToDo:
+    if (mine.claimed.code, mine.claimed.params) != (request.code, request.params):
+        return NothingToDo(f"run {request.run} was planned with other code or parameters", "start a new run")
+    return ClaimGranted(mine.claimed, new=False)
 
 
 def _obstacle(claim: Claim, now: datetime, lease: timedelta, *, force: bool) -> NothingToDo | None:
-    """Why a key with this claim may not be claimed by another run, or again."""
+    """Return the reason why a key with this claim may not be claimed by another run, or again."""
     key = claim.claimed.key[:12]
     if claim.succeeded:
         return NothingToDo(

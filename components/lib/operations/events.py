@@ -1,4 +1,4 @@
-"""The events of the operations chain."""
+"""Events of the operations chain."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class _Event(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def body(self) -> dict[str, Any]:
-        """For the chain."""
+        """Return the event as a chain records it."""
         return self.model_dump(mode="json", by_alias=True)
 
 
 class Registered(_Event):
-    """An acquisition is complete, checked and has a catalogue entry."""
+    """Event: an acquisition is complete, checked and has a catalogue entry."""
 
     event: Literal["registered"] = "registered"
     acquisition: AcquisitionId
@@ -34,7 +34,7 @@ class Registered(_Event):
 
 
 class Withdrawn(_Event):
-    """An acquisition takes part in no new training."""
+    """Event: an acquisition takes part in no new training."""
 
     event: Literal["withdrawn"] = "withdrawn"
     acquisition: AcquisitionId
@@ -42,7 +42,7 @@ class Withdrawn(_Event):
 
 
 class Claimed(_Event):
-    """A run trains a set of acquisitions."""
+    """Event: a run trains a set of acquisitions."""
 
     event: Literal["claimed"] = "claimed"
     key: Sha256
@@ -55,7 +55,7 @@ class Claimed(_Event):
 
 
 class Renewed(_Event):
-    """The run of a claim is still at work: its lease starts anew."""
+    """Event: the run of a claim is still at work; its lease starts anew."""
 
     event: Literal["renewed"] = "renewed"
     key: Sha256
@@ -63,18 +63,18 @@ class Renewed(_Event):
 
 
 class Succeeded(_Event):
-    """The set is trained and judged."""
+    """Event: the set is trained and judged."""
 
     event: Literal["succeeded"] = "succeeded"
     key: Sha256
     run: Run
     record_sha256: Sha256
     promoted: bool
-    """Whether the gate let a model through; a refusal is a result too."""
+    """True if the gate let a model through; a refusal is a result too."""
 
 
 class Failed(_Event):
-    """The run ended without a result."""
+    """Event: the run ended without a result."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -88,7 +88,7 @@ class Failed(_Event):
 
     @property
     def final(self) -> bool:
-        """Whether another attempt would fail the same way."""
+        """Return whether the ledger bars other runs from training the same set with the same code."""
         return self.failure_class in FINAL_FOR_SET
 
 
@@ -98,14 +98,14 @@ _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="
 
 
 def parse_event(body: Mapping[str, Any], where: str) -> Event:
-    """The event in an entry's body.
+    """Return the event in an entry's body.
 
     Args:
-        body: Of the entry.
-        where: What messages call the entry.
+        body: The entry's body.
+        where: Name of the entry in messages.
 
     Raises:
-        BadDataError: If it is none.
+        BadDataError: If the body is no event.
     """
     try:
         return _EVENTS.validate_python(dict(body))

@@ -1,4 +1,4 @@
-"""The operations chain of an object store: read, decide, append, and again if somebody else was first."""
+"""Operations chain of an object store: read, decide, append, and again if another process was first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from components.contract.errors import MissingInputError
 from components.contract.keys import OPERATIONS
 from components.lib.ledger.chain import Chain, Entry, HeadMovedError, utc_now
 from components.lib.objects.protocol import ObjectStore
-from components.lib.operations.decisions import Go, NothingToDo, Wish, decide, decide_outcome
+from components.lib.operations.decisions import (
+    ClaimGranted,
+    ClaimRequest,
+    NothingToDo,
+    decide,
+    decide_outcome,
+)
 from components.lib.operations.events import (
     Event,
     Failed,
@@ -19,7 +25,7 @@ from components.lib.operations.events import (
     Succeeded,
     Withdrawn,
 )
-from components.lib.operations.plan import Plan
+from components.lib.operations.plan import RunPlan
 from components.lib.operations.state import State
 
 ATTEMPTS = 100
@@ -29,11 +35,11 @@ T = TypeVar("T")
 
 
 class Operations:
-    """Registering, claiming and recording; every method may be repeated after a crash.
+    """Ledger of registrations, claims and outcomes; every method may be repeated after a crash.
 
     Args:
         objects: The store of ledger, plans and records.
-        clock: Tells the time.
+        clock: Function that returns the time.
     """
 
     def __init__(self, objects: ObjectStore, clock: Callable[[], datetime] = utc_now) -> None:
@@ -42,7 +48,7 @@ class Operations:
         self.chain = Chain(objects, OPERATIONS, clock)
 
     def state(self) -> State:
-        """The present state.
+        """Return the present state.
 
         Raises:
             BadDataError: If the chain is broken.
@@ -50,7 +56,7 @@ class Operations:
         return State.from_entries(self.chain.entries())
 
     def verify(self) -> list[Entry]:
-        """All entries, chain, length and history checked.
+        """Return all entries, with chain, length and history checked.
 
         Raises:
             BadDataError: If anything is wrong, naming the entry.
@@ -94,11 +100,11 @@ class Operations:
 
         return self._change(choose)
 
-    def claim(self, wish: Wish, *, lease: timedelta, force: bool = False) -> Plan | NothingToDo:
+    def claim(self, request: ClaimRequest, *, lease: timedelta, force: bool = False) -> RunPlan | NothingToDo:
         """Claim all pending acquisitions for a run and seal its plan; the same run gets the same plan again.
 
         Args:
-            wish: What the run would train with.
+            request: The run, with its code and parameters.
             lease: A claim without a sign of life for longer may be taken over.
             force: See :func:`components.lib.operations.decide`.
 
@@ -106,19 +112,19 @@ class Operations:
             BadDataError: If the chain is broken.
         """
 
-        def choose(state: State) -> tuple[Event | None, Go | NothingToDo]:
-            found = decide(state, wish, now=self._clock(), lease=lease, force=force)
-            return (found.claimed if isinstance(found, Go) and found.new else None), found
+        def choose(state: State) -> tuple[Event | None, ClaimGranted | NothingToDo]:
+            found = decide(state, request, now=self._clock(), lease=lease, force=force)
+            return (found.claimed if isinstance(found, ClaimGranted) and found.new else None), found
 
         found = self._change(choose)
         if isinstance(found, NothingToDo):
             return found
-        plan = Plan.of(found.claimed)
+        plan = RunPlan.of(found.claimed)
         plan.write(self._objects)
         return plan
 
     def renew(self, run: str, *, lease: timedelta) -> bool:
-        """Tell that a run is alive; written down only when half of its lease is over.
+        """Record that a run is alive; written down only when half of its lease is over.
 
         Returns:
             Whether the run still holds its claim.

@@ -1,4 +1,4 @@
-"""The sealed plan of a run: what all its stages work on."""
+"""Sealed plan of a run, which all of its stages work on."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from components.lib.operations.events import Claimed
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
-    """A registered acquisition.
+    """Acquisition that is registered.
 
     Attributes:
-        id: In the catalogue.
-        sha256: Of its catalogue entry's bytes.
+        id: Id in the catalogue.
+        sha256: SHA-256 of the bytes of its catalogue entry.
     """
 
     id: str
@@ -28,11 +28,11 @@ class Acquisition:
 
     @property
     def object_key(self) -> str:
-        """Of its catalogue entry."""
+        """Key of its catalogue entry."""
         return catalogue_key(self.id)
 
     def entry(self, objects: ObjectStore) -> bytes:
-        """Its catalogue entry: JSON, which is YAML too, for ``components/download/catalogue/<id>.yaml``.
+        """Return its catalogue entry: JSON, and so YAML, for ``components/download/catalogue/<id>.yaml``.
 
         Raises:
             MissingInputError: If it is gone.
@@ -48,16 +48,16 @@ class Acquisition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a run trains.
+class RunPlan:
+    """Acquisitions, code and parameters that a run trains with.
 
     Attributes:
-        run: Key-safe name.
-        key: Results are kept under it, whichever run makes them.
-        acquisitions: All of them, sorted by id.
+        run: Key-safe name of the run.
+        key: Key of the training; results are kept under it, whichever run makes them.
+        acquisitions: Acquisitions, sorted by id.
         code: SHA-256 of the code.
         params: SHA-256 of the parameters.
-        profile: Of params.yaml.
+        profile: Profile of params.yaml.
     """
 
     run: str
@@ -68,8 +68,8 @@ class Plan:
     profile: str | None
 
     @classmethod
-    def of(cls, claimed: Claimed) -> Plan:
-        """The plan of a claim."""
+    def of(cls, claimed: Claimed) -> RunPlan:
+        """Return the plan of a claim."""
         return cls(
             run=claimed.run,
             key=claimed.key,
@@ -80,7 +80,7 @@ class Plan:
         )
 
     def record(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the plan as JSON values."""
         return {**asdict(self), "acquisitions": [asdict(item) for item in self.acquisitions]}
 
     def write(self, objects: ObjectStore) -> None:
@@ -97,7 +97,7 @@ class Plan:
             )
 
 
-def read_plan(objects: ObjectStore, run: str) -> Plan:
+def read_plan(objects: ObjectStore, run: str) -> RunPlan:
     """Read and verify a run's plan.
 
     Raises:
@@ -107,7 +107,7 @@ def read_plan(objects: ObjectStore, run: str) -> Plan:
     record = read_sealed(objects, plan_key(run))
     try:
         acquisitions = tuple(Acquisition(**item) for item in record.pop("acquisitions"))
-        return Plan(**record, acquisitions=acquisitions)
+        return RunPlan(**record, acquisitions=acquisitions)
     except (KeyError, TypeError) as error:
         raise BadDataError(
             f"{objects.uri}/{plan_key(run)} is no plan: {json.dumps(str(error))}",

@@ -1,4 +1,4 @@
-"""The fold: from events to what is registered, claimed and done."""
+"""State of the operations: a fold of the chain's events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who trains, or trained, a key; a takeover replaces it.
+    """Claim of the run that trains, or trained, a key; a takeover replaces it.
 
     Attributes:
         claimed: The event.
@@ -41,18 +41,18 @@ class Claim:
 
     @property
     def run(self) -> str:
-        """The run that holds it."""
+        """Run that holds the claim."""
         return self.claimed.run
 
     @property
     def succeeded(self) -> bool:
-        """Whether the key is trained."""
+        """Return whether the key is trained."""
         return isinstance(self.outcome, Succeeded)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a chain of events amounts to. Immutable: :meth:`apply` returns the next one.
+    """Registrations, claims and outcomes after a chain of events. Immutable: :meth:`apply` returns the next.
 
     Attributes:
         registered: By acquisition, withdrawn ones included, in the order of registration.
@@ -72,7 +72,7 @@ class State:
 
         Args:
             entries: Oldest first, as :meth:`Chain.entries` gives them.
-            before: What earlier entries amount to.
+            before: State after earlier entries.
 
         Raises:
             BadDataError: If the events tell an impossible history, naming the entry.
@@ -93,7 +93,7 @@ class State:
 
     @property
     def pending(self) -> dict[str, str]:
-        """Catalogue hash by acquisition of all that a training must take: registered, not withdrawn."""
+        """Return the catalogue hash of each acquisition to train with: registered, not withdrawn."""
         return {
             name: event.catalogue_sha256
             for name, event in sorted(self.registered.items())
@@ -102,22 +102,22 @@ class State:
 
     @property
     def trained(self) -> set[str]:
-        """Acquisitions that some finished training took."""
+        """Return the acquisitions that some finished training took."""
         return {
             name for claim in self.claims.values() if claim.succeeded for name in claim.claimed.acquisitions
         }
 
     def claim_of(self, run: str) -> Claim | None:
-        """The claim that ``run`` holds; None if it never claimed, or lost the claim to another run."""
+        """Return the claim that ``run`` holds; None if it never claimed, or lost the claim to another run."""
         claim = self.claims.get(self.runs.get(run, ""))
         return claim if claim is not None and claim.run == run else None
 
     def apply(self, event: Event, time: datetime) -> State:
-        """The state after ``event``.
+        """Return the state after ``event``.
 
         Args:
-            event: What happened.
-            time: When, by the clock of its writer.
+            event: The next event.
+            time: Time of the event, by the clock of its writer.
 
         Raises:
             ValueError: If it cannot follow, saying why.

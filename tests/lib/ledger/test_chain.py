@@ -139,7 +139,7 @@ def another_shape(store: ObjectStore) -> None:
 
 
 def end_rewritten(store: ObjectStore) -> None:
-    """The last entry replaced by a valid one: the chain is whole, the note knows better."""
+    """Replace the last entry by a valid one: the chain is whole, the note knows better."""
     before = Chain(store, PREFIX).entries()[2]
     store.put(key(4), Entry.after(before, "2026-01-01T00:00:00+00:00", {"forged": True}).content())
 

@@ -1,4 +1,4 @@
-"""What every object store keeps to, on a folder and on a real S3 endpoint."""
+"""Contract of every object store, on a folder and on a real S3 endpoint."""
 
 from __future__ import annotations
 

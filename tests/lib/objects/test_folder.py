@@ -1,4 +1,4 @@
-"""What only a folder can get wrong."""
+"""Cases that only a folder can get wrong."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_is_being_written_is_no_object(folder: FolderObjects) -> None:
 
 
 def test_a_repeated_link_call_counts_as_made(folder: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As NFS does it: the first answer is lost, the repetition finds the file."""
+    """Repeat a link as NFS does: the first answer is lost, the repetition finds the file."""
     link = os.link
 
     def repeated(source: Path, target: Path, *, follow_symlinks: bool) -> None:

@@ -1,4 +1,4 @@
-"""What only a network can get wrong: lost answers, broken bodies, missing buckets, silence."""
+"""Cases that only a network can get wrong: lost answers, broken bodies, missing buckets, silence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.object_stores import SECRET
 
 @dataclass
 class Lossy:
-    """A proxy that passes requests on, and then may keep the answer, or all of it after ``cut`` bytes."""
+    """Proxy that passes requests on, and then may keep the answer, or all of it after ``cut`` bytes."""
 
     upstream: str
     drop: Callable[[str], bool] = lambda method: False
@@ -110,7 +110,7 @@ def test_a_body_that_breaks_off_is_resumed(bucket: str, lossy: Lossy) -> None:
     assert all("if-match" in headers for _, headers in lossy.seen[1:])
 
 
-def test_an_object_that_changes_under_the_reader_is_told(bucket: str, lossy: Lossy) -> None:
+def test_an_object_that_changes_under_the_reader_is_reported(bucket: str, lossy: Lossy) -> None:
     store = open_objects(f"s3://{bucket}")
     store.put("big", bytes(3_000_000))
     lossy.cut = [1_500_000]

@@ -1,4 +1,4 @@
-"""An object store in memory whose every operation is a step, and actors that take steps in a chosen order.
+"""Object store in memory whose every operation is a step, and actors that take steps in a chosen order.
 
 Only one actor runs at a time; which one goes on is decided before each operation of the store. An actor may
 be killed before an operation, or after it: its effect stays, its answer is lost.
@@ -19,11 +19,11 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Killed(BaseException):
-    """What ends an actor in mid-step; nothing of ours may catch it."""
+    """Exception that ends an actor in mid-step; nothing of ours may catch it."""
 
 
 class Memory:
-    """An object store in a dictionary. ``step`` is called around each operation."""
+    """Object store in a dictionary. ``step`` is called around each operation."""
 
     uri = "memory://store"
     readers = 1

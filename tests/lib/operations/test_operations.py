@@ -1,4 +1,4 @@
-"""The rules one by one, and real concurrency on a folder and on a real S3 endpoint."""
+"""Rules one by one, and real concurrency on a folder and on a real S3 endpoint."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from components.contract.keys import OPERATIONS, plan_key, run_name
 from components.lib.ledger.chain import Chain
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
-from components.lib.operations.decisions import NothingToDo, Wish
+from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.events import Failed, Registered, Succeeded
 from components.lib.operations.operations import Operations
-from components.lib.operations.plan import Acquisition, Plan, read_plan
+from components.lib.operations.plan import Acquisition, RunPlan, read_plan
 from tests.lib.operations.stepping import START, Memory
 
 LEASE = timedelta(hours=72)
@@ -25,7 +25,7 @@ CODE, PARAMS, RECORD = "c" * 64, "d" * 64, "e" * 64
 
 
 class Time:
-    """A clock that stands still."""
+    """Clock that stands still."""
 
     def __init__(self) -> None:
         self.now = START
@@ -58,18 +58,18 @@ def register(operations: Operations, *names: str) -> None:
         assert not operations.register(event)
 
 
-def wish(run: str, **changes: Any) -> Wish:
-    return Wish(**{"run": run, "code": CODE, "params": PARAMS, "profile": "smoke", **changes})
+def request(run: str, **changes: Any) -> ClaimRequest:
+    return ClaimRequest(**{"run": run, "code": CODE, "params": PARAMS, "profile": "smoke", **changes})
 
 
-def claim(operations: Operations, run: str, *, force: bool = False, **changes: Any) -> Plan:
-    plan = operations.claim(wish(run, **changes), lease=LEASE, force=force)
-    assert isinstance(plan, Plan), plan
+def claim(operations: Operations, run: str, *, force: bool = False, **changes: Any) -> RunPlan:
+    plan = operations.claim(request(run, **changes), lease=LEASE, force=force)
+    assert isinstance(plan, RunPlan), plan
     return plan
 
 
 def refusal(operations: Operations, run: str, *, force: bool = False, **changes: Any) -> str:
-    found = operations.claim(wish(run, **changes), lease=LEASE, force=force)
+    found = operations.claim(request(run, **changes), lease=LEASE, force=force)
     assert isinstance(found, NothingToDo), found
     return f"{found.reason} | {found.next_step}"
 
@@ -194,7 +194,7 @@ def test_runs_that_were_never_planned_leave_nothing(operations: Operations) -> N
     assert len(operations.verify()) == length
 
 
-def test_a_run_that_changes_its_code_is_told(operations: Operations) -> None:
+def test_a_run_that_changes_its_code_is_refused(operations: Operations) -> None:
     claim(operations, "run-1")
     assert "was planned with other code or parameters" in refusal(operations, "run-1", code="1" * 64)
 
@@ -294,7 +294,7 @@ def test_run_names_are_safe_keys_and_stay_apart() -> None:
     for name in names:
         assert len(name) <= 100
         assert run_name(name) == name
-        wish(name)
+        request(name)
         Succeeded(key="0" * 64, run=name, record_sha256=RECORD, promoted=True)
     with pytest.raises(ParameterError, match="--run is empty"):
         run_name("")
@@ -302,21 +302,21 @@ def test_run_names_are_safe_keys_and_stay_apart() -> None:
 
 def test_of_concurrent_runs_one_trains(store_uri: str) -> None:
     register(Operations(open_objects(store_uri)), "a")
-    found: dict[str, Plan | NothingToDo] = {}
+    found: dict[str, RunPlan | NothingToDo] = {}
     names = [f"run-{number}" for number in range(4)] + ["run-0"]
     barrier = threading.Barrier(len(names))
 
     def plan(index: int) -> None:
         operations = Operations(open_objects(store_uri))
         barrier.wait()
-        found[f"{index}"] = operations.claim(wish(names[index]), lease=LEASE)
+        found[f"{index}"] = operations.claim(request(names[index]), lease=LEASE)
 
     threads = [threading.Thread(target=plan, args=(index,)) for index in range(len(names))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    plans = {result.run for result in found.values() if isinstance(result, Plan)}
+    plans = {result.run for result in found.values() if isinstance(result, RunPlan)}
     assert len(found) == len(names)
     assert len(plans) == 1
     store: ObjectStore = open_objects(store_uri)

@@ -17,10 +17,10 @@ from components.contract.identity import training_key
 from components.contract.keys import OPERATIONS
 from components.lib.ledger.chain import Chain
 from components.lib.objects.sealed import create_sealed
-from components.lib.operations.decisions import NothingToDo, Wish
+from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.events import Registered
 from components.lib.operations.operations import Operations
-from components.lib.operations.plan import Plan
+from components.lib.operations.plan import RunPlan
 from tests.lib.operations.stepping import Memory, World
 
 LEASE = timedelta(hours=1)
@@ -35,7 +35,7 @@ def sha(text: str) -> str:
 
 @dataclass(frozen=True)
 class Arrival:
-    """An acquisition, and how often its event reaches the orchestrator: 0 lost, 1, 2 doubled."""
+    """Acquisition, and how often its event reaches the orchestrator: 0 lost, 1, 2 doubled."""
 
     name: str
     events: int
@@ -43,23 +43,23 @@ class Arrival:
 
 
 @dataclass(frozen=True)
-class Story:
-    """What happens; in which order is decided by the seed."""
+class Scenario:
+    """Events; the seed decides their order."""
 
     arrivals: tuple[Arrival, ...]
     outcomes: tuple[str, ...]
-    """How the runs end, in the order in which they come to it: ok, silent (the run vanishes) or a class."""
+    """Ends of the runs, in the order in which they come to it: ok, silent (the run vanishes) or a class."""
     retried: int
     """Runs whose plan task is started a second time, beside the first."""
     new_code: bool
-    """Whether half of the runs carry newer code."""
+    """True if half of the runs carry newer code."""
     kill_share: float
     long_share: float
     seed: int
 
 
 STORIES = st.builds(
-    Story,
+    Scenario,
     arrivals=st.lists(
         st.builds(Arrival, st.sampled_from(["a", "b", "c", "d"]), st.integers(0, 2), st.booleans()),
         min_size=1,
@@ -79,32 +79,32 @@ STORIES = st.builds(
 
 
 @dataclass
-class Play:
-    """Acts a story out."""
+class Simulation:
+    """Simulation of a scenario."""
 
-    story: Story
-    plans: dict[str, set[Plan]] = field(default_factory=dict)
+    scenario: Scenario
+    plans: dict[str, set[RunPlan]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.world = World(
-            Random(self.story.seed),
+            Random(self.scenario.seed),
             LEASE,
-            kill_share=self.story.kill_share,
-            long_share=self.story.long_share,
+            kill_share=self.scenario.kill_share,
+            long_share=self.scenario.long_share,
         )
-        self.outcomes = list(self.story.outcomes)
+        self.outcomes = list(self.scenario.outcomes)
 
     @property
     def operations(self) -> Operations:
-        """As a fresh process has it."""
+        """Return the operations as a fresh process opens them."""
         return Operations(self.world.store, self.world.clock)
 
     def act(self) -> list[Exception]:
-        """Everything at once, then the doubled and the scheduled runs until all is quiet."""
+        """Run everything at once, then the doubled and the scheduled runs until all is quiet."""
         failures = self.world.run(self._actors())
         self.world.kill_share = self.world.long_share = 0.0
         # The landing place is looked at again: a registration that was killed is repeated.
-        failures += self.world.run({f"again-{a.name}": self._registrar(a) for a in self.story.arrivals})
+        failures += self.world.run({f"again-{a.name}": self._registrar(a) for a in self.scenario.arrivals})
         for _ in range(3):  # a claim whose run vanished holds the set until its lease is over
             self.world.now += 2 * LEASE
             failures += self.world.run({f"scheduled-{self.world.steps}": self._runner("ok", force=True)})
@@ -112,14 +112,14 @@ class Play:
 
     def _actors(self) -> dict[str, Callable[[], None]]:
         actors: dict[str, Callable[[], None]] = {}
-        for arrival in self.story.arrivals:
+        for arrival in self.scenario.arrivals:
             actors[f"register-{arrival.name}"] = self._registrar(arrival)
             for number in range(arrival.events):
                 actors[f"run-{arrival.name}-{number}"] = self._runner()
             if arrival.withdrawn:
                 actors[f"withdraw-{arrival.name}"] = self._withdrawer(arrival.name)
         names = [name for name in actors if name.startswith("run-")]
-        for name in names[: self.story.retried]:
+        for name in names[: self.scenario.retried]:
             actors[f"{name}+"] = self._runner()
         return actors
 
@@ -144,9 +144,9 @@ class Play:
     def _runner(self, end: str | None = None, *, force: bool = False) -> Callable[[], None]:
         def run() -> None:
             name = threading.current_thread().name.rstrip("+")  # a repeated task belongs to the same run
-            code = "e" * 64 if self.story.new_code and name.startswith("run") and name[-1] == "1" else CODE
-            wish = Wish(run=name, code=code, params=PARAMS)
-            plan = self.operations.claim(wish, lease=LEASE, force=force)
+            code = "e" * 64 if self.scenario.new_code and name.startswith("run") and name[-1] == "1" else CODE
+            request = ClaimRequest(run=name, code=code, params=PARAMS)
+            plan = self.operations.claim(request, lease=LEASE, force=force)
             if isinstance(plan, NothingToDo):
                 return
             self.plans.setdefault(name, set()).add(plan)
@@ -162,7 +162,7 @@ class Play:
 
 
 class Oracle:
-    """What the chain's bare entries say, without the fold."""
+    """Oracle that reads the chain's bare entries, without the fold."""
 
     def __init__(self, store: Memory) -> None:
         self.entries = Chain(store, OPERATIONS).verify()
@@ -185,7 +185,7 @@ class Oracle:
         assert all(count == 1 for count in per_key.values()), "a set was trained twice"
 
     def check_claims(self) -> None:
-        """No claim is taken while its run is alive, none after the key is trained; outcomes have claims."""
+        """Check that no claim is taken from a live run or after its key is trained; outcomes have claims."""
         holder: dict[str, tuple[str, datetime] | None] = {}
         for entry in self.entries:
             body, time = entry.body, datetime.fromisoformat(entry.time)
@@ -217,19 +217,19 @@ class Oracle:
     derandomize=False,
 )
 @given(STORIES)
-def test_each_set_is_trained_once_and_none_is_forgotten(story: Story) -> None:
-    play = Play(story)
-    assert play.act() == []
-    oracle = Oracle(play.world.store)
+def test_each_set_is_trained_once_and_none_is_forgotten(scenario: Scenario) -> None:
+    simulation = Simulation(scenario)
+    assert simulation.act() == []
+    oracle = Oracle(simulation.world.store)
     oracle.check_trained_once()
     oracle.check_claims()
-    assert all(len(plans) == 1 for plans in play.plans.values()), "a run got two plans"
-    assert {a.name for a in story.arrivals} == {body["acquisition"] for body in oracle.of("registered")}
+    assert all(len(plans) == 1 for plans in simulation.plans.values()), "a run got two plans"
+    assert {a.name for a in scenario.arrivals} == {body["acquisition"] for body in oracle.of("registered")}
     trained = {body["key"] for body in oracle.of("succeeded")}
     assert training_key(oracle.pending, CODE, PARAMS) in trained or not oracle.pending
     claimed = {body["key"]: body["acquisitions"] for body in oracle.of("claimed")}
     covered = {name for key in trained for name in claimed[key]}
     assert set(oracle.pending) <= covered, "an acquisition was left untrained"
-    Operations(play.world.store).verify()
+    Operations(simulation.world.store).verify()
     event(f"trainings: {len(trained)}")
     event(f"takeovers: {len(oracle.of('claimed')) > len(claimed)}")
