@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.lib.config.loader import PARAMS_FILE, load_parameters
+from components.contract.parameters import PARAMS_FILE
+from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import Budget
 from components.lib.methods.base import Method, P
 

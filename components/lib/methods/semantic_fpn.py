@@ -1,6 +1,6 @@
 """Semantic-FPN on a strided encoder, the network of LoveCS (Wang et al., RSE 2022) as released.
 
-Trained without a teacher, to adapt from; see docs/methods/adaptation.md.
+Trained without a teacher, to adapt from; see docs/methods/adaptation.md#semantic-fpn.
 """
 
 from __future__ import annotations

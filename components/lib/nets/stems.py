@@ -1,4 +1,4 @@
-"""One stem per sensor before shared layers (docs/methods/adaptation.md).
+"""One stem per sensor before shared layers (docs/methods/adaptation.md#from-one-radar-to-another).
 
 Four optical bands and four polarisations do not mean the same thing, so a first convolution shared by both
 mixes what it should not. Everything behind it is shared; its normalisation is the sensors' own (CSN).

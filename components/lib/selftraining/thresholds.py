@@ -1,4 +1,4 @@
-"""Class-balanced confidence thresholds (CBST: Zou et al., ECCV 2018; docs/methods/adaptation.md)."""
+"""Class-balanced confidence thresholds: the rule of CBST (docs/methods/adaptation.md#pseudo-labels)."""
 
 from __future__ import annotations
 
