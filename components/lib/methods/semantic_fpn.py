@@ -62,7 +62,7 @@ class AsymmetricDecoder(nn.Module):
         self.paths = nn.ModuleList(_path(in_channels, width, int(math.log2(s // 4))) for s in STRIDES)
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
-        """(B, width, h, w) at stride 4."""
+        """Return (B, width, h, w) at stride 4."""
         maps = [path(level) for path, level in zip(self.paths, levels, strict=True)]
         return torch.stack(maps).mean(dim=0)
 

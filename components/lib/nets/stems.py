@@ -80,7 +80,7 @@ def split_stem(encoder: nn.Module, bands: int, sensors: SensorSet) -> None:
 
 
 def no_gradient_missing(net: nn.Module) -> Tensor | float:
-    """A zero that depends on every stem of ``net``: added to a loss, it gives unused ones a gradient of 0.
+    """Return a zero that depends on every stem of ``net``: in a loss, it gives unused ones a gradient of 0.
 
     Fused optimisers fail where a parameter first has no gradient and later one, and DDP waits for it.
     """

@@ -30,7 +30,7 @@ def sample_confidences(codes: Codes, valid: npt.NDArray[np.bool_], classes: int)
 
 
 def sample_probabilities(codes: Codes, valid: npt.NDArray[np.bool_], classes: int) -> list[Codes]:
-    """Every 16th valid pixel's code of each class, whatever it is predicted as; args as above."""
+    """Return every 16th valid pixel's code of each class, whatever it is predicted as; args as above."""
     return [codes[k][valid][::SAMPLING_STRIDE] for k in range(classes)]
 
 
