@@ -86,5 +86,6 @@ def _unknown(what: str, name: str) -> ParameterError:
         reason = f"the nearest known one is {get_close_matches(name, names, n=1, cutoff=0.0)[0]!r}"
     return ParameterError(
         f"unknown {what} {name!r}; {reason}",
-        next_step=f"use one of {', '.join(names)}, or add components/lib/methods/<name>.py and methods.<name> to params.yaml",
+        next_step=f"use one of {', '.join(names)}, or add components/lib/methods/<name>.py and the section "
+        "methods.<name> of params.yaml",
     )
