@@ -1,8 +1,9 @@
-"""Our reading of HFD-Net (Gao et al., IEEE GRSL 2023, as DHFA-Net); its layers were never published.
+"""Our reading of HFD-Net (Gao and Dong, arXiv 2210.08988); its layers were never published.
 
 Teacher and student have one architecture, in which multi-scale features are brought onto each other by learnt
 flows ("heterogeneous feature alignment" as we read it) before they are summed and concatenated. In training,
-features are compared through adapters, by their direction. See docs/methods/distillation.md.
+features are compared through adapters, by their direction. See
+docs/methods/distillation.md#hfd-net-our-reading.
 """
 
 from __future__ import annotations
