@@ -23,7 +23,7 @@ from components.contract.hashing import sha256_file
 from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.inputs import paired_rows
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.provenance import code_hash, provenance
+from components.lib.engine.provenance import provenance
 from components.lib.engine.ranks import ranks
 from components.lib.engine.stage import CHECKPOINTS, write_report
 from components.lib.nets.bundle import WEIGHTS, load_bundle, save_bundle
@@ -74,7 +74,7 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
     labels = LabelFolder(
         CHECKPOINTS / NAME / "pseudo-labels", store, target, target_rows, settings, net.config.classes
     )
-    made_from = _provenance(store, training, adapt, net.config.kind)
+    made_from = _provenance(store, training, adapt)
     before = scores_by_role(net, store, source, target, training, statistics_of={target: source})
     add_sensor(net, store, adapt, labels, source_rows)
     steps = 0 if adapt.labels == "none" else adapt.steps(len(source_rows), training.batch)
@@ -137,14 +137,9 @@ def _label_settings(
     )
 
 
-def _provenance(
-    store: Store, training: TrainingParameters, adapt: AdaptParameters, kind: str
-) -> dict[str, Any]:
-    facts = {
-        "start_from_sha256": sha256_file(SOURCES / adapt.start_from / WEIGHTS),
-        "selftraining_code_sha256": code_hash(["lib/selftraining"]),
-    }
-    return provenance(NAME, store, training, adapt, code=[f"lib/methods/{kind}.py"], **facts)
+def _provenance(store: Store, training: TrainingParameters, adapt: AdaptParameters) -> dict[str, Any]:
+    start = sha256_file(SOURCES / adapt.start_from / WEIGHTS)
+    return provenance(NAME, store, training, adapt, start_from_sha256=start)
 
 
 def _task(  # noqa: PLR0917 - everything that the task is made of

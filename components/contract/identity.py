@@ -37,6 +37,10 @@ class Identity:
     code: str
     params: str
 
+    def as_tags(self) -> dict[str, str]:
+        """Return the tags that a run of experiment tracking carries."""
+        return {"code_sha256": self.code, "params_sha256": self.params}
+
     def as_variable(self) -> dict[str, str]:
         """Return the environment variable that hands this identity to the stages of a run."""
         return {IDENTITY: json.dumps(asdict(self), sort_keys=True)}

@@ -16,6 +16,7 @@ from components.lib.engine.provenance import provenance
 from components.lib.engine.stage import StageRun
 from components.lib.files import require_input
 from components.lib.methods.base import Method, P, Setup
+from components.lib.methods.registry import CONTROL
 from components.lib.nets.bundle import WEIGHTS, load_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
@@ -66,7 +67,7 @@ def prepare_run(
     }
     if method.teacher is not None:
         facts["teacher_sha256"] = sha256_file(TEACHERS / method.teacher / WEIGHTS)
-    code = [f"lib/methods/{module}.py" for module in ("base", method.name)]
+    address = "control" if method.name == CONTROL else f"distill@{method.name}"
     return StageRun(
         name=f"distill/{method.name}",
         task=task,
@@ -77,7 +78,7 @@ def prepare_run(
         store=store,
         sensor=sensor,
         training=training,
-        provenance=provenance("distill", store, training, distill.budget, code=code, **facts),
+        provenance=provenance(address, store, training, distill.budget, **facts),
         model_folder=MODELS / method.name,
     )
 

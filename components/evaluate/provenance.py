@@ -7,15 +7,15 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-import yaml
-
+from components.contract.documents import read_yaml
 from components.contract.hashing import sha256_file
+from components.contract.identity import data_hash, pipeline_identity
 
 PACKAGES = ("torch", "segmentation-models-pytorch", "numpy", "rasterio", "shapely", "scipy", "pandas")
 
 
 def provenance(store: Path, models: Path, *, params: Path = Path("params.yaml")) -> list[tuple[str, str]]:
-    """Return hashes and versions by name, in reading order.
+    """Return hashes and versions by name, in reading order; the hashes join decisions and run records.
 
     Args:
         store: Prepared store.
@@ -26,12 +26,13 @@ def provenance(store: Path, models: Path, *, params: Path = Path("params.yaml"))
         path.parent.relative_to(models).as_posix(): sha256_file(path)
         for path in sorted(models.rglob("weights.safetensors"))
     }
+    identity = pipeline_identity(params=params)
     return [
-        ("Code", _commit()),
-        ("Profile", str(yaml.safe_load(params.read_text(encoding="utf-8")).get("profile", ""))),
-        ("Parameters (SHA-256)", sha256_file(params)),
-        ("Tile index (SHA-256)", sha256_file(store / "index.parquet")),
-        ("Footprints (SHA-256)", sha256_file(store / "footprints.parquet")),
+        ("Commit", _commit()),
+        ("Profile", str(read_yaml(params).get("profile", ""))),
+        ("Code (SHA-256)", identity.code),
+        ("Parameters (SHA-256)", identity.params),
+        ("Data (SHA-256)", data_hash(store)),
         *((f"Weights, {name} (SHA-256)", digest) for name, digest in weights.items()),
         ("Python", platform.python_version()),
         *((package, version(package)) for package in PACKAGES),

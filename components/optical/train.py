@@ -56,7 +56,6 @@ def prepare_run(
     )
     task = teacher.task(net, training)
     task.crop = training.crop
-    code = [f"lib/methods/{module}.py" for module in ("base", teacher.kind)]
     return StageRun(
         name=f"optical/{teacher.kind}",
         task=task,
@@ -67,6 +66,6 @@ def prepare_run(
         store=store,
         sensor=sensor,
         training=training,
-        provenance=provenance("optical", store, training, optical.teacher, code=code),
+        provenance=provenance(f"optical@{teacher.kind}", store, training, optical.teacher),
         model_folder=MODELS / teacher.kind,
     )

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 import torch
 
+from components.contract.identity import pipeline_identity
+from components.contract.parameters import PARAMS_FILE
 from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.batch import Arrays
 from components.lib.engine.checkpoint import CheckpointFile, fingerprint_of
@@ -115,8 +117,7 @@ def train_and_publish(run: StageRun, tracking: TrackingParameters) -> dict[str, 
     if not ranks().is_main:
         _fit(run)
         raise SystemExit(0)
-    tags = {"stage": run.name, "sensor": run.sensor, "simulated": str(run.simulated).lower()}
-    with track_run(tracking, run.name, params=run.provenance, tags=tags) as tracked:
+    with track_run(tracking, run.name, params=run.provenance, tags=_tags(run)) as tracked:
         result = _fit(run, lambda step, record: tracked.log_metrics(_terms(record), step))
         run.finish(result)
         metrics = run.metrics(result)
@@ -127,6 +128,14 @@ def train_and_publish(run: StageRun, tracking: TrackingParameters) -> dict[str, 
     write_report(run.name, metrics, result.history, run.columns)
     run.clean_up()
     return metrics
+
+
+def _tags(run: StageRun) -> dict[str, str]:
+    """Return the tags of the tracked run; its identities are those of decisions, run records and keys."""
+    tags = {"stage": run.name, "sensor": run.sensor, "simulated": str(run.simulated).lower()}
+    if not PARAMS_FILE.exists():  # a training by code of one's own, outside of a pipeline
+        return tags
+    return {**tags, **pipeline_identity().as_tags(), "data_sha256": str(run.provenance["data_sha256"])}
 
 
 def write_report(

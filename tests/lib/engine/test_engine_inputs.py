@@ -9,7 +9,6 @@ import pytest
 from components.contract.errors import BadDataError
 from components.lib.engine.inputs import paired_rows, paired_sensor, sar_statistics
 from components.lib.engine.parameters import Budget
-from components.lib.engine.provenance import code_hash
 from components.lib.store.store import Store
 from tests.lib.engine.tiny_store import SENSOR, make_store
 
@@ -63,8 +62,3 @@ def test_no_or_several_paired_sensors_are_an_error(tmp_path: Path) -> None:
 def test_a_split_without_tiles_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match="the buffer split holds no tile"):
         paired_rows(make_store(tmp_path / "store"), SENSOR, "buffer")
-
-
-def test_code_hash_tells_folders_apart() -> None:
-    assert code_hash(["lib/engine"]) == code_hash(["lib/engine"])
-    assert code_hash(["lib/engine"]) != code_hash(["lib/engine", "lib/losses"])

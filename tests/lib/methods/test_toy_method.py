@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
+import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from shutil import ignore_patterns
 
 import pytest
 import yaml
 
-import components.lib.methods
-from components.distill.__main__ import main as distill
-from components.evaluate.__main__ import main as evaluate
+from components.contract.identity import stage_code_hash
 from components.lib.engine.inputs import optical_statistics
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.nets.bundle import load_bundle, save_bundle
+from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from tests.lib.engine.tiny_store import SENSOR, TRAINING, make_store, write_parameters
@@ -83,32 +81,18 @@ METHOD = Toy()
 
 
 @pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The one file, where the package finds it."""
-    folder = tmp_path / "methods"
-    folder.mkdir()
-    (folder / "toy.py").write_text(MODULE)
-    monkeypatch.setattr(components.lib.methods, "__path__", [*components.lib.methods.__path__, str(folder)])
-    importlib.invalidate_caches()
-    yield
-    sys.modules.pop("components.lib.methods.toy", None)
-
-
-@pytest.mark.usefixtures("toy")
-def test_a_toy_method_is_trained_stored_and_scored(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def tree(repository: Path, tmp_path: Path) -> Path:
+    """A copy of the pipeline with the one file, and a prepared store."""
+    shutil.copytree(repository / "components", tmp_path / "components", ignore=ignore_patterns("__pycache__"))
+    shutil.copyfile(repository / "dvc.yaml", tmp_path / "dvc.yaml")
+    (tmp_path / "components/lib/methods/toy.py").write_text(MODULE)
     make_store(tmp_path / "data/prepared")
-    write_parameters(
-        repository, tmp_path, evaluate={"resamples": 20, "pictures": 1}, tracking={"uri": "none"}
-    )
-    path = tmp_path / "params.yaml"
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    document["methods"]["toy"] = {"weight": 0.5, "lr": 0.05}  # the one entry
-    path.write_text(yaml.safe_dump(document), encoding="utf-8")
-    encoder = TrainingParameters.model_validate(document["training"] | TRAINING).encoder
+    return tmp_path
+
+
+def save_teacher(folder: Path, encoder: str) -> None:
     mean, std = optical_statistics()
-    teacher = NetworkConfig(
+    config = NetworkConfig(
         kind="deeplabv3plus",
         encoder=encoder,
         decoder_channels=TRAINING["decoder_channels"],
@@ -117,23 +101,37 @@ def test_a_toy_method_is_trained_stored_and_scored(
         input_mean=mean,
         input_std=std,
     )
-    save_bundle(tmp_path / "models/optical/deeplabv3plus", build_network(teacher), {})
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["distill", "--method", "toy"])
-    distill()
+    save_bundle(folder, build_network(config), {})
 
-    net = load_bundle(Path("models/sar/toy"))
-    assert net.config.kind == "toy"
-    assert net.metadata["methods"] == {"toy": {"weight": 0.5, "lr": 0.05}}
-    assert net.metadata["training"]["lr"] == 0.05
-    metrics = json.loads(Path("reports/distill/toy/metrics.json").read_text())
+
+def run(tree: Path, *command: str) -> None:
+    """Run a stage of the copied tree as a user does."""
+    subprocess.run([sys.executable, "-m", *command], cwd=tree, check=True)
+
+
+def test_a_toy_method_is_trained_stored_and_scored(repository: Path, tree: Path) -> None:
+    write_parameters(repository, tree, evaluate={"resamples": 20, "pictures": 1}, tracking={"uri": "none"})
+    path = tree / "params.yaml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document["methods"]["toy"] = {"weight": 0.5, "lr": 0.05}  # the one entry
+    document["profiles"][document["profile"]].setdefault("methods", {})["toy"] = {}
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    encoder = TrainingParameters.model_validate(document["training"] | TRAINING).encoder
+    save_teacher(tree / "models/optical/deeplabv3plus", encoder)
+    run(tree, "components.distill", "--method", "toy")
+
+    model = json.loads((tree / "models/sar/toy/model.json").read_text())
+    assert model["config"]["kind"] == "toy"
+    assert model["metadata"]["methods"] == {"toy": {"weight": 0.5, "lr": 0.05}}
+    assert model["metadata"]["training"]["lr"] == 0.05
+    assert model["metadata"]["code_sha256"] == stage_code_hash("distill@toy", tree)
+    metrics = json.loads((tree / "reports/distill/toy/metrics.json").read_text())
     assert metrics["steps"] == 10
-    assert Path("reports/distill/toy/curve.csv").read_text().startswith("step,lr,loss,ce,toy\n")
+    assert (tree / "reports/distill/toy/curve.csv").read_text().startswith("step,lr,loss,ce,toy\n")
 
-    shutil.copytree("models/sar/toy", "models/adapted")
-    monkeypatch.setattr(sys, "argv", ["evaluate"])
-    evaluate()
-    results = json.loads(Path("reports/evaluate/results.json").read_text())["results"]
+    shutil.copytree(tree / "models/sar/toy", tree / "models/adapted")
+    run(tree, "components.evaluate")
+    results = json.loads((tree / "reports/evaluate/results.json").read_text())["results"]
     rows = [result for result in results if result["model"] == "toy"]
     assert rows
     assert {row["description"] for row in rows} == {"two convolutions, for a test"}
