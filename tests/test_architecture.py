@@ -56,7 +56,7 @@ def test_torch_modules_import_nothing_heavy(concept: str) -> None:
         assert not top(imports(path)) & heavy, path
 
 
-@pytest.mark.parametrize("stage", STAGES + SERVICES)
+@pytest.mark.parametrize("stage", [*STAGES, *SERVICES, "experiments"])
 def test_every_stage_has_the_same_shape(stage: str) -> None:
     folder = ROOT / "components" / stage
     assert (folder / "__init__.py").is_file()

@@ -34,6 +34,9 @@ from components.lib.selftraining.pseudolabels import PseudoLabelSettings
 from components.lib.selftraining.scales import FACTORS, scales_of
 from components.lib.store.store import Store
 
+Images = Callable[[], Iterable[Tensor]]
+"""Gives batches of images, (B, C, H, W) each."""
+
 LOG = logging.getLogger(__name__)
 NAME = "adapt"
 SOURCES = Path("models/sar")
@@ -64,28 +67,14 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
     assert adapt.target is not None
     source, target = net.config.sensors[0], adapt.target
     _check_network(net, adapt, target)
-    rows = store.rows(target, "train")
-    if len(rows) == 0:
-        raise BadDataError(
-            f"adapt.target: {target} has no train tile in {store.folder}",
-            next_step="see the splits in reports/prepare/metrics.json; a larger world fills them",
-        )
+    target_rows = _target_rows(store, target)
     source_rows = paired_rows(store, source, "train")
     shares = class_shares(store, source, source_rows)
-    settings = PseudoLabelSettings(
-        portion=adapt.portion,
-        scales=adapt.scales or stored_scales(store, source, target, adapt.factors or FACTORS),
-        fusion=adapt.fusion,
-        prior=shares if adapt.balance == "prior" else None,
-    )
-    facts = {
-        "start_from_sha256": sha256_file(SOURCES / adapt.start_from / WEIGHTS),
-        "selftraining_code_sha256": code_hash(["lib/selftraining"]),
-    }
+    settings = _label_settings(store, source, adapt, shares)
     labels = LabelFolder(
-        CHECKPOINTS / NAME / "pseudo-labels", store, target, rows, settings, net.config.classes
+        CHECKPOINTS / NAME / "pseudo-labels", store, target, target_rows, settings, net.config.classes
     )
-    made_from = provenance(NAME, store, training, adapt, code=[f"lib/methods/{net.config.kind}.py"], **facts)
+    made_from = _provenance(store, training, adapt, net.config.kind)
     before = scores_by_role(net, store, source, target, training, statistics_of={target: source})
     add_sensor(net, store, adapt, labels, source_rows)
     steps = 0 if adapt.labels == "none" else adapt.steps(len(source_rows), training.batch)
@@ -95,19 +84,8 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
     if adapt.labels == "truth":
         LOG.warning("adapt.labels is truth: the target's labels are trained on; for evidence only")
     images = target_images(store, labels, adapt, training)
-    first_target_step = starts[0] if starts else 0
-    task = AdaptationTask(
-        net,
-        source=source,
-        target=target,
-        first_target_step=first_target_step,
-        target_weight=adapt.target_weight,
-        pseudo=_pseudo_labels(labels, starts, adapt, shares) if starts else None,
-        target_loss="ce_dice" if adapt.labels == "truth" else adapt.target_loss,
-        target_images=images,
-        contour_weight=training.contour_weight,
-        crop=training.crop,
-    )
+    pseudo = _pseudo_labels(labels, starts, adapt, shares) if starts else None
+    task = _task(net, labels, pseudo, adapt, training, images)
     return AdaptRun(
         name=NAME,
         task=task,
@@ -118,7 +96,7 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
             source_rows=source_rows,
             labels=labels,
             training=training,
-            first_target_step=first_target_step,
+            first_target_step=task.first_target_step,
             target_truth=adapt.labels == "truth",
         ),
         steps=steps,
@@ -134,6 +112,60 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
         starts=tuple(starts),
         before=before,
         target_images=images,
+    )
+
+
+def _target_rows(store: Store, target: str) -> npt.NDArray[np.int64]:
+    rows = store.rows(target, "train")
+    if len(rows) == 0:
+        raise BadDataError(
+            f"adapt.target: {target} has no train tile in {store.folder}",
+            next_step="see the splits in reports/prepare/metrics.json; a larger world fills them",
+        )
+    return rows
+
+
+def _label_settings(
+    store: Store, source: str, adapt: AdaptParameters, shares: tuple[float, ...]
+) -> PseudoLabelSettings:
+    assert adapt.target is not None
+    return PseudoLabelSettings(
+        portion=adapt.portion,
+        scales=adapt.scales or stored_scales(store, source, adapt.target, adapt.factors or FACTORS),
+        fusion=adapt.fusion,
+        prior=shares if adapt.balance == "prior" else None,
+    )
+
+
+def _provenance(
+    store: Store, training: TrainingParameters, adapt: AdaptParameters, kind: str
+) -> dict[str, Any]:
+    facts = {
+        "start_from_sha256": sha256_file(SOURCES / adapt.start_from / WEIGHTS),
+        "selftraining_code_sha256": code_hash(["lib/selftraining"]),
+    }
+    return provenance(NAME, store, training, adapt, code=[f"lib/methods/{kind}.py"], **facts)
+
+
+def _task(  # noqa: PLR0917 - everything that the task is made of
+    net: SegmentationNetwork,
+    labels: LabelFolder,
+    pseudo: PseudoLabels | None,
+    adapt: AdaptParameters,
+    training: TrainingParameters,
+    images: Images | None,
+) -> AdaptationTask:
+    return AdaptationTask(
+        net,
+        source=net.config.sensors[0],
+        target=labels.sensor,
+        first_target_step=0 if pseudo is None else pseudo.starts[0],
+        target_weight=adapt.target_weight,
+        pseudo=pseudo,
+        target_loss="ce_dice" if adapt.labels == "truth" else adapt.target_loss,
+        target_images=images,
+        contour_weight=training.contour_weight,
+        crop=training.crop,
     )
 
 
@@ -162,7 +194,7 @@ def add_sensor(
 
 def target_images(
     store: Store, labels: LabelFolder, adapt: AdaptParameters, training: TrainingParameters
-) -> Callable[[], Iterable[Tensor]] | None:
+) -> Images | None:
     """Return what gives the images that the target's own statistics are estimated from; None without such."""
     if adapt.statistics != "reestimated" or adapt.normalisation != "per_sensor":
         return None

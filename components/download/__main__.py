@@ -19,7 +19,7 @@ log = logging.getLogger("components.download")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     command = argparse.ArgumentParser(
         prog="python -m components.download",
         description="Fetch the acquisitions of params.yaml into data/raw: tar shards and one manifest. What "

@@ -57,7 +57,7 @@ class Journal:
         self._rewrite()
 
     def missing(self, target: Target, part_bytes: int) -> list[Range]:
-        """Ranges ``[start, stop)`` still to fetch, each at most ``part_bytes`` long."""
+        """Return the ranges ``[start, stop)`` still to fetch, each at most ``part_bytes`` long."""
         gaps, position = [], 0
         for start, stop in [*sorted(self._done[target.identity]), (target.item.size, target.item.size)]:
             while position < start:
@@ -67,16 +67,16 @@ class Journal:
             position = max(position, stop)
         return gaps
 
-    def note(self, target: Target, start: int, stop: int) -> None:
-        """``[start, stop)`` is on the disk."""
+    def record(self, target: Target, start: int, stop: int) -> None:
+        """Record that ``[start, stop)`` is on the disk."""
         line = json.dumps([target.identity, start, stop])
         with self._lock:
             self._done[target.identity].append((start, stop))
             with self._path.open("a", encoding="utf-8") as journal:
                 journal.write(line + "\n")
 
-    def forget(self, targets: Iterable[Target]) -> None:
-        """Nothing of ``targets`` counts any more."""
+    def discard(self, targets: Iterable[Target]) -> None:
+        """Discard all ranges of ``targets``."""
         with self._lock:
             for target in targets:
                 self._done[target.identity] = []
@@ -89,7 +89,7 @@ class Journal:
 
 
 def _lines(path: Path) -> Iterable[tuple[str, int, int]]:
-    """The journal's lines; a last line that a kill cut short is left out."""
+    """Read the journal's lines; a last line that a kill cut short is left out."""
     if not path.exists():
         return
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():

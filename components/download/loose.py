@@ -136,7 +136,7 @@ def fetch_loose(
         fetched += Transfer(staging.partial, delivery.reader, settings, entry.id).run(targets, journal, close)
         if not spoilt:
             break
-        journal.forget(one.target for one in spoilt)
+        journal.discard(one.target for one in spoilt)
         if last_try:
             raise _wrong_checksum(spoilt)
         log.warning("%s: %d objects had a wrong checksum; fetching them again", entry.id, len(spoilt))
@@ -152,7 +152,7 @@ def _lay_out(staging: Staging, journal: Journal, todo: dict[str, ShardPlan]) -> 
     for name, plan in todo.items():
         path = staging.partial / name
         if not path.exists() or path.stat().st_size != plan.size:
-            journal.forget(one.target for one in plan.placed)
+            journal.discard(one.target for one in plan.placed)
             with path.open("ab") as shard:
                 shard.truncate(plan.size)
 

@@ -38,7 +38,7 @@ class DownloadParameters(Parameters):
 
 
 def load_acquisitions(known: list[str], path: Path = PARAMS_FILE) -> list[str]:
-    """The section ``acquisitions``: catalogue ids, each once.
+    """Read the section ``acquisitions``: catalogue ids, each once.
 
     Raises:
         ParameterError: If it is no such list, or an id is unknown (the nearest known one is named).

@@ -48,7 +48,7 @@ def publish(acquisitions: Mapping[str, Sequence[FinishedShard]], raw: Path) -> l
 
 
 def _groups(shards: Sequence[FinishedShard], limit: int) -> list[Sequence[FinishedShard]]:
-    """``shards`` in order, as at most ``limit`` runs of nearly equal length."""
+    """Divide ``shards``, in order, into at most ``limit`` runs of nearly equal length."""
     count = min(limit, len(shards))
     edges = [len(shards) * i // count for i in range(count + 1)]
     return [shards[start:stop] for start, stop in pairwise(edges)]
@@ -71,7 +71,7 @@ def _link_or_copy(source: Path, path: Path) -> None:
 
 
 def _join(group: Sequence[FinishedShard], path: Path, name: str) -> list[FileRow]:
-    """Tars are joined by leaving out the end marks between them; offsets move by what comes before."""
+    """Join tars, without the end marks between them, and move the offsets by what comes before."""
     require_free_space(path.parent, sum(shard.path.stat().st_size for shard in group))
     rows: list[FileRow] = []
     with path.open("wb") as joined:

@@ -1,4 +1,4 @@
-"""The staging folder of one acquisition: what has arrived, outside ``data/raw``.
+"""Staging folder of one acquisition: files that have arrived, outside ``data/raw``.
 
 DVC deletes ``data/raw`` before it runs the stage, so everything worth keeping lives here:
 
@@ -70,7 +70,7 @@ class Staging:
             yield
 
     def finished(self, name: str, fingerprint: str) -> FinishedShard | None:
-        """The finished shard ``name`` if it was made from ``fingerprint`` and its bytes are untouched."""
+        """Return the finished shard ``name`` if it is of ``fingerprint`` and its bytes are untouched."""
         record = _read(self._record(name))
         path = self.shards / name
         if record is None or record["fingerprint"] != fingerprint or not path.is_file():
@@ -101,7 +101,7 @@ class Staging:
         return FinishedShard(path, tuple(rows))
 
     def completed_stream(self, fingerprint: str) -> list[FinishedShard] | None:
-        """The shards of a stream that was written to its end from ``fingerprint``."""
+        """Return the shards of a stream that was written to its end from ``fingerprint``."""
         record = _read(self.folder / "complete.json")
         if record is None or record["fingerprint"] != fingerprint:
             return None
@@ -121,14 +121,14 @@ class Staging:
                 path.unlink()
 
     def fresh_partial(self, keep: Sequence[str] = ()) -> None:
-        """An empty ``partial/`` but for the files of names ``keep``."""
+        """Empty ``partial/`` but for the files of names ``keep``."""
         self.partial.mkdir(parents=True, exist_ok=True)
         for path in self.partial.iterdir():
             if path.name not in keep:
                 path.unlink()
 
     def partial_bytes(self) -> int:
-        """Bytes that the files under way occupy already (they are sparse)."""
+        """Return the bytes that the files under way occupy already (they are sparse)."""
         return sum(path.stat().st_blocks * 512 for path in self.partial.iterdir())
 
     def _record(self, name: str) -> Path:
@@ -145,7 +145,7 @@ def _intact(path: Path, rows: Sequence[FileRow]) -> bool:
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401 - whatever json can hold
-    """The JSON of ``path``; ``None`` if it is absent or damaged, which costs a transfer, no more."""
+    """Read the JSON of ``path``; ``None`` if it is absent or damaged, which costs a transfer, no more."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -94,7 +94,7 @@ def fetch_packed(
         rows = _unpack(entry, delivery, staging, shard_bytes)
     except BadDataError:
         # Whatever is wrong with it, the next run must look at fresh bytes.
-        journal.forget([target])
+        journal.discard([target])
         raise
     return _complete(staging, fingerprint, rows)
 
@@ -104,7 +104,7 @@ def _open_journal(staging: Staging, item: RemoteObject) -> tuple[Journal, Target
     journal = Journal(staging.partial / "journal", [target])
     path = staging.partial / ARCHIVE
     if not path.exists() or path.stat().st_size != item.size:
-        journal.forget([target])
+        journal.discard([target])
         with path.open("ab") as archive:
             archive.truncate(item.size)
     return journal, target

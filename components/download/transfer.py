@@ -143,7 +143,7 @@ class Transfer:
 
         Retrying(self._settings.attempts, self._stop).call(target.item.uri, request)
         os.fdatasync(handle)
-        journal.note(target, part.start, part.stop)
+        journal.record(target, part.start, part.stop)
         return part
 
 

@@ -1,6 +1,4 @@
-"""Comparison with real samples: ``python -m components.experiments.compare_simulation --real <folder> --out <png>``.
-
-A tool for the reader; the world itself does not import it.
+"""Compare simulated images with real samples (`python -m components.experiments.compare_simulation`).
 
 The folder holds, of the real SpaceNet 6, ``crops/sar_masked.tif`` (multi-look decibels),
 ``crops/sar_{hh,hv,vh,vv}.tif`` (single-look complex) and an optical tile below ``tile``. The real crops show

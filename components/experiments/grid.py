@@ -1,6 +1,6 @@
 """Grid of methods: the stage, upstream models and parameter overrides of each row.
 
-Every row is one :class:`Method`; a *trial* (in output and reports: a cell) is a method with a seed. A row
+Every row is one :class:`Variant`; a *trial* (in output and reports: a cell) is a row with a seed. A row
 names the stage's command line and its changes to ``params.yaml``, nothing else: the pipeline's own code is
 measured.
 """
@@ -20,7 +20,7 @@ Overrides = Mapping[str, Any]
 OURS = "concord"
 """Method of ours, compared with all others."""
 
-START = "concord"
+ADAPTED_FROM = "concord"
 """Method whose network is adapted to the target sensor."""
 
 WORLDS: Mapping[str, Overrides] = {"base": {}, "float16": {"prepare": {"sar_dtype": "float16"}}}
@@ -43,8 +43,8 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
-    """One row of the grid.
+class Variant:
+    """One row of the grid: a method with its changes to the parameters.
 
     Attributes:
         name: Name in files and on the command line.
@@ -85,8 +85,8 @@ def _optical(method: str, kind: str) -> Link:
     return Link(method=method, model=f"optical/{kind}", name=f"optical/{kind}")
 
 
-def _teacher(name: str, label: str, kind: str) -> Method:
-    return Method(
+def _teacher(name: str, label: str, kind: str) -> Variant:
+    return Variant(
         name=name,
         label=label,
         group="source",
@@ -96,9 +96,9 @@ def _teacher(name: str, label: str, kind: str) -> Method:
     )
 
 
-def _scored(name: str, label: str, method: str, *, group: Group = "source", **network: str) -> Method:
+def _scored(name: str, label: str, method: str, *, group: Group = "source", **network: str) -> Variant:
     """Row that scores another row's student again: reconfigured, or on the other sensor."""
-    return Method(
+    return Variant(
         name=name,
         label=label,
         group=group,
@@ -120,9 +120,9 @@ def _distill(
     times: int = 1,
     world: str = "base",
     compared_with: str | None = None,
-) -> Method:
+) -> Variant:
     teacher = () if method == "none" else (_optical("teacher", "deeplabv3plus"),)
-    return Method(
+    return Variant(
         name=name,
         label=label,
         group=group,
@@ -137,7 +137,7 @@ def _distill(
     )
 
 
-def _without(part: str, label: str, switches: Overrides) -> Method:
+def _without(part: str, label: str, switches: Overrides) -> Variant:
     return _distill(
         f"{OURS}_no_{part}",
         f"{OURS} without {label}",
@@ -148,16 +148,16 @@ def _without(part: str, label: str, switches: Overrides) -> Method:
     )
 
 
-def _adapt(name: str, label: str, **switches: Any) -> Method:  # noqa: ANN401 - values of params.yaml
-    return Method(
+def _adapt(name: str, label: str, **switches: Any) -> Variant:  # noqa: ANN401 - values of params.yaml
+    return Variant(
         name=name,
         label=label,
         group="target",
         command=("components.adapt",),
         model="adapted",
         reports="adapt",
-        links=(_student(START),),
-        overrides={"adapt": {"start_from": START, **switches}},
+        links=(_student(ADAPTED_FROM),),
+        overrides={"adapt": {"start_from": ADAPTED_FROM, **switches}},
     )
 
 
@@ -174,7 +174,7 @@ _PARTS: tuple[tuple[str, str, Overrides], ...] = (
 )
 """Parts of ours: name, description, and the switches below ``methods.<ours>`` that leave it out."""
 
-GRID: tuple[Method, ...] = (
+GRID: tuple[Variant, ...] = (
     _teacher("teacher", "optical teacher", "deeplabv3plus"),
     _distill("control", "SAR-only control", "none"),
     # Whoever starts from the teacher's weights has had the teacher's steps as well.
@@ -216,7 +216,7 @@ GRID: tuple[Method, ...] = (
         world="float16",
         compared_with="control",
     ),
-    _scored("source_only", "source only", START, group="target"),
+    _scored("source_only", "source only", ADAPTED_FROM, group="target"),
     _adapt("csn_only", "CSN alone", labels="none"),
     _adapt("self_training", "self-training without CSN", normalisation="shared", inputs="shared"),
     _adapt("csn_self_training", "CSN and self-training"),
@@ -227,7 +227,7 @@ GRID: tuple[Method, ...] = (
 
 @dataclass(frozen=True, slots=True, order=True)
 class TrialName:
-    """A method with a seed; sorted by seed, so that complete comparisons exist early."""
+    """A row with a seed; sorted by seed, so that complete comparisons exist early."""
 
     seed: int
     method: str
@@ -236,12 +236,12 @@ class TrialName:
         return f"{self.method}, seed {self.seed}"
 
 
-def by_name(grid: Sequence[Method] = GRID) -> dict[str, Method]:
+def by_name(grid: Sequence[Variant] = GRID) -> dict[str, Variant]:
     """Return rows by name."""
     return {method.name: method for method in grid}
 
 
-def chosen(names: Iterable[str] | None, grid: Sequence[Method] = GRID) -> list[Method]:
+def chosen(names: Iterable[str] | None, grid: Sequence[Variant] = GRID) -> list[Variant]:
     """Return the named rows and all they start from, in the order of the grid; None is all.
 
     Raises:
@@ -264,7 +264,7 @@ def chosen(names: Iterable[str] | None, grid: Sequence[Method] = GRID) -> list[M
 
 
 def trials_of(
-    methods: Sequence[Method], seeds: Sequence[int], ablation_seeds: Sequence[int]
+    methods: Sequence[Variant], seeds: Sequence[int], ablation_seeds: Sequence[int]
 ) -> list[TrialName]:
     """Return every method with its seeds, seed by seed, in the order of the grid."""
     return [

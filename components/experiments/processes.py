@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from components.contract.errors import ResourceError, StormsightError
+from components.contract.identity import ROOT
 from components.contract.processes import ChildProcess, file_lock, signal_group
-from components.experiments.identity import ROOT
 
 GRACE_S = 120.0
 """Seconds a stage may take to finish its step and write a checkpoint when asked to stop."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from components.experiments.grid import OURS, Group, Method
+from components.experiments.grid import OURS, Group, Variant
 from components.experiments.identity import Stamp
 from components.experiments.seed_means import gap_closure, mean_difference, mean_interval
 from components.lib.evaluation.results import CLEAN, KANG
@@ -32,10 +32,11 @@ METRICS: Mapping[str, str] = MappingProxyType(
 COMPARED = ("iou", "f1", "spacenet_f1")
 """Metrics of differences and ratios."""
 
-CONTROL, TWICE, INIT = "control", "control_twice", "optical_init"
-TEACHER, RIVAL = "teacher", "disoptnet"
-SOURCE_ONLY, BOTH, ORACLE = "source_only", "csn_self_training", "oracle"
-CEILINGS = {TEACHER, "teacher_hfd", ORACLE}
+CONTROL, CONTROL_TWICE, OPTICAL_INIT = "control", "control_twice", "optical_init"
+TEACHER, BASELINE = "teacher", "disoptnet"
+SOURCE_ONLY, CSN_SELF_TRAINING, ORACLE = "source_only", "csn_self_training", "oracle"
+UPPER_BOUNDS = {TEACHER, "teacher_hfd", ORACLE}
+_CONTROLS = (CONTROL, CONTROL_TWICE, OPTICAL_INIT)
 
 Row = dict[str, Any]
 
@@ -51,7 +52,7 @@ class ScoredTrial:
         tiles: Counts per test tile.
     """
 
-    method: Method
+    method: Variant
     seed: int
     stamp: Stamp
     tiles: pd.DataFrame
@@ -105,7 +106,7 @@ class Comparison:
     def closures(self) -> Iterator[Row]:
         """Yield (student - control) / (teacher - control) of every student."""
         for name in self._in("source"):
-            if name not in {CONTROL, *CEILINGS}:
+            if name not in {CONTROL, *UPPER_BOUNDS}:
                 yield from self._ratios(name, CONTROL, TEACHER)
 
     def recoveries(self) -> Iterator[Row]:
@@ -129,10 +130,12 @@ class Comparison:
         """Yield minuend and subtrahend; of an ablation: the complete method, less the one without a part."""
         there = self.tables.keys()
         for name in self._in("source"):
-            if name not in CEILINGS:
-                yield from ((name, m) for m in (CONTROL, TWICE, INIT) if m in there and m != name)
-        if {OURS, RIVAL} <= there:
-            yield OURS, RIVAL
+            if name not in UPPER_BOUNDS:
+                yield from (
+                    (name, m) for m in (CONTROL, CONTROL_TWICE, OPTICAL_INIT) if m in there and m != name
+                )
+        if {OURS, BASELINE} <= there:
+            yield OURS, BASELINE
         for name in self._in("ablation"):
             whole = self.methods[name].compared_with
             if whole in there and whole is not None:
@@ -140,8 +143,8 @@ class Comparison:
         for name in self._in("target"):
             if name != SOURCE_ONLY and SOURCE_ONLY in there:
                 yield name, SOURCE_ONLY
-        if BOTH in there:
-            yield from ((BOTH, m) for m in ("csn_only", "self_training") if m in there)
+        if CSN_SELF_TRAINING in there:
+            yield from ((CSN_SELF_TRAINING, m) for m in ("csn_only", "self_training") if m in there)
 
     def _in(self, group: Group) -> list[str]:
         return [name for name, method in self.methods.items() if method.group == group]
@@ -199,9 +202,9 @@ def find(rows: Sequence[Row], **wanted: Any) -> Row | None:  # noqa: ANN401 - an
 def targets(evidence: Row) -> list[Row]:
     """Return the project's targets that were measured, each with ``met``."""
     gain = find(evidence["differences"], method=OURS, against=CONTROL, metric="iou")
-    rival = find(evidence["differences"], method=OURS, against=RIVAL, metric="iou")
+    rival = find(evidence["differences"], method=OURS, against=BASELINE, metric="iou")
     closure = find(evidence["gap_closure"], method=OURS, metric="iou")
-    recovery = find(evidence["recovery"], method=BOTH, metric="iou")
+    recovery = find(evidence["recovery"], method=CSN_SELF_TRAINING, metric="iou")
     asked: list[tuple[str, Row | None, float, bool]] = [
         (f"{OURS} gains at least 0.02 IoU over the control, interval above 0", gain, 0.02, True),
         (f"{OURS} beats DisOptNet", rival, 0.0, False),

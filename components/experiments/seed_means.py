@@ -2,8 +2,8 @@
 
 A method is a list of score tables, one per seed, all on the same tiles. Each draw takes the same locations
 for every seed and every method: counts are summed per seed, the statistic is taken of each seed's sums, then
-averaged over the seeds. The interval therefore says how sure the mean of *these* trainings is about other
-ground; how far trainings differ among themselves is the spread over the seeds, to be told beside it.
+averaged over the seeds. The interval covers the sampling of locations for *these* trainings; the variation
+between trainings is the spread over the seeds, reported beside it.
 """
 
 from __future__ import annotations

@@ -16,11 +16,12 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from components.contract.errors import ParameterError, StormsightError
+from components.contract.identity import ROOT
 from components.contract.parameters import PARAMS_FILE
 from components.evaluate.parameters import EvaluateParameters
 from components.experiments.estimate import Estimate, estimate_run
-from components.experiments.grid import GRID, WORLDS, Method, TrialName, chosen, trials_of
-from components.experiments.identity import ROOT, StageGraph, Stamp
+from components.experiments.grid import GRID, WORLDS, TrialName, Variant, chosen, trials_of
+from components.experiments.identity import StageGraph, Stamp
 from components.experiments.parameters import EvidenceParameters, ParameterOverlay, digest
 from components.experiments.processes import StageProcesses, run_lock
 from components.experiments.schedule import TaskResults, run_all
@@ -67,7 +68,7 @@ class Options:
     allow_missing: bool = False
     publish: bool = False
     params: Path = PARAMS_FILE
-    grid: tuple[Method, ...] = field(default=GRID)
+    grid: tuple[Variant, ...] = field(default=GRID)
 
     def as_command(self) -> str:
         """Return the command that repeats this run, without paths of this machine."""
@@ -260,7 +261,7 @@ class Session:
             given["ablation_seeds"] = given["seeds"][:1]
         return self.parameters.checked("evidence", EvidenceParameters, given)
 
-    def _methods(self) -> list[Method]:
+    def _methods(self) -> list[Variant]:
         """Return the rows to run; a given store stands for the base world alone."""
         methods = chosen(self.options.methods, self.options.grid)
         other = [method.name for method in methods if method.world != "base"]

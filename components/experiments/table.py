@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from components.experiments.results import (
-    CEILINGS,
     CONTROL,
-    INIT,
+    CONTROL_TWICE,
+    OPTICAL_INIT,
     SOURCE_ONLY,
-    TWICE,
+    UPPER_BOUNDS,
     Row,
     find,
 )
@@ -103,8 +103,8 @@ def _source(evidence: Row) -> Iterator[str]:
                 ratio(_mean(evidence, method, "iou")),
                 _range(evidence, method),
                 points(_difference(evidence, method["method"], CONTROL)),
-                points(_difference(evidence, method["method"], TWICE)),
-                points(_difference(evidence, method["method"], INIT)),
+                points(_difference(evidence, method["method"], CONTROL_TWICE)),
+                points(_difference(evidence, method["method"], OPTICAL_INIT)),
                 share(find(evidence["gap_closure"], method=method["method"], metric="iou")),
                 ratio(_mean(evidence, method, "spacenet_f1")),
                 f"{method['parameters'] / 1e6:.2f} M",
@@ -211,7 +211,7 @@ def _mean(evidence: Row, method: Row, metric: str) -> Row | None:
 
 
 def _difference(evidence: Row, method: str, against: str, metric: str = "iou") -> Row | None:
-    if method in CEILINGS and against != SOURCE_ONLY:
+    if method in UPPER_BOUNDS and against != SOURCE_ONLY:
         return None
     return find(evidence["differences"], method=method, against=against, metric=metric)
 

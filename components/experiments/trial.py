@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import StormsightError
-from components.experiments.grid import Method, TrialName
+from components.experiments.grid import TrialName, Variant
 from components.experiments.identity import (
     Key,
     StageGraph,
@@ -63,10 +63,10 @@ class Trial:
     Args:
         context: Shared by all trials.
         method: Row of the grid.
-        name: Method and seed.
+        name: Variant and seed.
     """
 
-    def __init__(self, context: Context, method: Method, name: TrialName) -> None:
+    def __init__(self, context: Context, method: Variant, name: TrialName) -> None:
         self.context, self.method, self.name = context, method, name
         self.folder = context.folder / method.name / f"seed-{name.seed}"
         self.work = self.folder / "work"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.contract.hashing import sha256_files
+from components.contract.identity import data_hash
 from components.experiments.grid import WORLDS
 from components.experiments.identity import StageGraph, begin_attempt, current_stamp, stage_key
 from components.experiments.parameters import ParameterOverlay, digest
@@ -120,6 +120,6 @@ def store_hash(store: Path, cache: Path) -> str:
         remembered = json.loads(cache.read_text("utf-8"))
         if remembered["files"] == stamps:
             return str(remembered["sha256"])
-    sha256 = sha256_files(files, store)
+    sha256 = data_hash(store)
     write_json(cache, {"files": stamps, "sha256": sha256})
     return sha256

@@ -1,4 +1,4 @@
-"""``python -m components.promote``."""
+"""Command line: decide on promotion, show or check the champions' history, roll back, reproduce scores."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from components.lib.cli import run
 from components.lib.config.loader import load_parameters
 from components.lib.config.scoring import ScoringSettings
 from components.lib.files import require_input
-from components.promote.candidates import CANDIDATES
+from components.promote.parameters import CANDIDATES
 
 if TYPE_CHECKING:
-    from components.lib.registry.ledger import Ledgers
+    from components.lib.registry.ledger import ChampionLedgers
     from components.lib.tracking.connection import Connection
 
 MODELS = tuple(CANDIDATES)
@@ -68,15 +68,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _decide(options: argparse.Namespace) -> None:
     from components.lib.tracking.parameters import TrackingParameters  # noqa: PLC0415
-    from components.promote.decide import Gate, decide  # noqa: PLC0415
+    from components.promote.decide import PromotionSettings, decide  # noqa: PLC0415
     from components.promote.parameters import PromoteParameters  # noqa: PLC0415
 
-    gate = Gate(
+    settings = PromotionSettings(
         parameters=load_parameters("promote", PromoteParameters),
         scoring=load_parameters("scoring", ScoringSettings),
         tracking=load_parameters("tracking", TrackingParameters),
     )
-    document = decide(gate)
+    document = decide(settings)
     if options.fail_on_refusal:
         require_promotion(document)
 
@@ -85,7 +85,7 @@ def require_promotion(document: Mapping[str, Any]) -> None:
     """Check that no challenger was refused.
 
     Args:
-        document: What ``decision.json`` holds.
+        document: Content of ``decision.json``.
 
     Raises:
         GateRefusedError: If one was, naming it.
@@ -98,21 +98,21 @@ def require_promotion(document: Mapping[str, Any]) -> None:
 
 
 def _history(options: argparse.Namespace) -> None:
-    from components.promote.succession import history  # noqa: PLC0415
+    from components.promote.history import history  # noqa: PLC0415
 
     connection, ledgers = _registry()
     print(history(connection, ledgers, MODELS))
 
 
 def _rollback(options: argparse.Namespace) -> None:
-    from components.promote.succession import rollback  # noqa: PLC0415
+    from components.promote.history import rollback  # noqa: PLC0415
 
     connection, ledgers = _registry()
     print(rollback(connection, ledgers, options.model, options.reason))
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from components.promote.succession import verify  # noqa: PLC0415
+    from components.promote.history import verify  # noqa: PLC0415
 
     connection, ledgers = _registry()
     print(verify(connection, ledgers, MODELS, repair=options.repair))
@@ -121,13 +121,13 @@ def _verify(options: argparse.Namespace) -> None:
 def _reproduce(options: argparse.Namespace) -> None:
     for name in ("model.json", "weights.safetensors"):
         require_input(options.folder / name, made_by="promote")
-    from components.promote.reproduce import report  # noqa: PLC0415
+    from components.promote.reproduce import score_digest  # noqa: PLC0415
 
     settings = load_parameters("scoring", ScoringSettings)
-    print(json.dumps(report(options.folder, Path("data/prepared"), settings, options.device)))
+    print(json.dumps(score_digest(options.folder, Path("data/prepared"), settings, options.device)))
 
 
-def _registry() -> tuple[Connection, Ledgers]:
+def _registry() -> tuple[Connection, ChampionLedgers]:
     from components.lib.registry.ledger import open_ledgers  # noqa: PLC0415
     from components.lib.tracking.connection import connect  # noqa: PLC0415
     from components.lib.tracking.parameters import TrackingParameters  # noqa: PLC0415

@@ -16,38 +16,36 @@ from components.lib.files import read_json, write_json, write_text
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import by_version, fetched, register
-from components.lib.registry.champion import ChampionLine
-from components.lib.registry.ledger import Entry, open_ledgers
+from components.lib.registry.champion import ChampionRegistry
+from components.lib.registry.ledger import ChampionEntry, open_ledgers
 from components.lib.store.store import Store
 from components.lib.tracking.connection import Connection, connect, store_errors
 from components.lib.tracking.parameters import TrackingParameters
 from components.lib.tracking.run import flatten
-from components.promote.attempt import agreed, forget
-from components.promote.candidates import CANDIDATES
-from components.promote.exam import Exam, choose_device, examine
+from components.promote.decisions import discard, load_or_save
 from components.promote.gate import judge
-from components.promote.parameters import PromoteParameters
-from components.promote.provenance import hashes
-from components.promote.record import canonical, decision_record, record_hash, text_of
+from components.promote.parameters import CANDIDATES, PromoteParameters
+from components.promote.record import canonical, decision_record, input_hashes, record_hash, text_of
 from components.promote.reproduce import Reproduction, reproduce
+from components.promote.scores import CleanTestScores, choose_device, score_clean_test
 
 LOG = logging.getLogger(__name__)
 
-Reproducer = Callable[[Path, Exam, str], Reproduction]
+Reproducer = Callable[[Path, CleanTestScores, str], Reproduction]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """Where the stage reads and writes, and by which rules.
+class PromotionSettings:
+    """Parameters, inputs and outputs of the stage.
 
     Attributes:
-        parameters: The ``promote`` section.
-        scoring: The ``scoring`` section.
-        tracking: The ``tracking`` section.
-        store: The prepared store.
-        verdict: The data verdict.
+        parameters: Section ``promote``.
+        scoring: Section ``scoring``.
+        tracking: Section ``tracking``.
+        store: Prepared store.
+        verdict: Data verdict.
         out: Folder of the record.
-        reproducer: How the fresh process is asked.
+        reproducer: Function that scores a registered artefact in a fresh process.
     """
 
     parameters: PromoteParameters
@@ -59,14 +57,14 @@ class Gate:
     reproducer: Reproducer = reproduce
 
 
-def decide(gate: Gate, models: tuple[str, ...] = tuple(CANDIDATES)) -> dict[str, Any]:
+def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDATES)) -> dict[str, Any]:
     """Judge every challenger against its champion, promote those that pass, and write the record.
 
     All judgements are made before the first alias moves. A champion that another process changed meanwhile
     turns that model's outcome into a refusal, recorded and then raised.
 
     Returns:
-        What ``reports/promote/decision.json`` holds.
+        The content of ``reports/promote/decision.json``.
 
     Raises:
         MissingInputError: If the store, the verdict or a model is missing.
@@ -75,30 +73,29 @@ def decide(gate: Gate, models: tuple[str, ...] = tuple(CANDIDATES)) -> dict[str,
         GateRefusedError: If a champion changed while its challenger was judged.
         SourceUnavailableError: If MLflow does not answer.
     """
-    trial = _open(gate)
-    decisions = agreed(lambda: {model: _judge_one(trial, model) for model in models})
+    run = _open(settings)
+    decisions = load_or_save(lambda: {model: _judge_one(run, model) for model in models})
     outcomes, refusal = {}, None
     for model in models:
-        decision = decisions[model]
-        outcomes[model], lost = _apply(trial, model, decision)
+        outcomes[model], lost = _apply(run, model, decisions[model])
         refusal = refusal or lost
-    document = {"simulated": trial.simulated, "models": outcomes}
-    write_json(gate.out / "decision.json", document)
+    document = {"simulated": run.simulated, "models": outcomes}
+    write_json(settings.out / "decision.json", document)
     text = text_of(document)
-    write_text(gate.out / "decision.txt", text)
+    write_text(settings.out / "decision.txt", text)
     for line in text.splitlines():
         LOG.info("%s", line)
     if refusal is not None:
-        forget()
+        discard()
         raise refusal
     return document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Trial:
-    """What all challengers of one run share."""
+class _PromotionRun:
+    """State that all challengers of one run share."""
 
-    gate: Gate
+    settings: PromotionSettings
     connection: Connection
     store: Store
     verdict: Mapping[str, Any]
@@ -106,58 +103,60 @@ class _Trial:
     simulated: bool
     device: str
 
-    def line(self, model: str) -> ChampionLine:
-        return ChampionLine(self.connection, open_ledgers(self.gate.parameters.ledger), model)
+    def registry(self, model: str) -> ChampionRegistry:
+        return ChampionRegistry(self.connection, open_ledgers(self.settings.parameters.ledger), model)
 
-    def examine(self, net: SegmentationNetwork) -> Exam:
-        return examine(net, self.store, self.gate.scoring, self.device)
+    def score(self, net: SegmentationNetwork) -> CleanTestScores:
+        return score_clean_test(net, self.store, self.settings.scoring, self.device)
 
 
-def _open(gate: Gate) -> _Trial:
-    verdict = read_json(gate.verdict, made_by="validate")
+def _open(settings: PromotionSettings) -> _PromotionRun:
+    verdict = read_json(settings.verdict, made_by="validate")
     if not isinstance(verdict, dict):
-        raise BadDataError(f"{gate.verdict} is not a verdict", next_step="run `dvc repro --force validate`")
-    store = Store.open(gate.store)
-    return _Trial(
-        gate=gate,
-        connection=connect(gate.tracking),
+        raise BadDataError(
+            f"{settings.verdict} is not a verdict", next_step="run `dvc repro --force validate`"
+        )
+    store = Store.open(settings.store)
+    return _PromotionRun(
+        settings=settings,
+        connection=connect(settings.tracking),
         store=store,
         verdict=verdict,
-        hashes={**hashes(gate.store), "verdict": sha256_file(gate.verdict)},
+        hashes=input_hashes(settings.store, settings.verdict),
         simulated=bool(verdict.get("simulated")) or any(get_sensor(s).simulated for s in store.sensors),
         device=choose_device(),
     )
 
 
-def _judge_one(trial: _Trial, model: str) -> dict[str, Any]:
+def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
     candidate = CANDIDATES[model]
     # Loading checks the weights against the model's own signature before anything is registered.
-    net = load_bundle(candidate.folder, trial.device)
-    line = trial.line(model)
-    line.recover()
-    line.require_agreement()
-    champion_version = line.current()
+    net = load_bundle(candidate.folder, run.device)
+    registry = run.registry(model)
+    registry.recover()
+    registry.require_agreement()
+    champion_version = registry.current()
     version = register(
-        trial.connection,
+        run.connection,
         model,
         candidate.folder,
         tags={
             "modality": net.config.modality,
             "sensors": ",".join(net.config.sensors),
-            "simulated": str(trial.simulated).lower(),
-            **{f"{name}_sha256": value for name, value in trial.hashes.items()},
+            "simulated": str(run.simulated).lower(),
+            **{f"{name}_sha256": value for name, value in run.hashes.items()},
         },
         params=flatten(net.config.model_dump(mode="json")),
         made_by=candidate.made_by,
     )
     LOG.info("%s: version %s is judged against version %s", model, version, champion_version or "none")
-    challenger = trial.examine(net)
+    challenger = run.score(net)
     judgement = judge(
         challenger,
-        challenger if champion_version == version else _champion(trial, model, champion_version),
-        verdict=trial.verdict,
-        reproduction=_reproduce(trial, model, version, challenger),
-        parameters=trial.gate.parameters,
+        challenger if champion_version == version else _champion(run, model, champion_version),
+        verdict=run.verdict,
+        reproduction=_reproduce(run, model, version, challenger),
+        parameters=run.settings.parameters,
         same_model=champion_version == version,
     )
     weights = sha256_file(candidate.folder / "weights.safetensors")
@@ -166,43 +165,43 @@ def _judge_one(trial: _Trial, model: str) -> dict[str, Any]:
         model=model,
         version=version,
         champion_version=champion_version,
-        hashes={**trial.hashes, "weights": weights, "scores": challenger.digest},
-        parameters=trial.gate.parameters,
-        simulated=trial.simulated,
+        hashes={**run.hashes, "weights": weights, "scores": challenger.digest},
+        parameters=run.settings.parameters,
+        simulated=run.simulated,
     )
 
 
-def _champion(trial: _Trial, model: str, version: str | None) -> Exam | None:
+def _champion(run: _PromotionRun, model: str, version: str | None) -> CleanTestScores | None:
     if version is None:
         return None
-    with fetched(trial.connection, by_version(trial.connection, model, version)) as folder:
-        return trial.examine(load_bundle(folder, trial.device))
+    with fetched(run.connection, by_version(run.connection, model, version)) as folder:
+        return run.score(load_bundle(folder, run.device))
 
 
-def _reproduce(trial: _Trial, model: str, version: str, exam: Exam) -> Reproduction:
+def _reproduce(run: _PromotionRun, model: str, version: str, expected: CleanTestScores) -> Reproduction:
     try:
-        with fetched(trial.connection, by_version(trial.connection, model, version)) as folder:
-            return trial.gate.reproducer(folder, exam, trial.device)
+        with fetched(run.connection, by_version(run.connection, model, version)) as folder:
+            return run.settings.reproducer(folder, expected, run.device)
     except BadDataError as error:  # the store does not hold what was registered: a refusal
         return Reproduction(False, error.message)
 
 
 def _apply(
-    trial: _Trial, model: str, decision: dict[str, Any]
+    run: _PromotionRun, model: str, decision: dict[str, Any]
 ) -> tuple[dict[str, Any], GateRefusedError | None]:
-    """Keep the decision with the version, and move the alias if it says so."""
+    """Save the decision with the version, and move the alias if the decision is to promote."""
     digest = record_hash(decision)
     outcome, reasons = decision["outcome"], decision["reasons"]
-    _keep(trial.connection, model, decision, digest)
-    entry: Entry | None = None
+    _save(run.connection, model, decision, digest)
+    entry: ChampionEntry | None = None
     lost: GateRefusedError | None = None
     if outcome == "promoted":
         try:
-            entry = _promote(trial.line(model), decision, digest)
+            entry = _promote(run.registry(model), decision, digest)
         except GateRefusedError as error:
             outcome, reasons, lost = "refused", [error.message], error
-    with store_errors(trial.connection.uri):
-        trial.connection.client.set_model_version_tag(model, decision["version"], "outcome", outcome)
+    with store_errors(run.connection.uri):
+        run.connection.client.set_model_version_tag(model, decision["version"], "outcome", outcome)
     return {
         "outcome": outcome,
         "reasons": reasons,
@@ -212,32 +211,34 @@ def _apply(
     }, lost
 
 
-def _promote(line: ChampionLine, decision: Mapping[str, Any], digest: str) -> Entry:
+def _promote(registry: ChampionRegistry, decision: Mapping[str, Any], digest: str) -> ChampionEntry:
     """Carry the decision out, unless an earlier or a concurrent attempt of the same training did."""
-    if (done := _carried_out(line, decision, digest)) is not None:
+    if (done := _carried_out(registry, decision, digest)) is not None:
         return done
     try:
-        return line.promote(
+        return registry.promote(
             decision["version"],
             decided_against=decision["champion_version"],
             decision=digest,
             reason=decision["reasons"][0],
         )
     except GateRefusedError:
-        if (done := _carried_out(line, decision, digest)) is not None:
+        if (done := _carried_out(registry, decision, digest)) is not None:
             return done
         raise
 
 
-def _carried_out(line: ChampionLine, decision: Mapping[str, Any], digest: str) -> Entry | None:
+def _carried_out(
+    registry: ChampionRegistry, decision: Mapping[str, Any], digest: str
+) -> ChampionEntry | None:
     if "training" not in decision:
-        return None  # a user's own run: the same words may have led to a change that was rolled back since
-    line.recover()
-    return next((entry for entry in line.ledger.entries() if entry.change.decision == digest), None)
+        return None  # a user's own run: an equal decision may have led to a change that was rolled back since
+    registry.recover()
+    return next((entry for entry in registry.ledger.entries() if entry.change.decision == digest), None)
 
 
-def _keep(connection: Connection, model: str, decision: dict[str, Any], digest: str) -> None:
-    """The record beside the version in MLflow: what the ledger's hash can be checked against."""
+def _save(connection: Connection, model: str, decision: dict[str, Any], digest: str) -> None:
+    """Save the record beside the version in MLflow, where the ledger's hash can be checked against it."""
     run_id = by_version(connection, model, decision["version"]).run_id
     with store_errors(connection.uri):
         if run_id is not None:

@@ -1,4 +1,4 @@
-"""The judgement: what must hold before a challenger replaces a champion. Pure; nothing is loaded here.
+"""Conditions that must hold before a challenger replaces a champion, as pure functions of scores.
 
 A challenger is promoted if all of these hold:
 
@@ -25,17 +25,17 @@ import pandas as pd
 from components.lib.metrics.bootstrap import Interval, location_interval, paired_location_difference
 from components.lib.scoring.score import Scores
 from components.lib.scoring.slices import slice_tables
-from components.promote.exam import Exam
 from components.promote.parameters import PromoteParameters
 from components.promote.reproduce import Reproduction
+from components.promote.scores import CleanTestScores
 
 SEED = 0
-"""Of the bootstrap draws: fixed, so that a decision can be repeated."""
+"""Seed of the bootstrap draws: fixed, so that a decision can be repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One condition, what was found, and whether it holds."""
+    """One condition: its name, whether it passed, and a sentence about the finding."""
 
     name: str
     passed: bool
@@ -43,16 +43,16 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
-    """One slice that may not fall.
+class GuardedSlice:
+    """Comparison of both models on one slice.
 
     Attributes:
         slice: ``dimension/name``.
         metric: ``iou``, or ``f1`` where the slice selects buildings rather than pixels.
-        challenger: The challenger's value.
-        champion: The champion's.
+        challenger: Value of the challenger.
+        champion: Value of the champion.
         difference: Challenger minus champion.
-        passed: Whether it fell by no more than the margin.
+        passed: True if it fell by no more than the margin.
     """
 
     slice: str
@@ -65,14 +65,14 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The outcome and everything it rests on.
+    """Outcome of the gate and everything it rests on.
 
     Attributes:
-        promoted: Whether every check passed.
+        promoted: True if every check passed.
         checks: In the order of the module's description.
         sensors: Sensors both models were compared on (all of the challenger's, if there is no champion).
-        challenger: The metric on those sensors; None without a single tile.
-        champion: The same of the champion, None if there is none.
+        challenger: The challenger's metric on those sensors; None without a single tile.
+        champion: The champion's metric, None if there is no champion.
         gain: Challenger minus champion, None without a champion.
         guards: The guard slices.
         tiles: Tiles compared.
@@ -84,18 +84,18 @@ class Judgement:
     challenger: Interval | None
     champion: Interval | None
     gain: Interval | None
-    guards: tuple[Guard, ...]
+    guards: tuple[GuardedSlice, ...]
     tiles: int
 
     @property
     def failures(self) -> list[str]:
-        """Why not, in words; empty if promoted."""
+        """Return the reasons for a refusal; empty if promoted."""
         return [check.words for check in self.checks if not check.passed]
 
 
 def judge(
-    challenger: Exam,
-    champion: Exam | None,
+    challenger: CleanTestScores,
+    champion: CleanTestScores | None,
     *,
     verdict: Mapping[str, Any],
     reproduction: Reproduction,
@@ -105,29 +105,29 @@ def judge(
     """Judge a challenger.
 
     Args:
-        challenger: Its scores.
-        champion: The champion's on the same store, None if there is no champion.
+        challenger: Scores of the challenger.
+        champion: Scores of the champion on the same store, None if there is no champion.
         verdict: ``reports/validate/verdict.json``.
-        reproduction: Of the challenger's registered artefact.
-        parameters: The ``promote`` section.
-        same_model: Whether the challenger is the champion itself, for the wording.
+        reproduction: Reproduction of the challenger's registered artefact.
+        parameters: Section ``promote``.
+        same_model: True if the challenger is the champion itself, for the wording.
     """
     sensors = tuple(s for s in challenger.sensors if champion is None or s in champion.sensors)
-    mine = challenger.on(sensors)
-    value = _value(mine, parameters)
-    theirs = None if champion is None else champion.on(sensors)
+    challenger_scores = challenger.on(sensors)
+    value = _value(challenger_scores, parameters)
+    champion_scores = None if champion is None else champion.on(sensors)
     checks = [
         _data(verdict),
         Check("reproduction", reproduction.passed, reproduction.words),
-        _proven(challenger),
+        _tested(challenger),
         *([] if value is None else [_floor(value, parameters)]),
         *([] if champion is None else [_keeps_sensors(challenger, champion)]),
     ]
     gain: Interval | None = None
-    guards: tuple[Guard, ...] = ()
-    if mine is not None and theirs is not None:
-        gain = _compare(mine.tiles, theirs.tiles, parameters.metric, parameters)
-        guards = _guards(mine, theirs, parameters)
+    guards: tuple[GuardedSlice, ...] = ()
+    if challenger_scores is not None and champion_scores is not None:
+        gain = _compare(challenger_scores.tiles, champion_scores.tiles, parameters.metric, parameters)
+        guards = _guards(challenger_scores, champion_scores, parameters)
         checks += [_gain(gain, parameters, same_model), _guarded(guards, parameters)]
     elif champion is not None:
         checks.append(
@@ -138,10 +138,10 @@ def judge(
         checks=tuple(checks),
         sensors=sensors,
         challenger=value,
-        champion=_value(theirs, parameters),
+        champion=_value(champion_scores, parameters),
         gain=gain,
         guards=guards,
-        tiles=0 if mine is None else len(mine.tiles),
+        tiles=0 if challenger_scores is None else len(challenger_scores.tiles),
     )
 
 
@@ -152,14 +152,14 @@ def _data(verdict: Mapping[str, Any]) -> Check:
     return Check("data", good, f"the data verdict is {verdict.get('verdict', 'missing')!r} ({quarantined})")
 
 
-def _proven(challenger: Exam) -> Check:
-    if challenger.unproven:
-        names = ", ".join(challenger.unproven)
+def _tested(challenger: CleanTestScores) -> Check:
+    if challenger.untested:
+        names = ", ".join(challenger.untested)
         return Check("ground", False, f"there is no clean test tile of {names}: nothing is proven there")
     return Check("ground", True, f"scored on clean test tiles of {', '.join(challenger.sensors)}")
 
 
-def _keeps_sensors(challenger: Exam, champion: Exam) -> Check:
+def _keeps_sensors(challenger: CleanTestScores, champion: CleanTestScores) -> Check:
     lost = [sensor for sensor in champion.sensors if sensor not in challenger.sensors]
     if lost:
         return Check("sensors", False, f"the champion knows {', '.join(lost)}, the challenger does not")
@@ -179,8 +179,10 @@ def _gain(gain: Interval, parameters: PromoteParameters, same_model: bool) -> Ch
     return Check("gain", gain.lower_bound > parameters.min_gain, words)
 
 
-def _guards(mine: Scores, theirs: Scores, parameters: PromoteParameters) -> tuple[Guard, ...]:
-    first, second = slice_tables(mine), slice_tables(theirs)
+def _guards(
+    challenger_scores: Scores, champion_scores: Scores, parameters: PromoteParameters
+) -> tuple[GuardedSlice, ...]:
+    first, second = slice_tables(challenger_scores), slice_tables(champion_scores)
     guards = []
     for dimension in parameters.guard_slices:
         for name, tiles in first[dimension].items():
@@ -191,7 +193,7 @@ def _guards(mine: Scores, theirs: Scores, parameters: PromoteParameters) -> tupl
             difference = _compare(tiles, other, metric, parameters)
             value = location_interval(tiles, metric, parameters.confidence, 1, SEED).value
             guards.append(
-                Guard(
+                GuardedSlice(
                     slice=f"{dimension}/{name}",
                     metric=metric,
                     challenger=value,
@@ -203,7 +205,7 @@ def _guards(mine: Scores, theirs: Scores, parameters: PromoteParameters) -> tupl
     return tuple(guards)
 
 
-def _guarded(guards: tuple[Guard, ...], parameters: PromoteParameters) -> Check:
+def _guarded(guards: tuple[GuardedSlice, ...], parameters: PromoteParameters) -> Check:
     fallen = sorted((guard for guard in guards if not guard.passed), key=lambda g: g.difference.value)
     if fallen:
         falls = ", ".join(f"{g.slice} {g.difference.value:+.4f} {g.metric}" for g in fallen)

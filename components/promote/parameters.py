@@ -1,7 +1,11 @@
-"""The section ``promote`` of ``params.yaml``."""
+"""Parameters of promotion: the section ``promote`` of ``params.yaml``, and the models it concerns."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field
@@ -10,11 +14,11 @@ from components.lib.config.loader import Parameters
 
 
 class PromoteParameters(Parameters):
-    """What a challenger must show.
+    """Conditions that a challenger must meet.
 
     Attributes:
-        metric: What must gain on the clean test locations: pixel ``iou`` or SpaceNet ``f1``.
-        confidence: Of the intervals and, one-sided, of the gain's lower bound.
+        metric: Metric that must gain on the clean test locations: pixel ``iou`` or SpaceNet ``f1``.
+        confidence: Confidence of the intervals and, one-sided, of the gain's lower bound.
         floor: The metric's own one-sided lower bound must reach this, champion or not: a first model that
             finds nothing must not become champion for want of a rival.
         min_gain: The gain's lower bound must exceed this.
@@ -33,3 +37,20 @@ class PromoteParameters(Parameters):
     guard_slices: tuple[Literal["orientation", "building_size", "nodata", "sensor"], ...]
     resamples: int = Field(ge=100)
     ledger: str = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Folder of a registered model's challenger, and the stage that makes it."""
+
+    folder: Path
+    made_by: str
+
+
+CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
+    {
+        "stormsight-optical": Candidate(Path("models/optical/deeplabv3plus"), "optical"),
+        "stormsight-sar": Candidate(Path("models/adapted"), "adapt"),
+    }
+)
+"""Candidates by registered model. One SAR model carries the normalisation of every sensor it knows."""

@@ -1,15 +1,35 @@
-"""The decision record: JSON for machines, text for people."""
+"""Decision record: hashes of the inputs, JSON for machines, text for people."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from components.contract.hashing import sha256_bytes
+from components.contract.hashing import sha256_bytes, sha256_file
+from components.contract.identity import data_hash, pipeline_identity
 from components.promote.gate import Judgement
 from components.promote.parameters import PromoteParameters
+
+
+def input_hashes(store: Path, verdict: Path) -> dict[str, str]:
+    """Return the SHA-256 of a decision's inputs: parameters, prepared store, code and data verdict.
+
+    Parameters and code are the pipeline's identity, as in run records and training keys.
+
+    Args:
+        store: Prepared store.
+        verdict: Data verdict, ``verdict.json``.
+    """
+    identity = pipeline_identity()
+    return {
+        "params": identity.params,
+        "data": data_hash(store),
+        "code": identity.code,
+        "verdict": sha256_file(verdict),
+    }
 
 
 def decision_record(
@@ -22,16 +42,16 @@ def decision_record(
     parameters: PromoteParameters,
     simulated: bool,
 ) -> dict[str, Any]:
-    """One model's decision as JSON values.
+    """Return one model's decision as JSON values.
 
     Args:
-        judgement: What the gate found.
+        judgement: Outcome of the gate.
         model: Registered model.
-        version: The challenger's.
-        champion_version: The champion it was judged against, None if there was none.
+        version: Version of the challenger.
+        champion_version: Version of the champion, None if there was none.
         hashes: SHA-256 of ``weights``, ``params``, ``data``, ``code`` and ``scores``.
-        parameters: The ``promote`` section.
-        simulated: Whether any tile is from the simulated world.
+        parameters: Section ``promote``.
+        simulated: True if any tile is from the simulated world.
     """
     return {
         "model": model,
@@ -54,17 +74,17 @@ def decision_record(
 
 
 def record_hash(record: Mapping[str, Any]) -> str:
-    """SHA-256 of a record as canonical JSON: what the ledger points to."""
+    """Return the SHA-256 of a record as canonical JSON; the ledger points to it."""
     return sha256_bytes(canonical(record).encode())
 
 
 def canonical(record: Mapping[str, Any]) -> str:
-    """The one way to write a record down: no spaces, keys sorted."""
+    """Return a record as canonical JSON: no spaces, keys sorted."""
     return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def text_of(document: Mapping[str, Any]) -> str:
-    """``decision.json`` in words."""
+    """Return ``decision.json`` as text."""
     blocks = [_simulated(document["simulated"])]
     blocks += [_model_text(name, part) for name, part in sorted(document["models"].items())]
     return "\n\n".join(blocks) + "\n"
@@ -76,17 +96,17 @@ def _simulated(simulated: bool) -> str:
     return "All numbers below are from real acquisitions."
 
 
-def _model_text(name: str, part: Mapping[str, Any]) -> str:
+def _model_text(model: str, part: Mapping[str, Any]) -> str:
     decision = part["decision"]
     against = decision["champion_version"]
     rival = "there was no champion" if against is None else f"the champion was version {against}"
-    lines = [f"{name}: version {decision['version']} {part['outcome'].upper()} ({rival})", ""]
+    lines = [f"{model}: version {decision['version']} {part['outcome'].upper()} ({rival})", ""]
     lines += [f"  because {reason}" for reason in part["reasons"]]
     lines += ["", f"  {decision['metric']} on {decision['tiles']} clean test tiles of {_names(decision)}:"]
-    for who in ("challenger", "champion", "gain"):
-        if decision[who]:
-            sign = "+" if who == "gain" else ""
-            lines.append(f"    {who:<11}{_interval(decision[who], sign)}")
+    for name in ("challenger", "champion", "gain"):
+        if decision[name]:
+            sign = "+" if name == "gain" else ""
+            lines.append(f"    {name:<11}{_interval(decision[name], sign)}")
     lines += ["", "  checks:"]
     lines += [
         f"    {'ok  ' if c['passed'] else 'FAIL'}  {c['name']}: {c['words']}" for c in decision["checks"]
@@ -95,7 +115,7 @@ def _model_text(name: str, part: Mapping[str, Any]) -> str:
         lines += ["", "  guard slices (challenger, champion, difference with its two-sided interval):"]
         lines += [_guard(guard) for guard in decision["guards"]]
     lines += ["", "  SHA-256:"]
-    lines += [f"    {what:<11}{value}" for what, value in sorted(decision["sha256"].items())]
+    lines += [f"    {name:<11}{value}" for name, value in sorted(decision["sha256"].items())]
     lines += [f"    {'decision':<11}{part['decision_sha256']}"]
     if part["ledger"]:
         lines += [f"    {'ledger':<11}{part['ledger']['hash']} (entry {part['ledger']['seq']})"]

@@ -1,4 +1,4 @@
-"""Whether a registered artefact loads in a fresh process and gives the same scores, to the last bit."""
+"""Check that a registered artefact loads in a fresh process and gives the same scores, to the last bit."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ import components
 from components.lib.config.scoring import ScoringSettings
 from components.lib.nets.bundle import load_bundle
 from components.lib.store.store import Store
-from components.promote.exam import Exam, examine
+from components.promote.scores import CleanTestScores, score_clean_test
 
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """What the fresh process had to say.
+    """Answer of the fresh process.
 
     Attributes:
-        passed: It loaded the artefact and its scores have the same digest.
-        words: The same for people.
+        passed: True if it loaded the artefact and its scores have the same digest.
+        words: The same as a sentence.
     """
 
     passed: bool
     words: str
 
 
-def report(folder: Path, store: Path, settings: ScoringSettings, device: str) -> dict[str, object]:
-    """What the fresh process prints: the digest of its scores and the number of tiles."""
-    exam = examine(load_bundle(folder, device), Store.open(store), settings, device)
+def score_digest(folder: Path, store: Path, settings: ScoringSettings, device: str) -> dict[str, object]:
+    """Return the fresh process's output: the digest of its scores, the number of tiles, and the sensors."""
+    scored = score_clean_test(load_bundle(folder, device), Store.open(store), settings, device)
     return {
-        "digest": exam.digest,
-        "tiles": 0 if exam.scores is None else len(exam.scores.tiles),
-        "sensors": list(exam.sensors),
+        "digest": scored.digest,
+        "tiles": 0 if scored.scores is None else len(scored.scores.tiles),
+        "sensors": list(scored.sensors),
     }
 
 
-def reproduce(folder: Path, exam: Exam, device: str) -> Reproduction:
-    """Score the artefact in ``folder`` in a new Python process and compare with ``exam``.
+def reproduce(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
+    """Score the artefact in ``folder`` in a new Python process and compare with ``expected``.
 
     The process runs in the same working directory, so it reads the same params.yaml and store.
     """
@@ -57,19 +57,19 @@ def reproduce(folder: Path, exam: Exam, device: str) -> Reproduction:
     if done.returncode != 0:
         reason = next((line for line in done.stderr.splitlines() if line.startswith("error: ")), None)
         return Reproduction(False, f"a fresh process could not score it: {reason or _last_line(done.stderr)}")
-    told = json.loads(done.stdout)
-    if told["digest"] != exam.digest:
+    answer = json.loads(done.stdout)
+    if answer["digest"] != expected.digest:
         return Reproduction(False, "a fresh process loaded the artefact, but its scores differ")
     return Reproduction(
         True,
-        f"a fresh process loaded the artefact and reproduced all counts of {told['tiles']} tiles exactly",
+        f"a fresh process loaded the artefact and reproduced all counts of {answer['tiles']} tiles exactly",
     )
 
 
 def _environment() -> dict[str, str]:
-    """Ours, with this very code on the module path wherever the working directory is.
+    """Return this process's variables, with this very code on the module path.
 
-    The number of threads is ours too: it may change the order of sums, and with it the last bit.
+    The number of threads is passed on too: it may change the order of sums, and with it the last bit.
     """
     root = str(Path(components.__path__[0]).absolute().parent)
     inherited = os.environ.get("PYTHONPATH")

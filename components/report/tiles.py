@@ -8,7 +8,7 @@ from shapely.geometry.base import BaseGeometry
 
 from components.lib.evaluation.examples import ExampleGroup, ExampleTile
 from components.lib.evaluation.results import CONTROL
-from components.lib.metrics.counts import pixel_confusion
+from components.lib.metrics.counts import count_pixels
 from components.lib.report.content import Gallery, Panel, TilePanels
 from components.lib.report.panels import (
     BUILDING,
@@ -64,7 +64,7 @@ def panels(tile: ExampleTile) -> list[Panel]:
     truth = truth_panel(tile.truth, under)
     drawn.append(Panel(title="Truth", picture=truth, alt="True building footprints"))
     for model, predicted in zip(tile.models, tile.predicted, strict=True):
-        iou = pixel_confusion(predicted, tile.truth).iou
+        iou = count_pixels(predicted, tile.truth).iou
         drawn.append(
             Panel(
                 title=_model_title(model),

@@ -166,7 +166,7 @@ def slabs(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> Non
 
 
 def perimeter(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> None:
-    """A closed block of town houses around a courtyard, as two angles."""
+    """Draw a closed block of town houses around a courtyard, as two angles."""
     u0, v0, u1, v1 = block
     u0, v0, u1, v1 = u0 + 1.5, v0 + 1.5, u1 - 1.5, v1 - 1.5
     depth, gap = _dim(rng, 10, 12.5), _dim(rng, 3.0, 9.0)
@@ -216,7 +216,7 @@ def industry(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> 
 
 
 def _hall(rng: np.random.Generator, u: float, v: float, length: float, depth: float) -> list[Part]:
-    """A hall with its near corner at (u, v), with or without the office in front of it."""
+    """Draw a hall with its near corner at (u, v), with or without the office in front of it."""
     eave = _dim(rng, 5.5, 13.0)
     roof = Roof(int(rng.choice([Roof.FLAT, Roof.GABLE, Roof.SAWTOOTH], p=[0.55, 0.25, 0.2])))
     rise = {Roof.FLAT: 0.0, Roof.GABLE: 0.09 * depth, Roof.SAWTOOTH: 2.2}[roof]
@@ -261,7 +261,7 @@ def villas(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> No
 def _villa(
     rng: np.random.Generator, at: tuple[float, float], size: tuple[float, float], side: float, turn: float
 ) -> list[Part]:
-    """A house with a hipped or gabled roof, with or without a lower wing towards the garden."""
+    """Draw a house with a hipped or gabled roof, with or without a lower wing towards the garden."""
     tone, eave, rise = float(rng.random()), _dim(rng, 3.2, 6.2), _dim(rng, 2.5, 4.2)
     roof = Roof.HIP if rng.random() < 0.4 else Roof.GABLE
     parts = [part(*at, size, eave, Material.TILES, tone=tone, roof=roof, rise=rise, angle=turn)]
@@ -304,7 +304,7 @@ def park(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> None
 
 
 def basin(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> None:
-    """A harbour basin with barges: bright long boxes on black water that are no buildings."""
+    """Draw a harbour basin with barges: bright long boxes on black water that are no buildings."""
     u0, v0, u1, v1 = block
     for _ in range(int(rng.integers(0, 3))):
         half = _dim(rng, 14, 40)

@@ -47,7 +47,7 @@ def footprints_in(objects: Objects, frame: Frame) -> list[Footprint]:
 
 
 def geojson(footprints: list[Footprint]) -> bytes:
-    """The tile's label file: a FeatureCollection whose ``crs`` member says EPSG:32631."""
+    """Write the tile's label file: a FeatureCollection whose ``crs`` member says EPSG:32631."""
     features = [
         {
             "type": "Feature",
@@ -71,7 +71,7 @@ def geojson(footprints: list[Footprint]) -> bytes:
 
 
 def csv_rows(image_id: str, footprints: list[Footprint], frame: Frame) -> str:
-    """The tile's lines of the summary CSV; polygons in pixels of the tile, rows downwards."""
+    """Write the tile's lines of the summary CSV; polygons in pixels of the tile, rows downwards."""
     if not footprints:
         return f"{image_id},0,POLYGON EMPTY,,,\n"
     lines = []

@@ -108,7 +108,7 @@ def part(
     rise: float = 0.0,
     angle: float = 0.0,
 ) -> Part:
-    """A box at (u, v) of half length and half width ``size``, by default with a flat roof and along u."""
+    """Make a box at (u, v) of half length and half width ``size``, by default flat-roofed and along u."""
     return (u, v, angle, *size, eave, rise, roof, material, tone)
 
 

@@ -2,8 +2,8 @@
 
 Calibrated against published or measured statistics of the real SpaceNet 6 radar: sigma-nought of the SLC
 crops, mean and deviation of the expanded edition, band means of the tiled edition
-(docs/methods/spacenet6.md). `python -m components.experiments.compare_simulation` shows how close the simulated images
-come.
+(docs/methods/spacenet6.md). `python -m components.experiments.compare_simulation` shows how close the
+simulated images come.
 """
 
 from __future__ import annotations

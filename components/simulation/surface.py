@@ -116,7 +116,7 @@ def _trees(trees: Records, woods: Float, height: Float, frame: Frame) -> np.ndar
 
 @lru_cache(maxsize=64)
 def crown(radius_px: int) -> Float:
-    """A dome of height 1, zero outside its circle."""
+    """Return a dome of height 1, zero outside its circle."""
     axis = np.arange(-radius_px, radius_px + 1, dtype=np.float32)
     square = (axis[:, None] ** 2 + axis[None, :] ** 2) / np.float32((radius_px + 0.5) ** 2)
     return np.where(square < 1, np.sqrt(np.maximum(1 - 0.8 * square, 0)), 0).astype(np.float32)

@@ -169,7 +169,7 @@ def _label_columns(
     sar: RasterProfile | None,
     read: Callable[[Record], bytes],
 ) -> None:
-    """Add the label columns; a missing or 0-byte file is a tile without buildings, as found in the wild."""
+    """Add the label columns; a missing or 0-byte file is a tile without buildings, as in the release."""
     row["label_present"] = record is not None
     if record is None:
         return

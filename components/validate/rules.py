@@ -229,7 +229,7 @@ def _sar_rules(sensor: Sensor, product: str) -> list[Rule]:
 
 
 def _shape_rules(features: pd.DataFrame, product: str) -> list[Rule]:
-    """All tiles of a sensor have the shape that most of them have, as they are stored in one array."""
+    """Require of all tiles the shape that most of them have, as they are stored in one array."""
     rules = []
     for column, what in (("sar_height", "rows"), ("sar_width", "columns")):
         usual = features[column].dropna().mode() if column in features else pd.Series(dtype=float)

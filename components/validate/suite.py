@@ -89,7 +89,7 @@ class Suites:
 
 @contextmanager
 def suites(docs: Path) -> Iterator[Suites]:
-    """A fresh project; when the block ends, its data docs are rendered into ``docs`` (an empty folder)."""
+    """Open a fresh project whose data docs are rendered into the empty folder ``docs`` at the end."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     gx: Any = import_module("great_expectations")
     types: Any = import_module("great_expectations.data_context.types.base")

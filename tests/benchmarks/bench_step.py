@@ -23,6 +23,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from components.lib.architectures.deeplab import DeepLab
+from components.lib.architectures.two_branch import TwoBranchNetwork
 from components.lib.engine.batch import to_device, to_host
 from components.lib.engine.device import build_fabric, keep_memory
 from components.lib.engine.loop import deterministic
@@ -32,9 +34,7 @@ from components.lib.engine.step import Step
 from components.lib.methods.disoptnet import DisOptNetTask
 from components.lib.nets.atrous import AtrousDepthwise
 from components.lib.nets.config import NetworkConfig
-from components.lib.nets.deeplab import DeepLab
 from components.lib.nets.factory import build_network
-from components.lib.nets.two_branch import TwoBranchNetwork
 
 RATE = 1e-4  # of a random network: small enough to stay finite
 FEATURES = ("f4", "f5", "decoder")

@@ -14,6 +14,8 @@ from components.contract.hashing import sha256_file
 from components.distill.__main__ import main
 from components.distill.parameters import DistillParameters, load_method_parameters
 from components.distill.train import prepare_run
+from components.lib.architectures.deeplab import DeepLab
+from components.lib.architectures.two_branch import TwoBranchNetwork
 from components.lib.config.loader import load_parameters
 from components.lib.engine.batch import to_batch
 from components.lib.engine.inputs import optical_statistics
@@ -26,9 +28,7 @@ from components.lib.methods.registry import load_method
 from components.lib.methods.semantic_fpn import SemanticFPN
 from components.lib.nets.bundle import load_bundle, save_bundle
 from components.lib.nets.config import NetworkConfig
-from components.lib.nets.deeplab import DeepLab
 from components.lib.nets.factory import build_network
-from components.lib.nets.two_branch import TwoBranchNetwork
 from components.lib.store.store import Store
 from tests.lib.engine.tiny_store import SENSOR, TRAINING, make_store, write_parameters
 

@@ -25,7 +25,7 @@ def release(tiles: int = 3, sar_bytes: int = 150_000, seed: int = 0) -> dict[str
     for index in range(tiles):
         for product, size in (("SAR-Intensity", sar_bytes), ("PS-RGB", 30_000), ("Buildings", 700)):
             name = SPACENET6.file_name(product, STRIPS[index % 2], 8000 + index)
-            # As found in the wild, the label of a tile without buildings can have no bytes at all.
+            # As in the real release, the label of a tile without buildings can have no bytes at all.
             content = b"" if product == "Buildings" and index == 0 else rng.bytes(size + index)
             files[f"{PREFIX}{SPACENET6.folder(product)}/{name}"] = content
     files[f"{PREFIX}SummaryData/SAR_orientations.txt"] = b"".join(f"{s} 1\n".encode() for s in STRIPS)

@@ -175,7 +175,7 @@ def cut_inside_a_header(data: bytes) -> bytes:
         lambda data: b"\x1f\x8b" + bytes(500),
     ],
 )
-def test_damage_is_told_and_never_taken_for_the_end(damage: Callable[[bytes], bytes]) -> None:
+def test_damage_is_reported_and_never_taken_for_the_end(damage: Callable[[bytes], bytes]) -> None:
     assert len(unpack(CLEAN)) == 2
     with pytest.raises(BadDataError, match=r"t\.tar: .*(truncated or damaged|ends inside)"):
         unpack(damage(CLEAN))

@@ -136,7 +136,7 @@ SAR = f"SN6_Train_AOI_11_Rotterdam_SAR-Intensity_{STRIPS[0]}_tile_7.tif"
         (f"{PREFIX}SummaryData/SAR_orientations.txt", "Summary", -1),
     ],
 )
-def test_files_are_told_by_their_names(path: str, product: str, tile: int) -> None:
+def test_files_are_known_by_their_names(path: str, product: str, tile: int) -> None:
     found = classify(path, SPACENET6)
     assert found is not None
     assert (found.product, found.tile, found.name) == (product, tile, path.rsplit("/", 1)[-1])
@@ -165,7 +165,7 @@ def test_only_the_entry_s_prefix_and_products_are_wanted() -> None:
     assert wanted(one, f"{PREFIX}SummaryData/SAR_orientations.txt") is None
 
 
-def test_real_tile_names_of_the_sample_are_told(real_data: Path) -> None:
+def test_real_tile_names_of_the_sample_are_known(real_data: Path) -> None:
     found = [classify(path.name, SPACENET6) for path in (real_data / "spacenet6" / "tile").iterdir()]
     assert [one.product for one in found if one is not None] == ["PS-RGB"]
 

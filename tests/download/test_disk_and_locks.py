@@ -66,7 +66,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_fills_up_on_the_way(
     small_disk: Path, tmp_path: Path, source: CatalogueEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Another program takes the room after the check: the check is told there is plenty.
+    # Another program takes the room after the check: the check sees plenty.
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 0, 10**12))
     with pytest.raises(ResourceError, match=r"No space left on device\n  next step: free some space"):
         acquire(source, SMALL, staging_root=small_disk)

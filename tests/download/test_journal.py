@@ -25,7 +25,7 @@ def test_missing_and_done_make_the_whole(done: list[tuple[int, int]], part: int)
         journal = Journal(Path(folder) / "journal", [TARGET])
         ranges = [(start, min(start + length, ITEM.size)) for start, length in done]
         for start, stop in ranges:
-            journal.note(TARGET, start, stop)
+            journal.record(TARGET, start, stop)
         missing = Journal(Path(folder) / "journal", [TARGET]).missing(TARGET, part)
     covered = {byte for start, stop in ranges for byte in range(start, stop)}
     fetched = [byte for start, stop in missing for byte in range(start, stop)]
@@ -35,15 +35,15 @@ def test_missing_and_done_make_the_whole(done: list[tuple[int, int]], part: int)
 
 def test_a_line_cut_by_a_kill_does_not_count(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal", [TARGET])
-    journal.note(TARGET, 0, 400)
-    journal.note(TARGET, 400, 1000)
+    journal.record(TARGET, 0, 400)
+    journal.record(TARGET, 400, 1000)
     text = (tmp_path / "journal").read_text()
     (tmp_path / "journal").write_text(text[:-5])
     assert Journal(tmp_path / "journal", [TARGET]).missing(TARGET, 1000) == [(400, 1000)]
 
 
 def test_other_versions_and_places_never_come_to_count_again(tmp_path: Path) -> None:
-    Journal(tmp_path / "journal", [TARGET]).note(TARGET, 0, 1000)
+    Journal(tmp_path / "journal", [TARGET]).record(TARGET, 0, 1000)
     for other in (Target(replace(ITEM, version="v2"), TARGET.file, 512), Target(ITEM, TARGET.file, 1024)):
         assert Journal(tmp_path / "journal", [other]).missing(other, 1000) == [(0, 1000)]
     # Back to the first: its bytes may have been overwritten meanwhile.

@@ -59,13 +59,12 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return _run(tmp_path_factory)
+    return _run(tmp_path_factory.getbasetemp() / "evaluated")
 
 
 @cache
-def _run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def _run(root: Path) -> Finished:
     """Run both stages once a session, however many folders of tests ask."""
-    root = tmp_path_factory.mktemp("evaluated")
     write_tiny_store(root / "data/prepared", tiles=8, empty=(2,))
     write_models(root / "models")
     for run in ("optical/deeplabv3plus", "distill/none"):

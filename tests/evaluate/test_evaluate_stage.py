@@ -183,7 +183,8 @@ def test_examples_hold_images_truth_and_predictions(finished: Finished) -> None:
     store = Store.open(finished.paths.store)
     for tile in (*source.tiles, examples.overview):
         assert tile is not None
-        row = int(store.index.set_index(["sensor", "image_id"]).loc[(AIRBORNE, tile.image_id), "row"])
+        found = store.index.query("sensor == @AIRBORNE and image_id == @tile.image_id")
+        row = int(found["row"].to_numpy(dtype=np.int64)[0])
         turned = 2 * int(tile.from_south)
         np.testing.assert_array_equal(tile.sar, np.rot90(store.layer(AIRBORNE, "sar")[row], turned))
         assert tile.optical is not None

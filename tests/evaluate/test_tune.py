@@ -11,14 +11,14 @@ import yaml
 
 from components.contract.errors import BadDataError, ParameterError
 from components.evaluate.__main__ import main
-from components.evaluate.tune import Candidates, mean_over_models, told, tune
+from components.evaluate.tune import Candidates, as_text, mean_over_models, tune
 from components.lib.config.scoring import ScoringSettings
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.store.store import Store
 from tests.conftest import ROOT
-from tests.evaluate.conftest import SETTINGS
+from tests.evaluate.finished import SETTINGS
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, Contoured, touching_boxes, write_tiny_store
 
 CANDIDATES = Candidates(seed_thresholds=(0.9, 0.2), min_seeds_px=(20, 110))
@@ -56,7 +56,7 @@ def test_seeds_are_compared_on_the_selection_slice(store: Store) -> None:
     assert shares[0.9] < 1
     plain = table[table["vectorise"] == "plain"]
     assert plain["f1"].to_numpy() == pytest.approx(shares[0.9]), "without a seed, parts stay whole"
-    assert "best seeds: seed_threshold 0.2, min_seed_px 20" in told(table)
+    assert "best seeds: seed_threshold 0.2, min_seed_px 20" in as_text(table)
 
 
 @pytest.mark.usefixtures("unsure")

@@ -1,4 +1,4 @@
-"""The command as a whole: what runs, what is kept, what is redone, what happens when something fails."""
+"""The command as a whole: runs, reuse of finished trials, reruns after changes, failures."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
+import components.experiments.__main__ as experiments
 from components.contract.errors import ParameterError
-from components.experiments.grid import Method
-from components.experiments.session import EvidenceIncompleteError, Session
+from components.experiments.grid import Variant
+from components.experiments.session import EvidenceIncompleteError, Options, Session
 from tests.conftest import ROOT
 from tests.experiments.toy_grid import GRID
 from tests.experiments.workspace import Workspace
@@ -77,7 +78,7 @@ def test_a_change_redoes_only_what_it_touches(workspace: Workspace, monkeypatch:
     options: dict[str, Any] = {"methods": ("control", "concord_wide"), "seeds": (1,)}
     workspace.run(**options)
     assert workspace.ran() == ["optical 1", "sar/concord 1", "sar/none 1"]
-    # One row's override: its cell alone.
+    # One row's override: its trial alone.
     options["grid"] = with_width(GRID, "concord_wide", 3)
     workspace.run(**options)
     assert workspace.ran() == ["sar/concord 1"]
@@ -85,13 +86,13 @@ def test_a_change_redoes_only_what_it_touches(workspace: Workspace, monkeypatch:
     options["grid"] = with_width(options["grid"], "teacher", 9)
     workspace.run(**options)
     assert workspace.ran() == ["optical 1", "sar/concord 1"]
-    # Neither what changes no result, nor the ruler: the latter scores again.
+    # Keys without effect train nothing; changed code of the scoring scores again and trains nothing.
     scored = Path("var/evidence/evidence/cells/control/seed-1/scored.json")
     before = scored.stat().st_mtime_ns
     workspace.write_params(training={"seed": 5, "lr": 0.1, "log_every": 1})
-    ruler = workspace.root / "components/lib/scoring/code.py"
-    ruler.parent.mkdir(parents=True)
-    ruler.write_text("# new")
+    scoring_code = workspace.root / "components/lib/scoring/code.py"
+    scoring_code.parent.mkdir(parents=True)
+    scoring_code.write_text("# new")
     workspace.run(**options)
     assert workspace.ran() == []
     assert scored.stat().st_mtime_ns > before
@@ -101,7 +102,7 @@ def test_a_change_redoes_only_what_it_touches(workspace: Workspace, monkeypatch:
     assert workspace.ran() == ["optical 1", "sar/concord 1", "sar/none 1"]
 
 
-def with_width(grid: Sequence[Method], name: str, width: int) -> tuple[Method, ...]:
+def with_width(grid: Sequence[Variant], name: str, width: int) -> tuple[Variant, ...]:
     """The grid with another override in one row."""
     overrides = {"optical": {"width": width}}
     return tuple(replace(m, overrides=overrides) if m.name == name else m for m in grid)
@@ -166,7 +167,7 @@ def test_a_killed_run_goes_on_and_ends_what_it_left_behind(workspace: Workspace)
     assert workspace.ran() == ["sar/none 1"]
 
 
-def test_wrong_names_and_needs_are_told_before_anything_runs(workspace: Workspace) -> None:
+def test_wrong_names_are_reported_before_anything_runs(workspace: Workspace) -> None:
     with pytest.raises(ParameterError, match="'concord'"):
         workspace.run(methods=("concrod",))
     with pytest.raises(ParameterError, match="not declared"):
@@ -174,3 +175,32 @@ def test_wrong_names_and_needs_are_told_before_anything_runs(workspace: Workspac
     with pytest.raises(ParameterError, match="ablation_seeds"):
         workspace.run(seeds=(1,), ablation_seeds=(2,))
     assert workspace.ran() == []
+
+
+def test_the_command_line_becomes_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Options] = []
+
+    def note(options: Options) -> int:
+        given.append(options)
+        return 0
+
+    monkeypatch.setattr(experiments, "run_grid", note)
+    assert experiments.main([]) == 0
+    line = "--profile p --seeds 1 2 --ablation-seeds 1 --methods control --jobs 3 --store /a/s --dry-run"
+    assert experiments.main([*line.split(), "--allow-missing", "--publish"]) == 0
+    assert given[0] == Options()
+    assert given[1] == Options(
+        profile="p",
+        seeds=(1, 2),
+        ablation_seeds=(1,),
+        methods=("control",),
+        jobs=3,
+        store=Path("/a/s"),
+        dry_run=True,
+        allow_missing=True,
+        publish=True,
+    )
+    assert given[1].as_command() == (
+        "python -m components.experiments --profile p --seeds 1 2 --ablation-seeds 1 --methods control "
+        "--store s --allow-missing"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -152,3 +153,9 @@ def test_everything_is_written_whole(evidence: Row, tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "evidence").iterdir()}
     assert names == {"evidence.json", "table.md", "source.png", "ablations.png", "target.png"}
     assert "![target](target.png)" in (tmp_path / "evidence/table.md").read_text()
+
+
+def test_the_published_table_is_that_of_the_published_numbers(repository: Path) -> None:
+    published = repository / ".assets/evidence"
+    text = (published / "table.md").read_text()
+    assert text.startswith(markdown(json.loads((published / "evidence.json").read_text())).rstrip())

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from components.experiments import session
-from components.experiments.grid import Link, Method
+from components.experiments.grid import Link, Variant
 from components.experiments.session import Options, run_grid
 
 STAGE = "tests.experiments.toy_stage"
 
 
-def toy(name: str, model: str, bundle: str, group: str = "source", **more: Any) -> Method:
-    return Method(
+def toy(name: str, model: str, bundle: str, group: str = "source", **more: Any) -> Variant:
+    return Variant(
         name=name,
         label=name,
         group=group,  # type: ignore[arg-type]
@@ -31,7 +31,7 @@ GRID = (
     toy("teacher", "optical", "teacher"),
     toy("control", "sar/none", "plain"),
     toy("disoptnet", "sar/disoptnet", "student", links=(TEACHER,)),
-    Method(
+    Variant(
         name="disoptnet_branch_s",
         label="branch S",
         group="source",
@@ -50,7 +50,7 @@ GRID = (
         overrides={"optical": {"width": 2}},
         compared_with="concord",
     ),
-    Method(
+    Variant(
         name="source_only",
         label="source only",
         group="target",

@@ -1,4 +1,4 @@
-"""A stage that trains nothing: it publishes a given bundle, its weights signed with what it was told.
+"""A stage that trains nothing: it publishes a given bundle, its weights signed with its parameters.
 
 ``python -m tests.experiments.toy_stage <bundle> <model folder> <reports folder>``.
 """
@@ -36,11 +36,11 @@ def main() -> None:
     bundle, model, reports = sys.argv[1:]
     # Not through the loader: what it imports would cost more than all else here.
     document = yaml.safe_load(Path("params.yaml").read_text())
-    cell = document["profiles"][document["profile"]]
-    told = {name: document[name] | cell.get(name, {}) for name in ("training", "optical")}
+    overlay = document["profiles"][document["profile"]]
+    parameters = {name: document[name] | overlay.get(name, {}) for name in ("training", "optical")}
     control = Path(os.environ["TOY_CONTROL"])
     with (control / "ran").open("a") as log:
-        log.write(f"{model} {told['training']['seed']}\n")
+        log.write(f"{model} {parameters['training']['seed']}\n")
     print("step 1 of 1")
     if (control / f"fail-{model.replace('/', '-')}").exists():
         print("error: the disk is full", file=sys.stderr)
@@ -50,7 +50,7 @@ def main() -> None:
     upstream = sorted(hashlib.sha256(p.read_bytes()).hexdigest() for p in Path("models").rglob("weights.*"))
     source, folder = control / bundle, Path("models") / model
     folder.mkdir(parents=True, exist_ok=True)
-    weights = signed((source / "weights.safetensors").read_bytes(), json.dumps([told, upstream]))
+    weights = signed((source / "weights.safetensors").read_bytes(), json.dumps([parameters, upstream]))
     (folder / "weights.safetensors").write_bytes(weights)
     signature = json.loads((source / "model.json").read_text())
     signature["weights_sha256"] = hashlib.sha256(weights).hexdigest()

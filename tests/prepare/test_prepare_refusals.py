@@ -109,7 +109,7 @@ def test_missing_inputs_name_the_stage_that_makes_them(folders: Folders) -> None
         folders.prepare()
 
 
-def test_nothing_left_to_prepare_is_told_with_the_reasons(folders: Folders) -> None:
+def test_nothing_left_to_prepare_is_reported_with_the_reasons(folders: Folders) -> None:
     flight = Acquisition()
     flight.add_tile(1, WEST)
     folders.write(flight, quarantined=[(flight.name, image_id(1))])

@@ -89,7 +89,7 @@ layouts = st.lists(st.tuples(st.integers(0, 470), st.integers(0, 60)), min_size=
 
 
 def covered(tiles: pd.DataFrame, others: pd.DataFrame) -> bool:
-    """Return True if any tile shares ground with any other, by the plainest test there is."""
+    """Return True if any tile shares ground with any other, tile by tile."""
     side = 200 * GRID_M
     first, second = (t[["x_left_m", "y_top_m"]].to_numpy(np.float64).tolist() for t in (tiles, others))
     return any(

@@ -88,6 +88,33 @@ def test_perfect_mask_vectorises_to_the_truth_whatever_the_orientation(folders: 
             assert any(polygon.symmetric_difference(other).area < 1e-5 for other in found.geometries)
 
 
+def test_a_perfect_probability_map_lands_on_the_footprints_on_the_ground(folders: Folders) -> None:
+    flight = Acquisition()
+    truth = {}
+    for tile, strip in ((1, NORTH), (2, SOUTH)):
+        transform = corner(WEST + 100 * tile)
+        truth[image_id(tile, strip)] = boxes(transform, *HOUSES)
+        flight.add_tile(tile, WEST + 100 * tile, strip=strip, polygons=truth[image_id(tile, strip)])
+    folders.write(flight)
+    folders.prepare()
+    store = Store.open(folders.store)
+
+    assert sorted(store.index["orientation"]) == [0, 1]
+    for entry in store.index.to_dict("records"):
+        stored = store.tile(AIRBORNE, entry["row"], "target")
+        mask = footprints_of(np.moveaxis(stored.values, 0, -1)).astype(np.float32)
+        found = vectorise(
+            stored.with_values(mask[np.newaxis], (BUILDING_BAND,)), threshold=0.5, min_area_px=10
+        )
+        assert found.crs == stored.crs == "EPSG:32631"
+        assert stored.orientation == entry["orientation"]
+        on_map = found.on_map()
+        assert len(on_map) == len(HOUSES)
+        for house in truth[entry["image_id"]]:
+            nearest = min(shapely.hausdorff_distance(house, polygon) for polygon in on_map)
+            assert nearest < 0.1 * GRID_M, "a tenth of a pixel, in metres"
+
+
 def test_pairs_are_joined_by_id_and_not_by_order(folders: Folders) -> None:
     flight = Acquisition()
     for tile in (1, 2, 3):

@@ -11,58 +11,58 @@ import pytest
 
 from components.contract.errors import BadDataError, GateRefusedError, MissingInputError
 from components.contract.hashing import sha256_bytes
-from components.lib.registry.champion import ChampionLine
+from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.loading import load_champion
 from components.lib.tracking.connection import connect
 from components.lib.tracking.parameters import TrackingParameters
-from components.promote.decide import Gate, decide
-from components.promote.exam import Exam
-from components.promote.reproduce import Reproduction, report
-from components.promote.succession import history, rollback, verify
-from tests.promote.world import AIRBORNE, gate, write_model
+from components.promote.decide import PromotionSettings, decide
+from components.promote.history import history, rollback, verify
+from components.promote.reproduce import Reproduction, score_digest
+from components.promote.scores import CleanTestScores
+from tests.promote.world import AIRBORNE, settings, write_model
 
 SAR = "stormsight-sar"
 LEDGER = "var/ledger"
 
 
-def here(folder: Path, exam: Exam, device: str) -> Reproduction:
+def here(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
     """The registered artefact scored in this process."""
-    told = report(folder, Path("data/prepared"), scoring, device)
-    return Reproduction(told["digest"] == exam.digest, "scored here")
+    answer = score_digest(folder, Path("data/prepared"), scoring, device)
+    return Reproduction(answer["digest"] == expected.digest, "scored here")
 
 
-scoring = gate(TrackingParameters()).scoring
+scoring = settings(TrackingParameters()).scoring
 
 
 @pytest.fixture
-def stage(checkout: Path, tracking: TrackingParameters) -> Gate:
-    return replace(gate(tracking), reproducer=here)
+def stage(checkout: Path, tracking: TrackingParameters) -> PromotionSettings:
+    return replace(settings(tracking), reproducer=here)
 
 
-def run(stage: Gate, building: float, **settings: Any) -> dict[str, Any]:
+def run(stage: PromotionSettings, building: float, **model: Any) -> dict[str, Any]:
     """Make ``models/adapted`` give this building logit, run the stage, return the SAR model's part."""
-    write_model(Path("models/adapted"), building, **settings)
+    write_model(Path("models/adapted"), building, **model)
     part: dict[str, Any] = decide(stage, (SAR,))["models"][SAR]
     return part
 
 
-def line(stage: Gate) -> ChampionLine:
-    return ChampionLine(connect(stage.tracking), open_ledgers(LEDGER), SAR)
+def registry_of(stage: PromotionSettings) -> ChampionRegistry:
+    return ChampionRegistry(connect(stage.tracking), open_ledgers(LEDGER), SAR)
 
 
-def test_first_equal_better_worse_and_rollback(stage: Gate) -> None:
+def test_first_equal_better_worse_and_rollback(stage: PromotionSettings) -> None:
     first = run(stage, -5.0)
     assert first["outcome"] == "promoted"
     assert first["decision"]["champion_version"] is None
     equal = run(stage, -4.0)  # other weights, the same map
     assert (equal["outcome"], equal["decision"]["version"]) == ("refused", "2")
     assert equal["decision"]["gain"]["value"] == 0.0
-    assert line(stage).current() == "1"
+    assert registry_of(stage).current() == "1"
     better = run(stage, 5.0)
     assert better["outcome"] == "promoted"
     assert better["decision"]["gain"]["lower_bound"] > 0.1
-    assert line(stage).current() == "3"
+    assert registry_of(stage).current() == "3"
     worse = run(stage, -3.0)
     assert worse["outcome"] == "refused"
     assert worse["decision"]["gain"]["value"] < -0.1
@@ -72,7 +72,7 @@ def test_first_equal_better_worse_and_rollback(stage: Gate) -> None:
 
     connection, ledgers = connect(stage.tracking), open_ledgers(LEDGER)
     assert "version 1 is champion again instead of version 3" in rollback(connection, ledgers, SAR, "drill")
-    assert line(stage).current() == "1"
+    assert registry_of(stage).current() == "1"
     told = history(connection, ledgers, (SAR, "stormsight-optical"))
     assert [row.split()[2] for row in told.splitlines() if "->" in row] == ["promote", "promote", "rollback"]
     assert "stormsight-optical: no champion yet" in told
@@ -84,7 +84,7 @@ def test_first_equal_better_worse_and_rollback(stage: Gate) -> None:
 
 
 def test_a_repeated_attempt_of_one_training_carries_out_the_same_decision(
-    stage: Gate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    stage: PromotionSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The alias moves, the process dies before its record is kept: the next attempt finds it promoted."""
     monkeypatch.setenv("STORMSIGHT_TRAINING", "work/one")
@@ -97,7 +97,7 @@ def test_a_repeated_attempt_of_one_training_carries_out_the_same_decision(
         dying.setattr("components.promote.decide.write_json", killed)
         with pytest.raises(KeyboardInterrupt):
             run(stage, 5.0)
-    champions = ChampionLine(connect(stage.tracking), open_ledgers(LEDGER), SAR)
+    champions = ChampionRegistry(connect(stage.tracking), open_ledgers(LEDGER), SAR)
     (entry,) = champions.ledger.entries()
     again = run(stage, 5.0)
     assert (again["outcome"], again["ledger"]["hash"]) == ("promoted", entry.hash)
@@ -109,23 +109,23 @@ def test_a_repeated_attempt_of_one_training_carries_out_the_same_decision(
 
 
 def test_a_decision_that_came_too_late_is_made_anew_next_time(
-    stage: Gate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    stage: PromotionSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STORMSIGHT_OBJECTS", str(tmp_path / "objects"))
     run(stage, -5.0)
     monkeypatch.setenv("STORMSIGHT_TRAINING", "work/late")
 
-    def overtaken(line: ChampionLine, *_: object, **__: object) -> None:
+    def overtaken(registry: ChampionRegistry, *_: object, **__: object) -> None:
         raise GateRefusedError("the champion is version 7 by now", next_step="judge again")
 
     with monkeypatch.context() as racing:
-        racing.setattr(ChampionLine, "promote", overtaken)
+        racing.setattr(ChampionRegistry, "promote", overtaken)
         with pytest.raises(GateRefusedError):
             run(stage, 5.0)
     assert run(stage, 5.0)["outcome"] == "promoted"
 
 
-def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: Gate) -> None:
+def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: PromotionSettings) -> None:
     part = run(stage, 5.0)
     document = json.loads((stage.out / "decision.json").read_text())
     assert document["models"][SAR] == part
@@ -133,7 +133,7 @@ def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: Gat
     decision = part["decision"]
     assert set(decision["sha256"]) == {"params", "data", "code", "verdict", "weights", "scores"}
     assert all(len(value) == 64 for value in decision["sha256"].values())
-    (entry,) = line(stage).ledger.entries()
+    (entry,) = registry_of(stage).ledger.entries()
     assert entry.change.decision == part["decision_sha256"]
     assert part["ledger"] == {"seq": 1, "hash": entry.hash, "time": entry.time}
 
@@ -153,7 +153,7 @@ def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: Gat
         assert value in text
 
 
-def test_a_refusal_is_readable_and_leaves_the_ledger_alone(stage: Gate) -> None:
+def test_a_refusal_is_readable_and_leaves_the_ledger_alone(stage: PromotionSettings) -> None:
     run(stage, 5.0)
     part = run(stage, -5.0)
     text = (stage.out / "decision.txt").read_text()
@@ -161,33 +161,33 @@ def test_a_refusal_is_readable_and_leaves_the_ledger_alone(stage: Gate) -> None:
     assert "FAIL  gain:" in text
     assert f"FAIL  sensor/{AIRBORNE}" in text
     assert part["ledger"] is None
-    assert len(line(stage).ledger.entries()) == 1
+    assert len(registry_of(stage).ledger.entries()) == 1
     assert connect(stage.tracking).client.get_model_version(SAR, "2").tags["outcome"] == "refused"
 
 
-def test_a_bad_verdict_refuses_even_the_first_model(stage: Gate) -> None:
+def test_a_bad_verdict_refuses_even_the_first_model(stage: PromotionSettings) -> None:
     stage.verdict.write_text(json.dumps({"verdict": "bad", "tiles": 10, "quarantined": 9}))
     part = run(stage, 5.0)
     assert part["outcome"] == "refused"
     assert "the data verdict is 'bad' (9 of 10 tiles quarantined)" in part["reasons"][0]
-    assert line(stage).current() is None
+    assert registry_of(stage).current() is None
 
 
-def test_weights_that_do_not_fit_their_signature_are_never_registered(stage: Gate) -> None:
+def test_weights_that_do_not_fit_their_signature_are_never_registered(stage: PromotionSettings) -> None:
     folder = write_model(Path("models/adapted"), 5.0)
     content = bytearray((folder / "weights.safetensors").read_bytes())
     content[-1] ^= 1
     (folder / "weights.safetensors").write_bytes(content)
     with pytest.raises(BadDataError, match="SHA-256"):
         decide(stage, (SAR,))
-    assert line(stage).current() is None
+    assert registry_of(stage).current() is None
     assert not (stage.out / "decision.json").exists()
 
 
-def test_an_artefact_store_that_returns_other_bytes_refuses(stage: Gate) -> None:
+def test_an_artefact_store_that_returns_other_bytes_refuses(stage: PromotionSettings) -> None:
     run(stage, -5.0)
 
-    def tampering(folder: Path, exam: Exam, device: str) -> Reproduction:
+    def tampering(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
         raise AssertionError("never asked: the hashes differ before anything is loaded")
 
     write_model(Path("models/adapted"), 5.0)
@@ -199,10 +199,10 @@ def test_an_artefact_store_that_returns_other_bytes_refuses(stage: Gate) -> None
     part = decide(replace(stage, reproducer=tampering), (SAR,))["models"][SAR]
     assert part["outcome"] == "refused"
     assert "weights.safetensors is not the file that was registered" in part["reasons"][0]
-    assert line(stage).current() == "1"
+    assert registry_of(stage).current() == "1"
 
 
-def test_a_champion_whose_bytes_changed_stops_the_stage(stage: Gate) -> None:
+def test_a_champion_whose_bytes_changed_stops_the_stage(stage: PromotionSettings) -> None:
     run(stage, -5.0)
     for weights in Path(stage.tracking.artifacts).rglob("weights.safetensors"):
         weights.write_bytes(b"other")
@@ -212,12 +212,14 @@ def test_a_champion_whose_bytes_changed_stops_the_stage(stage: Gate) -> None:
         verify(connect(stage.tracking), open_ledgers(LEDGER), (SAR,), repair=False)
 
 
-def test_a_champion_that_changes_during_the_judgement_turns_into_a_refusal(stage: Gate) -> None:
+def test_a_champion_that_changes_during_the_judgement_turns_into_a_refusal(stage: PromotionSettings) -> None:
     run(stage, -5.0)
     run(stage, -4.0)
 
-    def meanwhile(folder: Path, exam: Exam, device: str) -> Reproduction:
-        line(stage).promote("2", decided_against="1", decision="d" * 64, reason="another process was faster")
+    def meanwhile(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
+        registry_of(stage).promote(
+            "2", decided_against="1", decision="d" * 64, reason="another process was faster"
+        )
         return Reproduction(True, "fine")
 
     with pytest.raises(GateRefusedError, match="judged against version 1, but the champion is version 2"):
@@ -225,11 +227,11 @@ def test_a_champion_that_changes_during_the_judgement_turns_into_a_refusal(stage
     part = json.loads((stage.out / "decision.json").read_text())["models"][SAR]
     assert (part["outcome"], part["decision"]["outcome"]) == ("refused", "promoted")
     assert "by now" in part["reasons"][0]
-    assert line(stage).current() == "2"
-    line(stage).require_agreement()
+    assert registry_of(stage).current() == "2"
+    registry_of(stage).require_agreement()
 
 
-def test_missing_inputs_name_the_stage_that_makes_them(stage: Gate) -> None:
+def test_missing_inputs_name_the_stage_that_makes_them(stage: PromotionSettings) -> None:
     with pytest.raises(MissingInputError, match=r"models/adapted.*is missing"):
         decide(stage, (SAR,))
     write_model(Path("models/adapted"), 5.0)
@@ -239,7 +241,7 @@ def test_missing_inputs_name_the_stage_that_makes_them(stage: Gate) -> None:
     assert "dvc repro validate" in str(caught.value)
 
 
-def test_a_tampered_ledger_stops_the_stage_before_anything_is_judged(stage: Gate) -> None:
+def test_a_tampered_ledger_stops_the_stage_before_anything_is_judged(stage: PromotionSettings) -> None:
     run(stage, -5.0)
     ledger = Path(LEDGER, SAR, "000000001.json")
     ledger.write_text(ledger.read_text().replace('"version":"1"', '"version":"2"'))

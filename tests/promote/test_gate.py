@@ -9,24 +9,24 @@ import pandas as pd
 import pytest
 
 from components.lib.scoring.score import Scores
-from components.promote.exam import Exam
 from components.promote.gate import Judgement, judge
 from components.promote.parameters import PromoteParameters
 from components.promote.reproduce import Reproduction
+from components.promote.scores import CleanTestScores
 from tests.promote.world import AIRBORNE, PARAMETERS, SPACEBORNE
 
 GOOD = {"verdict": "good", "tiles": 100, "quarantined": 1}
 REPRODUCED = Reproduction(True, "reproduced")
 
 
-def exam(
+def scored(
     hits: np.ndarray[Any, Any] | float,
     *,
     sensors: tuple[str, ...] = (AIRBORNE,),
     locations: int = 30,
     found_small: float = 0.5,
-    unproven: tuple[str, ...] = (),
-) -> Exam:
+    untested: tuple[str, ...] = (),
+) -> CleanTestScores:
     """Tiles of 1000 building pixels, of which ``hits`` (a share, or one per location) are found."""
     share = np.broadcast_to(np.asarray(hits, dtype=float), (locations,))
     tiles, objects = [], []
@@ -52,10 +52,12 @@ def exam(
             for area in (200.0, 900.0):
                 found = area > 400 or (k / locations) < found_small
                 objects.append({**key, "kind": "truth", "matched": found, "area_px": area})
-    return Exam((*sensors, *unproven), unproven, Scores(pd.DataFrame(tiles), pd.DataFrame(objects)))
+    return CleanTestScores(
+        (*sensors, *untested), untested, Scores(pd.DataFrame(tiles), pd.DataFrame(objects))
+    )
 
 
-def judged(challenger: Exam, champion: Exam | None, **changes: Any) -> Judgement:
+def judged(challenger: CleanTestScores, champion: CleanTestScores | None, **changes: Any) -> Judgement:
     settings: dict[str, Any] = {"verdict": GOOD, "reproduction": REPRODUCED, "parameters": PARAMETERS}
     return judge(challenger, champion, **{**settings, **changes})
 
@@ -73,7 +75,7 @@ PLACES = np.random.default_rng(2).uniform(0.3, 0.7, 30)
 
 
 def test_a_better_model_is_promoted_although_places_differ_far_more() -> None:
-    judgement = judged(exam(PLACES + 0.05 + NOISE), exam(PLACES))
+    judgement = judged(scored(PLACES + 0.05 + NOISE), scored(PLACES))
     assert judgement.promoted
     assert failed(judgement) == []
     assert judgement.gain is not None
@@ -86,7 +88,7 @@ def test_a_better_model_is_promoted_although_places_differ_far_more() -> None:
 
 
 def test_an_equal_model_is_refused() -> None:
-    judgement = judged(exam(PLACES), exam(PLACES))
+    judgement = judged(scored(PLACES), scored(PLACES))
     assert failed(judgement) == ["gain"]
     assert judgement.gain is not None
     assert (judgement.gain.value, judgement.gain.lower_bound) == (0.0, 0.0)
@@ -94,41 +96,41 @@ def test_an_equal_model_is_refused() -> None:
 
 
 def test_a_gain_within_the_noise_is_refused() -> None:
-    judgement = judged(exam(PLACES + 0.002 + NOISE), exam(PLACES))
+    judgement = judged(scored(PLACES + 0.002 + NOISE), scored(PLACES))
     assert judgement.gain is not None
     assert judgement.gain.value > 0 > judgement.gain.lower_bound
     assert failed(judgement) == ["gain"]
 
 
 def test_a_worse_model_is_refused_and_every_reason_is_told() -> None:
-    judgement = judged(exam(PLACES - 0.1), exam(PLACES))
+    judgement = judged(scored(PLACES - 0.1), scored(PLACES))
     assert failed(judgement) == ["gain", "guards"]
     assert len(judgement.failures) == 2
     assert "orientation/from-north" in judgement.failures[1]
 
 
 def test_a_gain_below_the_required_one_is_refused() -> None:
-    challenger, champion = exam(PLACES + 0.05), exam(PLACES)
+    challenger, champion = scored(PLACES + 0.05), scored(PLACES)
     assert judged(challenger, champion, parameters=with_parameters(min_gain=0.04)).promoted
     assert failed(judged(challenger, champion, parameters=with_parameters(min_gain=0.06))) == ["gain"]
 
 
 def test_a_guarded_slice_that_falls_refuses_a_gain_over_all() -> None:
     south = np.arange(30) % 2 == 1
-    judgement = judged(exam(PLACES + np.where(south, -0.05, 0.3)), exam(PLACES))
+    judgement = judged(scored(PLACES + np.where(south, -0.05, 0.3)), scored(PLACES))
     assert judgement.gain is not None
     assert judgement.gain.lower_bound > 0
     assert failed(judgement) == ["guards"]
     assert "orientation/from-south" in judgement.failures[0]
     assert "orientation/from-north" not in judgement.failures[0]
     relaxed = with_parameters(guard_margin=0.1)
-    assert judged(exam(PLACES + np.where(south, -0.05, 0.3)), exam(PLACES), parameters=relaxed).promoted
+    assert judged(scored(PLACES + np.where(south, -0.05, 0.3)), scored(PLACES), parameters=relaxed).promoted
     unguarded = with_parameters(guard_slices=("nodata", "sensor"))
-    assert judged(exam(PLACES + np.where(south, -0.05, 0.3)), exam(PLACES), parameters=unguarded).promoted
+    assert judged(scored(PLACES + np.where(south, -0.05, 0.3)), scored(PLACES), parameters=unguarded).promoted
 
 
 def test_small_buildings_are_guarded_by_their_own_score() -> None:
-    judgement = judged(exam(PLACES + 0.1, found_small=0.2), exam(PLACES, found_small=0.6))
+    judgement = judged(scored(PLACES + 0.1, found_small=0.2), scored(PLACES, found_small=0.6))
     assert failed(judgement) == ["guards"]
     assert "building_size/small -" in judgement.failures[0]
     guard = next(g for g in judgement.guards if g.slice == "building_size/small")
@@ -138,15 +140,15 @@ def test_small_buildings_are_guarded_by_their_own_score() -> None:
 
 
 def test_the_adapted_sensor_is_guarded_against_a_gain_on_the_other() -> None:
-    champion = exam(PLACES, sensors=(AIRBORNE, SPACEBORNE))
-    airborne, spaceborne = exam(PLACES + 0.2), exam(PLACES - 0.05, sensors=(SPACEBORNE,))
+    champion = scored(PLACES, sensors=(AIRBORNE, SPACEBORNE))
+    airborne, spaceborne = scored(PLACES + 0.2), scored(PLACES - 0.05, sensors=(SPACEBORNE,))
     assert airborne.scores is not None
     assert spaceborne.scores is not None
     both = Scores(
         pd.concat([airborne.scores.tiles, spaceborne.scores.tiles]),
         pd.concat([airborne.scores.objects, spaceborne.scores.objects]),
     )
-    judgement = judged(Exam((AIRBORNE, SPACEBORNE), (), both), champion)
+    judgement = judged(CleanTestScores((AIRBORNE, SPACEBORNE), (), both), champion)
     assert judgement.gain is not None
     assert judgement.gain.lower_bound > 0
     assert failed(judgement) == ["guards"]
@@ -155,19 +157,19 @@ def test_the_adapted_sensor_is_guarded_against_a_gain_on_the_other() -> None:
 
 def test_a_bad_verdict_refuses_whatever_the_scores() -> None:
     for verdict in ({"verdict": "bad"}, {}, {"verdict": True}):
-        judgement = judged(exam(PLACES + 0.1), exam(PLACES), verdict=verdict)
+        judgement = judged(scored(PLACES + 0.1), scored(PLACES), verdict=verdict)
         assert failed(judgement) == ["data"]
-        assert failed(judged(exam(PLACES), None, verdict=verdict)) == ["data"]
+        assert failed(judged(scored(PLACES), None, verdict=verdict)) == ["data"]
 
 
 def test_an_artefact_that_does_not_reproduce_is_refused() -> None:
     broken = Reproduction(False, "its scores differ")
-    assert failed(judged(exam(PLACES + 0.1), exam(PLACES), reproduction=broken)) == ["reproduction"]
-    assert judged(exam(PLACES), None, reproduction=broken).failures == ["its scores differ"]
+    assert failed(judged(scored(PLACES + 0.1), scored(PLACES), reproduction=broken)) == ["reproduction"]
+    assert judged(scored(PLACES), None, reproduction=broken).failures == ["its scores differ"]
 
 
 def test_the_first_model_needs_no_champion_to_beat() -> None:
-    judgement = judged(exam(0.01), None)
+    judgement = judged(scored(0.01), None)
     assert judgement.promoted
     assert judgement.gain is None
     assert judgement.guards == ()
@@ -175,38 +177,38 @@ def test_the_first_model_needs_no_champion_to_beat() -> None:
 
 
 def test_a_single_location_proves_nothing() -> None:
-    judgement = judged(exam(0.9, locations=1), exam(0.1, locations=1))
+    judgement = judged(scored(0.9, locations=1), scored(0.1, locations=1))
     assert failed(judgement) == ["gain"]
     assert "one location only" in judgement.failures[0]
 
 
-def test_a_sensor_without_clean_tiles_is_not_proven() -> None:
-    judgement = judged(exam(PLACES, unproven=(SPACEBORNE,)), None)
+def test_a_sensor_without_clean_tiles_is_not_tested() -> None:
+    judgement = judged(scored(PLACES, untested=(SPACEBORNE,)), None)
     assert failed(judgement) == ["ground"]
     assert SPACEBORNE in judgement.failures[0]
 
 
 def test_a_model_that_loses_a_sensor_is_refused() -> None:
-    judgement = judged(exam(PLACES + 0.1), exam(PLACES, sensors=(AIRBORNE, SPACEBORNE)))
+    judgement = judged(scored(PLACES + 0.1), scored(PLACES, sensors=(AIRBORNE, SPACEBORNE)))
     assert failed(judgement) == ["sensors"]
     assert judgement.sensors == (AIRBORNE,)
 
 
 def test_a_model_that_learned_a_sensor_is_compared_on_the_old_one() -> None:
-    judgement = judged(exam(PLACES + 0.1, sensors=(AIRBORNE, SPACEBORNE)), exam(PLACES))
+    judgement = judged(scored(PLACES + 0.1, sensors=(AIRBORNE, SPACEBORNE)), scored(PLACES))
     assert judgement.promoted
     assert judgement.sensors == (AIRBORNE,)
     assert judgement.tiles == 30
 
 
 def test_without_any_tile_nothing_is_promoted() -> None:
-    nothing = Exam((AIRBORNE,), (AIRBORNE,), None)
-    assert failed(judged(nothing, exam(PLACES))) == ["ground", "gain"]
+    nothing = CleanTestScores((AIRBORNE,), (AIRBORNE,), None)
+    assert failed(judged(nothing, scored(PLACES))) == ["ground", "gain"]
     assert failed(judged(nothing, None)) == ["ground"]
 
 
 def test_the_digest_sees_the_last_bit() -> None:
-    one, same, other = exam(PLACES), exam(PLACES), exam(PLACES)
+    one, same, other = scored(PLACES), scored(PLACES), scored(PLACES)
     assert other.scores is not None
     areas = other.scores.objects["area_px"].to_numpy(copy=True)
     areas[3] = np.nextafter(areas[3], np.inf)
@@ -216,7 +218,7 @@ def test_the_digest_sees_the_last_bit() -> None:
 
 def test_a_first_model_that_finds_nothing_is_refused() -> None:
     floor = PARAMETERS.model_copy(update={"floor": 0.2})
-    poor = judged(exam(0.05), None, parameters=floor)
+    poor = judged(scored(0.05), None, parameters=floor)
     assert not poor.promoted
     assert poor.failures == ["the lower bound of iou, 0.0455, is below the floor of 0.2"]
-    assert judged(exam(0.5), None, parameters=floor).promoted
+    assert judged(scored(0.5), None, parameters=floor).promoted

@@ -14,7 +14,7 @@ from components.lib.config.scoring import ScoringSettings
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.scoring.score import score_model
-from components.promote.exam import examine
+from components.promote.scores import score_clean_test
 from tests.conftest import ROOT
 from tests.evaluate.worlds import AIRBORNE, touching_boxes, write_tiny_store
 
@@ -55,10 +55,10 @@ def test_the_gate_counts_what_the_report_counts(tmp_path: Path) -> None:
     values = {"threshold": 0.5, "min_area_px": 20, "iou": 0.1, "vectorise": "watershed", "flip": True}
     values |= {"seed_threshold": 0.05, "min_seed_px": 1, "scales": (1.0, 0.75)}
     settings = ScoringSettings.model_validate(values)
-    exam = examine(net, store, settings)
+    scored = score_clean_test(net, store, settings)
     rows = store.rows(AIRBORNE, "test")
     reported = score_model(net, store, sensor=AIRBORNE, rows=rows, settings=settings).clean()
-    assert exam.scores is not None
-    assert set(exam.scores.tiles["vectorise"]) == {"watershed"}
-    pd.testing.assert_frame_equal(exam.scores.tiles, reported.tiles)
-    pd.testing.assert_frame_equal(exam.scores.objects, reported.objects, check_exact=False, rtol=1e-5)
+    assert scored.scores is not None
+    assert set(scored.scores.tiles["vectorise"]) == {"watershed"}
+    pd.testing.assert_frame_equal(scored.scores.tiles, reported.tiles)
+    pd.testing.assert_frame_equal(scored.scores.objects, reported.objects, check_exact=False, rtol=1e-5)

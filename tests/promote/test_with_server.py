@@ -1,4 +1,4 @@
-"""Against a real MLflow server process, with the real fresh process, through the command line."""
+"""Against a real MLflow server process, with the real fresh process, through the command registry."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from components.contract.errors import GateRefusedError, MissingInputError
 from components.lib.tracking.parameters import TrackingParameters
 from components.promote.__main__ import main, require_promotion
 from components.promote.decide import decide
-from components.promote.exam import Exam
 from components.promote.reproduce import Reproduction, reproduce
+from components.promote.scores import CleanTestScores
 from tests.lib.tracking.local_store import local_store
-from tests.promote.world import AIRBORNE, gate, write_model
+from tests.promote.world import AIRBORNE, settings, write_model
 
 SAR = "stormsight-sar"
 
@@ -92,7 +92,9 @@ def test_the_commands_promote_roll_back_and_tell_the_history(
         assert f"reproduced all counts of {tiles} tiles exactly" in str(part["decision"]["checks"])
 
     write_model(checkout / "models/adapted", 5.0)
-    in_this_process = replace(gate(TrackingParameters()), reproducer=lambda *_: Reproduction(True, "assumed"))
+    in_this_process = replace(
+        settings(TrackingParameters()), reproducer=lambda *_: Reproduction(True, "assumed")
+    )
     assert decide(in_this_process, (SAR,))["models"][SAR]["outcome"] == "promoted"
     main(["verify"])
     main(["rollback", "--reason", "drill"])
@@ -115,7 +117,7 @@ def test_a_refusal_fails_the_command_only_when_asked() -> None:
 
 
 def test_what_the_fresh_process_cannot_score_is_told(checkout: Path) -> None:
-    told = reproduce(checkout / "models/none", Exam((), (), None), "cpu")
+    told = reproduce(checkout / "models/none", CleanTestScores((), (), None), "cpu")
     assert not told.passed
     assert "a fresh process could not score it: error: " in told.words
     assert "model.json is missing" in told.words

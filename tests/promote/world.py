@@ -17,7 +17,7 @@ from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.store.layout import write_store
 from components.lib.tracking.parameters import TrackingParameters
-from components.promote.decide import Gate
+from components.promote.decide import PromotionSettings
 from components.promote.parameters import PromoteParameters
 
 ROOT = Path(__file__).parents[2]
@@ -90,9 +90,9 @@ def write_model(folder: Path, building: float, *, sensors: tuple[str, ...] = (AI
     return folder
 
 
-def gate(tracking: TrackingParameters) -> Gate:
+def settings(tracking: TrackingParameters) -> PromotionSettings:
     """The stage in the working directory, with everything but the fresh process real."""
-    return Gate(
+    return PromotionSettings(
         parameters=PARAMETERS,
         scoring=ScoringSettings(threshold=0.5, min_area_px=80, iou=0.5),
         tracking=tracking,

@@ -224,9 +224,9 @@ CASES = (
 
 
 @pytest.fixture(scope="module")
-def ward(tmp_path_factory: pytest.TempPathFactory) -> Result:
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """One run over a release with a tile per case."""
-    root = tmp_path_factory.mktemp("ward")
+    root = tmp_path_factory.mktemp("mixed")
     folders = Folders(root / "raw", root / "validated", root / "reports")
     release = healthy_release()
     for tile, case in enumerate(CASES, start=FIRST):
@@ -242,58 +242,58 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 
 @pytest.mark.parametrize(("tile", "case"), list(enumerate(CASES, start=FIRST)), ids=[c.name for c in CASES])
-def test_a_damaged_tile_breaks_its_rules_and_no_other(tile: int, case: Case, ward: Result) -> None:
-    rows = ward.quarantine[ward.quarantine["image_id"] == f"{STRIPS[0]}_tile_{tile}"]
+def test_a_damaged_tile_breaks_its_rules_and_no_other(tile: int, case: Case, mixed: Result) -> None:
+    rows = mixed.quarantine[mixed.quarantine["image_id"] == f"{STRIPS[0]}_tile_{tile}"]
     reasons = dict(zip(rows["rule"], rows["reason"], strict=True))
     assert set(reasons) == set(case.broken)
     for rule, words in case.broken.items():
         assert f"{STRIPS[0]}_tile_{tile}" in reasons[rule]
         assert words in reasons[rule]
-    features = ward.row(tile)
+    features = mixed.row(tile)
     for name, value in case.facts.items():
         assert features[name] == value, name
 
 
-def test_healthy_tiles_beside_them_are_kept(ward: Result) -> None:
+def test_healthy_tiles_beside_them_are_kept(mixed: Result) -> None:
     for strip in STRIPS:
         for tile in range(1, 5):
-            assert ward.rules(tile, strip) == set()
+            assert mixed.rules(tile, strip) == set()
 
 
-def test_a_strip_without_orientation_flag(ward: Result) -> None:
-    assert ward.rules(1, UNFLAGGED) == {"orientation_known"}
+def test_a_strip_without_orientation_flag(mixed: Result) -> None:
+    assert mixed.rules(1, UNFLAGGED) == {"orientation_known"}
 
 
-def test_files_that_belong_to_no_tile_are_named(ward: Result) -> None:
-    rows = ward.quarantine[ward.quarantine["rule"] == "file_name"]
+def test_files_that_belong_to_no_tile_are_named(mixed: Result) -> None:
+    rows = mixed.quarantine[mixed.quarantine["rule"] == "file_name"]
     assert dict(zip(rows["image_id"], rows["reason"], strict=True)).keys() == {
         "tile.tif",
         HOSTILE,
         name_of("PS-RGB", FIRST + [case.name for case in CASES].index("optical listed as another tile")),
     }
-    assert ward.quarantine[ward.quarantine["image_id"] == "tile.tif"]["reason"].item() == (
+    assert mixed.quarantine[mixed.quarantine["image_id"] == "tile.tif"]["reason"].item() == (
         "tile.tif: file_name: the name 'tile.tif' breaks the SpaceNet 6 convention"
     )
 
 
-def test_the_verdict_counts_tiles_per_rule(ward: Result) -> None:
+def test_the_verdict_counts_tiles_per_rule(mixed: Result) -> None:
     expected: dict[str, int] = {"file_name": 3, "orientation_known": 1}
     for case in CASES:
         for rule in case.broken:
             expected[rule] = expected.get(rule, 0) + 1
-    assert ward.verdict["rules"] == expected
+    assert mixed.verdict["rules"] == expected
     damaged = sum(bool(case.broken) for case in CASES)
-    assert ward.verdict["quarantined"] == damaged + 4
-    assert ward.verdict["tiles"] == 8 + len(CASES) + 4
-    assert ward.verdict["verdict"] == "good"
-    summary = ward.verdict["sensors"]["simulated-airborne"]
+    assert mixed.verdict["quarantined"] == damaged + 4
+    assert mixed.verdict["tiles"] == 8 + len(CASES) + 4
+    assert mixed.verdict["verdict"] == "good"
+    summary = mixed.verdict["sensors"]["simulated-airborne"]
     assert summary["label_zero_bytes"] == 1
     assert summary["label_repaired"] == 1
     assert summary["label_empty"] == 2
 
 
-def test_the_data_docs_name_the_failing_tiles(ward: Result) -> None:
-    docs = ward.folders.reports / "docs"
+def test_the_data_docs_name_the_failing_tiles(mixed: Result) -> None:
+    docs = mixed.folders.reports / "docs"
     pages = "".join(page.read_text() for page in docs.glob("validations/**/*.html"))
     front = (docs / "index.html").read_text()
     for text in (pages, front):
@@ -302,12 +302,12 @@ def test_the_data_docs_name_the_failing_tiles(ward: Result) -> None:
         assert page.relative_to(docs).as_posix() in front
 
 
-def test_the_data_docs_fetch_nothing_and_run_nothing(ward: Result) -> None:
+def test_the_data_docs_fetch_nothing_and_run_nothing(mixed: Result) -> None:
     """Not even what a file name in the data may contain."""
-    pages = sorted((ward.folders.reports / "docs").rglob("*.html"))
+    pages = sorted((mixed.folders.reports / "docs").rglob("*.html"))
     assert len(pages) == 5
     for page in pages:
         text = page.read_text()
         assert "default-src 'none'" in text.split("</head>")[0]
         assert not re.search(r"<(script|link|img)|<[^>]*(src|href)=.?http|url\(", text), page
-    assert HOSTILE in set(ward.quarantine["image_id"])
+    assert HOSTILE in set(mixed.quarantine["image_id"])

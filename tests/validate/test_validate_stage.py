@@ -124,9 +124,9 @@ def test_a_target_sensor_needs_neither_optical_nor_labels(release: Release, run_
 def bad_verdict(folders: Folders, *releases: Release) -> dict[str, str]:
     """Reasons by rule of a set that must be bad."""
     write_release(folders.raw, *releases)
-    with pytest.raises(BadDataError) as told:
+    with pytest.raises(BadDataError) as caught:
         validate(folders, PARAMETERS)
-    assert told.value.exit_code == 65
+    assert caught.value.exit_code == 65
     result = read_result(folders)
     assert result.verdict["verdict"] == "bad"
     assert (folders.reports / "docs" / "index.html").is_file()
@@ -209,7 +209,7 @@ def test_a_missing_manifest_names_the_stage_that_makes_it(folders: Folders) -> N
         validate(folders, PARAMETERS)
 
 
-def test_a_missing_shard_is_told(release: Release, folders: Folders) -> None:
+def test_a_missing_shard_is_reported(release: Release, folders: Folders) -> None:
     write_release(folders.raw, release)
     (folders.raw / "tiny" / "shard-000.tar").unlink()
     with pytest.raises(MissingInputError, match=r"shard-000\.tar"):
@@ -217,7 +217,7 @@ def test_a_missing_shard_is_told(release: Release, folders: Folders) -> None:
     assert not folders.reports.exists()
 
 
-def test_an_unknown_sensor_is_told_with_the_nearest_known(release: Release, folders: Folders) -> None:
+def test_an_unknown_sensor_is_reported_with_the_nearest_known(release: Release, folders: Folders) -> None:
     release.sensor = "simulated-airborn"
     write_release(folders.raw, release)
     with pytest.raises(ParameterError, match="simulated-airborne"):

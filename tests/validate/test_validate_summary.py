@@ -25,7 +25,7 @@ def test_flags_are_read_by_acquisition(release: Release, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("content", [b"no flags here at all\n", f"{STRIPS[0]} 0\n{STRIPS[0]} 1\n".encode()])
-def test_a_malformed_or_contradicting_file_is_told_once(
+def test_a_malformed_or_contradicting_file_is_reported_once(
     content: bytes, release: Release, tmp_path: Path
 ) -> None:
     release.files["SAR_orientations.txt"].content = content
@@ -35,7 +35,7 @@ def test_a_malformed_or_contradicting_file_is_told_once(
     assert "SAR_orientations.txt line" in failures[0].reason
 
 
-def test_a_checksum_mismatch_of_any_summary_file_is_told(release: Release, tmp_path: Path) -> None:
+def test_a_checksum_mismatch_of_any_summary_file_is_reported(release: Release, tmp_path: Path) -> None:
     name = "SN6_Train_AOI_11_Rotterdam_Buildings.csv"
     release.files[name] = Listed("Summary", "", -1, b"ImageId\n", sha256="0" * 64)
     flags, failures = summaries(tmp_path, release)

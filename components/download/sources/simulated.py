@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 CODE = ("components.simulation", "components.lib.datasets")
 """Packages whose source decides the simulated bytes."""
 
-NOT_WORLD = ("compare.py",)
-"""Modules of these packages that no byte depends on: a tool that compares the world with real samples."""
-
 LIBRARIES = ("numpy", "rasterio", "scipy", "shapely")
 """Distributions whose version may change them."""
 
@@ -83,11 +80,11 @@ class SimulatedSource:
 
 
 def code_hash(package: str) -> str:
-    """Return the hex SHA-256 over names and contents of a package's files, ``NOT_WORLD`` left out."""
+    """Return the hex SHA-256 over names and contents of a package's files."""
     digest = hashlib.sha256()
     folder = Path(import_module(package).__path__[0])
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts and path.name not in NOT_WORLD:
+        if path.is_file() and "__pycache__" not in path.parts:
             digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -42,7 +42,7 @@ def scale_sar(
 ) -> StoredSar:
     """Map SAR values to 1..255 by one fixed line for all tiles of a sensor.
 
-    A scale of each tile's own (its extremes or moments) would hide brightness that tells things apart.
+    A scale of each tile's own (its extremes or moments) would hide differences in brightness between tiles.
 
     Args:
         values: (C, H, W) float32 in the product's units.

@@ -51,7 +51,7 @@ def precision_of(parameters: TrainingParameters, device: torch.device) -> Precis
 
 
 def build_fabric(parameters: TrainingParameters, device: torch.device, group: Ranks | None = None) -> Fabric:
-    """Fabric for one process and device; of several processes, one that has met the others.
+    """Return Fabric for one process and device, connected to the other processes if there are several.
 
     Raises:
         ResourceError: If this machine has fewer GPUs than processes.

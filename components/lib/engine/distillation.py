@@ -17,7 +17,7 @@ Student = TypeVar("Student", bound=SegmentationNetwork)
 
 
 class DistillationTask(TrainingTask, Generic[Student]):
-    """A student and its teacher.
+    """Task of a student beside its frozen teacher.
 
     The teacher is moved with the task but is no part of it: it has no place in ``state_dict()``,
     ``parameters()`` or the checkpoint, and ``train()`` never reaches it.

@@ -1,4 +1,4 @@
-"""Being asked to stop: a training step is finished and checkpointed first."""
+"""Requests to stop: a training step is finished and checkpointed first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WATCHED = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interruption:
-    """While entered, notes SIGTERM and SIGINT instead of dying from them; a second one is not waited for.
+    """Context that records SIGTERM and SIGINT instead of dying from them; a second one is not waited for.
 
     Outside the main thread Python cannot watch signals, and this does nothing.
     """

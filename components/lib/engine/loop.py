@@ -58,7 +58,7 @@ def seed_everything(seed: int) -> None:
 
 
 def mixed_seed(*numbers: int) -> int:
-    """32 bits of seed from several numbers: PyTorch's CPU generator reads no more, and sums would collide."""
+    """Return 32 bits of seed from several numbers: PyTorch's generator reads no more, sums collide."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Step:
-    """A task, its optimiser and its device, ready to step.
+    """Optimiser step of a task on its device.
 
     Networks and batches are channels-last, which convolutions run fastest in on CPU and GPU alike. The
     optimiser updates all parameters in one kernel. On several processes gradients are averaged over them.

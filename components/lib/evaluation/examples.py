@@ -37,7 +37,7 @@ class ExampleTile:
     Attributes:
         image_id: Name of the tile; text from outside.
         rank: Position in the ranking of tiles, 0 the worst, 1 the best.
-        from_south: Whether the sensor looked from the south.
+        from_south: True if the sensor looked from the south.
         tp: Buildings that the ranking model matched.
         fp: Its false alarms.
         fn: Buildings that it missed.

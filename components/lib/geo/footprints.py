@@ -1,6 +1,6 @@
 """Building footprints as SpaceNet labels hold them: GeoJSON in map coordinates, CSV in pixels.
 
-Labels found in the wild are empty files, empty geometries, bow-ties and multi-part polygons; reading repairs
+Published labels include empty files, empty geometries, bow-ties and multi-part polygons; reading repairs
 what can be repaired, counts what was repaired or dropped, and refuses only what cannot be a label file.
 """
 
@@ -63,7 +63,7 @@ class Labels:
 
 
 def repair(geometry: BaseGeometry | None) -> tuple[list[shapely.Polygon], bool]:
-    """The polygons in ``geometry``, made valid.
+    """Return the polygons in ``geometry``, made valid.
 
     Args:
         geometry: Anything shapely holds, or None.
@@ -188,7 +188,7 @@ def to_pixels(polygon: shapely.Polygon, transform: Affine) -> shapely.Polygon:
 
 
 def clip(polygon: shapely.Polygon, height: int, width: int) -> list[shapely.Polygon]:
-    """The parts of a pixel-coordinate polygon that lie on a raster of ``height`` x ``width`` pixels.
+    """Return the parts of a pixel-coordinate polygon that lie on a raster of ``height`` x ``width`` pixels.
 
     A polygon wholly inside is returned untouched, so that its coordinates stay bit-identical.
     """
@@ -211,7 +211,7 @@ def _collect(items: Iterable[tuple[BaseGeometry | None, float]], crs: str | None
 
 
 def _geometry(feature: Any) -> BaseGeometry | None:  # noqa: ANN401 - whatever a stranger's JSON holds
-    """The feature's geometry; None where there is nothing that can be read as one."""
+    """Return the feature's geometry; None where there is nothing that can be read as one."""
     try:
         geometry = feature["geometry"]
         with np.errstate(invalid="ignore"):  # NaN coordinates are dropped by repair, not worth a warning

@@ -1,4 +1,4 @@
-"""GeoTIFF in and out, reading bytes that strangers made.
+"""Reader and writer of GeoTIFF bytes; what is read comes from untrusted sources.
 
 GDAL opens over a hundred formats, some of which (VRT above all) name other files or URLs to read. Bytes from
 outside are therefore opened from memory with the GTiff driver alone, their header is held against limits
@@ -206,7 +206,7 @@ def write_geotiff(
 
 @contextmanager
 def _opened(content: bytes, name: str, limits: RasterLimits) -> Iterator[Any]:
-    """An open dataset whose header is within ``limits``; GDAL's errors become ``BadDataError``."""
+    """Open a dataset whose header is within ``limits``; GDAL's errors become ``BadDataError``."""
     if not content.startswith(_MAGIC):
         what = "is empty" if not content else "is not a TIFF"
         raise _bad(name, what)

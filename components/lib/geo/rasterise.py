@@ -44,7 +44,7 @@ def rasterise_instances(
 
 
 def edge_mask(labels: npt.NDArray[np.int32], edge_px: int) -> npt.NDArray[np.bool_]:
-    """The band inside each building that an erosion by ``edge_px`` pixels removes.
+    """Return the band inside each building that an erosion by ``edge_px`` pixels removes.
 
     Args:
         labels: Label image, (H, W).
@@ -80,7 +80,7 @@ def contact_mask(labels: npt.NDArray[np.int32], contact_px: int) -> npt.NDArray[
 def rasterise_targets(
     polygons: Sequence[shapely.Polygon], height: int, width: int, *, edge_px: int, contact_px: int
 ) -> npt.NDArray[np.uint8]:
-    """All training targets of one tile.
+    """Draw all training targets of one tile.
 
     Args:
         polygons: Pixel coordinates, already filtered by area.

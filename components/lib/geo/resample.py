@@ -14,7 +14,7 @@ def resample(array: Float, valid: Mask, height: int, width: int) -> tuple[Float,
 
     Args:
         array: (C, H, W) float32.
-        valid: (H, W), False where there are no data; such pixels have no say in any value.
+        valid: (H, W), False where there are no data; such pixels enter no value.
         height: Rows of the result.
         width: Columns of the result.
 

@@ -1,4 +1,4 @@
-"""Buildings that touch, taken apart: watershed from seeds that edges and contacts set free.
+"""Watershed that separates touching buildings, seeded where neither edge nor contact is predicted.
 
 The recipe of the first winner of SpaceNet 6 (docs/methods/spacenet6.md), with two differences of ours.
 The footprint is flooded, not ``footprint * (1 - contact) > 0.5``: contact pixels lie on the walls

@@ -1,4 +1,7 @@
-"""Building probability of whole images, window by window (docs/methods/distillation.md)."""
+"""Building probability of whole images, window by window as in the SpaceNet 6 baseline.
+
+The baseline's windows: docs/methods/spacenet6.md, "CosmiQ baseline".
+"""
 
 from __future__ import annotations
 

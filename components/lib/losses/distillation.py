@@ -1,4 +1,4 @@
-"""Losses between a student and a frozen teacher: soft outputs and features (docs/methods/distillation.md)."""
+"""Comparison of a student with a frozen teacher: soft outputs, features, and the pixels that have data."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.losses.reduction import at_size_of, weighted_mean
-
-REFERENCE_BATCH = 8
-"""Batch of the released recipe, whose soft cross-entropy is summed over images: its effective weight."""
 
 
 def soft_cross_entropy(logits: Tensor, teacher_logits: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -26,35 +22,6 @@ def soft_cross_entropy(logits: Tensor, teacher_logits: Tensor, weight: Tensor | 
         Scalar, float32.
     """
     return weighted_mean(_soft_cross_entropy_map(logits, teacher_logits), weight)
-
-
-def pixelwise_distillation(logits: Tensor, teacher_logits: Tensor, weight: Tensor | None = None) -> Tensor:
-    """PW, at the strength of the released batch of 8 whatever the batch is: ``8 * mean soft-CE``.
-
-    Args and returns as :func:`soft_cross_entropy`.
-    """
-    return REFERENCE_BATCH * soft_cross_entropy(logits, teacher_logits, weight)
-
-
-def pixelwise_distillation_summed(logits: Tensor, teacher_logits: Tensor) -> Tensor:
-    """PW exactly as released: summed over the images of the batch, averaged over their pixels.
-
-    It grows with the batch, N times the mean; kept to compare with the reference.
-    """
-    per_pixel = _soft_cross_entropy_map(logits, teacher_logits)
-    return per_pixel.sum() / (per_pixel.shape[-2] * per_pixel.shape[-1])
-
-
-def logit_kl(
-    logits: Tensor, teacher_logits: Tensor, *, temperature: float = 2.0, weight: Tensor | None = None
-) -> Tensor:
-    """Return ``T^2 * KL(softmax(teacher / T) || softmax(logits / T))``, mean over the pixels of the batch.
-
-    Unlike soft cross-entropy it is 0 where the two agree. Args and returns as :func:`soft_cross_entropy`.
-    """
-    log_p = (teacher_logits.detach().float() / temperature).log_softmax(dim=1)
-    log_q = (logits.float() / temperature).log_softmax(dim=1)
-    return temperature**2 * weighted_mean((log_p.exp() * (log_p - log_q)).sum(dim=1), weight)
 
 
 def feature_mse(
@@ -84,27 +51,9 @@ def feature_mse(
     return torch.stack(terms).mean()
 
 
-def feature_direction(
-    student: Mapping[str, Tensor],
-    teacher: Mapping[str, Tensor],
-    names: Sequence[str],
-    weight: Tensor | None = None,
-) -> Tensor:
-    """Mean over the named features of ``|| nu(student) - nu(teacher) ||^2``, nu of length 1 over channels.
-
-    ``L_fd`` of our reading of HFD-Net: sensors have features of different scales, their
-    direction is what transfers. Each is a mean over the cells of the batch and lies between 0 and 4.
-
-    Args and returns as :func:`feature_mse`.
-    """
-    terms = []
-    for name in names:
-        difference = F.normalize(student[name].float(), dim=1) - F.normalize(
-            teacher[name].detach().float(), dim=1
-        )
-        cells = None if weight is None else at_size_of(weight, student[name])
-        terms.append(weighted_mean(difference.square().sum(dim=1), cells))
-    return torch.stack(terms).mean()
+def data_mask(image: Tensor) -> Tensor:
+    """Return the pixels with data, (B, H, W) bool, of an image (B, C, H, W): 0 in every band is none."""
+    return (image != 0).any(dim=1)
 
 
 def _soft_cross_entropy_map(logits: Tensor, teacher_logits: Tensor) -> Tensor:

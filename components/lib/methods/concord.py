@@ -8,31 +8,44 @@ before it, and a start from the teacher's weights.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
+from components.lib.architectures.deeplab import DeepLab
+from components.lib.architectures.two_branch import TwoBranchNetwork
 from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.batch import Batch
 from components.lib.engine.distillation import DistillationTask
 from components.lib.engine.loop import mixed_seed
 from components.lib.engine.supervised import contour_term, with_total
 from components.lib.engine.task import TrainingTask, label_layer
-from components.lib.losses.channelwise import channelwise_distillation
-from components.lib.losses.distillation import soft_cross_entropy
-from components.lib.losses.masks import agreement_mask, data_mask, layover_mask, layover_px
-from components.lib.losses.relation import relation_loss
+from components.lib.losses.distillation import data_mask, soft_cross_entropy
+from components.lib.losses.reduction import at_size_of, weighted_mean
 from components.lib.losses.segmentation import segmentation_loss
 from components.lib.losses.symmetric import symmetric_cross_entropy
 from components.lib.methods.base import Method, MethodParameters, Setup, require_same_contours
-from components.lib.nets.deeplab import DeepLab
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.singlemap import SingleMapNetwork
-from components.lib.nets.two_branch import TwoBranchNetwork
 
 FEATURE = "decoder"
+"""Feature of branch R that is compared with the teacher's."""
+
+_OUTSIDE = -1e4
+"""Logit of a cell without weight: its probability is exactly 0, and finite arithmetic keeps NaN away."""
+
+ANCHORS, OTHERS = 512, 256
+"""Boundary cells and random cells per image that are related, at most; as in BIDNet's code."""
+
+LEAST_WEIGHT = 0.5
+"""Least weight of a cell that is related to others."""
+
+TYPICAL_HEIGHT_M = 8.0
+"""Height assumed of a building whose own is not known: two to three storeys, metres."""
 
 
 class ConcordParameters(MethodParameters):
@@ -193,6 +206,138 @@ def start_from_teacher(net: SegmentationNetwork, teacher: SegmentationNetwork | 
     assert isinstance(teacher, DeepLab)
     require_same_contours(net, teacher)
     net.copy_weights_of(teacher)
+
+
+def channelwise_distillation(
+    student: Tensor, teacher: Tensor, *, temperature: float = 4.0, weight: Tensor | None = None
+) -> Tensor:
+    """Return ``T^2 * KL(softmax(teacher / T) || softmax(student / T))``, softmax over each channel's space.
+
+    Channel-wise distillation (Shu et al., ICCV 2021): where a channel responds, not how strongly.
+
+    A mean over channels and over the images that have any weight, each counting once; so it neither grows
+    with the batch nor with the map.
+
+    Args:
+        student: (B, C, h, w); gradients flow here only.
+        teacher: (B, C, h, w).
+        temperature: T; the higher, the more of the map beside its maximum counts. 4 in the paper's features.
+        weight: Weight of each pixel, (B, H, W); cells weigh their mean, in both distributions alike.
+
+    Returns:
+        Scalar, float32.
+    """
+    scaled_student = student.float().flatten(2) / temperature
+    scaled_teacher = teacher.detach().float().flatten(2) / temperature
+    seen = None
+    if weight is not None:
+        prior = at_size_of(weight, student).flatten(1)
+        seen = prior.sum(dim=1) > 0
+        offset = torch.where(prior > 0, prior.clamp_min(1e-30).log(), _OUTSIDE).unsqueeze(1)
+        scaled_student, scaled_teacher = scaled_student + offset, scaled_teacher + offset
+    log_p = scaled_teacher.log_softmax(dim=2)
+    divergence = (log_p.exp() * (log_p - scaled_student.log_softmax(dim=2))).sum(dim=2).mean(dim=1)
+    return temperature**2 * weighted_mean(divergence, seen)
+
+
+def relation_loss(
+    student: Tensor,
+    teacher: Tensor,
+    boundary: Tensor,
+    *,
+    generator: torch.Generator,
+    weight: Tensor | None = None,
+    anchors: int = ANCHORS,
+    others: int = OTHERS,
+) -> Tensor:
+    """Mean squared difference of the cosine similarities of boundary cells x random cells.
+
+    A mean over all pairs drawn in the (global) batch; both cells of a pair are of one image. Equal for equal
+    inputs and an equal state of ``generator``.
+
+    Args:
+        student: (B, C, h, w); gradients flow here only.
+        teacher: (B, D, h, w).
+        boundary: Non-zero on building boundaries, (B, H, W); the store's edge channel.
+        generator: Draws the cells, on any device.
+        weight: Weight of each pixel, (B, H, W); a cell that has less than half of it is not drawn.
+        anchors: Boundary cells per image, at most.
+        others: Random cells per image, at most.
+
+    Returns:
+        Scalar, float32; 0 if no image has a boundary.
+    """
+    on_boundary = at_size_of(boundary != 0, student).flatten(1) > 0
+    usable = torch.ones_like(on_boundary)
+    if weight is not None:
+        usable = at_size_of(weight, student).flatten(1) >= LEAST_WEIGHT
+    first, first_ok = _draw(on_boundary & usable, anchors, generator)
+    second, second_ok = _draw(usable, others, generator)
+    difference = _similarities(student, first, second) - _similarities(teacher.detach(), first, second)
+    pairs = first_ok.unsqueeze(2) & second_ok.unsqueeze(1)
+    return weighted_mean(difference.square(), pairs)
+
+
+def _draw(eligible: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Up to ``count`` eligible cells per image: indices (B, n) and which of them are eligible, (B, n).
+
+    The shapes do not depend on how many are eligible, so the host never waits for the device to count them.
+    """
+    keys = torch.rand(eligible.shape, generator=generator, device=generator.device)
+    # At least 1 for the eligible, 0 for the rest: the rest fill up, and are told apart by the key.
+    keys = (keys + 1).to(eligible.device) * eligible
+    top = keys.topk(min(count, keys.shape[1]), dim=1)
+    return top.indices, top.values > 0
+
+
+def _similarities(features: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Cosine similarities (B, n, m) of the cells ``first`` (B, n) and ``second`` (B, m)."""
+    cells = F.normalize(features.float().flatten(2), dim=1)
+
+    def pick(index: Tensor) -> Tensor:
+        return cells.gather(2, index.unsqueeze(1).expand(-1, cells.shape[1], -1))
+
+    return pick(first).transpose(1, 2) @ pick(second)
+
+
+def layover_px(incidence_deg: float, gsd_m: float, height_m: float = TYPICAL_HEIGHT_M) -> int:
+    """Return the upward displacement of a point of ``height_m``, pixels, rounded up.
+
+    Args:
+        incidence_deg: Angle of the wave from the vertical.
+        gsd_m: Pixel size of the stored grid.
+        height_m: Height above ground.
+    """
+    displacement = height_m / (math.tan(math.radians(incidence_deg)) * gsd_m)
+    return math.ceil(round(displacement, 6))  # tan(45 degrees) is a hair below 1
+
+
+def layover_mask(footprints: Tensor, length_px: int) -> Tensor:
+    """Return the band of ``length_px`` rows on the radar's side of each footprint, footprints left out.
+
+    A building below the crop's last row cannot be seen, so neither can its layover.
+
+    Args:
+        footprints: (B, H, W), non-zero on buildings, aligned as stored; mirrored left to right at most.
+        length_px: As :func:`layover_px` gives it.
+
+    Returns:
+        (B, H, W) bool.
+    """
+    building = (footprints != 0).to(torch.float32)
+    below = F.pad(building, (0, 0, 0, length_px)).unsqueeze(1)
+    reached = F.max_pool2d(below, (length_px + 1, 1), stride=1).squeeze(1)
+    return (reached > 0) & (building == 0)
+
+
+def agreement_mask(teacher_logits: Tensor, truth: Tensor) -> Tensor:
+    """Pixels whose class the teacher gets right, (B, H, W) bool.
+
+    Args:
+        teacher_logits: (B, K, H, W).
+        truth: Class of each pixel, (B, H, W), any integer dtype.
+    """
+    return teacher_logits.argmax(dim=1) == truth
 
 
 METHOD = Concord()

@@ -1,6 +1,7 @@
 """DeepLabV3+ on optical images: the teacher of all methods but those that need one of their own kind.
 
-Its network is shared (:mod:`components.lib.nets.deeplab`); Kang et al., TGRS 2022 (DisOptNet), section III-A.
+Its network is shared (:mod:`components.lib.architectures.deeplab`):
+Kang et al., TGRS 2022 (DisOptNet), section III-A.
 """
 
 from __future__ import annotations

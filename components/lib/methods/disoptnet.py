@@ -1,7 +1,7 @@
 """DisOptNet (Kang et al., TGRS 2022): a branch of the SAR network imitates the optical teacher.
 
 Losses as released; see docs/methods/distillation.md. The network is shared
-(:mod:`components.lib.nets.two_branch`).
+(:mod:`components.lib.architectures.two_branch`).
 """
 
 from __future__ import annotations
@@ -10,17 +10,21 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
+from torch import Tensor
 
+from components.lib.architectures.deeplab import DeepLab
+from components.lib.architectures.two_branch import TwoBranchNetwork
 from components.lib.engine.batch import Batch
 from components.lib.engine.distillation import DistillationTask
 from components.lib.engine.supervised import contour_term, with_total
 from components.lib.engine.task import TrainingTask, label_layer
-from components.lib.losses.distillation import feature_mse, pixelwise_distillation
+from components.lib.losses.distillation import feature_mse, soft_cross_entropy
 from components.lib.losses.segmentation import segmentation_loss
 from components.lib.methods.base import Method, MethodParameters, Setup
-from components.lib.nets.deeplab import DeepLab
 from components.lib.nets.singlemap import SingleMapNetwork
-from components.lib.nets.two_branch import TwoBranchNetwork
+
+REFERENCE_BATCH = 8
+"""Batch of the released recipe, whose soft cross-entropy is summed over images: its effective weight."""
 
 
 class DisOptNetParameters(MethodParameters):
@@ -102,6 +106,14 @@ class DisOptNet(Method[DisOptNetParameters]):
             contour_weight=setup.training.contour_weight,
             ramp_steps=setup.share_of_steps(setup.parameters.soft_ramp),
         )
+
+
+def pixelwise_distillation(logits: Tensor, teacher_logits: Tensor, weight: Tensor | None = None) -> Tensor:
+    """PW, at the strength of the released batch of 8 whatever the batch is: ``8 * mean soft-CE``.
+
+    Args and returns as :func:`soft_cross_entropy`.
+    """
+    return REFERENCE_BATCH * soft_cross_entropy(logits, teacher_logits, weight)
 
 
 METHOD = DisOptNet()

@@ -43,7 +43,7 @@ class DenseNode(nn.Module):
         self.merge = conv_norm_relu(width, width, 3)
 
     def forward(self, incoming: Sequence[Tensor], size: torch.Size) -> Tensor:
-        """(B, width, *size) from nodes of any size."""
+        """Return (B, width, *size) from nodes of any size."""
         arrived = [edge(resize(node, size)) for edge, node in zip(self.edges, incoming, strict=True)]
         merged: Tensor = self.merge(torch.stack(arrived).mean(dim=0))
         return merged
@@ -65,7 +65,7 @@ class DenseMultiScaleDecoder(nn.Module):
         self.third = nn.ModuleList(DenseNode(2 * scales, width) for _ in in_channels)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Column 3, finest first, (B, width, h, w) each."""
+        """Return column 3, finest first, (B, width, h, w) each."""
         sizes = [feature.shape[-2:] for feature in features]
         first = [node(feature) for node, feature in zip(self.first, features, strict=True)]
         second = [node(first, size) for node, size in zip(self.second, sizes, strict=True)]

@@ -1,13 +1,14 @@
-"""Our reading of HFD-Net (Gao et al., IEEE GRSL 2023, as DHFA-Net); its layers were never published.
+"""Our reading of HFD-Net (Gao and Dong, arXiv 2210.08988); its layers were never published.
 
 Teacher and student have one architecture, in which multi-scale features are brought onto each other by learnt
 flows ("heterogeneous feature alignment" as we read it) before they are summed and concatenated. In training,
-features are compared through adapters, by their direction. See docs/methods/distillation.md.
+features are compared through adapters, by their direction. See
+docs/methods/distillation.md#hfd-net-our-reading.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -19,8 +20,8 @@ from components.lib.engine.batch import Batch
 from components.lib.engine.distillation import DistillationTask
 from components.lib.engine.supervised import contour_term, with_total
 from components.lib.engine.task import TrainingTask, label_layer
-from components.lib.losses.distillation import feature_direction, feature_mse, logit_kl
-from components.lib.losses.masks import data_mask
+from components.lib.losses.distillation import data_mask, feature_mse
+from components.lib.losses.reduction import at_size_of, weighted_mean
 from components.lib.losses.segmentation import segmentation_loss
 from components.lib.methods.base import Method, MethodParameters, Setup, Teacher
 from components.lib.nets.config import Alignment, NetworkConfig
@@ -30,8 +31,6 @@ from components.lib.nets.singlemap import SingleMapNetwork
 
 HFD_FEATURES = ("p2", "p3", "p4", "p5", "decoder")
 """Features that are compared: the pyramid, and the map that the head reads (the paper's "A")."""
-
-_DISTANCES = {"direction": feature_direction, "mse": feature_mse}
 
 
 class HfdReadingParameters(MethodParameters):
@@ -197,7 +196,7 @@ class HfdReadingTask(DistillationTask[HfdReading]):
         valid = data_mask(batch["sar"])
         terms = {"seg": segmentation_loss(logits, label_layer(batch["target"], "footprint"))}
         if self.settings.weight:
-            distance = _DISTANCES[self.settings.distance]
+            distance = {"direction": feature_direction, "mse": feature_mse}[self.settings.distance]
             compared = distance(self.adapters(features), teacher_features, HFD_FEATURES, valid)
             terms["features"] = self.share * self.settings.weight * compared
         if self.settings.logits:
@@ -230,6 +229,41 @@ class HfdReadingMethod(Method[HfdReadingParameters]):
             contour_weight=setup.training.contour_weight,
             ramp_steps=setup.share_of_steps(setup.parameters.ramp),
         )
+
+
+def feature_direction(
+    student: Mapping[str, Tensor],
+    teacher: Mapping[str, Tensor],
+    names: Sequence[str],
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Mean over the named features of ``|| nu(student) - nu(teacher) ||^2``, nu of length 1 over channels.
+
+    ``L_fd`` of our reading of HFD-Net: sensors have features of different scales, their
+    direction is what transfers. Each is a mean over the cells of the batch and lies between 0 and 4.
+
+    Args and returns as :func:`feature_mse`.
+    """
+    terms = []
+    for name in names:
+        difference = F.normalize(student[name].float(), dim=1) - F.normalize(
+            teacher[name].detach().float(), dim=1
+        )
+        cells = None if weight is None else at_size_of(weight, student[name])
+        terms.append(weighted_mean(difference.square().sum(dim=1), cells))
+    return torch.stack(terms).mean()
+
+
+def logit_kl(
+    logits: Tensor, teacher_logits: Tensor, *, temperature: float = 2.0, weight: Tensor | None = None
+) -> Tensor:
+    """Return ``T^2 * KL(softmax(teacher / T) || softmax(logits / T))``, mean over the pixels of the batch.
+
+    Unlike soft cross-entropy it is 0 where the two agree. Args and returns as :func:`soft_cross_entropy`.
+    """
+    log_p = (teacher_logits.detach().float() / temperature).log_softmax(dim=1)
+    log_q = (logits.float() / temperature).log_softmax(dim=1)
+    return temperature**2 * weighted_mean((log_p.exp() * (log_p - log_q)).sum(dim=1), weight)
 
 
 METHOD = HfdReadingMethod()

@@ -7,7 +7,6 @@ section `methods` of ``params.yaml`` is the list.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -72,12 +71,6 @@ def own_network(kind: str) -> type[SegmentationNetwork]:
     return method.network
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str:
-    """Return ``; the nearest known one is '...'``, or nothing if ``known`` is empty."""
-    match = get_close_matches(name, list(known), n=1, cutoff=0.0)
-    return f"; the nearest known one is {match[0]!r}" if match else ""
-
-
 def _module(name: str) -> ModuleType | None:
     if not name.isidentifier() or name in _NO_METHODS:
         return None
@@ -86,7 +79,13 @@ def _module(name: str) -> ModuleType | None:
 
 
 def _unknown(what: str, name: str) -> ParameterError:
+    names = method_names()
+    if name in names:
+        reason = f"components/lib/methods/{name}.py declares none"
+    else:
+        reason = f"the nearest known one is {get_close_matches(name, names, n=1, cutoff=0.0)[0]!r}"
     return ParameterError(
-        f"unknown {what} {name!r}{nearest_name(name, method_names())}",
-        next_step=f"use one of {', '.join(method_names())}, or add components/lib/methods/{name}.py",
+        f"unknown {what} {name!r}; {reason}",
+        next_step=f"use one of {', '.join(names)}, or add components/lib/methods/<name>.py and the section "
+        "methods.<name> of params.yaml",
     )

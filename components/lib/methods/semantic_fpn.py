@@ -1,6 +1,6 @@
 """Semantic-FPN on a strided encoder, the network of LoveCS (Wang et al., RSE 2022) as released.
 
-Trained without a teacher, to adapt from; see docs/methods/adaptation.md.
+Trained without a teacher, to adapt from; see docs/methods/adaptation.md#semantic-fpn.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class AsymmetricDecoder(nn.Module):
         self.paths = nn.ModuleList(_path(in_channels, width, int(math.log2(s // 4))) for s in STRIDES)
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
-        """(B, width, h, w) at stride 4."""
+        """Return (B, width, h, w) at stride 4."""
         maps = [path(level) for path, level in zip(self.paths, levels, strict=True)]
         return torch.stack(maps).mean(dim=0)
 

@@ -1,1 +1,1 @@
-"""What is measured: the SpaceNet building score, pixel scores, average precision, and their intervals."""
+"""Metrics: counts and their ratios, the SpaceNet building score, average precision, intervals by location."""

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 def precision_recall_curve(
     confidence: ArrayLike, matched: ArrayLike, n_truth: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Precision and recall with the proposals of at least each confidence.
+    """Compute precision and recall with the proposals of at least each confidence.
 
     Proposals of equal confidence enter together, so the curve does not depend on their order.
 
@@ -34,7 +34,7 @@ def precision_recall_curve(
 
 
 def average_precision(confidence: ArrayLike, matched: ArrayLike, n_truth: int) -> float:
-    """Area under the precision envelope over recall, all points (Pascal VOC 2010 and later).
+    """Compute the area under the precision envelope over recall, all points (Pascal VOC 2010 and later).
 
     The envelope at recall r is the highest precision at any recall >= r. No truth or no proposal gives 0.
 

@@ -49,7 +49,7 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with its percentile interval.
+    """Value with its percentile interval.
 
     Attributes:
         value: The statistic of all locations, each once.
@@ -71,7 +71,7 @@ class Interval:
     degenerate: bool
 
     def as_dict(self) -> dict[str, float | int | bool]:
-        """The fields by name, ready for JSON."""
+        """Return the fields by name, ready for JSON."""
         return asdict(self)
 
 
@@ -82,7 +82,7 @@ def location_interval(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """A statistic of a tile table with its interval over locations.
+    """Compute a statistic of a tile table with its interval over locations.
 
     Args:
         tiles: One row per tile: ``location`` and the counts the statistic needs (``COUNTS``).
@@ -107,7 +107,7 @@ def paired_location_difference(  # noqa: PLR0917 - the same order as location_in
     resamples: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """The statistic of ``a`` minus that of ``b`` on the same tiles, every draw using the same locations.
+    """Compute the statistic of ``a`` minus that of ``b`` on the same tiles, from the same draws of locations.
 
     Args:
         a: Tile table of one model (the challenger): ``sensor, image_id, location`` and counts.
@@ -128,7 +128,7 @@ def paired_location_difference(  # noqa: PLR0917 - the same order as location_in
 def resampled(
     methods: Sequence[Tables], statistic: str | Statistic, confidence: float, resamples: int, seed: int
 ) -> tuple[list[Floats], int]:
-    """Per method the mean over its tables, (1 + resamples,): all locations once, then the draws.
+    """Compute per method the mean over its tables, (1 + resamples,): all locations once, then the draws.
 
     Every draw takes the same locations for all tables; also returned is their number.
     """
@@ -149,7 +149,7 @@ def resampled(
 
 
 def statistic_of(statistic: str | Statistic) -> Statistic:
-    """The function of that name, or the function itself."""
+    """Return the function of that name, or the function itself."""
     if callable(statistic):
         return statistic
     if statistic not in STATISTICS:
@@ -160,7 +160,7 @@ def statistic_of(statistic: str | Statistic) -> Statistic:
 
 
 def sums_by_location(tiles: pd.DataFrame) -> pd.DataFrame:
-    """Counts summed per location, sorted by it."""
+    """Sum counts per location, sorted by it."""
     if tiles.empty:
         raise BadDataError(
             "there is no tile to take an interval over",
@@ -182,13 +182,13 @@ def draw_weights(locations: int, confidence: float, resamples: int, seed: int) -
 
 
 def weighted_sums(weights: Floats, sums: pd.DataFrame) -> dict[str, Floats]:
-    """Counts by name, (R,), of weights (R, locations)."""
+    """Sum counts by name, (R,), with weights (R, locations)."""
     totals = weights @ sums.to_numpy(dtype=np.float64)
     return {str(name): totals[:, k] for k, name in enumerate(sums.columns)}
 
 
 def percentile_interval(value: Floats, sampled: Floats, confidence: float, locations: int) -> Interval:
-    """The interval of a value (1,) from its resamples (R,)."""
+    """Return the interval of a value (1,) from its resamples (R,)."""
     tail = (1.0 - confidence) / 2.0
     low, high, bound = np.quantile(sampled, [tail, 1.0 - tail, 1.0 - confidence])
     return Interval(

@@ -115,8 +115,8 @@ def count_pixels(
 def mean_hard_dice(tiles: pd.DataFrame) -> float:
     """Mean over tiles of ``(2 TP + 1) / (2 TP + FP + FN + 1)``.
 
-    Kept only to compare with the logs of the released DisOptNet (docs/methods/distillation.md): an empty tile
-    predicted empty scores 1, so it flatters.
+    Kept only to compare with the logs of the released DisOptNet (docs/methods/metrics.md): a tile that is
+    empty and predicted empty scores 1.
 
     Args:
         tiles: One row per tile, with the columns ``px_tp, px_fp, px_fn``.

@@ -1,4 +1,4 @@
-"""The SpaceNet building score, exactly as the Solaris evaluator counts it (docs/methods/spacenet6.md).
+"""The SpaceNet building score, exactly as the Solaris evaluator counts it (docs/methods/metrics.md).
 
 Per tile: truth of at least ``min_area`` and proposals above ``min_area`` square pixels; proposals in
 descending confidence, each taking the still-unmatched truth polygon of largest IoU if that IoU is strictly

@@ -1,8 +1,9 @@
 """Cross-sensor normalisation (CSN): batch statistics per sensor, scale and shift shared.
 
-From LoveCS (Wang et al., RSE 2022; docs/methods/adaptation.md). In training, a batch (of one sensor) is
-normalised with its own mean and variance and moves only that sensor's running statistics; in evaluation the
-chosen sensor's are used. The choice is made with :func:`~components.lib.nets.sensorset.use_sensor`.
+From LoveCS (Wang et al., RSE 2022; docs/methods/adaptation.md#sensor-specific-normalisation-csn). In
+training, a batch (of one sensor) is normalised with its own mean and variance and moves only that sensor's
+running statistics; in evaluation the chosen sensor's are used. The choice is made with
+:func:`~components.lib.nets.sensorset.use_sensor`.
 
 Tied statistics are the ablation: ordinary batch normalisation, one set for all sensors, of a network that
 nevertheless knows which sensors it serves and refuses the others.

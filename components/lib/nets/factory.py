@@ -17,8 +17,8 @@ from components.lib.nets.network import SegmentationNetwork
 
 SHARED_KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "deeplabv3plus": ("components.lib.nets.deeplab", "DeepLab"),
-        "disoptnet": ("components.lib.nets.two_branch", "TwoBranchNetwork"),
+        "deeplabv3plus": ("components.lib.architectures.deeplab", "DeepLab"),
+        "disoptnet": ("components.lib.architectures.two_branch", "TwoBranchNetwork"),
     }
 )
 """Module and class of the networks that several methods use, by kind."""

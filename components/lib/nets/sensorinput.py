@@ -30,7 +30,7 @@ class SensorInput(SensorLayer):
         self.register_buffer("offset", torch.zeros(len(sensors.names), bands))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pixels (B, C, H, W) in uint8 units, floating; those without data (0 in every band) stay so."""
+        """Return floating pixels (B, C, H, W); those without data (0 in every band) stay so."""
         index = self.sensors.active_index()
         scaled = x * self.gain[index].view(1, -1, 1, 1) + self.offset[index].view(1, -1, 1, 1)
         return torch.where((x != 0).any(dim=1, keepdim=True), scaled.clamp(1, 255), 0.0)
@@ -50,7 +50,7 @@ class SensorInput(SensorLayer):
         self.offset[index] = wanted[0] - gain * own[0]
 
     def copy_sensor(self, source: int, target: int) -> None:
-        """Nothing: what a sensor measures in is its own from the start, and not learnt."""
+        """Do nothing: the scale of a sensor's pixels is its own from the start, and not learnt."""
 
     @torch.no_grad()
     def extend(self, sensors: SensorSet) -> None:

@@ -85,7 +85,7 @@ def sensor_layers(net: nn.Module) -> list[SensorLayer]:
 
 @contextmanager
 def use_sensor(net: nn.Module, sensor: str) -> Iterator[None]:
-    """Within the block (and thread), ``net`` works for ``sensor``; nothing is left behind after it.
+    """Let ``net`` work for ``sensor`` within the block (and thread); nothing is left behind after it.
 
     The choice decides the normalisation statistics and, where there is one per sensor, the stem. A network
     with nothing per sensor ignores it.

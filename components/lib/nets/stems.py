@@ -1,4 +1,4 @@
-"""One stem per sensor before shared layers (docs/methods/adaptation.md).
+"""One stem per sensor before shared layers (docs/methods/adaptation.md#from-one-radar-to-another).
 
 Four optical bands and four polarisations do not mean the same thing, so a first convolution shared by both
 mixes what it should not. Everything behind it is shared; its normalisation is the sensors' own (CSN).
@@ -80,7 +80,7 @@ def split_stem(encoder: nn.Module, bands: int, sensors: SensorSet) -> None:
 
 
 def no_gradient_missing(net: nn.Module) -> Tensor | float:
-    """A zero that depends on every stem of ``net``: added to a loss, it gives unused ones a gradient of 0.
+    """Return a zero that depends on every stem of ``net``: in a loss, it gives unused ones a gradient of 0.
 
     Fused optimisers fail where a parameter first has no gradient and later one, and DDP waits for it.
     """

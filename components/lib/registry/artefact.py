@@ -1,4 +1,4 @@
-"""Model folders in and out of the registry, their bytes pinned by SHA-256 tags."""
+"""Transfer of model folders into and out of the registry, their bytes pinned by SHA-256 tags."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def register(
     The same bytes are registered once: their version is found again by its hashes and keeps its tags.
 
     Args:
-        connection: From :func:`components.lib.tracking.connect`.
+        connection: Connection to MLflow.
         model: Registered model, created if absent.
         folder: ``weights.safetensors`` and ``model.json``.
-        tags: Of the run and the version: hashes of parameters, data and code, ``simulated``.
+        tags: Tags of the run and the version: hashes of parameters, data and code, ``simulated``.
         params: Parameters of the run.
         made_by: Stage that makes the folder, named when it is missing.
 
@@ -66,7 +66,7 @@ def register(
 
 
 def by_alias(connection: Connection, model: str, alias: str) -> ModelVersion | None:
-    """The version an alias points to, None if there is no such alias or model.
+    """Return the version an alias points to, None if there is no such alias or model.
 
     Raises:
         SourceUnavailableError: If the store does not answer.
@@ -83,7 +83,7 @@ def by_alias(connection: Connection, model: str, alias: str) -> ModelVersion | N
 
 
 def by_version(connection: Connection, model: str, version: str) -> ModelVersion:
-    """A version of a registered model.
+    """Return a version of a registered model.
 
     Raises:
         MissingInputError: If there is none of that number.

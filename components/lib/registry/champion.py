@@ -1,4 +1,4 @@
-"""Moving the champion alias: decided against a known champion, announced, recorded, carried out.
+"""Changes of the champion alias: decided against a known champion, announced, recorded, carried out.
 
 Order of one change: an interrupted change is completed, chain, registry and alias are compared, the champion
 is compared with the one the decision was made against, the coming entry's hash is announced as a tag of the
@@ -22,7 +22,14 @@ from components.contract.errors import BadDataError, GateRefusedError, MissingIn
 from components.contract.hashing import sha256_bytes
 from components.lib.ledger.chain import GENESIS, HeadMovedError
 from components.lib.registry.artefact import CHAMPION, by_alias, by_version, fetched
-from components.lib.registry.ledger import Change, Entry, Ledger, Ledgers, champions, head_of
+from components.lib.registry.ledger import (
+    ChampionChange,
+    ChampionEntry,
+    ChampionLedger,
+    ChampionLedgers,
+    champions,
+    head_of,
+)
 from components.lib.tracking.connection import Connection, store_errors
 
 HEAD_TAG = "ledger_head"
@@ -31,62 +38,61 @@ HEAD_TAG = "ledger_head"
 ANNOUNCED = "ledger_entry."
 """Tags of the registered model that start so name, by hash, the entries that were announced."""
 
-FORMER_NEXT_TAG = "ledger_next"
-"""What an announcement was before there were chains."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Tags:
-    """What the registry knows of the ledger."""
+    """Tags of the registered model: the ledger as the registry knows it."""
 
     head: str
     announced: frozenset[str]
 
-    def behind(self, entries: Sequence[Entry]) -> Sequence[Entry] | None:
-        """The entries after the one that the head tag names; None if there is no such entry."""
+    def behind(self, entries: Sequence[ChampionEntry]) -> Sequence[ChampionEntry] | None:
+        """Return the entries after the one that the head tag names; None if there is no such entry."""
         if self.head == GENESIS:
             return entries
         for index, entry in enumerate(entries):
-            if entry.known_as(self.head):
+            if entry.hash == self.head:
                 return entries[index + 1 :]
         return None
 
-    def knows(self, entry: Entry) -> bool:
-        return any(entry.known_as(digest) for digest in self.announced)
+    def knows(self, entry: ChampionEntry) -> bool:
+        return entry.hash in self.announced
 
 
 @dataclass(frozen=True, slots=True)
-class ChampionLine:
-    """The succession of champions of one registered model.
+class ChampionRegistry:
+    """Champion of one registered model: its alias in MLflow and its history in a ledger.
 
     Attributes:
-        connection: From :func:`components.lib.tracking.connect`.
-        ledgers: From :func:`components.lib.registry.open_ledgers`.
+        connection: Connection to MLflow.
+        ledgers: Ledgers of all models.
         model: Registered model.
     """
 
     connection: Connection
-    ledgers: Ledgers
+    ledgers: ChampionLedgers
     model: str
 
     @property
-    def ledger(self) -> Ledger:
-        """Its ledger."""
+    def ledger(self) -> ChampionLedger:
+        """Return the model's ledger."""
         return self.ledgers.of(self.model)
 
     def current(self) -> str | None:
-        """Version of the champion, None if there is none yet."""
+        """Return the champion's version, None if there is none yet."""
         version = by_alias(self.connection, self.model, CHAMPION)
         return None if version is None else str(version.version)
 
-    def promote(self, version: str, *, decided_against: str | None, decision: str, reason: str) -> Entry:
+    def promote(
+        self, version: str, *, decided_against: str | None, decision: str, reason: str
+    ) -> ChampionEntry:
         """Make ``version`` the champion.
 
         Args:
-            version: Of the registered model.
+            version: Version of the registered model.
             decided_against: Champion version the decision was made against, None if there was none.
             decision: SHA-256 of the decision record.
-            reason: In words.
+            reason: Reason in words.
 
         Raises:
             GateRefusedError: If the champion is another one by now.
@@ -98,7 +104,7 @@ class ChampionLine:
         entries = self.require_agreement()
         current = entries[-1].version if entries else None
         if current == decided_against:
-            change = Change(
+            change = ChampionChange(
                 action="promote",
                 model=self.model,
                 version=version,
@@ -116,11 +122,11 @@ class ChampionLine:
             next_step="judge it against the present champion: run `python -m components.promote`",
         )
 
-    def rollback(self, reason: str) -> Entry:
+    def rollback(self, reason: str) -> ChampionEntry:
         """Restore the champion before the present one, after checking its artefact's hashes.
 
         Args:
-            reason: In words; its SHA-256 stands in for that of a decision record.
+            reason: Reason in words; its SHA-256 stands in for that of a decision record.
 
         Raises:
             MissingInputError: If there is no earlier champion, or its version is gone.
@@ -138,7 +144,7 @@ class ChampionLine:
             )
         with fetched(self.connection, by_version(self.connection, self.model, stack[-2])):
             pass
-        change = Change(
+        change = ChampionChange(
             action="rollback",
             model=self.model,
             version=stack[-2],
@@ -159,7 +165,7 @@ class ChampionLine:
         """Carry out changes that a crash left recorded but not done.
 
         Returns:
-            Whether there were any.
+            True if there were any.
         """
         entries, tags = self.ledger.entries(), self._tags()
         behind = tags.behind(entries)
@@ -171,7 +177,7 @@ class ChampionLine:
         self._carry_out(behind[-1])
         return True
 
-    def require_agreement(self) -> list[Entry]:
+    def require_agreement(self) -> list[ChampionEntry]:
         """Check the chain, the head's tag and the alias against each other.
 
         Returns:
@@ -200,7 +206,7 @@ class ChampionLine:
             )
         return entries
 
-    def _change(self, entries: Sequence[Entry], change: Change) -> Entry:
+    def _change(self, entries: Sequence[ChampionEntry], change: ChampionChange) -> ChampionEntry:
         ledger, client = self.ledger, self.connection.client
         entry = ledger.next_entry(entries[-1] if entries else None, change)
         tag = ANNOUNCED + entry.hash
@@ -215,7 +221,7 @@ class ChampionLine:
         self._carry_out(entry)
         return entry
 
-    def _carry_out(self, entry: Entry) -> None:
+    def _carry_out(self, entry: ChampionEntry) -> None:
         """Point alias and head tag to ``entry``, or to what follows it by the time that is done."""
         while True:
             with store_errors(self.connection.uri):
@@ -228,7 +234,7 @@ class ChampionLine:
             entry = later[-1]
 
     def _champion_by_now(self) -> str | None:
-        """The chain's champion: the winner's alias may still be on its way."""
+        """Return the chain's champion: the winner's alias may still be on its way."""
         entries = self.ledger.entries()
         return entries[-1].version if entries else None
 
@@ -243,8 +249,6 @@ class ChampionLine:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
         announced = {value for name, value in tags.items() if name.startswith(ANNOUNCED)}
-        if FORMER_NEXT_TAG in tags:
-            announced.add(tags[FORMER_NEXT_TAG])
         return _Tags(tags.get(HEAD_TAG, GENESIS), frozenset(announced))
 
     def _disagree(self, what: str, next_step: str | None = None) -> BadDataError:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from components.contract.errors import BadDataError
@@ -19,23 +18,21 @@ from components.lib.ledger.chain import GENESIS, Chain
 from components.lib.ledger.chain import Entry as ChainEntry
 from components.lib.objects.opening import OBJECTS, objects_from_environment, open_objects
 from components.lib.objects.protocol import ObjectStore
-from components.lib.registry.former import FormerLedger, import_former
 
 Action = Literal["promote", "rollback"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What happened to the champion.
+class ChampionChange:
+    """One change of a registered model's champion.
 
     Attributes:
-        action: What was done.
+        action: ``promote`` or ``rollback``.
         model: Registered model.
         version: Its champion from now on.
         previous_version: Its champion before, None for the first.
         decision: SHA-256 of the decision record that led to it; for a rollback, of its reason.
-        reason: In words.
-        former_hash: Hash of the line of the former ledger file that it was imported from.
+        reason: Reason in words.
     """
 
     action: Action
@@ -44,99 +41,92 @@ class Change:
     previous_version: str | None
     decision: str
     reason: str
-    former_hash: str | None = None
 
     def body(self) -> dict[str, Any]:
-        """For the chain."""
-        return {name: value for name, value in asdict(self).items() if name != "former_hash" or value}
+        """Return the fields as the chain keeps them."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ChampionEntry:
     """A change as it stands in the chain.
 
     Attributes:
         chained: Its place in the chain.
-        change: What happened.
+        change: The change.
     """
 
     chained: ChainEntry
-    change: Change
+    change: ChampionChange
 
     @property
     def seq(self) -> int:
-        """1, 2, 3, ..."""
+        """Return the entry's number: 1, 2, 3, ..."""
         return self.chained.seq
 
     @property
     def time(self) -> str:
-        """UTC, ISO 8601, seconds."""
+        """Return the time, UTC, ISO 8601, seconds."""
         return self.chained.time
 
     @property
     def hash(self) -> str:
-        """Of the entry, as the chain has it."""
+        """Return the entry's SHA-256 in the chain."""
         return self.chained.hash
 
     @property
     def action(self) -> Action:
-        """What was done."""
+        """Return ``promote`` or ``rollback``."""
         return self.change.action
 
     @property
     def version(self) -> str:
-        """The champion from now on."""
+        """Return the champion from now on."""
         return self.change.version
 
     @property
     def previous_version(self) -> str | None:
-        """The champion before."""
+        """Return the champion before, None for the first."""
         return self.change.previous_version
 
-    def known_as(self, digest: str) -> bool:
-        """Whether ``digest`` names this entry: by its hash, or by the one it had in the former file."""
-        return digest in {self.hash, self.change.former_hash}
 
-
-class Ledger:
+class ChampionLedger:
     """The ledger of one registered model.
 
     Args:
-        chain: Where it is kept.
+        chain: Chain that keeps it.
         model: Registered model.
-        former: The file that held it before there were chains; imported once.
     """
 
-    def __init__(self, chain: Chain, model: str, former: FormerLedger | None = None) -> None:
+    def __init__(self, chain: Chain, model: str) -> None:
         self.chain = chain
         self.model = model
-        self._former = former
 
     @property
     def uri(self) -> str:
-        """Where it is, for messages."""
+        """Return its place, for messages."""
         return self.chain.uri
 
-    def entries(self) -> list[Entry]:
-        """All entries, oldest first, chain and history checked.
+    def entries(self) -> list[ChampionEntry]:
+        """Return all entries, oldest first, chain and history checked.
 
         Raises:
             BadDataError: If the chain is broken, or tells an impossible history, naming the entry.
         """
-        if self._former is not None:
-            import_former(self._former, self.chain)
         return self._parse(self.chain.entries())
 
-    def verify(self) -> list[Entry]:
-        """As :meth:`entries`, the noted length of the chain checked too."""
+    def verify(self) -> list[ChampionEntry]:
+        """Return :meth:`entries` after checking the noted length of the chain too."""
         self.chain.verify()
         return self.entries()
 
-    def next_entry(self, head: Entry | None, change: Change) -> Entry:
-        """The entry that would follow ``head``, not yet written."""
-        return Entry(self.chain.next_entry(None if head is None else head.chained, change.body()), change)
+    def next_entry(self, head: ChampionEntry | None, change: ChampionChange) -> ChampionEntry:
+        """Return the entry that would follow ``head``, not yet written."""
+        return ChampionEntry(
+            self.chain.next_entry(None if head is None else head.chained, change.body()), change
+        )
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: ChampionEntry) -> None:
         """Write an entry of :meth:`next_entry`.
 
         Raises:
@@ -144,18 +134,18 @@ class Ledger:
         """
         self.chain.put_entry(entry.chained)
 
-    def _parse(self, chained: Sequence[ChainEntry]) -> list[Entry]:
-        entries: list[Entry] = []
+    def _parse(self, chained: Sequence[ChainEntry]) -> list[ChampionEntry]:
+        entries: list[ChampionEntry] = []
         for link in chained:
             change = self._read(link.body, link.seq)
             if change.model != self.model or not _continues(entries, change):
                 raise self._broken(link.seq, "it tells another history than the entries before it")
-            entries.append(Entry(link, change))
+            entries.append(ChampionEntry(link, change))
         return entries
 
-    def _read(self, body: Mapping[str, Any], seq: int) -> Change:
+    def _read(self, body: Mapping[str, Any], seq: int) -> ChampionChange:
         try:
-            return Change(**body)
+            return ChampionChange(**body)
         except TypeError as error:
             raise self._broken(seq, "it is no change of a champion") from error
 
@@ -168,45 +158,42 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledgers:
-    """Where the ledgers of all registered models are.
+class ChampionLedgers:
+    """Ledgers of all registered models.
 
     Attributes:
-        objects: The store.
-        prefix: Of the chains, empty or without a slash at the end.
-        former: Folder of the files that held them before there were chains.
+        objects: Object store that keeps them.
+        prefix: Prefix of the chains, empty or without a slash at the end.
     """
 
     objects: ObjectStore
     prefix: str = ""
-    former: Path | None = None
 
-    def of(self, model: str) -> Ledger:
-        """One model's ledger."""
+    def of(self, model: str) -> ChampionLedger:
+        """Return one model's ledger."""
         chain = Chain(self.objects, f"{self.prefix}/{model}" if self.prefix else model)
-        return Ledger(chain, model, None if self.former is None else FormerLedger(self.former, model))
+        return ChampionLedger(chain, model)
 
 
-def open_ledgers(ledger: str) -> Ledgers:
-    """Where the champions' history is kept.
+def open_ledgers(ledger: str) -> ChampionLedgers:
+    """Open the champions' history.
 
     Args:
         ledger: A folder or an ``s3://`` URI. Where ``STORMSIGHT_OBJECTS`` is set, that store has it instead,
             below ``ledger/champions``.
     """
-    former = None if "://" in ledger else Path(ledger)
     if os.environ.get(OBJECTS):
-        return Ledgers(objects_from_environment(), CHAMPIONS, former)
-    return Ledgers(open_objects(ledger), "", former)
+        return ChampionLedgers(objects_from_environment(), CHAMPIONS)
+    return ChampionLedgers(open_objects(ledger))
 
 
-def head_of(entries: Sequence[Entry]) -> str:
-    """Hash of the last entry."""
+def head_of(entries: Sequence[ChampionEntry]) -> str:
+    """Return the hash of the last entry."""
     return entries[-1].hash if entries else GENESIS
 
 
-def champions(entries: Sequence[Entry]) -> list[str]:
-    """The stack of champions after ``entries``: a promotion adds one, a rollback removes one."""
+def champions(entries: Sequence[ChampionEntry]) -> list[str]:
+    """Return the stack of champions after ``entries``: a promotion adds one, a rollback removes one."""
     stack: list[str] = []
     for entry in entries:
         if entry.action == "promote":
@@ -216,8 +203,8 @@ def champions(entries: Sequence[Entry]) -> list[str]:
     return stack
 
 
-def _continues(entries: Sequence[Entry], change: Change) -> bool:
-    """Whether ``change`` starts from the champion that ``entries`` leave, and a rollback goes one back."""
+def _continues(entries: Sequence[ChampionEntry], change: ChampionChange) -> bool:
+    """Check that ``change`` starts from the champion that ``entries`` leave; a rollback goes one back."""
     stack = champions(entries)
     if change.previous_version != (stack[-1] if stack else None):
         return False

@@ -1,4 +1,4 @@
-"""From the registry to a network that predicts."""
+"""Networks loaded from the registry, ready to predict."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def load_champion(
     Args:
         parameters: The ``tracking`` section.
         model: ``stormsight-optical`` or ``stormsight-sar``.
-        device: Where to put the network.
-        version: Another version than the champion.
+        device: ``cpu`` or ``cuda``.
+        version: Version to load instead of the champion.
 
     Raises:
         MissingInputError: If there is no champion yet, or no such version.

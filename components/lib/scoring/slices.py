@@ -1,8 +1,8 @@
 """Cutting score tables into slices that a single total would hide.
 
-Every slice is a table with a ``location`` and summable counts, so that
-:func:`components.lib.metrics.location_interval` and ``paired_location_difference`` take it as it is, and the
-counts of the slices of one dimension add up to those of the whole.
+Every slice is a table with a ``location`` and summable counts, so that the functions of
+:mod:`components.lib.metrics.bootstrap` take it as it is, and the counts of the slices of one dimension
+add up to those of the whole.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ NODATA_BANDS = {"full": (0.0, 0.01), "partial": (0.01, 0.25), "border": (0.25, 1
 """Share of a tile without data, lower bound included."""
 
 ORIENTATIONS = {"from-north": 0, "from-south": 1}
-"""The release's flag of the flight direction."""
+"""Flag of the flight direction in the release."""
 
 
 def slice_tables(scores: Scores) -> dict[str, dict[str, pd.DataFrame]]:
-    """All slices by dimension and name; an empty slice is left out.
+    """Return all slices by dimension and name; an empty slice is left out.
 
     ``orientation``, ``nodata`` and ``sensor`` select tiles. ``building_size`` selects buildings: a true
     positive and a false negative belong to the size of the truth polygon, a false positive to its own size.
@@ -43,7 +43,7 @@ def slice_tables(scores: Scores) -> dict[str, dict[str, pd.DataFrame]]:
 
 
 def _of_size(scores: Scores, low: float, high: float) -> pd.DataFrame:
-    """Per tile counts of the buildings with ``low <= area_px < high``; all tiles, so that models pair up."""
+    """Count per tile the buildings with ``low <= area_px < high``; all tiles, so that models pair up."""
     objects = scores.objects[_within(scores.objects["area_px"], low, high)]
     if objects.empty:
         return scores.tiles.iloc[:0]

@@ -1,4 +1,4 @@
-"""Guard against collapse: pseudo-labels that feed on themselves (docs/methods/adaptation.md).
+"""Guard against collapse: pseudo-labels that feed on themselves (docs/methods/adaptation.md#collapse-guard).
 
 A class that loses ground gets fewer labels, learns less, and loses more. Overall agreement hides it, since
 nine pixels of ten are background whatever happens to buildings; so agreement is taken per class.

@@ -1,4 +1,4 @@
-"""One map from several scales (docs/methods/adaptation.md)."""
+"""One map from several scales (docs/methods/adaptation.md#pseudo-labels)."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class LabelSummary:
         return tuple(share / labelled if labelled else 0.0 for share in self.shares)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON values."""
+        """Return the fields as JSON values."""
         return asdict(self)
 
 
@@ -135,7 +135,7 @@ def _scratch(folder: Path, shape: tuple[int, ...]) -> Codes:
 
 
 def _batches(tiles: UInt8, rows: npt.NDArray[np.integer], size: int, title: str) -> Iterator[torch.Tensor]:
-    """Tiles (B, C, H, W) uint8, in order."""
+    """Yield tiles (B, C, H, W) uint8, in order."""
     for start in tqdm(range(0, len(rows), size), desc=title, unit="batch", disable=None, leave=False):
         yield torch.from_numpy(tiles[rows[start : start + size]]).permute(0, 3, 1, 2)
 

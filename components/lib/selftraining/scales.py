@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from components.contract.errors import ParameterError
 
 FACTORS = (0.75, 1.0, 1.25, 1.5)
-"""Scales where both sensors have equal pixels (docs/methods/adaptation.md)."""
+"""Scales where both sensors have equal pixels (docs/methods/adaptation.md#from-one-radar-to-another)."""
 
 RELEASED_FACTORS = (0.6, 0.75, 0.9, 1.05)
 """Quotients of LoveCS's released scales 2.0, 2.5, 3.0, 3.5 and its ratio of 1.0 m to 0.3 m."""

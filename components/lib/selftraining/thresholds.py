@@ -1,4 +1,4 @@
-"""Class-balanced confidence thresholds (CBST: Zou et al., ECCV 2018; docs/methods/adaptation.md)."""
+"""Class-balanced confidence thresholds: the rule of CBST (docs/methods/adaptation.md#pseudo-labels)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sample_confidences(codes: Codes, valid: npt.NDArray[np.bool_], classes: int)
 
 
 def sample_probabilities(codes: Codes, valid: npt.NDArray[np.bool_], classes: int) -> list[Codes]:
-    """Every 16th valid pixel's code of each class, whatever it is predicted as; args as above."""
+    """Return every 16th valid pixel's code of each class, whatever it is predicted as; args as above."""
     return [codes[k][valid][::SAMPLING_STRIDE] for k in range(classes)]
 
 

@@ -81,7 +81,7 @@ FOOTPRINT_COLUMNS = MappingProxyType(
 
 
 def layer_path(folder: Path, sensor: str, layer: str) -> Path:
-    """File of one layer.
+    """Return the file of one layer.
 
     Raises:
         ParameterError: If there is no such layer.

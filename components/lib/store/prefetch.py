@@ -1,4 +1,4 @@
-"""Batches read ahead by threads."""
+"""Reading batches ahead with threads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def prefetch(
     """Yield ``batches(start)`` to ``batches(stop - 1)`` in order, reading ahead.
 
     Threads, not processes: copying mapped memory releases the interpreter, while carrying batches between
-    processes made a stock loader 4 to 5 times slower (reference speed.md 1).
+    processes made a stock loader 4 to 5 times slower (docs/training-speed.md).
 
     Args:
         batches: A pure function of the step, such as ``CropSampler.batch``.

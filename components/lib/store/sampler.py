@@ -32,7 +32,7 @@ _PROBES = 32
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One crop: where it lies and how it is turned, the same for every layer.
+    """Position and turn of one crop, the same for every layer.
 
     Attributes:
         row: Row in the sensor's layers.
@@ -59,18 +59,18 @@ class CropSampler:
     there are no data).
 
     Pixels leave as they are stored, uint8 (float16 SAR where prepared so): normalising belongs on the device
-    (reference speed.md 1).
+    (docs/training-speed.md).
 
     Args:
         store: The store.
-        sensor: Which sensor's tiles.
+        sensor: Sensor of the tiles.
         rows: Rows to draw from.
         layers: Layers to deliver.
         crop: Side of a crop, pixels; at most the tile's side.
         batch: Crops per batch.
         seed: Seed of the whole sequence, 0 to 2^64 - 1.
         flip: Mirror left to right with probability one half. Up-down mirroring is not offered: it would put
-            radar layover on the wrong side (reference distillation.md 2.7).
+            radar layover on the wrong side (docs/methods/spacenet6.md).
         rot90: Turn by a random number of quarter turns; for optical images only, for the same reason.
 
     Raises:
@@ -110,7 +110,7 @@ class CropSampler:
         self._permutation = lru_cache(maxsize=2)(self._draw_permutation)
 
     def batch(self, step: int, out: dict[str, Crops] | None = None) -> dict[str, Crops]:
-        """The batch of one step.
+        """Read the batch of one step.
 
         Args:
             step: Step counted from 0.
@@ -130,7 +130,7 @@ class CropSampler:
         return out
 
     def windows(self, step: int) -> list[Window]:
-        """Where the crops of one step lie."""
+        """Draw the windows of one step."""
         random = _generator(self.seed, 2 * step)
         shape = (self.batch_size, CANDIDATES)
         ys = random.integers(0, self._height - self.crop + 1, shape)
@@ -162,7 +162,7 @@ class CropSampler:
 
 
 class _Plane:
-    """A layer as an array of single items, because mirroring (…, C) numbers copies them one by one.
+    """Layer as an array of single items, because mirroring (…, C) numbers copies them one by one.
 
     Four channels are one item per pixel, 32 bits of uint8 (15 times faster when mirrored) or 64 of float16.
     """

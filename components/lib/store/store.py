@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import shapely
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.datasets.sensors import get_sensor
@@ -23,6 +23,9 @@ from components.lib.store.layout import (
     check_dtype,
     layer_path,
 )
+
+if TYPE_CHECKING:
+    import shapely
 
 
 class Store:
@@ -64,9 +67,9 @@ class Store:
         return sorted(self.index["sensor"].unique())
 
     def layer(self, sensor: str, layer: str) -> Layer:
-        """A layer, mapped read-only: (N, H, W, C) uint8 (``sar`` uint8 or float16), orientation-aligned.
+        """Return a layer, mapped read-only and aligned: (N, H, W, C) uint8, ``sar`` uint8 or float16.
 
-        ``target`` has its masks as bits: see :func:`footprints_of`.
+        ``target`` has its masks as bits: see :mod:`components.lib.tasks.labels`.
 
         Raises:
             ParameterError: If the store has no such sensor, there is no layer of that name, or its number
@@ -87,7 +90,7 @@ class Store:
         return self._layers[key]
 
     def rows(self, sensor: str, split: str, clean: bool | None = None) -> npt.NDArray[np.int64]:
-        """Rows of a split, ascending.
+        """Return the rows of a split, ascending.
 
         Args:
             sensor: A sensor of the store.
@@ -145,7 +148,7 @@ class Store:
         }
 
     def truth(self, image_id: str, sensor: str) -> list[shapely.Polygon]:
-        """Footprints of a tile in pixels of the stored grid, original orientation, no area limit.
+        """Return the footprints of a tile in pixels of the stored grid, original orientation, no area limit.
 
         A tile without buildings gives an empty list.
         """
@@ -160,6 +163,8 @@ class Store:
 
     @cached_property
     def _truth(self) -> dict[tuple[str, str], list[shapely.Polygon]]:
+        import shapely  # noqa: PLC0415 - training opens stores and draws no polygon
+
         table = self.footprints
         polygons = shapely.from_wkt(table["wkt_px"].to_numpy(object))
         truth: dict[tuple[str, str], list[shapely.Polygon]] = {}

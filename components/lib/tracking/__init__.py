@@ -1,1 +1,1 @@
-"""Runs in MLflow; a tracking failure never costs a trained model."""
+"""Runs in MLflow: connection, parameters, and tracking that never fails a stage."""

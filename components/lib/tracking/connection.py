@@ -1,4 +1,4 @@
-"""One connection to MLflow, made without touching MLflow's process-wide state.
+"""Connection to MLflow, made without touching MLflow's process-wide state.
 
 MLflow is imported here only when a connection is asked for: the import takes seconds that a stage's
 ``--help`` should not pay.
@@ -43,8 +43,8 @@ class Connection:
 
     Attributes:
         client: MLflow's low-level client.
-        uri: The store.
-        experiment_id: The experiment, created if it was absent.
+        uri: Address of the store.
+        experiment_id: Identity of the experiment, created if it was absent.
     """
 
     client: MlflowClient
@@ -79,7 +79,7 @@ def connect(parameters: TrackingParameters) -> Connection:
 
 @contextmanager
 def store_errors(uri: str) -> Iterator[None]:
-    """Turn what the store's libraries raise into a failure that names the store.
+    """Turn errors of the store's libraries into a failure that names the store.
 
     Raises:
         SourceUnavailableError: For any error that is not already one of ours.
@@ -97,7 +97,7 @@ def store_errors(uri: str) -> Iterator[None]:
 
 
 def is_local(uri: str) -> bool:
-    """Whether the store is a file of this machine rather than a server."""
+    """Return True if the store is a file of this machine rather than a server."""
     return not uri.startswith(("http://", "https://", "databricks"))
 
 

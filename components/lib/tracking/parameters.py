@@ -1,4 +1,4 @@
-"""Where runs and models are kept."""
+"""Parameters of tracking: the section ``tracking`` of ``params.yaml``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNTRACKED = "none"
 
 
 class TrackingParameters(Parameters):
-    """The ``tracking`` section.
+    """Stores of runs and models.
 
     Attributes:
         uri: MLflow store, a ``sqlite:///`` file or an http(s) server, or ``none``: runs are not tracked.
@@ -29,10 +29,10 @@ class TrackingParameters(Parameters):
 
     @property
     def effective_uri(self) -> str:
-        """The store in use, after the environment had its say."""
+        """Return the store in use; ``MLFLOW_TRACKING_URI`` wins."""
         return os.environ.get("MLFLOW_TRACKING_URI") or self.uri
 
     @property
     def effective_artifacts(self) -> str:
-        """The artefacts' folder in use, after the environment had its say."""
+        """Return the artefacts' folder in use; ``STORMSIGHT_ARTIFACTS`` wins."""
         return os.environ.get("STORMSIGHT_ARTIFACTS") or self.artifacts

@@ -1,6 +1,6 @@
-"""A run of a stage: parameters, metrics over steps, files.
+"""Tracked run of a stage: parameters, metrics over steps, files.
 
-Tracking is a witness, not a gate: when the store fails, the stage warns once, goes on without it and keeps
+Tracking never costs a trained model: when the store fails, the stage warns once, goes on without it and keeps
 its model; the same numbers are in the stage's own ``reports/`` anyway. Registering and promoting models
 (``components.lib.registry``) is the opposite and fails loudly.
 """
@@ -27,7 +27,7 @@ _LONGEST = 6000
 
 
 class TrackedRun:
-    """What :func:`track_run` yields; every method is harmless once the store has failed.
+    """Run that :func:`track_run` yields; every method does nothing once the store has failed.
 
     Attributes:
         run_id: MLflow's id, None when there is no run to write to.
@@ -114,8 +114,8 @@ def track_run(
     on; an error of the store is a warning and never raised.
 
     Args:
-        parameters: The ``tracking`` section.
-        name: Of the run, usually the stage.
+        parameters: Section ``tracking``.
+        name: Name of the run, usually the stage.
         params: Parameters to log, may be nested.
         tags: Tags of the run.
     """
@@ -135,7 +135,7 @@ def track_run(
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``."""
+    """Return nested mappings as one with dotted names: ``{"a": {"b": 1}}`` as ``{"a.b": 1}``."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):

@@ -21,8 +21,9 @@ from components.lib.engine.loop import fit
 from components.lib.engine.progress import Record
 from components.lib.engine.ranks import ranks
 from components.lib.engine.task import TrainingTask
-from components.lib.losses.distillation import feature_mse, pixelwise_distillation
+from components.lib.losses.distillation import feature_mse
 from components.lib.losses.segmentation import segmentation_loss
+from components.lib.methods.disoptnet import pixelwise_distillation
 from tests.lib.engine.tiny import parameters
 
 STEPS = 6

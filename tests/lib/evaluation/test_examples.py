@@ -89,7 +89,9 @@ def test_the_same_examples_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_levels_lose_no_colour() -> None:
     """A float and its level get the same colour, so a stored map is drawn as the map itself."""
-    probability = np.append(RANDOM.random(10_000, dtype=np.float32), np.float32([0, 1, 0.5, 1 / 256]))
+    probability = np.append(
+        RANDOM.random(10_000, dtype=np.float32), np.array([0, 1, 0.5, 1 / 256], dtype=np.float32)
+    )
     cividis = mpl.colormaps["cividis"]
     np.testing.assert_array_equal(cividis(quantised(probability)), cividis(probability))
 

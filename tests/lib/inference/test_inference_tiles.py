@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +122,12 @@ def test_images_of_two_sizes_are_not_predicted_together(store: Store) -> None:
     assert [image.shape for image in predict_images(Pointwise(), [half, half])] == [(40, SIDE)] * 2
     with pytest.raises(ValueError, match="one size"):
         list(predict_images(Pointwise(), [tile, half]))
+
+
+def test_measuring_a_training_loads_neither_polygons_nor_rasters(repository: Path) -> None:
+    heavy = {"shapely", "rasterio", "scipy", "skimage"}
+    code = f"import sys, components.lib.engine.selection; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

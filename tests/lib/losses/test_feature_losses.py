@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from components.lib.losses.channelwise import channelwise_distillation
-from components.lib.losses.distillation import feature_direction, feature_mse, logit_kl, soft_cross_entropy
+from components.lib.losses.distillation import feature_mse, soft_cross_entropy
 from components.lib.losses.reduction import at_size_of, weighted_mean
-from components.lib.losses.relation import relation_loss
+from components.lib.methods.concord import channelwise_distillation, relation_loss
+from components.lib.methods.hfd_reading import feature_direction, logit_kl
 
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 

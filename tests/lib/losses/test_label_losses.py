@@ -11,9 +11,10 @@ from torch import Tensor
 
 from components.lib.geo.orientation import align
 from components.lib.losses.contours import CONTOUR_WEIGHTS, contour_loss
-from components.lib.losses.masks import agreement_mask, data_mask, layover_mask, layover_px, trusted_labels
+from components.lib.losses.distillation import data_mask
 from components.lib.losses.segmentation import IGNORE, cross_entropy
 from components.lib.losses.symmetric import symmetric_cross_entropy
+from components.lib.methods.concord import agreement_mask, layover_mask, layover_px
 from components.lib.tasks.labels import LABELS
 from components.simulation.noise import Textures
 from tests.simulation.test_simulate_radar import house, image
@@ -63,9 +64,8 @@ def test_a_teacher_is_trusted_where_it_is_right() -> None:
     logits, truth = example(2)
     agree = agreement_mask(logits, truth)
     assert torch.equal(agree, logits.argmax(1) == truth)
-    labels = trusted_labels(logits, truth.to(torch.uint8))
-    assert torch.equal(labels[agree], truth[agree])
-    assert (labels[~agree] == IGNORE).all()
+    assert torch.equal(agreement_mask(logits, truth.to(torch.uint8)), agree)
+    assert torch.equal(logits.argmax(1)[agree], truth[agree])
 
 
 def test_contour_loss_against_brute_force() -> None:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, distributed
 from torch.multiprocessing.spawn import spawn
 
-from components.lib.losses.channelwise import channelwise_distillation
 from components.lib.losses.contours import contour_loss
-from components.lib.losses.distillation import feature_direction, feature_mse, logit_kl
-from components.lib.losses.relation import relation_loss
+from components.lib.losses.distillation import feature_mse
 from components.lib.losses.segmentation import IGNORE, segmentation_loss
 from components.lib.losses.symmetric import symmetric_cross_entropy
+from components.lib.methods.concord import channelwise_distillation, relation_loss
+from components.lib.methods.hfd_reading import feature_direction, logit_kl
 
 DEVICES = 2
 

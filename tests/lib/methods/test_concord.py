@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from components.contract.errors import ParameterError
+from components.lib.architectures.deeplab import DeepLab
+from components.lib.architectures.two_branch import TwoBranchNetwork
 from components.lib.engine.loop import fit
 from components.lib.losses.distillation import soft_cross_entropy
 from components.lib.losses.segmentation import segmentation_loss
@@ -14,9 +16,7 @@ from components.lib.methods.base import MethodParameters
 from components.lib.methods.concord import ConcordParameters, ConcordTask, start_from_teacher
 from components.lib.methods.optical_init import METHOD as OPTICAL_INIT
 from components.lib.nets.config import NetworkConfig
-from components.lib.nets.deeplab import DeepLab
 from components.lib.nets.factory import build_network
-from components.lib.nets.two_branch import TwoBranchNetwork
 from tests.lib.engine.tiny import parameters
 from tests.lib.methods.test_disoptnet import ENCODER, batches, tensors
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from components.lib.architectures.deeplab import DeepLab
+from components.lib.architectures.two_branch import TwoBranchNetwork
 from components.lib.engine.loop import fit
 from components.lib.engine.task import TrainingTask
 from components.lib.losses.distillation import soft_cross_entropy
 from components.lib.losses.segmentation import cross_entropy, dice_loss
 from components.lib.methods.disoptnet import DisOptNetTask
 from components.lib.nets.config import NetworkConfig
-from components.lib.nets.deeplab import DeepLab
 from components.lib.nets.factory import build_network
-from components.lib.nets.two_branch import TwoBranchNetwork
 from tests.lib.engine.tiny import parameters
 
 ENCODER = "timm-mobilenetv3_small_minimal_100"

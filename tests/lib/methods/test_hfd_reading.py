@@ -7,9 +7,14 @@ import pytest
 import torch
 
 from components.lib.engine.loop import fit
-from components.lib.losses.distillation import feature_direction
 from components.lib.losses.segmentation import segmentation_loss
-from components.lib.methods.hfd_reading import HFD_FEATURES, HfdReading, HfdReadingParameters, HfdReadingTask
+from components.lib.methods.hfd_reading import (
+    HFD_FEATURES,
+    HfdReading,
+    HfdReadingParameters,
+    HfdReadingTask,
+    feature_direction,
+)
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from tests.lib.engine.tiny import parameters

@@ -52,6 +52,11 @@ def test_only_modules_that_declare_something_are_found(name: str) -> None:
             load(name)
 
 
+def test_a_teacher_is_no_method() -> None:
+    with pytest.raises(ParameterError, match=r"unknown method 'deeplabv3plus'; .*\.py declares none"):
+        load_method("deeplabv3plus")
+
+
 def test_a_shared_network_is_no_methods_own() -> None:
     with pytest.raises(ParameterError, match="unknown network 'concord'"):
         network_class("concord")

@@ -32,7 +32,7 @@ from components.lib.engine.supervised import with_total
 from components.lib.engine.task import label_layer
 from components.lib.losses.segmentation import cross_entropy
 from components.lib.methods.base import Method, MethodParameters
-from components.lib.nets.deeplab import DeepLab
+from components.lib.architectures.deeplab import DeepLab
 from components.lib.nets.network import SegmentationNetwork
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from components.lib.metrics.average_precision import average_precision, precision_recall_curve
-from components.lib.metrics.counts import Counts, count_pixels, mean_hard_dice
+from components.lib.metrics.bootstrap import STATISTICS
+from components.lib.metrics.counts import Counts, count_pixels, f1, iou, mean_hard_dice
 
 
 def test_pixels_are_counted_where_valid() -> None:
@@ -27,6 +28,22 @@ def test_ratios_come_from_the_summed_counts_not_from_tile_means() -> None:
 
 def test_nothing_to_find_and_nothing_found_is_zero() -> None:
     assert Counts(0, 0, 0, 100).as_dict() == {"iou": 0.0, "f1": 0.0, "precision": 0.0, "recall": 0.0}
+
+
+def test_totals_tables_and_bootstrap_draws_share_the_formulas() -> None:
+    tiles = pd.DataFrame(
+        {"px_tp": [90, 0], "px_fp": [10, 1], "px_fn": [0, 9], "px_tn": [0, 90]}
+        | {"tp": [3, 0], "fp": [1, 0], "fn": [2, 0]}
+    )
+    sums = {str(name): np.array([tiles[name].sum()], dtype=np.float64) for name in tiles}
+    pixels, buildings = Counts.of_pixels(tiles), Counts.of_buildings(tiles)
+    assert buildings == Counts(tp=3, fp=1, fn=2)
+    for name, value in pixels.as_dict().items():
+        assert STATISTICS["iou" if name == "iou" else f"px_{name}"](sums).tolist() == [value]
+    for name in ("f1", "precision", "recall"):
+        assert STATISTICS[name](sums).tolist() == [getattr(buildings, name)]
+    assert iou(tiles["px_tp"], tiles["px_fp"], tiles["px_fn"]).tolist() == [0.9, 0.0]
+    assert f1([0, 1], [0, 0], [0, 1]).tolist() == [0.0, 2 / 3]
 
 
 def test_mean_hard_dice_rewards_an_empty_tile() -> None:

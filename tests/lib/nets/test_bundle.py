@@ -108,6 +108,22 @@ def test_weights_of_another_network_are_refused(folder: Path) -> None:
         load_bundle(folder)
 
 
+@pytest.mark.parametrize("kind", ["os", "registry", "base", "concord", "none", "no_such_network"])
+def test_an_unknown_kind_of_network_is_bad_data(folder: Path, kind: str) -> None:
+    config = json.loads((folder / "model.json").read_text())["config"]
+    edit(folder, config={**config, "kind": kind})
+    with pytest.raises(BadDataError, match=f"unknown network '{kind}'"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("kind", ["../deeplabv3plus", "a.b", "", 3])
+def test_a_kind_that_is_no_name_is_bad_data(folder: Path, kind: object) -> None:
+    config = json.loads((folder / "model.json").read_text())["config"]
+    edit(folder, config={**config, "kind": kind})
+    with pytest.raises(BadDataError, match=r"model\.json is malformed"):
+        load_bundle(folder)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -70,7 +70,7 @@ def pixels(*shape: int, seed: int = 0) -> Tensor:
 
 
 def test_semantic_fpn_counts_are_the_references() -> None:
-    # Reference adaptation 1.3, to the digit.
+    # docs/methods/adaptation.md#semantic-fpn, to the digit.
     net = counted("semantic_fpn", **AS_RELEASED)
     assert isinstance(net, SemanticFPN)
     parts = {"encoder": net.encoder, "fpn": net.pyramid, "decoder": net.decoder, "head": net.head}
@@ -87,7 +87,7 @@ def test_semantic_fpn_counts_are_the_references() -> None:
 
 
 def test_dense_decoder_counts_follow_from_its_description() -> None:
-    # Reference adaptation 1.4, node operators ours, width 128.
+    # docs/methods/adaptation.md#dmsd, node operators ours, width 128.
     net = counted("dmsd", **AS_RELEASED)
     assert isinstance(net, DenseMultiScaleNetwork)
     w = 128
@@ -104,7 +104,7 @@ def test_dense_decoder_counts_follow_from_its_description() -> None:
 
 @pytest.mark.parametrize(("alignment", "total"), [("flow", 29_181_070), ("add", 28_627_586)])
 def test_hfd_reading_counts_follow_from_its_description(alignment: str, total: int) -> None:
-    # Reference distillation 3.3, ours: ResNet-50 with four bands, width 256, two classes.
+    # docs/methods/distillation.md#hfd-net-our-reading: ResNet-50 with four bands, width 256, two classes.
     net = counted("hfd_reading", encoder="resnet50", alignment=alignment)
     w, channels = 256, (256, 512, 1024, 2048)
     laterals = sum(channels) * w + 4 * 2 * w
@@ -120,7 +120,7 @@ def test_hfd_reading_counts_follow_from_its_description(alignment: str, total: i
 
 
 def test_hfd_feature_shapes_at_512() -> None:
-    # Reference distillation 3.3 item 1 and 3: C5 is dilated, A is 256x128x128.
+    # docs/methods/distillation.md#hfd-net-our-reading: C5 is dilated, A is 256x128x128.
     net = counted("hfd_reading", encoder="resnet50")
     assert isinstance(net, HfdReading)
     net.eval()

@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from components.contract.errors import ParameterError
+from components.lib.architectures.deeplab import DeepLab
+from components.lib.architectures.two_branch import Branches, TwoBranchNetwork
 from components.lib.nets.atrous import AtrousDepthwise
 from components.lib.nets.config import NetworkConfig
-from components.lib.nets.deeplab import DeepLab
 from components.lib.nets.factory import build_network, reference_parameter_count
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.nets.two_branch import Branches, TwoBranchNetwork
 
 SMALL = "timm-mobilenetv3_small_minimal_100"
 
@@ -41,9 +41,9 @@ def parameters_of(module: nn.Module) -> int:
 def test_parameter_counts_are_the_references(
     encoder: str, teacher: int, student: int, never_used: int
 ) -> None:
-    # Reference distillation 1.3, to the digit given: 11.68 / 18.62 M and 22.78 / 36.33 M, tail included once.
+    # docs/methods/distillation.md#student: 11.68 / 18.62 M and 22.78 / 36.33 M, tail included once.
     for kind, expected in (("deeplabv3plus", teacher), ("disoptnet", student)):
-        net = build(kind, encoder, width=256)  # type: ignore[arg-type]
+        net = build(kind, encoder, width=256)
         assert net.dropped_parameters == never_used
         assert parameters_of(net) + never_used == expected == reference_parameter_count(net)
 
@@ -58,7 +58,7 @@ def multiply_adds(net: SegmentationNetwork, side: int) -> float:
 def test_multiply_adds_are_the_references(monkeypatch: pytest.MonkeyPatch) -> None:
     # The reference counts products with padding as well.
     monkeypatch.setattr(AtrousDepthwise, "forward", nn.Conv2d.forward)
-    # Reference 1.3: teacher, student, student on a 900 tile (padded to 928), branch S alone; B3.
+    # docs/methods/distillation.md#student; B3: teacher, student, student on 900 px (padded to 928), branch S.
     assert round(multiply_adds(build("deeplabv3plus", "efficientnet-b3", width=256), 512), 2) == 11.88
     student = build("disoptnet", "efficientnet-b3", width=256)
     assert round(multiply_adds(student, 512), 2) == 24.66
@@ -157,7 +157,7 @@ def test_fork_shares_the_shallow_stages(encoder: str) -> None:
 @pytest.mark.parametrize("kind", ["deeplabv3plus", "disoptnet"])
 @pytest.mark.parametrize("encoder", [SMALL, "efficientnet-b0", "timm-efficientnet-b0", "resnet18"])
 def test_every_parameter_is_used(kind: str, encoder: str) -> None:
-    # Distributed training trips on parameters without a gradient (reference 1.6 item 9).
+    # Distributed training fails on parameters without a gradient.
     net = build(kind, encoder).train()
     x = pixels(2, 4, 64, 64)
     if isinstance(net, TwoBranchNetwork):

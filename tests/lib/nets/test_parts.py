@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from components.lib.nets.two_branch import SCSE, FeatureFusion
+from components.lib.architectures.two_branch import SCSE, FeatureFusion
 
 
 def test_scse_by_hand() -> None:

@@ -1,4 +1,4 @@
-"""One stem per sensor, chosen with the statistics: tests (i) to (iv) of reference adaptation 1.5 again."""
+"""One stem per sensor, chosen with the statistics: tests of sensor-specific statistics, again."""
 
 from __future__ import annotations
 

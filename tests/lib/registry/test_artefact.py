@@ -11,7 +11,7 @@ from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.registry.artefact import CHALLENGER, by_alias, by_version, fetched, register
-from components.lib.registry.champion import ChampionLine
+from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.loading import load_champion
 from components.lib.tracking.connection import connect
@@ -106,8 +106,8 @@ def test_the_champion_comes_back_as_the_same_network(tracking: TrackingParameter
     with pytest.raises(MissingInputError, match="stormsight-sar has no champion"):
         load_champion(tracking, MODEL)
     version = register(connection, MODEL, tmp_path / "net", tags={})
-    line = ChampionLine(connection, open_ledgers(str(tmp_path / "ledger")), MODEL)
-    line.promote(version, decided_against=None, decision="d" * 64, reason="a test")
+    registry = ChampionRegistry(connection, open_ledgers(str(tmp_path / "ledger")), MODEL)
+    registry.promote(version, decided_against=None, decision="d" * 64, reason="a test")
     x = torch.randint(0, 255, (1, 4, 64, 64), dtype=torch.uint8)
     loaded = load_champion(tracking, MODEL)
     torch.testing.assert_close(

@@ -11,7 +11,14 @@ import pytest
 from components.contract.errors import BadDataError
 from components.lib.ledger.chain import GENESIS, Chain
 from components.lib.ledger.chain import Entry as Link
-from components.lib.registry.ledger import Action, Change, Entry, Ledger, champions, open_ledgers
+from components.lib.registry.ledger import (
+    Action,
+    ChampionChange,
+    ChampionEntry,
+    ChampionLedger,
+    champions,
+    open_ledgers,
+)
 
 HASH = "d" * 64
 MODEL = "stormsight-sar"
@@ -24,12 +31,12 @@ STEPS: tuple[tuple[Action, str, str | None], ...] = (
 )
 
 
-def change(action: Action, version: str, previous: str | None, **fields: Any) -> Change:
+def change(action: Action, version: str, previous: str | None, **fields: Any) -> ChampionChange:
     values = {"model": MODEL, "decision": HASH, "reason": "a test", **fields}
-    return Change(action=action, version=version, previous_version=previous, **values)
+    return ChampionChange(action=action, version=version, previous_version=previous, **values)
 
 
-def fill(ledger: Ledger) -> list[Entry]:
+def fill(ledger: ChampionLedger) -> list[ChampionEntry]:
     """Promote 1, 2, 3, roll back to 2, promote 4."""
     for step in STEPS:
         entries = ledger.entries()
@@ -38,11 +45,11 @@ def fill(ledger: Ledger) -> list[Entry]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
+def ledger(tmp_path: Path) -> ChampionLedger:
     return open_ledgers(str(tmp_path / "ledger")).of(MODEL)
 
 
-def test_entries_come_back_in_order_and_linked(ledger: Ledger) -> None:
+def test_entries_come_back_in_order_and_linked(ledger: ChampionLedger) -> None:
     entries = fill(ledger)
     assert [entry.seq for entry in entries] == [1, 2, 3, 4, 5]
     assert [entry.chained.prev_hash for entry in entries] == [GENESIS, *(e.hash for e in entries[:-1])]
@@ -51,7 +58,7 @@ def test_entries_come_back_in_order_and_linked(ledger: Ledger) -> None:
     assert ledger.verify() == entries
 
 
-def test_an_absent_ledger_is_empty(ledger: Ledger) -> None:
+def test_an_absent_ledger_is_empty(ledger: ChampionLedger) -> None:
     assert ledger.verify() == []
 
 
@@ -68,7 +75,7 @@ def test_an_absent_ledger_is_empty(ledger: Ledger) -> None:
         {},
     ],
 )
-def test_a_change_that_cannot_follow_breaks_the_ledger(ledger: Ledger, body: dict[str, Any]) -> None:
+def test_a_change_that_cannot_follow_breaks_the_ledger(ledger: ChampionLedger, body: dict[str, Any]) -> None:
     fill(ledger)
     links: list[Link] = ledger.chain.entries()
     ledger.chain.append(links[-1], body)
@@ -87,7 +94,7 @@ def change_version(folder: Path) -> None:
 
 @pytest.mark.parametrize(("tamper", "entry"), [(remove_last, 5), (change_version, 2)])
 def test_tampering_is_found(
-    ledger: Ledger, tmp_path: Path, tamper: Callable[[Path], None], entry: int
+    ledger: ChampionLedger, tmp_path: Path, tamper: Callable[[Path], None], entry: int
 ) -> None:
     fill(ledger)
     tamper(tmp_path / "ledger" / MODEL)

@@ -38,7 +38,7 @@ def probability_maps(seed: int, images: int = 4, side: int = 37, classes: int = 
 
 
 def reference_thresholds(maps: Maps, portion: float) -> list[float]:
-    """Steps 1 to 4 of reference adaptation 1.7 with lists, as released."""
+    """Pseudo-labelling with lists, as released (docs/methods/adaptation.md#pseudo-labels)."""
     classes = maps.shape[1]
     kept: list[list[float]] = [[] for _ in range(classes)]
     for image in maps:

@@ -1,4 +1,4 @@
-"""Decisions written down before they are carried out, so that a repeated attempt carries out the same ones.
+"""Decisions saved before they are carried out, so that a repeated attempt carries out the same ones.
 
 A stage that is killed after it moved an alias is run again, and would then judge the new champion against
 itself and refuse it. Where the orchestrator names the training (``STORMSIGHT_TRAINING``), the decisions on
@@ -21,16 +21,16 @@ TRAINING = "STORMSIGHT_TRAINING"
 Decisions = dict[str, dict[str, Any]]
 
 
-def agreed(judge: Callable[[], Decisions]) -> Decisions:
-    """The decisions that stand for this training: those of the first attempt that got so far.
+def load_or_save(judge: Callable[[], Decisions]) -> Decisions:
+    """Return the decisions that stand for this training: those of the first attempt that got so far.
 
     Each then names its training, so that no other training's decision has the same hash.
 
     Args:
-        judge: Makes them, by model.
+        judge: Function that makes the decisions, by model.
 
     Raises:
-        BadDataError: If the kept ones are damaged.
+        BadDataError: If the saved decisions are damaged.
         SourceUnavailableError: If the object store does not answer.
     """
     key = _key()
@@ -44,8 +44,11 @@ def agreed(judge: Callable[[], Decisions]) -> Decisions:
     return models
 
 
-def forget() -> None:
-    """Let the next attempt judge anew: the champion changed before the decision was carried out."""
+def discard() -> None:
+    """Delete the saved decisions: the champion changed before they were carried out.
+
+    The next attempt judges anew.
+    """
     key = _key()
     if key is not None:
         objects_from_environment().delete(key)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from components.lib.architectures.deeplab import DeepLab
 from components.lib.nets.config import NetworkConfig
-from components.lib.nets.deeplab import DeepLab
 from components.lib.nets.encoders import create_encoder, deep_stages, drop_unused_tail
 from components.lib.nets.network import Maps, SegmentationNetwork, Supervised, crop_to
 from components.lib.nets.parts import create_contour_head, create_decoder, create_head

@@ -1,4 +1,4 @@
-"""What both models sit: every clean test tile of every sensor they know."""
+"""Scores of a model on every clean test tile of every sensor it knows."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from components.lib.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
-    """One model's scores on clean test ground.
+class CleanTestScores:
+    """One model's scores on the clean test tiles.
 
     Attributes:
         sensors: Sensors the model knows.
-        unproven: Those of them that have no clean test tile.
-        scores: Of all the others together; None if there is no tile at all.
+        untested: Those of them that have no clean test tile.
+        scores: Score tables of all the others together; None if there is no tile at all.
     """
 
     sensors: tuple[str, ...]
-    unproven: tuple[str, ...]
+    untested: tuple[str, ...]
     scores: Scores | None
 
     def on(self, sensors: tuple[str, ...]) -> Scores | None:
-        """The scores on some of the sensors, None if there is no tile of them."""
+        """Return the scores on some of the sensors, None if there is no tile of them."""
         if self.scores is None:
             return None
         tiles, objects = (
@@ -39,7 +39,7 @@ class Exam:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over every count, area, confidence and IoU, to the last bit."""
+        """Return the SHA-256 over every count, area, confidence and IoU, to the last bit."""
         if self.scores is None:
             return sha256_bytes(b"")
         # Python writes floats so that they read back unchanged: equal text is equal bits.
@@ -47,10 +47,12 @@ class Exam:
         return sha256_bytes("\n".join(texts).encode())
 
 
-def examine(net: SegmentationNetwork, store: Store, settings: ScoringSettings, device: str = "cpu") -> Exam:
+def score_clean_test(
+    net: SegmentationNetwork, store: Store, settings: ScoringSettings, device: str = "cpu"
+) -> CleanTestScores:
     """Score ``net`` on the clean test tiles of all its sensors.
 
-    Clean tiles lie on ground that no train tile saw (reference distillation.md 2.5).
+    Clean tiles lie on ground that no train tile saw (docs/methods/spacenet6.md).
     """
     # The same network must give the same bits in every process.
     torch.backends.cudnn.benchmark = False
@@ -61,16 +63,16 @@ def examine(net: SegmentationNetwork, store: Store, settings: ScoringSettings, d
         for sensor, chosen in rows.items()
         if len(chosen)
     ]
-    unproven = tuple(s for s in net.config.sensors if s not in rows or not len(rows[s]))
+    untested = tuple(s for s in net.config.sensors if s not in rows or not len(rows[s]))
     scores = None
     if parts:
         scores = Scores(
             pd.concat([part.tiles for part in parts], ignore_index=True),
             pd.concat([part.objects for part in parts], ignore_index=True),
         )
-    return Exam(net.config.sensors, unproven, scores)
+    return CleanTestScores(net.config.sensors, untested, scores)
 
 
 def choose_device() -> str:
-    """A GPU if there is one."""
+    """Return ``cuda`` if there is a GPU, else ``cpu``."""
     return "cuda" if torch.cuda.is_available() else "cpu"

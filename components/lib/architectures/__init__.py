@@ -1,0 +1,1 @@
+"""Network architectures that several methods share; a method's own is in its module."""
