@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,25 @@ def test_module_keeps_the_layers(path: Path) -> None:
     # The name of its error may be caught; nothing may be pickled or unpickled.
     assert "pickle" not in top(names) or "pickle.UnpicklingError" in names
     assert len(path.read_text().splitlines()) <= 400
+
+
+CONTRACT = sorted((ROOT / "components" / "contract").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", CONTRACT, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_contract_needs_the_standard_library_and_pyyaml_alone(path: Path) -> None:
+    names = imports(path)
+    assert top(names) <= {*sys.stdlib_module_names, "yaml", "components"}
+    ours = {name for name in names if name.startswith("components.")}
+    assert all(f"{name}.".startswith("components.contract.") for name in ours), ours
+
+
+def test_dags_import_nothing_of_the_components_but_the_contract() -> None:
+    paths = list((ROOT / "dags").rglob("*.py"))
+    assert paths
+    for path in paths:
+        ours = {name for name in imports(path) if name.split(".")[0] == "components"}
+        assert all(f"{name}.".startswith("components.contract.") for name in ours), path
 
 
 @pytest.mark.parametrize("concept", ["nets", "losses", "engine", "inference"])

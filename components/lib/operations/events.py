@@ -13,7 +13,7 @@ from components.contract.failures import FINAL_FOR_SET
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 AcquisitionId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
 Run = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
-FailureClass = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,40}$")]
+FailureName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,40}$")]
 
 
 class _Event(BaseModel):
@@ -81,7 +81,7 @@ class Failed(_Event):
     event: Literal["failed"] = "failed"
     key: Sha256
     run: Run
-    failure_class: FailureClass = Field(alias="class")
+    failure_class: FailureName = Field(alias="class")
     """``bad_data``, ``source_unavailable``, ``evicted``, ..."""
     stage: str = Field(max_length=200)
     message: str = Field(max_length=2000)
