@@ -134,8 +134,10 @@ def test_what_no_configured_stage_uses_reruns_nothing(tree: Path, path: str) -> 
 
 @pytest.mark.parametrize("path", ["components/report/__main__.py", "components/lib/report/page.py"])
 def test_the_drawing_of_the_report_reruns_the_report_at_most(tree: Path, path: str) -> None:
+    before = identity(tree)
     with edited(tree / path, appended):
         assert outdated(tree) == {"report"}
+        assert identity(tree) == before, "a retraining would show the same models"
 
 
 def test_the_judge_reruns_no_training(tree: Path) -> None:

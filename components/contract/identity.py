@@ -1,8 +1,9 @@
 """Identity of code, parameters and data: one definition for caches, training keys, records and tags.
 
 All of it is read off ``dvc.yaml``: the code of a stage is what lies below the ``components/...`` paths of its
-``deps``, its parameters are the keys that its ``params`` name. What no stage depends on (documents, services,
-dashboards, the drawing of pictures that nobody trains on) is part of no identity.
+``deps``, its parameters are the keys that its ``params`` name. The identity of the pipeline is that of the
+stages that decide about a model: the gate and all it reads from, directly or not. So what only shows results (a
+report, a dashboard), and what no stage depends on (documents, services), starts no training.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from components.contract.graph.load import load_graph, load_stage
 from components.contract.graph.model import Graph, Stage
 from components.contract.hashing import files_below, sha256_files, sha256_folder, sha256_json
 from components.contract.parameters import PARAMS_FILE, read_sections
+from components.contract.work import GATE
 
 ROOT = Path(next(iter(components.__path__))).parent
 """Folder that holds ``components`` and ``dvc.yaml``: the repository's root, ``/app`` in an image."""
@@ -70,7 +72,7 @@ def pipeline_identity(
 
 
 def code_hash(root: Path, graph: Graph) -> str:
-    """Return the SHA-256 of the code of all stages: commands, outputs, and the files they depend on.
+    """Return the SHA-256 of the code that decides: commands, outputs, and the files the stages depend on.
 
     Images, resources and descriptions (``meta``, ``desc``) change no result and are left out.
 
@@ -78,6 +80,7 @@ def code_hash(root: Path, graph: Graph) -> str:
         root: Folder of ``components``.
         graph: The stages.
     """
+    decisive = _decisive(graph)
     stages = {
         stage.address: {
             "cmd": stage.cmd,
@@ -85,9 +88,9 @@ def code_hash(root: Path, graph: Graph) -> str:
             "outs": sorted(stage.outs),
             "params": sorted(key.key for key in stage.params if not key.key.startswith(_PROFILES)),
         }
-        for stage in graph
+        for stage in decisive
     }
-    return sha256_json({"stages": stages, "files": sha256_files(_code_files(root, graph), root)})
+    return sha256_json({"stages": stages, "files": sha256_files(_code_files(root, decisive), root)})
 
 
 def stage_code_hash(address: str, root: Path = ROOT) -> str:
@@ -106,13 +109,14 @@ def stage_code_hash(address: str, root: Path = ROOT) -> str:
 
 
 def params_hash(params: Path, graph: Graph) -> str:
-    """Return the SHA-256 of all parameters that a stage names, the active profile laid over them.
+    """Return the SHA-256 of all parameters that a deciding stage names, the active profile laid over them.
 
     Raises:
         ParameterError: If a stage names a parameter that the file does not have.
     """
     sections = read_sections(params)
-    keys = {key.key for stage in graph for key in stage.params if not key.key.startswith(_PROFILES)}
+    named = (key.key for stage in _decisive(graph) for key in stage.params)
+    keys = {key for key in named if not key.startswith(_PROFILES)}
     return sha256_json({key: _value(sections, key, params) for key in keys})
 
 
@@ -130,6 +134,17 @@ def training_key(acquisitions: Mapping[str, str], code: str, params: str) -> str
         params: SHA-256 of the parameters that change results.
     """
     return sha256_json({"acquisitions": dict(acquisitions), "code": code, "params": params})
+
+
+def _decisive(graph: Graph) -> list[Stage]:
+    """Return the gates and all that they read from; every stage of a pipeline without a gate."""
+    pending = [stage.address for stage in graph if stage.requirements.retry == GATE]
+    found: set[str] = set()
+    while pending:
+        address = pending.pop()
+        found.add(address)
+        pending += set(graph.upstream(address)) - found
+    return [stage for stage in graph if stage.address in found or not found]
 
 
 def _code_files(root: Path, stages: Iterable[Stage]) -> list[Path]:

@@ -12,6 +12,10 @@ from components.contract.errors import ParameterError
 ImageName = Literal["data", "train"]
 """Images that hold the components: ``data`` has no torch, ``train`` has all of ``data`` and torch."""
 
+GATE = "gate"
+"""Retry class (``meta.retry``) of stages that decide about a model and change a registry outside of their
+outputs: their results are never taken from a run cache, nor put there for others."""
+
 Account = Literal["housekeeping"]
 """Accounts with more rights than their image's own: ``housekeeping`` may delete objects."""
 

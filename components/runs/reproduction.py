@@ -42,12 +42,9 @@ from components.contract.errors import (
     StormsightError,
 )
 from components.contract.keys import LOCK
+from components.contract.work import GATE
 
 LOG = logging.getLogger(__name__)
-
-GATE = "gate"
-"""Retry class (dvc.yaml, ``meta.retry``) of stages that change something outside of the workspace: a model
-registry. Their results are never taken from the run cache, nor put there for others."""
 
 PUSHES = 4
 PAUSE_S = 2.0

@@ -169,9 +169,8 @@ def test_provenance_names_data_parameters_and_weights(finished: Finished) -> Non
     provenance = dict(read_evaluation(finished.out / "results.json").provenance)
     signature = json.loads((finished.paths.models / "sar/disoptnet/model.json").read_text())
     assert provenance["Weights, sar/disoptnet (SHA-256)"] == signature["weights_sha256"]
-    assert {"Code", "Profile", "Parameters (SHA-256)", "Data (SHA-256)", "Code (SHA-256)", "torch"} <= set(
-        provenance
-    )
+    hashes = {f"{what} (SHA-256)" for what in ("Code", "Parameters", "Data")}
+    assert {"Commit", "Profile", *hashes, "torch"} <= set(provenance)
 
 
 def test_examples_hold_images_truth_and_predictions(finished: Finished) -> None:
