@@ -2,8 +2,8 @@
 
 All of it is read off ``dvc.yaml``: the code of a stage is what lies below the ``components/...`` paths of its
 ``deps``, its parameters are the keys that its ``params`` name. The identity of the pipeline is that of the
-stages that decide about a model: the gate and all it reads from, directly or not. So what only shows results (a
-report, a dashboard), and what no stage depends on (documents, services), starts no training.
+stages that decide about a model: the gate and all it reads from, directly or not. So what only shows results
+(a report, a dashboard), and what no stage depends on (documents, services), starts no training.
 """
 
 from __future__ import annotations
