@@ -27,7 +27,7 @@ _ENTRY = re.compile(r"^    (\w+): ", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """What params.yaml says of one key.
+    """Documentation of one key in params.yaml.
 
     Attributes:
         own: The comment behind the key and those of the lines that continue it.

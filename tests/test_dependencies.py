@@ -51,7 +51,7 @@ def path_of(module: str) -> str:
 
 
 def without_code(module: str) -> bool:
-    """Whether a module is a package's ``__init__`` with nothing but a docstring."""
+    """Return True if a module is a package's ``__init__`` with nothing but a docstring."""
     return path_of(module).endswith("__init__.py")
 
 
@@ -75,7 +75,7 @@ def test_a_stage_depends_on_no_code_that_it_does_not_import(address: str) -> Non
 
 @pytest.mark.parametrize("address", GRAPH.addresses)
 def test_a_fresh_process_imports_nothing_that_the_source_does_not_name(address: str) -> None:
-    """What a command loads before it does anything is part of what was read off the source."""
+    """Compare the modules that a command loads at its start with those that its source names."""
     module = GRAPH[address].cmd[0].split()[2]
     code = f"import json, sys, {module}.{ENTRY}; print(json.dumps(sorted(sys.modules)))"
     printed = subprocess.run(

@@ -1,1 +1,1 @@
-"""What the stages share: one folder or module per concept, importing no stage."""
+"""Concepts that stages share, one folder or module each; none imports a stage."""

@@ -44,7 +44,7 @@ Steps = Callable[[int], None]
 
 @dataclass
 class Measured:
-    """Of one round of steps: wall and processor seconds per step, and the share the device was busy."""
+    """Figures of one round of steps: seconds per step (wall, processor), and the share the device was busy."""
 
     wall: float
     cpu: float
@@ -113,7 +113,7 @@ def plain_steps(arguments: argparse.Namespace, arrays: Arrays, device: torch.dev
 
 
 def our_steps(arguments: argparse.Namespace, arrays: Arrays, device: torch.device, precision: str) -> Steps:
-    """What the engine does per step; a log at the end of each round."""
+    """Take the steps of the engine, with a log at the end of each round."""
     teacher, student = networks(arguments)
     parameters = TrainingParameters(
         encoder=arguments.encoder, encoder_weights=None, decoder_channels=arguments.decoder_channels,

@@ -16,7 +16,7 @@ LIMITS = (0.0, 92.0)
 
 
 def stored(value: float) -> float:
-    """What prepare writes for a SAR value, before rounding."""
+    """Return the value that prepare writes for a SAR value, before rounding."""
     return 1.0 + value / 92.0 * 254.0
 
 
