@@ -44,7 +44,7 @@ Steps = Callable[[int], None]
 
 @dataclass
 class Measured:
-    """Figures of one round of steps: seconds per step (wall, processor), and the share the device was busy."""
+    """Figures of one round of steps: seconds per step (wall, processor) and share the device was busy."""
 
     wall: float
     cpu: float
