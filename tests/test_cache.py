@@ -152,3 +152,12 @@ def test_a_section_that_runs_nothing_changes_no_identity(tree: Path) -> None:
     with edited(tree / "params.yaml", lambda text: text.replace("keep_runs: 50", "keep_runs: 51")):
         assert outdated(tree) == set()
         assert identity(tree) == before
+
+
+def test_where_runs_are_kept_starts_no_training(tree: Path) -> None:
+    before = identity(tree)
+    with edited(
+        tree / "params.yaml", lambda text: text.replace("experiment: stormsight", "experiment: moved")
+    ):
+        assert outdated(tree) == {"promote"}
+        assert identity(tree) == before

@@ -9,15 +9,31 @@ from importlib import import_module
 
 import pytest
 
-from components.contract.graph.load import load_graph
+from components.contract.graph.load import load_graph, load_stage
 from components.contract.graph.model import contains
-from components.lib.methods.registry import method_names
+from components.lib.methods.registry import CONTROL, method_names
 from components.lib.nets.factory import SHARED_KINDS
 from tests.conftest import ROOT
 from tests.imports import closure, source_of
 
-GRAPH = load_graph(ROOT / "dvc.yaml", ROOT / "params.yaml")
+FILES = (ROOT / "dvc.yaml", ROOT / "params.yaml")
+GRAPH = load_graph(*FILES)
 ENTRY = "__main__"
+
+
+def declared_in(module: str) -> list[str]:
+    """Addresses at which a module of ``lib/methods`` can be trained: as a method, as a teacher."""
+    found = import_module(f"components.lib.methods.{module}")
+    method = "control" if module == CONTROL else f"distill@{module}"
+    return [
+        address
+        for name, address in (("METHOD", method), ("TEACHER", f"optical@{module}"))
+        if hasattr(found, name)
+    ]
+
+
+ADDRESSES = sorted({*GRAPH.addresses, *(a for module in method_names() for a in declared_in(module))})
+"""Every stage, with all methods and teachers that could be configured."""
 
 
 def modules_of(address: str) -> set[str]:
@@ -27,7 +43,7 @@ def modules_of(address: str) -> set[str]:
     networks. The network of a method's own is in the method's module, whose code the model's file names: a
     changed module makes another model, which every stage that loads it depends on.
     """
-    words = GRAPH[address].cmd[0].split()
+    words = load_stage(*FILES, address).cmd[0].split()
     found = closure(f"{words[2]}.{ENTRY}")
     method = next((word for word in words[3:] if word in method_names()), None)
     if method is not None:
@@ -41,7 +57,7 @@ def modules_of(address: str) -> set[str]:
 
 
 def code_of(address: str) -> list[str]:
-    return [dep for dep in GRAPH[address].deps if dep.startswith("components/")]
+    return [dep for dep in load_stage(*FILES, address).deps if dep.startswith("components/")]
 
 
 def path_of(module: str) -> str:
@@ -55,7 +71,7 @@ def without_code(module: str) -> bool:
     return path_of(module).endswith("__init__.py")
 
 
-@pytest.mark.parametrize("address", GRAPH.addresses)
+@pytest.mark.parametrize("address", ADDRESSES)
 def test_a_stage_depends_on_every_module_that_it_imports(address: str) -> None:
     declared = code_of(address)
     missing = {

@@ -26,7 +26,7 @@ from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.provenance import provenance
 from components.lib.engine.ranks import ranks
 from components.lib.engine.stage import CHECKPOINTS, write_report
-from components.lib.nets.bundle import WEIGHTS, load_bundle, save_bundle
+from components.lib.nets.bundle import SIGNATURE, WEIGHTS, load_bundle, save_bundle
 from components.lib.nets.csn import REFERENCE_MOMENTUM, convert_to_csn
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.selftraining.collapse import CollapseLimits
@@ -138,7 +138,8 @@ def _label_settings(
 
 
 def _provenance(store: Store, training: TrainingParameters, adapt: AdaptParameters) -> dict[str, Any]:
-    start = sha256_file(SOURCES / adapt.start_from / WEIGHTS)
+    # The signature names the code of the network, which the weights alone do not.
+    start = {name: sha256_file(SOURCES / adapt.start_from / name) for name in (WEIGHTS, SIGNATURE)}
     return provenance(NAME, store, training, adapt, start_from_sha256=start)
 
 

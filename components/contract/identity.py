@@ -13,14 +13,13 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import components
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_graph, load_stage
 from components.contract.graph.model import Graph, Stage
 from components.contract.hashing import files_below, sha256_files, sha256_folder, sha256_json
-from components.contract.parameters import PARAMS_FILE, read_sections
+from components.contract.parameters import PARAMS_FILE, read_sections, value_at
 from components.contract.work import GATE
 
 ROOT = Path(next(iter(components.__path__))).parent
@@ -28,6 +27,10 @@ ROOT = Path(next(iter(components.__path__))).parent
 
 IDENTITY = "STORMSIGHT_IDENTITY"
 """Environment variable with the identity that a run was planned with, as JSON: what its stages record."""
+
+NO_RESULT = frozenset({"tracking"})
+"""Sections that stages depend on and that change no result: where MLflow moved, the gate registers anew,
+and nothing is trained for it."""
 
 _CODE, _PROFILES = "components/", "profiles."
 
@@ -66,7 +69,7 @@ def pipeline_identity(
     """
     planned = environment.get(IDENTITY)
     if planned:
-        return Identity(**json.loads(planned))
+        return _planned(planned)
     graph = load_graph(root / "dvc.yaml", params)
     return Identity(code=code_hash(root, graph), params=params_hash(params, graph))
 
@@ -114,10 +117,21 @@ def params_hash(params: Path, graph: Graph) -> str:
     Raises:
         ParameterError: If a stage names a parameter that the file does not have.
     """
-    sections = read_sections(params)
-    named = (key.key for stage in _decisive(graph) for key in stage.params)
-    keys = {key for key in named if not key.startswith(_PROFILES)}
-    return sha256_json({key: _value(sections, key, params) for key in keys})
+    return _hash_of_parameters(params, _decisive(graph))
+
+
+def stage_params_hash(address: str, params: Path, root: Path = ROOT) -> str:
+    """Return the SHA-256 of the parameters that one stage names, the active profile laid over them.
+
+    Args:
+        address: As for :func:`stage_code_hash`.
+        params: The parameter file.
+        root: Folder of ``dvc.yaml``.
+
+    Raises:
+        ParameterError: If there is no such stage, or the file lacks one of its parameters.
+    """
+    return _hash_of_parameters(params, [load_stage(root / "dvc.yaml", params, address)])
 
 
 def data_hash(store: Path) -> str:
@@ -164,12 +178,29 @@ def _code_files(root: Path, stages: Iterable[Stage]) -> list[Path]:
     return files
 
 
-def _value(sections: Mapping[str, Any], key: str, params: Path) -> Any:  # noqa: ANN401 - YAML holds any value
-    found: Any = sections
-    for part in key.split("."):
-        if not isinstance(found, Mapping) or part not in found:
-            raise ParameterError(
-                f"{params} has no {key}, which dvc.yaml names", next_step=f"add {key} to {params}"
-            )
-        found = found[part]
-    return found
+def _hash_of_parameters(params: Path, stages: Iterable[Stage]) -> str:
+    sections = read_sections(params)
+    keys = {parameter.key for stage in stages for parameter in stage.params}
+    kept = {key for key in keys if not key.startswith(_PROFILES) and key.partition(".")[0] not in NO_RESULT}
+    values = {key: value_at(sections, key, params) for key in sorted(kept)}
+    try:
+        return sha256_json(values)
+    except (TypeError, ValueError) as error:  # NaN, infinity, a date: YAML has them and JSON has not
+        raise ParameterError(
+            f"{params}: a parameter is no plain value: {error}", next_step=f"correct {params}"
+        ) from error
+
+
+def _planned(text: str) -> Identity:
+    """Return the identity in ``STORMSIGHT_IDENTITY``.
+
+    Raises:
+        ParameterError: If the variable holds something else.
+    """
+    try:
+        return Identity(**json.loads(text))
+    except (TypeError, ValueError) as error:
+        raise ParameterError(
+            f"{IDENTITY} holds no identity: {error}",
+            next_step=f"unset {IDENTITY}: only the runner of stages sets it",
+        ) from error

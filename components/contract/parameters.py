@@ -69,6 +69,28 @@ def resolve(document: Mapping[str, Any], where: str = "params.yaml") -> dict[str
     return {name: merged(document[name], overlay.get(name, {})) for name in SECTIONS if name in document}
 
 
+def value_at(sections: Mapping[str, Any], key: str, where: Path) -> Any:  # noqa: ANN401 - YAML holds any value
+    """Return the value at a dotted key: a section, or something inside one (``methods.concord``).
+
+    Args:
+        sections: As :func:`read_sections` gives them.
+        key: Names joined by dots.
+        where: Name of the file in messages.
+
+    Raises:
+        ParameterError: If there is none, naming the nearest key.
+    """
+    found: Any = sections
+    for part in key.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            known = found if isinstance(found, Mapping) else ()
+            raise ParameterError(
+                f"{where} has no section {key!r}{nearest(part, known)}", next_step=f"add {key}: to {where}"
+            )
+        found = found[part]
+    return found
+
+
 def merged(base: Any, overlay: Any) -> Any:  # noqa: ANN401 - YAML holds any value
     """Lay ``overlay`` over ``base``: mappings are merged key by key, anything else, null too, is replaced."""
     if overlay == {}:

@@ -9,13 +9,19 @@ from pathlib import Path
 
 from components.contract.documents import read_yaml
 from components.contract.hashing import sha256_file
-from components.contract.identity import data_hash, pipeline_identity
+from components.contract.identity import data_hash, stage_code_hash, stage_params_hash
 
 PACKAGES = ("torch", "segmentation-models-pytorch", "numpy", "rasterio", "shapely", "scipy", "pandas")
 
 
+STAGE = "evaluate"
+"""Address of the stage in dvc.yaml."""
+
+
 def provenance(store: Path, models: Path, *, params: Path = Path("params.yaml")) -> list[tuple[str, str]]:
-    """Return hashes and versions by name, in reading order; the hashes join decisions and run records.
+    """Return hashes and versions by name, in reading order.
+
+    Code and parameters are those of this stage alone: its results are kept while others change.
 
     Args:
         store: Prepared store.
@@ -26,12 +32,11 @@ def provenance(store: Path, models: Path, *, params: Path = Path("params.yaml"))
         path.parent.relative_to(models).as_posix(): sha256_file(path)
         for path in sorted(models.rglob("weights.safetensors"))
     }
-    identity = pipeline_identity(params=params)
     return [
         ("Commit", _commit()),
         ("Profile", str(read_yaml(params).get("profile", ""))),
-        ("Code (SHA-256)", identity.code),
-        ("Parameters (SHA-256)", identity.params),
+        ("Code of the scoring (SHA-256)", stage_code_hash(STAGE)),
+        ("Parameters of the scoring (SHA-256)", stage_params_hash(STAGE, params)),
         ("Data (SHA-256)", data_hash(store)),
         *((f"Weights, {name} (SHA-256)", digest) for name, digest in weights.items()),
         ("Python", platform.python_version()),

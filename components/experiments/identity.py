@@ -16,9 +16,9 @@ from components.contract.documents import read_yaml
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_stage
 from components.contract.graph.model import Stage
-from components.contract.hashing import files_below, sha256_files
+from components.contract.hashing import files_below, sha256_files, sha256_json
 from components.contract.identity import ROOT, stage_code_hash
-from components.experiments.parameters import ParameterOverlay, digest, without_noise
+from components.experiments.parameters import ParameterOverlay, without_noise
 from components.lib.files import write_json
 
 SCORING_STAGE = "components.evaluate"
@@ -97,7 +97,7 @@ def stage_key(
     sections = without_noise(parameters.sections({key.partition(".")[0] for key in keys}, *overrides))
     return {
         "code": stage_code_hash(stage.address, graph.root),
-        "parameters": digest({key: _value(sections, key) for key in keys}),
+        "parameters": sha256_json({key: _value(sections, key) for key in keys}),
     }
 
 

@@ -5,7 +5,6 @@ A trial's parameters are the profile's sections with the overrides of its row of
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from pathlib import Path
@@ -16,7 +15,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from components.contract.errors import ParameterError
-from components.contract.hashing import sha256_bytes
+from components.contract.hashing import sha256_json
 from components.contract.parameters import PARAMS_FILE, merged, read_sections
 from components.lib.config.loader import Parameters, load_parameters
 from components.lib.files import require_input
@@ -117,7 +116,7 @@ class ParameterOverlay:
 
     def budget_hash(self) -> str:
         """Return the SHA-256 of what all trainings of this profile share, seeds left out."""
-        return digest(without_noise(self.sections(BUDGET), seed=False))
+        return sha256_json(without_noise(self.sections(BUDGET), seed=False))
 
 
 def without_noise(sections: Mapping[str, Any], *, seed: bool = True) -> dict[str, Any]:
@@ -136,8 +135,3 @@ def without_noise(sections: Mapping[str, Any], *, seed: bool = True) -> dict[str
     if not seed and "training" in kept:
         kept["training"].pop("seed", None)
     return kept
-
-
-def digest(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
-    """Return the SHA-256 of ``value`` as canonical JSON."""
-    return sha256_bytes(json.dumps(value, sort_keys=True, allow_nan=False).encode())

@@ -36,7 +36,6 @@ CONTROL, CONTROL_TWICE, OPTICAL_INIT = "control", "control_twice", "optical_init
 TEACHER, BASELINE = "teacher", "disoptnet"
 SOURCE_ONLY, CSN_SELF_TRAINING, ORACLE = "source_only", "csn_self_training", "oracle"
 UPPER_BOUNDS = {TEACHER, "teacher_hfd", ORACLE}
-_CONTROLS = (CONTROL, CONTROL_TWICE, OPTICAL_INIT)
 
 Row = dict[str, Any]
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from components.contract.hashing import sha256_file
+from components.contract.hashing import sha256_file, sha256_json
 from components.evaluate.parameters import EvaluateParameters
 from components.experiments.identity import Key, StageGraph, current_stamp
-from components.experiments.parameters import digest
 from components.experiments.trial import Trial
 from components.experiments.world import World
 from components.lib.config.scoring import ScoringSettings
@@ -43,9 +42,9 @@ class Scorer:
         settings = self.settings.model_dump(mode="json", exclude=WITHOUT_EFFECT)
         return {
             "weights_sha256": weights,
-            "network": digest(dict(trial.method.network)),
+            "network": sha256_json(dict(trial.method.network)),
             "world": world.sha256,
-            "settings": digest(settings),
+            "settings": sha256_json(settings),
             "group": trial.method.group,
             "target": self.target if trial.method.group == "target" else None,
             "code": self.graph.scoring_code_hash(),

@@ -16,13 +16,14 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from components.contract.errors import ParameterError, StormsightError
+from components.contract.hashing import sha256_json
 from components.contract.identity import ROOT
 from components.contract.parameters import PARAMS_FILE
 from components.evaluate.parameters import EvaluateParameters
 from components.experiments.estimate import Estimate, estimate_run
 from components.experiments.grid import GRID, WORLDS, TrialName, Variant, chosen, trials_of
 from components.experiments.identity import StageGraph, Stamp
-from components.experiments.parameters import EvidenceParameters, ParameterOverlay, digest
+from components.experiments.parameters import EvidenceParameters, ParameterOverlay
 from components.experiments.processes import StageProcesses, run_lock
 from components.experiments.schedule import TaskResults, run_all
 from components.experiments.scoring import Scorer
@@ -239,7 +240,7 @@ class Session:
             "simulated": get_sensor(str(tiles["sensor"].iloc[0])).simulated,
             "world_sha256": {name: world.sha256 for name, world in self.made.items()},
             "budget_sha256": self.parameters.budget_hash(),
-            "scoring_sha256": digest(
+            "scoring_sha256": sha256_json(
                 {
                     **self.scorer.parameters.model_dump(mode="json"),
                     **self.scorer.settings.model_dump(mode="json"),

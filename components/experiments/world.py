@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.contract.hashing import sha256_json
 from components.contract.identity import data_hash
 from components.experiments.grid import WORLDS
 from components.experiments.identity import StageGraph, begin_attempt, current_stamp, stage_key
-from components.experiments.parameters import ParameterOverlay, digest
+from components.experiments.parameters import ParameterOverlay
 from components.experiments.processes import StageProcesses
 from components.lib.files import write_json, write_text
 from components.lib.store.store import Store
@@ -58,7 +59,7 @@ class WorldMaker:
 
     def key(self, name: str) -> str:
         """Return the hash of everything a world is made from."""
-        return digest(
+        return sha256_json(
             [stage_key(self.graph, (module,), self.parameters, (WORLDS[name],)) for module in STAGES]
         )
 

@@ -31,8 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m components.promote",
-        description="Without a command: judge models/optical and models/adapted against the champions on "
-        "clean test ground, promote what passes, write reports/promote. A refusal is a result: exit 0.",
+        description="Without a command: judge models/optical/deeplabv3plus and models/adapted against the "
+        "champions on clean test ground, promote what passes, write reports/promote. A refusal is a "
+        "result: exit 0.",
     )
     parser.set_defaults(command=_decide)
     parser.add_argument(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError, GateRefusedError
-from components.contract.hashing import sha256_file
+from components.contract.hashing import canonical_json, sha256_file
 from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
 from components.lib.files import read_json, write_json, write_text
@@ -25,7 +25,7 @@ from components.lib.tracking.run import flatten
 from components.promote.decisions import discard, load_or_save
 from components.promote.gate import judge
 from components.promote.parameters import CANDIDATES, PromoteParameters
-from components.promote.record import canonical, decision_record, input_hashes, record_hash, text_of
+from components.promote.record import decision_record, input_hashes, record_hash, text_of
 from components.promote.reproduce import Reproduction, reproduce
 from components.promote.scores import CleanTestScores, choose_device, score_clean_test
 
@@ -242,7 +242,7 @@ def _save(connection: Connection, model: str, decision: dict[str, Any], digest: 
     run_id = by_version(connection, model, decision["version"]).run_id
     with store_errors(connection.uri):
         if run_id is not None:
-            connection.client.log_text(run_id, canonical(decision), f"decisions/{digest}.json")
+            connection.client.log_text(run_id, canonical_json(decision).decode(), f"decisions/{digest}.json")
             if decision["challenger"] is not None:
                 value = decision["challenger"]["value"]
                 connection.client.log_metric(run_id, f"clean_{decision['metric']}", value)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from components.contract.hashing import sha256_bytes, sha256_file
+from components.contract.hashing import sha256_file, sha256_json
 from components.contract.identity import data_hash, pipeline_identity
 from components.promote.gate import Judgement
 from components.promote.parameters import PromoteParameters
@@ -75,12 +74,7 @@ def decision_record(
 
 def record_hash(record: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a record as canonical JSON; the ledger points to it."""
-    return sha256_bytes(canonical(record).encode())
-
-
-def canonical(record: Mapping[str, Any]) -> str:
-    """Return a record as canonical JSON: no spaces, keys sorted."""
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return sha256_json(record)
 
 
 def text_of(document: Mapping[str, Any]) -> str:

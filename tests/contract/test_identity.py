@@ -109,3 +109,20 @@ def test_data_are_identified_by_names_and_contents(tmp_path: Path) -> None:
     renamed = data_hash(tmp_path)
     (tmp_path / "list").write_text("b")
     assert len({base, renamed, data_hash(tmp_path)}) == 3
+
+
+@pytest.mark.parametrize("text", ["garbage", '{"code": "x"}', "[1]"])
+def test_a_foreign_value_of_the_variable_is_refused(text: str) -> None:
+    with pytest.raises(ParameterError, match="holds no identity"):
+        pipeline_identity(environment={"STORMSIGHT_IDENTITY": text})
+
+
+def test_a_parameter_that_json_has_not_is_named(tree: Path) -> None:
+    path = tree / "params.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("threshold: 0.5  ", "threshold: .nan  "))
+    try:
+        with pytest.raises(ParameterError, match="no plain value"):
+            identity(tree)
+    finally:
+        path.write_text(before)

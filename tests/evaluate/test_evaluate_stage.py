@@ -169,7 +169,8 @@ def test_provenance_names_data_parameters_and_weights(finished: Finished) -> Non
     provenance = dict(read_evaluation(finished.out / "results.json").provenance)
     signature = json.loads((finished.paths.models / "sar/disoptnet/model.json").read_text())
     assert provenance["Weights, sar/disoptnet (SHA-256)"] == signature["weights_sha256"]
-    hashes = {f"{what} (SHA-256)" for what in ("Code", "Parameters", "Data")}
+    named = ("Code of the scoring", "Parameters of the scoring", "Data")
+    hashes = {f"{what} (SHA-256)" for what in named}
     assert {"Commit", "Profile", *hashes, "torch"} <= set(provenance)
 
 

@@ -43,7 +43,7 @@ def test_the_bundle_is_an_optical_network_with_its_provenance(trained: Path) -> 
     assert net.config.input_std == (31.875,) * 4
     assert net.metadata["optical"]["rot90"] is True
     assert net.metadata["seed"] == 17
-    assert len(net.metadata["data_sha256"]) == len(net.metadata["code_sha256"]) == 64
+    assert len(net.metadata["data_sha256"]) == len(net.metadata["stage_code_sha256"]) == 64
     assert net.predict(torch.zeros(1, 4, 96, 96, dtype=torch.uint8), SENSOR).shape == (1, 2, 96, 96)
 
 

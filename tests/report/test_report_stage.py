@@ -51,7 +51,12 @@ def test_provenance_names_data_parameters_and_weights(finished: Finished) -> Non
     page = (finished.report.out / "index.html").read_text()
     signature = json.loads((finished.paths.models / "sar/disoptnet/model.json").read_text())
     assert signature["weights_sha256"] in page
-    for term in ("Parameters (SHA-256)", "Data (SHA-256)", "Code (SHA-256)", "torch"):
+    for term in (
+        "Parameters of the scoring (SHA-256)",
+        "Data (SHA-256)",
+        "Code of the scoring (SHA-256)",
+        "torch",
+    ):
         assert term in page
 
 

@@ -6,7 +6,6 @@ the nearest valid one, so that a typo can never fall back silently to a default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.contract.documents import nearest
 from components.contract.errors import ParameterError
-from components.contract.parameters import PARAMS_FILE, read_sections
+from components.contract.parameters import PARAMS_FILE, read_sections, value_at
 
 
 class Parameters(BaseModel):
@@ -57,16 +56,7 @@ def load_section(section: str, path: Path = PARAMS_FILE) -> Any:  # noqa: ANN401
     Raises:
         ParameterError: As :func:`load_parameters`.
     """
-    found: Any = read_sections(path)
-    for key in section.split("."):
-        if not isinstance(found, Mapping) or key not in found:
-            known = found if isinstance(found, Mapping) else ()
-            raise ParameterError(
-                f"{path} has no section {section!r}{nearest(key, known)}",
-                next_step=f"add {section}: to {path}",
-            )
-        found = found[key]
-    return found
+    return value_at(read_sections(path), section, path)
 
 
 def _explain(section: str, model: type[BaseModel], error: ValidationError) -> str:

@@ -33,7 +33,7 @@ def provenance(
         "stage": address,
         "seed": training.seed,
         "data_sha256": data_hash(store.folder),
-        "code_sha256": stage_code_hash(address),
+        "stage_code_sha256": stage_code_hash(address),
         "training": training.model_dump(mode="json"),
         stage: parameters.model_dump(mode="json"),
         **more,

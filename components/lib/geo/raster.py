@@ -216,11 +216,11 @@ def _opened(content: bytes, name: str, limits: RasterLimits) -> Iterator[Any]:
                 _check_header(dataset, name, limits)
                 yield dataset
         except (RasterioError, CPLE_BaseError, ValueError, MemoryError) as error:  # CRSError is a ValueError
-            raise _bad(name, f"cannot be decoded: {_told(error, memory.name)}") from error
+            raise _bad(name, f"cannot be decoded: {_reason(error, memory.name)}") from error
 
 
-def _told(error: BaseException, path: str) -> str:
-    """GDAL's own words; without the random name of the file in memory, so that reports can be compared."""
+def _reason(error: BaseException, path: str) -> str:
+    """Return GDAL's message without the random name of the file in memory: reports can be compared."""
     words = str(error.__cause__ or error)
     return words.replace(path, "the file").replace(path.rpartition("/")[2], "the file")
 

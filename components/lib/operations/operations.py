@@ -106,7 +106,7 @@ class Operations:
         Args:
             request: The run, with its code and parameters.
             lease: A claim without a sign of life for longer may be taken over.
-            force: See :func:`components.lib.operations.decide`.
+            force: See :func:`components.lib.operations.decisions.decide`.
 
         Raises:
             BadDataError: If the chain is broken.

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.contract.documents import read_yaml
 from components.contract.errors import ParameterError
 from components.lib.config.loader import load_parameters
 from components.lib.methods.registry import load_method, load_teacher, method_names, own_network
@@ -86,3 +87,10 @@ def test_a_methods_training_imports_no_other_method(repository: Path) -> None:
         "lib.scoring",
     ):
         assert not any(name.startswith(f"components.{folder}") for name in loaded), folder
+
+
+def test_every_profile_names_every_method(repository: Path) -> None:
+    """dvc.yaml depends on ``profiles.<profile>.methods.<method>``, which `dvc repro` misses late."""
+    document = read_yaml(repository / "params.yaml")
+    for name, profile in document["profiles"].items():
+        assert set(profile["methods"]) == set(document["methods"]), name
