@@ -52,7 +52,10 @@ class Sample:
 
 def main() -> None:
     """Write the picture and print the table."""
-    parser = argparse.ArgumentParser(description="Compare the rehearsal world with real SpaceNet 6 samples.")
+    parser = argparse.ArgumentParser(
+        prog="python -m components.experiments.compare_simulation",
+        description="Compare the rehearsal world with real SpaceNet 6 samples.",
+    )
     parser.add_argument("--real", type=Path, required=True, help="folder with crops/, tile/ and catalogue/")
     parser.add_argument(
         "--out", type=Path, required=True, help="PNG to write; the table goes beside it as .txt"

@@ -12,7 +12,10 @@ from components.lib.objects.opening import objects_from_environment
 
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and run one command."""
-    parser = argparse.ArgumentParser(prog="python -m components.housekeeping", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m components.housekeeping",
+        description="Remove what the policy no longer keeps, or check ledgers, catalogue and records.",
+    )
     commands = parser.add_subparsers(required=True, metavar="prune | verify")
     prune = commands.add_parser(
         "prune", help="remove records, checkpoints and data that the policy (params.yaml) does not keep"
