@@ -140,7 +140,7 @@ def _label_settings(
 def _provenance(store: Store, training: TrainingParameters, adapt: AdaptParameters) -> dict[str, Any]:
     # The signature names the code of the network, which the weights alone do not.
     start = {name: sha256_file(SOURCES / adapt.start_from / name) for name in (WEIGHTS, SIGNATURE)}
-    return provenance(NAME, store, training, adapt, start_from_sha256=start)
+    return provenance(NAME, store, training, {"adapt": adapt}, start_from_sha256=start)
 
 
 def _task(  # noqa: PLR0917 - everything that the task is made of

@@ -78,7 +78,7 @@ def prepare_run(
         store=store,
         sensor=sensor,
         training=training,
-        provenance=provenance(address, store, training, distill.budget, **facts),
+        provenance=provenance(address, store, training, {"distill": distill.budget}, **facts),
         model_folder=MODELS / method.name,
     )
 

@@ -66,6 +66,6 @@ def prepare_run(
         store=store,
         sensor=sensor,
         training=training,
-        provenance=provenance(f"optical@{teacher.kind}", store, training, optical.teacher),
+        provenance=provenance(f"optical@{teacher.kind}", store, training, {"optical": optical.teacher}),
         model_folder=MODELS / teacher.kind,
     )

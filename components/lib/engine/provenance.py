@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,7 +13,11 @@ from components.lib.store.store import Store
 
 
 def provenance(
-    address: str, store: Store, training: TrainingParameters, parameters: BaseModel, **more: object
+    address: str,
+    store: Store,
+    training: TrainingParameters,
+    sections: Mapping[str, BaseModel],
+    **more: object,
 ) -> dict[str, Any]:
     """Return the JSON values that say what a model was made from.
 
@@ -22,19 +27,18 @@ def provenance(
         address: The training's address in dvc.yaml, ``distill@concord``: its code is hashed.
         store: The training data, hashed.
         training: Section `training`.
-        parameters: The stage's own section.
+        sections: The stage's own sections of params.yaml, by name.
         more: Further facts, such as the teacher's weights.
 
     Raises:
         ParameterError: If dvc.yaml has no such stage.
     """
-    stage = address.partition("@")[0]
     return {
         "stage": address,
         "seed": training.seed,
         "data_sha256": data_hash(store.folder),
         "stage_code_sha256": stage_code_hash(address),
         "training": training.model_dump(mode="json"),
-        stage: parameters.model_dump(mode="json"),
+        **{name: section.model_dump(mode="json") for name, section in sections.items()},
         **more,
     }

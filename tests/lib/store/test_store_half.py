@@ -90,7 +90,7 @@ def test_networks_masks_and_pictures(stores: Pair) -> None:
 
 
 def test_provenance_tells_the_two_apart(stores: Pair) -> None:
-    plain, half = (provenance("adapt", store, parameters(), parameters()) for store in stores)
+    plain, half = (provenance("adapt", store, parameters(), {"adapt": parameters()}) for store in stores)
 
     assert plain["stage_code_sha256"] == half["stage_code_sha256"]
     assert plain["data_sha256"] != half["data_sha256"]
