@@ -9,10 +9,14 @@ from tests.cluster.podlog import lifetime_s
 from tests.cluster.scenarios import Retraining
 
 
+def address(task_id: str) -> str:
+    """Address of the stage that a task runs; a loop's key follows a dot in task ids."""
+    return task_id.removeprefix("pipeline.").replace(".", "@")
+
+
 def stages(run: Retraining) -> list[str]:
     """Addresses of the run's stages."""
-    names = [t.removeprefix("pipeline.") for t in run.states if t.startswith("pipeline.")]
-    return [name.replace("distill.", "distill@") for name in names]
+    return [address(task_id) for task_id in run.states if task_id.startswith("pipeline.")]
 
 
 def test_a_landed_acquisition_is_trained_on_and_judged_by_itself(first: Retraining) -> None:
@@ -49,7 +53,7 @@ def test_what_a_pod_costs_is_measured(
     measured.append(f"a bare pod, as Airflow sees it: {bare_pod_s:.1f} s; seconds of each stage:")
     measured.append("  stage               task   pod  pull   run  push  over a bare pod")
     for task in sorted(first.tasks, key=lambda task: str(task["start_date"])):
-        name = task["task_id"].removeprefix("pipeline.").replace("distill.", "distill@")
+        name = address(task["task_id"])
         (pod,) = first.pods_of(name)
         parts = record["stages"].get(name, {}).get("seconds", {})
         columns = " ".join(f"{parts.get(part, 0):5.1f}" for part in ("pull", "run", "push"))
