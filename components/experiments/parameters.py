@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import Field, model_validator
 
-from components.contract.errors import ParameterError
+from components.contract.documents import read_yaml
 from components.contract.hashing import sha256_json
-from components.contract.parameters import PARAMS_FILE, merged, read_sections
+from components.contract.parameters import PARAMS_FILE, merged, resolve
 from components.lib.config.loader import Parameters, load_parameters
 from components.lib.files import require_input
 
@@ -69,20 +69,8 @@ class ParameterOverlay:
 
     def __init__(self, params: Path, profile: str) -> None:
         self.profile = profile
-        text = require_input(params, made_by="download").read_text("utf-8")
-        try:
-            document = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ParameterError(
-                f"{params} is not valid YAML: {error}", next_step=f"correct {params}"
-            ) from error
-        if isinstance(document, dict):
-            document["profile"] = profile
-        # Through a file, so that the stages' own loader does all the checking.
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / params.name
-            path.write_text(yaml.safe_dump(document), "utf-8")
-            self._sections = read_sections(path)
+        document = read_yaml(require_input(params, made_by="download"))
+        self._sections = resolve({**document, "profile": profile}, str(params))
 
     def sections(self, names: Iterable[str], *overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Return the named sections with overrides, in order, laid over them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from importlib import import_module
@@ -10,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from components.contract.hashing import sha256_folder
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.download.sources.base import Delivery, Generated, Member
@@ -81,10 +81,4 @@ class SimulatedSource:
 
 def code_hash(package: str) -> str:
     """Return the hex SHA-256 over names and contents of a package's files."""
-    digest = hashlib.sha256()
-    folder = Path(import_module(package).__path__[0])
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return sha256_folder(Path(import_module(package).__path__[0]))

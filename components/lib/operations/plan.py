@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.contract.errors import BadDataError
+from components.contract.hashing import sha256_bytes
 from components.contract.keys import catalogue_key, plan_key
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed, read_sealed
@@ -39,7 +39,7 @@ class Acquisition:
             BadDataError: If it is not the one that was registered.
         """
         content = objects.get(self.object_key)
-        if hashlib.sha256(content).hexdigest() != self.sha256:
+        if sha256_bytes(content) != self.sha256:
             raise BadDataError(
                 f"{objects.uri}/{self.object_key} is not the entry that was registered",
                 next_step="restore the object from an older version of it",
