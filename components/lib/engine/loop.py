@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from tqdm import tqdm
 
+from components.lib.engine.average import WeightAverage
 from components.lib.engine.batch import Arrays, to_device, to_host
 from components.lib.engine.checkpoint import CheckpointFile, fingerprint_of, restore_random_state
 from components.lib.engine.device import build_fabric, keep_memory, precision_of, resolve_device
@@ -22,7 +24,7 @@ from components.lib.engine.interruption import Interruption
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.progress import Progress, Record
 from components.lib.engine.ranks import Ranks, ranks
-from components.lib.engine.schedule import poly_rate
+from components.lib.engine.schedule import learning_rate
 from components.lib.engine.step import Step
 from components.lib.engine.task import TrainingTask
 from components.lib.store.prefetch import prefetch
@@ -101,8 +103,9 @@ def fit(
     epochs: int = 1,
     fingerprint: str = "",
     on_log: OnLog | None = None,
+    published: nn.Module | None = None,
 ) -> FitResult:
-    """Train ``task`` in place for ``steps`` steps of SGD with Nesterov momentum.
+    """Train ``task`` in place for ``steps`` optimiser steps.
 
     A checkpoint of the same name, parameters, steps and ``fingerprint`` in ``checkpoint_dir`` is continued;
     on the CPU the result is then bit for bit that of a run never interrupted. The checkpoint is removed at
@@ -119,6 +122,8 @@ def fit(
         epochs: Passes that ``steps`` stands for; only the ``reference`` schedule uses it.
         fingerprint: Hash of whatever else makes two runs different: stage parameters, data, code.
         on_log: Called with (steps done, record) at each log, restored ones of a resumed run included.
+        published: Part of the task that gets its averaged weights at the end, where section `training` asks
+            for an average; None for no part.
 
     Raises:
         ParameterError: If the loss is NaN or infinite, naming the step.
@@ -143,9 +148,12 @@ def fit(
             device=device,
             group=group,
             checkpoint=checkpoint,
+            published=published,
         )
         resumed_from = loop.start(on_log)
         loop.run(batches, interruption, on_log)
+        if loop.average is not None:
+            loop.average.publish()
     if group.is_main:
         checkpoint.remove()
     group.shutdown()
@@ -164,12 +172,16 @@ class _Loop:
         device: torch.device,
         group: Ranks,
         checkpoint: CheckpointFile,
+        published: nn.Module | None,
     ) -> None:
         self.task, self.parameters, self.name, self.checkpoint = task, parameters, name, checkpoint
         self.steps, self.steps_per_epoch, self.group = steps, max(1, steps // epochs), group
         fabric = build_fabric(parameters, device, group)
         self.device = fabric.device
         self.step = Step(task, parameters, fabric, group)
+        self.average: WeightAverage | None = None
+        if parameters.average_share is not None and published is not None:
+            self.average = WeightAverage(published, parameters.average_share, steps)
         self.progress = Progress(ranks=group)
 
     def start(self, on_log: OnLog | None) -> int:
@@ -182,6 +194,8 @@ class _Loop:
             return 0
         self.task.load_state_dict(state["task"])
         self.step.optimiser.load_state_dict(state["optimiser"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         kept: Mapping[str, Any] = state["progress"]
         self.progress = Progress(**kept, ranks=self.group)
         if self.group.is_main:
@@ -210,6 +224,8 @@ class _Loop:
                 if not self.group.is_single:
                     self._seed_share()
                 losses = self.step(to_device(tensors, self.device), number=self.progress.step, rate=rate)
+                if self.average is not None:
+                    self.average.update()
                 self.progress.add(losses)
                 self.progress.seconds = time.monotonic() - begun
                 bar.update()
@@ -223,12 +239,13 @@ class _Loop:
         torch.manual_seed(mixed_seed(self.parameters.seed, self.progress.step, self.group.rank))
 
     def _rate(self) -> float:
-        return poly_rate(
+        return learning_rate(
             self.progress.step,
             base=self.parameters.lr,
             steps=self.steps,
             steps_per_epoch=self.steps_per_epoch,
-            form=self.parameters.schedule,
+            schedule=self.parameters.schedule,
+            warmup_share=self.parameters.warmup_share,
         )
 
     def _at_log(self) -> bool:
@@ -264,6 +281,7 @@ class _Loop:
             {
                 "task": self.task.state_dict(),
                 "optimiser": self.step.optimiser.state_dict(),
+                **({} if self.average is None else {"average": self.average.state_dict()}),
                 "progress": progress,
             }
         )

@@ -37,11 +37,19 @@ class TrainingParameters(Parameters):
         batch: Crops per step and sensor; batch normalisation of pooled features needs two.
         scale_jitter: Least and largest random zoom of a crop; None leaves crops as they are.
         contour_weight: Weight of the contour head's loss (footprint, edge, contact); 0 trains no such head.
+        optimiser: ``sgd`` with Nesterov's correction, as both references; ``adamw`` (Loshchilov and Hutter,
+            ICLR 2019), whose rate per parameter makes short trainings agree with each other.
         lr: Base rate of the schedule.
-        schedule: ``reference`` indexes the poly schedule as DisOptNet's code does (an epoch early, which is
-            harmless at 200 epochs and halves the rate of one); ``plain`` runs it from step 0 to the last.
-        momentum: Momentum of SGD with Nesterov's correction.
-        weight_decay: L2 decay on every trainable parameter, normalisation included (as released).
+        warmup_share: Share of the steps over which the rate rises linearly to the schedule's.
+        schedule: ``cosine`` from the base rate to 0; ``plain`` is DisOptNet's poly schedule from step 0 to
+            the last; ``reference`` indexes it as that code does (an epoch early, which is harmless at 200
+            epochs and halves the rate of one).
+        momentum: Momentum of SGD; AdamW keeps its own.
+        weight_decay: On every trainable parameter, normalisation included (as released): L2 with SGD,
+            decoupled with AdamW.
+        clip_norm: L2 norm that gradients are clipped to; None clips nothing.
+        average_share: Time constant, as a share of the steps, of the exponential moving average of weights
+            and normalisation statistics that is published; None publishes the last step's.
         sar_normalisation: ``reference`` is (x - 127.5) / 31.875 in SAR units, which puts SAR off-centre
             as in DisOptNet's code; ``centred`` uses the moments of SpaceNet 6
             (docs/methods/spacenet6.md).
@@ -64,10 +72,14 @@ class TrainingParameters(Parameters):
     batch: int = Field(ge=2)
     scale_jitter: tuple[float, float] | None = None
     contour_weight: float = Field(default=0.0, ge=0.0)
+    optimiser: Literal["sgd", "adamw"] = "sgd"
     lr: float = Field(gt=0.0)
-    schedule: Literal["reference", "plain"] = "plain"
+    warmup_share: float = Field(default=0.0, ge=0.0, lt=1.0)
+    schedule: Literal["cosine", "plain", "reference"] = "plain"
     momentum: float = Field(gt=0.0, lt=1.0)
     weight_decay: float = Field(ge=0.0)
+    clip_norm: float | None = Field(default=None, gt=0.0)
+    average_share: float | None = Field(default=None, gt=0.0, le=1.0)
     sar_normalisation: Literal["reference", "centred"] = "centred"
     precision: Literal["auto", "32", "bf16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -1,4 +1,4 @@
-"""Poly learning rate and the ramp of a loss term, per step."""
+"""Learning rate and the ramp of a loss term, per step."""
 
 from __future__ import annotations
 
@@ -6,6 +6,29 @@ import math
 from typing import Literal
 
 POWER = 0.9
+
+Schedule = Literal["cosine", "plain", "reference"]
+
+
+def learning_rate(
+    step: int, *, base: float, steps: int, steps_per_epoch: int, schedule: Schedule, warmup_share: float = 0.0
+) -> float:
+    """Return the rate of step ``step``: the schedule's, less while the warm-up lasts.
+
+    Args:
+        step: Index of the step about to be taken, 0 to ``steps - 1``.
+        base: Rate that the schedule starts from.
+        steps: Length of the run.
+        steps_per_epoch: Steps of one pass, for ``reference``.
+        schedule: ``cosine`` is ``base * (1 + cos(pi * step / steps)) / 2`` (Loshchilov and Hutter, ICLR 2017,
+            without restarts); the others as :func:`poly_rate`.
+        warmup_share: Share of the steps over which the rate rises linearly, from ``1 / warm-up`` of it.
+    """
+    if schedule == "cosine":
+        rate = 0.5 * base * (1.0 + math.cos(math.pi * step / steps))
+    else:
+        rate = poly_rate(step, base=base, steps=steps, steps_per_epoch=steps_per_epoch, form=schedule)
+    return rate * ramp(step + 1, round(warmup_share * steps))
 
 
 def poly_rate(

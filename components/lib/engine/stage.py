@@ -184,6 +184,7 @@ def _fit(run: StageRun, on_log: OnLog | None = None) -> FitResult:
             epochs=run.epochs,
             fingerprint=fingerprint,
             on_log=log,
+            published=run.net,
         )
     except TrainingStoppedError as stop:
         CheckpointFile(folder, fingerprint).remove()

@@ -1,4 +1,4 @@
-"""One optimiser step: forward, backward, SGD, with nothing in it that waits for the device."""
+"""One optimiser step: forward, backward, update, with nothing in it that waits for the device."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Step:
         ranks: Place of this process among several.
 
     Attributes:
-        optimiser: SGD with Nesterov momentum.
+        optimiser: As section `training` says.
     """
 
     def __init__(
@@ -37,14 +37,8 @@ class Step:
     ) -> None:
         self._task, self._fabric, self._world = task, fabric, (ranks or Ranks()).world
         task.to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.SGD(
-            list(task.trainable_parameters()),
-            lr=parameters.lr,
-            momentum=parameters.momentum,
-            nesterov=True,
-            weight_decay=parameters.weight_decay,
-            fused=True,
-        )
+        self._clip_norm = parameters.clip_norm
+        self.optimiser = build_optimiser(task, parameters)
         if parameters.compile and fabric.device.type == "cuda":
             # In place, so that the names in checkpoints stay; on a CPU it was slower than not compiling.
             task.compile()
@@ -68,5 +62,27 @@ class Step:
             losses: Batch = self._wrapped(batch)
         self._wrapped_optimiser.zero_grad(set_to_none=True)
         self._fabric.backward(losses["loss"])
+        if self._clip_norm is not None:
+            # Not finite gradients show in the loss, which is checked where it is logged without a wait here.
+            self._fabric.clip_gradients(
+                self._wrapped, self._wrapped_optimiser, max_norm=self._clip_norm, error_if_nonfinite=False
+            )
         self._wrapped_optimiser.step()
         return losses
+
+
+def build_optimiser(task: TrainingTask, parameters: TrainingParameters) -> torch.optim.Optimizer:
+    """Return the optimiser of the task's trainable parameters, one kernel for all of them."""
+    trainable = list(task.trainable_parameters())
+    if parameters.optimiser == "adamw":
+        return torch.optim.AdamW(
+            trainable, lr=parameters.lr, weight_decay=parameters.weight_decay, fused=True
+        )
+    return torch.optim.SGD(
+        trainable,
+        lr=parameters.lr,
+        momentum=parameters.momentum,
+        nesterov=True,
+        weight_decay=parameters.weight_decay,
+        fused=True,
+    )

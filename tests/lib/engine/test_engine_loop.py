@@ -80,7 +80,7 @@ def test_training_learns_and_records_means_at_every_log(
 
 def test_other_parameters_ignore_the_checkpoint(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     leave_checkpoint(tmp_path)
-    result = tiny.train(tmp_path, tiny.seeded_task(), lr=0.02)
+    result = tiny.train(tmp_path, tiny.seeded_task(), lr=0.03)
     assert result.resumed_from == 0
     assert "other parameters" in caplog.text
 

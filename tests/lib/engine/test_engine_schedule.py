@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.lib.engine.schedule import poly_rate, ramp
+from components.lib.engine.schedule import Schedule, learning_rate, poly_rate, ramp
 
 
 def reference(step: int, epochs: int = 200, per_epoch: int = 337) -> float:
@@ -31,3 +31,23 @@ def test_plain_form_starts_at_the_base_and_ends_near_zero() -> None:
 def test_ramp_rises_linearly_and_stays() -> None:
     assert [ramp(step, 4) for step in (0, 1, 4, 9)] == [0.0, 0.25, 1.0, 1.0]
     assert ramp(0, 0) == 1.0
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "plain"])
+def test_warm_up_rises_to_the_schedule_and_then_follows_it(schedule: Schedule) -> None:
+    settings = {"base": 0.01, "steps": 40, "steps_per_epoch": 40}
+    whole = [learning_rate(s, **settings, schedule=schedule) for s in range(40)]  # type: ignore[arg-type]
+    warmed = [
+        learning_rate(s, **settings, schedule=schedule, warmup_share=0.1)  # type: ignore[arg-type]
+        for s in range(40)
+    ]
+    assert warmed[:4] == pytest.approx([whole[s] * (s + 1) / 4 for s in range(4)])
+    assert warmed[4:] == whole[4:]
+
+
+def test_cosine_falls_from_the_base_through_half_to_nearly_nothing() -> None:
+    rates = [
+        learning_rate(s, base=0.02, steps=100, steps_per_epoch=10, schedule="cosine") for s in (0, 50, 99)
+    ]
+    assert rates[:2] == pytest.approx([0.02, 0.01])
+    assert 0 < rates[2] < 1e-5

@@ -24,9 +24,10 @@ STEPS = 20
 
 def parameters(**changes: Any) -> TrainingParameters:
     values: dict[str, Any] = {
-        "encoder": "none", "encoder_weights": None, "decoder_channels": 8, "crop": 32, "batch": 4, "lr": 0.05,
+        "encoder": "none", "encoder_weights": None, "decoder_channels": 8, "crop": 32, "batch": 4, "lr": 0.02,
         "momentum": 0.9, "weight_decay": 1e-4, "precision": "32", "device": "cpu", "seed": 3,
-        "checkpoint_every": 5, "log_every": 3,
+        "checkpoint_every": 5, "log_every": 3, "optimiser": "adamw", "schedule": "cosine",
+        "warmup_share": 0.2, "clip_norm": 1.0, "average_share": 0.2,
     }  # fmt: skip
     return TrainingParameters(**{**values, **changes})
 
@@ -61,7 +62,16 @@ def batches(step: int) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def train(folder: Path, task: TinyTask, *, on_log: OnLog | None = None, **changes: Any) -> FitResult:
-    return fit(task, batches, parameters(**changes), STEPS, name="tiny", checkpoint_dir=folder, on_log=on_log)
+    return fit(
+        task,
+        batches,
+        parameters(**changes),
+        STEPS,
+        name="tiny",
+        checkpoint_dir=folder,
+        on_log=on_log,
+        published=task.net,
+    )
 
 
 def seeded_task(signal_to_send: signal.Signals | None = None, at: int = -1) -> TinyTask:
