@@ -61,6 +61,8 @@ class TrainingParameters(Parameters):
         compile: Run the task through ``torch.compile`` on a GPU: minutes at the start, repaid by long
             runs. On a CPU it was slower than not compiling, and is not done.
         seed: Seed of weights, crops, flips and dropout.
+        perturbation: Number of a draw of noise, a millionth of each initial weight, that measures how far
+            rounding alone carries a training (``components.experiments.stability``); 0 draws none.
         checkpoint_every: Steps between checkpoints.
         log_every: Steps between logged losses; the only steps at which the host waits for the GPU.
     """
@@ -87,6 +89,7 @@ class TrainingParameters(Parameters):
     compile: bool = False
     deterministic: bool = True
     seed: int = Field(ge=0, lt=2**32)
+    perturbation: int = Field(default=0, ge=0, lt=2**32)
     checkpoint_every: int = Field(ge=1)
     log_every: int = Field(ge=1)
 

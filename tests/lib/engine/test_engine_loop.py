@@ -13,7 +13,7 @@ import torch
 
 from components.contract.errors import ParameterError
 from components.lib.engine.checkpoint import FILE_NAME
-from components.lib.engine.loop import fit
+from components.lib.engine.loop import fit, perturb
 from components.lib.engine.task import TrainingTask
 from tests.lib.engine import tiny
 
@@ -165,3 +165,22 @@ def test_an_error_while_making_a_batch_reaches_the_caller(tmp_path: Path) -> Non
 
     with pytest.raises(ParameterError, match="no crop fits"):
         fit(tiny.TinyTask(), broken, tiny.parameters(), 6, name="tiny", checkpoint_dir=tmp_path)
+
+
+def test_a_perturbation_moves_initial_weights_by_a_millionth_and_is_repeatable() -> None:
+    start, first, again, other = (tiny.seeded_task() for _ in range(4))
+    for task, draw in ((first, 1), (again, 1), (other, 2)):
+        perturb(task.trainable_parameters(), draw)
+    weight = start.state_dict()["net.0.weight"]
+    moved = (first.state_dict()["net.0.weight"] / weight - 1).abs()
+    assert 0 < moved.max() < 1e-5
+    assert torch.equal(first.state_dict()["net.0.weight"], again.state_dict()["net.0.weight"])
+    assert not torch.equal(first.state_dict()["net.0.weight"], other.state_dict()["net.0.weight"])
+
+
+def test_a_perturbed_training_is_another_one(tmp_path: Path) -> None:
+    plain, perturbed = tiny.seeded_task(), tiny.seeded_task()
+    tiny.train(tmp_path / "plain", plain)
+    tiny.train(tmp_path / "perturbed", perturbed, perturbation=1)
+    difference = (plain.state_dict()["net.0.weight"] - perturbed.state_dict()["net.0.weight"]).abs().max()
+    assert 0 < difference < 0.1
