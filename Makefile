@@ -44,6 +44,11 @@ evidence: $(VENV)/.installed ## Train the grid of methods and seeds and say what
 	python -m components.experiments
 	@echo "evidence: reports/evidence/table.md"
 
+.PHONY: stability
+stability: $(VENV)/.installed ## Train equal recipes again and again and say how far they differ (STABILITY=... for options)
+	python -m components.experiments.stability $(STABILITY)
+	@echo "stability: reports/stability/stability.png"
+
 .PHONY: report
 report: $(VENV)/.installed ## Print the metrics and render DVC's plots
 	dvc metrics show

@@ -6,10 +6,10 @@ import logging
 import os
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from tqdm import tqdm
@@ -30,6 +30,10 @@ from components.experiments.scoring import Scorer
 from components.experiments.trial import Context, Trial
 from components.experiments.world import World, WorldMaker
 from components.lib.config.scoring import ScoringSettings
+from components.lib.files import read_json
+
+if TYPE_CHECKING:
+    from components.experiments.results import ScoredTrial
 
 LOG = logging.getLogger(__name__)
 VAR = Path("var/evidence")
@@ -55,6 +59,7 @@ class Options:
         dry_run: Print what would run and how long it takes, and leave.
         allow_missing: Write the results without the trials that failed.
         publish: Copy the report to ``PUBLISHED`` as well.
+        folder: Folder of worlds and trials; None is ``VAR/<profile>``.
         params: Parameter file.
         grid: Rows to choose from.
     """
@@ -68,6 +73,7 @@ class Options:
     dry_run: bool = False
     allow_missing: bool = False
     publish: bool = False
+    folder: Path | None = None
     params: Path = PARAMS_FILE
     grid: tuple[Variant, ...] = field(default=GRID)
 
@@ -120,7 +126,7 @@ class Session:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.folder = VAR / options.profile
+        self.folder = options.folder or VAR / options.profile
         self.parameters = ParameterOverlay(options.params, options.profile)
         self.settings = self._settings()
         threads = max(1, (os.cpu_count() or 1) // self.settings.jobs)
@@ -170,8 +176,8 @@ class Session:
 
             return run_all(list(self.trials), after, self._finish, jobs=self.settings.jobs, on_end=ended)
 
-    def report(self, results: TaskResults[TrialName]) -> None:
-        """Write the report.
+    def require_all(self, results: TaskResults[TrialName]) -> list[TrialName]:
+        """Return the trials that are missing, sorted.
 
         Raises:
             EvidenceIncompleteError: If a trial failed and that is not allowed.
@@ -185,18 +191,33 @@ class Session:
                 next_step="read the logs, mend the cause and run the command again (finished cells are "
                 "kept), or write the evidence without them: --allow-missing",
             )
-        from components.experiments.report import write_evidence  # noqa: PLC0415
-        from components.experiments.results import ScoredTrial, evidence_document  # noqa: PLC0415
+        return missing
 
-        scored = [
+    def scored(self, finished: Collection[TrialName]) -> list[ScoredTrial]:
+        """Return stamps and tile tables of finished trials, in the grid's order."""
+        from components.experiments.results import ScoredTrial  # noqa: PLC0415
+
+        return [
             ScoredTrial(method=trial.method, seed=name.seed, stamp=stamp, tiles=tiles)
             for name, trial in self.trials.items()
-            if name in set(results.finished)
+            if name in finished
             for stamp, tiles in [self._read(trial)]
         ]
+
+    def report(self, results: TaskResults[TrialName]) -> None:
+        """Write the report.
+
+        Raises:
+            EvidenceIncompleteError: If a trial failed and that is not allowed.
+        """
+        missing = self.require_all(results)
+        from components.experiments.report import write_evidence  # noqa: PLC0415
+        from components.experiments.results import evidence_document  # noqa: PLC0415
+
+        scored = self.scored(set(results.finished))
         document = evidence_document(
             scored,
-            self._about(missing, scored[0].tiles),
+            {**self._about(missing, scored), **_published_spread()},
             confidence=self.scorer.parameters.confidence,
             resamples=self.scorer.parameters.resamples,
         )
@@ -229,15 +250,19 @@ class Session:
             )
         return stamp, tiles
 
-    def _about(self, missing: Sequence[TrialName], tiles: pd.DataFrame) -> dict[str, Any]:
-        """Return the entries of ``evidence.json`` about the run as a whole."""
+    def simulated(self, scored: Sequence[ScoredTrial]) -> bool:
+        """Return whether the tiles are of the rehearsal world."""
         from components.lib.datasets.sensors import get_sensor  # noqa: PLC0415
 
+        return get_sensor(str(scored[0].tiles["sensor"].iloc[0])).simulated
+
+    def _about(self, missing: Sequence[TrialName], scored: Sequence[ScoredTrial]) -> dict[str, Any]:
+        """Return the entries of ``evidence.json`` about the run as a whole."""
         names = {method.name for method in self.methods}
         return {
             "command": self.options.as_command(),
             "profile": self.options.profile,
-            "simulated": get_sensor(str(tiles["sensor"].iloc[0])).simulated,
+            "simulated": self.simulated(scored),
             "world_sha256": {name: world.sha256 for name, world in self.made.items()},
             "budget_sha256": self.parameters.budget_hash(),
             "scoring_sha256": sha256_json(
@@ -279,3 +304,10 @@ class Session:
     def _world_names(self) -> list[str]:
         wanted = {method.world for method in self.methods}
         return [name for name in WORLDS if name in wanted]
+
+
+def _published_spread() -> dict[str, Any]:
+    """Return the published spread of repeated trainings, which another command measures; {} without one."""
+    path = PUBLISHED / "evidence.json"
+    found = read_json(path, made_by="evidence").get("stability") if path.exists() else None
+    return {} if found is None else {"stability": found}
