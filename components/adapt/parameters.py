@@ -18,11 +18,14 @@ class GuardParameters(Parameters):
             first round, from the source's truth.
         min_agreement: Least intersection over union of a class's labels in two rounds.
         max_fall: Most by which that agreement may fall from one round to the next.
+        min_contrast: Least similarity, -1 (reversed) to 1 (alike), of how labelled buildings stand out from
+            background in the images to how the source's truth does.
     """
 
     max_shift: float = Field(default=2.0, gt=1.0)
     min_agreement: float = Field(default=0.4, ge=0.0, le=1.0)
     max_fall: float = Field(default=0.2, ge=0.0, le=1.0)
+    min_contrast: float = Field(default=0.0, ge=-1.0, le=1.0)
 
 
 class AdaptParameters(Budget):

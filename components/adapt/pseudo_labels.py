@@ -14,6 +14,7 @@ from components.adapt.labels import LabelFolder
 from components.lib.engine.task import TrainingStoppedError
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.selftraining.collapse import CollapseLimits, collapse_reason
+from components.lib.selftraining.contrast import contrast_similarity
 from components.lib.selftraining.pseudolabels import LabelSummary
 
 LOG = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class PseudoLabels(nn.Module):
         starts: First step of each round.
         guard: Limits on a round; None lets every round pass.
         truth_shares: Share of each class in the source's truth, which the first round is compared with.
+        truth_contrast: Contrast of buildings in the source's truth, which every round is compared with.
     """
 
     begun: Tensor
@@ -71,9 +73,11 @@ class PseudoLabels(nn.Module):
         *,
         guard: CollapseLimits | None = None,
         truth_shares: Sequence[float] = (0.5, 0.5),
+        truth_contrast: tuple[float, ...] = (),
     ) -> None:
         super().__init__()
         self.folder, self.starts, self.guard = folder, list(starts), guard
+        self.truth_contrast = truth_contrast
         self._labels: Tensor | None = None
         self._begun: int | None = None
         shares = torch.tensor(tuple(truth_shares), dtype=torch.float64)
@@ -137,10 +141,12 @@ class PseudoLabels(nn.Module):
         if self.guard is None:
             return None
         before: list[float] = self.agreement.tolist()
+        known = self.truth_contrast
         return collapse_reason(
             self.shares.tolist(),
             summary.histogram,
             self.guard,
             agreement=agreement,
             agreement_before=None if any(map(math.isnan, before)) else before,
+            contrast=contrast_similarity(summary.contrast, known) if known else 1.0,
         )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from components.contract.errors import BadDataError
 from components.lib.engine.parameters import TrainingParameters
+from components.lib.selftraining.contrast import ClassContrast, looked_at
 from components.lib.store.sampler import CropSampler
 from components.lib.store.store import Store
 from components.lib.tasks.labels import footprints_of
@@ -40,6 +41,18 @@ def class_shares(store: Store, sensor: str, rows: npt.NDArray[np.integer]) -> tu
         buildings += int(np.count_nonzero(footprints_of(target[row, ::_EVERY, ::_EVERY]) & data))
     share = buildings / max(valid, 1)
     return 1 - share, share
+
+
+def class_contrast(store: Store, sensor: str, rows: npt.NDArray[np.integer]) -> tuple[float, ...]:
+    """Return how buildings stand out in the truth of a sensor that may be trained on.
+
+    Args as :func:`class_shares`; values as ``ClassContrast.value``.
+    """
+    sar, target = store.layer(sensor, "sar"), store.layer(sensor, "target")
+    contrast = ClassContrast(sar.shape[-1])
+    for row in rows[sorted(looked_at(len(rows)))]:
+        contrast.add(sar[row], footprints_of(target[row]).astype(np.uint8))
+    return contrast.value()
 
 
 def band_moments(store: Store, sensor: str, rows: npt.NDArray[np.integer]) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from components.adapt.labels import LabelFolder
 from components.adapt.parameters import AdaptParameters
 from components.adapt.pseudo_labels import PseudoLabels, round_starts
 from components.adapt.run import COLUMNS, AdaptRun, scores_by_role
-from components.adapt.statistics import band_moments, class_shares, training_crops
+from components.adapt.statistics import band_moments, class_contrast, class_shares, training_crops
 from components.adapt.task import AdaptationTask
 from components.contract.errors import BadDataError, ParameterError
 from components.contract.hashing import sha256_file
@@ -84,7 +84,8 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
     if adapt.labels == "truth":
         LOG.warning("adapt.labels is truth: the target's labels are trained on; for evidence only")
     images = target_images(store, labels, adapt, training)
-    pseudo = _pseudo_labels(labels, starts, adapt, shares) if starts else None
+    contrast = class_contrast(store, source, source_rows)
+    pseudo = _pseudo_labels(labels, starts, adapt, shares, contrast) if starts else None
     task = _task(net, labels, pseudo, adapt, training, images)
     return AdaptRun(
         name=NAME,
@@ -235,12 +236,16 @@ def publish_unchanged(adapt: AdaptParameters) -> dict[str, Any]:
 
 
 def _pseudo_labels(
-    labels: LabelFolder, starts: list[int], adapt: AdaptParameters, shares: tuple[float, ...]
+    labels: LabelFolder,
+    starts: list[int],
+    adapt: AdaptParameters,
+    shares: tuple[float, ...],
+    contrast: tuple[float, ...],
 ) -> PseudoLabels:
     if adapt.guard is None:
         return PseudoLabels(labels, starts)
     guard = CollapseLimits(**adapt.guard.model_dump())
-    return PseudoLabels(labels, starts, guard=guard, truth_shares=shares)
+    return PseudoLabels(labels, starts, guard=guard, truth_shares=shares, truth_contrast=contrast)
 
 
 def _check_processes() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def labels_that(monkeypatch: pytest.MonkeyPatch, *buildings: float) -> None:
         share = float(labels.mean())
         from components.contract.hashing import sha256_file  # noqa: PLC0415
 
-        return LabelSummary((0.9, 0.9), (1 - share, share), 0.0), sha256_file(self._path(round_))
+        return LabelSummary((0.9, 0.9), (1 - share, share), 0.0, (0.0,) * 16), sha256_file(self._path(round_))
 
     monkeypatch.setattr(LabelFolder, "make", make)
 
@@ -161,6 +162,24 @@ def test_a_collapsed_first_round_leaves_the_warm_up(
     assert metadata(folder)["metrics"]["stopped"] == metrics["stopped"]
     assert not list((folder / "var/checkpoints").rglob("*.pt"))
     assert json.loads((folder / "reports/adapt/metrics.json").read_text()) == metrics
+
+
+def test_exchanged_classes_are_refused_under_the_defaults(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prior balances the shares and there is one round: the images alone tell."""
+    make = LabelFolder.make
+
+    def exchanged(
+        self: LabelFolder, round_: int, net: torch.nn.Module, device: torch.device
+    ) -> tuple[LabelSummary, str]:
+        summary, digest = make(self, round_, net, device)  # type: ignore[arg-type]
+        return replace(summary, contrast=tuple(-value for value in summary.contrast)), digest
+
+    settings = {"balance": "prior", "rounds": 1, "guard": {"max_shift": 4.0}}
+    assert run(folder, **settings)["stopped"] is None
+    monkeypatch.setattr(LabelFolder, "make", exchanged)
+    assert "the classes look exchanged" in run(folder, **settings)["stopped"]
 
 
 def test_a_collapsed_later_round_keeps_the_labels_before_it_even_after_a_kill(

@@ -1,5 +1,8 @@
 """Guard against collapse: pseudo-labels that feed on themselves (docs/methods/adaptation.md#collapse-guard).
 
+Labels may be wrong from the first round on, too: classes exchanged keep shares that are balanced by a prior,
+and agree with each other. What they show of the image is compared with the source's truth (``contrast.py``).
+
 A class that loses ground gets fewer labels, learns less, and loses more. Overall agreement hides it, since
 nine pixels of ten are background whatever happens to buildings; so agreement is taken per class.
 """
@@ -25,11 +28,14 @@ class CollapseLimits:
         max_shift: Factor by which a class's share of the labelled pixels may grow or shrink in a round.
         min_agreement: Least intersection over union of a class's labels in two rounds.
         max_fall: Most by which that agreement may fall from one round to the next.
+        min_contrast: Least similarity, -1 to 1, of the labelled buildings' contrast to that of the source's
+            truth.
     """
 
     max_shift: float = 2.0
     min_agreement: float = 0.4
     max_fall: float = 0.2
+    min_contrast: float = 0.0
 
 
 def class_agreement(before: Iterable[UInt8], now: Iterable[UInt8], classes: int) -> tuple[float, ...]:
@@ -60,6 +66,7 @@ def collapse_reason(
     *,
     agreement: Sequence[float] | None = None,
     agreement_before: Sequence[float] | None = None,
+    contrast: float = 1.0,
 ) -> str | None:
     """Return the reason why a round must not be trained on; None if it may.
 
@@ -70,7 +77,13 @@ def collapse_reason(
         limits: Limits on the round.
         agreement: :func:`class_agreement` of the two rounds; None for the first.
         agreement_before: That of the round before with the one before it.
+        contrast: Similarity of the labels' contrast to that of the source's truth, -1 to 1.
     """
+    if contrast < limits.min_contrast:
+        return (
+            "labelled buildings stand out from background in reverse to the source's truth (similarity "
+            f"{contrast:+.2f} < {limits.min_contrast:g}): the classes look exchanged"
+        )
     for k, (old, new) in enumerate(zip(before, now, strict=True)):
         if new == 0 < old:
             return f"class {k} has no label any more (its share was {old:.2%})"

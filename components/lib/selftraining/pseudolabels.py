@@ -17,6 +17,7 @@ from components.lib.files import atomic_file, require_free_space
 from components.lib.losses.segmentation import IGNORE
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.selftraining.codes import LOGITS, PROBABILITIES, Codes
+from components.lib.selftraining.contrast import ClassContrast, looked_at
 from components.lib.selftraining.fusion import Fusion, fuse_scales
 from components.lib.selftraining.thresholds import (
     ConfidenceHistogram,
@@ -60,11 +61,13 @@ class LabelSummary:
         thresholds: Confidence that each class needed.
         shares: Share of the pixels with data that got each class's label.
         ignored: Share of the pixels with data that got none.
+        contrast: Labelled building minus background per texture, in deviations (``ClassContrast``).
     """
 
     thresholds: tuple[float, ...]
     shares: tuple[float, ...]
     ignored: float
+    contrast: tuple[float, ...]
 
     @property
     def histogram(self) -> tuple[float, ...]:
@@ -149,6 +152,7 @@ def _write_labels(
 ) -> LabelSummary:
     classes = len(thresholds)
     counts = np.zeros(classes + 1, dtype=np.int64)
+    contrast, sampled = ClassContrast(tiles.shape[-1]), looked_at(len(rows))
     with atomic_file(output) as temporary:
         labels = np.lib.format.open_memmap(
             temporary, mode="w+", dtype=np.uint8, shape=(len(rows), *tiles.shape[1:3])
@@ -156,6 +160,8 @@ def _write_labels(
         for i, values in enumerate(maps):
             valid = tiles[rows[i]].any(axis=-1)
             labels[i] = np.where(valid, assign_labels(values, thresholds), IGNORE)
+            if i in sampled:
+                contrast.add(tiles[rows[i]], labels[i])
             counts += np.bincount(np.minimum(labels[i][valid], classes), minlength=classes + 1)
         labels.flush()
     shares = counts / max(int(counts.sum()), 1)
@@ -163,4 +169,5 @@ def _write_labels(
         thresholds=tuple(map(float, thresholds)),
         shares=tuple(map(float, shares[:classes])),
         ignored=float(shares[classes]),
+        contrast=contrast.value(),
     )

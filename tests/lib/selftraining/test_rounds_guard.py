@@ -37,9 +37,9 @@ def test_agreement_by_hand_and_in_parts() -> None:
 
 
 def test_the_histogram_is_of_labelled_pixels() -> None:
-    summary = LabelSummary(thresholds=(0.9, 0.8), shares=(0.3, 0.1), ignored=0.6)
+    summary = LabelSummary(thresholds=(0.9, 0.8), shares=(0.3, 0.1), ignored=0.6, contrast=(1.0,))
     assert summary.histogram == pytest.approx((0.75, 0.25))
-    assert LabelSummary((1.0, 1.0), (0.0, 0.0), 1.0).histogram == (0.0, 0.0)
+    assert LabelSummary((1.0, 1.0), (0.0, 0.0), 1.0, (0.0,)).histogram == (0.0, 0.0)
 
 
 def test_a_steady_round_passes() -> None:
