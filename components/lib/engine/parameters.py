@@ -33,6 +33,9 @@ class TrainingParameters(Parameters):
         encoder: Name of an encoder of segmentation_models_pytorch.
         encoder_weights: ``imagenet`` or None; falls back to None with a message where no hub is reachable.
         decoder_channels: Width of the DeepLabV3+ decoder (DisOptNet: 256).
+        aspp_rates: Dilation rates of the DeepLabV3+ decoder: ``crop`` derives them from the side of a crop,
+            so that every tap is trained (:func:`components.lib.nets.parts.aspp_rates`, ours); ``reference``
+            has 12, 24 and 36.
         crop: Side of a training crop, pixels.
         batch: Crops per step and sensor; batch normalisation of pooled features needs two.
         scale_jitter: Least and largest random zoom of a crop; None leaves crops as they are.
@@ -60,6 +63,7 @@ class TrainingParameters(Parameters):
     encoder: str
     encoder_weights: Literal["imagenet"] | None
     decoder_channels: int = Field(ge=8)
+    aspp_rates: Literal["crop", "reference"] = "crop"
     crop: int = Field(ge=32)
     batch: int = Field(ge=2)
     scale_jitter: tuple[float, float] | None = None

@@ -159,6 +159,15 @@ def test_both_branches_start_as_the_teacher() -> None:
     branches, (logits, features) = student.forward_branches(image), teacher.forward_features(image)
     for seen in (branches.z_s, branches.z_r):
         torch.testing.assert_close(seen, logits, rtol=1e-4, atol=1e-5)
+    drawn = teacher.forward_maps(image).contours
+    assert branches.contours_s is not None
+    assert drawn is not None
+    torch.testing.assert_close(branches.contours_s, drawn, rtol=1e-4, atol=1e-5)
+    assert teacher.contour_head is not None
+    for head in (student.contour_head_s, student.contour_head_f):
+        assert head is not None
+        theirs = teacher.contour_head.state_dict()
+        assert all(torch.equal(value, theirs[name]) for name, value in head.state_dict().items())
     torch.testing.assert_close(branches.features["f5"], features["f5"], rtol=1e-4, atol=1e-5)
 
 
