@@ -64,7 +64,7 @@ def trained(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("distill")
     make_store(folder / "data/prepared")
     nowhere = {"uri": "sqlite:////dev/null/mlflow.db"}
-    write_parameters(repository, folder, training={"lr": 0.1}, tracking=nowhere)
+    write_parameters(repository, folder, training={"lr": 0.1, "threads": 2}, tracking=nowhere)
     training = load_parameters("training", TrainingParameters, folder / "params.yaml")
     save_teacher(folder / "models/optical/deeplabv3plus", training.encoder)
     with pytest.MonkeyPatch.context() as patch:
@@ -72,6 +72,7 @@ def trained(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for method in ("none", "disoptnet"):
             patch.setattr("sys.argv", ["distill", "--method", method])
             main()
+    torch.set_num_threads(1)
     return folder
 
 
@@ -92,6 +93,9 @@ def test_both_methods_publish_a_sar_network_with_its_provenance(trained: Path) -
     for net in (control, student):
         assert net.config.modality == "sar"
         assert net.config.sensors == (SENSOR,)
+        assert net.metadata["threads"] == net.metadata["training"]["threads"] == 2, (
+            "whatever conftest.py sets"
+        )
     assert "teacher_sha256" not in control.metadata
     teacher = sha256_file(trained / "models/optical/deeplabv3plus/weights.safetensors")
     assert student.metadata["teacher_sha256"] == teacher

@@ -44,12 +44,15 @@ class TrainingParameters(Parameters):
         schedule: ``reference`` indexes the poly schedule as DisOptNet's code does (an epoch early, which is
             harmless at 200 epochs and halves the rate of one); ``plain`` runs it from step 0 to the last.
         momentum: Momentum of SGD with Nesterov's correction.
+        clip_norm: L2 norm that gradients are clipped to; None clips nothing.
         weight_decay: L2 decay on every trainable parameter, normalisation included (as released).
         sar_normalisation: ``reference`` is (x - 127.5) / 31.875 in SAR units, which puts SAR off-centre
             as in DisOptNet's code; ``centred`` uses the moments of SpaceNet 6
             (docs/methods/spacenet6.md).
         precision: ``auto`` is bf16 where the GPU has it and 32 bits elsewhere.
         device: ``auto`` takes a GPU if there is one.
+        threads: Threads that PyTorch computes with on the CPU; the order of sums, and so the last bits of a
+            model, depend on it. None leaves it to PyTorch: as many as the machine has cores.
         store: Place where crops are cut: from mapped files (``host``), or from the train tiles' layers, put
             whole on the training device (``device``); the pixels are the same.
         deterministic: Kernels that give the same bits each time; False lets a GPU choose the fastest ones.
@@ -71,10 +74,12 @@ class TrainingParameters(Parameters):
     lr: float = Field(gt=0.0)
     schedule: Literal["reference", "plain"] = "plain"
     momentum: float = Field(gt=0.0, lt=1.0)
+    clip_norm: float | None = Field(default=None, gt=0.0)
     weight_decay: float = Field(ge=0.0)
     sar_normalisation: Literal["reference", "centred"] = "centred"
     precision: Literal["auto", "32", "bf16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(default=None, ge=1)
     store: Literal["host", "device"] = "host"
     compile: bool = False
     deterministic: bool = True
