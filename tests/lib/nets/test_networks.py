@@ -305,7 +305,7 @@ def test_both_contour_heads_are_trained_at_the_weight_of_one() -> None:
     term = contour_term(contours, target.repeat(2, 1, 1, 1), 0.5)["contours"]
     first, second = (contour_loss(drawn, target.repeat(2, 1, 1, 1)) for drawn in contours)
     assert term.item() == pytest.approx(0.5 * (first.item() + second.item()) / 2, rel=1e-6)
-    term.backward()
+    torch.autograd.backward(term)
     for part in (net.contour_head_s, net.contour_head_f, net.fusion, net.decoder_r):
         assert part is not None
         assert all(parameter.grad is not None for parameter in part.parameters())
