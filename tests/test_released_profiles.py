@@ -86,7 +86,7 @@ def test_lovecs_adapts_as_released() -> None:
     # docs/methods/adaptation.md#training-recipe and #pseudo-labels.
     assert (training.momentum, training.weight_decay, training.clip_norm) == (0.9, 5e-4, 35.0)
     assert (training.batch, training.crop, training.contour_weight) == (8, 512, 0.0)
-    assert given["training"]["lr"] == 1e-2
+    assert (given["training"]["lr"], training.schedule) == (1e-2, "plain")
     assert training.lr == pytest.approx(1e-2 * (1 - 10_000 / 15_000) ** 0.9, rel=1e-3)
     assert (adapt.target_loss, adapt.target_weight) == ("ce", 0.5)
     assert (adapt.rounds, adapt.portion, adapt.balance, adapt.fusion) == (3, 0.1, "predicted", "logits")
