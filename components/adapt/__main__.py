@@ -22,6 +22,7 @@ def main() -> None:
     adapt = load_parameters("adapt", AdaptParameters)
     # Imported after the help and the parameters: torch takes seconds to load.
     from components.adapt.train import prepare_run, publish_unchanged  # noqa: PLC0415
+    from components.lib.engine.device import use_threads  # noqa: PLC0415
     from components.lib.engine.parameters import TrainingParameters  # noqa: PLC0415
     from components.lib.engine.stage import train_and_publish  # noqa: PLC0415
     from components.lib.store.store import Store  # noqa: PLC0415
@@ -32,6 +33,7 @@ def main() -> None:
         return
     training = load_parameters("training", TrainingParameters)
     tracking = load_parameters("tracking", TrackingParameters)
+    use_threads(training)
     store = Store.open(Path("data/prepared"))
     metrics = train_and_publish(prepare_run(store, training, adapt), tracking)
     print(f"adapt: {metrics['start_from']} adapted to {metrics['target']} in {metrics['steps']} steps")

@@ -42,6 +42,8 @@ class AdaptParameters(Budget):
             band first (``per_sensor``), from images alone.
         stems: First convolution ``per_sensor`` or ``shared``.
         lr: Base rate of the schedule; None takes that of the section `training`.
+        weight_decay: L2 decay on every trainable parameter (LoveCS: 5e-4); None takes that of `training`.
+        clip_norm: L2 norm that gradients are clipped to (LoveCS: 35); None takes that of `training`.
         warmup_share: Share of the steps that see the source alone.
         statistics: Target's normalisation when the first round begins: ``reestimated`` from its own images
             (ours: a far sensor looks all background through the source's), or ``copied`` from the source
@@ -68,6 +70,8 @@ class AdaptParameters(Budget):
     inputs: Literal["shared", "per_sensor"] = "shared"
     stems: Literal["per_sensor", "shared"] = "shared"
     lr: float | None = Field(default=None, gt=0.0)
+    weight_decay: float | None = Field(default=None, ge=0.0)
+    clip_norm: float | None = Field(default=None, gt=0.0)
     warmup_share: float = Field(ge=0.0, lt=1.0)
     statistics: Literal["reestimated", "copied"] = "reestimated"
     rounds: int = Field(ge=1)

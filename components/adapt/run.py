@@ -106,7 +106,7 @@ class AdaptRun(StageRun):
     def metadata(self, metrics: dict[str, Any]) -> dict[str, Any]:
         """Return what is stored with the model; it says whether the target's labels were trained on."""
         facts = {"adapted": True, "target_labels_used": metrics["target_labels_used"]}
-        return {**self.provenance, **facts, "metrics": metrics}
+        return {**super().metadata(metrics), **facts}
 
     def clean_up(self) -> None:
         """Remove the pseudo-labels."""

@@ -62,8 +62,7 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
     """
     _check_processes()
     net = load_bundle(SOURCES / adapt.start_from)
-    if adapt.lr is not None:
-        training = training.model_copy(update={"lr": adapt.lr})
+    training = training_of(training, adapt)
     assert adapt.target is not None
     source, target = net.config.sensors[0], adapt.target
     _check_network(net, adapt, target)
@@ -114,6 +113,12 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
         before=before,
         target_images=images,
     )
+
+
+def training_of(training: TrainingParameters, adapt: AdaptParameters) -> TrainingParameters:
+    """Return the section `training` with the optimiser's settings that the section `adapt` has of its own."""
+    own = {name: getattr(adapt, name) for name in ("lr", "weight_decay", "clip_norm")}
+    return training.model_copy(update={name: value for name, value in own.items() if value is not None})
 
 
 def _target_rows(store: Store, target: str) -> npt.NDArray[np.int64]:

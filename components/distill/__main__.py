@@ -9,6 +9,7 @@ from components.distill.parameters import DistillParameters, load_method_paramet
 from components.distill.train import prepare_run
 from components.lib.cli import run
 from components.lib.config.loader import load_parameters
+from components.lib.engine.device import use_threads
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.stage import train_and_publish
 from components.lib.methods.registry import load_method
@@ -34,6 +35,7 @@ def main() -> None:
     parameters = load_method_parameters(method)
     training = load_parameters("training", TrainingParameters)
     tracking = load_parameters("tracking", TrackingParameters)
+    use_threads(training)
     store = Store.open(Path("data/prepared"))
     metrics = train_and_publish(prepare_run(method, parameters, store, training, distill), tracking)
     print(f"distill {method.name}: selection IoU {metrics['iou']:.3f} after {metrics['steps']} steps")

@@ -21,6 +21,7 @@ from components.lib.nets.bundle import WEIGHTS, load_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.parts import aspp_rates
 from components.lib.nets.singlemap import SingleMapNetwork
 from components.lib.store.store import Store
 
@@ -94,6 +95,7 @@ def sar_network(
         "encoder": training.encoder,
         "encoder_weights": training.encoder_weights,
         "decoder_channels": training.decoder_channels,
+        "aspp_rates": aspp_rates(training.aspp_rates, training.crop),
         "modality": "sar",
         "sensors": (sensor,),
         "input_mean": mean,
@@ -109,8 +111,8 @@ def load_teacher_network(kind: str, training: TrainingParameters) -> SingleMapNe
     Raises:
         MissingInputError: If no teacher has been trained.
         BadDataError: If its weights do not match their checksum.
-        ParameterError: If teachers have been trained, but none of this kind, or of another encoder or decoder
-            width than the student's: features are compared one to one.
+        ParameterError: If teachers have been trained, but none of this kind, or of another encoder, decoder
+            width or ASPP rates than the student's: features are compared one to one.
     """
     folder = TEACHERS / kind
     if TEACHERS.is_dir() and any(TEACHERS.iterdir()) and not folder.exists():
@@ -121,12 +123,15 @@ def load_teacher_network(kind: str, training: TrainingParameters) -> SingleMapNe
     net = load_bundle(require_input(folder, made_by="optical"))
     if not isinstance(net, SingleMapNetwork) or (net.config.kind, net.config.modality) != (kind, "optical"):
         raise ParameterError(f"{folder} holds no optical {kind}", next_step="run `dvc repro optical`")
-    for key in ("encoder", "decoder_channels"):
-        found, wanted = getattr(net.config, key), getattr(training, key)
+    rates = aspp_rates(training.aspp_rates, training.crop)
+    shared = {"encoder": training.encoder, "decoder_channels": training.decoder_channels, "aspp_rates": rates}
+    for key, wanted in shared.items():
+        found = getattr(net.config, key)
         if found != wanted:
+            given = f" at crop {training.crop}" if key == "aspp_rates" else ""
             raise ParameterError(
-                f"training.{key} is {wanted!r}, but the teacher in {folder} has {found!r}: "
-                "teacher and student must share the backbone",
+                f"training.{key} is {wanted!r}{given}, but the teacher in {folder} has {found!r}: "
+                "teacher and student must share backbone and decoder",
                 next_step="run `dvc repro optical` to train the teacher anew, or set the parameter back",
             )
     return net

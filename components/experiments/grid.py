@@ -163,8 +163,6 @@ def _adapt(name: str, label: str, **switches: Any) -> Variant:  # noqa: ANN401 -
 
 _PARTS: tuple[tuple[str, str, Overrides], ...] = (
     ("init", "the teacher's weights", {"start": "scratch"}),
-    ("labels", "the teacher's classes", {"labels": 0.0}),
-    ("symmetric", "the reverse half of that cross-entropy", {"symmetric": False}),
     ("soft", "the teacher's probabilities", {"soft": 0.0}),
     ("ramp", "their ramp", {"ramp": 0.0}),
     ("channelwise", "channel-wise maps", {"channelwise": 0.0}),

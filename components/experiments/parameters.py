@@ -40,7 +40,7 @@ class EvidenceParameters(Parameters):
     Attributes:
         seeds: Seeds of every method of the main tables.
         ablation_seeds: Seeds of the ablations, among ``seeds``: their upstream models must be there.
-        jobs: Trainings at a time; each gets an equal share of the cores as threads.
+        jobs: Trainings at a time. How many threads each has is ``training.threads``, part of its identity.
     """
 
     seeds: tuple[int, ...] = Field(default=(17, 18, 19), min_length=1)

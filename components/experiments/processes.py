@@ -17,8 +17,6 @@ from components.contract.processes import ChildProcess, file_lock, signal_group
 GRACE_S = 120.0
 """Seconds a stage may take to finish its step and write a checkpoint when asked to stop."""
 
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
 
 class StageFailedError(StormsightError):
     """A trial's or a world's stage ended with an error; its log says which."""
@@ -28,17 +26,15 @@ class StageProcesses:
     """Runs the commands of stages; all that run can be stopped from any thread.
 
     A stage outlives a grid run that is killed. It holds a lock on its folder, by which the next run finds it
-    and stops it: it leaves a checkpoint, from which the training goes on.
-
-    Args:
-        threads: Threads of each process.
+    and stops it: it leaves a checkpoint, from which the training goes on. The number of its threads is no
+    matter of this module: a training takes it from its parameters.
     """
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self) -> None:
         self._running: set[ChildProcess] = set()
         self._guard = threading.Lock()
         self._stopping = False
-        self.environment = _environment(threads)
+        self.environment = _environment()
 
     def run(self, command: Sequence[str], folder: Path, log: Path, *, label: str) -> float:
         """Run ``command`` in ``folder``, its output appended to ``log``.
@@ -139,10 +135,10 @@ def _terminate_left_behind(folder: Path) -> None:
         signal_group(int((folder / "child.pid").read_text()), signal.SIGTERM)
 
 
-def _environment(threads: int) -> Mapping[str, str]:
+def _environment() -> Mapping[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     path = os.pathsep.join(part for part in (str(ROOT), kept.get("PYTHONPATH", "")) if part)
-    return {**kept, "PYTHONPATH": path, **dict.fromkeys(THREADS, str(threads))}
+    return {**kept, "PYTHONPATH": path}
 
 
 def _last_line(log: Path) -> str:

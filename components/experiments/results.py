@@ -259,6 +259,7 @@ def _trial_row(result: ScoredTrial) -> Row:
         "steps": metrics.get("steps"),
         "training_seconds": metrics.get("seconds"),
         "wall_seconds": result.stamp["seconds"],
+        "threads": result.stamp["threads"],
         "selection_iou": _selection_iou(metrics),
         "weights_sha256": result.stamp["weights_sha256"],
     }

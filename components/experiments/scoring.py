@@ -28,14 +28,14 @@ class Scorer:
         settings: Section `scoring`.
         target: Sensor without labels, for the group ``target``.
         graph: Declarations of the stages.
-        threads: Threads of PyTorch while one trial is scored.
+        threads: Threads of PyTorch while trials are scored, ``training.threads``; None leaves it to PyTorch.
     """
 
     parameters: EvaluateParameters
     settings: ScoringSettings
     target: str | None
     graph: StageGraph
-    threads: int = 1
+    threads: int | None = None
 
     def key(self, trial: Trial, weights: str, world: World) -> Key:
         """Return hashes of all that the scores depend on."""
@@ -45,6 +45,7 @@ class Scorer:
             "network": sha256_json(dict(trial.method.network)),
             "world": world.sha256,
             "settings": sha256_json(settings),
+            "threads": self.threads,
             "group": trial.method.group,
             "target": self.target if trial.method.group == "target" else None,
             "code": self.graph.scoring_code_hash(),
@@ -73,7 +74,8 @@ class Scorer:
         from components.lib.store.store import Store  # noqa: PLC0415
 
         begun = time.monotonic()
-        torch.set_num_threads(self.threads)
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
         net = load_bundle(trial.bundle)
         known = net.config.sensors
         sensor = self.target if trial.method.group == "target" and self.target else known[0]

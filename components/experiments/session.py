@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 import shutil
 from collections.abc import Collection, Sequence
@@ -129,8 +128,7 @@ class Session:
         self.folder = options.folder or VAR / options.profile
         self.parameters = ParameterOverlay(options.params, options.profile)
         self.settings = self._settings()
-        threads = max(1, (os.cpu_count() or 1) // self.settings.jobs)
-        self.processes, self.graph = StageProcesses(threads), StageGraph(ROOT)
+        self.processes, self.graph = StageProcesses(), StageGraph(ROOT)
         self.methods = self._methods()
         self.worlds = WorldMaker(
             self.folder / "worlds", self.parameters, self.graph, self.processes, options.store
@@ -140,7 +138,7 @@ class Session:
             settings=self.parameters.checked("scoring", ScoringSettings),
             target=self.parameters.sections(["adapt"])["adapt"]["target"],
             graph=self.graph,
-            threads=threads,
+            threads=self.parameters.sections(["training"])["training"].get("threads"),
         )
         context = Context(
             folder=self.folder / "cells",

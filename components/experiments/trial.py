@@ -148,6 +148,7 @@ class Trial:
             "overrides": dict(self.method.overrides),
             "weights_sha256": signature["weights_sha256"],
             "parameters": signature["parameters"],
+            "threads": signature["metadata"].get("threads"),
             "seconds": round(seconds, 1),
             "metrics": read_json(metrics, made_by=_BY) if self.method.command else {},
         }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from components.lib.cli import run
 from components.lib.config.loader import load_parameters
+from components.lib.engine.device import use_threads
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.stage import train_and_publish
 from components.lib.methods.registry import load_teacher
@@ -32,6 +33,7 @@ def main() -> None:
     optical = load_parameters("optical", OpticalParameters)
     training = load_parameters("training", TrainingParameters)
     tracking = load_parameters("tracking", TrackingParameters)
+    use_threads(training)
     store = Store.open(Path("data/prepared"))
     metrics = train_and_publish(prepare_run(teacher, store, training, optical), tracking)
     print(f"optical {teacher.kind}: selection IoU {metrics['iou']:.3f} after {metrics['steps']} steps")

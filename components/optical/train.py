@@ -13,6 +13,7 @@ from components.lib.engine.stage import StageRun
 from components.lib.methods.base import Teacher
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
+from components.lib.nets.parts import aspp_rates
 from components.lib.store.store import Store
 from components.optical.parameters import OpticalParameters
 
@@ -47,6 +48,7 @@ def prepare_run(
             encoder=training.encoder,
             encoder_weights=training.encoder_weights,
             decoder_channels=training.decoder_channels,
+            aspp_rates=aspp_rates(training.aspp_rates, training.crop),
             modality="optical",
             sensors=(sensor,),
             input_mean=mean,

@@ -17,7 +17,9 @@ from components.adapt.labels import LabelFolder
 from components.adapt.parameters import AdaptParameters
 from components.adapt.statistics import band_moments, class_shares
 from components.adapt.task import AdaptationTask
+from components.adapt.train import training_of
 from components.contract.errors import ParameterError
+from components.contract.parameters import resolve
 from components.lib.losses.segmentation import IGNORE
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.csn import SensorNorm2d
@@ -28,6 +30,7 @@ from components.lib.store.store import Store
 from components.lib.tasks.labels import footprints_of
 from components.lib.tracking.parameters import TrackingParameters
 from tests.adapt.two_sensors import SOURCE, TARGET, adapt, make_start, make_store, training
+from tests.parameter_documents import document
 
 GUARD = {"max_shift": 1000.0, "min_agreement": 0.0, "max_fall": 1.0}
 """Lets everything pass but the loss of a class."""
@@ -81,6 +84,34 @@ def labels_that(monkeypatch: pytest.MonkeyPatch, *buildings: float) -> None:
         return LabelSummary((0.9, 0.9), (1 - share, share), 0.0, (0.0,) * 16), sha256_file(self._path(round_))
 
     monkeypatch.setattr(LabelFolder, "make", make)
+
+
+def test_settings_of_the_optimiser_are_the_sections_own_or_those_of_training() -> None:
+    values: dict[str, Any] = {
+        "start_from": "disoptnet", "target": TARGET, "epochs": 1, "crops_per_tile": 3, "warmup_share": 0.25,
+        "rounds": 2, "portion": 0.5, "target_weight": 0.5,
+    }  # fmt: skip
+    given = training(clip_norm=3.0, weight_decay=1e-4, lr=0.02)
+    assert training_of(given, AdaptParameters.model_validate(values)) == given
+    released = AdaptParameters.model_validate(values | {"lr": 0.01, "weight_decay": 5e-4, "clip_norm": 35})
+    changed = training_of(given, released)
+    assert (changed.lr, changed.weight_decay, changed.clip_norm) == (0.01, 5e-4, 35)
+    assert changed == given.model_copy(update={"lr": 0.01, "weight_decay": 5e-4, "clip_norm": 35.0})
+
+
+def test_the_released_settings_of_lovecs_adapt_its_network(folder: Path) -> None:
+    """The whole section `adapt` of the profile, but for the number of steps."""
+    make_start(folder, Store.open(folder / "data/prepared"), kind="semantic_fpn")
+    released = resolve({**document(), "profile": "lovecs"})["adapt"]
+    shorter = {"start_from": "semantic_fpn", "target": TARGET, "epochs": 1, "crops_per_tile": 4}
+    metrics = run(folder, **{**released, "scales": None, **shorter})
+    assert metrics["start_from"] == "semantic_fpn"
+    assert metrics["scales"] == pytest.approx([0.6, 0.75, 0.9, 1.05])
+    assert len(metrics["rounds"]) == 3
+    made = metadata(folder)
+    assert made["adapt"]["target_loss"] == "ce"
+    assert (made["training"]["clip_norm"], made["training"]["weight_decay"]) == (35.0, 5e-4)
+    assert made["training"]["lr"] == 3.72e-3
 
 
 def test_shared_statistics_serve_both_sensors_and_no_other(folder: Path) -> None:

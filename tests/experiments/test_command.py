@@ -102,6 +102,26 @@ def test_a_change_redoes_only_what_it_touches(workspace: Workspace, monkeypatch:
     assert workspace.ran() == ["optical 1", "sar/concord 1", "sar/none 1"]
 
 
+def test_threads_are_part_of_a_trial_and_do_not_depend_on_jobs(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "report", lambda *_: None)
+    options: dict[str, Any] = {"methods": ("control",), "seeds": (1,)}
+    training = {"seed": 0, "lr": 0.1, "log_every": 10}
+    workspace.write_params(training={**training, "threads": 2})
+    sessions = [Session(workspace.options(**options, jobs=jobs)) for jobs in (1, 8)]
+    few, many = ({k: v for k, v in s.processes.environment.items() if "THREADS" in k} for s in sessions)
+    assert few == many == {k: v for k, v in os.environ.items() if "THREADS" in k}
+    assert [session.scorer.threads for session in sessions] == [2, 2]
+    workspace.run(**options, jobs=1)
+    assert workspace.ran() == ["sar/none 1"]
+    workspace.run(**options, jobs=8)
+    assert workspace.ran() == []
+    workspace.write_params(training={**training, "threads": 1})
+    workspace.run(**options, jobs=8)
+    assert workspace.ran() == ["sar/none 1"]
+
+
 def with_width(grid: Sequence[Variant], name: str, width: int) -> tuple[Variant, ...]:
     """The grid with another override in one row."""
     overrides = {"optical": {"width": width}}

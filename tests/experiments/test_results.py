@@ -62,7 +62,13 @@ def result(name: str, seed: int, *, clean: bool = True) -> ScoredTrial:
     metrics: Row = {"iou": 0.4, "seconds": 12.0 + seed, "steps": 100} if method.command else {}
     if method.command == ("components.adapt",):
         metrics = {"after": {"target": {"iou": 0.3}, "source": None}, "seconds": 5.0, "steps": 50}
-    stamp = {"metrics": metrics, "parameters": 1_500_000, "seconds": 20.0, "weights_sha256": "c" * 64}
+    stamp = {
+        "metrics": metrics,
+        "parameters": 1_500_000,
+        "seconds": 20.0,
+        "threads": 1,
+        "weights_sha256": "c" * 64,
+    }
     return ScoredTrial(
         method=method, seed=seed, stamp=stamp, tiles=tiles(HITS[name] + 2 * (seed - 1), sensor, clean=clean)
     )

@@ -78,14 +78,21 @@ class Branches(NamedTuple):
         z_r: Logits of branch R, which imitates the optical teacher.
         z_f: Logits of the fusion.
         features: Branch R's ``f4``, ``f5`` (stride 16) and ``decoder`` (stride 4).
-        contours: Logits of footprint, edge and contact from branch S, which every deployment has, or None.
+        contours_s: Logits of footprint, edge and contact beside ``z_s``, (B, 3, H, W); None without heads.
+        contours_f: The same beside ``z_f``, from the fused feature.
     """
 
     z_s: Tensor
     z_r: Tensor
     z_f: Tensor
     features: dict[str, Tensor]
-    contours: Tensor | None
+    contours_s: Tensor | None
+    contours_f: Tensor | None
+
+    @property
+    def contours(self) -> tuple[Tensor, ...]:
+        """Contours of branch S and of the fusion, as the labels supervise them."""
+        return tuple(drawn for drawn in (self.contours_s, self.contours_f) if drawn is not None)
 
 
 class TwoBranchNetwork(SegmentationNetwork):
@@ -93,7 +100,7 @@ class TwoBranchNetwork(SegmentationNetwork):
 
     Branch R's stages 4 and 5 come from a second encoder whose stem and first stages are dropped; it starts
     from the SAR encoder's f3. Both decoders take the skip f2 from the SAR encoder. No weight of the teacher
-    is in here.
+    is in here. Contour heads (ours) are two: a deployed map and its contours come from one feature.
 
     Args:
         config: With ``kind`` "disoptnet". Its ``output`` chooses the map :meth:`forward` returns.
@@ -114,13 +121,14 @@ class TwoBranchNetwork(SegmentationNetwork):
         self.stage4_r, self.stage5_r = deep_stages(second, config.encoder, in_channels=config.in_channels)
         self.dropped_parameters = drop_unused_tail(encoder)
         channels, width = encoder.out_channels, config.decoder_channels
-        self.decoder_s = create_decoder(channels, width)
-        self.decoder_r = create_decoder(channels, width)
+        self.decoder_s = create_decoder(channels, width, config.aspp_rates)
+        self.decoder_r = create_decoder(channels, width, config.aspp_rates)
         self.head_s = create_head(width, config.classes, kernel_size=3)
         self.head_r = create_head(width, config.classes, kernel_size=3)
         self.head_f = create_head(width, config.classes, kernel_size=3)
         self.fusion = FeatureFusion(width)
-        self.contour_head = create_contour_head(width, wanted=config.contours)
+        self.contour_head_s = create_contour_head(width, wanted=config.contours)
+        self.contour_head_f = create_contour_head(width, wanted=config.contours)
 
     def forward_branches(self, x: Tensor) -> Branches:
         """Return all three maps and branch R's features for ``x`` (B, C, H, W) in uint8 units."""
@@ -135,7 +143,8 @@ class TwoBranchNetwork(SegmentationNetwork):
             z_r=crop_to(self.head_r(decoded_r), x),
             z_f=crop_to(self.head_f(fused), x),
             features={"f4": f4, "f5": f5, "decoder": decoded_r},
-            contours=self._contours(decoded_s, x),
+            contours_s=_contours(self.contour_head_s, decoded_s, x),
+            contours_f=_contours(self.contour_head_f, fused, x),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -143,19 +152,19 @@ class TwoBranchNetwork(SegmentationNetwork):
         return self.forward_maps(x).logits
 
     def forward_maps(self, x: Tensor) -> Maps:
-        """Return the deployed map, and the contours from its feature."""
+        """Return the deployed map, and the contours of the head on its feature."""
         if self.config.output == "branch_s":
             decoded = self.decoder_s(self.encoder(self.normalise(x)))
-            return Maps(crop_to(self.head_s(decoded), x), self._contours(decoded, x))
+            return Maps(crop_to(self.head_s(decoded), x), _contours(self.contour_head_s, decoded, x))
         branches = self.forward_branches(x)
-        return Maps(branches.z_f, branches.contours)
+        return Maps(branches.z_f, branches.contours_f)
 
     def supervised_maps(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of branch S and of the fusion: branch R never sees the labels directly."""
         return self.supervised(x).logits
 
     def supervised(self, x: Tensor) -> Supervised:
-        """Return the maps of branch S and of the fusion, and the contours."""
+        """Return the maps and contours of branch S and of the fusion."""
         branches = self.forward_branches(x)
         return Supervised((branches.z_s, branches.z_f), branches.contours)
 
@@ -173,15 +182,17 @@ class TwoBranchNetwork(SegmentationNetwork):
         deep = deep_stages(copy, teacher.config.encoder, in_channels=teacher.config.in_channels)
         pairs = [(self.stage4_r, deep[0]), (self.stage5_r, deep[1])]
         pairs += [(decoder, teacher.decoder) for decoder in (self.decoder_s, self.decoder_r)]
-        if self.contour_head is not None and teacher.contour_head is not None:
-            pairs.append((self.contour_head, teacher.contour_head))
+        if teacher.contour_head is not None:
+            heads = (self.contour_head_s, self.contour_head_f)
+            pairs += [(head, teacher.contour_head) for head in heads if head is not None]
         for ours, theirs in pairs:
             ours.load_state_dict(theirs.state_dict())
         for head in (self.head_s, self.head_r, self.head_f):
             _centre(head, teacher.head)
 
-    def _contours(self, decoded: Tensor, x: Tensor) -> Tensor | None:
-        return None if self.contour_head is None else crop_to(self.contour_head(decoded), x)
+
+def _contours(head: nn.Module | None, decoded: Tensor, x: Tensor) -> Tensor | None:
+    return None if head is None else crop_to(head(decoded), x)
 
 
 @torch.no_grad()

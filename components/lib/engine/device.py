@@ -42,6 +42,15 @@ def resolve_device(parameters: TrainingParameters) -> torch.device:
     return torch.device("cuda") if group.is_single else torch.device("cuda", group.local)
 
 
+def use_threads(parameters: TrainingParameters) -> None:
+    """Let PyTorch compute with ``training.threads`` threads until the process ends, whatever the machine has.
+
+    A stage calls this before anything that it computes: how many threads share a sum decides its last bits.
+    """
+    if parameters.threads is not None:
+        torch.set_num_threads(parameters.threads)
+
+
 def precision_of(parameters: TrainingParameters, device: torch.device) -> Precision:
     """Fabric's name of the precision that ``training.precision`` means on ``device``."""
     if parameters.precision == "auto":

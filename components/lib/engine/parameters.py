@@ -33,6 +33,9 @@ class TrainingParameters(Parameters):
         encoder: Name of an encoder of segmentation_models_pytorch.
         encoder_weights: ``imagenet`` or None; falls back to None with a message where no hub is reachable.
         decoder_channels: Width of the DeepLabV3+ decoder (DisOptNet: 256).
+        aspp_rates: Dilation rates of the DeepLabV3+ decoder: ``crop`` derives them from the side of a crop,
+            so that every tap is trained (:func:`components.lib.nets.parts.aspp_rates`, ours); ``reference``
+            has 12, 24 and 36.
         crop: Side of a training crop, pixels.
         batch: Crops per step and sensor; batch normalisation of pooled features needs two.
         scale_jitter: Least and largest random zoom of a crop; None leaves crops as they are.
@@ -55,6 +58,8 @@ class TrainingParameters(Parameters):
             (docs/methods/spacenet6.md).
         precision: ``auto`` is bf16 where the GPU has it and 32 bits elsewhere.
         device: ``auto`` takes a GPU if there is one.
+        threads: Threads that PyTorch computes with on the CPU; the order of sums, and so the last bits of a
+            model, depend on it. None leaves it to PyTorch: as many as the machine has cores.
         store: Place where crops are cut: from mapped files (``host``), or from the train tiles' layers, put
             whole on the training device (``device``); the pixels are the same.
         deterministic: Kernels that give the same bits each time; False lets a GPU choose the fastest ones.
@@ -70,6 +75,7 @@ class TrainingParameters(Parameters):
     encoder: str
     encoder_weights: Literal["imagenet"] | None
     decoder_channels: int = Field(ge=8)
+    aspp_rates: Literal["crop", "reference"] = "crop"
     crop: int = Field(ge=32)
     batch: int = Field(ge=2)
     scale_jitter: tuple[float, float] | None = None
@@ -85,6 +91,7 @@ class TrainingParameters(Parameters):
     sar_normalisation: Literal["reference", "centred"] = "centred"
     precision: Literal["auto", "32", "bf16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(default=None, ge=1)
     store: Literal["host", "device"] = "host"
     compile: bool = False
     deterministic: bool = True

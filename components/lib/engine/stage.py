@@ -94,8 +94,8 @@ class StageRun:
         return {f"selection_{key}": metrics[key] for key in _SCORES}
 
     def metadata(self, metrics: dict[str, Any]) -> dict[str, Any]:
-        """Return what is stored with the model."""
-        return {**self.provenance, "metrics": metrics}
+        """Return what is stored with the model; the threads are those that there were, asked for or not."""
+        return {**self.provenance, "threads": torch.get_num_threads(), "metrics": metrics}
 
     def clean_up(self) -> None:
         """Remove scratch files after everything is published; by default there are none."""

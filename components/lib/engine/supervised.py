@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from components.lib.engine.batch import Batch
@@ -28,18 +30,21 @@ class SupervisedTask(TrainingTask):
         maps = self.net.forward_maps(batch[self.net.config.modality])
         footprint = label_layer(batch["target"], "footprint")
         terms = {"dice": dice_loss(maps.logits, footprint), "ce": cross_entropy(maps.logits, footprint)}
-        return with_total(terms | contour_term(maps.contours, batch["target"], self.contour_weight))
+        contours = () if maps.contours is None else (maps.contours,)
+        return with_total(terms | contour_term(contours, batch["target"], self.contour_weight))
 
 
-def contour_term(contours: torch.Tensor | None, target: torch.Tensor, weight: float) -> Batch:
-    """Return the weighted term ``contours``; nothing for a network without that head.
+def contour_term(contours: Sequence[torch.Tensor], target: torch.Tensor, weight: float) -> Batch:
+    """Return the weighted term ``contours``, the mean over all heads; nothing for a network without one.
 
     Args:
-        contours: Logits (B, 3, H, W) or None.
+        contours: Logits of each head, (B, 3, H, W).
         target: Layer ``target``, (B, 3, H, W).
-        weight: Weight of the term.
+        weight: Weight of the term, however many heads there are.
     """
-    return {} if contours is None else {"contours": weight * contour_loss(contours, target)}
+    if not contours:
+        return {}
+    return {"contours": weight * torch.stack([contour_loss(drawn, target) for drawn in contours]).mean()}
 
 
 def with_total(terms: Batch) -> Batch:

@@ -1,9 +1,9 @@
 """Concord, ours: follow the teacher where teacher, labels and both sensors' geometry agree.
 
 DisOptNet's two branches with other terms (docs/methods/distillation.md): relations (BIDNet's idea) and
-channel-wise maps (Shu et al., ICCV 2021) instead of equal features, the teacher's classes only where the
-labels confirm them, no comparison in layover, where the radar shows a facade and the optical image the ground
-before it, and a start from the teacher's weights.
+channel-wise maps (Shu et al., ICCV 2021) instead of equal features, the teacher's probabilities only where
+the labels confirm its class, none of its classes, no comparison in layover, where the radar shows a facade
+and the optical image the ground before it, and a start from the teacher's weights.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from components.lib.engine.task import TrainingTask, label_layer
 from components.lib.losses.distillation import data_mask, soft_cross_entropy
 from components.lib.losses.reduction import at_size_of, weighted_mean
 from components.lib.losses.segmentation import segmentation_loss
-from components.lib.losses.symmetric import symmetric_cross_entropy
 from components.lib.methods.base import Method, MethodParameters, Setup, require_same_contours
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.singlemap import SingleMapNetwork
@@ -54,20 +53,16 @@ class ConcordParameters(MethodParameters):
     Attributes:
         start: ``optical`` starts both branches from the teacher's weights, ``scratch`` as DisOptNet does.
         output: The student's map that is deployed; ``branch_s`` costs half.
-        labels: Weight of cross-entropy of branch R with the teacher's classes.
-        symmetric: That cross-entropy both ways round.
         soft: Weight of soft cross-entropy of branch R with the teacher's probabilities; DisOptNet's is 8.
         ramp: Share of the steps over which that term rises from 0.
         channelwise: Weight of channel-wise distillation of the decoder's feature.
         relation: Weight of the relation loss on building boundaries, of the decoder's feature.
-        trusted: Follow the teacher's classes and probabilities only where its class is the true one.
+        trusted: Follow the teacher's probabilities only where its class is the true one.
         masked: Leave pixels in layover or without data out of all that compares sensors.
     """
 
     start: Literal["optical", "scratch"] = "optical"
     output: Literal["fused", "branch_s"] = "fused"
-    labels: float = Field(default=0.25, ge=0.0)
-    symmetric: bool = True
     soft: float = Field(default=2.0, ge=0.0)
     ramp: float = Field(default=0.4, ge=0.0, le=1.0)
     channelwise: float = Field(default=0.25, ge=0.0)
@@ -79,14 +74,14 @@ class ConcordParameters(MethodParameters):
 class ConcordTask(DistillationTask[TwoBranchNetwork]):
     """A two-branch student and a teacher that is followed where it can be.
 
-    Branch S and the fusion learn the labels. Branch R learns from the teacher: its classes, its probabilities
-    and, in the decoder's feature, where its channels respond and what boundaries resemble.
+    Branch S and the fusion learn the labels. Branch R learns from the teacher: its probabilities and, in the
+    decoder's feature, where its channels respond and what boundaries resemble.
 
     Args:
         student: The SAR network.
         teacher: The optical one, of the same encoder and decoder width.
         parameters: Weights and switches.
-        layover_px: Length of layover above a footprint, pixels.
+        layover_px: Length of layover above a footprint in a crop that is not zoomed, pixels.
         seed: Seed of the relation loss's draws; with the step it fixes them, so that a resumed run repeats
             them.
         contour_weight: Weight of the contour head's loss.
@@ -129,18 +124,13 @@ class ConcordTask(DistillationTask[TwoBranchNetwork]):
         chosen, target = self.settings, batch["target"]
         teacher_logits, teacher_features = self.teacher_outputs(batch["optical"])
         comparable = self._comparable(batch)
-        trusted = comparable
-        if chosen.trusted:
-            agrees = agreement_mask(teacher_logits, label_layer(target, "footprint"))
-            trusted = agrees if comparable is None else comparable & agrees
         theirs = teacher_features[FEATURE]
         terms: Batch = {}
-        if chosen.labels:
-            reverse = 0.5 if chosen.symmetric else 0.0
-            terms["labels"] = chosen.labels * symmetric_cross_entropy(
-                logits, teacher_logits.argmax(dim=1), reverse=reverse, weight=trusted
-            )
         if chosen.soft:
+            trusted = comparable
+            if chosen.trusted:
+                agrees = agreement_mask(teacher_logits, label_layer(target, "footprint"))
+                trusted = agrees if comparable is None else comparable & agrees
             soft = soft_cross_entropy(logits, teacher_logits, trusted)
             terms["soft"] = self.share * chosen.soft * soft
         if chosen.channelwise:
@@ -158,7 +148,10 @@ class ConcordTask(DistillationTask[TwoBranchNetwork]):
         if not self.settings.masked:
             return None
         footprint = label_layer(batch["target"], "footprint")
-        return data_mask(batch["sar"]) & ~layover_mask(footprint, self.layover_px)
+        length: Tensor | int = self.layover_px
+        if "scales" in batch:  # of the zoom that the crops have had
+            length = torch.ceil(batch["scales"] * self.layover_px)
+        return data_mask(batch["sar"]) & ~layover_mask(footprint, length)
 
 
 class Concord(Method[ConcordParameters]):
@@ -312,22 +305,26 @@ def layover_px(incidence_deg: float, gsd_m: float, height_m: float = TYPICAL_HEI
     return math.ceil(round(displacement, 6))  # tan(45 degrees) is a hair below 1
 
 
-def layover_mask(footprints: Tensor, length_px: int) -> Tensor:
+def layover_mask(footprints: Tensor, length_px: Tensor | int) -> Tensor:
     """Return the band of ``length_px`` rows on the radar's side of each footprint, footprints left out.
 
     A building below the crop's last row cannot be seen, so neither can its layover.
 
     Args:
         footprints: (B, H, W), non-zero on buildings, aligned as stored; mirrored left to right at most.
-        length_px: As :func:`layover_px` gives it.
+        length_px: As :func:`layover_px` gives it, for all crops or for each, (B,).
 
     Returns:
         (B, H, W) bool.
     """
-    building = (footprints != 0).to(torch.float32)
-    below = F.pad(building, (0, 0, 0, length_px)).unsqueeze(1)
-    reached = F.max_pool2d(below, (length_px + 1, 1), stride=1).squeeze(1)
-    return (reached > 0) & (building == 0)
+    building = footprints != 0
+    height = footprints.shape[1]
+    rows = torch.arange(height, device=footprints.device).view(1, height, 1)
+    lengths = length_px.view(-1, 1, 1) if isinstance(length_px, Tensor) else length_px
+    # Row of the nearest building below; a pixel without one has a row that no length reaches.
+    marked = torch.where(building, rows, torch.iinfo(rows.dtype).max // 2)
+    nearest = marked.flip(1).cummin(dim=1).values.flip(1)
+    return (nearest - rows <= lengths) & ~building
 
 
 def agreement_mask(teacher_logits: Tensor, truth: Tensor) -> Tensor:

@@ -201,7 +201,8 @@ class HfdReadingTask(DistillationTask[HfdReading]):
             terms["features"] = self.share * self.settings.weight * compared
         if self.settings.logits:
             terms["logits"] = self.settings.logits * logit_kl(logits, teacher_logits, weight=valid)
-        contours = self.student.contours_of(features, batch["sar"])
+        drawn = self.student.contours_of(features, batch["sar"])
+        contours = () if drawn is None else (drawn,)
         return with_total(terms | contour_term(contours, batch["target"], self.contour_weight))
 
 

@@ -1,8 +1,9 @@
 """Dilated depthwise convolutions that do not multiply padding.
 
-ASPP's rates of 12, 24 and 36 reach beyond small feature maps: on the 12 x 12 cells of a 192-pixel crop every
-tap but the middle one meets zeros, wherever the kernel stands. The middle tap alone gives the same result;
-the others took a sixth of a training step on a CPU.
+The reference's ASPP rates of 12, 24 and 36 reach beyond small feature maps: on the 12 x 12 cells of a
+192-pixel crop every tap but the middle one meets zeros, wherever the kernel stands. The middle tap alone
+gives the same result; the others took a sixth of a training step on a CPU. Rates that follow the crop
+(:func:`components.lib.nets.parts.aspp_rates`) do not get there.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 Modality = Literal["optical", "sar"]
 Output = Literal["fused", "branch_s"]
@@ -20,6 +20,10 @@ REFERENCE_STD = (31.875,) * 4
 """Scale of the input normalisation, per channel, uint8 units: 0.125 * 255."""
 
 
+REFERENCE_RATES = (12, 24, 36)
+"""Dilation rates of the ASPP of DeepLabV3+ at output stride 16, cells (DisOptNet's released code)."""
+
+
 class NetworkConfig(BaseModel):
     """Architecture, input and known sensors of one segmentation network.
 
@@ -31,6 +35,7 @@ class NetworkConfig(BaseModel):
         encoder_weights: Pretraining the encoder started from (provenance once trained), or None.
         decoder_channels: Width of the decoder, 256 in the references; of the FPN in ``semantic_fpn``, whose
             decoder has half of it, as ``dmsd``'s nodes do.
+        aspp_rates: Dilation rates of the decoder's ASPP, cells of stride 16, where the network has one.
         in_channels: Input bands: B, R, R, G for optical, HH, HV, VH, VV for SAR.
         classes: Softmax classes: background and building.
         modality: Layer of the store that the network reads.
@@ -56,6 +61,7 @@ class NetworkConfig(BaseModel):
     encoder: str
     encoder_weights: str | None = None
     decoder_channels: int = Field(default=256, ge=16)
+    aspp_rates: tuple[PositiveInt, PositiveInt, PositiveInt] = REFERENCE_RATES
     in_channels: int = Field(default=4, ge=1)
     classes: int = Field(default=2, ge=2)
     modality: Modality = "sar"

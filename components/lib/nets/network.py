@@ -35,11 +35,11 @@ class Supervised(NamedTuple):
 
     Attributes:
         logits: Every class map, the deployed one included, (B, classes, H, W) each.
-        contours: As in :class:`Maps`.
+        contours: Logits of the task's ``LABELS`` beside these maps, (B, 3, H, W) each; none without heads.
     """
 
     logits: tuple[Tensor, ...]
-    contours: Tensor | None
+    contours: tuple[Tensor, ...]
 
 
 class SegmentationNetwork(nn.Module, ABC):
@@ -84,7 +84,7 @@ class SegmentationNetwork(nn.Module, ABC):
 
     def supervised(self, x: Tensor) -> Supervised:
         """Return all maps that labels supervise, for ``x`` (B, C, H, W) in uint8 units."""
-        return Supervised(self.supervised_maps(x), None)
+        return Supervised(self.supervised_maps(x), ())
 
     def normalise(self, x: Tensor) -> Tensor:
         """Return ``x`` (B, C, H, W) in uint8 units, normalised and padded below and right with no-data."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from segmentation_models_pytorch.base import SegmentationHead
@@ -12,20 +14,45 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.nets.atrous import spare_padding
+from components.lib.nets.config import REFERENCE_RATES
 from components.lib.nets.encoders import OUTPUT_STRIDE
+from components.lib.nets.network import SIDE_MULTIPLE
 from components.lib.tasks.labels import LABELS
 
 HEAD_UPSAMPLING = 4
 """From the decoder's stride to full size."""
 
 
-def create_decoder(encoder_channels: Sequence[int], width: int) -> nn.Module:
-    """DeepLabV3+ decoder of smp: separable ASPP (rates 12, 24, 36), skip from f2, ``width`` channels."""
+Rates = tuple[int, int, int]
+"""Dilation rates of an ASPP's three dilated convolutions, cells of stride 16."""
+
+
+def aspp_rates(form: Literal["crop", "reference"], crop: int) -> Rates:
+    """Return the rates of an ASPP that is trained on crops of ``crop`` pixels.
+
+    A tap whose rate reaches the side of the feature map meets padding wherever the kernel stands: it gets no
+    gradient, and works with its random initial value on the larger maps of prediction. The reference's rates
+    fit no crop of less than 608 pixels.
+
+    Args:
+        form: ``crop`` (ours) takes a quarter, a half and three quarters of the crop's side in cells, at least
+            one: 3, 6, 9 at 192 pixels, 8, 16, 24 at 512. ``reference`` takes 12, 24, 36 at any crop.
+        crop: Side of a training crop, pixels.
+    """
+    if form == "reference":
+        return REFERENCE_RATES
+    cells = math.ceil(crop / SIDE_MULTIPLE) * SIDE_MULTIPLE // OUTPUT_STRIDE
+    first, second, third = (max(1, quarters * cells // 4) for quarters in (1, 2, 3))
+    return first, second, third
+
+
+def create_decoder(encoder_channels: Sequence[int], width: int, rates: Rates) -> nn.Module:
+    """DeepLabV3+ decoder of smp: separable ASPP of ``rates``, skip from f2, ``width`` channels."""
     decoder: nn.Module = DeepLabV3PlusDecoder(
         encoder_channels=list(encoder_channels),
         encoder_depth=5,
         out_channels=width,
-        atrous_rates=(12, 24, 36),
+        atrous_rates=rates,
         output_stride=OUTPUT_STRIDE,
         aspp_separable=True,
         aspp_dropout=0.5,

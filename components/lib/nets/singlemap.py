@@ -72,4 +72,4 @@ class SingleMapNetwork(SegmentationNetwork):
     def supervised(self, x: Tensor) -> Supervised:
         """Return the only map, and the contours."""
         maps = self.forward_maps(x)
-        return Supervised((maps.logits,), maps.contours)
+        return Supervised((maps.logits,), () if maps.contours is None else (maps.contours,))

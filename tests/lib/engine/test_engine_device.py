@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from components.contract.errors import ResourceError
-from components.lib.engine.device import precision_of, resolve_device
+from components.lib.engine.device import precision_of, resolve_device, use_threads
 from tests.lib.engine.tiny import parameters
 
 
@@ -23,6 +23,17 @@ def test_auto_falls_back_to_the_processor_in_32_bits() -> None:
 @pytest.mark.parametrize(("asked", "given"), [("32", "32-true"), ("bf16", "bf16-mixed")])
 def test_an_explicit_precision_is_kept(asked: str, given: str) -> None:
     assert precision_of(parameters(precision=asked), torch.device("cpu")) == given
+
+
+def test_threads_are_those_of_the_parameters_and_none_leaves_them() -> None:
+    before = torch.get_num_threads()
+    try:
+        use_threads(parameters(threads=3))
+        assert torch.get_num_threads() == 3
+        use_threads(parameters(threads=None))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -65,7 +65,7 @@ def make_store(folder: Path, *, seed: int = 5, optical: bool = True) -> Store:
 
 TRAINING: dict[str, Any] = {
     "decoder_channels": 16, "crop": 64, "batch": 4, "checkpoint_every": 4, "log_every": 2, "device": "cpu",
-    "precision": "32",
+    "precision": "32", "threads": 1,
 }  # fmt: skip
 
 

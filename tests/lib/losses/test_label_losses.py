@@ -122,6 +122,10 @@ def test_layover_is_the_band_above_each_footprint() -> None:
     expected[0, 3:6, 1:3] = True
     expected[0, 0, 4] = True
     assert torch.equal(band, expected)
+    both = layover_mask(footprints.repeat(2, 1, 1), torch.tensor([3.0, 1.0]))
+    assert torch.equal(both[0], band[0])
+    assert torch.equal(both[1], layover_mask(footprints, 1)[0])
+    assert not torch.equal(both[0], both[1])
     mirrored = layover_mask(footprints.flip(2), 3)
     assert torch.equal(mirrored, band.flip(2)), "a left-right flip keeps the look direction"
     assert not torch.equal(layover_mask(footprints.flip(1), 3), band.flip(1)), "an up-down flip does not"

@@ -11,7 +11,7 @@ from components.lib.architectures.deeplab import DeepLab
 from components.lib.architectures.two_branch import TwoBranchNetwork
 from components.lib.engine.loop import fit
 from components.lib.losses.distillation import soft_cross_entropy
-from components.lib.losses.segmentation import segmentation_loss
+from components.lib.losses.segmentation import cross_entropy, segmentation_loss
 from components.lib.methods.base import MethodParameters
 from components.lib.methods.concord import ConcordParameters, ConcordTask, start_from_teacher
 from components.lib.methods.optical_init import METHOD as OPTICAL_INIT
@@ -20,7 +20,7 @@ from components.lib.nets.factory import build_network
 from tests.lib.engine.tiny import parameters
 from tests.lib.methods.test_disoptnet import ENCODER, batches, tensors
 
-OFF: dict[str, Any] = {"soft": 0.0, "channelwise": 0.0, "relation": 0.0, "labels": 0.0}
+OFF: dict[str, Any] = {"soft": 0.0, "channelwise": 0.0, "relation": 0.0}
 
 
 def deeplab(seed: int, modality: str = "sar", *, contours: bool = False) -> DeepLab:
@@ -63,24 +63,38 @@ def test_without_its_parts_only_the_truth_teaches() -> None:
 
 def test_every_part_is_a_term_of_the_sum() -> None:
     losses = make_task(ramp=0.0).losses(tensors(0))
-    assert losses.keys() == {"loss", "seg_s", "seg_f", "soft", "labels", "channelwise", "relation"}
+    assert losses.keys() == {"loss", "seg_s", "seg_f", "soft", "channelwise", "relation"}
     terms = sum(value.item() for name, value in losses.items() if name != "loss")
     assert losses["loss"].item() == pytest.approx(terms, rel=1e-5)
     assert all(value.item() > 0 for value in losses.values())
 
 
 def test_a_wrong_teacher_has_no_say_where_it_is_trusted_only_if_right() -> None:
-    """With every class of the teacher wrong, nothing is left of the trusted terms."""
+    """With every class of the teacher wrong, nothing is left of the trusted term."""
     batch = tensors(0)
     task = make_task(masked=False, relation=0.0, channelwise=0.0)
     with torch.no_grad():
         wrong = 1 - task.teacher(batch["optical"]).argmax(dim=1)
     batch["target"] = wrong.unsqueeze(1).expand(-1, 3, -1, -1).to(torch.uint8)
     losses = task.losses(batch)
-    for name in ("soft", "labels"):
-        assert losses[name].item() == 0, name
+    assert losses["soft"].item() == 0
     credulous = make_task(masked=False, relation=0.0, channelwise=0.0, trusted=False).losses(batch)
-    assert all(credulous[name].item() > 0 for name in ("soft", "labels"))
+    assert credulous["soft"].item() > 0
+
+
+def test_a_right_teacher_teaches_what_the_labels_do_not() -> None:
+    """Where the teacher's class is the true one, its probabilities still are not the label's 0 and 1."""
+    batch = tensors(0)
+    task = make_task(masked=False, relation=0.0, channelwise=0.0, soft=1.0)
+    with torch.no_grad():
+        theirs = task.teacher(batch["optical"])
+        right = theirs.argmax(dim=1)
+        batch["target"] = right.unsqueeze(1).expand(-1, 3, -1, -1).to(torch.uint8)
+        logits = task.student.forward_branches(batch["sar"]).z_r
+        losses = task.losses(batch)
+    assert losses["soft"].item() == pytest.approx(soft_cross_entropy(logits, theirs).item(), rel=1e-5)
+    assert losses["soft"].item() != pytest.approx(cross_entropy(logits, right).item(), rel=1e-2)
+    assert not {"labels", "symmetric"} & set(ConcordParameters.model_fields), "they would repeat the truth"
 
 
 def test_layover_and_no_data_are_left_out_of_what_compares_sensors() -> None:
@@ -96,6 +110,23 @@ def test_layover_and_no_data_are_left_out_of_what_compares_sensors() -> None:
         theirs = task.teacher(batch["optical"])
         expected = soft_cross_entropy(task.student.forward_branches(batch["sar"]).z_r, theirs, seen)
         assert task.losses(batch)["soft"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_layover_is_as_long_as_the_crop_is_zoomed() -> None:
+    """Two crops of one scene: at half the size a building's layover has half the pixels."""
+    batch = {name: layer[:2] for name, layer in tensors(0).items()}
+    batch["target"] = torch.zeros_like(batch["target"])
+    batch["target"][:, :, 40:50, 20:40] = 1
+    batch["sar"] |= 1
+    batch["scales"] = torch.tensor([0.5, 1.25])
+    task = make_task(layover_px=12, trusted=False, relation=0.0, channelwise=0.0, soft=1.0)
+    seen = torch.ones(2, 64, 64, dtype=torch.bool)
+    seen[0, 34:40, 20:40] = False
+    seen[1, 25:40, 20:40] = False
+    with torch.no_grad():
+        theirs = task.teacher(batch["optical"])
+        expected = soft_cross_entropy(task.student.forward_branches(batch["sar"]).z_r, theirs, seen)
+        assert task.losses(batch)["soft"].item() == pytest.approx(expected.item(), rel=1e-6)
 
 
 def test_draws_of_the_relation_loss_are_a_function_of_seed_and_step() -> None:
@@ -121,13 +152,13 @@ def test_the_ramp_scales_the_teachers_probabilities_alone() -> None:
     task.before_step(10)
     last = task.losses(tensors(0))
     assert first["soft"].item() == 0 < last["soft"].item()
-    assert torch.equal(first["labels"], last["labels"])
+    assert torch.equal(first["channelwise"], last["channelwise"])
 
 
 def test_branch_r_sees_the_truth_only_through_the_fusion() -> None:
     task = make_task(trusted=False, masked=False)
     losses = task.losses(tensors(0))
-    terms = [losses[name] for name in ("soft", "labels", "channelwise", "relation")]
+    terms = [losses[name] for name in ("soft", "channelwise", "relation")]
     task.before_step(50)
     torch.autograd.backward(terms)
     assert all(parameter.grad is None for parameter in task.student.decoder_s.parameters())
@@ -159,6 +190,15 @@ def test_both_branches_start_as_the_teacher() -> None:
     branches, (logits, features) = student.forward_branches(image), teacher.forward_features(image)
     for seen in (branches.z_s, branches.z_r):
         torch.testing.assert_close(seen, logits, rtol=1e-4, atol=1e-5)
+    drawn = teacher.forward_maps(image).contours
+    assert branches.contours_s is not None
+    assert drawn is not None
+    torch.testing.assert_close(branches.contours_s, drawn, rtol=1e-4, atol=1e-5)
+    assert teacher.contour_head is not None
+    for head in (student.contour_head_s, student.contour_head_f):
+        assert head is not None
+        theirs = teacher.contour_head.state_dict()
+        assert all(torch.equal(value, theirs[name]) for name, value in head.state_dict().items())
     torch.testing.assert_close(branches.features["f5"], features["f5"], rtol=1e-4, atol=1e-5)
 
 

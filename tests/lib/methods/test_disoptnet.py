@@ -80,7 +80,7 @@ def test_the_total_is_the_references_sum(task: DisOptNetTask) -> None:
     batch = tensors(0)
     losses = task.losses(batch)
     y = batch["target"][:, 0]
-    z_s, z_r, z_f, features, _ = task.student.forward_branches(batch["sar"])
+    z_s, z_r, z_f, features, *_ = task.student.forward_branches(batch["sar"])
     z_t, taught = task.teacher.forward_features(batch["optical"])
 
     def seg(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -18,6 +18,7 @@ from components.lib.engine.parameters import TrainingParameters
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
+from components.lib.nets.parts import aspp_rates
 from tests.lib.engine.tiny_store import SENSOR, TRAINING, make_store, write_parameters
 
 MODULE = '''
@@ -96,6 +97,7 @@ def save_teacher(folder: Path, encoder: str) -> None:
         kind="deeplabv3plus",
         encoder=encoder,
         decoder_channels=TRAINING["decoder_channels"],
+        aspp_rates=aspp_rates("crop", TRAINING["crop"]),
         modality="optical",
         sensors=(SENSOR,),
         input_mean=mean,

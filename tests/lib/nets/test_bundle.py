@@ -72,6 +72,13 @@ def test_sensor_specific_round_trip(tmp_path: Path) -> None:
     assert loaded.config.norm_momentum == 0.25
 
 
+def test_a_model_from_before_rates_were_stored_has_the_references(folder: Path) -> None:
+    config = json.loads((folder / "model.json").read_text())["config"]
+    assert config.pop("aspp_rates") == [12, 24, 36]
+    edit(folder, config=config)
+    assert load_bundle(folder).config.aspp_rates == (12, 24, 36)
+
+
 def test_loading_leaves_the_random_numbers_alone(folder: Path) -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import segmentation_models_pytorch as smp
 import torch
@@ -9,10 +10,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from components.contract.errors import ParameterError
 from components.lib.architectures.deeplab import DeepLab
 from components.lib.architectures.two_branch import Branches, TwoBranchNetwork
+from components.lib.config.scoring import ScoringSettings
+from components.lib.engine.supervised import contour_term
+from components.lib.geo.geoarray import GeoArray, PixelTransform
+from components.lib.inference.tiles import predict_images
+from components.lib.losses.contours import contour_loss
 from components.lib.nets.atrous import AtrousDepthwise
-from components.lib.nets.config import NetworkConfig
+from components.lib.nets.config import NetworkConfig, Output
 from components.lib.nets.factory import build_network, reference_parameter_count
 from components.lib.nets.network import SegmentationNetwork
+from components.lib.tasks.buildings import BUILDINGS
 
 SMALL = "timm-mobilenetv3_small_minimal_100"
 
@@ -229,6 +236,79 @@ def test_branch_s_alone_is_the_first_branch() -> None:
             torch.equal(a, b)
             for a, b in zip(net.supervised_maps(x), (branches.z_s, branches.z_f), strict=True)
         )
+
+
+def contoured_student(output: Output) -> TwoBranchNetwork:
+    """A student whose untrained contour heads draw some buildings, in evaluation mode."""
+    torch.manual_seed(3)
+    net = build_network(
+        NetworkConfig(
+            kind="disoptnet", encoder=SMALL, decoder_channels=32, sensors=("a",), output=output, contours=True
+        )
+    )
+    assert isinstance(net, TwoBranchNetwork)
+    net.eval()
+    with torch.no_grad():
+        for head, drawn in zip(
+            (net.contour_head_s, net.contour_head_f), net.supervised(IMAGE).contours, strict=True
+        ):
+            assert head is not None
+            convolution = next(m for m in head.modules() if isinstance(m, nn.Conv2d))
+            assert convolution.bias is not None
+            footprint = drawn[:, 0]
+            scale = 3 / footprint.std()
+            convolution.weight *= scale
+            convolution.bias.copy_(torch.tensor([-(footprint.mean() * scale), -9.0, -9.0]))
+    return net
+
+
+IMAGE = pixels(1, 4, 96, 96)
+
+
+def polygons_of(net: TwoBranchNetwork) -> list[str]:
+    place = PixelTransform.north_up(x_left_m=0.0, y_top_m=48.0, gsd_m=0.5)
+    image = GeoArray(
+        values=IMAGE[0].numpy(),
+        bands=("HH", "HV", "VH", "VV"),
+        valid=np.ones((96, 96), dtype=bool),
+        transform=place,
+        crs="EPSG:32631",
+        sensor="a",
+        orientation=0,
+    )
+    (prediction,) = predict_images(net, [image])
+    settings = ScoringSettings(vectorise="watershed", min_area_px=20, min_seed_px=10)
+    assert BUILDINGS.vectoriser(prediction, settings) == "watershed"
+    return [polygon.wkt for polygon in BUILDINGS.draw(prediction, settings).geometries]
+
+
+@pytest.mark.parametrize(("output", "moved"), [("fused", True), ("branch_s", False)])
+def test_branch_r_is_seen_by_the_polygons_of_the_fusion_and_by_no_others(output: Output, moved: bool) -> None:
+    net = contoured_student(output)
+    before = polygons_of(net)
+    with torch.no_grad():
+        contours = net.forward_maps(IMAGE).contours
+        for parameter in net.decoder_r.parameters():
+            parameter.add_(0.5 * torch.randn_like(parameter))
+        changed = net.forward_maps(IMAGE).contours
+    assert contours is not None
+    assert changed is not None
+    assert torch.equal(contours, changed) is not moved
+    assert before
+    assert (polygons_of(net) != before) is moved
+
+
+def test_both_contour_heads_are_trained_at_the_weight_of_one() -> None:
+    net = contoured_student("fused").train()
+    target = pixels(1, 3, 96, 96) > 128
+    contours = net.supervised(IMAGE.repeat(2, 1, 1, 1)).contours
+    term = contour_term(contours, target.repeat(2, 1, 1, 1), 0.5)["contours"]
+    first, second = (contour_loss(drawn, target.repeat(2, 1, 1, 1)) for drawn in contours)
+    assert term.item() == pytest.approx(0.5 * (first.item() + second.item()) / 2, rel=1e-6)
+    torch.autograd.backward(term)
+    for part in (net.contour_head_s, net.contour_head_f, net.fusion, net.decoder_r):
+        assert part is not None
+        assert all(parameter.grad is not None for parameter in part.parameters())
 
 
 def test_predict_restores_the_mode_and_refuses_unknown_sensors() -> None:
