@@ -63,12 +63,13 @@ def panels(tile: ExampleTile) -> list[Panel]:
         drawn.insert(0, Panel(title="Optical", picture=under, alt="Optical image"))
     truth = truth_panel(tile.truth, under)
     drawn.append(Panel(title="Truth", picture=truth, alt="True building footprints"))
+    valid = tile.sar.any(axis=-1)
     for model, predicted in zip(tile.models, tile.predicted, strict=True):
-        iou = count_pixels(predicted, tile.truth).iou
+        iou = count_pixels(predicted, tile.truth, valid).iou
         drawn.append(
             Panel(
                 title=_model_title(model),
-                picture=difference_panel(tile.truth, predicted, under),
+                picture=difference_panel(tile.truth & valid, predicted, under),
                 alt=f"{model}: buildings found, false alarms and missed buildings, IoU {iou:.2f}",
                 note=f"IoU {iou:.2f}",
             )

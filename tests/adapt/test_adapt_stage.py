@@ -80,7 +80,7 @@ def test_adapting_helps_on_the_target_and_keeps_the_source(
 def test_what_the_stage_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared(tmp_path)
     metrics = run(tmp_path, monkeypatch)
-    assert json.loads((tmp_path / "reports/adapt/metrics.json").read_text()) == metrics
+    assert json.loads((tmp_path / "reports/adapt/details.json").read_text()) == metrics
     assert metrics["adapted"] is True
     assert metrics["simulated"] is True
     assert metrics["steps"] == 9
@@ -152,7 +152,7 @@ def test_killed_and_resumed_equals_undisturbed(tmp_path: Path, monkeypatch: pyte
     first, second = weights(undisturbed), weights(killed)
     assert all(torch.equal(first[key], second[key]) for key in first)
     ours, theirs = (
-        json.loads((folder / "reports/adapt/metrics.json").read_text()) for folder in (undisturbed, killed)
+        json.loads((folder / "reports/adapt/details.json").read_text()) for folder in (undisturbed, killed)
     )
     ours.pop("seconds"), theirs.pop("seconds")
     assert ours == theirs

@@ -48,7 +48,7 @@ def test_the_bundle_is_an_optical_network_with_its_provenance(trained: Path) -> 
 
 
 def test_metrics_are_of_the_selection_split_and_called_simulated(trained: Path) -> None:
-    metrics = json.loads((trained / "reports/optical/deeplabv3plus/metrics.json").read_text())
+    metrics = json.loads((trained / "reports/optical/deeplabv3plus/details.json").read_text())
     assert metrics["split"] == "selection"
     assert metrics["tiles"] == 2
     assert metrics["simulated"] is True
@@ -81,7 +81,7 @@ def test_the_run_is_tracked(trained: Path) -> None:
     assert run.info.run_name == "optical/deeplabv3plus"
     assert run.data.tags["simulated"] == "true"
     assert run.data.params["training.lr"] == "0.1"
-    metrics = json.loads((trained / "reports/optical/deeplabv3plus/metrics.json").read_text())
+    metrics = json.loads((trained / "reports/optical/deeplabv3plus/details.json").read_text())
     assert run.data.metrics["selection_iou"] == pytest.approx(metrics["iou"])
     assert [point.step for point in client.get_metric_history(run.info.run_id, "loss")] == [2, 4, 6, 8, 10]
 
