@@ -160,7 +160,9 @@ def histograms_by_role(
         rows = store.rows(sensor, "selection")
         used = (statistics_of or {}).get(sensor, sensor)
         histograms[role] = (
-            pixel_histogram(net, store, sensor, rows, device=device, statistics_of=used) if len(rows) else None
+            pixel_histogram(net, store, sensor, rows, device=device, statistics_of=used)
+            if len(rows)
+            else None
         )
     return histograms
 

@@ -204,9 +204,7 @@ class ExampleMaker:
             )
         )
 
-    def _tile(
-        self, tile: ChosenTile, maps: dict[str, GeoArray], thresholds: Sequence[float]
-    ) -> ExampleTile:
+    def _tile(self, tile: ChosenTile, maps: dict[str, GeoArray], thresholds: Sequence[float]) -> ExampleTile:
         """Copy images and truth out of the store, turned upright, and add the predictions."""
         index = self.store.index
         paired = bool(index.loc[index["sensor"] == tile.sensor, "has_optical"].all())

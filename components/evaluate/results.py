@@ -57,9 +57,7 @@ def split_scores(model: EvaluatedModel, scores: Scores) -> list[SplitScores]:
     ]
 
 
-def model_result(
-    part: SplitScores, parameters: EvaluateParameters, settings: ScoringSettings
-) -> ModelResult:
+def model_result(part: SplitScores, parameters: EvaluateParameters, settings: ScoringSettings) -> ModelResult:
     """Condense one model's tables to its scores and intervals."""
     tiles, objects = part.scores.tiles, part.scores.objects
     pixels = Counts.of_pixels(tiles)

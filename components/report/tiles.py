@@ -34,7 +34,7 @@ def gallery(group: ExampleGroup) -> Gallery:
         title=f"Tiles of {group.sensor}",
         rule=(
             f"Test tiles ({group.split}) ranked by the pixel IoU of {group.ranked_by}, from the worst to the "
-            "best in even steps, every location by its middle tile. Tiles without buildings or with more "
+            "best in even steps, every ground block by its middle tile. Tiles without buildings or with more "
             f"than {group.max_nodata:.0%} no-data are left out. North is up."
         ),
         tiles=[

@@ -79,5 +79,5 @@ def _run(root: Path) -> Finished:
     )
     evaluate(PARAMETERS, SETTINGS, paths)
     done = Finished(paths)
-    make_report(ReportParameters(), done.report)
+    make_report(ReportParameters(stability=ROOT / ".assets/evidence/evidence.json"), done.report)
     return done

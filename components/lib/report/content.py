@@ -98,18 +98,31 @@ class ResultTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceRow:
-    """One model minus another on the same tiles, every draw using the same locations."""
+    """One model minus another on the same tiles, every draw using the same ground blocks.
+
+    Attributes:
+        label: The two models.
+        sensor: Sensor of the tiles.
+        metric: Title of the metric.
+        interval: The difference with its interval.
+        least: Difference that repeated trainings of one recipe do not reach; None where it is not known.
+    """
 
     label: str
     sensor: str
     metric: str
     interval: Interval
+    least: float | None
 
     @property
     def verdict(self) -> str:
-        """Return the conclusion that the interval allows."""
+        """Return the conclusion that the spread of trainings and the interval allow."""
+        if self.least is None:
+            return "spread of repeated trainings not known"
+        if abs(self.interval.value) < self.least:
+            return "within the spread of repeated trainings"
         if self.interval.degenerate:
-            return "one location only: no interval"
+            return "one ground block only: no interval"
         if self.interval.low > 0:
             return "better"
         return "worse" if self.interval.high < 0 else "not distinguishable"
@@ -150,6 +163,7 @@ class ReportContent:
     Attributes:
         title: Heading of the page.
         simulated: Notice of the simulated sensors, or "" where everything is real.
+        spread: Spread between repeated trainings, which the page opens with.
         summary: Sentences that say the outcome with its numbers.
         tables: Result tables, the headline first.
         differences: Paired comparisons.
@@ -163,6 +177,7 @@ class ReportContent:
 
     title: str
     simulated: str
+    spread: str
     summary: Sequence[str]
     tables: Sequence[ResultTable]
     differences: Sequence[DifferenceRow] = ()

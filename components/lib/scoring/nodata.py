@@ -28,9 +28,7 @@ def nodata_region(valid: npt.NDArray[np.bool_]) -> BaseGeometry | None:
     return shapely.union_all([shape(outline) for outline, _ in drawn])
 
 
-def mostly_hidden(
-    polygons: npt.NDArray[np.object_], region: BaseGeometry | None
-) -> npt.NDArray[np.bool_]:
+def mostly_hidden(polygons: npt.NDArray[np.object_], region: BaseGeometry | None) -> npt.NDArray[np.bool_]:
     """Return which polygons have more than ``HIDDEN_SHARE`` of their area in the region without data.
 
     Args:

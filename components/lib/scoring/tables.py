@@ -203,7 +203,9 @@ def _tile_table(index: pd.DataFrame, results: Sequence[TileScore], objects: pd.D
         .sum()
     )
     counted = table.merge(buildings, on=["tile", "location"], how="left")
-    counted = counted.fillna({"tp": 0, "fp": 0, "fn": 0}).astype({"tp": "int64", "fp": "int64", "fn": "int64"})
+    counted = counted.fillna({"tp": 0, "fp": 0, "fn": 0}).astype(
+        {"tp": "int64", "fp": "int64", "fn": "int64"}
+    )
     facts = index[[key for key in TILE_KEYS if key != "location"]].assign(tile=np.arange(len(index)))
     merged = counted.merge(facts, on="tile", how="left")
     pixels = [name for name in table.columns if name.startswith("px_")]

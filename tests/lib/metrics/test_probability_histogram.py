@@ -56,7 +56,9 @@ def test_average_precision_is_the_step_sum_over_all_thresholds() -> None:
         area += (counts.recall - recall) * counts.precision
         recall = counts.recall
     # Probabilities of 0 and of up to 1/BINS share a bin.
-    assert ProbabilityHistogram.of(probability, truth, valid).average_precision() == pytest.approx(area, abs=2e-3)
+    assert ProbabilityHistogram.of(probability, truth, valid).average_precision() == pytest.approx(
+        area, abs=2e-3
+    )
 
 
 def test_a_threshold_inside_a_bin_is_refused() -> None:

@@ -34,9 +34,7 @@ def store_with(folder: Path, rows: int) -> Store:
 
 def test_truth_without_data_is_neither_found_nor_missed(tmp_path: Path) -> None:
     # North-up, rows 56 to 96 have no data: 28 of the 44 rows of the large building.
-    scores = score_model(
-        Pointwise(), store_with(tmp_path, 40), sensor=AIRBORNE, rows=[1], settings=SETTINGS
-    )
+    scores = score_model(Pointwise(), store_with(tmp_path, 40), sensor=AIRBORNE, rows=[1], settings=SETTINGS)
     assert scores.tiles[["tp", "fp", "fn"]].sum().tolist() == [2, 0, 0]
     assert len(scores.objects) == 4
     pixels = Counts.of_pixels(scores.tiles)
@@ -47,16 +45,12 @@ def test_truth_without_data_is_neither_found_nor_missed(tmp_path: Path) -> None:
 
 def test_truth_that_is_mostly_seen_is_scored(tmp_path: Path) -> None:
     # 18 of 44 rows are hidden: the part that is seen matches the whole with an IoU of 26 / 44.
-    scores = score_model(
-        Pointwise(), store_with(tmp_path, 30), sensor=AIRBORNE, rows=[1], settings=SETTINGS
-    )
+    scores = score_model(Pointwise(), store_with(tmp_path, 30), sensor=AIRBORNE, rows=[1], settings=SETTINGS)
     assert scores.tiles[["tp", "fp", "fn"]].sum().tolist() == [3, 0, 0]
 
 
 def test_nothing_is_predicted_without_data(tmp_path: Path) -> None:
-    scores = score_model(
-        Everywhere(), store_with(tmp_path, 40), sensor=AIRBORNE, rows=[1], settings=SETTINGS
-    )
+    scores = score_model(Everywhere(), store_with(tmp_path, 40), sensor=AIRBORNE, rows=[1], settings=SETTINGS)
     pixels = Counts.of_pixels(scores.tiles)
     assert (pixels.tp + pixels.fp, pixels.fn, pixels.tn) == (56 * 96, 0, 0)
 
