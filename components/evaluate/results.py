@@ -201,7 +201,7 @@ def slice_row(result: SliceResult) -> dict[str, Any]:
 
 
 def headline_numbers(evaluation: Evaluation) -> dict[str, float]:
-    """Return ``metrics.json``, the DVC metric: the student's scores, and the IoU of those it is compared with.
+    """Return ``metrics.json``, the DVC metric: the student's scores, the IoU of those it is compared with.
 
     On the headline split; ``adapted`` and ``unadapted`` on the target, the others on the source.
     """

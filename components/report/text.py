@@ -47,7 +47,7 @@ def simulated_notice(evaluation: Evaluation) -> str:
 
 
 def spread_sentence(evidence: Evidence) -> str:
-    """Return how far trainings that should be equal lie apart, and the least difference that is called one."""
+    """Return how far equal trainings lie apart, and the least difference that is called one."""
     measured = evidence.stability
     if measured is None:
         return (
@@ -55,10 +55,11 @@ def spread_sentence(evidence: Evidence) -> str:
             "difference between models below can be called one."
         )
     return (
-        f"Trainings that should be equal differ by a standard deviation of {measured.spread:.3f} in pixel IoU "
-        f"(control {measured.control_spread_iou:.3f}, student {measured.student_spread_iou:.3f}, between "
-        f"numbers of threads {measured.threads_spread_iou:.3f}; {measured.draws} trainings each). A difference "
-        f"below {measured.least_difference:.3f}, two standard deviations of a difference, is not called one."
+        f"Trainings that should be equal differ by a standard deviation of {measured.spread:.3f} in pixel "
+        f"IoU (control {measured.control_spread_iou:.3f}, student {measured.student_spread_iou:.3f}, between "
+        f"numbers of threads {measured.threads_spread_iou:.3f}; {measured.draws} trainings each). A "
+        f"difference below {measured.least_difference:.3f}, two standard deviations of a difference, is not "
+        "called one."
     )
 
 
@@ -273,8 +274,8 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
         ),
         (
             "PR-AUC, OA, Kappa",
-            "Average precision of the building probability over all thresholds; share of pixels that are right "
-            "(overall accuracy); Cohen's kappa, the part of the agreement that chance does not explain.",
+            "Average precision of the building probability over all thresholds; share of pixels that are "
+            "right (overall accuracy); Cohen's kappa, the part of the agreement that chance does not explain.",
         ),
         (
             "SpaceNet F1, Precision, Recall",
@@ -296,8 +297,8 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
         (
             "Intervals",
             f"{settings.confidence:.0%} percentile intervals of {settings.resamples} bootstrap draws "
-            f"over ground blocks of {settings.block_m:g} m, not over tiles: tiles overlap. A pixel or building "
-            "counts in the block that it lies in.",
+            f"over ground blocks of {settings.block_m:g} m, not over tiles: tiles overlap. A pixel or "
+            "building counts in the block that it lies in.",
         ),
         (
             "Building size",

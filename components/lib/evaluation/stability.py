@@ -1,4 +1,4 @@
-"""Spread between repeated trainings, from the evidence file: what a difference must exceed to be called one."""
+"""Spread between repeated trainings, from the evidence file: the least difference that is called one."""
 
 from __future__ import annotations
 

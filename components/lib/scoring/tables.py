@@ -21,7 +21,7 @@ from components.lib.scoring.nodata import scored_polygons
 from components.lib.tasks.base import Task
 
 TILE_KEYS = ("acquisition", "image_id", "sensor", "location", "orientation", "nodata_share", "clean")
-"""Columns that every row of a tile table carries: ``location`` is the ground block, the rest is the index's."""
+"""Columns of every row of a tile table: ``location`` is the ground block, the rest is the index's."""
 
 OBJECT_KEYS = ("acquisition", "image_id", "sensor", "location")
 """The same of the table of buildings."""
@@ -160,7 +160,7 @@ def _objects(
 
 
 def _blocks(tile_of_each: pd.DataFrame, geometry: npt.NDArray[np.object_], block_m: float) -> list[str]:
-    """Return the block of the pixel that holds each centroid: pixels of the north-up tile, as polygons are."""
+    """Return the block of the pixel that holds each centroid; polygons are in pixels of the north-up tile."""
     centre = shapely.centroid(geometry)
     gsd = tile_of_each["gsd_m"].to_numpy(np.float64)
     column = np.clip(np.floor(shapely.get_x(centre)), 0, tile_of_each["width"].to_numpy() - 1)
