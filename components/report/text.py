@@ -275,7 +275,8 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
         (
             "PR-AUC, OA, Kappa",
             "Average precision of the building probability over all thresholds; share of pixels that are "
-            "right (overall accuracy); Cohen's kappa, the part of the agreement that chance does not explain.",
+            "right (overall accuracy); Cohen's kappa, the part of the agreement that chance does not "
+            "explain.",
         ),
         (
             "SpaceNet F1, Precision, Recall",

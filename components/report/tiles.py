@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from components.lib.evaluation.examples import ExampleGroup, ExampleTile
@@ -63,7 +64,7 @@ def panels(tile: ExampleTile) -> list[Panel]:
         drawn.insert(0, Panel(title="Optical", picture=under, alt="Optical image"))
     truth = truth_panel(tile.truth, under)
     drawn.append(Panel(title="Truth", picture=truth, alt="True building footprints"))
-    valid = tile.sar.any(axis=-1)
+    valid = np.asarray(tile.sar.any(axis=-1))
     for model, predicted in zip(tile.models, tile.predicted, strict=True):
         iou = count_pixels(predicted, tile.truth, valid).iou
         drawn.append(
