@@ -36,7 +36,7 @@ def evaluated() -> dict[str, float]:
 
 def written() -> dict[str, dict[str, Any]]:
     """What each stage writes, by the beginning of the file's path."""
-    sensor = {"train": 12345, "clean": 12345, "buildings": 123456}
+    sensor = {"clean": 12345}
     adapted: Any = {"before": ROLES, "after": ROLES, "seconds": 12345.6, "steps": 1}
     trained: Any = TRAINED | {"split": "selection", "tiles": 3}
     return {

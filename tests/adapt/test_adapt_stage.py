@@ -87,6 +87,10 @@ def test_what_the_stage_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [r["step"] for r in metrics["rounds"]] == [2, 5]
     for summary in metrics["rounds"]:
         assert sum(summary["shares"]) + summary["ignored"] == pytest.approx(1.0)
+    headline = json.loads((tmp_path / "reports/adapt/metrics.json").read_text())
+    assert headline["iou"] == round(metrics["after"]["source"]["iou"], 4)
+    assert headline["adapted"] == round(metrics["after"]["target"]["iou"], 4)
+    assert headline["unadapted"] == round(metrics["before"]["target"]["iou"], 4)
     curve = pd.read_csv(tmp_path / "reports/adapt/curve.csv")
     assert list(curve.columns) == ["step", "lr", "loss", "source", "target"]
     assert curve["step"].iloc[-1] == 9
@@ -97,6 +101,10 @@ def test_what_the_stage_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not torch.equal(net.predict(x, SOURCE), net.predict(x, TARGET))
     with pytest.raises(ParameterError, match=f"it knows {SOURCE}, {TARGET}"):
         net.predict(x, "capella-airborne")
+    # Chosen on the source, whose labels there are; the target's report uses the same.
+    chosen = {scores["threshold"] for scores in metrics["after"].values()}
+    assert chosen == {net.config.threshold}
+    assert {scores["threshold"] for scores in metrics["before"].values()} == {0.5}
     assert not (tmp_path / "var/checkpoints/adapt/pseudo-labels").exists()
 
 

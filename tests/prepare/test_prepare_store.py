@@ -323,6 +323,7 @@ def test_metrics_count_splits_and_leaks(folders: Folders) -> None:
     index = Store.open(folders.store).index.set_index(["sensor", "tile"])
 
     assert json.loads(folders.metrics.with_name("details.json").read_text()) == summary
+    assert json.loads(folders.metrics.read_text()) == {"tiles": summary["tiles"], "clean": 1}
     assert index.loc[AIRBORNE]["split"].to_dict() == {
         1: "train",
         2: "buffer",
