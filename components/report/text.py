@@ -51,7 +51,7 @@ def spread_sentence(evidence: Evidence) -> str:
     measured = evidence.stability
     if measured is None:
         return (
-            "The spread between repeated trainings is not known (`make stability` measures it), so no "
+            "The spread between repeated trainings is not known ('make stability' measures it), so no "
             "difference between models below can be called one."
         )
     return (
@@ -100,8 +100,8 @@ def contradictions(evaluation: Evaluation, evidence: Evidence) -> list[str]:
         here = difference.interval.value
         if here * shown < 0 and abs(here - shown) >= least:
             sentences.append(
-                f"This run contradicts the evidence: {difference.model} minus the control is {signed(here)} "
-                f"here and {signed(shown)} there, further apart than repeated trainings are."
+                f"This run contradicts docs/evidence.md: {difference.model} minus the control is "
+                f"{signed(here)} here and {signed(shown)} there, further apart than repeated trainings are."
             )
     return sentences
 
@@ -193,10 +193,12 @@ def _row(result: ModelResult, evaluation: Evaluation) -> ResultRow:
             "AP@0.5": result.ap50,
             "Pixel P": result.px_precision,
             "Pixel R": result.px_recall,
-            "Pixel F1": result.px_f1,
             "IoU at 0.5": result.iou_half,
-            "Threshold": result.threshold,
             "PR-AUC": result.px_ap,
+        },
+        further={
+            "Threshold": result.threshold,
+            "Pixel F1": result.px_f1,
             "OA": result.accuracy,
             "Kappa": result.kappa,
             "Dice": result.dice,

@@ -63,6 +63,7 @@ class ResultRow:
         iou: Pixel intersection over union with its interval.
         f1: SpaceNet F1 with its interval.
         values: Further numbers by column title, in column order.
+        further: Numbers of the second table, which fewer readers need, by column title.
         emphasis: True for the rows a reader should compare first.
     """
 
@@ -72,6 +73,7 @@ class ResultRow:
     iou: Interval
     f1: Interval
     values: dict[str, float]
+    further: dict[str, float]
     emphasis: bool = False
 
 

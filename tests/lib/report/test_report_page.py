@@ -68,6 +68,7 @@ def report(**changes: object) -> ReportContent:
             iou=interval(value),
             f1=interval(value / 2),
             values={"Precision": 0.25, "Recall": 0.75},
+            further={"Kappa": 0.125},
         )
         for name, value in (("teacher", 0.7), ("none", 0.5))
     ]
@@ -153,11 +154,13 @@ def test_numbers_come_with_their_intervals_in_words(tmp_path: Path) -> None:
     assert 'aria-label="IoU 0.700, interval 0.650 to 0.750"' in text
     assert "0.250" in text
     assert "0.750" in text
+    assert "Kappa" in text
+    assert "0.125" in text
 
 
 def test_one_ground_block_gives_no_interval(tmp_path: Path) -> None:
     alone = Interval(0.5, 0.5, 0.5, 0.5, 0.95, 1, True)
-    row = ResultRow(model="none", description="", sensor="s", iou=alone, f1=alone, values={})
+    row = ResultRow(model="none", description="", sensor="s", iou=alone, f1=alone, values={}, further={})
     text, _ = write(tmp_path, report(tables=[ResultTable(title="T", about="", rows=[row])]))
     assert "one ground block" in text
     assert "<svg" not in text
