@@ -21,7 +21,9 @@ from tests.conftest import ROOT
 
 TRAININGS = {"optical@deeplabv3plus", "control", "distill@disoptnet", "distill@concord", "adapt"}
 CONSUMERS_OF_CONCORD = {"adapt", "evaluate", "report", "promote"}
-COPIED = ("components", "dvc.yaml", "params.yaml", ".dvcignore", "README.md", "docs", "dags", "tests")
+COPIED = (
+    ".assets", "components", "dvc.yaml", "params.yaml", ".dvcignore", "README.md", "docs", "dags", "tests"
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,9 @@ from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.device import resolve_device
 from components.lib.engine.loop import FitResult
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.selection import pixel_scores
-from components.lib.engine.stage import StageRun
+from components.lib.engine.selection import choose_threshold, pixel_histogram, pixel_scores
+from components.lib.engine.stage import HEADLINE, StageRun
+from components.lib.metrics.probabilities import ProbabilityHistogram
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.store import Store
 
@@ -69,7 +70,11 @@ class AdaptRun(StageRun):
             estimate_statistics(net, self.sensor, self.target_images())
 
     def metrics(self, result: FitResult) -> dict[str, Any]:
-        """Return the content of ``metrics.json``, without the time that the training took."""
+        """Choose the network's threshold on the source; return the content of ``details.json``.
+
+        The target has no labels to choose one by. The time that the training took is added later.
+        """
+        after = self._scores_after()
         summaries = self.labels.summaries(len(self.starts))
         rounds = zip(self.starts, summaries, strict=result.stopped is None)
         return {
@@ -88,9 +93,23 @@ class AdaptRun(StageRun):
             "stopped": result.stopped,
             "split": "selection",
             "before": self.before,
-            "after": scores_by_role(self.net, self.store, self.source, self.sensor, self.training),
+            "after": after,
             "rounds": [{"step": step, **summary} for step, summary in rounds],
         }
+
+    def _scores_after(self) -> RoleScores:
+        histograms = histograms_by_role(self.net, self.store, self.source, self.sensor, self.training)
+        if histograms["source"] is not None:
+            choose_threshold(self.net, histograms["source"])
+        return scores_by_role(histograms, self.net.config.threshold)
+
+    def headline(self, details: dict[str, Any]) -> dict[str, float]:
+        """Return the source's scores, and the target's IoU without and with adaptation."""
+        before, after = details["before"]["target"], details["after"]["target"]
+        target = {"unadapted": before["iou"], "adapted": after["iou"]} if before and after else {}
+        source = details["after"]["source"] or {}
+        own = {name: source[name] for name in HEADLINE if name in source}
+        return {**own, **target, "seconds": details["seconds"]}
 
     def tracked_metrics(self, metrics: dict[str, Any]) -> dict[str, float]:
         """Return selection scores and label shares under dotted names."""
@@ -113,7 +132,7 @@ class AdaptRun(StageRun):
         self.labels.remove()
 
 
-def scores_by_role(
+def histograms_by_role(
     net: SegmentationNetwork,
     store: Store,
     source: str,
@@ -121,8 +140,8 @@ def scores_by_role(
     training: TrainingParameters,
     *,
     statistics_of: Mapping[str, str] | None = None,
-) -> RoleScores:
-    """Return pixel scores of both sensors on their selection tiles, which lie inside the training ground.
+) -> dict[str, ProbabilityHistogram | None]:
+    """Return the probabilities on both sensors' selection tiles, which lie inside the training ground.
 
     Args:
         net: The network.
@@ -131,13 +150,26 @@ def scores_by_role(
         target: Sensor without.
         training: Section `training`; chooses the device.
         statistics_of: Sensor whose statistics serve another one; each has its own by default.
+
+    Returns:
+        By ``source`` and ``target``; None where a sensor has no selection tiles.
     """
     device = resolve_device(training)
-    scores: RoleScores = {}
+    histograms: dict[str, ProbabilityHistogram | None] = {}
     for role, sensor in (("source", source), ("target", target)):
         rows = store.rows(sensor, "selection")
         used = (statistics_of or {}).get(sensor, sensor)
-        scores[role] = (
-            pixel_scores(net, store, sensor, rows, device=device, statistics_of=used) if len(rows) else None
+        histograms[role] = (
+            pixel_histogram(net, store, sensor, rows, device=device, statistics_of=used)
+            if len(rows)
+            else None
         )
-    return scores
+    return histograms
+
+
+def scores_by_role(histograms: Mapping[str, ProbabilityHistogram | None], threshold: float) -> RoleScores:
+    """Return the scores at ``threshold`` from the histograms of :func:`histograms_by_role`."""
+    return {
+        role: None if histogram is None else pixel_scores(histogram, threshold)
+        for role, histogram in histograms.items()
+    }

@@ -15,7 +15,7 @@ from components.adapt.batches import adaptation_batches
 from components.adapt.labels import LabelFolder
 from components.adapt.parameters import AdaptParameters
 from components.adapt.pseudo_labels import PseudoLabels, round_starts
-from components.adapt.run import COLUMNS, AdaptRun, scores_by_role
+from components.adapt.run import COLUMNS, AdaptRun, histograms_by_role, scores_by_role
 from components.adapt.statistics import band_moments, class_contrast, class_shares, training_crops
 from components.adapt.task import AdaptationTask
 from components.contract.errors import BadDataError, ParameterError
@@ -64,7 +64,7 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
     net = load_bundle(SOURCES / adapt.start_from)
     training = training_of(training, adapt)
     assert adapt.target is not None
-    source, target = net.config.sensors[0], adapt.target
+    source, target, threshold = net.config.sensors[0], adapt.target, net.config.threshold
     _check_network(net, adapt, target)
     target_rows = _target_rows(store, target)
     source_rows = paired_rows(store, source, "train")
@@ -74,7 +74,7 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
         CHECKPOINTS / NAME / "pseudo-labels", store, target, target_rows, settings, net.config.classes
     )
     made_from = _provenance(store, training, adapt)
-    before = scores_by_role(net, store, source, target, training, statistics_of={target: source})
+    unadapted = histograms_by_role(net, store, source, target, training, statistics_of={target: source})
     add_sensor(net, store, adapt, labels, source_rows)
     steps = 0 if adapt.labels == "none" else adapt.steps(len(source_rows), training.batch)
     starts: list[int] = []
@@ -110,7 +110,7 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
         parameters=adapt,
         labels=labels,
         starts=tuple(starts),
-        before=before,
+        before=scores_by_role(unadapted, threshold),
         target_images=images,
     )
 
@@ -126,7 +126,7 @@ def _target_rows(store: Store, target: str) -> npt.NDArray[np.int64]:
     if len(rows) == 0:
         raise BadDataError(
             f"adapt.target: {target} has no train tile in {store.folder}",
-            next_step="see the splits in reports/prepare/metrics.json; a larger world fills them",
+            next_step="see the splits in reports/prepare/details.json; a larger world fills them",
         )
     return rows
 
@@ -216,7 +216,7 @@ def publish_unchanged(adapt: AdaptParameters) -> dict[str, Any]:
     """Publish ``models/sar/<start_from>`` as it is, where there is no target to adapt to.
 
     Returns:
-        The content of ``metrics.json``.
+        The content of ``details.json``.
 
     Raises:
         MissingInputError: If the network is absent.
@@ -236,7 +236,7 @@ def publish_unchanged(adapt: AdaptParameters) -> dict[str, Any]:
         "steps": 0,
     }
     save_bundle(ADAPTED, net, {**net.metadata, "adapted": False})
-    write_report(NAME, metrics, [], COLUMNS)
+    write_report(NAME, {"seconds": 0.0}, metrics, [], COLUMNS)
     return metrics
 
 

@@ -17,7 +17,10 @@ from components.lib.evaluation.examples import ExampleGroup, Examples, ExampleTi
 from components.lib.evaluation.results import CONTROL
 from components.lib.geo.geoarray import GeoArray
 from components.lib.geo.orientation import align
+from components.lib.scoring.blocks import block_names
+from components.lib.scoring.nodata import nodata_region, scored_polygons
 from components.lib.scoring.score import predict_by_settings
+from components.lib.scoring.tables import TILE
 from components.lib.store.store import Store
 from components.lib.tasks.buildings import BUILDINGS
 from components.lib.tasks.labels import BUILDING_BAND, footprints_of
@@ -59,31 +62,43 @@ class ChosenTile:
     nodata_share: float
 
 
-def rank_tiles(part: SplitScores, store: Store) -> pd.DataFrame:
-    """Return the drawable tiles with their row and their own pixel IoU, worst first.
+def rank_tiles(part: SplitScores, store: Store, block_m: float) -> pd.DataFrame:
+    """Return the drawable tiles with their pixel IoU and the block of their centre, worst first.
 
     Tiles without buildings or with more than ``MAX_NODATA`` no-data are left out.
+
+    Args:
+        part: Scores of one model.
+        store: Prepared tiles.
+        block_m: Side of a ground block, metres.
+
+    Returns:
+        The columns of the store's index, the sums of the tile's counts, ``iou``, and ``location``.
     """
-    tiles = part.scores.tiles
-    union = tiles["px_tp"] + tiles["px_fp"] + tiles["px_fn"]
-    keys = ["acquisition", "image_id"]
-    ranked = tiles.assign(iou=tiles["px_tp"] / union.clip(lower=1)).merge(
-        store.index[[*keys, "row"]], on=keys
+    keys = list(TILE)
+    sums = part.scores.tiles.groupby(keys, sort=False)[["px_tp", "px_fp", "px_fn", "tp", "fp", "fn"]].sum()
+    union = sums["px_tp"] + sums["px_fp"] + sums["px_fn"]
+    ranked = sums.assign(iou=sums["px_tp"] / union.clip(lower=1)).reset_index().merge(store.index, on=keys)
+    half_m = ranked["gsd_m"] / 2
+    ranked["location"] = block_names(
+        (ranked["x_left_m"] + ranked["width"] * half_m).to_numpy(np.float64),
+        (ranked["y_top_m"] - ranked["height"] * half_m).to_numpy(np.float64),
+        block_m,
     )
     drawable = (ranked["nodata_share"] <= MAX_NODATA) & (ranked["px_tp"] + ranked["px_fn"] > 0)
     return ranked[drawable].sort_values(["iou", "image_id"], kind="stable", ignore_index=True)
 
 
 def choose_tiles(ranked: pd.DataFrame, count: int) -> list[ChosenTile]:
-    """Take ``count`` tiles in even steps from the first to the last, one per location where that is enough.
+    """Take ``count`` tiles in even steps from the first to the last, one per block where that is enough.
 
     Args:
-        ranked: Tiles, worst first: the columns of a score table and ``row``.
+        ranked: Tiles, worst first, as :func:`rank_tiles` returns them.
         count: Number of tiles at most.
     """
-    locations = ranked.groupby("location", sort=False)["location"]
-    # The middle tile of a location stands for it, so that neither end is flattered.
-    single = ranked[locations.cumcount() == (locations.transform("size") - 1) // 2]
+    blocks = ranked.groupby("location", sort=False)["location"]
+    # The middle tile of a block stands for it, so that neither end is flattered.
+    single = ranked[blocks.cumcount() == (blocks.transform("size") - 1) // 2]
     pool = single if len(single) >= count else ranked
     if pool.empty:
         return []
@@ -151,7 +166,7 @@ class ExampleMaker:
         return [model for model in found if model is not None]
 
     def _group(self, ranking: SplitScores, models: Sequence[EvaluatedModel], count: int) -> ExampleGroup:
-        chosen = choose_tiles(rank_tiles(ranking, self.store), count)
+        chosen = choose_tiles(rank_tiles(ranking, self.store, self.settings.block_m), count)
         return ExampleGroup(
             sensor=ranking.model.sensor,
             ranked_by=ranking.model.model,
@@ -162,15 +177,17 @@ class ExampleMaker:
 
     def _overview(self, ranking: SplitScores, models: Sequence[EvaluatedModel]) -> ExampleTile | None:
         """Return the median tile; tiles that are all data come first: a border makes a poor picture."""
-        tiles = rank_tiles(ranking, self.store)
+        tiles = rank_tiles(ranking, self.store, self.settings.block_m)
         full = tiles[tiles["nodata_share"] < FULL]
         chosen = choose_tiles(tiles if full.empty else full, 3)
         return self._tiles([chosen[len(chosen) // 2]], models)[0] if chosen else None
 
     def _tiles(self, chosen: Sequence[ChosenTile], models: Sequence[EvaluatedModel]) -> list[ExampleTile]:
         maps = {model.model: self._predict(model, [tile.row for tile in chosen]) for model in models}
+        thresholds = [self.settings.threshold_of(model.net.config.threshold) for model in models]
         return [
-            self._tile(tile, {name: by_row[tile.row] for name, by_row in maps.items()}) for tile in chosen
+            self._tile(tile, {name: by_row[tile.row] for name, by_row in maps.items()}, thresholds)
+            for tile in chosen
         ]
 
     def _predict(self, model: EvaluatedModel, rows: list[int]) -> dict[int, GeoArray]:
@@ -187,12 +204,12 @@ class ExampleMaker:
             )
         )
 
-    def _tile(self, tile: ChosenTile, maps: dict[str, GeoArray]) -> ExampleTile:
+    def _tile(self, tile: ChosenTile, maps: dict[str, GeoArray], thresholds: Sequence[float]) -> ExampleTile:
         """Copy images and truth out of the store, turned upright, and add the predictions."""
         index = self.store.index
         paired = bool(index.loc[index["sensor"] == tile.sensor, "has_optical"].all())
         upright = np.stack([found.north_up().band(BUILDING_BAND) for found in maps.values()])
-        matched, false_alarms, missed = self._match(tile, list(maps.values())[-1])
+        matched, false_alarms, missed = self._match(tile, list(maps.values())[-1], thresholds[-1])
         return ExampleTile(
             image_id=tile.image_id,
             rank=tile.rank,
@@ -207,7 +224,7 @@ class ExampleMaker:
             if paired
             else None,
             truth=align(footprints_of(self.store.layer(tile.sensor, "target")[tile.row]), tile.orientation),
-            predicted=upright > self.settings.threshold,
+            predicted=upright > np.array(thresholds, dtype=np.float32)[:, None, None],
             probability=quantised(upright),
             matched=matched,
             false_alarms=false_alarms,
@@ -215,21 +232,24 @@ class ExampleMaker:
         )
 
     def _match(
-        self, tile: ChosenTile, prediction: GeoArray
+        self, tile: ChosenTile, prediction: GeoArray, threshold: float
     ) -> tuple[tuple[BaseGeometry, ...], tuple[BaseGeometry, ...], tuple[BaseGeometry, ...]]:
         """Return the model's polygons that match a building, those that match none, and missed buildings."""
-        truth = np.array(self.store.truth(tile.image_id, tile.sensor), dtype=object)
-        found = BUILDINGS.draw(prediction, self.settings)
+        hidden = nodata_region(prediction.north_up().valid)
+        buildings = np.array(self.store.truth(tile.image_id, tile.sensor), dtype=object)
+        drawn = BUILDINGS.draw(prediction, self.settings, threshold)
+        seen, counted = scored_polygons(buildings, drawn.geometries, hidden)
+        truth, found = buildings[seen], drawn.geometries[counted]
         matches = BUILDINGS.match(
             truth,
-            found.geometries,
+            found,
             truth_tiles=np.zeros(len(truth), dtype=int),
             proposal_tiles=np.zeros(len(found), dtype=int),
-            confidence=found.confidences,
+            confidence=drawn.confidences[counted],
             settings=self.settings,
         )
         return (
-            tuple(found.geometries[matches.proposal_matched]),
-            tuple(found.geometries[matches.proposal_kept & ~matches.proposal_matched]),
+            tuple(found[matches.proposal_matched]),
+            tuple(found[matches.proposal_kept & ~matches.proposal_matched]),
             tuple(truth[matches.truth_kept & ~matches.truth_matched]),
         )

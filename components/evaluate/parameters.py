@@ -13,8 +13,8 @@ class EvaluateParameters(Parameters):
     """Parameters of intervals and example tiles; the section `scoring` says how models are scored.
 
     Attributes:
-        confidence: Confidence of the intervals over locations.
-        resamples: Bootstrap draws over locations.
+        confidence: Confidence of the intervals over ground blocks.
+        resamples: Bootstrap draws over ground blocks.
         pictures: Example tiles of the paired sensor, kept for the report.
         device: ``auto`` takes a GPU if there is one.
     """

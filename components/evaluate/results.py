@@ -10,6 +10,7 @@ import pandas as pd
 
 from components.evaluate.models import EvaluatedModel, EvaluatedModels
 from components.evaluate.parameters import EvaluateParameters
+from components.lib.config.scoring import ScoringSettings
 from components.lib.evaluation.results import (
     CLEAN,
     CONTROL,
@@ -25,10 +26,11 @@ from components.lib.metrics.bootstrap import Interval, location_interval, paired
 from components.lib.metrics.counts import Counts, mean_hard_dice
 from components.lib.scoring.score import Scores
 from components.lib.scoring.slices import NODATA_BANDS, SIZE_BANDS, slice_tables
+from components.lib.scoring.tables import tile_count
 
 METRICS: tuple[Metric, ...] = ("iou", "f1")
 DIGITS = 4
-"""Decimals in ``metrics.json``."""
+"""Decimals in ``metrics.json`` and ``details.json``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ def split_scores(model: EvaluatedModel, scores: Scores) -> list[SplitScores]:
     ]
 
 
-def model_result(part: SplitScores, parameters: EvaluateParameters) -> ModelResult:
+def model_result(part: SplitScores, parameters: EvaluateParameters, settings: ScoringSettings) -> ModelResult:
     """Condense one model's tables to its scores and intervals."""
     tiles, objects = part.scores.tiles, part.scores.objects
     pixels = Counts.of_pixels(tiles)
@@ -69,9 +71,11 @@ def model_result(part: SplitScores, parameters: EvaluateParameters) -> ModelResu
         sensor=part.model.sensor,
         split=part.split,
         vectoriser=str(tiles["vectorise"].iloc[0]),
-        tiles=len(tiles),
+        tiles=tile_count(tiles),
         locations=iou.locations,
+        threshold=settings.threshold_of(part.model.net.config.threshold),
         iou=iou,
+        iou_half=Counts.of_half(tiles).iou,
         f1=_interval(tiles, "f1", parameters),
         precision=buildings.precision,
         recall=buildings.recall,
@@ -81,6 +85,9 @@ def model_result(part: SplitScores, parameters: EvaluateParameters) -> ModelResu
         px_precision=pixels.precision,
         px_recall=pixels.recall,
         px_f1=pixels.f1,
+        px_ap=part.scores.histogram().average_precision(),
+        accuracy=pixels.accuracy,
+        kappa=pixels.kappa,
         dice=float(mean_hard_dice(tiles)),
     )
 
@@ -157,7 +164,7 @@ def _slice_result(
         split=part.split,
         dimension=dimension,
         name=name,
-        tiles=len(table),
+        tiles=tile_count(table),
         buildings=buildings.tp + buildings.fn,
         iou=_interval(table, "iou", parameters) if "px_tp" in table else None,
         f1=_interval(table, "f1", parameters),
@@ -193,8 +200,29 @@ def slice_row(result: SliceResult) -> dict[str, Any]:
     }
 
 
-def metrics_document(evaluation: Evaluation) -> dict[str, Any]:
-    """Return ``metrics.json``: rounded scores by model, sensor and split, then the paired differences."""
+def headline_numbers(evaluation: Evaluation) -> dict[str, float]:
+    """Return ``metrics.json``, the DVC metric: the student's scores, the IoU of those it is compared with.
+
+    On the headline split; ``adapted`` and ``unadapted`` on the target, the others on the source.
+    """
+    found = {result.key: result for result in evaluation.on(evaluation.headline)}
+    student = found.get((evaluation.student, evaluation.source))
+    numbers: dict[str, float] = {}
+    if student is not None:
+        numbers |= {"iou": student.iou.value, "iou_half": student.iou_half}
+        numbers |= {"pr_auc": student.px_ap, "f1": student.f1.value}
+    compared = {
+        "teacher": ("teacher", evaluation.source),
+        "control": (CONTROL, evaluation.source),
+        "adapted": ("adapted", evaluation.target),
+        "unadapted": ("unadapted", evaluation.target),
+    }
+    numbers |= {name: found[key].iou.value for name, key in compared.items() if key in found}
+    return _rounded(numbers)
+
+
+def details_document(evaluation: Evaluation) -> dict[str, Any]:
+    """Return ``details.json``: rounded scores by model, sensor and split, then the paired differences."""
     models: dict[str, dict[str, dict[str, Any]]] = {}
     for result in evaluation.results:
         models.setdefault(result.model, {}).setdefault(result.sensor, {})[result.split] = _numbers(result)
@@ -216,6 +244,8 @@ def metrics_document(evaluation: Evaluation) -> dict[str, Any]:
 def _numbers(result: ModelResult) -> dict[str, float | int | str]:
     numbers = {
         "iou": result.iou.value,
+        "iou_half": result.iou_half,
+        "threshold": result.threshold,
         "f1": result.f1.value,
         "precision": result.precision,
         "recall": result.recall,
@@ -223,6 +253,9 @@ def _numbers(result: ModelResult) -> dict[str, float | int | str]:
         "px_precision": result.px_precision,
         "px_recall": result.px_recall,
         "px_f1": result.px_f1,
+        "pr_auc": result.px_ap,
+        "accuracy": result.accuracy,
+        "kappa": result.kappa,
         "dice": result.dice,
     }
     for name, ends in (("iou", result.iou), ("f1", result.f1)):

@@ -17,7 +17,8 @@ from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.provenance import provenance
 from components.evaluate.results import (
     SplitScores,
-    metrics_document,
+    details_document,
+    headline_numbers,
     model_result,
     paired_differences,
     slice_bounds,
@@ -75,7 +76,8 @@ def evaluate(parameters: EvaluateParameters, settings: ScoringSettings, paths: E
     with atomic_file(paths.out / "slices.csv") as temporary:
         slices.round(5).to_csv(temporary, index=False)
     write_evaluation(paths.out / "results.json", evaluation)
-    write_json(paths.out / "metrics.json", metrics_document(evaluation))
+    write_json(paths.out / "metrics.json", headline_numbers(evaluation))
+    write_json(paths.out / "details.json", details_document(evaluation))
     return evaluation
 
 
@@ -133,7 +135,7 @@ def _condense(
         student=models.student,
         simulated=tuple(name for name in sensors if name in known and known[name].simulated),
         headline=headline[0].split,
-        results=tuple(model_result(part, parameters) for part in parts),
+        results=tuple(model_result(part, parameters, settings) for part in parts),
         differences=tuple(paired_differences(headline, models, parameters)),
         slices=tuple(slice_results(headline, parameters)),
         slice_bounds=slice_bounds(),
@@ -145,6 +147,7 @@ def _condense(
             min_seed_px=settings.min_seed_px,
             scales=settings.scales,
             flip=settings.flip,
+            block_m=settings.block_m,
             confidence=parameters.confidence,
             resamples=parameters.resamples,
         ),

@@ -52,7 +52,7 @@ class Variant:
         group: ``source`` and ``ablation`` are scored on the sensor with labels, ``target`` on the other.
         command: Module and arguments of the stage; None where nothing is trained, only scored.
         model: Folder of the result below the trial's ``models``.
-        reports: Folder below the trial's ``reports`` where the stage leaves ``metrics.json``.
+        reports: Folder below the trial's ``reports`` where the stage leaves ``details.json``.
         links: Upstream models.
         overrides: Overlay on the profile's sections.
         times: Steps as a multiple of the budget (``distill.epochs``).

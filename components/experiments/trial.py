@@ -140,7 +140,7 @@ class Trial:
                 next_step="let the code rest (or work in a checkout of its own) and run the command again",
             )
         signature = read_json(self.bundle / SIGNATURE, made_by=_BY)
-        metrics = self.work / "reports" / self.method.reports / "metrics.json"
+        metrics = self.work / "reports" / self.method.reports / "details.json"
         stamp = {
             "key": key,
             "method": self.method.name,

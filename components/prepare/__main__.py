@@ -13,7 +13,7 @@ from components.prepare.pipeline import prepare
 
 
 def main() -> None:
-    """Read data/raw and data/validated, write data/prepared and reports/prepare/metrics.json."""
+    """Read data/raw and data/validated, write data/prepared and its metrics below reports/prepare."""
     parser = argparse.ArgumentParser(
         prog="python -m components.prepare",
         description="Pair, align, rasterise, split by location, and write the training store.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,12 @@ def prepare(
         raw: Output of the download stage.
         quarantine: ``quarantine.csv`` of the validate stage.
         store: Folder to write, replaced whole or not at all.
-        metrics: JSON file for the counts and leaks.
+        metrics: JSON file for the few numbers that the DVC metric shows; ``details.json`` beside it has all.
         parameters: Section ``prepare``.
         processes: See :func:`components.prepare.writing.write_tiles`.
 
     Returns:
-        Content of ``metrics``.
+        Content of ``details.json``: counts and leaks.
 
     Raises:
         MissingInputError: If an earlier stage has not run.
@@ -66,7 +66,8 @@ def prepare(
         index = build_index(written, parameters)
         write_tables(folder, index, _footprints(written))
         summary = summarise(index, pairing)
-    write_json(metrics, summary)
+    write_json(metrics, headline(summary))
+    write_json(metrics.with_name("details.json"), summary)
     return summary
 
 
@@ -108,7 +109,6 @@ def summarise(index: pd.DataFrame, pairing: Pairing) -> dict[str, Any]:
         sensors[str(name)] = {
             **counts,
             "clean": int(tiles["clean"].sum()),
-            "locations": int(tiles["location"].nunique()),
             "buildings": int(tiles["n_buildings"].sum()),
             "nodata_share": float(tiles["nodata_share"].mean()),
         }
@@ -118,6 +118,14 @@ def summarise(index: pd.DataFrame, pairing: Pairing) -> dict[str, Any]:
         "excluded": _reasons(pairing),
         "leak": measure_leaks(index, _official_split(list(sensors))),
         "simulated": any(get_sensor(name).simulated for name in sensors),
+    }
+
+
+def headline(summary: Mapping[str, Any]) -> dict[str, int]:
+    """Return the number of tiles, and of those on ground that no train tile saw, of all sensors together."""
+    return {
+        "tiles": summary["tiles"],
+        "clean": sum(sensor["clean"] for sensor in summary["sensors"].values()),
     }
 
 

@@ -36,7 +36,7 @@ def assign(tiles: pd.DataFrame, parameters: SplitParameters) -> pd.DataFrame:
         parameters: The groups.
 
     Returns:
-        Columns ``split``, ``kang``, ``clean`` and ``location`` with the index of ``tiles``.
+        Columns ``split``, ``kang`` and ``clean`` with the index of ``tiles``.
     """
     x_left = tiles["x_left_m"].to_numpy(np.float64)
     group = groups(x_left, parameters)
@@ -53,7 +53,6 @@ def assign(tiles: pd.DataFrame, parameters: SplitParameters) -> pd.DataFrame:
             "split": split,
             "kang": test,
             "clean": test & (x_left >= train_ground_ends - _SLACK_M),
-            "location": locations(tiles),
         },
         index=tiles.index,
     )
@@ -63,17 +62,6 @@ def groups(x_left_m: npt.NDArray[np.float64], parameters: SplitParameters) -> np
     """Return the group of each tile from its west edge, 0 in the west."""
     share = (x_left_m - parameters.west_m) / (parameters.east_m - parameters.west_m)
     return np.clip(np.floor(share * parameters.groups), 0, parameters.groups - 1).astype(np.int64)
-
-
-def locations(tiles: pd.DataFrame) -> list[str]:
-    """Return each tile centre's ground cell, ``<column>_<row>``; a cell is as wide as the largest tile."""
-    if tiles.empty:
-        return []
-    width, height = _sides(tiles)
-    side = max(width.max(), height.max())
-    columns = np.floor((tiles["x_left_m"].to_numpy() + width / 2) / side).astype(int)
-    rows = np.floor((tiles["y_top_m"].to_numpy() - height / 2) / side).astype(int)
-    return [f"{column}_{row}" for column, row in zip(columns, rows, strict=True)]
 
 
 def overlap_shares(tiles: pd.DataFrame, others: pd.DataFrame) -> Shares:

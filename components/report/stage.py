@@ -10,6 +10,7 @@ import pandas as pd
 
 from components.lib.evaluation.examples import ExampleTile, read_examples
 from components.lib.evaluation.results import read_evaluation
+from components.lib.evaluation.stability import read_evidence
 from components.lib.files import atomic_directory
 from components.lib.report.content import FigureFile, ReportContent
 from components.lib.report.figures import LINES, draw_curve, draw_overview
@@ -21,6 +22,7 @@ from components.report.text import (
     result_tables,
     simulated_notice,
     slice_tables,
+    spread_sentence,
     summary,
 )
 from components.report.tiles import gallery, overview
@@ -52,19 +54,21 @@ def make_report(parameters: ReportParameters, paths: ReportPaths) -> None:
     """Draw the report from the results, the example tiles and the training curves.
 
     Raises:
-        MissingInputError: If the results or the examples are absent.
+        MissingInputError: If the results, the examples or the evidence are absent.
         BadDataError: If they do not fit this version of the code.
     """
+    evidence = read_evidence(parameters.stability)
     evaluation = read_evaluation(paths.evaluation / "results.json")
     examples = read_examples(paths.evaluation / "examples")
-    sentences = summary(evaluation)
+    sentences = [spread_sentence(evidence), *summary(evaluation, evidence)]
     with atomic_directory(paths.out) as folder:
         content = ReportContent(
             title="Buildings from radar: evaluation",
             simulated=simulated_notice(evaluation),
-            summary=sentences,
+            spread=sentences[0],
+            summary=sentences[1:],
             tables=result_tables(evaluation),
-            differences=difference_rows(evaluation),
+            differences=difference_rows(evaluation, evidence),
             galleries=[gallery(group) for group in examples.groups],
             slices=slice_tables(evaluation),
             figures_about="Total loss of each run; the losses of different methods have different terms.",

@@ -10,9 +10,11 @@ from components.lib.evaluation.results import (
     KANG,
     Evaluation,
     EvaluationSettings,
+    Metric,
     ModelResult,
     SliceResult,
 )
+from components.lib.evaluation.stability import Evidence
 from components.lib.metrics.bootstrap import Interval
 from components.lib.report.content import DifferenceRow, ResultRow, ResultTable, SliceTable
 from components.lib.report.page import signed
@@ -44,12 +46,64 @@ def simulated_notice(evaluation: Evaluation) -> str:
     )
 
 
-def summary(evaluation: Evaluation) -> list[str]:
-    """Return the outcome in a few sentences."""
-    sentences = [_student_sentence(evaluation), _gain_sentence(evaluation), _adaptation_sentence(evaluation)]
+def spread_sentence(evidence: Evidence) -> str:
+    """Return how far equal trainings lie apart, and the least difference that is called one."""
+    measured = evidence.stability
+    if measured is None:
+        return (
+            "The spread between repeated trainings is not known ('make stability' measures it), so no "
+            "difference between models below can be called one."
+        )
+    return (
+        f"Trainings that should be equal differ by a standard deviation of {measured.spread:.3f} in pixel "
+        f"IoU (control {measured.control_spread_iou:.3f}, student {measured.student_spread_iou:.3f}, between "
+        f"numbers of threads {measured.threads_spread_iou:.3f}; {measured.draws} trainings each). A "
+        f"difference below {measured.least_difference:.3f}, two standard deviations of a difference, is not "
+        "called one."
+    )
+
+
+def summary(evaluation: Evaluation, evidence: Evidence) -> list[str]:
+    """Return the outcome in a few sentences; differences are read against the spread of trainings."""
+    least = least_difference(evidence, "iou")
+    sentences = [
+        _student_sentence(evaluation),
+        _gain_sentence(evaluation, least),
+        _adaptation_sentence(evaluation, least),
+        *contradictions(evaluation, evidence),
+    ]
     if evaluation.headline == KANG:
         sentences.append("No test tile is free of training ground, so the headline is on all test tiles.")
     return [sentence for sentence in sentences if sentence]
+
+
+def least_difference(evidence: Evidence, metric: Metric) -> float | None:
+    """Return the difference that two trainings of one recipe do not reach; measured for the IoU alone."""
+    if evidence.stability is None or metric != "iou":
+        return None
+    return evidence.stability.least_difference
+
+
+def contradictions(evaluation: Evaluation, evidence: Evidence) -> list[str]:
+    """Return a sentence for each method whose gain over the control has another sign in the evidence.
+
+    Only where the two differ by more than the spread of repeated trainings explains.
+    """
+    least = least_difference(evidence, "iou")
+    if least is None:
+        return []
+    sentences = []
+    for difference in evaluation.differences:
+        shown = evidence.differences.get((difference.model, difference.sensor))
+        if (difference.baseline, difference.metric) != (CONTROL, "iou") or shown is None:
+            continue
+        here = difference.interval.value
+        if here * shown < 0 and abs(here - shown) >= least:
+            sentences.append(
+                f"This run contradicts docs/evidence.md: {difference.model} minus the control is "
+                f"{signed(here)} here and {signed(shown)} there, further apart than repeated trainings are."
+            )
+    return sentences
 
 
 def _find(evaluation: Evaluation, model: str, sensor: str | None) -> ModelResult | None:
@@ -71,18 +125,18 @@ def _student_sentence(evaluation: Evaluation) -> str:
     found = {name: _find(evaluation, name, evaluation.source) for name in labels}
     parts = [f"{labels[name]} {result.iou.value:.3f}" for name, result in found.items() if result is not None]
     tiles, locations = student.tiles, student.iou.locations
-    return f"On {tiles} held-out tiles at {locations} locations {', '.join(parts)}."
+    return f"On {tiles} held-out tiles in {locations} ground blocks {', '.join(parts)}."
 
 
-def _gain_sentence(evaluation: Evaluation) -> str:
+def _gain_sentence(evaluation: Evaluation, least: float | None) -> str:
     gain = evaluation.difference(evaluation.student, CONTROL, evaluation.source, "iou")
     if gain is None:
         return ""
-    change = describe_difference(gain.interval)
+    change = describe_difference(gain.interval, least)
     return f"Distillation changes the pixel IoU by {change} against the control."
 
 
-def _adaptation_sentence(evaluation: Evaluation) -> str:
+def _adaptation_sentence(evaluation: Evaluation, least: float | None) -> str:
     target = evaluation.target
     before, after = _find(evaluation, "unadapted", target), _find(evaluation, "adapted", target)
     if before is None or after is None:
@@ -91,17 +145,28 @@ def _adaptation_sentence(evaluation: Evaluation) -> str:
     return (
         f"On {target}, a sensor without labels, adaptation takes the student from "
         f"{before.iou.value:.3f} to {after.iou.value:.3f}"
-        + (f", a change of {describe_difference(change.interval)}." if change is not None else ".")
+        + (f", a change of {describe_difference(change.interval, least)}." if change is not None else ".")
     )
 
 
-def describe_difference(difference: Interval) -> str:
-    """Return a paired difference in words, with its interval."""
+def describe_difference(difference: Interval, least: float | None) -> str:
+    """Return a paired difference in words, with its interval.
+
+    Args:
+        difference: Value and interval over ground blocks.
+        least: Difference that two trainings of one recipe do not reach; None where it is not known.
+    """
+    if least is None:
+        reading = ", spread of repeated trainings not known"
+    elif abs(difference.value) < least:
+        reading = ", within the spread of repeated trainings"
+    else:
+        clear = difference.degenerate or difference.low > 0 or difference.high < 0
+        reading = "" if clear else ", not distinguishable"
     if difference.degenerate:
-        return f"{signed(difference.value)} (one location, no interval)"
-    clear = "" if difference.low > 0 or difference.high < 0 else ", not distinguishable"
+        return f"{signed(difference.value)} (one ground block, no interval{reading})"
     ends = f"{signed(difference.low)} to {signed(difference.high)}"
-    return f"{signed(difference.value)} ({difference.confidence:.0%} interval {ends}{clear})"
+    return f"{signed(difference.value)} ({difference.confidence:.0%} interval {ends}{reading})"
 
 
 def result_tables(evaluation: Evaluation) -> list[ResultTable]:
@@ -128,14 +193,21 @@ def _row(result: ModelResult, evaluation: Evaluation) -> ResultRow:
             "AP@0.5": result.ap50,
             "Pixel P": result.px_precision,
             "Pixel R": result.px_recall,
+            "IoU at 0.5": result.iou_half,
+            "PR-AUC": result.px_ap,
+        },
+        further={
+            "Threshold": result.threshold,
             "Pixel F1": result.px_f1,
+            "OA": result.accuracy,
+            "Kappa": result.kappa,
             "Dice": result.dice,
         },
         emphasis=result.key in compared,
     )
 
 
-def difference_rows(evaluation: Evaluation) -> list[DifferenceRow]:
+def difference_rows(evaluation: Evaluation, evidence: Evidence) -> list[DifferenceRow]:
     """Return the paired differences as the report shows them."""
     return [
         DifferenceRow(
@@ -143,6 +215,7 @@ def difference_rows(evaluation: Evaluation) -> list[DifferenceRow]:
             sensor=difference.sensor,
             metric=METRIC_TITLES[difference.metric],
             interval=difference.interval,
+            least=least_difference(evidence, difference.metric),
         )
         for difference in evaluation.differences
     ]
@@ -199,7 +272,13 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
         (
             "Pixel IoU, P, R, F1",
             "Of the building class, from counts summed over all tiles; building is a probability above "
-            f"{settings.threshold}. Where there is no data, nothing is predicted.",
+            f"{describe_threshold(settings)}. Pixels without data are not counted.",
+        ),
+        (
+            "PR-AUC, OA, Kappa",
+            "Average precision of the building probability over all thresholds; share of pixels that are "
+            "right (overall accuracy); Cohen's kappa, the part of the agreement that chance does not "
+            "explain.",
         ),
         (
             "SpaceNet F1, Precision, Recall",
@@ -221,7 +300,8 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
         (
             "Intervals",
             f"{settings.confidence:.0%} percentile intervals of {settings.resamples} bootstrap draws "
-            "over locations, not tiles: neighbouring tiles show the same buildings.",
+            f"over ground blocks of {settings.block_m:g} m, not over tiles: tiles overlap. A pixel or "
+            "building counts in the block that it lies in.",
         ),
         (
             "Building size",
@@ -229,6 +309,13 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
             "counts of all sizes add up to the total.",
         ),
     ]
+
+
+def describe_threshold(settings: EvaluationSettings) -> str:
+    """Return where the threshold of the building probability comes from."""
+    if settings.threshold == "model":
+        return "the model's own threshold, chosen on the selection slice after training"
+    return f"{settings.threshold:g}"
 
 
 def describe_polygons(settings: EvaluationSettings, results: Sequence[ModelResult]) -> str:

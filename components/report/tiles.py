@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from components.lib.evaluation.examples import ExampleGroup, ExampleTile
@@ -34,7 +35,7 @@ def gallery(group: ExampleGroup) -> Gallery:
         title=f"Tiles of {group.sensor}",
         rule=(
             f"Test tiles ({group.split}) ranked by the pixel IoU of {group.ranked_by}, from the worst to the "
-            "best in even steps, every location by its middle tile. Tiles without buildings or with more "
+            "best in even steps, every ground block by its middle tile. Tiles without buildings or with more "
             f"than {group.max_nodata:.0%} no-data are left out. North is up."
         ),
         tiles=[
@@ -63,12 +64,13 @@ def panels(tile: ExampleTile) -> list[Panel]:
         drawn.insert(0, Panel(title="Optical", picture=under, alt="Optical image"))
     truth = truth_panel(tile.truth, under)
     drawn.append(Panel(title="Truth", picture=truth, alt="True building footprints"))
+    valid = np.asarray(tile.sar.any(axis=-1))
     for model, predicted in zip(tile.models, tile.predicted, strict=True):
-        iou = count_pixels(predicted, tile.truth).iou
+        iou = count_pixels(predicted, tile.truth, valid).iou
         drawn.append(
             Panel(
                 title=_model_title(model),
-                picture=difference_panel(tile.truth, predicted, under),
+                picture=difference_panel(tile.truth & valid, predicted, under),
                 alt=f"{model}: buildings found, false alarms and missed buildings, IoU {iou:.2f}",
                 note=f"IoU {iou:.2f}",
             )

@@ -21,6 +21,9 @@ from components.runs.environment import Environment
 from components.runs.parameters import write_for_run
 
 CATALOGUE = Path("components/download/catalogue")
+EVIDENCE = ".assets/evidence/evidence.json"
+"""Committed file that the report reads: the spread between repeated trainings."""
+
 STATE = ".stormsight"
 """Folder of a workspace for files that these commands exchange."""
 
@@ -137,9 +140,9 @@ def write_lock(folder: Path, entries: Mapping[str, Any]) -> None:
 def _copy_pipeline(source: Path, folder: Path) -> None:
     # Byte code travels along: without it every stage would compile all modules anew.
     shutil.copytree(source / "components", folder / "components")
-    for name in ("dvc.yaml", ".dvcignore", ".dvc/config"):
+    for name in ("dvc.yaml", ".dvcignore", ".dvc/config", EVIDENCE):
         if (source / name).is_file():
-            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, folder / name)
 
 

@@ -33,7 +33,7 @@ def main() -> None:
         "--reports",
         type=Path,
         default=defaults.reports,
-        help="folder of the data docs and verdict.json (default: %(default)s)",
+        help="folder of the data docs, verdict.json and metrics.json (default: %(default)s)",
     )
     arguments = parser.parse_args()
     folders = Folders(arguments.raw, arguments.validated, arguments.reports)

@@ -31,6 +31,9 @@ from components.validate.verdict import (
 
 _LOG = logging.getLogger(__name__)
 
+HEADLINE = ("tiles", "quarantined")
+"""Numbers of the verdict that the DVC metric ``metrics.json`` shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folders:
@@ -102,6 +105,7 @@ def _write(
     with atomic_file(folders.validated / "quarantine.csv") as path:
         quarantine.to_csv(path, index=False, lineterminator="\n")
     write_json(folders.reports / "verdict.json", verdict)
+    write_json(folders.reports / "metrics.json", {name: verdict[name] for name in HEADLINE})
 
 
 def _conclude(folders: Folders, verdict: dict[str, Any]) -> None:

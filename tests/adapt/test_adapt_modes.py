@@ -192,7 +192,7 @@ def test_a_collapsed_first_round_leaves_the_warm_up(
     assert not torch.equal(net.predict(x, SOURCE), net.predict(x, TARGET)), "the target has its statistics"
     assert metadata(folder)["metrics"]["stopped"] == metrics["stopped"]
     assert not list((folder / "var/checkpoints").rglob("*.pt"))
-    assert json.loads((folder / "reports/adapt/metrics.json").read_text()) == metrics
+    assert json.loads((folder / "reports/adapt/details.json").read_text()) == metrics
 
 
 def test_exchanged_classes_are_refused_under_the_defaults(

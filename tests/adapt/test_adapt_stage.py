@@ -80,13 +80,17 @@ def test_adapting_helps_on_the_target_and_keeps_the_source(
 def test_what_the_stage_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared(tmp_path)
     metrics = run(tmp_path, monkeypatch)
-    assert json.loads((tmp_path / "reports/adapt/metrics.json").read_text()) == metrics
+    assert json.loads((tmp_path / "reports/adapt/details.json").read_text()) == metrics
     assert metrics["adapted"] is True
     assert metrics["simulated"] is True
     assert metrics["steps"] == 9
     assert [r["step"] for r in metrics["rounds"]] == [2, 5]
     for summary in metrics["rounds"]:
         assert sum(summary["shares"]) + summary["ignored"] == pytest.approx(1.0)
+    headline = json.loads((tmp_path / "reports/adapt/metrics.json").read_text())
+    assert headline["iou"] == round(metrics["after"]["source"]["iou"], 4)
+    assert headline["adapted"] == round(metrics["after"]["target"]["iou"], 4)
+    assert headline["unadapted"] == round(metrics["before"]["target"]["iou"], 4)
     curve = pd.read_csv(tmp_path / "reports/adapt/curve.csv")
     assert list(curve.columns) == ["step", "lr", "loss", "source", "target"]
     assert curve["step"].iloc[-1] == 9
@@ -97,6 +101,10 @@ def test_what_the_stage_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not torch.equal(net.predict(x, SOURCE), net.predict(x, TARGET))
     with pytest.raises(ParameterError, match=f"it knows {SOURCE}, {TARGET}"):
         net.predict(x, "capella-airborne")
+    # Chosen on the source, whose labels there are; the target's report uses the same.
+    chosen = {scores["threshold"] for scores in metrics["after"].values()}
+    assert chosen == {net.config.threshold}
+    assert {scores["threshold"] for scores in metrics["before"].values()} == {0.5}
     assert not (tmp_path / "var/checkpoints/adapt/pseudo-labels").exists()
 
 
@@ -117,8 +125,10 @@ def test_training_never_reads_the_targets_labels(tmp_path: Path, monkeypatch: py
         during.extend(opened)
         return losses(self, batch)
 
+    # The network's own selection slice chooses its threshold; the weights must not depend on any label.
+    nothing = {"source": None, "target": None}
     for module in ("run", "train"):
-        monkeypatch.setattr(f"components.adapt.{module}.scores_by_role", lambda *_, **__: {})
+        monkeypatch.setattr(f"components.adapt.{module}.histograms_by_role", lambda *_, **__: nothing)
     monkeypatch.setattr(Store, "layer", watched)
     monkeypatch.setattr(AdaptationTask, "losses", training_step)
     run(prepared(poisoned, poisoned=True), monkeypatch)
@@ -152,7 +162,7 @@ def test_killed_and_resumed_equals_undisturbed(tmp_path: Path, monkeypatch: pyte
     first, second = weights(undisturbed), weights(killed)
     assert all(torch.equal(first[key], second[key]) for key in first)
     ours, theirs = (
-        json.loads((folder / "reports/adapt/metrics.json").read_text()) for folder in (undisturbed, killed)
+        json.loads((folder / "reports/adapt/details.json").read_text()) for folder in (undisturbed, killed)
     )
     ours.pop("seconds"), theirs.pop("seconds")
     assert ours == theirs

@@ -66,7 +66,6 @@ def index_of(sensor: str, *, optical: bool, splits: tuple[str, ...] = SPLITS) ->
             "split": splits,
             "kang": [split == "test" for split in splits],
             "clean": [split == "test" for split in splits],
-            "location": [f"cell-{i}" for i in range(n)],
             "nodata_share": 0.06,
             "n_buildings": 4,
             "has_optical": optical,

@@ -109,7 +109,7 @@ def make_store(folder: Path, tiles: Path, dtype: str) -> Store:
             "acquisition": "bench", "sensor": SENSOR, "image_id": [f"tile_{n}" for n in range(TILES)],
             "strip": "s", "tile": range(TILES), "orientation": 0, "row": range(TILES), "x_left_m": west,
             "y_top_m": north, "gsd_m": GSD, "height": SIDE, "width": SIDE, "split": "train", "kang": False,
-            "clean": False, "location": "0", "nodata_share": 0.0, "n_buildings": 0, "has_optical": False,
+            "clean": False, "nodata_share": 0.0, "n_buildings": 0, "has_optical": False,
         }
     )  # fmt: skip
     layers = {(SENSOR, "sar"): np.stack(sar), (SENSOR, "target"): np.stack(target)}

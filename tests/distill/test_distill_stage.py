@@ -103,7 +103,7 @@ def test_both_methods_publish_a_sar_network_with_its_provenance(trained: Path) -
 
 def test_control_and_student_have_the_same_budget(trained: Path) -> None:
     none, disoptnet = (
-        json.loads((trained / f"reports/distill/{method}/metrics.json").read_text())
+        json.loads((trained / f"reports/distill/{method}/details.json").read_text())
         for method in ("none", "disoptnet")
     )
     assert none["steps"] == disoptnet["steps"] == 10

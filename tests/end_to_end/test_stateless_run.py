@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.runs.workspace import EVIDENCE
 from tests.end_to_end.conftest import Checkout
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -79,7 +80,7 @@ def deployment(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> 
     """The smallest world there is, in a checkout that no run has touched."""
     root = tmp_path_factory.mktemp("stateless")
     source = root / "source"
-    for name in ("components", "dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config"):
+    for name in ("components", "dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config", EVIDENCE):
         target = source / name
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (checkout.root / name).is_dir() else shutil.copyfile)(

@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, write_tiny_store
 
 PARAMETERS = EvaluateParameters(confidence=0.9, resamples=50, pictures=3)
-SETTINGS = ScoringSettings(threshold=0.5, min_area_px=80, iou=0.5)
+SETTINGS = ScoringSettings(min_area_px=80, iou=0.5, block_m=36.0)
 
 
 def write_models(folder: Path) -> None:
@@ -79,5 +79,5 @@ def _run(root: Path) -> Finished:
     )
     evaluate(PARAMETERS, SETTINGS, paths)
     done = Finished(paths)
-    make_report(ReportParameters(), done.report)
+    make_report(ReportParameters(stability=ROOT / ".assets/evidence/evidence.json"), done.report)
     return done

@@ -50,7 +50,7 @@ def test_objects_carry_the_model(finished: Finished) -> None:
 
 
 def test_metrics_are_those_of_the_tiles(finished: Finished) -> None:
-    metrics = json.loads((finished.out / "metrics.json").read_text())
+    metrics = json.loads((finished.out / "details.json").read_text())
     assert metrics["simulated"] is True
     assert metrics["headline"] == "sn6-clean"
     tiles = pd.read_parquet(finished.out / "tiles.parquet")
@@ -58,9 +58,12 @@ def test_metrics_are_those_of_the_tiles(finished: Finished) -> None:
         own = tiles[(tiles["model"] == model) & (tiles["sensor"] == sensor)]
         for split, part in (("sn6-kang", own), ("sn6-clean", own[own["clean"]])):
             numbers = metrics["models"][model][sensor][split]
-            assert numbers["tiles"] == len(part)
+            assert numbers["tiles"] == part["image_id"].nunique() < len(part)
             assert numbers["iou"] == pytest.approx(Counts.of_pixels(part).iou, abs=1e-4)
+            assert numbers["iou_half"] == pytest.approx(Counts.of_half(part).iou, abs=1e-4)
+            assert numbers["kappa"] == pytest.approx(Counts.of_pixels(part).kappa, abs=1e-4)
             assert {"f1", "precision", "recall", "ap50", "px_f1", "dice", "iou_low"} <= set(numbers)
+            assert {"accuracy", "pr_auc", "threshold"} <= set(numbers)
     assert set(metrics["differences"]) == {
         "disoptnet-none",
         "disoptnet-teacher",
@@ -148,7 +151,7 @@ def test_without_clean_tiles_the_headline_is_on_all(finished: Finished) -> None:
 
 def test_results_hold_the_metrics_at_full_precision(finished: Finished) -> None:
     evaluation = read_evaluation(finished.out / "results.json")
-    metrics = json.loads((finished.out / "metrics.json").read_text())
+    metrics = json.loads((finished.out / "details.json").read_text())
     assert evaluation.headline == metrics["headline"]
     assert (evaluation.source, evaluation.target, evaluation.student) == (AIRBORNE, SPACEBORNE, "disoptnet")
     assert evaluation.simulated == (AIRBORNE, SPACEBORNE)
@@ -158,6 +161,7 @@ def test_results_hold_the_metrics_at_full_precision(finished: Finished) -> None:
         assert numbers["iou"] == round(result.iou.value, 4)
         assert numbers["iou_low"] == round(result.iou.low, 4)
         assert numbers["dice"] == round(result.dice, 4)
+        assert numbers["pr_auc"] == round(result.px_ap, 4)
     for difference in evaluation.differences:
         compared = metrics["differences"][f"{difference.model}-{difference.baseline}"]
         assert compared[difference.sensor][difference.metric]["low"] == round(difference.interval.low, 4)

@@ -91,7 +91,6 @@ def write_tiny_store(
                     "split": "test" if test else other,
                     "kang": test,
                     "clean": test and k < tiles // 2,
-                    "location": f"cell-{k // 2}",
                     "nodata_share": float((sar[k] == 0).all(axis=-1).mean()),
                     "n_buildings": len(boxes),
                     "has_optical": sensor == AIRBORNE,

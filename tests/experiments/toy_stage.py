@@ -57,7 +57,7 @@ def main() -> None:
     (folder / "model.json").write_text(json.dumps(signature))
     (Path("reports") / reports).mkdir(parents=True, exist_ok=True)
     metrics = {"iou": 0.5, "seconds": 1.5, "steps": 3}
-    (Path("reports") / reports / "metrics.json").write_text(json.dumps(metrics))
+    (Path("reports") / reports / "details.json").write_text(json.dumps(metrics))
 
 
 if __name__ == "__main__":

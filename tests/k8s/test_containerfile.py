@@ -156,7 +156,8 @@ def test_the_context_is_a_list_of_what_may_enter() -> None:
 def test_the_pipeline_in_the_image_is_whole() -> None:
     # A stage's workspace and the code hash are made of these; one left out would change the hash unnoticed.
     [copied] = [rest for name, rest in build_stages(RECIPES[0])["source"].lines if name == "RUN"]
-    for path in ("components", "dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config", *LOCKED[:2]):
+    evidence = ".assets/evidence/evidence.json"
+    for path in ("components", "dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config", evidence, *LOCKED[:2]):
         assert f"/source/{path}" in copied
         assert f"\n!{path}\n" in (ROOT / ".dockerignore").read_text()
 

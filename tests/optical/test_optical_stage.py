@@ -11,6 +11,8 @@ import torch
 from components.contract.errors import ParameterError
 from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import TrainingParameters
+from components.lib.engine.selection import pixel_histogram
+from components.lib.engine.stage import HEADLINE
 from components.lib.methods.registry import load_teacher
 from components.lib.nets.bundle import load_bundle
 from components.lib.store.store import Store
@@ -48,7 +50,7 @@ def test_the_bundle_is_an_optical_network_with_its_provenance(trained: Path) -> 
 
 
 def test_metrics_are_of_the_selection_split_and_called_simulated(trained: Path) -> None:
-    metrics = json.loads((trained / "reports/optical/deeplabv3plus/metrics.json").read_text())
+    metrics = json.loads((trained / "reports/optical/deeplabv3plus/details.json").read_text())
     assert metrics["split"] == "selection"
     assert metrics["tiles"] == 2
     assert metrics["simulated"] is True
@@ -56,6 +58,21 @@ def test_metrics_are_of_the_selection_split_and_called_simulated(trained: Path) 
     assert 0.0 <= metrics["iou"] <= metrics["f1"] <= 1.0
     assert 0.0 <= metrics["precision"] <= 1.0
     assert (metrics["device"], metrics["number_format"]) == ("cpu", "32-true")
+    headline = json.loads((trained / "reports/optical/deeplabv3plus/metrics.json").read_text())
+    assert headline == {name: round(metrics[name], 4) for name in HEADLINE}
+
+
+def test_the_threshold_is_the_best_on_the_selection_split_and_goes_with_the_model(trained: Path) -> None:
+    metrics = json.loads((trained / "reports/optical/deeplabv3plus/details.json").read_text())
+    net = load_bundle(trained / "models/optical/deeplabv3plus")
+    store = Store.open(trained / "data/prepared")
+    histogram = pixel_histogram(
+        net, store, SENSOR, store.rows(SENSOR, "selection"), device=torch.device("cpu")
+    )
+    assert metrics["threshold"] == net.config.threshold == histogram.best_threshold()
+    assert metrics["iou"] == histogram.counts(net.config.threshold).iou >= metrics["iou_half"]
+    assert metrics["iou_half"] == histogram.counts(0.5).iou
+    assert metrics["pr_auc"] == histogram.average_precision()
 
 
 def test_the_curve_has_every_logged_step_and_falls(trained: Path) -> None:
@@ -81,7 +98,7 @@ def test_the_run_is_tracked(trained: Path) -> None:
     assert run.info.run_name == "optical/deeplabv3plus"
     assert run.data.tags["simulated"] == "true"
     assert run.data.params["training.lr"] == "0.1"
-    metrics = json.loads((trained / "reports/optical/deeplabv3plus/metrics.json").read_text())
+    metrics = json.loads((trained / "reports/optical/deeplabv3plus/details.json").read_text())
     assert run.data.metrics["selection_iou"] == pytest.approx(metrics["iou"])
     assert [point.step for point in client.get_metric_history(run.info.run_id, "loss")] == [2, 4, 6, 8, 10]
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.geo.grid import GRID_M
 from components.prepare.parameters import PrepareParameters, SplitParameters
-from components.prepare.split import assign, groups, leak, locations, measure_leaks, overlap_shares
+from components.prepare.split import assign, groups, leak, measure_leaks, overlap_shares
 
 RELEASE = SplitParameters(west_m=591_550.0, east_m=596_250.0, groups=5, selection_group=3)
 
@@ -150,15 +150,6 @@ def test_no_tiles_leak_nothing() -> None:
     assert leak(some, empty) == {
         "tiles": 1, "over_0": 0.0, "over_10": 0.0, "over_25": 0.0, "over_50": 0.0, "ground": 0.0
     }  # fmt: skip
-
-
-def test_location_is_the_cell_of_the_centre_and_the_same_for_all_sensors() -> None:
-    side = 900 * GRID_M
-    tiles = tiles_at([(0.6 * side, side), (0.4 * side, side), (1.0 * side, 2 * side)])
-    smaller = tiles_at([(1.2 * side, 1.0 * side)], side_px=450)
-
-    assert locations(pd.concat([tiles, smaller])) == ["1_0", "0_0", "1_1", "1_0"]
-    assert locations(tiles_at([])) == []
 
 
 @pytest.mark.parametrize(

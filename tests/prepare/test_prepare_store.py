@@ -322,7 +322,8 @@ def test_metrics_count_splits_and_leaks(folders: Folders) -> None:
     summary = folders.prepare()
     index = Store.open(folders.store).index.set_index(["sensor", "tile"])
 
-    assert json.loads(folders.metrics.read_text()) == summary
+    assert json.loads(folders.metrics.with_name("details.json").read_text()) == summary
+    assert json.loads(folders.metrics.read_text()) == {"tiles": summary["tiles"], "clean": 1}
     assert index.loc[AIRBORNE]["split"].to_dict() == {
         1: "train",
         2: "buffer",
@@ -334,7 +335,7 @@ def test_metrics_count_splits_and_leaks(folders: Folders) -> None:
     # The second sensor trains (selects) on ground of tile 4, which is therefore clean for nobody.
     assert index.loc[AIRBORNE]["clean"].to_dict() == {1: False, 2: False, 3: False, 4: False, 5: True}
     assert summary["sensors"][AIRBORNE] == {
-        "train": 1, "buffer": 1, "selection": 1, "test": 2, "clean": 1, "locations": 5, "buildings": 15,
+        "train": 1, "buffer": 1, "selection": 1, "test": 2, "clean": 1, "buildings": 15,
         "nodata_share": pytest.approx(1 / 8),
     }  # fmt: skip
     assert summary["leak"]["sn6-kang"]["tiles"] == 2

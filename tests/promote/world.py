@@ -94,7 +94,7 @@ def settings(tracking: TrackingParameters) -> PromotionSettings:
     """The stage in the working directory, with everything but the fresh process real."""
     return PromotionSettings(
         parameters=PARAMETERS,
-        scoring=ScoringSettings(threshold=0.5, min_area_px=80, iou=0.5),
+        scoring=ScoringSettings(threshold=0.5, min_area_px=80, iou=0.5, block_m=100.0),
         tracking=tracking,
     )
 
@@ -116,7 +116,6 @@ def _tile(sensor: str, image: str, row: int) -> dict[str, object]:
         "split": "test",
         "kang": True,
         "clean": True,
-        "location": f"cell_{row}",
         "nodata_share": 0.0 if row < 4 else 0.4,
         "n_buildings": 1,
         "has_optical": sensor == AIRBORNE,

@@ -82,7 +82,7 @@ def store(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     optical = np.repeat(pan[None, ..., None], 4, axis=3)
     target = rasterise_targets([p for p in polygons if p.area > 80], 900, 900, edge_px=3, contact_px=9)
     tile = {"acquisition": "spacenet4", "sensor": SENSOR, "image_id": IMAGE_ID}
-    place = {"strip": IMAGE_ID, "tile": 1, "orientation": 0, "row": 0, "location": "0_0", "split": "train"}
+    place = {"strip": IMAGE_ID, "tile": 1, "orientation": 0, "row": 0, "split": "train"}
     ground = {"x_left_m": raster.transform.c, "y_top_m": raster.transform.f, "gsd_m": 0.5}
     facts = {"height": 900, "width": 900, "kang": False, "clean": False, "has_optical": True}
     counts = {"nodata_share": 0.0, "n_buildings": len(polygons)}

@@ -8,17 +8,28 @@ from pathlib import Path
 import pytest
 
 from components.evaluate.models import EvaluatedModel
-from components.evaluate.results import metrics_document, model_result, split_scores
+from components.evaluate.results import details_document, model_result, split_scores
 from components.lib.config.scoring import ScoringSettings
 from components.lib.evaluation.results import (
     Evaluation,
     EvaluationSettings,
     ModelResult,
+    PairedDifference,
     read_evaluation,
 )
+from components.lib.evaluation.stability import Evidence, Stability
+from components.lib.metrics.bootstrap import Interval
 from components.lib.scoring.score import score_model
 from components.lib.store.store import Store
-from components.report.text import definitions, describe_polygons, describe_views, summary
+from components.report.text import (
+    contradictions,
+    definitions,
+    describe_polygons,
+    describe_views,
+    difference_rows,
+    spread_sentence,
+    summary,
+)
 from tests.evaluate.finished import PARAMETERS, Finished
 from tests.evaluate.worlds import AIRBORNE, Contoured, Pointwise, touching_boxes, write_tiny_store
 
@@ -32,9 +43,14 @@ SETTINGS = EvaluationSettings(
     min_seed_px=110,
     scales=(1.0,),
     flip=False,
+    block_m=600.0,
     confidence=0.9,
     resamples=50,
 )
+MEASURED = Evidence(
+    Stability(control_spread_iou=0.004, student_spread_iou=0.005, threads_spread_iou=0.003, draws=5), {}
+)
+UNKNOWN = Evidence(None, {})
 
 
 @pytest.fixture
@@ -54,7 +70,7 @@ def results(store: Store, settings: ScoringSettings, *nets: Pointwise) -> list[M
             sensor=AIRBORNE,
             statistics_of=AIRBORNE,
         )
-        made += [model_result(part, PARAMETERS) for part in split_scores(model, scores)]
+        made += [model_result(part, PARAMETERS, settings) for part in split_scores(model, scores)]
     return made
 
 
@@ -65,7 +81,7 @@ def test_it_says_how_polygons_were_drawn(tmp_path: Path, evaluation: Evaluation)
     assert "seeds above 0.75 of at least 110 px (m0)" in text
     assert "no contour head (m1)" in text
     assert dict(definitions(replace(evaluation, results=tuple(mixed))))["Polygons"] == text
-    document = metrics_document(replace(evaluation, results=tuple(mixed)))["models"]
+    document = details_document(replace(evaluation, results=tuple(mixed)))["models"]
     assert document["m0"][AIRBORNE]["sn6-clean"]["vectorise"] == "watershed"
     assert document["m1"][AIRBORNE]["sn6-clean"]["vectorise"] == "plain"
     assert "All models alike" in describe_polygons(SETTINGS, mixed[:2])
@@ -88,18 +104,72 @@ def test_it_says_which_views_were_averaged(evaluation: Evaluation) -> None:
 
 def test_without_clean_tiles_the_summary_says_so(evaluation: Evaluation) -> None:
     warning = "No test tile is free of training ground"
-    assert warning in " ".join(summary(replace(evaluation, headline="sn6-kang")))
-    assert warning not in " ".join(summary(evaluation))
+    assert warning in " ".join(summary(replace(evaluation, headline="sn6-kang"), MEASURED))
+    assert warning not in " ".join(summary(evaluation, MEASURED))
 
 
 def test_the_summary_holds_the_headline_numbers(evaluation: Evaluation) -> None:
-    text = " ".join(summary(evaluation))
+    text = " ".join(summary(evaluation, MEASURED))
     for result in evaluation.on(evaluation.headline):
         if result.model in {"teacher", "none", "disoptnet"}:
             assert f"{result.iou.value:.3f}" in text
     assert "the distilled student (disoptnet)" in text
     assert "Distillation changes the pixel IoU by" in text
     assert f"On {evaluation.target}, a sensor without labels" in text
-    alone = summary(replace(evaluation, student="none", differences=()))
+    alone = summary(replace(evaluation, student="none", differences=()), MEASURED)
     assert "the SAR-only control" not in alone[0]
     assert not any("Distillation changes" in sentence for sentence in alone)
+
+
+def with_gain(evaluation: Evaluation, value: float) -> Evaluation:
+    """The student's gain over the control in pixel IoU, on every draw."""
+    interval = Interval(value, value - 0.001, value + 0.001, value - 0.001, 0.9, 7, False)
+    gain = PairedDifference(
+        model="disoptnet", baseline="none", sensor=evaluation.source, metric="iou", interval=interval
+    )
+    return replace(evaluation, differences=(gain, replace(gain, metric="f1")))
+
+
+def test_the_report_opens_with_the_spread_of_trainings() -> None:
+    assert "no difference between models below can be called one" in spread_sentence(UNKNOWN)
+    sentence = spread_sentence(MEASURED)
+    assert "standard deviation of 0.005" in sentence
+    assert "below 0.014" in sentence, "2 * sqrt(2) * 0.005"
+
+
+@pytest.mark.parametrize(
+    ("value", "words", "verdict"),
+    [
+        (0.013, "within the spread of repeated trainings", "within the spread of repeated trainings"),
+        (-0.013, "within the spread of repeated trainings", "within the spread of repeated trainings"),
+        (0.02, "interval 0.019 to 0.021)", "better"),
+        (-0.02, "0.019)", "worse"),
+    ],
+)
+def test_no_smaller_difference_is_called_one(
+    evaluation: Evaluation, value: float, words: str, verdict: str
+) -> None:
+    gained = with_gain(evaluation, value)
+    sentence = next(s for s in summary(gained, MEASURED) if s.startswith("Distillation changes"))
+    assert words in sentence.replace("+", "")
+    iou, f1 = difference_rows(gained, MEASURED)
+    assert (iou.verdict, f1.verdict) == (verdict, "spread of repeated trainings not known")
+    assert {row.verdict for row in difference_rows(gained, UNKNOWN)} == {f1.verdict}
+
+
+@pytest.mark.parametrize(("here", "contradicted"), [(-0.032, True), (0.02, False), (0.0, False)])
+def test_a_run_that_contradicts_the_evidence_says_so(
+    evaluation: Evaluation, here: float, contradicted: bool
+) -> None:
+    evidence = replace(MEASURED, differences={("disoptnet", evaluation.source): 0.077})
+    found = contradictions(with_gain(evaluation, here), evidence)
+    assert bool(found) is contradicted
+    if contradicted:
+        assert "disoptnet minus the control is \N{MINUS SIGN}0.032 here and +0.077 there" in found[0]
+        assert found[0] in summary(with_gain(evaluation, here), evidence)
+    assert contradictions(with_gain(evaluation, here), replace(evidence, stability=None)) == []
+
+
+def test_a_small_change_of_sign_is_no_contradiction(evaluation: Evaluation) -> None:
+    evidence = replace(MEASURED, differences={("disoptnet", evaluation.source): 0.005})
+    assert contradictions(with_gain(evaluation, -0.005), evidence) == []

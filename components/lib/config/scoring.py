@@ -18,7 +18,8 @@ class ScoringSettings(Parameters):
     and matched. The module imports no torch: reading parameters must not wait for it.
 
     Attributes:
-        threshold: Building probability above which a pixel is building.
+        threshold: Building probability above which a pixel is building; ``model`` takes the one that was
+            chosen on the selection slice after training and is stored with each model.
         min_area_px: Truth of at least this area is scored, proposals must exceed it, pixels.
         iou: A building match must exceed this intersection over union.
         vectorise: ``watershed`` takes touching buildings apart where a network has a contour head, and is
@@ -33,7 +34,7 @@ class ScoringSettings(Parameters):
         block_m: Side of the ground blocks that intervals resample, metres (docs/methods/metrics.md).
     """
 
-    threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
+    threshold: Literal["model"] | Annotated[float, Field(gt=0.0, lt=1.0)] = "model"
     min_area_px: int = Field(default=80, ge=0)
     iou: float = Field(default=0.5, gt=0.0, lt=1.0)
     vectorise: Vectoriser = "plain"
@@ -52,3 +53,7 @@ class ScoringSettings(Parameters):
         if len(set(scales)) != len(scales):
             raise ValueError("scales must be distinct")
         return scales
+
+    def threshold_of(self, model: float) -> float:
+        """Return the threshold to score a model by, given the one that is stored with it."""
+        return model if self.threshold == "model" else self.threshold

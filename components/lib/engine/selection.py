@@ -6,29 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from components.lib.engine.inputs import paired_rows
 from components.lib.inference.tiles import predict_tiles
-from components.lib.metrics.counts import Counts, count_pixels
+from components.lib.metrics.probabilities import HALF, ProbabilityHistogram
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.store import Store
 from components.lib.tasks.labels import BUILDING_BAND, footprints_of
 
-THRESHOLD = 0.5
-"""Building probability above which a pixel is building: of two classes, the likelier one."""
 
-
-def selection_scores(
-    net: SegmentationNetwork, store: Store, sensor: str, device: torch.device
-) -> dict[str, float]:
-    """Return IoU, F1, precision and recall of the building class, and the number of selection ``tiles``.
-
-    Pixels are summed over the tiles with an optical image. Raises as :func:`paired_rows`.
-    """
-    rows = paired_rows(store, sensor, "selection")
-    return {**pixel_scores(net, store, sensor, rows, device=device), "tiles": len(rows)}
-
-
-def pixel_scores(
+def pixel_histogram(
     net: SegmentationNetwork,
     store: Store,
     sensor: str,
@@ -36,8 +21,8 @@ def pixel_scores(
     *,
     device: torch.device,
     statistics_of: str | None = None,
-) -> dict[str, float]:
-    """Return IoU, F1, precision and recall of the building class from pixels summed over tiles.
+) -> ProbabilityHistogram:
+    """Return the building probabilities of the valid pixels of some tiles, by their truth.
 
     Args:
         net: The network.
@@ -48,9 +33,39 @@ def pixel_scores(
         statistics_of: Sensor whose statistics normalise them, by default ``sensor``.
     """
     target = store.layer(sensor, "target")
-    total = Counts(0, 0, 0)
+    total = ProbabilityHistogram.empty()
     for row, prediction in predict_tiles(
         net, store, sensor, rows, device=device, statistics_of=statistics_of
     ):
-        total += count_pixels(prediction.band(BUILDING_BAND) > THRESHOLD, footprints_of(target[row]))
-    return total.as_dict()
+        probability = prediction.band(BUILDING_BAND)
+        total += ProbabilityHistogram.of(probability, footprints_of(target[row]), prediction.valid)
+    return total
+
+
+def choose_threshold(net: SegmentationNetwork, histogram: ProbabilityHistogram) -> None:
+    """Store with ``net`` the threshold of the largest pixel IoU; the views are plain, without mirrors.
+
+    Args:
+        net: Its configuration is replaced.
+        histogram: Probabilities on the selection slice of the labelled sensor.
+    """
+    net.config = net.config.model_copy(update={"threshold": histogram.best_threshold()})
+
+
+def pixel_scores(histogram: ProbabilityHistogram, threshold: float) -> dict[str, float]:
+    """Return the scores of the building class from pixels summed over tiles.
+
+    Args:
+        histogram: Probabilities of the pixels.
+        threshold: Threshold of the model.
+
+    Returns:
+        ``iou, f1, precision, recall`` at the threshold, the ``threshold``, the IoU at 0.5 (``iou_half``) and
+        the average precision of the pixels (``pr_auc``).
+    """
+    return {
+        **histogram.counts(threshold).as_dict(),
+        "threshold": threshold,
+        "iou_half": histogram.counts(HALF).iou,
+        "pr_auc": histogram.average_precision(),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,11 +16,12 @@ from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.batch import Arrays
 from components.lib.engine.checkpoint import CheckpointFile, fingerprint_of
 from components.lib.engine.device import precision_of, resolve_device
+from components.lib.engine.inputs import paired_rows
 from components.lib.engine.loop import FitResult, OnLog, fit
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.progress import Record
 from components.lib.engine.ranks import ranks
-from components.lib.engine.selection import selection_scores
+from components.lib.engine.selection import choose_threshold, pixel_histogram, pixel_scores
 from components.lib.engine.task import TrainingStoppedError, TrainingTask
 from components.lib.files import atomic_file, write_json
 from components.lib.nets.bundle import save_bundle
@@ -31,7 +32,9 @@ from components.lib.tracking.run import track_run
 
 CHECKPOINTS = Path("var/checkpoints")
 REPORTS = Path("reports")
-_SCORES = ("iou", "f1", "precision", "recall")
+_SCORES = ("iou", "f1", "precision", "recall", "iou_half", "pr_auc", "threshold")
+HEADLINE = ("iou", "iou_half", "pr_auc", "threshold", "seconds")
+"""Numbers of a training that the DVC metric shows; all others are in ``details.json``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +79,18 @@ class StageRun:
         return
 
     def metrics(self, result: FitResult) -> dict[str, Any]:
-        """Return the content of ``metrics.json``, without the time that the training took."""
+        """Choose the network's threshold on the selection slice; return the content of ``details.json``.
+
+        The time that the training took is added later. Raises as
+        :func:`components.lib.engine.inputs.paired_rows`.
+        """
         device = resolve_device(self.training)
+        rows = paired_rows(self.store, self.sensor, "selection")
+        histogram = pixel_histogram(self.net, self.store, self.sensor, rows, device=device)
+        choose_threshold(self.net, histogram)
         return {
-            **selection_scores(self.net, self.store, self.sensor, device),
+            **pixel_scores(histogram, self.net.config.threshold),
+            "tiles": len(rows),
             "split": "selection",
             "sensor": self.sensor,
             "simulated": self.simulated,
@@ -93,6 +104,10 @@ class StageRun:
         """Return the scores among ``metrics`` under the names that experiment tracking shows."""
         return {f"selection_{key}": metrics[key] for key in _SCORES}
 
+    def headline(self, details: dict[str, Any]) -> dict[str, float]:
+        """Return the few numbers of ``metrics.json``, chosen from the details."""
+        return {name: details[name] for name in HEADLINE}
+
     def metadata(self, metrics: dict[str, Any]) -> dict[str, Any]:
         """Return what is stored with the model; the threads are those that there were, asked for or not."""
         return {**self.provenance, "threads": torch.get_num_threads(), "metrics": metrics}
@@ -103,13 +118,13 @@ class StageRun:
 
 
 def train_and_publish(run: StageRun, tracking: TrackingParameters) -> dict[str, Any]:
-    """Train, score on the selection split, and write the bundle, ``metrics.json`` and ``curve.csv``.
+    """Train, score on the selection split, and write bundle, metrics, details and curve.
 
     Of the processes of a ``torchrun`` the first does all that; the others leave with exit code 0 when the
     training is done. The test split is never read.
 
     Returns:
-        The content of ``metrics.json``.
+        The content of ``details.json``.
 
     Raises:
         ParameterError, ResourceError: As :func:`components.lib.engine.loop.fit`.
@@ -125,7 +140,7 @@ def train_and_publish(run: StageRun, tracking: TrackingParameters) -> dict[str, 
         # Without the time it took: equal inputs must give an equal bundle.
         save_bundle(run.model_folder, run.net, run.metadata(metrics))
     metrics = {**metrics, "seconds": round(result.seconds, 1)}
-    write_report(run.name, metrics, result.history, run.columns)
+    write_report(run.name, run.headline(metrics), metrics, result.history, run.columns)
     run.clean_up()
     return metrics
 
@@ -139,13 +154,18 @@ def _tags(run: StageRun) -> dict[str, str]:
 
 
 def write_report(
-    name: str, metrics: dict[str, Any], history: Sequence[Record], columns: Sequence[str] | None = None
+    name: str,
+    headline: Mapping[str, float],
+    details: Mapping[str, Any],
+    history: Sequence[Record],
+    columns: Sequence[str] | None = None,
 ) -> None:
-    """Write ``reports/<name>/metrics.json``, and ``curve.csv`` with one line per logged step.
+    """Write ``metrics.json``, ``details.json`` and ``curve.csv`` below ``reports/<name>``.
 
     Args:
         name: Name of the run.
-        metrics: Content of ``metrics.json``.
+        headline: Content of ``metrics.json``, the DVC metric: at most 8 numbers, each rounded to four digits.
+        details: Content of ``details.json``: all scores and facts.
         history: Logged records: step, lr, loss and its terms.
         columns: Columns of the curve; None for those of the first record.
     """
@@ -158,7 +178,8 @@ def write_report(
         writer = csv.DictWriter(f, fieldnames=names, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(history)
-    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "metrics.json", {key: round(value, 4) for key, value in headline.items()})
+    write_json(folder / "details.json", details)
 
 
 def _fit(run: StageRun, on_log: OnLog | None = None) -> FitResult:

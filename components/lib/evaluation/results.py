@@ -43,15 +43,20 @@ class ModelResult:
         split: ``sn6-clean`` or ``sn6-kang``.
         vectoriser: Origin of the polygons: ``watershed`` or ``plain``.
         tiles: Number of tiles.
-        locations: Number of locations, the units of the intervals.
-        iou: Pixel IoU with its interval over locations.
-        f1: SpaceNet F1 with its interval over locations.
+        locations: Number of ground blocks, the units of the intervals.
+        threshold: Building probability above which a pixel is building.
+        iou: Pixel IoU with its interval over ground blocks.
+        iou_half: Pixel IoU at threshold 0.5.
+        f1: SpaceNet F1 with its interval over ground blocks.
         precision: Precision of the polygons.
         recall: Recall of the polygons.
         ap50: Average precision of the polygons at IoU 0.5.
         px_precision: Precision of the pixels.
         px_recall: Recall of the pixels.
         px_f1: F1 of the pixels.
+        px_ap: Average precision of the pixels, the area under their precision over recall (PR-AUC).
+        accuracy: Overall accuracy of the pixels (OA in LoveCS).
+        kappa: Cohen's kappa of the pixels.
         dice: Mean over tiles of the smoothed hard Dice.
     """
 
@@ -63,7 +68,9 @@ class ModelResult:
     vectoriser: str
     tiles: int
     locations: int
+    threshold: float
     iou: Interval
+    iou_half: float
     f1: Interval
     precision: float
     recall: float
@@ -71,6 +78,9 @@ class ModelResult:
     px_precision: float
     px_recall: float
     px_f1: float
+    px_ap: float
+    accuracy: float
+    kappa: float
     dice: float
 
     @property
@@ -81,7 +91,7 @@ class ModelResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDifference:
-    """``model`` minus ``baseline`` on the same tiles, every bootstrap draw using the same locations."""
+    """``model`` minus ``baseline`` on the same tiles, every bootstrap draw using the same blocks."""
 
     model: str
     baseline: str
@@ -125,13 +135,14 @@ class SliceResult:
 class EvaluationSettings:
     """Parameters that a reader of the numbers must know; meanings and units as in ``params.yaml``."""
 
-    threshold: float
+    threshold: float | Literal["model"]
     min_area_px: int
     iou: float
     seed_threshold: float
     min_seed_px: int
     scales: tuple[float, ...]
     flip: bool
+    block_m: float
     confidence: float
     resamples: int
 

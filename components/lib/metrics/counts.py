@@ -40,6 +40,20 @@ def recall(tp: ArrayLike, fn: ArrayLike) -> Floats:
     return _ratio(np.asarray(tp), np.asarray(tp) + np.asarray(fn))
 
 
+def accuracy(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike, tn: ArrayLike) -> Floats:
+    """Overall accuracy (OA), the share of all that is right, (TP + TN) / (TP + FP + FN + TN)."""
+    right = np.asarray(tp) + np.asarray(tn)
+    return _ratio(right, right + np.asarray(fp) + np.asarray(fn))
+
+
+def kappa(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike, tn: ArrayLike) -> Floats:
+    """Cohen's kappa of two classes, (p_o - p_e) / (1 - p_e): accuracy p_o against that by chance, p_e."""
+    hits, false, missed, rest = (np.asarray(value, dtype=np.float64) for value in (tp, fp, fn, tn))
+    total = hits + false + missed + rest
+    by_chance = (hits + false) * (hits + missed) + (missed + rest) * (false + rest)
+    return _ratio((hits + rest) * total - by_chance, total * total - by_chance)
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Numbers of true/false positives/negatives, of pixels or of buildings.
@@ -60,6 +74,11 @@ class Counts:
     def of_pixels(cls, tiles: pd.DataFrame) -> Counts:
         """Sum the columns ``px_tp, px_fp, px_fn, px_tn`` over the rows of ``tiles``."""
         return cls(*(int(tiles[f"px_{name}"].sum()) for name in ("tp", "fp", "fn", "tn")))
+
+    @classmethod
+    def of_half(cls, tiles: pd.DataFrame) -> Counts:
+        """Sum the columns ``px_tp_half, px_fp_half, px_fn_half``: pixels at threshold 0.5; tn stays 0."""
+        return cls(*(int(tiles[f"px_{name}_half"].sum()) for name in ("tp", "fp", "fn")))
 
     @classmethod
     def of_buildings(cls, tiles: pd.DataFrame) -> Counts:
@@ -88,6 +107,16 @@ class Counts:
     def recall(self) -> float:
         """Share of the truth that is found."""
         return float(recall(self.tp, self.fn))
+
+    @property
+    def accuracy(self) -> float:
+        """Overall accuracy."""
+        return float(accuracy(self.tp, self.fp, self.fn, self.tn))
+
+    @property
+    def kappa(self) -> float:
+        """Cohen's kappa."""
+        return float(kappa(self.tp, self.fp, self.fn, self.tn))
 
     def as_dict(self) -> dict[str, float]:
         """IoU, F1, precision and recall by name."""
@@ -119,12 +148,14 @@ def mean_hard_dice(tiles: pd.DataFrame) -> float:
     empty and predicted empty scores 1.
 
     Args:
-        tiles: One row per tile, with the columns ``px_tp, px_fp, px_fn``.
+        tiles: Rows of one or several parts of a tile, with the columns ``acquisition, image_id, px_tp, px_fp,
+            px_fn``; the parts of a tile are summed first.
     """
     if tiles.empty:
         return 0.0
-    twice = 2.0 * tiles["px_tp"]
-    return float(((twice + 1.0) / (twice + tiles["px_fp"] + tiles["px_fn"] + 1.0)).mean())
+    whole = tiles.groupby(["acquisition", "image_id"])[["px_tp", "px_fp", "px_fn"]].sum()
+    twice = 2.0 * whole["px_tp"]
+    return float(((twice + 1.0) / (twice + whole["px_fp"] + whole["px_fn"] + 1.0)).mean())
 
 
 def _ratio(part: ArrayLike, whole: ArrayLike) -> Floats:

@@ -53,6 +53,8 @@ class NetworkConfig(BaseModel):
         alignment: Way in which a network with flow alignment brings a coarse map onto a finer one: warped by
             a learnt ``flow``, or plainly upsampled (``add``, ablation).
         contours: True if a second head predicts footprint, edge and contact, beside the class map.
+        threshold: Building probability above which a pixel is building, chosen on the labelled sensor's
+            selection slice after training.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,6 +78,7 @@ class NetworkConfig(BaseModel):
     output: Output = "fused"
     alignment: Alignment = "flow"
     contours: bool = False
+    threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkConfig:

@@ -63,6 +63,7 @@ class ResultRow:
         iou: Pixel intersection over union with its interval.
         f1: SpaceNet F1 with its interval.
         values: Further numbers by column title, in column order.
+        further: Numbers of the second table, which fewer readers need, by column title.
         emphasis: True for the rows a reader should compare first.
     """
 
@@ -72,6 +73,7 @@ class ResultRow:
     iou: Interval
     f1: Interval
     values: dict[str, float]
+    further: dict[str, float]
     emphasis: bool = False
 
 
@@ -98,18 +100,31 @@ class ResultTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceRow:
-    """One model minus another on the same tiles, every draw using the same locations."""
+    """One model minus another on the same tiles, every draw using the same ground blocks.
+
+    Attributes:
+        label: The two models.
+        sensor: Sensor of the tiles.
+        metric: Title of the metric.
+        interval: The difference with its interval.
+        least: Difference that repeated trainings of one recipe do not reach; None where it is not known.
+    """
 
     label: str
     sensor: str
     metric: str
     interval: Interval
+    least: float | None
 
     @property
     def verdict(self) -> str:
-        """Return the conclusion that the interval allows."""
+        """Return the conclusion that the spread of trainings and the interval allow."""
+        if self.least is None:
+            return "spread of repeated trainings not known"
+        if abs(self.interval.value) < self.least:
+            return "within the spread of repeated trainings"
         if self.interval.degenerate:
-            return "one location only: no interval"
+            return "one ground block only: no interval"
         if self.interval.low > 0:
             return "better"
         return "worse" if self.interval.high < 0 else "not distinguishable"
@@ -150,6 +165,7 @@ class ReportContent:
     Attributes:
         title: Heading of the page.
         simulated: Notice of the simulated sensors, or "" where everything is real.
+        spread: Spread between repeated trainings, which the page opens with.
         summary: Sentences that say the outcome with its numbers.
         tables: Result tables, the headline first.
         differences: Paired comparisons.
@@ -163,6 +179,7 @@ class ReportContent:
 
     title: str
     simulated: str
+    spread: str
     summary: Sequence[str]
     tables: Sequence[ResultTable]
     differences: Sequence[DifferenceRow] = ()

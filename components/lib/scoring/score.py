@@ -1,38 +1,33 @@
-"""Scores of one network on one sensor's tiles: counts per tile, and the match of every building."""
+"""Scores of one network on one sensor's tiles: pixels and buildings counted by tile and ground block."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import shapely
 import torch
 from tqdm import tqdm
 
 from components.contract.errors import BadDataError
-from components.lib.config.scoring import ScoringSettings, Vectoriser
+from components.lib.config.scoring import ScoringSettings
 from components.lib.geo.geoarray import GeoArray
-from components.lib.geo.vectorise import Polygons
 from components.lib.inference.tiles import predict_tiles
 from components.lib.inference.views import views_of
-from components.lib.metrics.counts import Counts, count_pixels
-from components.lib.metrics.spacenet_f1 import Matches
+from components.lib.metrics.counts import count_pixels
+from components.lib.metrics.probabilities import HALF, ProbabilityHistogram
 from components.lib.nets.network import SegmentationNetwork
+from components.lib.scoring.blocks import block_parts
+from components.lib.scoring.nodata import nodata_region
+from components.lib.scoring.tables import TILE, PartCounts, TileScore, assemble
 from components.lib.store.store import Store
 from components.lib.tasks.base import Task
 from components.lib.tasks.buildings import BUILDINGS
-
-_TileScore: TypeAlias = tuple[Counts, Polygons, Vectoriser]
-"""Pixel counts of one tile, its polygons before they meet the truth, and what drew them."""
-
-TILE_KEYS = ("acquisition", "image_id", "sensor", "location", "orientation", "nodata_share", "clean")
-"""Columns of the index that every score table carries along."""
 
 BACKLOG = 32
 """Tiles that may wait for their polygons, so that a fast GPU cannot fill the memory with maps."""
@@ -43,22 +38,35 @@ class Scores:
     """Counts and matches of one network on one set of tiles.
 
     Attributes:
-        tiles: One row per tile: ``TILE_KEYS``, pixel counts ``px_tp, px_fp, px_fn, px_tn`` over the whole
-            tile (no-data included, where nothing is predicted), the building counts ``tp, fp, fn`` of the
-            SpaceNet metric, and ``vectorise``: the vectoriser in use, ``watershed`` or ``plain``.
-        objects: One row per building large enough to count: acquisition, image_id, sensor, location, kind
-            (``truth`` or ``proposal``), matched, area_px, confidence (NaN for truth), iou (0 if unmatched).
+        tiles: One row per tile and ground block: ``TILE_KEYS``; counts of the tile's valid pixels in the
+            block, ``px_tp, px_fp, px_fn, px_tn`` at the model's threshold and ``px_tp_half, px_fp_half,
+            px_fn_half`` at 0.5; the building counts ``tp, fp, fn`` of the SpaceNet metric, matched over the
+            whole tile; and ``vectorise``: the vectoriser in use, ``watershed`` or ``plain``. A match or a
+            miss counts in the block of the true building's centroid, a false alarm in that of its own.
+        objects: One row per building large enough to count: ``OBJECT_KEYS`` (``location``: the block of its
+            centroid), kind (``truth`` or ``proposal``), matched, area_px, confidence (NaN for truth), iou (0
+            if unmatched).
+        histograms: Building probabilities of each tile's valid pixels, by acquisition and image id.
     """
 
     tiles: pd.DataFrame
     objects: pd.DataFrame
+    histograms: Mapping[tuple[str, str], ProbabilityHistogram] = field(default_factory=dict)
 
     def clean(self) -> Scores:
         """Return the scores of the tiles on ground that no train tile saw."""
         tiles = self.tiles[self.tiles["clean"]]
-        keys = ["acquisition", "image_id"]
-        objects = self.objects.merge(tiles[keys], on=keys)
-        return Scores(tiles.reset_index(drop=True), objects)
+        names = tiles[list(TILE)].drop_duplicates()
+        chosen = set(names.itertuples(index=False, name=None))
+        return Scores(
+            tiles.reset_index(drop=True),
+            self.objects.merge(names, on=list(TILE)),
+            {name: histogram for name, histogram in self.histograms.items() if name in chosen},
+        )
+
+    def histogram(self) -> ProbabilityHistogram:
+        """Return the building probabilities of all tiles together."""
+        return sum(self.histograms.values(), start=ProbabilityHistogram.empty())
 
 
 def predict_by_settings(
@@ -167,20 +175,19 @@ def score_variants(
             f"sensor {sensor}: there is no tile to score",
             next_step="check the split in data/prepared/index.parquet (prepare.split in params.yaml)",
         )
+    index = _tiles_of(store, sensor, rows)
     target = store.layer(sensor, "target")
+    places = index.set_index("row")
+    thresholds = [variant.threshold_of(net.config.threshold) for variant in variants]
 
-    def score_tile(row: int, prediction: GeoArray) -> list[_TileScore]:
-        truth = task.truth_mask(target[row])
+    def score_tile(row: int, prediction: GeoArray) -> list[TileScore]:
+        truth, place = task.truth_mask(target[row]), places.loc[row]
         return [
-            (
-                count_pixels(task.predicted_mask(prediction, settings), truth),
-                task.draw(prediction, settings),
-                task.vectoriser(prediction, settings),
-            )
-            for settings in variants
+            _score_tile(task, prediction, truth, place, settings, threshold)
+            for settings, threshold in zip(variants, thresholds, strict=True)
         ]
 
-    pending: list[Future[list[_TileScore]]] = []
+    pending: list[Future[list[TileScore]]] = []
     # Polygons are drawn while the next windows are predicted: GEOS, GDAL and SciPy release the lock.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         predictions = predict_by_settings(
@@ -200,11 +207,60 @@ def score_variants(
             if len(pending) > BACKLOG:
                 pending[-BACKLOG].result()
     results = [future.result() for future in pending]
-    index = _tiles_of(store, sensor, rows)
-    return [
-        _assemble(task, index, store.footprints, [tile[k] for tile in results], settings)
-        for k, settings in enumerate(variants)
-    ]
+    names = list(index[list(TILE)].itertuples(index=False, name=None))
+    scores = []
+    for k, settings in enumerate(variants):
+        own = [tile[k] for tile in results]
+        tiles, objects = assemble(task, index, store.footprints, own, settings)
+        histograms = {name: tile.histogram for name, tile in zip(names, own, strict=True)}
+        scores.append(Scores(tiles, objects, histograms))
+    return scores
+
+
+def _score_tile(  # noqa: PLR0917 - one tile, its truth and place, and the rules
+    task: Task,
+    prediction: GeoArray,
+    truth: npt.NDArray[np.bool_],
+    place: pd.Series[Any],
+    settings: ScoringSettings,
+    threshold: float,
+) -> TileScore:
+    """Count one tile's pixels by ground block and draw its buildings.
+
+    Args:
+        task: Target that is scored.
+        prediction: Probabilities as stored, turned or not.
+        truth: (H, W) in the same orientation.
+        place: Row of the store's index.
+        settings: Vectoriser and size of the ground blocks.
+        threshold: Probability above which a pixel is building.
+    """
+    valid, probability = prediction.valid, task.probability(prediction)
+    predicted, half = task.predicted_mask(prediction, threshold), task.predicted_mask(prediction, HALF)
+    parts = block_parts(
+        x_left_m=float(place["x_left_m"]),
+        y_top_m=float(place["y_top_m"]),
+        gsd_m=float(place["gsd_m"]),
+        height=prediction.shape[0],
+        width=prediction.shape[1],
+        orientation=prediction.orientation,
+        block_m=settings.block_m,
+    )
+    return TileScore(
+        parts=[
+            PartCounts(
+                block=part.block,
+                pixels=count_pixels(predicted[cut], truth[cut], valid[cut]),
+                half=count_pixels(half[cut], truth[cut], valid[cut]),
+            )
+            for part in parts
+            for cut in ((part.rows, part.cols),)
+        ],
+        polygons=task.draw(prediction, settings, threshold),
+        vectoriser=task.vectoriser(prediction, settings),
+        histogram=ProbabilityHistogram.of(probability, truth, valid),
+        hidden=nodata_region(prediction.north_up().valid),
+    )
 
 
 def _tiles_of(store: Store, sensor: str, rows: Sequence[int] | npt.NDArray[np.integer]) -> pd.DataFrame:
@@ -213,76 +269,3 @@ def _tiles_of(store: Store, sensor: str, rows: Sequence[int] | npt.NDArray[np.in
     own = index[index["sensor"] == sensor].set_index("row", drop=False)
     chosen: pd.DataFrame = own.loc[[int(row) for row in rows]].reset_index(drop=True)
     return chosen
-
-
-def _assemble(
-    task: Task,
-    index: pd.DataFrame,
-    footprints: pd.DataFrame,
-    results: list[_TileScore],
-    settings: ScoringSettings,
-) -> Scores:
-    position = index[["acquisition", "image_id"]].assign(tile=np.arange(len(index)))
-    truth = footprints.merge(position, on=["acquisition", "image_id"])
-    truth_geometry = shapely.from_wkt(truth["wkt_px"].to_numpy(dtype=object))
-    truth_tile = truth["tile"].to_numpy()
-    geometry = np.concatenate([polygons.geometries for _, polygons, _ in results])
-    confidence = np.concatenate([polygons.confidences for _, polygons, _ in results])
-    tile = np.repeat(np.arange(len(index)), [len(polygons) for _, polygons, _ in results])
-    matches = task.match(
-        truth_geometry,
-        geometry,
-        truth_tiles=truth_tile,
-        proposal_tiles=tile,
-        confidence=confidence,
-        settings=settings,
-    )
-    objects = pd.concat(
-        [
-            _objects(
-                index.iloc[truth_tile[matches.truth_kept]],
-                kind="truth",
-                matched=matches.truth_matched[matches.truth_kept],
-                area_px=shapely.area(truth_geometry[matches.truth_kept]),
-                confidence=np.nan,
-                iou=matches.truth_iou[matches.truth_kept],
-            ),
-            _objects(
-                index.iloc[tile[matches.proposal_kept]],
-                kind="proposal",
-                matched=matches.proposal_matched[matches.proposal_kept],
-                area_px=shapely.area(geometry[matches.proposal_kept]),
-                confidence=confidence[matches.proposal_kept],
-                iou=matches.proposal_iou[matches.proposal_kept],
-            ),
-        ],
-        ignore_index=True,
-    )
-    return Scores(_tile_table(index, results, matches, truth_tile, tile), objects)
-
-
-def _objects(tile_of_each: pd.DataFrame, **columns: str | float | npt.NDArray[np.generic]) -> pd.DataFrame:
-    keys = ["acquisition", "image_id", "sensor", "location"]
-    return tile_of_each[keys].reset_index(drop=True).assign(**columns)
-
-
-def _tile_table(
-    index: pd.DataFrame,
-    results: list[_TileScore],
-    matches: Matches,
-    truth_tile: npt.NDArray[np.integer],
-    proposal_tile: npt.NDArray[np.integer],
-) -> pd.DataFrame:
-    def count(tile: npt.NDArray[np.integer], chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        return np.bincount(tile[chosen], minlength=len(index)).astype(np.int64)
-
-    return index[list(TILE_KEYS)].assign(
-        px_tp=[pixels.tp for pixels, _, _ in results],
-        px_fp=[pixels.fp for pixels, _, _ in results],
-        px_fn=[pixels.fn for pixels, _, _ in results],
-        px_tn=[pixels.tn for pixels, _, _ in results],
-        tp=count(proposal_tile, matches.proposal_matched),
-        fp=count(proposal_tile, matches.proposal_kept & ~matches.proposal_matched),
-        fn=count(truth_tile, matches.truth_kept & ~matches.truth_matched),
-        vectorise=[vectoriser for _, _, vectoriser in results],
-    )

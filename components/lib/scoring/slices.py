@@ -10,6 +10,7 @@ from __future__ import annotations
 import pandas as pd
 
 from components.lib.scoring.score import Scores
+from components.lib.scoring.tables import OBJECT_KEYS
 
 SIZE_BANDS = {"small": (0.0, 400.0), "medium": (400.0, 1600.0), "large": (1600.0, float("inf"))}
 """Building size in pixels of 0.25 m2, lower bound included: below 100 m2, up to 400 m2, and above."""
@@ -26,8 +27,8 @@ def slice_tables(scores: Scores) -> dict[str, dict[str, pd.DataFrame]]:
 
     ``orientation``, ``nodata`` and ``sensor`` select tiles. ``building_size`` selects buildings: a true
     positive and a false negative belong to the size of the truth polygon, a false positive to its own size.
-    Its tables therefore hold ``tp, fp, fn`` per tile and no pixel counts: pixels of a part of the buildings
-    have no false positives of their own.
+    Its tables therefore hold ``tp, fp, fn`` per tile and block and no pixel counts: pixels of a part of the
+    buildings have no false positives of their own.
     """
     tiles = scores.tiles
     dimensions = {
@@ -43,12 +44,12 @@ def slice_tables(scores: Scores) -> dict[str, dict[str, pd.DataFrame]]:
 
 
 def _of_size(scores: Scores, low: float, high: float) -> pd.DataFrame:
-    """Count per tile the buildings with ``low <= area_px < high``; all tiles, so that models pair up."""
+    """Count per tile and block the buildings with ``low <= area_px < high``; all rows, so models pair up."""
     objects = scores.objects[_within(scores.objects["area_px"], low, high)]
     if objects.empty:
         return scores.tiles.iloc[:0]
     is_truth = objects["kind"] == "truth"
-    keys = ["acquisition", "image_id", "sensor", "location"]
+    keys = list(OBJECT_KEYS)
     counts = (
         objects[keys]
         .assign(

@@ -58,7 +58,6 @@ INDEX_COLUMNS = MappingProxyType(
         "split": "str",  # one of SPLITS
         "kang": "bool",  # in the published validation list: the easternmost group
         "clean": "bool",  # test, and east of all train ground
-        "location": "str",  # ground cell of the tile centre
         "nodata_share": "float64",  # of the SAR tile
         "n_buildings": "int32",  # footprints that are labelled
         "has_optical": "bool",

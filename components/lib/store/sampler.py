@@ -94,7 +94,7 @@ class CropSampler:
         if len(rows) == 0:
             raise BadDataError(
                 f"sensor {sensor} has no tile to draw crops from",
-                next_step="see the splits in reports/prepare/metrics.json; a larger world fills them",
+                next_step="see the splits in reports/prepare/details.json; a larger world fills them",
             )
         self.rows = np.asarray(rows, dtype=np.int64)
         self.layers = {name: _Plane(store.layer(sensor, name)) for name in layers}

@@ -34,16 +34,26 @@ class Task(ABC):
         """Return the pixels (H, W) that belong to the target, from the packed layer ``target`` (H, W, 1)."""
 
     @abstractmethod
-    def predicted_mask(self, prediction: GeoArray, settings: ScoringSettings) -> npt.NDArray[np.bool_]:
+    def predicted_mask(self, prediction: GeoArray, threshold: float) -> npt.NDArray[np.bool_]:
         """Return the pixels (H, W) predicted to belong to the target, in the prediction's own orientation."""
+
+    @abstractmethod
+    def probability(self, prediction: GeoArray) -> npt.NDArray[np.float32]:
+        """Return the probability (H, W) that the threshold cuts, in the prediction's own orientation."""
 
     @abstractmethod
     def vectoriser(self, prediction: GeoArray, settings: ScoringSettings) -> Vectoriser:
         """Return the vectoriser that the settings ask for and the prediction's bands allow."""
 
     @abstractmethod
-    def draw(self, prediction: GeoArray, settings: ScoringSettings) -> Polygons:
-        """Draw the objects of one tile."""
+    def draw(self, prediction: GeoArray, settings: ScoringSettings, threshold: float) -> Polygons:
+        """Draw the objects of one tile.
+
+        Args:
+            prediction: Probabilities of the tile.
+            settings: Vectoriser and its parameters.
+            threshold: Probability above which a pixel belongs to an object.
+        """
 
     @abstractmethod
     def match(

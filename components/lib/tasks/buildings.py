@@ -28,28 +28,32 @@ class Buildings(Task):
         """Return the footprint pixels (H, W) of the packed layer ``target`` (H, W, 1)."""
         return footprints_of(target)
 
-    def predicted_mask(self, prediction: GeoArray, settings: ScoringSettings) -> npt.NDArray[np.bool_]:
-        """Return the pixels (H, W) whose class map exceeds the threshold."""
-        mask: npt.NDArray[np.bool_] = prediction.band(BUILDING_BAND) > settings.threshold
+    def predicted_mask(self, prediction: GeoArray, threshold: float) -> npt.NDArray[np.bool_]:
+        """Return the pixels (H, W) whose class map exceeds the threshold; none where there is no data."""
+        mask: npt.NDArray[np.bool_] = (self.probability(prediction) > threshold) & prediction.valid
         return mask
+
+    def probability(self, prediction: GeoArray) -> npt.NDArray[np.float32]:
+        """Return the building probability (H, W) of the class map."""
+        return np.asarray(prediction.band(BUILDING_BAND), dtype=np.float32)
 
     def vectoriser(self, prediction: GeoArray, settings: ScoringSettings) -> Vectoriser:
         """Return ``plain`` where the prediction has no contours: there is nothing to flood."""
         return settings.vectorise if set(self.labels) <= set(prediction.bands) else "plain"
 
-    def draw(self, prediction: GeoArray, settings: ScoringSettings) -> Polygons:
-        """Draw the building polygons of one tile."""
+    def draw(self, prediction: GeoArray, settings: ScoringSettings, threshold: float) -> Polygons:
+        """Draw the building polygons of one tile; ``threshold`` bounds their bodies, not their seeds."""
         if self.vectoriser(prediction, settings) == "plain":
             return vectorise(
                 prediction,
-                threshold=settings.threshold,
+                threshold=threshold,
                 min_area_px=settings.min_area_px,
                 simplify_px=settings.simplify_px,
                 band=BUILDING_BAND,
             )
         return vectorise_contours(
             prediction,
-            threshold=settings.threshold,
+            threshold=threshold,
             seed_threshold=settings.seed_threshold,
             min_seed_px=settings.min_seed_px,
             min_area_px=settings.min_area_px,

@@ -50,7 +50,6 @@ def make_store(folder: Path, *, seed: int = 5, optical: bool = True) -> Store:
             "split": SPLITS,
             "kang": [split == "test" for split in SPLITS],
             "clean": [split == "test" for split in SPLITS],
-            "location": [f"cell-{n}" for n in range(len(SPLITS))],
             "nodata_share": 0.0,
             "n_buildings": 4,
             "has_optical": optical,

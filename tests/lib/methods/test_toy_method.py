@@ -127,7 +127,7 @@ def test_a_toy_method_is_trained_stored_and_scored(repository: Path, tree: Path)
     assert model["metadata"]["methods"] == {"toy": {"weight": 0.5, "lr": 0.05}}
     assert model["metadata"]["training"]["lr"] == 0.05
     assert model["metadata"]["stage_code_sha256"] == stage_code_hash("distill@toy", tree)
-    metrics = json.loads((tree / "reports/distill/toy/metrics.json").read_text())
+    metrics = json.loads((tree / "reports/distill/toy/details.json").read_text())
     assert metrics["steps"] == 10
     assert (tree / "reports/distill/toy/curve.csv").read_text().startswith("step,lr,loss,ce,toy\n")
 

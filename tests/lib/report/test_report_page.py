@@ -68,16 +68,20 @@ def report(**changes: object) -> ReportContent:
             iou=interval(value),
             f1=interval(value / 2),
             values={"Precision": 0.25, "Recall": 0.75},
+            further={"Kappa": 0.125},
         )
         for name, value in (("teacher", 0.7), ("none", 0.5))
     ]
     content: dict[str, object] = {
         "title": "Evaluation",
         "simulated": "Everything here is from the rehearsal world.",
+        "spread": "Trainings differ by a standard deviation of 0.010.",
         "summary": ["The teacher is best."],
         "tables": [ResultTable(title="Headline", about="About.", rows=rows)],
         "differences": [
-            DifferenceRow(label="a - b", sensor="s", metric="Pixel IoU", interval=interval(0.2, 0.1))
+            DifferenceRow(
+                label="a - b", sensor="s", metric="Pixel IoU", interval=interval(0.2, 0.1), least=0.01
+            )
         ],
         "galleries": [
             Gallery(
@@ -150,13 +154,15 @@ def test_numbers_come_with_their_intervals_in_words(tmp_path: Path) -> None:
     assert 'aria-label="IoU 0.700, interval 0.650 to 0.750"' in text
     assert "0.250" in text
     assert "0.750" in text
+    assert "Kappa" in text
+    assert "0.125" in text
 
 
-def test_one_location_gives_no_interval(tmp_path: Path) -> None:
+def test_one_ground_block_gives_no_interval(tmp_path: Path) -> None:
     alone = Interval(0.5, 0.5, 0.5, 0.5, 0.95, 1, True)
-    row = ResultRow(model="none", description="", sensor="s", iou=alone, f1=alone, values={})
+    row = ResultRow(model="none", description="", sensor="s", iou=alone, f1=alone, values={}, further={})
     text, _ = write(tmp_path, report(tables=[ResultTable(title="T", about="", rows=[row])]))
-    assert "one location" in text
+    assert "one ground block" in text
     assert "<svg" not in text
 
 
@@ -169,8 +175,25 @@ def test_pictures_have_words_for_those_who_cannot_see_them(tmp_path: Path) -> No
     ("value", "verdict"), [(0.2, "better"), (-0.2, "worse"), (0.05, "not distinguishable")]
 )
 def test_a_difference_is_read_off_its_interval(value: float, verdict: str) -> None:
-    drawn = DifferenceRow(label="a - b", sensor="s", metric="IoU", interval=interval(value, 0.1))
+    drawn = DifferenceRow(label="a - b", sensor="s", metric="IoU", interval=interval(value, 0.1), least=0.01)
     assert drawn.verdict == verdict
+
+
+def test_a_difference_within_the_spread_of_trainings_is_none() -> None:
+    def verdict(value: float, least: float | None) -> str:
+        row = DifferenceRow(
+            label="a - b", sensor="s", metric="IoU", interval=interval(value, 0.001), least=least
+        )
+        return row.verdict
+
+    assert verdict(0.07, 0.08) == verdict(-0.07, 0.08) == "within the spread of repeated trainings"
+    assert verdict(0.09, 0.08) == "better"
+    assert verdict(0.5, None) == "spread of repeated trainings not known"
+
+
+def test_the_page_opens_with_the_spread(tmp_path: Path) -> None:
+    text, _ = write(tmp_path, report())
+    assert text.index("Trainings differ by") < text.index("The teacher is best.")
 
 
 def test_the_scale_of_the_intervals_holds_all_of_them() -> None:

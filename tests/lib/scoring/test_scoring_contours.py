@@ -93,7 +93,7 @@ def test_tiles_are_scored_by_the_mean_of_their_views(store: Store) -> None:
         prediction = store.tile(AIRBORNE, row, "sar").with_values(
             np.concatenate([building[np.newaxis], contours]), (BUILDING_BAND, *LABELS)
         )
-        drawn.append(BUILDINGS.draw(prediction, settings))
+        drawn.append(BUILDINGS.draw(prediction, settings, 0.5))
     confidences = np.concatenate([found.confidences for found in drawn])
     proposals = scored.objects[scored.objects["kind"] == "proposal"]
     assert proposals["confidence"].to_numpy() == pytest.approx(confidences, abs=1e-6)

@@ -47,7 +47,6 @@ def tiny_store(
             "split": [*splits] * 2,
             "kang": False,
             "clean": [*(clean or [False] * n)] * 2,
-            "location": "0_0",
             "nodata_share": 0.0,
             "n_buildings": 0,
             "has_optical": [True] * n + [False] * n,

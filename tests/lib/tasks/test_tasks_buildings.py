@@ -37,8 +37,8 @@ def test_contours_decide_which_vectoriser_draws(orientation: int) -> None:
     assert BUILDINGS.vectoriser(bare, WATERSHED) == "plain"
     assert BUILDINGS.vectoriser(contoured, WATERSHED) == "watershed"
     assert BUILDINGS.vectoriser(contoured, ScoringSettings()) == "plain"
-    assert len(BUILDINGS.draw(bare, WATERSHED)) == 1
-    apart = BUILDINGS.draw(contoured, WATERSHED)
+    assert len(BUILDINGS.draw(bare, WATERSHED, 0.5)) == 1
+    apart = BUILDINGS.draw(contoured, WATERSHED, 0.5)
     assert {shapely.normalize(p).wkt for p in apart.geometries} == {
         shapely.normalize(shapely.box(*box)).wkt for box in BOXES
     }

@@ -1,0 +1,89 @@
+"""The metric files of ``dvc.yaml`` are headlines: few numbers, flat, and one readable table together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+from dvc.compare import metrics_table
+
+from components.adapt.run import AdaptRun
+from components.contract.graph.load import load_graph
+from components.evaluate.results import headline_numbers
+from components.lib.engine.stage import HEADLINE, StageRun
+from components.prepare.pipeline import headline
+from components.validate.stage import HEADLINE as VERDICT
+from tests.conftest import ROOT
+from tests.lib.evaluation.test_evaluation_results import EVALUATION
+
+MOST_NUMBERS = 8
+WIDEST = 200
+"""Characters of the table that ``dvc metrics show`` prints for a finished pipeline."""
+
+TRAINED = dict.fromkeys(HEADLINE, 0.1234) | {"seconds": 12345.6}
+ROLES = {"source": TRAINED, "target": TRAINED}
+
+
+def evaluated() -> dict[str, float]:
+    """The headline of an evaluation with every model there is."""
+    (result,) = EVALUATION.results
+    models = [("teacher", "a"), ("none", "a"), ("concord", "a"), ("adapted", "b"), ("unadapted", "b")]
+    results = tuple(replace(result, model=model, sensor=sensor) for model, sensor in models)
+    return headline_numbers(replace(EVALUATION, target="b", results=results))
+
+
+def written() -> dict[str, dict[str, Any]]:
+    """What each stage writes, by the beginning of the file's path."""
+    sensor = {"clean": 12345}
+    adapted: Any = {"before": ROLES, "after": ROLES, "seconds": 12345.6, "steps": 1}
+    trained: Any = TRAINED | {"split": "selection", "tiles": 3}
+    return {
+        "reports/validate/": dict.fromkeys(VERDICT, 12345),
+        "reports/prepare/": dict(headline({"tiles": 12345, "sensors": {"a": sensor, "b": sensor}})),
+        "reports/optical/": StageRun.headline(None, trained),  # type: ignore[arg-type]
+        "reports/distill/": StageRun.headline(None, trained),  # type: ignore[arg-type]
+        "reports/adapt/": AdaptRun.headline(None, adapted),  # type: ignore[arg-type]
+        "reports/evaluate/": evaluated(),
+    }
+
+
+GRAPH = load_graph(ROOT / "dvc.yaml", ROOT / "params.yaml")
+DECLARED = [out for stage in GRAPH for out in stage.outs if out.endswith("/metrics.json")]
+
+
+def test_headline_files_are_the_metrics_of_the_graph() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    named = [
+        path
+        for stage in stages.values()
+        for entry in stage.get("do", stage).get("metrics", [])
+        for path in entry
+    ]
+    assert {path for path in named if not path.endswith("/metrics.json")} <= {"reports/promote/decision.json"}
+    plain = [stage for stage in stages.values() if "foreach" not in stage]
+    outs = [out for stage in plain for out in stage.get("outs", [])]
+    assert not [out for out in outs if out.endswith("metrics.json")]
+    assert {"reports/validate/verdict.json", "reports/prepare/details.json"} <= set(outs)
+
+
+def content(path: str) -> dict[str, Any]:
+    (found,) = (numbers for folder, numbers in written().items() if path.startswith(folder))
+    return found
+
+
+@pytest.mark.parametrize("path", DECLARED)
+def test_a_metric_file_is_a_few_flat_numbers(path: str) -> None:
+    numbers = content(path)
+    assert 1 <= len(numbers) <= MOST_NUMBERS
+    assert all(isinstance(value, int | float) and not isinstance(value, bool) for value in numbers.values())
+
+
+def test_all_of_them_make_a_table_that_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    files = {path: {"data": content(path)} for path in DECLARED}
+    assert len(files) > 6
+    metrics_table({"": {"data": files}}, precision=5).render()
+    lines = capsys.readouterr().out.rstrip().splitlines()
+    assert len(lines) > len(files)
+    assert max(map(len, lines)) < WIDEST
