@@ -7,12 +7,14 @@ import torch
 from components.lib.engine.batch import Batch
 from components.lib.engine.task import TrainingTask, label_layer
 from components.lib.losses.contours import contour_loss
-from components.lib.losses.segmentation import cross_entropy, dice_loss
+from components.lib.losses.segmentation import IGNORE, cross_entropy, data_mask, dice_loss, ignore_nodata
 from components.lib.nets.network import SegmentationNetwork
 
 
 class SupervisedTask(TrainingTask):
     """Dice and cross-entropy on the footprints, and the contours where the network draws them.
+
+    Pixels without data in the image that is read count in no term.
 
     Args:
         net: Reads the batch's layer ``optical`` or ``sar``, as its modality says.
@@ -25,21 +27,30 @@ class SupervisedTask(TrainingTask):
 
     def losses(self, batch: Batch) -> Batch:
         """Return ``loss`` and its terms ``dice``, ``ce`` and, with that head, ``contours``."""
-        maps = self.net.forward_maps(batch[self.net.config.modality])
-        footprint = label_layer(batch["target"], "footprint")
-        terms = {"dice": dice_loss(maps.logits, footprint), "ce": cross_entropy(maps.logits, footprint)}
-        return with_total(terms | contour_term(maps.contours, batch["target"], self.contour_weight))
+        image, target = batch[self.net.config.modality], batch["target"]
+        maps = self.net.forward_maps(image)
+        classes = ignore_nodata(label_layer(target, "footprint"), image)
+        terms = {
+            "dice": dice_loss(maps.logits, classes, ignore_index=IGNORE),
+            "ce": cross_entropy(maps.logits, classes, ignore_index=IGNORE),
+        }
+        return with_total(terms | contour_term(maps.contours, target, image, self.contour_weight))
 
 
-def contour_term(contours: torch.Tensor | None, target: torch.Tensor, weight: float) -> Batch:
+def contour_term(
+    contours: torch.Tensor | None, target: torch.Tensor, image: torch.Tensor, weight: float
+) -> Batch:
     """Return the weighted term ``contours``; nothing for a network without that head.
 
     Args:
         contours: Logits (B, 3, H, W) or None.
         target: Layer ``target``, (B, 3, H, W).
+        image: Image that the network read, (B, C, H, W); its pixels without data do not count.
         weight: Weight of the term.
     """
-    return {} if contours is None else {"contours": weight * contour_loss(contours, target)}
+    if contours is None:
+        return {}
+    return {"contours": weight * contour_loss(contours, target, weight=data_mask(image))}
 
 
 def with_total(terms: Batch) -> Batch:
