@@ -109,7 +109,7 @@ def image_column(
         rows = slice(k * size, (k + 1) * size)
         radar = np.ascontiguousarray(sar[:, rows])
         camera = None if optical is None else np.ascontiguousarray(optical[:, rows])
-        footprints = footprints_in(labelled, imaged_ground(radar.any(axis=0), frame))
+        footprints = footprints_in(labelled, imaged_ground((radar != 0).any(axis=0), frame))
         tiles.append(TileImages(spot, frame, radar, camera, footprints))
     return tiles
 

@@ -196,7 +196,7 @@ def test_no_building_is_labelled_where_the_radar_has_no_data(
             assert not (mask.astype(bool) & black).any()
             # Buildings do reach the border of the data: the cut is there, not a margin before it.
             beside = np.roll(black, 1, axis=0) | np.roll(black, -1, axis=0)
-            cut += np.count_nonzero(mask.astype(bool) & beside & ~black)
+            cut += int(np.count_nonzero(mask.astype(bool) & beside & ~black))
     assert cut > 0
 
 

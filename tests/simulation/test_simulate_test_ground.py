@@ -58,15 +58,21 @@ def tiles_of(world: WorldParameters, split: SplitParameters) -> pd.DataFrame:
     return tiles.join(assign(tiles, split))
 
 
+def bounds_of(tiles: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """West, south, east and north of each tile, (N, 4) metres."""
+    side = (tiles["width"] * tiles["gsd_m"]).to_numpy(np.float64)
+    left, top = (tiles[name].to_numpy(np.float64) for name in ("x_left_m", "y_top_m"))
+    return np.stack([left, top - side, left + side, top], axis=1)
+
+
 def imaged_samples(tiles: pd.DataFrame) -> np.ndarray[Any, Any]:
     """Distinct points of a lattice of ``SAMPLE_M`` that the tiles show, (N, 2) metres."""
     found = []
-    for tile in tiles.itertuples():
-        side = tile.width * tile.gsd_m
-        x = np.arange(np.ceil(tile.x_left_m / SAMPLE_M), (tile.x_left_m + side) / SAMPLE_M) * SAMPLE_M
-        y = np.arange(np.ceil((tile.y_top_m - side) / SAMPLE_M), tile.y_top_m / SAMPLE_M) * SAMPLE_M
-        south, north = tile.strip.edges(x)
-        rows, columns = np.nonzero((y[:, None] > south) & (y[:, None] < north))
+    for strip, (west, south, east, north) in zip(tiles["strip"], bounds_of(tiles), strict=True):
+        x = np.arange(np.ceil(west / SAMPLE_M), east / SAMPLE_M) * SAMPLE_M
+        y = np.arange(np.ceil(south / SAMPLE_M), north / SAMPLE_M) * SAMPLE_M
+        low, high = strip.edges(x)
+        rows, columns = np.nonzero((y[:, None] > low) & (y[:, None] < high))
         found.append(np.stack([x[columns], y[rows]], axis=1))
     return np.unique(np.concatenate(found), axis=0)
 
@@ -102,13 +108,12 @@ def test_the_target_has_another_share_of_buildings_than_the_source(repository: P
     shares = {}
     for sensor, train in tiles[tiles["split"] == "train"].groupby("sensor"):
         built = ground = 0.0
-        for tile in train.itertuples():
-            side = tile.width * tile.gsd_m
-            box = shapely.box(tile.x_left_m, tile.y_top_m - side, tile.x_left_m + side, tile.y_top_m)
-            polygons = city.objects_in(box.bounds).polygons
+        for west, south, east, north in bounds_of(train).tolist():
+            tile = shapely.box(west, south, east, north)
+            polygons = city.objects_in(tile.bounds).polygons
             labelled = polygons[shapely.area(polygons) > chosen["prepare"]["min_area_m2"]]
-            built += shapely.area(shapely.intersection(labelled, box)).sum()
-            ground += box.area
+            built += shapely.area(shapely.intersection(labelled, tile)).sum()
+            ground += tile.area
         shares[sensor] = built / ground
     assert shares[SOURCE] > 1.5 * shares[TARGET]
     assert shares[TARGET] > 0.03
