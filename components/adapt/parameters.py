@@ -34,9 +34,9 @@ class AdaptParameters(Budget):
     Attributes:
         start_from: Folder of ``models/sar/`` that is adapted.
         target: Sensor without labels; None publishes the network unchanged.
-        labels: Labels of the target: ``pseudo`` labels; ``none``, where no step is taken and only the
-            statistics are re-estimated ("CSN only"); ``truth``, its own labels ("oracle", for evidence only),
-            from the first step on.
+        labels: Labels of the target: ``pseudo`` labels; ``none``, where no step is taken and only what is set
+            from images alone moves (its statistics, the moments of its input); ``truth``, its own labels
+            ("oracle", for evidence only), from the first step on.
         normalisation: Statistics ``per_sensor`` (CSN), or one set ``shared`` by both (ablation).
         inputs: Target's pixels as they are (``shared``), or brought to the source's mean and deviation per
             band first (``per_sensor``), from images alone.
@@ -49,10 +49,13 @@ class AdaptParameters(Budget):
             (ours: a far sensor looks all background through the source's), or ``copied`` from the source
             ("as released").
         rounds: Pseudo-labelling rounds, evenly spaced after the warm-up.
-        portion: Share of each class's most confident pixels that sets its threshold.
+        portion: Share of each class's most confident pixels that sets its threshold. With a small one
+            fewer labels are wrong and fewer teach: the least certain pixels are ignored.
         balance: A class's pixels are counted among those ``predicted`` as it (as released), or labels
             follow the classes' shares in the source's truth, the ``prior`` (ours: a network that finds a
-            fifth of the buildings would otherwise be taught that there are no more).
+            fifth of the buildings would otherwise be taught that there are no more). The latter assumes that
+            the target has the source's share of buildings: where it has half of it, up to half of the
+            building labels are wrong, and with one round no guard sees it.
         factors: Scales whose maps are averaged for pseudo-labels, around the ratio of the sensors' pixel
             sizes in the store; None takes ``lib/selftraining/scales.py``'s.
         scales: The scales themselves, whatever the pixels measure; None derives them from ``factors``.
@@ -93,9 +96,10 @@ class AdaptParameters(Budget):
 
     @model_validator(mode="after")
     def _possible(self) -> AdaptParameters:
-        if self.labels == "none" and self.normalisation == "shared":
+        if self.labels == "none" and self.normalisation == "shared" and self.inputs == "shared":
             raise ValueError(
-                "labels: none moves only the target's own statistics, which normalisation: shared has not"
+                "labels: none moves only the target's own statistics and input moments, and normalisation: "
+                "shared with inputs: shared has neither; set one of them to per_sensor"
             )
         if self.balance == "prior" and self.fusion == "logits":
             raise ValueError("balance: prior needs probabilities, fusion: softmax")

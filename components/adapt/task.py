@@ -12,7 +12,7 @@ from components.adapt.pseudo_labels import PseudoLabels
 from components.lib.engine.batch import Batch
 from components.lib.engine.supervised import contour_term
 from components.lib.engine.task import TrainingTask, label_layer
-from components.lib.losses.segmentation import IGNORE, cross_entropy, segmentation_loss
+from components.lib.losses.segmentation import IGNORE, cross_entropy, ignore_nodata, segmentation_loss
 from components.lib.losses.symmetric import symmetric_cross_entropy
 from components.lib.nets.csn import copy_sensor, reestimate_statistics
 from components.lib.nets.network import SegmentationNetwork
@@ -26,8 +26,8 @@ class AdaptationTask(TrainingTask):
     """Loss ``source + target_weight * target`` on every map that labels supervise.
 
     Source: Dice + cross-entropy with its labels, and the contours where the network draws them; it keeps what
-    the network knows. Target: the chosen loss, ignored pixels left out. One forward per sensor: CSN's batches
-    hold one sensor.
+    the network knows. Target: the chosen loss, ignored pixels left out. Pixels without data count on neither
+    side. One forward per sensor: CSN's batches hold one sensor.
 
     Args:
         net: Knowing both sensors.
@@ -84,11 +84,12 @@ class AdaptationTask(TrainingTask):
 
     def losses(self, batch: Batch) -> Batch:
         """Return the losses of one batch of :class:`~components.adapt.batches.AdaptationBatches`."""
-        labels = batch["source_labels"]
+        sar, labels = batch["source_sar"], batch["source_labels"]
         with use_sensor(self.net, self.source):
-            maps = self.net.supervised(batch["source_sar"])
-        terms = [segmentation_loss(z, label_layer(labels, "footprint")) for z in maps.logits]
-        terms += contour_term(maps.contours, labels, self.contour_weight).values()
+            maps = self.net.supervised(sar)
+        classes = ignore_nodata(label_layer(labels, "footprint"), sar)
+        terms = [segmentation_loss(z, classes, ignore_index=IGNORE) for z in maps.logits]
+        terms += contour_term(maps.contours, labels, sar, self.contour_weight).values()
         source = torch.stack(terms).sum()
         target = torch.zeros_like(source)
         if "target_sar" in batch:
@@ -103,7 +104,7 @@ class AdaptationTask(TrainingTask):
         """Return the class of each pixel of the target's crops, (B, H, W), some of them ``IGNORE``."""
         if self.pseudo is not None:
             return batch["pseudo_labels"][:, 0]
-        return label_layer(batch["target_labels"], "footprint")
+        return ignore_nodata(label_layer(batch["target_labels"], "footprint"), batch["target_sar"])
 
     def _target_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         if self.target_loss == "symmetric":

@@ -23,6 +23,13 @@ OURS = "concord"
 ADAPTED_FROM = "concord"
 """Method whose network is adapted to the target sensor."""
 
+NEITHER: Overrides = {"normalisation": "shared", "inputs": "shared"}
+MOMENTS: Overrides = {"normalisation": "shared", "inputs": "per_sensor"}
+CSN: Overrides = {"normalisation": "per_sensor", "inputs": "shared"}
+BOTH: Overrides = {"normalisation": "per_sensor", "inputs": "per_sensor"}
+"""Parts of the adaptation that need images alone: the target's normalisation statistics, which are CSN, and
+the moments of its input."""
+
 WORLDS: Mapping[str, Overrides] = {"base": {}, "float16": {"prepare": {"sar_dtype": "float16"}}}
 """Prepared stores by name, and what differs from the profile's; all are prepared from one download."""
 
@@ -215,11 +222,13 @@ GRID: tuple[Variant, ...] = (
         compared_with="control",
     ),
     _scored("source_only", "source only", ADAPTED_FROM, group="target"),
-    _adapt("csn_only", "CSN alone", labels="none"),
-    _adapt("self_training", "self-training without CSN", normalisation="shared", inputs="shared"),
-    _adapt("csn_self_training", "CSN and self-training"),
-    _adapt("csn_self_training_stems", "the same with a stem per sensor", stems="per_sensor"),
-    _adapt("oracle", "oracle (the target's own labels)", labels="truth"),
+    _adapt("moments_only", "input moments alone", labels="none", **MOMENTS),
+    _adapt("csn_only", "CSN alone", labels="none", **CSN),
+    _adapt("csn_moments", "CSN and input moments", labels="none", **BOTH),
+    _adapt("self_training", "self-training alone", **NEITHER),
+    _adapt("csn_self_training", "CSN, input moments and self-training", **BOTH),
+    _adapt("csn_self_training_stems", "the same with a stem per sensor", **BOTH, stems="per_sensor"),
+    _adapt("oracle", "oracle (the target's own labels)", **BOTH, labels="truth"),
 )
 
 

@@ -35,6 +35,7 @@ COMPARED = ("iou", "f1", "spacenet_f1")
 CONTROL, CONTROL_TWICE, OPTICAL_INIT = "control", "control_twice", "optical_init"
 TEACHER, BASELINE = "teacher", "disoptnet"
 SOURCE_ONLY, CSN_SELF_TRAINING, ORACLE = "source_only", "csn_self_training", "oracle"
+PARTS_OF_ADAPTATION = ("moments_only", "csn_only", "csn_moments", "self_training")
 UPPER_BOUNDS = {TEACHER, "teacher_hfd", ORACLE}
 
 Row = dict[str, Any]
@@ -143,7 +144,7 @@ class Comparison:
             if name != SOURCE_ONLY and SOURCE_ONLY in there:
                 yield name, SOURCE_ONLY
         if CSN_SELF_TRAINING in there:
-            yield from ((CSN_SELF_TRAINING, m) for m in ("csn_only", "self_training") if m in there)
+            yield from ((CSN_SELF_TRAINING, m) for m in PARTS_OF_ADAPTATION if m in there)
 
     def _in(self, group: Group) -> list[str]:
         return [name for name, method in self.methods.items() if method.group == group]

@@ -160,7 +160,11 @@ def _target(evidence: Row) -> Iterator[str]:
             for method in methods
         ),
     )
-    yield "Recovered: (adapted - source only) / (oracle - source only), IoU."
+    yield (
+        "Recovered: (adapted - source only) / (oracle - source only), IoU. CSN: normalisation statistics of "
+        "the target's own; input moments: its bands given the source's mean and deviation. Neither needs "
+        "labels."
+    )
     yield ""
 
 

@@ -22,6 +22,8 @@ SPACING_M = 300.0
 """Distance of the districts' sites before they are jittered, metres."""
 REACH_M = 340.0
 """No part of a district lies farther from its site."""
+OUTSKIRTS_Y_M = 5754000.0
+"""Northing from which on the districts are those of the outskirts."""
 RIVER_X_M = 593050.0
 RIVER_HALF_M = 65.0
 
@@ -72,7 +74,8 @@ class City:
         """Return the district whose site was drawn in cell ``index`` of the site grid."""
         if index not in self._districts:
             rng = np.random.default_rng([self.seed, 12, *index])
-            kind = KINDS[int(rng.choice(len(KINDS), p=[k.weight for k in KINDS]))]
+            outside = index[1] * SPACING_M >= OUTSKIRTS_Y_M
+            kind = KINDS[int(rng.choice(len(KINDS), p=[k.outskirts if outside else k.weight for k in KINDS]))]
             x, y = (SPACING_M * (i + 0.5 + rng.uniform(-0.32, 0.32)) for i in index)
             self._districts[index] = District(
                 x=x,

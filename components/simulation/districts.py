@@ -23,7 +23,8 @@ class Kind:
 
     Attributes:
         name: Its name.
-        weight: Probability of the kind.
+        weight: Probability of the kind in the city.
+        outskirts: Its probability in the outskirts, which are built up more sparsely.
         pitch_u: Range of the distance between cross streets, metres.
         pitch_v: Range of the distance between streets, metres.
         street: Street width, metres.
@@ -34,6 +35,7 @@ class Kind:
 
     name: str
     weight: float
+    outskirts: float
     pitch_u: tuple[float, float]
     pitch_v: tuple[float, float]
     street: float
@@ -315,13 +317,13 @@ def basin(rng: np.random.Generator, builder: ObjectBuilder, block: Block) -> Non
 
 
 KINDS = (
-    Kind("row houses", 0.32, (90, 150), (54, 62), 9.0, Material.GARDEN, row_houses),
-    Kind("slabs", 0.17, (80, 125), (62, 92), 9.0, Material.GRASS, slabs),
-    Kind("perimeter", 0.12, (75, 110), (58, 76), 12.0, Material.PAVING, perimeter),
-    Kind("industry", 0.15, (130, 190), (95, 130), 10.0, Material.GRAVEL, industry),
-    Kind("villas", 0.09, (100, 150), (62, 78), 7.0, Material.GARDEN, villas),
-    Kind("centre", 0.06, (70, 100), (62, 85), 13.0, Material.PAVING, centre),
-    Kind("park", 0.06, (150, 220), (120, 180), 3.5, Material.GRASS, park, forest=0.45),
-    Kind("basin", 0.03, (200, 260), (150, 200), 0.0, Material.WATER, basin),
+    Kind("row houses", 0.32, 0.02, (90, 150), (54, 62), 9.0, Material.GARDEN, row_houses),
+    Kind("slabs", 0.17, 0.14, (80, 125), (62, 92), 9.0, Material.GRASS, slabs),
+    Kind("perimeter", 0.12, 0.0, (75, 110), (58, 76), 12.0, Material.PAVING, perimeter),
+    Kind("industry", 0.15, 0.04, (130, 190), (95, 130), 10.0, Material.GRAVEL, industry),
+    Kind("villas", 0.09, 0.36, (100, 150), (62, 78), 7.0, Material.GARDEN, villas),
+    Kind("centre", 0.06, 0.0, (70, 100), (62, 85), 13.0, Material.PAVING, centre),
+    Kind("park", 0.06, 0.38, (150, 220), (120, 180), 3.5, Material.GRASS, park, forest=0.45),
+    Kind("basin", 0.03, 0.06, (200, 260), (150, 200), 0.0, Material.WATER, basin),
 )
 """All kinds of district."""

@@ -4,6 +4,9 @@ Facts taken over from the real release (its 3,401 tile positions): strips run ea
 imaged-from-south and imaged-from-north, step by about 0.6 of their height, are repeated over the same ground,
 and are cut into two rows of tiles numbered odd and even, n + 2 being the next tile to the east. Tile west
 edges span the ground that the official split divides into five groups.
+
+Ours: a sensor without optical images flies over the outskirts, north of all ground that a paired sensor sees,
+so that the target of an adaptation shares neither ground nor building share with the labelled source.
 """
 
 from __future__ import annotations
@@ -25,7 +28,15 @@ WEST_M, EAST_M = REHEARSAL.split.west_m, REHEARSAL.split.east_m
 GROUP_3_M = WEST_M + 0.6 * (EAST_M - WEST_M)
 GROUP_4_M = WEST_M + 0.8 * (EAST_M - WEST_M)
 CENTRE_Y_M = 5750000.0
+"""Northing of the middle of a paired sensor's flights."""
+OUTSKIRTS_CENTRE_Y_M = 5758000.0
+"""Northing of the middle of the other sensors' flights."""
 HALF_RANGE_Y_M = 3250.0
+COLUMNS = 0.65
+"""Columns of tiles per square root of the number of tiles, where they do not fill the whole range."""
+TEST_COLUMNS, SELECTION_COLUMNS = 0.3, 0.15
+"""Shares of the columns for the easternmost group and for the one before it. Test ground is worth more spread
+out than seen often: intervals count ground blocks (docs/methods/metrics.md)."""
 STEP = 0.6
 """Distance of neighbouring strips as a share of the strip's height."""
 SWATH = 0.775
@@ -100,7 +111,8 @@ def plan_flight(sensor: Sensor, world: WorldParameters, acquisition: str) -> tup
     """Lay out all strips and tiles of an acquisition: exactly :func:`tile_count` tiles.
 
     At least one column of tiles lies on clean test ground (west edge beyond the right edge of the easternmost
-    tile of groups 0 to 3) and one in group 3, whatever the size.
+    tile of groups 0 to 3) and one in group 3, whatever the size; the default world has 15 ground blocks of
+    clean test ground and more for each sensor.
     """
     rng = np.random.default_rng([*entropy(world, acquisition), 1])
     tiles = tile_count(sensor, world)
@@ -114,10 +126,11 @@ def plan_flight(sensor: Sensor, world: WorldParameters, acquisition: str) -> tup
     step_y = STEP * 2 * side
     sigma = radiometry_of(sensor.name).navigation_m
     positions = min(ceil(strips / 2), int(2 * HALF_RANGE_Y_M / step_y) + 1)
+    centre_y = CENTRE_Y_M if sensor.paired_optical else OUTSKIRTS_CENTRE_Y_M
     result = []
     for index in range(strips):
         place = (index // 2) % positions - (positions - 1) / 2
-        y_top = CENTRE_Y_M + place * step_y + side + rng.uniform(-0.12, 0.12) * side
+        y_top = centre_y + place * step_y + side + rng.uniform(-0.12, 0.12) * side
         phase = rng.uniform(-0.5, 0.5) * side
         base = int(rng.integers(0, 5000)) * 2 + 1
         grid = _snap(targets, side, phase, contiguous=contiguous)
@@ -146,26 +159,26 @@ def plan_flight(sensor: Sensor, world: WorldParameters, acquisition: str) -> tup
 def _columns(tiles: int, side: float) -> tuple[list[float], bool]:
     """Return the target west edges of the columns, and whether they are contiguous.
 
-    Few tiles are spread over the full range with gaps, zone by zone: west, group 3, test.
+    Few tiles are spread over the full range with gaps, zone by zone: west, selection, test.
     """
     width = EAST_M - WEST_M
-    count = max(3, round(0.8 * sqrt(tiles)))
-    most = int(width / side) + 1
+    count = max(3, round(COLUMNS * sqrt(tiles)))
     if count * side > 0.75 * width:
-        return [WEST_M + k * side for k in range(most)], True
-    zone = max(1, round(0.2 * count))
-    west = np.linspace(WEST_M + 0.5 * side, GROUP_3_M - 1.5 * side, count - 2 * zone)
-    if count == 3:
-        west = np.array([0.5 * (WEST_M + GROUP_3_M) - side])
-    middle = _spread(GROUP_3_M + 0.5 * side, GROUP_4_M - 0.5 * side, zone)
-    clean = max(EAST_M - 0.5 * side, GROUP_4_M + 1.5 * side)
-    test = _spread(GROUP_4_M + 0.5 * side, clean, zone) if zone > 1 else np.array([clean])
-    return [*west.tolist(), *middle.tolist(), *test.tolist()], False
+        return [WEST_M + k * side for k in range(int(width / side) + 1)], True
+    # Targets at least a tile apart, so that no two columns of a strip snap to one.
+    most = int((EAST_M - GROUP_4_M) / side)
+    test = min(max(1, round(TEST_COLUMNS * count)), most)
+    selection = min(max(1, round(SELECTION_COLUMNS * count)), max(1, most - 1))
+    west = _spread(WEST_M + 0.5 * side, GROUP_3_M - 1.5 * side, count - test - selection)
+    middle = _spread(GROUP_3_M + 0.5 * side, GROUP_4_M - side, selection)
+    east = max(EAST_M - 0.5 * side, GROUP_4_M + 1.5 * side)
+    return [*west, *middle, *(_spread(GROUP_4_M + 0.5 * side, east, test) if test > 1 else [east])], False
 
 
-def _spread(first: float, last: float, count: int) -> Double:
+def _spread(first: float, last: float, count: int) -> list[float]:
     """``count`` targets over a zone; a single one in its middle."""
-    return np.linspace(first, last, count) if count > 1 else np.array([0.5 * (first + last)])
+    targets: list[float] = np.linspace(first, last, count).tolist() if count > 1 else [0.5 * (first + last)]
+    return targets
 
 
 def _snap(targets: list[float], side: float, phase: float, *, contiguous: bool) -> list[int]:

@@ -12,7 +12,7 @@ from components.simulation.city import City, city_of
 from components.simulation.flights import Spot, Strip, entropy, tile_size
 from components.simulation.frame import GSD_M, Bounds, Codes, Float, Frame, Mask
 from components.simulation.ground import draw_ground
-from components.simulation.labels import Footprint, footprints_in
+from components.simulation.labels import Footprint, footprints_in, imaged_ground
 from components.simulation.noise import textures_of, uniform_at
 from components.simulation.objects import Records
 from components.simulation.optics import photograph
@@ -102,7 +102,6 @@ def image_column(
         # Cut to the radar's footprint, as the release does.
         optical = _crop(photograph(objects, ground, plan.frame, textures, world.seed), plan)
         optical *= plan.seen
-    # Labels do not stop at the swath: the release labels the whole tile.
     labelled = city.objects_in(plan.column.bounds)
     tiles = []
     for k, spot in enumerate(spots):
@@ -110,7 +109,8 @@ def image_column(
         rows = slice(k * size, (k + 1) * size)
         radar = np.ascontiguousarray(sar[:, rows])
         camera = None if optical is None else np.ascontiguousarray(optical[:, rows])
-        tiles.append(TileImages(spot, frame, radar, camera, footprints_in(labelled, frame)))
+        footprints = footprints_in(labelled, imaged_ground((radar != 0).any(axis=0), frame))
+        tiles.append(TileImages(spot, frame, radar, camera, footprints))
     return tiles
 
 

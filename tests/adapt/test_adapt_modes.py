@@ -271,10 +271,25 @@ def test_class_shares_count_pixels_with_data(folder: Path) -> None:
 
 
 def test_combinations_that_mean_nothing_are_refused(folder: Path) -> None:
-    with pytest.raises(ValueError, match="normalisation: shared has not"):
-        run(folder, labels="none", normalisation="shared")
+    with pytest.raises(ValueError, match="set one of them to per_sensor"):
+        run(folder, labels="none", normalisation="shared", inputs="shared")
     with pytest.raises(ValueError, match="balance: prior needs probabilities"):
         run(folder, balance="prior", fusion="logits")
+
+
+def test_input_moments_alone_move_neither_weights_nor_statistics(folder: Path) -> None:
+    metrics = run(folder, labels="none", normalisation="shared", inputs="per_sensor")
+    assert (metrics["steps"], metrics["inputs"], metrics["normalisation"]) == (0, "per_sensor", "shared")
+    start = load_bundle(folder / "models/sar/disoptnet")
+    adapted = load_bundle(folder / "models/adapted")
+    x = torch.randint(0, 256, (1, 4, 64, 64), dtype=torch.uint8)
+    assert torch.allclose(start.predict(x, SOURCE), adapted.predict(x, SOURCE), atol=0.05)
+    assert adapted.sensor_input is not None
+    with torch.no_grad(), use_sensor(adapted, TARGET):
+        seen = adapted.sensor_input(x.float())
+    # The target through the source's whole network, after its bands are given the source's moments.
+    assert torch.allclose(start.predict(seen, SOURCE), adapted.predict(x, TARGET), atol=0.05)
+    assert not torch.allclose(start.predict(x, SOURCE), adapted.predict(x, TARGET), atol=1.0)
 
 
 def test_the_targets_pixels_get_the_sources_moments(folder: Path) -> None:

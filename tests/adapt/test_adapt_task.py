@@ -14,7 +14,7 @@ from components.adapt.pseudo_labels import PseudoLabels
 from components.adapt.statistics import training_crops
 from components.adapt.task import AdaptationTask
 from components.contract.errors import MissingInputError
-from components.lib.losses.segmentation import cross_entropy, segmentation_loss
+from components.lib.losses.segmentation import IGNORE, cross_entropy, ignore_nodata, segmentation_loss
 from components.lib.nets.csn import SensorNorm2d, convert_to_csn
 from components.lib.nets.sensorset import use_sensor
 from components.lib.selftraining.pseudolabels import PseudoLabelSettings
@@ -110,7 +110,9 @@ def test_loss_is_source_plus_weighted_target(tmp_path: Path, store: Store, label
         losses = task(batch)
         with use_sensor(task.net, SOURCE):
             source = sum(
-                segmentation_loss(z, batch["source_labels"][:, 0])
+                segmentation_loss(
+                    z, ignore_nodata(batch["source_labels"][:, 0], batch["source_sar"]), ignore_index=IGNORE
+                )
                 for z in task.net.supervised_maps(batch["source_sar"])
             )
         made = np.load(labels.folder / "round-0.npy")
@@ -129,6 +131,25 @@ def test_loss_is_source_plus_weighted_target(tmp_path: Path, store: Store, label
     assert torch.isclose(losses["target"], torch.as_tensor(target))
     assert torch.isclose(losses["loss"], losses["source"] + 0.5 * losses["target"])
     assert losses["target"] > 0
+
+
+def test_labels_of_pixels_without_data_teach_on_neither_side(
+    tmp_path: Path, store: Store, labels: LabelFolder
+) -> None:
+    task = make_task(tmp_path, store, labels).eval()
+    task.pseudo = None  # the target's own labels are trained on
+    batch = tensors_of(store, labels, STARTS[0]) | {"target_labels": torch.zeros(4, 3, 64, 64).byte()}
+    batch["source_labels"] = torch.zeros(4, 3, 64, 64).byte()
+    for side in ("source", "target"):
+        batch[f"{side}_sar"][:, :, :20] = 0
+        batch[f"{side}_sar"][:, :, 20:] += 1  # data everywhere else
+    honest = task.losses(batch)
+    for side in ("source", "target"):
+        lies = {**batch, f"{side}_labels": batch[f"{side}_labels"].clone()}
+        lies[f"{side}_labels"][:, :, :20] = 1
+        assert torch.equal(task.losses(lies)["loss"], honest["loss"]), side
+        lies[f"{side}_labels"][:, :, 20:] = 1
+        assert not torch.equal(task.losses(lies)["loss"], honest["loss"]), side
 
 
 def test_warm_up_moves_the_sources_statistics_only_and_round_one_copies_them(

@@ -59,6 +59,24 @@ def test_rows_build_on_earlier_rows_and_have_names_of_their_own() -> None:
             assert by_name()[link.method].model == link.model
 
 
+def test_statistics_and_input_moments_have_rows_of_their_own(repository: Path) -> None:
+    parameters = ParameterOverlay(repository / "params.yaml", "evidence")
+    rows = {}
+    for method in GRID:
+        if method.command == ("components.adapt",):
+            adapt = AdaptParameters.model_validate(parameters.sections(SECTIONS, method.overrides)["adapt"])
+            rows[adapt.labels, adapt.normalisation, adapt.inputs, adapt.stems] = method.name
+    assert rows == {
+        ("none", "shared", "per_sensor", "shared"): "moments_only",
+        ("none", "per_sensor", "shared", "shared"): "csn_only",
+        ("none", "per_sensor", "per_sensor", "shared"): "csn_moments",
+        ("pseudo", "shared", "shared", "shared"): "self_training",
+        ("pseudo", "per_sensor", "per_sensor", "shared"): "csn_self_training",
+        ("pseudo", "per_sensor", "per_sensor", "per_sensor"): "csn_self_training_stems",
+        ("truth", "per_sensor", "per_sensor", "shared"): "oracle",
+    }
+
+
 def test_a_choice_brings_along_what_it_starts_from() -> None:
     assert [m.name for m in chosen(["hfd_reading", "control"])] == ["control", "teacher_hfd", "hfd_reading"]
     assert chosen(None) == list(GRID)

@@ -34,7 +34,10 @@ HITS = {
     "concord": 65,
     "concord_no_masks": 62,
     "source_only": 20,
+    "moments_only": 30,
     "csn_only": 40,
+    "csn_moments": 45,
+    "self_training": 25,
     "csn_self_training": 50,
     "oracle": 60,
 }
@@ -116,6 +119,15 @@ def test_differences_gap_closure_and_recovery_are_those_of_the_means(evidence: R
     assert find(evidence["differences"], method="teacher", against="control") is None
     assert find(evidence["gap_closure"], method="teacher") is None
     assert [row["met"] for row in evidence["targets"]] == [True, True, True, True]
+    for rest, gain_over in (
+        ("moments_only", 0.2),
+        ("csn_only", 0.1),
+        ("csn_moments", 0.05),
+        ("self_training", 0.25),
+    ):
+        parted = find(evidence["differences"], method="csn_self_training", against=rest, metric="iou")
+        assert parted is not None
+        assert parted["value"] == gain_over
     cell = find(evidence["cells"], method="csn_only", seed=1)
     assert cell is not None
     assert (cell["selection_iou"], cell["training_seconds"], cell["steps"]) == (0.3, 5.0, 50)
@@ -147,7 +159,9 @@ def test_the_table_says_it_in_words(evidence: Row) -> None:
     assert "| concord without layover and no-data masks | 0.630 [0.620, 0.650] | +3.0 [+3.0, +3.0] |" in text
     assert "| optical teacher | 0.820 [0.810, 0.840] | 0.810 to 0.830 | - | - | - | - |" in text
     assert "| 1.50 M | 100 (14 s) |" in text
-    assert "| CSN and self-training |" in text
+    for part in ("input moments alone", "CSN alone", "CSN and input moments", "self-training alone"):
+        assert f"| {part} |" in text
+    assert "| CSN, input moments and self-training |" in text
     assert "75 % [75 %, 75 %]" in text
     real = markdown({**evidence, "simulated": False})
     assert "imulated rehearsal" not in real

@@ -59,7 +59,7 @@ def test_numbers_are_odd_and_even_rows_two_apart_along_the_strip() -> None:
 
 def test_strips_alternate_and_have_names_of_their_own() -> None:
     strips = plan_flight(AIRBORNE, WorldParameters(tiles=240), "x")
-    assert [strip.orientation for strip in strips] == [1, 0] * 5
+    assert [strip.orientation for strip in strips] == [1, 0] * 6
     assert len({strip.name for strip in strips}) == len(strips)
     assert all(REHEARSAL.matches(REHEARSAL.file_name("PAN", strip.name, 1)) for strip in strips)
 

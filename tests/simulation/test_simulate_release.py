@@ -177,6 +177,29 @@ def test_summary_csv_agrees_with_the_label_files(acquisition: str, request: pyte
             assert row["Mean_Building_Height"] == "" or 1.5 < float(row["Mean_Building_Height"]) < 90
 
 
+@pytest.mark.parametrize("acquisition", ["airborne", "spaceborne"])
+def test_no_building_is_labelled_where_the_radar_has_no_data(
+    acquisition: str, request: pytest.FixtureRequest
+) -> None:
+    files: list[ReleaseFile] = request.getfixturevalue(acquisition)
+    rows = list(csv.DictReader(io.StringIO(summary(files, "SN6_Train_AOI_11_Rotterdam_Buildings.csv"))))
+    labels = named(files, "Buildings")
+    cut = 0
+    for image_id, content in named(files, "SAR-Intensity").items():
+        with MemoryFile(content) as memory, memory.open(driver="GTiff") as dataset:
+            black, to_ground = (dataset.read() == 0).all(axis=0), dataset.transform
+        from_json = [shape(feature["geometry"]) for feature in json.loads(labels[image_id])["features"]]
+        from_csv = [shapely.from_wkt(r["PolygonWKT_Pix"]) for r in rows if r["ImageId"] == image_id]
+        for polygons, transform in ((from_json, to_ground), (from_csv, rasterio.Affine.identity())):
+            drawn = [polygon for polygon in polygons if not polygon.is_empty]
+            mask = rasterize(drawn, black.shape, transform=transform) if drawn else np.zeros(black.shape)
+            assert not (mask.astype(bool) & black).any()
+            # Buildings do reach the border of the data: the cut is there, not a margin before it.
+            beside = np.roll(black, 1, axis=0) | np.roll(black, -1, axis=0)
+            cut += int(np.count_nonzero(mask.astype(bool) & beside & ~black))
+    assert cut > 0
+
+
 def test_same_seed_same_bytes_and_workers_do_not_matter() -> None:
     world = WorldParameters(seed=7, tiles=12, tile_px=64)
     alone = list(release_files(SPACEBORNE, world, "x", workers=1))

@@ -9,12 +9,14 @@ import torch
 from components.lib.engine.batch import Batch
 from components.lib.engine.task import TrainingTask, label_layer
 from components.lib.losses.contours import contour_loss
-from components.lib.losses.segmentation import cross_entropy, dice_loss
+from components.lib.losses.segmentation import IGNORE, cross_entropy, data_mask, dice_loss, ignore_nodata
 from components.lib.nets.network import SegmentationNetwork
 
 
 class SupervisedTask(TrainingTask):
     """Dice and cross-entropy on the footprints, and the contours where the network draws them.
+
+    Pixels without data in the image that is read count in no term.
 
     Args:
         net: Reads the batch's layer ``optical`` or ``sar``, as its modality says.
@@ -27,24 +29,33 @@ class SupervisedTask(TrainingTask):
 
     def losses(self, batch: Batch) -> Batch:
         """Return ``loss`` and its terms ``dice``, ``ce`` and, with that head, ``contours``."""
-        maps = self.net.forward_maps(batch[self.net.config.modality])
-        footprint = label_layer(batch["target"], "footprint")
-        terms = {"dice": dice_loss(maps.logits, footprint), "ce": cross_entropy(maps.logits, footprint)}
+        image, target = batch[self.net.config.modality], batch["target"]
+        maps = self.net.forward_maps(image)
+        classes = ignore_nodata(label_layer(target, "footprint"), image)
+        terms = {
+            "dice": dice_loss(maps.logits, classes, ignore_index=IGNORE),
+            "ce": cross_entropy(maps.logits, classes, ignore_index=IGNORE),
+        }
         contours = () if maps.contours is None else (maps.contours,)
-        return with_total(terms | contour_term(contours, batch["target"], self.contour_weight))
+        return with_total(terms | contour_term(contours, target, image, self.contour_weight))
 
 
-def contour_term(contours: Sequence[torch.Tensor], target: torch.Tensor, weight: float) -> Batch:
+def contour_term(
+    contours: Sequence[torch.Tensor], target: torch.Tensor, image: torch.Tensor, weight: float
+) -> Batch:
     """Return the weighted term ``contours``, the mean over all heads; nothing for a network without one.
 
     Args:
         contours: Logits of each head, (B, 3, H, W).
         target: Layer ``target``, (B, 3, H, W).
+        image: Image that the network read, (B, C, H, W); its pixels without data do not count.
         weight: Weight of the term, however many heads there are.
     """
     if not contours:
         return {}
-    return {"contours": weight * torch.stack([contour_loss(drawn, target) for drawn in contours]).mean()}
+    valid = data_mask(image)
+    losses = [contour_loss(drawn, target, weight=valid) for drawn in contours]
+    return {"contours": weight * torch.stack(losses).mean()}
 
 
 def with_total(terms: Batch) -> Batch:

@@ -1,4 +1,4 @@
-"""Comparison of a student with a frozen teacher: soft outputs, features, and the pixels that have data."""
+"""Comparison of a student with a frozen teacher: soft outputs and features."""
 
 from __future__ import annotations
 
@@ -49,11 +49,6 @@ def feature_mse(
         difference = (student[name].float() - teacher[name].detach().float()).square().mean(dim=1)
         terms.append(weighted_mean(difference, None if weight is None else at_size_of(weight, student[name])))
     return torch.stack(terms).mean()
-
-
-def data_mask(image: Tensor) -> Tensor:
-    """Return the pixels with data, (B, H, W) bool, of an image (B, C, H, W): 0 in every band is none."""
-    return (image != 0).any(dim=1)
 
 
 def _soft_cross_entropy_map(logits: Tensor, teacher_logits: Tensor) -> Tensor:

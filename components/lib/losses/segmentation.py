@@ -1,4 +1,7 @@
-"""Supervised loss of teacher, control and student: exact Dice plus cross-entropy (Kang et al., 2022)."""
+"""Supervised loss of teacher, control and student: exact Dice plus cross-entropy (Kang et al., 2022).
+
+Pixels without data teach nothing (ours; the release labels them background, docs/methods/distillation.md).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,25 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from components.lib.losses.reduction import TINY, global_sum, weighted_mean
 
 IGNORE = 255
-"""Value of a pseudo-label that no class was confident enough for."""
+"""Class of a pixel that teaches nothing: no data, or no class was confident enough for a pseudo-label."""
+
+
+def data_mask(image: Tensor) -> Tensor:
+    """Return the pixels with data, (B, H, W) bool, of an image (B, C, H, W): 0 in every band is none."""
+    return (image != 0).any(dim=1)
+
+
+def ignore_nodata(classes: Tensor, image: Tensor) -> Tensor:
+    """Return ``classes`` with ``IGNORE`` where the image that is read has no data.
+
+    Args:
+        classes: Class of each pixel, (B, H, W), an integer dtype that holds 255.
+        image: (B, C, H, W) in stored units, after any zoom.
+
+    Returns:
+        (B, H, W), of the dtype of ``classes``.
+    """
+    return torch.where(data_mask(image), classes, IGNORE)
 
 
 def segmentation_loss(logits: Tensor, target: Tensor, *, ignore_index: int | None = None) -> Tensor:

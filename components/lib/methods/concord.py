@@ -24,9 +24,9 @@ from components.lib.engine.distillation import DistillationTask
 from components.lib.engine.loop import mixed_seed
 from components.lib.engine.supervised import contour_term, with_total
 from components.lib.engine.task import TrainingTask, label_layer
-from components.lib.losses.distillation import data_mask, soft_cross_entropy
+from components.lib.losses.distillation import soft_cross_entropy
 from components.lib.losses.reduction import at_size_of, weighted_mean
-from components.lib.losses.segmentation import segmentation_loss
+from components.lib.losses.segmentation import IGNORE, data_mask, ignore_nodata, segmentation_loss
 from components.lib.methods.base import Method, MethodParameters, Setup, require_same_contours
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.singlemap import SingleMapNetwork
@@ -110,13 +110,13 @@ class ConcordTask(DistillationTask[TwoBranchNetwork]):
 
     def losses(self, batch: Batch) -> Batch:
         """Return ``loss`` and its terms, from the layers ``sar``, ``optical`` and ``target``."""
-        footprint = label_layer(batch["target"], "footprint")
+        classes = ignore_nodata(label_layer(batch["target"], "footprint"), batch["sar"])
         branches = self.student.forward_branches(batch["sar"])
         terms = {
-            "seg_s": segmentation_loss(branches.z_s, footprint),
-            "seg_f": segmentation_loss(branches.z_f, footprint),
+            "seg_s": segmentation_loss(branches.z_s, classes, ignore_index=IGNORE),
+            "seg_f": segmentation_loss(branches.z_f, classes, ignore_index=IGNORE),
         }
-        terms |= contour_term(branches.contours, batch["target"], self.contour_weight)
+        terms |= contour_term(branches.contours, batch["target"], batch["sar"], self.contour_weight)
         return with_total(terms | self._teaching(branches.z_r, branches.features[FEATURE], batch))
 
     def _teaching(self, logits: Tensor, feature: Tensor, batch: Batch) -> Batch:

@@ -19,7 +19,7 @@ from components.lib.engine.distillation import DistillationTask
 from components.lib.engine.supervised import contour_term, with_total
 from components.lib.engine.task import TrainingTask, label_layer
 from components.lib.losses.distillation import feature_mse, soft_cross_entropy
-from components.lib.losses.segmentation import segmentation_loss
+from components.lib.losses.segmentation import IGNORE, data_mask, ignore_nodata, segmentation_loss
 from components.lib.methods.base import Method, MethodParameters, Setup
 from components.lib.nets.singlemap import SingleMapNetwork
 
@@ -70,17 +70,19 @@ class DisOptNetTask(DistillationTask[TwoBranchNetwork]):
 
     def losses(self, batch: Batch) -> Batch:
         """Return ``loss`` and its terms, from the layers ``sar``, ``optical`` and ``target``."""
-        footprint = label_layer(batch["target"], "footprint")
-        branches = self.student.forward_branches(batch["sar"])
+        sar, valid = batch["sar"], data_mask(batch["sar"])
+        classes = ignore_nodata(label_layer(batch["target"], "footprint"), sar)
+        branches = self.student.forward_branches(sar)
         teacher_logits, teacher_features = self.teacher_outputs(batch["optical"])
+        taught = ignore_nodata(teacher_logits.argmax(dim=1), sar)
         terms = {
-            "seg_s": segmentation_loss(branches.z_s, footprint),
-            "seg_r": segmentation_loss(branches.z_r, teacher_logits.argmax(dim=1)),
-            "pw": self.share * pixelwise_distillation(branches.z_r, teacher_logits),
-            "seg_f": segmentation_loss(branches.z_f, footprint),
-            "features": feature_mse(branches.features, teacher_features, self.features),
+            "seg_s": segmentation_loss(branches.z_s, classes, ignore_index=IGNORE),
+            "seg_r": segmentation_loss(branches.z_r, taught, ignore_index=IGNORE),
+            "pw": self.share * pixelwise_distillation(branches.z_r, teacher_logits, valid),
+            "seg_f": segmentation_loss(branches.z_f, classes, ignore_index=IGNORE),
+            "features": feature_mse(branches.features, teacher_features, self.features, valid),
         }
-        return with_total(terms | contour_term(branches.contours, batch["target"], self.contour_weight))
+        return with_total(terms | contour_term(branches.contours, batch["target"], sar, self.contour_weight))
 
 
 class DisOptNet(Method[DisOptNetParameters]):

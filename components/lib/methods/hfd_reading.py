@@ -20,9 +20,9 @@ from components.lib.engine.batch import Batch
 from components.lib.engine.distillation import DistillationTask
 from components.lib.engine.supervised import contour_term, with_total
 from components.lib.engine.task import TrainingTask, label_layer
-from components.lib.losses.distillation import data_mask, feature_mse
+from components.lib.losses.distillation import feature_mse
 from components.lib.losses.reduction import at_size_of, weighted_mean
-from components.lib.losses.segmentation import segmentation_loss
+from components.lib.losses.segmentation import IGNORE, data_mask, ignore_nodata, segmentation_loss
 from components.lib.methods.base import Method, MethodParameters, Setup, Teacher
 from components.lib.nets.config import Alignment, NetworkConfig
 from components.lib.nets.network import crop_to
@@ -191,19 +191,20 @@ class HfdReadingTask(DistillationTask[HfdReading]):
 
     def losses(self, batch: Batch) -> Batch:
         """Return ``loss`` and its terms, from the layers ``sar``, ``optical`` and ``target``."""
-        logits, features = self.student.forward_features(batch["sar"])
+        sar, valid = batch["sar"], data_mask(batch["sar"])
+        logits, features = self.student.forward_features(sar)
         teacher_logits, teacher_features = self.teacher_outputs(batch["optical"])
-        valid = data_mask(batch["sar"])
-        terms = {"seg": segmentation_loss(logits, label_layer(batch["target"], "footprint"))}
+        classes = ignore_nodata(label_layer(batch["target"], "footprint"), sar)
+        terms = {"seg": segmentation_loss(logits, classes, ignore_index=IGNORE)}
         if self.settings.weight:
             distance = {"direction": feature_direction, "mse": feature_mse}[self.settings.distance]
             compared = distance(self.adapters(features), teacher_features, HFD_FEATURES, valid)
             terms["features"] = self.share * self.settings.weight * compared
         if self.settings.logits:
             terms["logits"] = self.settings.logits * logit_kl(logits, teacher_logits, weight=valid)
-        drawn = self.student.contours_of(features, batch["sar"])
+        drawn = self.student.contours_of(features, sar)
         contours = () if drawn is None else (drawn,)
-        return with_total(terms | contour_term(contours, batch["target"], self.contour_weight))
+        return with_total(terms | contour_term(contours, batch["target"], sar, self.contour_weight))
 
 
 class HfdReadingMethod(Method[HfdReadingParameters]):

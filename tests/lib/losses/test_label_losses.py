@@ -11,8 +11,7 @@ from torch import Tensor
 
 from components.lib.geo.orientation import align
 from components.lib.losses.contours import CONTOUR_WEIGHTS, contour_loss
-from components.lib.losses.distillation import data_mask
-from components.lib.losses.segmentation import IGNORE, cross_entropy
+from components.lib.losses.segmentation import IGNORE, cross_entropy, data_mask
 from components.lib.losses.symmetric import symmetric_cross_entropy
 from components.lib.methods.concord import agreement_mask, layover_mask, layover_px
 from components.lib.tasks.labels import LABELS

@@ -5,7 +5,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from components.lib.losses.segmentation import IGNORE, cross_entropy, dice_loss, segmentation_loss
+from components.lib.losses.segmentation import (
+    IGNORE,
+    cross_entropy,
+    dice_loss,
+    ignore_nodata,
+    segmentation_loss,
+)
 
 
 def example(seed: int = 0, shape: tuple[int, int, int] = (3, 6, 5)) -> tuple[Tensor, Tensor]:
@@ -93,3 +99,12 @@ def test_half_precision_input_is_computed_in_single() -> None:
     loss = segmentation_loss(logits.bfloat16(), target.to(torch.uint8))
     assert loss.dtype == torch.float32
     assert torch.equal(loss, segmentation_loss(logits.bfloat16().float(), target))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_classes_are_ignored_where_every_band_is_zero(dtype: torch.dtype) -> None:
+    classes = torch.tensor([[[0, 1, 1, 0]]], dtype=dtype)
+    image = torch.tensor([[[[0, 0, 3, 0]], [[0, 7, 0, 0]]]], dtype=torch.uint8)
+    ignored = ignore_nodata(classes, image)
+    assert ignored.tolist() == [[[IGNORE, 1, 1, IGNORE]]]
+    assert ignored.dtype == dtype

@@ -14,7 +14,7 @@ from components.lib.engine.batch import to_batch
 from components.lib.engine.provenance import provenance
 from components.lib.inference.tiles import predict_tiles
 from components.lib.inference.views import PLAIN, View, views_of
-from components.lib.losses.distillation import data_mask
+from components.lib.losses.segmentation import data_mask
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.report.panels import sar_picture
