@@ -34,10 +34,13 @@ RECIPE: dict[str, dict[str, Any]] = {
         "batch": 8,
         "scale_jitter": None,
         "contour_weight": 0.0,
+        "optimiser": "sgd",
         "lr": 5e-3,
+        "warmup_share": 0.0,
         "schedule": "reference",
         "momentum": 0.9,
         "clip_norm": None,
+        "average_share": None,
         "weight_decay": 1e-4,
         "sar_normalisation": "reference",
         "precision": "32",
@@ -85,6 +88,7 @@ def test_lovecs_adapts_as_released() -> None:
     training = training_of(TrainingParameters.model_validate(given["training"]), adapt)
     # docs/methods/adaptation.md#training-recipe and #pseudo-labels.
     assert (training.momentum, training.weight_decay, training.clip_norm) == (0.9, 5e-4, 35.0)
+    assert (training.optimiser, training.warmup_share, training.average_share) == ("sgd", 0.0, None)
     assert (training.batch, training.crop, training.contour_weight) == (8, 512, 0.0)
     assert (given["training"]["lr"], training.schedule) == (1e-2, "plain")
     assert training.lr == pytest.approx(1e-2 * (1 - 10_000 / 15_000) ** 0.9, rel=1e-3)
