@@ -68,7 +68,7 @@ def prepared(folder: Path, *, kind: str = "disoptnet", steps: int = 0, poisoned:
 def test_adapting_helps_on_the_target_and_keeps_the_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepared(tmp_path, kind="deeplabv3plus", steps=120)
+    prepared(tmp_path, kind="deeplabv3plus", steps=180)
     metrics = run(tmp_path, monkeypatch, start_from="deeplabv3plus", crops_per_tile=24)
     before, after = metrics["before"], metrics["after"]
     assert before["source"]["iou"] > 0.6, "the toy world is learnable"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from components.lib.engine.distillation import DistillationTask
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.task import TrainingTask
 from components.lib.methods.base import Setup
@@ -90,7 +91,8 @@ def test_the_teachers_maps_do_not_teach_where_the_radar_has_no_data(name: str) -
     task, batch = task_of(name), tensors(0)
     batch["sar"][:, :, :BLACK] = 0
     maps: list[torch.Tensor] = []
-    forward = task.teacher_outputs  # type: ignore[operator]
+    assert isinstance(task, DistillationTask)
+    forward = task.teacher_outputs
 
     def other_teacher(images: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         logits, features = forward(images)
@@ -100,6 +102,6 @@ def test_the_teachers_maps_do_not_teach_where_the_radar_has_no_data(name: str) -
         return logits, features
 
     honest = loss_of(task, batch)
-    task.teacher_outputs = other_teacher  # type: ignore[assignment]
+    task.teacher_outputs = other_teacher  # type: ignore[method-assign]
     assert torch.equal(loss_of(task, batch), honest)
     assert maps
