@@ -30,6 +30,7 @@ RECIPE: dict[str, dict[str, Any]] = {
         "encoder_weights": "imagenet",
         "decoder_channels": 256,
         "aspp_rates": "reference",
+        "aspp_dropout": 0.5,
         "crop": 512,
         "batch": 8,
         "scale_jitter": None,

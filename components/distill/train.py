@@ -96,6 +96,7 @@ def sar_network(
         "encoder_weights": training.encoder_weights,
         "decoder_channels": training.decoder_channels,
         "aspp_rates": aspp_rates(training.aspp_rates, training.crop),
+        "aspp_dropout": training.aspp_dropout,
         "modality": "sar",
         "sensors": (sensor,),
         "input_mean": mean,

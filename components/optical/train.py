@@ -49,6 +49,7 @@ def prepare_run(
             encoder_weights=training.encoder_weights,
             decoder_channels=training.decoder_channels,
             aspp_rates=aspp_rates(training.aspp_rates, training.crop),
+            aspp_dropout=training.aspp_dropout,
             modality="optical",
             sensors=(sensor,),
             input_mean=mean,

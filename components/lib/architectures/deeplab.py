@@ -19,7 +19,7 @@ class DeepLab(SingleMapNetwork):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config)
-        self.decoder = create_decoder(self.encoder.out_channels, config.decoder_channels, config.aspp_rates)
+        self.decoder = create_decoder(self.encoder.out_channels, config)
         self.head = create_head(config.decoder_channels, config.classes, kernel_size=1)
         self.contour_head = create_contour_head(config.decoder_channels, wanted=config.contours)
 

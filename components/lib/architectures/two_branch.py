@@ -121,8 +121,8 @@ class TwoBranchNetwork(SegmentationNetwork):
         self.stage4_r, self.stage5_r = deep_stages(second, config.encoder, in_channels=config.in_channels)
         self.dropped_parameters = drop_unused_tail(encoder)
         channels, width = encoder.out_channels, config.decoder_channels
-        self.decoder_s = create_decoder(channels, width, config.aspp_rates)
-        self.decoder_r = create_decoder(channels, width, config.aspp_rates)
+        self.decoder_s = create_decoder(channels, config)
+        self.decoder_r = create_decoder(channels, config)
         self.head_s = create_head(width, config.classes, kernel_size=3)
         self.head_r = create_head(width, config.classes, kernel_size=3)
         self.head_f = create_head(width, config.classes, kernel_size=3)

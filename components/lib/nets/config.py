@@ -36,6 +36,7 @@ class NetworkConfig(BaseModel):
         decoder_channels: Width of the decoder, 256 in the references; of the FPN in ``semantic_fpn``, whose
             decoder has half of it, as ``dmsd``'s nodes do.
         aspp_rates: Dilation rates of the decoder's ASPP, cells of stride 16, where the network has one.
+        aspp_dropout: Share of the ASPP's merged features that training drops.
         in_channels: Input bands: B, R, R, G for optical, HH, HV, VH, VV for SAR.
         classes: Softmax classes: background and building.
         modality: Layer of the store that the network reads.
@@ -64,6 +65,7 @@ class NetworkConfig(BaseModel):
     encoder_weights: str | None = None
     decoder_channels: int = Field(default=256, ge=16)
     aspp_rates: tuple[PositiveInt, PositiveInt, PositiveInt] = REFERENCE_RATES
+    aspp_dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
     in_channels: int = Field(default=4, ge=1)
     classes: int = Field(default=2, ge=2)
     modality: Modality = "sar"

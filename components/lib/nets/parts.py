@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.nets.atrous import spare_padding
-from components.lib.nets.config import REFERENCE_RATES
+from components.lib.nets.config import REFERENCE_RATES, NetworkConfig
 from components.lib.nets.encoders import OUTPUT_STRIDE
 from components.lib.nets.network import SIDE_MULTIPLE
 from components.lib.tasks.labels import LABELS
@@ -46,16 +46,16 @@ def aspp_rates(form: Literal["crop", "reference"], crop: int) -> Rates:
     return first, second, third
 
 
-def create_decoder(encoder_channels: Sequence[int], width: int, rates: Rates) -> nn.Module:
-    """DeepLabV3+ decoder of smp: separable ASPP of ``rates``, skip from f2, ``width`` channels."""
+def create_decoder(encoder_channels: Sequence[int], config: NetworkConfig) -> nn.Module:
+    """Return smp's DeepLabV3+ decoder: separable ASPP and width of ``config``, skip from f2."""
     decoder: nn.Module = DeepLabV3PlusDecoder(
         encoder_channels=list(encoder_channels),
         encoder_depth=5,
-        out_channels=width,
-        atrous_rates=rates,
+        out_channels=config.decoder_channels,
+        atrous_rates=config.aspp_rates,
         output_stride=OUTPUT_STRIDE,
         aspp_separable=True,
-        aspp_dropout=0.5,
+        aspp_dropout=config.aspp_dropout,
     )
     initialize_decoder(decoder)
     spare_padding(decoder)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from components.lib.nets.atrous import AtrousDepthwise, spare_padding
-from components.lib.nets.config import REFERENCE_RATES
+from components.lib.nets.config import NetworkConfig
 from components.lib.nets.parts import create_decoder
 
 
@@ -33,7 +33,10 @@ def test_result_and_gradients_are_those_of_the_whole_kernel(side: int, alone: bo
 
 
 def test_decoders_have_them_under_their_old_names() -> None:
-    decoder = create_decoder([4, 16, 16, 24, 48, 64], 16, REFERENCE_RATES)
+    decoder = create_decoder(
+        [4, 16, 16, 24, 48, 64],
+        NetworkConfig(kind="deeplabv3plus", encoder="any", decoder_channels=16, sensors=("a",)),
+    )
     found = [name for name, module in decoder.named_modules() if isinstance(module, AtrousDepthwise)]
     assert len(found) == 3, "rates 12, 24 and 36"
     assert {f"{name}.weight" for name in found} <= set(decoder.state_dict())
