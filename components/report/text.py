@@ -124,8 +124,9 @@ def _student_sentence(evaluation: Evaluation) -> str:
         del labels[CONTROL]
     found = {name: _find(evaluation, name, evaluation.source) for name in labels}
     parts = [f"{labels[name]} {result.iou.value:.3f}" for name, result in found.items() if result is not None]
-    tiles, locations = student.tiles, student.iou.locations
-    return f"On {tiles} held-out tiles in {locations} ground blocks {', '.join(parts)}."
+    blocks = student.iou.locations
+    ground = f"{blocks} ground blocks" if blocks > 1 else "one ground block"
+    return f"On {student.tiles} held-out tiles in {ground} {', '.join(parts)}."
 
 
 def _gain_sentence(evaluation: Evaluation, least: float | None) -> str:

@@ -120,7 +120,7 @@ def test_a_foreign_value_of_the_variable_is_refused(text: str) -> None:
 def test_a_parameter_that_json_has_not_is_named(tree: Path) -> None:
     path = tree / "params.yaml"
     before = path.read_text()
-    path.write_text(before.replace("threshold: 0.5  ", "threshold: .nan  "))
+    path.write_text(before.replace("simplify_px: 0.5  ", "simplify_px: .nan  "))
     try:
         with pytest.raises(ParameterError, match="no plain value"):
             identity(tree)

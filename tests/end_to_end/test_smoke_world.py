@@ -54,11 +54,11 @@ def test_one_changed_parameter_reruns_only_what_depends_on_it(finished: Checkout
 
 
 def test_a_typo_in_the_parameters_stops_the_stage_with_its_name(finished: Checkout) -> None:
-    finished.edit("params.yaml", "  threshold: 0.5 ", "  treshold: 0.5 ")
+    finished.edit("params.yaml", "  threshold: model ", "  treshold: model ")
     try:
         told = finished.run("python -m components.evaluate", expect=78)
     finally:
-        finished.edit("params.yaml", "  treshold: 0.5 ", "  threshold: 0.5 ")
+        finished.edit("params.yaml", "  treshold: model ", "  threshold: model ")
     assert "scoring.treshold" in told
     assert "'threshold'" in told
     assert "Traceback" not in told

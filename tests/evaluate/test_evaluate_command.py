@@ -99,7 +99,7 @@ def test_the_section_of_every_profile_is_accepted(repository: Path, tmp_path: Pa
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({**document, "profile": profile}))
     load_parameters("evaluate", EvaluateParameters, tmp_path / "params.yaml")
     settings = load_parameters("scoring", ScoringSettings, tmp_path / "params.yaml")
-    assert (settings.threshold, settings.min_area_px, settings.iou) == (0.5, 80, 0.5)
+    assert (settings.threshold, settings.min_area_px, settings.iou) == ("model", 80, 0.5)
 
 
 def test_a_typo_names_the_nearest_key(repository: Path, tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def test_slices_are_ready_to_plot(finished: Finished) -> None:
     assert list(slices.columns[:5]) == ["model", "sensor", "split", "dimension", "slice"]
     assert set(slices["split"]) == {"sn6-clean"}
     assert slices["name"].is_unique
+    assert set(slices.loc[slices["dimension"] == "all", "tiles"]) == {4}, "tiles, not their parts"
     assert {"all", "orientation", "building_size", "nodata", "sensor"} == set(slices["dimension"])
     with_pixels = slices[slices["dimension"] != "building_size"]
     assert with_pixels[["iou", "low", "high", "f1"]].notna().all().all()

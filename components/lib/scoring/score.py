@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -177,11 +177,11 @@ def score_variants(
         )
     index = _tiles_of(store, sensor, rows)
     target = store.layer(sensor, "target")
-    places = index.set_index("row")
+    places = {int(place["row"]): place for place in index.to_dict("records")}
     thresholds = [variant.threshold_of(net.config.threshold) for variant in variants]
 
     def score_tile(row: int, prediction: GeoArray) -> list[TileScore]:
-        truth, place = task.truth_mask(target[row]), places.loc[row]
+        truth, place = task.truth_mask(target[row]), places[row]
         return [
             _score_tile(task, prediction, truth, place, settings, threshold)
             for settings, threshold in zip(variants, thresholds, strict=True)
@@ -221,7 +221,7 @@ def _score_tile(  # noqa: PLR0917 - one tile, its truth and place, and the rules
     task: Task,
     prediction: GeoArray,
     truth: npt.NDArray[np.bool_],
-    place: pd.Series[Any],
+    place: Mapping[Hashable, Any],
     settings: ScoringSettings,
     threshold: float,
 ) -> TileScore:
