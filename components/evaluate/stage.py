@@ -146,7 +146,6 @@ def _condense(
             scales=settings.scales,
             flip=settings.flip,
             confidence=parameters.confidence,
-            resamples=parameters.resamples,
         ),
         provenance=tuple(provenance(paths.store, paths.models, params=paths.params)),
     )

@@ -198,7 +198,6 @@ class Session:
             scored,
             self._about(missing, scored[0].tiles),
             confidence=self.scorer.parameters.confidence,
-            resamples=self.scorer.parameters.resamples,
         )
         write_evidence(REPORTS, document)
         LOG.info("evidence: %s", REPORTS / "table.md")

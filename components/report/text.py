@@ -13,7 +13,7 @@ from components.lib.evaluation.results import (
     ModelResult,
     SliceResult,
 )
-from components.lib.metrics.bootstrap import Interval
+from components.lib.metrics.intervals import MIN_BLOCKS, Interval
 from components.lib.report.content import DifferenceRow, ResultRow, ResultTable, SliceTable
 from components.lib.report.page import signed
 
@@ -71,7 +71,7 @@ def _student_sentence(evaluation: Evaluation) -> str:
     found = {name: _find(evaluation, name, evaluation.source) for name in labels}
     parts = [f"{labels[name]} {result.iou.value:.3f}" for name, result in found.items() if result is not None]
     tiles, locations = student.tiles, student.iou.locations
-    return f"On {tiles} held-out tiles at {locations} locations {', '.join(parts)}."
+    return f"On {tiles} held-out tiles in {locations} ground blocks {', '.join(parts)}."
 
 
 def _gain_sentence(evaluation: Evaluation) -> str:
@@ -98,7 +98,7 @@ def _adaptation_sentence(evaluation: Evaluation) -> str:
 def describe_difference(difference: Interval) -> str:
     """Return a paired difference in words, with its interval."""
     if difference.degenerate:
-        return f"{signed(difference.value)} (one location, no interval)"
+        return f"{signed(difference.value)} (too few ground blocks, no interval)"
     clear = "" if difference.low > 0 or difference.high < 0 else ", not distinguishable"
     ends = f"{signed(difference.low)} to {signed(difference.high)}"
     return f"{signed(difference.value)} ({difference.confidence:.0%} interval {ends}{clear})"
@@ -220,8 +220,8 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
         ),
         (
             "Intervals",
-            f"{settings.confidence:.0%} percentile intervals of {settings.resamples} bootstrap draws "
-            "over locations, not tiles: neighbouring tiles show the same buildings.",
+            f"{settings.confidence:.0%}, by Student's quantiles over ground blocks, not tiles: neighbouring "
+            f"tiles show the same buildings. Below {MIN_BLOCKS} blocks an interval is unknown.",
         ),
         (
             "Building size",

@@ -38,7 +38,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "optical": {"epochs": 1, "crops_per_tile": 1},
     "distill": {"epochs": 1, "crops_per_tile": 1},
     "adapt": {"epochs": 1, "crops_per_tile": 1, "rounds": 1},
-    "evaluate": {"resamples": 20, "pictures": 1},
+    "evaluate": {"pictures": 1},
     "promote": {"resamples": 100, "floor": 0.0},
 }
 

@@ -33,7 +33,6 @@ SETTINGS = EvaluationSettings(
     scales=(1.0,),
     flip=False,
     confidence=0.9,
-    resamples=50,
 )
 
 

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from components.contract.errors import BadDataError
 from components.lib.files import read_json, write_json
-from components.lib.metrics.bootstrap import Interval
+from components.lib.metrics.intervals import Interval
 
 CLEAN = "sn6-clean"
 """Split of the test tiles on ground that no train tile saw."""
@@ -43,9 +43,9 @@ class ModelResult:
         split: ``sn6-clean`` or ``sn6-kang``.
         vectoriser: Origin of the polygons: ``watershed`` or ``plain``.
         tiles: Number of tiles.
-        locations: Number of locations, the units of the intervals.
-        iou: Pixel IoU with its interval over locations.
-        f1: SpaceNet F1 with its interval over locations.
+        locations: Number of ground blocks, the units of the intervals.
+        iou: Pixel IoU with its interval over blocks.
+        f1: SpaceNet F1 with its interval over blocks.
         precision: Precision of the polygons.
         recall: Recall of the polygons.
         ap50: Average precision of the polygons at IoU 0.5.
@@ -81,7 +81,7 @@ class ModelResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDifference:
-    """``model`` minus ``baseline`` on the same tiles, every bootstrap draw using the same locations."""
+    """``model`` minus ``baseline`` on the same tiles, on the same ground blocks."""
 
     model: str
     baseline: str
@@ -133,7 +133,6 @@ class EvaluationSettings:
     scales: tuple[float, ...]
     flip: bool
     confidence: float
-    resamples: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

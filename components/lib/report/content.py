@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from components.lib.metrics.bootstrap import Interval
+from components.lib.metrics.intervals import Interval
 from components.lib.report.panels import Picture
 
 
@@ -98,7 +98,7 @@ class ResultTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceRow:
-    """One model minus another on the same tiles, every draw using the same locations."""
+    """One model minus another on the same tiles and ground blocks."""
 
     label: str
     sensor: str
@@ -109,7 +109,7 @@ class DifferenceRow:
     def verdict(self) -> str:
         """Return the conclusion that the interval allows."""
         if self.interval.degenerate:
-            return "one location only: no interval"
+            return "too few ground blocks: no interval"
         if self.interval.low > 0:
             return "better"
         return "worse" if self.interval.high < 0 else "not distinguishable"

@@ -17,7 +17,7 @@ from components.lib.evaluation.results import (
     read_evaluation,
     write_evaluation,
 )
-from components.lib.metrics.bootstrap import Interval
+from components.lib.metrics.intervals import Interval
 
 INTERVAL = Interval(1 / 3, 0.1, 0.7000000000000001, 0.15, 0.95, 7, False)
 EVALUATION = Evaluation(
@@ -75,7 +75,6 @@ EVALUATION = Evaluation(
         scales=(1.0, 0.8),
         flip=True,
         confidence=0.95,
-        resamples=1000,
     ),
     provenance=(("Code", "abc"), ("Aardvark", "last though first in the alphabet")),
 )
