@@ -201,7 +201,8 @@ def expected_counts(shift: float = 0.0) -> dict[str, Floats]:
     # A million independent places: the mean is known to four digits.
     a, b, c, d, e = rng.normal(size=(5, 1_000_000, 1))
     found = rates(Place(a, b, c), (d, e), shift)
-    return {name: v.sum(axis=0) / len(v) for name, v in {**found.pixels(), **found.buildings()}.items()}
+    counts = {**found.pixels(), **found.buildings()}
+    return {name: np.asarray(values.mean(axis=0), np.float64) for name, values in counts.items()}
 
 
 def _logistic(values: Floats) -> Floats:
