@@ -22,7 +22,7 @@ import numpy as np
 from components.contract.errors import BadDataError
 from components.lib.metrics.blocksums import Floats
 
-REACH = 1.0
+REACH = 0.8
 """Distance beyond which the working model sees no correlation, in sides of a block."""
 
 _NAME = re.compile(r"-?\d+_-?\d+")
