@@ -63,7 +63,7 @@ def _lines(axes: Axes, document: Document) -> None:
     upto = np.arange(1, lines["challengers"] + 1)
     axes.plot(upto, 100 * np.array(lines["fixed_level"]), color="#999999", label="each tested at 5 %")
     axes.plot(upto, 100 * np.array(lines["promoted"]), color="#1f5fa8", label="error budget is spent")
-    axes.axhline(100 * lines["budget"], color="black", linewidth=0.8, linestyle=":")
+    axes.axhline(100 * lines["budget"], color="black", linewidth=0.8, linestyle=":", label="the budget")
     axes.set(
         title="Champion lines with a false promotion",
         xlabel="challengers of an equal recipe",
