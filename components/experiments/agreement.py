@@ -184,8 +184,8 @@ def building_sums(ground: Ground, found: Rates, standing: Floats, rng: Generator
         standing: Buildings per cell, from :func:`buildings`, the same for all models.
         rng: Draws which of them are found.
     """
-    hits = rng.binomial(standing.astype(np.int64), 1.0 - found.missed)
-    false = rng.poisson(BUILDINGS_PER_CELL * (1.0 - found.share) * found.false)
+    hits = rng.binomial(standing.astype(np.int64), 1.0 - found.missed).astype(np.float64)
+    false = rng.poisson(BUILDINGS_PER_CELL * (1.0 - found.share) * found.false).astype(np.float64)
     counted = {"tp": hits, "fp": false, "fn": standing - hits}
     return {name: ground.looks @ values for name, values in counted.items()}
 

@@ -170,16 +170,17 @@ def test_a_refusal_is_readable_and_leaves_the_ledger_alone(stage: PromotionSetti
 
 
 def test_every_judged_challenger_spends_of_the_error_budget_once(stage: PromotionSettings) -> None:
-    def numbers(part: dict[str, Any]) -> tuple[int | None, float]:
+    def spent(part: dict[str, Any], number: int | None, level: float) -> None:
         test = part["decision"]["test"]
-        return test["number"], test["level"]
+        assert test["number"] == number
+        assert test["level"] == pytest.approx(level)
 
     assert run(stage, 5.0)["decision"]["test"] is None, "a first model has no champion to beat"
-    assert numbers(run(stage, 4.0)) == (1, pytest.approx(0.1 / 2))
-    assert numbers(run(stage, 3.0)) == (2, pytest.approx(0.1 / 6))
-    assert numbers(run(stage, 4.0)) == (1, pytest.approx(0.1 / 2)), "the same version, judged again"
-    assert numbers(run(stage, 5.0))[0] is None, "the champion itself"
-    assert numbers(run(stage, 2.0)) == (3, pytest.approx(0.1 / 12))
+    spent(run(stage, 4.0), 1, 0.1 / 2)
+    spent(run(stage, 3.0), 2, 0.1 / 6)
+    spent(run(stage, 4.0), 1, 0.1 / 2)  # the same version, judged again
+    spent(run(stage, 5.0), None, 0.1 / 2)  # the champion itself
+    spent(run(stage, 2.0), 3, 0.1 / 12)
     tags = {str(v.version): v.tags.get("judgement") for v in _versions(stage)}
     assert tags == {"1": None, "2": "1", "3": "2", "4": "3"}
 
