@@ -14,12 +14,10 @@ class EvaluateParameters(Parameters):
 
     Attributes:
         confidence: Confidence of the intervals over ground blocks.
-        resamples: Bootstrap draws over ground blocks.
         pictures: Example tiles of the paired sensor, kept for the report.
         device: ``auto`` takes a GPU if there is one.
     """
 
     confidence: float = Field(gt=0.0, lt=1.0)
-    resamples: int = Field(ge=1)
     pictures: int = Field(ge=1, le=64)
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -22,8 +22,8 @@ from components.lib.evaluation.results import (
     SliceResult,
 )
 from components.lib.metrics.average_precision import average_precision
-from components.lib.metrics.bootstrap import Interval, location_interval, paired_location_difference
 from components.lib.metrics.counts import Counts, mean_hard_dice
+from components.lib.metrics.intervals import Interval, location_interval, paired_location_difference
 from components.lib.scoring.score import Scores
 from components.lib.scoring.slices import NODATA_BANDS, SIZE_BANDS, slice_tables
 from components.lib.scoring.tables import tile_count
@@ -124,7 +124,6 @@ def paired_differences(
                 tiles[baseline, sensor],
                 metric,
                 parameters.confidence,
-                parameters.resamples,
             ),
         )
         for model, baseline, sensor in dict.fromkeys(pairs)
@@ -174,7 +173,7 @@ def _slice_result(
 
 
 def _interval(tiles: pd.DataFrame, statistic: Metric, parameters: EvaluateParameters) -> Interval:
-    return location_interval(tiles, statistic, parameters.confidence, parameters.resamples)
+    return location_interval(tiles, statistic, parameters.confidence)
 
 
 def slice_row(result: SliceResult) -> dict[str, Any]:
@@ -190,14 +189,17 @@ def slice_row(result: SliceResult) -> dict[str, Any]:
         "tiles": result.tiles,
         "buildings": result.buildings,
         "iou": result.iou.value if result.iou else None,
-        "low": result.iou.low if result.iou else None,
-        "high": result.iou.high if result.iou else None,
+        **_ends("", result.iou),
         "f1": result.f1.value,
-        "f1_low": result.f1.low,
-        "f1_high": result.f1.high,
+        **_ends("f1_", result.f1),
         "precision": result.precision,
         "recall": result.recall,
     }
+
+
+def _ends(prefix: str, interval: Interval | None) -> dict[str, float | None]:
+    known = None if interval is None or interval.degenerate else interval
+    return {f"{prefix}{end}": None if known is None else getattr(known, end) for end in ("low", "high")}
 
 
 def headline_numbers(evaluation: Evaluation) -> dict[str, float]:
@@ -231,7 +233,8 @@ def details_document(evaluation: Evaluation) -> dict[str, Any]:
         name = f"{difference.model}-{difference.baseline}"
         interval = difference.interval
         compared.setdefault(name, {}).setdefault(difference.sensor, {})[difference.metric] = _rounded(
-            {"value": interval.value, "low": interval.low, "high": interval.high}
+            {"value": interval.value}
+            | ({} if interval.degenerate else {"low": interval.low, "high": interval.high})
         )
     return {
         "simulated": bool(evaluation.simulated),

@@ -149,7 +149,6 @@ def _condense(
             flip=settings.flip,
             block_m=settings.block_m,
             confidence=parameters.confidence,
-            resamples=parameters.resamples,
         ),
         provenance=tuple(provenance(paths.store, paths.models, params=paths.params)),
     )

@@ -14,7 +14,7 @@ from components.experiments.grid import OURS, Group, Variant
 from components.experiments.identity import Stamp
 from components.experiments.seed_means import gap_closure, mean_difference, mean_interval
 from components.lib.evaluation.results import CLEAN, KANG
-from components.lib.metrics.bootstrap import Interval, location_interval
+from components.lib.metrics.intervals import Interval, location_interval
 
 METRICS: Mapping[str, str] = MappingProxyType(
     {
@@ -64,11 +64,10 @@ class Comparison:
     Args:
         results: Every scored trial.
         confidence: Confidence of the intervals, 0 to 1.
-        resamples: Bootstrap draws over locations.
     """
 
-    def __init__(self, results: Sequence[ScoredTrial], confidence: float, resamples: int) -> None:
-        self.confidence, self.resamples = confidence, resamples
+    def __init__(self, results: Sequence[ScoredTrial], confidence: float) -> None:
+        self.confidence = confidence
         self.methods = {result.method.name: result.method for result in results}
         sensors = sorted({str(result.tiles["sensor"].iloc[0]) for result in results})
         self.splits = {sensor: _split_of(sensor, results) for sensor in sensors}
@@ -87,9 +86,9 @@ class Comparison:
         for name, by_seed in self.tables.items():
             for metric, statistic in METRICS.items():
                 for seed, tiles in by_seed.items():
-                    value = location_interval(tiles, statistic, self.confidence, self.resamples)
+                    value = location_interval(tiles, statistic, self.confidence)
                     yield self._row(name, metric, value, seed=seed, seeds=1)
-                value = mean_interval(list(by_seed.values()), statistic, self.confidence, self.resamples)
+                value = mean_interval(list(by_seed.values()), statistic, self.confidence)
                 yield self._row(name, metric, value, seed=None, seeds=len(by_seed))
 
     def differences(self) -> Iterator[Row]:
@@ -100,7 +99,7 @@ class Comparison:
                 continue
             first, second = ([self.tables[m][seed] for seed in seeds] for m in (name, against))
             for metric in COMPARED:
-                value = mean_difference(first, second, METRICS[metric], self.confidence, self.resamples)
+                value = mean_difference(first, second, METRICS[metric], self.confidence)
                 yield self._row(name, metric, value, against=against, seeds=len(seeds))
 
     def closures(self) -> Iterator[Row]:
@@ -123,7 +122,7 @@ class Comparison:
             return
         first, low, high = ([self.tables[m][seed] for seed in seeds] for m in (name, start, goal))
         for metric in COMPARED:
-            value = gap_closure(first, low, high, METRICS[metric], self.confidence, self.resamples)
+            value = gap_closure(first, low, high, METRICS[metric], self.confidence)
             yield self._row(name, metric, value, start=start, goal=goal, seeds=len(seeds))
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
@@ -167,22 +166,18 @@ class Comparison:
         }
 
 
-def evidence_document(
-    results: Sequence[ScoredTrial], about: Row, *, confidence: float, resamples: int
-) -> Row:
+def evidence_document(results: Sequence[ScoredTrial], about: Row, *, confidence: float) -> Row:
     """Return the content of ``evidence.json``.
 
     Args:
         results: Every scored trial.
         about: Entries about the run as a whole: command, profile, hashes, seeds.
         confidence: Confidence of the intervals, 0 to 1.
-        resamples: Bootstrap draws over locations.
     """
-    comparison = Comparison(results, confidence, resamples)
+    comparison = Comparison(results, confidence)
     made: Row = {
         **about,
         "confidence": confidence,
-        "resamples": resamples,
         "splits": comparison.splits,
         "methods": [_method_row(name, results) for name in comparison.methods],
         "cells": [_trial_row(result) for result in results],

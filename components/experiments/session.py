@@ -217,7 +217,6 @@ class Session:
             scored,
             {**self._about(missing, scored), **_published_spread()},
             confidence=self.scorer.parameters.confidence,
-            resamples=self.scorer.parameters.resamples,
         )
         write_evidence(REPORTS, document)
         LOG.info("evidence: %s", REPORTS / "table.md")

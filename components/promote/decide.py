@@ -16,6 +16,7 @@ from components.lib.files import read_json, write_json, write_text
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import by_version, fetched, register
+from components.lib.registry.budget import take_number
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import ChampionEntry, open_ledgers
 from components.lib.store.store import Store
@@ -23,11 +24,18 @@ from components.lib.tracking.connection import Connection, connect, store_errors
 from components.lib.tracking.parameters import TrackingParameters
 from components.lib.tracking.run import flatten
 from components.promote.decisions import discard, load_or_save
-from components.promote.gate import judge
-from components.promote.parameters import CANDIDATES, PromoteParameters
-from components.promote.record import decision_record, input_hashes, record_hash, text_of
+from components.promote.gate import Rivals, judge
+from components.promote.parameters import CANDIDATES, Candidate, PromoteParameters
+from components.promote.record import (
+    decision_record,
+    headline,
+    input_hashes,
+    made_by_method,
+    record_hash,
+)
 from components.promote.reproduce import Reproduction, reproduce
 from components.promote.scores import CleanTestScores, choose_device, score_clean_test
+from components.promote.text import text_of
 
 LOG = logging.getLogger(__name__)
 
@@ -81,6 +89,7 @@ def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDAT
         refusal = refusal or lost
     document = {"simulated": run.simulated, "models": outcomes}
     write_json(settings.out / "decision.json", document)
+    write_json(settings.out / "metrics.json", headline(document))
     text = text_of(document)
     write_text(settings.out / "decision.txt", text)
     for line in text.splitlines():
@@ -106,8 +115,8 @@ class _PromotionRun:
     def registry(self, model: str) -> ChampionRegistry:
         return ChampionRegistry(self.connection, open_ledgers(self.settings.parameters.ledger), model)
 
-    def score(self, net: SegmentationNetwork) -> CleanTestScores:
-        return score_clean_test(net, self.store, self.settings.scoring, self.device)
+    def score(self, net: SegmentationNetwork, others: tuple[str, ...] = ()) -> CleanTestScores:
+        return score_clean_test(net, self.store, self.settings.scoring, self.device, others=others)
 
 
 def _open(settings: PromotionSettings) -> _PromotionRun:
@@ -151,18 +160,20 @@ def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
     )
     LOG.info("%s: version %s is judged against version %s", model, version, champion_version or "none")
     challenger = run.score(net)
+    method = made_by_method(net.metadata)
     judgement = judge(
         challenger,
-        challenger if champion_version == version else _champion(run, model, champion_version),
+        _rivals(run, model, version, champion_version, challenger, method=method),
         verdict=run.verdict,
         reproduction=_reproduce(run, model, version, challenger),
         parameters=run.settings.parameters,
-        same_model=champion_version == version,
     )
     weights = sha256_file(candidate.folder / "weights.safetensors")
     return decision_record(
         judgement,
         model=model,
+        method=method,
+        control=candidate.control,
         version=version,
         champion_version=champion_version,
         hashes={**run.hashes, "weights": weights, "scores": challenger.digest},
@@ -171,11 +182,31 @@ def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
     )
 
 
-def _champion(run: _PromotionRun, model: str, version: str | None) -> CleanTestScores | None:
-    if version is None:
-        return None
-    with fetched(run.connection, by_version(run.connection, model, version)) as folder:
-        return run.score(load_bundle(folder, run.device))
+def _rivals(
+    run: _PromotionRun,
+    model: str,
+    version: str,
+    champion_version: str | None,
+    challenger: CleanTestScores,
+    *,
+    method: str,
+) -> Rivals:
+    candidate = CANDIDATES[model]
+    own_line = candidate.control is not None and method == candidate.control.name
+    control = None if own_line else _control(run, candidate)
+    if champion_version is None:
+        return Rivals(control=control, own_line=own_line)
+    if champion_version == version:
+        return Rivals(champion=challenger, control=control, own_line=own_line)
+    # Taken before the outcome is known: an attempt that is cut off cannot be repeated at a larger level.
+    number = take_number(run.connection, model, version)
+    with fetched(run.connection, by_version(run.connection, model, champion_version)) as folder:
+        champion = run.score(load_bundle(folder, run.device), others=challenger.sensors)
+    return Rivals(champion=champion, number=number, control=control, own_line=own_line)
+
+
+def _control(run: _PromotionRun, candidate: Candidate) -> CleanTestScores | None:
+    return None if candidate.control is None else run.score(load_bundle(candidate.control, run.device))
 
 
 def _reproduce(run: _PromotionRun, model: str, version: str, expected: CleanTestScores) -> Reproduction:

@@ -12,45 +12,90 @@ from pydantic import Field
 
 from components.lib.config.loader import Parameters
 
+Metric = Literal["iou", "f1"]
+
+
+class TrainingSpread(Parameters):
+    """Standard deviation of a score between trainings of one recipe, measured by ``make stability``.
+
+    Attributes:
+        iou: Of pixel IoU, 0 to 1.
+        f1: Of SpaceNet F1, 0 to 1.
+    """
+
+    iou: float = Field(ge=0, lt=1)
+    f1: float = Field(ge=0, lt=1)
+
 
 class PromoteParameters(Parameters):
     """Conditions that a challenger must meet.
 
     Attributes:
-        metric: Metric that must gain on the clean test locations: pixel ``iou`` or SpaceNet ``f1``.
-        confidence: Confidence of the intervals and, one-sided, of the gain's lower bound.
-        floor: The metric's own one-sided lower bound must reach this, champion or not: a first model that
-            finds nothing must not become champion for want of a rival.
-        min_gain: The gain's lower bound must exceed this.
-        guard_margin: No guard slice may fall by more than this.
+        metric: Metric that must gain on the clean test ground: pixel ``iou`` or SpaceNet ``f1``.
+        confidence: Confidence of the intervals and, one-sided, of the bounds that are held against
+            ``floor``, the control, and the champion on a sensor new to it.
+        min_blocks: Ground blocks below which there is no verdict, and so no promotion.
+        floor: The metric's own one-sided lower bound must reach this on every sensor, champion or not: a
+            model that finds nothing must not become champion for want of a rival.
+        min_gain: The lower bound of the gain over the champion must exceed this.
+        error_budget: Probability that, in the life of a champion line, any challenger that is no better is
+            found better; challenger k is tested at ``error_budget / (k (k + 1))``.
+        min_control_gain: The lower bound of the gain over the SAR-only control must exceed this; null only
+            tells the gain.
+        training_spread: Standard deviation of the metrics between trainings of one recipe.
+        guard_margin: A guard slice that is shown to fall by more than this refuses.
+        guard_level: Probability that the guards refuse where no slice falls by more, all slices together.
         guard_slices: Dimensions whose slices are guarded.
-        resamples: Bootstrap draws over locations.
+        min_slice_buildings: True buildings, counted in every tile that shows them, below which a slice is
+            told but not judged.
+        min_slice_blocks: Ground blocks below which a slice is told but not judged.
         ledger: Folder or ``s3://`` URI of the champions' history; where ``STORMSIGHT_OBJECTS`` is set, that
             store has it.
     """
 
-    metric: Literal["iou", "f1"]
+    metric: Metric
     confidence: float = Field(gt=0.5, lt=1)
-    floor: float = Field(default=0.0, ge=0, lt=1)
+    min_blocks: int = Field(ge=2)
+    floor: float = Field(gt=0, lt=1)
     min_gain: float = Field(ge=0, lt=1)
+    error_budget: float = Field(gt=0, lt=1)
+    min_control_gain: float | None = Field(gt=-1, lt=1)
+    training_spread: TrainingSpread
     guard_margin: float = Field(ge=0, lt=1)
+    guard_level: float = Field(gt=0, lt=1)
     guard_slices: tuple[Literal["orientation", "building_size", "nodata", "sensor"], ...]
-    resamples: int = Field(ge=100)
+    min_slice_buildings: int = Field(ge=0)
+    min_slice_blocks: int = Field(ge=2)
     ledger: str = Field(min_length=1)
 
+    @property
+    def training_variance(self) -> float:
+        """Variance of the difference of two single trainings, in the metric."""
+        spread: float = getattr(self.training_spread, self.metric)
+        return 2.0 * spread**2
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """Folder of a registered model's challenger, and the stage that makes it."""
+    """Challenger of a registered model.
+
+    Attributes:
+        folder: Folder of the challenger.
+        made_by: Stage that makes it.
+        control: Folder of the control that it must beat; None where there is none.
+    """
 
     folder: Path
     made_by: str
+    control: Path | None = None
 
 
 CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
     {
-        "stormsight-optical": Candidate(Path("models/optical/deeplabv3plus"), "optical"),
-        "stormsight-sar": Candidate(Path("models/adapted"), "adapt"),
+        "stormsight-optical": Candidate(folder=Path("models/optical/deeplabv3plus"), made_by="optical"),
+        "stormsight-sar": Candidate(
+            folder=Path("models/adapted"), made_by="adapt", control=Path("models/sar/none")
+        ),
     }
 )
 """Candidates by registered model. One SAR model carries the normalisation of every sensor it knows."""

@@ -1,4 +1,4 @@
-"""Decision record: hashes of the inputs, JSON for machines, text for people."""
+"""Decision record: hashes of the inputs, and the decision as JSON for machines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from components.contract.hashing import sha256_file, sha256_json
 from components.contract.identity import data_hash, pipeline_identity
+from components.lib.metrics.intervals import Interval
 from components.promote.gate import Judgement
 from components.promote.parameters import PromoteParameters
 
@@ -31,10 +32,24 @@ def input_hashes(store: Path, verdict: Path) -> dict[str, str]:
     }
 
 
+def made_by_method(metadata: Mapping[str, Any]) -> str:
+    """Return the method that a model was trained by, from the metadata beside its weights.
+
+    Args:
+        metadata: Provenance: ``method`` of a distilled model, ``adapt.start_from`` of an adapted one, else
+            the stage's address.
+    """
+    adapt = metadata.get("adapt")
+    started = adapt.get("start_from") if isinstance(adapt, Mapping) else metadata.get("start_from")
+    return str(started or metadata.get("method") or metadata.get("stage") or "unknown")
+
+
 def decision_record(
     judgement: Judgement,
     *,
     model: str,
+    method: str,
+    control: Path | None,
     version: str,
     champion_version: str | None,
     hashes: Mapping[str, str],
@@ -46,14 +61,17 @@ def decision_record(
     Args:
         judgement: Outcome of the gate.
         model: Registered model.
+        method: Method that the challenger was trained by.
+        control: Folder of the control, None where there is none.
         version: Version of the challenger.
         champion_version: Version of the champion, None if there was none.
-        hashes: SHA-256 of ``weights``, ``params``, ``data``, ``code`` and ``scores``.
+        hashes: SHA-256 of ``weights``, ``params``, ``data``, ``code``, ``verdict`` and ``scores``.
         parameters: Section ``promote``.
         simulated: True if any tile is from the simulated world.
     """
     return {
         "model": model,
+        "method": method,
         "outcome": "promoted" if judgement.promoted else "refused",
         "version": version,
         "champion_version": champion_version,
@@ -61,10 +79,15 @@ def decision_record(
         "reasons": judgement.failures or [_why_promoted(judgement, champion_version)],
         "checks": [asdict(check) for check in judgement.checks],
         "metric": parameters.metric,
-        "challenger": None if judgement.challenger is None else judgement.challenger.as_dict(),
-        "champion": None if judgement.champion is None else judgement.champion.as_dict(),
-        "gain": None if judgement.gain is None else judgement.gain.as_dict(),
-        "guards": [asdict(guard) for guard in judgement.guards],
+        "challenger": _json(judgement.challenger),
+        "champion": _json(judgement.champion),
+        "gain": _json(judgement.gain),
+        "test": None if judgement.test is None else judgement.test.as_dict(),
+        "by_sensor": _by_sensor(judgement),
+        "control": None
+        if control is None
+        else {"model": control.as_posix(), "gain": _json(judgement.control_gain)},
+        "guards": [{**asdict(g), "difference": g.difference.as_dict()} for g in judgement.guards],
         "sensors": list(judgement.sensors),
         "tiles": judgement.tiles,
         "rules": parameters.model_dump(mode="json", exclude={"ledger"}),
@@ -77,74 +100,46 @@ def record_hash(record: Mapping[str, Any]) -> str:
     return sha256_json(record)
 
 
-def text_of(document: Mapping[str, Any]) -> str:
-    """Return ``decision.json`` as text."""
-    blocks = [_simulated(document["simulated"])]
-    blocks += [_model_text(name, part) for name, part in sorted(document["models"].items())]
-    return "\n\n".join(blocks) + "\n"
+def headline(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the few numbers that ``dvc metrics show`` prints: score, gain, its bound, outcome per model.
+
+    Args:
+        document: Content of ``decision.json``.
+    """
+    return {name: _numbers(part) for name, part in document["models"].items()}
 
 
-def _simulated(simulated: bool) -> str:
-    if simulated:
-        return "SIMULATED: all numbers below are from the rehearsal world, none from a real sensor."
-    return "All numbers below are from real acquisitions."
-
-
-def _model_text(model: str, part: Mapping[str, Any]) -> str:
+def _numbers(part: Mapping[str, Any]) -> dict[str, float | int]:
     decision = part["decision"]
-    against = decision["champion_version"]
-    rival = "there was no champion" if against is None else f"the champion was version {against}"
-    lines = [f"{model}: version {decision['version']} {part['outcome'].upper()} ({rival})", ""]
-    lines += [f"  because {reason}" for reason in part["reasons"]]
-    lines += ["", f"  {decision['metric']} on {decision['tiles']} clean test tiles of {_names(decision)}:"]
-    for name in ("challenger", "champion", "gain"):
-        if decision[name]:
-            sign = "+" if name == "gain" else ""
-            lines.append(f"    {name:<11}{_interval(decision[name], sign)}")
-    lines += ["", "  checks:"]
-    lines += [
-        f"    {'ok  ' if c['passed'] else 'FAIL'}  {c['name']}: {c['words']}" for c in decision["checks"]
-    ]
-    if decision["guards"]:
-        lines += ["", "  guard slices (challenger, champion, difference with its two-sided interval):"]
-        lines += [_guard(guard) for guard in decision["guards"]]
-    lines += ["", "  SHA-256:"]
-    lines += [f"    {name:<11}{value}" for name, value in sorted(decision["sha256"].items())]
-    lines += [f"    {'decision':<11}{part['decision_sha256']}"]
-    if part["ledger"]:
-        lines += [f"    {'ledger':<11}{part['ledger']['hash']} (entry {part['ledger']['seq']})"]
-    return "\n".join(lines)
+    test = decision["test"] or {}
+    found = {
+        decision["metric"]: decision["challenger"] and decision["challenger"]["value"],
+        "gain": decision["gain"] and decision["gain"]["value"],
+        "gain_bound": test.get("bound"),
+    }
+    known = {name: round(float(value), 4) for name, value in found.items() if value is not None}
+    return {**known, "promoted": int(part["outcome"] == "promoted")}
+
+
+def _by_sensor(judgement: Judgement) -> dict[str, dict[str, Any]]:
+    return {
+        sensor: {
+            "challenger": value.as_dict(),
+            "champion": _json(judgement.champion_by_sensor.get(sensor)),
+            "gain_over_unadapted": _json(judgement.new_sensors.get(sensor)),
+        }
+        for sensor, value in judgement.by_sensor.items()
+    }
+
+
+def _json(interval: Interval | None) -> dict[str, Any] | None:
+    return None if interval is None else interval.as_dict()
 
 
 def _why_promoted(judgement: Judgement, champion_version: str | None) -> str:
-    if champion_version is None or judgement.gain is None:
+    if champion_version is None or judgement.test is None or judgement.test.bound is None:
         return "it is the first model of its name and every check passed"
     return (
-        f"it gains {judgement.gain.value:+.4f} over version {champion_version} (lower bound "
-        f"{judgement.gain.lower_bound:+.4f}) and every check passed"
-    )
-
-
-def _names(decision: Mapping[str, Any]) -> str:
-    return ", ".join(decision["sensors"]) or "no common sensor"
-
-
-def _interval(value: Mapping[str, Any], sign: str) -> str:
-    number, low, high, bound = (
-        f"{value[name]:{sign}.4f}" for name in ("value", "low", "high", "lower_bound")
-    )
-    if value["degenerate"]:
-        return f"{number} (one location: no interval)"
-    return (
-        f"{number}  [{low}, {high}] at {value['confidence']:.0%}, one-sided lower bound {bound}, "
-        f"{value['locations']} locations"
-    )
-
-
-def _guard(guard: Mapping[str, Any]) -> str:
-    difference = guard["difference"]
-    return (
-        f"    {'ok  ' if guard['passed'] else 'FAIL'}  {guard['slice']:<32}{guard['metric']:<5}"
-        f"{guard['challenger']:.4f}  {guard['champion']:.4f}  {difference['value']:+.4f} "
-        f"[{difference['low']:+.4f}, {difference['high']:+.4f}]"
+        f"it gains {judgement.test.gain.value:+.4f} over version {champion_version} (lower bound "
+        f"{judgement.test.bound:+.4f}) and every check passed"
     )

@@ -1,7 +1,8 @@
-"""Scores of a model on every clean test tile of every sensor it knows."""
+"""Scores of a model on the clean test tiles of sensors that it knows, and of sensors that it does not."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -22,13 +23,21 @@ class CleanTestScores:
         sensors: Sensors the model knows.
         untested: Those of them that have no clean test tile.
         scores: Score tables of all the others together; None if there is no tile at all.
+        unadapted: Sensors the model does not know but was scored on all the same, with the statistics of the
+            first that it knows.
     """
 
     sensors: tuple[str, ...]
     untested: tuple[str, ...]
     scores: Scores | None
+    unadapted: tuple[str, ...] = ()
 
-    def on(self, sensors: tuple[str, ...]) -> Scores | None:
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Return the sensors that there are scores of."""
+        return tuple(s for s in (*self.sensors, *self.unadapted) if s not in self.untested)
+
+    def on(self, sensors: Sequence[str]) -> Scores | None:
         """Return the scores on some of the sensors, None if there is no tile of them."""
         if self.scores is None:
             return None
@@ -48,29 +57,61 @@ class CleanTestScores:
 
 
 def score_clean_test(
-    net: SegmentationNetwork, store: Store, settings: ScoringSettings, device: str = "cpu"
+    net: SegmentationNetwork,
+    store: Store,
+    settings: ScoringSettings,
+    device: str = "cpu",
+    *,
+    others: Sequence[str] = (),
 ) -> CleanTestScores:
     """Score ``net`` on the clean test tiles of all its sensors.
 
     Clean tiles lie on ground that no train tile saw (docs/methods/spacenet6.md).
+
+    Args:
+        net: The network.
+        store: Prepared tiles.
+        settings: Section ``scoring``.
+        device: Device of the prediction.
+        others: Sensors to score as well where the network does not know them, with the normalisation
+            statistics of the first that it knows.
     """
     # The same network must give the same bits in every process.
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-    rows = {s: store.rows(s, "test", clean=True) for s in net.config.sensors if s in store.sensors}
+    known = net.config.sensors
+    wanted = {**{s: s for s in known}, **{s: known[0] for s in others if s not in known}}
+    rows = {s: store.rows(s, "test", clean=True) for s in wanted if s in store.sensors}
+    filled = {s: chosen for s, chosen in rows.items() if len(chosen)}
     parts = [
-        score_model(net, store, sensor=sensor, rows=chosen, settings=settings, device=device)
-        for sensor, chosen in rows.items()
-        if len(chosen)
+        score_model(
+            net,
+            store,
+            sensor=sensor,
+            rows=chosen,
+            settings=settings,
+            device=device,
+            statistics_of=wanted[sensor],
+        )
+        for sensor, chosen in filled.items()
     ]
-    untested = tuple(s for s in net.config.sensors if s not in rows or not len(rows[s]))
     scores = None
     if parts:
         scores = Scores(
             pd.concat([part.tiles for part in parts], ignore_index=True),
             pd.concat([part.objects for part in parts], ignore_index=True),
         )
-    return CleanTestScores(net.config.sensors, untested, scores)
+    return CleanTestScores(
+        sensors=known,
+        untested=tuple(s for s in known if s not in filled),
+        scores=scores,
+        unadapted=tuple(s for s in filled if s not in known),
+    )
+
+
+def tiles_of(scores: Scores) -> int:
+    """Return the number of tiles in score tables, which have a row per tile and ground block."""
+    return len(scores.tiles.drop_duplicates(["sensor", "acquisition", "image_id"]))
 
 
 def choose_device() -> str:

@@ -15,7 +15,7 @@ from components.lib.evaluation.results import (
     SliceResult,
 )
 from components.lib.evaluation.stability import Evidence
-from components.lib.metrics.bootstrap import Interval
+from components.lib.metrics.intervals import MIN_BLOCKS, Interval
 from components.lib.report.content import DifferenceRow, ResultRow, ResultTable, SliceTable
 from components.lib.report.page import signed
 
@@ -165,7 +165,7 @@ def describe_difference(difference: Interval, least: float | None) -> str:
         clear = difference.degenerate or difference.low > 0 or difference.high < 0
         reading = "" if clear else ", not distinguishable"
     if difference.degenerate:
-        return f"{signed(difference.value)} (one ground block, no interval{reading})"
+        return f"{signed(difference.value)} (too few ground blocks, no interval{reading})"
     ends = f"{signed(difference.low)} to {signed(difference.high)}"
     return f"{signed(difference.value)} ({difference.confidence:.0%} interval {ends}{reading})"
 
@@ -300,9 +300,9 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
         ),
         (
             "Intervals",
-            f"{settings.confidence:.0%} percentile intervals of {settings.resamples} bootstrap draws "
-            f"over ground blocks of {settings.block_m:g} m, not over tiles: tiles overlap. A pixel or "
-            "building counts in the block that it lies in.",
+            f"{settings.confidence:.0%}, by Student's quantiles over ground blocks of {settings.block_m:g} m "
+            "and not over tiles, which overlap. A pixel or building counts in the block that it lies in. "
+            f"Below {MIN_BLOCKS} blocks an interval is unknown.",
         ),
         (
             "Building size",

@@ -39,8 +39,10 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "optical": {"epochs": 1, "crops_per_tile": 1},
     "distill": {"epochs": 1, "crops_per_tile": 1},
     "adapt": {"epochs": 1, "crops_per_tile": 1, "rounds": 1},
-    "evaluate": {"resamples": 20, "pictures": 1},
-    "promote": {"resamples": 100, "floor": 0.0},
+    "evaluate": {"pictures": 1},
+    # A few blocks: for tests of the machinery only, no verdict on a model.
+    "scoring": {"block_m": 50.0},
+    "promote": {"min_blocks": 2, "floor": 0.001, "min_control_gain": None, "min_slice_blocks": 2},
 }
 
 
@@ -113,7 +115,9 @@ def test_from_landing_to_the_gate(deployment: Deployment) -> None:
     assert record["simulated"] is True
     assert set(record["stages"]) == set(STAGES)
     assert [item["id"] for item in record["acquisitions"]] == ["flight-7"]
-    assert record["decision"]["models"]["stormsight-sar"]["outcome"] == "promoted", "the first model"
+    # A few steps may find no building: that is refused, first model or not.
+    outcome = record["decision"]["models"]["stormsight-sar"]["outcome"]
+    assert outcome == ("promoted" if promoted else "refused")
     assert run("components.promote", "verify")[0] == 0
     assert run("components.runs", "plan", "--run", "scheduled")[0] == 99, "trained once"
     assert list((deployment.state / "scratch").iterdir()) == []

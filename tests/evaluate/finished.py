@@ -21,7 +21,7 @@ from components.report.stage import ReportPaths, make_report
 from tests.conftest import ROOT
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, write_tiny_store
 
-PARAMETERS = EvaluateParameters(confidence=0.9, resamples=50, pictures=3)
+PARAMETERS = EvaluateParameters(confidence=0.9, pictures=3)
 SETTINGS = ScoringSettings(min_area_px=80, iou=0.5, block_m=36.0)
 
 

@@ -67,7 +67,7 @@ def test_keys_follow_code_and_overrides_and_not_how_a_training_runs(workspace: W
 
     plain = key()
     assert key({"training": {"log_every": 1}}) == plain
-    assert key({"evaluate": {"resamples": 7}}) == plain
+    assert key({"evaluate": {"pictures": 7}}) == plain
     assert key({"training": {"lr": 0.5}}) != plain
     assert key({"optical": {"width": 2}}) != plain
     workspace.code("two")

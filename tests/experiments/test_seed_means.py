@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from components.contract.errors import BadDataError, ParameterError
 from components.experiments.seed_means import gap_closure, mean_difference, mean_interval
-from components.lib.metrics.bootstrap import location_interval, paired_location_difference
+from components.lib.metrics.intervals import estimates, location_interval, paired_location_difference
 
-LOCATIONS = ["a", "b", "c", "d", "e"]
+LOCATIONS = ["0_0", "3_0", "6_0", "9_0", "3_3"]
+"""Ground blocks that do not adjoin."""
 
 
 def table(seed: int, quality: float) -> pd.DataFrame:
-    """Two tiles per location, about ``quality`` of the pixels found, in an order of its own."""
+    """Two rows per block, about ``quality`` of the pixels found, in an order of its own."""
     rng = np.random.default_rng(seed)
     names = np.repeat(LOCATIONS, 2)
     size = rng.integers(50, 500, len(names))
@@ -35,77 +39,74 @@ STUDENT = [table(10 + k, 0.55) for k in range(2)]
 TEACHER = [table(20, 0.8)]
 
 
-def brute_means(tables: list[pd.DataFrame], resamples: int, seed: int) -> list[float]:
-    """Locations drawn one by one, their rows laid end to end, IoU per seed, then the mean."""
-    weights = np.random.default_rng(seed).multinomial(5, [0.2] * 5, size=resamples)
-    values = []
-    for draw in [np.ones(5, dtype=int), *weights]:
-        ious = []
-        for tiles in tables:
-            drawn = pd.concat(
-                [tiles[tiles["location"] == name] for name, n in zip(LOCATIONS, draw, strict=True)
-                 for _ in range(n)]
-            )  # fmt: skip
-            tp, fp, fn = (drawn[name].sum() for name in ("px_tp", "px_fp", "px_fn"))
-            ious.append(tp / (tp + fp + fn))
-        values.append(float(np.mean(ious)))
-    return values
+def brute_means(tables: list[pd.DataFrame], left_out: str | None = None) -> float:
+    """IoU per seed of all rows but those of a block, then the mean."""
+    ious = []
+    for tiles in tables:
+        kept = tiles[tiles["location"] != left_out]
+        tp, fp, fn = (kept[name].sum() for name in ("px_tp", "px_fp", "px_fn"))
+        ious.append(tp / (tp + fp + fn))
+    return float(np.mean(ious))
 
 
-def ends(values: list[float]) -> list[float]:
-    return [values[0], *np.quantile(values[1:], [0.05, 0.95, 0.1])]
+def sizes(*methods: list[pd.DataFrame]) -> np.ndarray[Any, Any]:
+    columns = ["px_tp", "px_fp", "px_fn"]
+    every = [t.groupby("location")[columns].sum().sum(axis=1)[LOCATIONS] for m in methods for t in m]
+    return np.mean(every, axis=0)
 
 
-def test_means_differences_and_closure_agree_with_brute_force() -> None:
-    student, control, teacher = (np.array(brute_means(t, 40, 3)) for t in (STUDENT, CONTROL, TEACHER))
-    found = mean_interval(STUDENT, "iou", 0.9, 40, 3)
-    assert [found.value, found.low, found.high, found.lower_bound] == pytest.approx(ends(student.tolist()))
+def test_means_and_differences_agree_with_leaving_blocks_out_by_hand() -> None:
+    found = mean_difference(STUDENT, CONTROL, "iou", 0.9, min_blocks=5)
+    value = brute_means(STUDENT) - brute_means(CONTROL)
+    left = np.array([brute_means(STUDENT, k) - brute_means(CONTROL, k) for k in LOCATIONS])
+    share = sizes(STUDENT, CONTROL)
+    share = share / share.sum()
+    # Far blocks are independent: the sum of squares, without the bias of the estimated mean.
+    squares = (((value - left) * (1 - share)) ** 2).sum()
+    model = (share**2).sum()
+    centring = np.eye(5) - np.outer(share, np.ones(5))
+    bias = model / np.trace(centring.T @ centring @ np.diag(share**2))
+    assert found.value == pytest.approx(value)
+    assert found.standard_error == pytest.approx(np.sqrt(squares * bias))
     assert (found.locations, found.degenerate, found.confidence) == (5, False, 0.9)
-    difference = mean_difference(STUDENT, CONTROL, "iou", 0.9, 40, 3)
-    expected = ends((student - control).tolist())
-    assert [difference.value, difference.low, difference.high, difference.lower_bound] == pytest.approx(
-        expected
-    )
-    closure = gap_closure(STUDENT, CONTROL, TEACHER, "iou", 0.9, 40, 3)
+    alone = mean_interval(STUDENT, "iou", 0.9, min_blocks=5)
+    assert alone.value == pytest.approx(brute_means(STUDENT))
+
+
+def test_the_ends_of_a_closure_are_the_ratios_that_do_not_differ_from_zero() -> None:
+    closure = gap_closure(STUDENT, CONTROL, TEACHER, "iou", 0.9, min_blocks=5)
     assert closure is not None
-    expected = ends(((student - control) / (teacher - control)).tolist())
-    assert [closure.value, closure.low, closure.high, closure.lower_bound] == pytest.approx(expected)
+    a, b, c = (brute_means(m) for m in (STUDENT, CONTROL, TEACHER))
+    assert closure.value == pytest.approx((a - b) / (c - b))
+    three = estimates([STUDENT, CONTROL, TEACHER], "iou", 0.9, min_blocks=5)
+    for end, quantile in ((closure.low, 0.95), (closure.high, 0.95), (closure.lower_bound, 0.9)):
+        rest = three.combined([1.0, end - 1.0, -end], 0.9)
+        assert abs(rest.value) / rest.standard_error == pytest.approx(stats.t.ppf(quantile, rest.freedom))
+    assert closure.low < closure.lower_bound < closure.value < closure.high
 
 
 def test_one_seed_is_the_plain_interval() -> None:
     assert mean_interval(TEACHER, "iou") == location_interval(TEACHER[0], "iou")
-    assert mean_difference(TEACHER, CONTROL[:1], "px_f1") == paired_location_difference(
-        TEACHER[0], CONTROL[0], "px_f1"
+    assert mean_difference(TEACHER, CONTROL[:1], "px_f1", min_blocks=5) == paired_location_difference(
+        TEACHER[0], CONTROL[0], "px_f1", min_blocks=5
     )
 
 
 def test_closure_is_zero_at_the_start_and_one_at_the_goal() -> None:
     for reached, value in ((CONTROL, 0.0), (TEACHER, 1.0)):
-        closure = gap_closure(reached, CONTROL, TEACHER, "iou", resamples=100)
+        closure = gap_closure(reached, CONTROL, TEACHER, "iou", min_blocks=5)
         assert closure is not None
         assert (closure.value, closure.low, closure.high) == pytest.approx((value,) * 3)
 
 
 def test_without_a_clear_gap_there_is_no_closure() -> None:
-    assert gap_closure(STUDENT, TEACHER, CONTROL, "iou") is None
-    assert gap_closure(STUDENT, CONTROL, CONTROL, "iou") is None
-    # Better on the whole, but by one location alone: draws without it show no gap.
+    assert gap_closure(STUDENT, TEACHER, CONTROL, "iou", min_blocks=5) is None
+    assert gap_closure(STUDENT, CONTROL, CONTROL, "iou", min_blocks=5) is None
+    # Better on the whole, but by one block alone.
     lucky = CONTROL[0].copy()
-    lucky.loc[lucky["location"] == "a", "px_fp"] = 0
-    assert mean_difference([lucky], CONTROL[:1], "iou").value > 0
-    assert gap_closure(STUDENT, CONTROL[:1], [lucky], "iou") is None
-
-
-def test_rare_draws_without_a_gap_do_not_move_the_other_end() -> None:
-    goal, start = table(30, 0.8), table(31, 0.4)
-    bad = goal["location"] == "a"
-    goal.loc[bad, "px_fp"] += 4 * goal.loc[bad, "px_tp"]
-    closure = gap_closure(STUDENT, [start], [goal], "iou", 0.8, 2000)
-    gap = mean_difference([goal], [start], "iou", 0.8, 2000)
-    assert closure is not None
-    assert gap.low > 0 > mean_difference([goal], [start], "iou", 0.99, 2000).low
-    assert np.isfinite([closure.low, closure.high]).all()
-    assert closure.low < closure.value < closure.high
+    lucky.loc[lucky["location"] == LOCATIONS[0], "px_fp"] = 0
+    assert mean_difference([lucky], CONTROL[:1], "iou", min_blocks=5).value > 0
+    assert gap_closure(STUDENT, CONTROL[:1], [lucky], "iou", min_blocks=5) is None
 
 
 def test_tables_of_other_tiles_or_none_are_refused() -> None:
@@ -123,8 +124,10 @@ def test_tables_of_other_tiles_or_none_are_refused() -> None:
         mean_interval(CONTROL, "accuracy")
 
 
-def test_one_location_is_degenerate() -> None:
-    single = [tiles[tiles["location"] == "a"] for tiles in STUDENT]
-    found = mean_interval(single, "iou")
+def test_a_few_blocks_give_no_interval() -> None:
+    found = mean_interval(STUDENT, "iou")
     assert found.degenerate
-    assert found.value == found.low == found.high
+    assert found.value == pytest.approx(brute_means(STUDENT))
+    closure = gap_closure(STUDENT, CONTROL, TEACHER, "iou")
+    assert closure is not None
+    assert closure.degenerate

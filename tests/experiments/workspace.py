@@ -83,7 +83,6 @@ class Workspace:
             "scoring": {"threshold": 0.5, "min_area_px": 80, "iou": 0.5},
             "evaluate": {
                 "confidence": 0.9,
-                "resamples": 20,
                 "pictures": 1,
                 "device": "cpu",
             },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from components.promote.decide import PromotionSettings, decide
 from components.promote.history import history, rollback, verify
 from components.promote.reproduce import Reproduction, score_digest
 from components.promote.scores import CleanTestScores
-from tests.promote.world import AIRBORNE, settings, write_model
+from tests.promote.world import AIRBORNE, FINDS, SPACEBORNE, settings, write_control, write_model
 
 SAR = "stormsight-sar"
 LEDGER = "var/ledger"
@@ -37,6 +38,7 @@ scoring = settings(TrackingParameters()).scoring
 
 @pytest.fixture
 def stage(checkout: Path, tracking: TrackingParameters) -> PromotionSettings:
+    write_control()
     return replace(settings(tracking), reproducer=here)
 
 
@@ -52,21 +54,21 @@ def registry_of(stage: PromotionSettings) -> ChampionRegistry:
 
 
 def test_first_equal_better_worse_and_rollback(stage: PromotionSettings) -> None:
-    first = run(stage, -5.0)
+    first = run(stage, 5.0)
     assert first["outcome"] == "promoted"
     assert first["decision"]["champion_version"] is None
-    equal = run(stage, -4.0)  # other weights, the same map
+    equal = run(stage, 4.0)  # other weights, the same map
     assert (equal["outcome"], equal["decision"]["version"]) == ("refused", "2")
     assert equal["decision"]["gain"]["value"] == 0.0
     assert registry_of(stage).current() == "1"
-    better = run(stage, 5.0)
+    better = run(stage, FINDS)
     assert better["outcome"] == "promoted"
-    assert better["decision"]["gain"]["lower_bound"] > 0.1
+    assert better["decision"]["test"]["bound"] > 0.1
     assert registry_of(stage).current() == "3"
-    worse = run(stage, -3.0)
+    worse = run(stage, 3.0)
     assert worse["outcome"] == "refused"
     assert worse["decision"]["gain"]["value"] < -0.1
-    itself = run(stage, 5.0)
+    itself = run(stage, FINDS)
     assert (itself["outcome"], itself["decision"]["version"]) == ("refused", "3")
     assert "it is the champion itself" in itself["reasons"][0]
 
@@ -96,23 +98,23 @@ def test_a_repeated_attempt_of_one_training_carries_out_the_same_decision(
     with monkeypatch.context() as dying:
         dying.setattr("components.promote.decide.write_json", killed)
         with pytest.raises(KeyboardInterrupt):
-            run(stage, 5.0)
+            run(stage, FINDS)
     champions = ChampionRegistry(connect(stage.tracking), open_ledgers(LEDGER), SAR)
     (entry,) = champions.ledger.entries()
-    again = run(stage, 5.0)
+    again = run(stage, FINDS)
     assert (again["outcome"], again["ledger"]["hash"]) == ("promoted", entry.hash)
-    assert run(stage, 5.0) == again
+    assert run(stage, FINDS) == again
     assert champions.ledger.entries() == [entry]
     # Another training judges anew, and an equal model is refused as ever.
     monkeypatch.setenv("STORMSIGHT_TRAINING", "work/two")
-    assert run(stage, 5.0)["outcome"] == "refused"
+    assert run(stage, FINDS)["outcome"] == "refused"
 
 
 def test_a_decision_that_came_too_late_is_made_anew_next_time(
     stage: PromotionSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STORMSIGHT_OBJECTS", str(tmp_path / "objects"))
-    run(stage, -5.0)
+    run(stage, 5.0)
     monkeypatch.setenv("STORMSIGHT_TRAINING", "work/late")
 
     def overtaken(registry: ChampionRegistry, *_: object, **__: object) -> None:
@@ -121,12 +123,12 @@ def test_a_decision_that_came_too_late_is_made_anew_next_time(
     with monkeypatch.context() as racing:
         racing.setattr(ChampionRegistry, "promote", overtaken)
         with pytest.raises(GateRefusedError):
-            run(stage, 5.0)
-    assert run(stage, 5.0)["outcome"] == "promoted"
+            run(stage, FINDS)
+    assert run(stage, FINDS)["outcome"] == "promoted"
 
 
 def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: PromotionSettings) -> None:
-    part = run(stage, 5.0)
+    part = run(stage, FINDS)
     document = json.loads((stage.out / "decision.json").read_text())
     assert document["models"][SAR] == part
     assert document["simulated"] is True
@@ -154,20 +156,87 @@ def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: Pro
 
 
 def test_a_refusal_is_readable_and_leaves_the_ledger_alone(stage: PromotionSettings) -> None:
-    run(stage, 5.0)
-    part = run(stage, -5.0)
+    run(stage, FINDS)
+    part = run(stage, 5.0)
     text = (stage.out / "decision.txt").read_text()
     assert "version 2 REFUSED (the champion was version 1)" in text
     assert "FAIL  gain:" in text
     assert f"FAIL  sensor/{AIRBORNE}" in text
+    assert "error budget: challenger 1 of this line, tested at level 0.05; 0.05 of 0.1 remains" in text
+    assert "is found with 80% power" in text
     assert part["ledger"] is None
     assert len(registry_of(stage).ledger.entries()) == 1
     assert connect(stage.tracking).client.get_model_version(SAR, "2").tags["outcome"] == "refused"
 
 
+def test_every_judged_challenger_spends_of_the_error_budget_once(stage: PromotionSettings) -> None:
+    def spent(part: dict[str, Any], number: int | None, level: float) -> None:
+        test = part["decision"]["test"]
+        assert test["number"] == number
+        assert test["level"] == pytest.approx(level)
+
+    assert run(stage, 5.0)["decision"]["test"] is None, "a first model has no champion to beat"
+    spent(run(stage, 4.0), 1, 0.1 / 2)
+    spent(run(stage, 3.0), 2, 0.1 / 6)
+    spent(run(stage, 4.0), 1, 0.1 / 2)  # the same version, judged again
+    spent(run(stage, 5.0), None, 0.1 / 2)  # the champion itself
+    spent(run(stage, 2.0), 3, 0.1 / 12)
+    tags = {str(v.version): v.tags.get("judgement") for v in _versions(stage)}
+    assert tags == {"1": None, "2": "1", "3": "2", "4": "3"}
+
+
+def _versions(stage: PromotionSettings) -> list[Any]:
+    return list(connect(stage.tracking).client.search_model_versions(f"name='{SAR}'"))
+
+
+def test_a_sensor_that_the_champion_lacks_is_scored_with_the_unadapted_champion(
+    stage: PromotionSettings,
+) -> None:
+    run(stage, 5.0, sensors=(AIRBORNE,))
+    part = run(stage, FINDS)
+    values = part["decision"]["by_sensor"][SPACEBORNE]
+    assert part["outcome"] == "promoted"
+    assert values["champion"]["value"] == pytest.approx(0.140625)
+    assert values["gain_over_unadapted"]["value"] > 0.3
+    assert part["decision"]["sensors"] == [AIRBORNE, SPACEBORNE]
+    text = (stage.out / "decision.txt").read_text()
+    assert f"on {SPACEBORNE} alone:" in text
+    assert "(unadapted)" in text
+
+
+def test_the_control_is_compared_named_and_needed(stage: PromotionSettings) -> None:
+    write_control(FINDS)
+    part = run(stage, 5.0)
+    assert part["outcome"] == "refused"
+    assert "the gain over the SAR-only control on simulated-airborne is -" in part["reasons"][0]
+    assert part["decision"]["control"]["model"] == "models/sar/none"
+    assert part["decision"]["control"]["gain"]["value"] < -0.3
+    assert part["decision"]["method"] == "concord"
+    assert (
+        "method concord; its control is models/sar/none; simulated"
+        in (stage.out / "decision.txt").read_text()
+    )
+    own = run(stage, 4.0, start_from="none")
+    assert (own["outcome"], own["decision"]["method"]) == ("promoted", "none")
+    assert own["decision"]["control"]["gain"] is None
+    shutil.rmtree("models/sar/none")
+    with pytest.raises(MissingInputError, match="models/sar/none"):
+        run(stage, FINDS)
+
+
+def test_the_headline_has_a_few_numbers(stage: PromotionSettings) -> None:
+    run(stage, 5.0)
+    first = json.loads((stage.out / "metrics.json").read_text())
+    assert first == {SAR: {"iou": 0.1406, "promoted": 1}}
+    run(stage, FINDS)
+    numbers = json.loads((stage.out / "metrics.json").read_text())[SAR]
+    assert set(numbers) == {"iou", "gain", "gain_bound", "promoted"}
+    assert 0 < numbers["gain_bound"] < numbers["gain"] < numbers["iou"]
+
+
 def test_a_bad_verdict_refuses_even_the_first_model(stage: PromotionSettings) -> None:
     stage.verdict.write_text(json.dumps({"verdict": "bad", "tiles": 10, "quarantined": 9}))
-    part = run(stage, 5.0)
+    part = run(stage, FINDS)
     assert part["outcome"] == "refused"
     assert "the data verdict is 'bad' (9 of 10 tiles quarantined)" in part["reasons"][0]
     assert registry_of(stage).current() is None
@@ -185,12 +254,12 @@ def test_weights_that_do_not_fit_their_signature_are_never_registered(stage: Pro
 
 
 def test_an_artefact_store_that_returns_other_bytes_refuses(stage: PromotionSettings) -> None:
-    run(stage, -5.0)
+    run(stage, 5.0)
 
     def tampering(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
         raise AssertionError("never asked: the hashes differ before anything is loaded")
 
-    write_model(Path("models/adapted"), 5.0)
+    write_model(Path("models/adapted"), FINDS)
     connection = connect(stage.tracking)
     decide(replace(stage, reproducer=lambda *_: Reproduction(False, "not yet")), (SAR,))
     for weights in Path(stage.tracking.artifacts).rglob("weights.safetensors"):
@@ -203,18 +272,18 @@ def test_an_artefact_store_that_returns_other_bytes_refuses(stage: PromotionSett
 
 
 def test_a_champion_whose_bytes_changed_stops_the_stage(stage: PromotionSettings) -> None:
-    run(stage, -5.0)
+    run(stage, 5.0)
     for weights in Path(stage.tracking.artifacts).rglob("weights.safetensors"):
         weights.write_bytes(b"other")
     with pytest.raises(BadDataError, match=r"stormsight-sar version 1: weights.safetensors is not the file"):
-        run(stage, 5.0)
+        run(stage, FINDS)
     with pytest.raises(BadDataError, match="is not the file"):
         verify(connect(stage.tracking), open_ledgers(LEDGER), (SAR,), repair=False)
 
 
 def test_a_champion_that_changes_during_the_judgement_turns_into_a_refusal(stage: PromotionSettings) -> None:
-    run(stage, -5.0)
-    run(stage, -4.0)
+    run(stage, 5.0)
+    run(stage, 4.0)
 
     def meanwhile(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
         registry_of(stage).promote(
@@ -223,7 +292,7 @@ def test_a_champion_that_changes_during_the_judgement_turns_into_a_refusal(stage
         return Reproduction(True, "fine")
 
     with pytest.raises(GateRefusedError, match="judged against version 1, but the champion is version 2"):
-        run(replace(stage, reproducer=meanwhile), 5.0)
+        run(replace(stage, reproducer=meanwhile), FINDS)
     part = json.loads((stage.out / "decision.json").read_text())["models"][SAR]
     assert (part["outcome"], part["decision"]["outcome"]) == ("refused", "promoted")
     assert "by now" in part["reasons"][0]
@@ -242,10 +311,10 @@ def test_missing_inputs_name_the_stage_that_makes_them(stage: PromotionSettings)
 
 
 def test_a_tampered_ledger_stops_the_stage_before_anything_is_judged(stage: PromotionSettings) -> None:
-    run(stage, -5.0)
+    run(stage, 5.0)
     ledger = Path(LEDGER, SAR, "000000001.json")
     ledger.write_text(ledger.read_text().replace('"version":"1"', '"version":"2"'))
     with pytest.raises(BadDataError, match="its hash does not fit"):
-        run(stage, 5.0)
+        run(stage, FINDS)
     with pytest.raises(BadDataError, match="its hash does not fit"):
         verify(connect(stage.tracking), open_ledgers(LEDGER), (SAR,), repair=True)

@@ -23,7 +23,7 @@ from components.promote.decide import decide
 from components.promote.reproduce import Reproduction, reproduce
 from components.promote.scores import CleanTestScores
 from tests.lib.tracking.local_store import local_store
-from tests.promote.world import AIRBORNE, settings, write_model
+from tests.promote.world import AIRBORNE, FINDS, settings, write_control, write_model
 
 SAR = "stormsight-sar"
 
@@ -80,7 +80,8 @@ def test_the_commands_promote_roll_back_and_tell_the_history(
     server: str, checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two fresh processes run here, one per model."""
-    write_model(checkout / "models/adapted", -5.0)
+    write_control()
+    write_model(checkout / "models/adapted", 5.0)
     write_model(checkout / "models/optical/deeplabv3plus", 5.0, sensors=(AIRBORNE,))
     main([])
     document = json.loads((checkout / "reports/promote/decision.json").read_text())
@@ -91,7 +92,7 @@ def test_the_commands_promote_roll_back_and_tell_the_history(
     for part, tiles in ((document["models"]["stormsight-optical"], 6), (document["models"][SAR], 12)):
         assert f"reproduced all counts of {tiles} tiles exactly" in str(part["decision"]["checks"])
 
-    write_model(checkout / "models/adapted", 5.0)
+    write_model(checkout / "models/adapted", FINDS)
     in_this_process = replace(
         settings(TrackingParameters()), reproducer=lambda *_: Reproduction(True, "assumed")
     )

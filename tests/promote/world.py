@@ -15,10 +15,13 @@ from components.lib.config.scoring import ScoringSettings
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.sensorset import use_sensor
 from components.lib.store.layout import write_store
+from components.lib.store.store import Store
 from components.lib.tracking.parameters import TrackingParameters
 from components.promote.decide import PromotionSettings
-from components.promote.parameters import PromoteParameters
+from components.promote.parameters import PromoteParameters, TrainingSpread
 
 ROOT = Path(__file__).parents[2]
 AIRBORNE, SPACEBORNE = "simulated-airborne", "simulated-spaceborne"
@@ -27,12 +30,20 @@ SIDE, TILES = 64, 6
 PARAMETERS = PromoteParameters(
     metric="iou",
     confidence=0.95,
+    min_blocks=2,
+    floor=0.02,
     min_gain=0.0,
+    error_budget=0.1,
+    min_control_gain=0.0,
+    training_spread=TrainingSpread(iou=0.01, f1=0.01),
     guard_margin=0.03,
+    guard_level=0.05,
     guard_slices=("orientation", "building_size", "nodata", "sensor"),
-    resamples=200,
+    min_slice_buildings=4,
+    min_slice_blocks=2,
     ledger="var/ledger",
 )
+"""A few blocks: for tests of the machinery only."""
 
 
 def write_world(root: Path, *, verdict: str = "good") -> None:
@@ -58,20 +69,34 @@ def write_world(root: Path, *, verdict: str = "good") -> None:
                 }
             )
         layers[sensor, "target"] = target
-        layers[sensor, "sar"] = rng.integers(1, 255, (TILES, SIDE, SIDE, 4), dtype=np.uint8)
+        # Buildings are bright, so that a network can be made that finds them.
+        bright = np.where(target[..., :1] > 0, 180, 40)
+        layers[sensor, "sar"] = (bright + rng.integers(0, 60, (TILES, SIDE, SIDE, 4))).astype(np.uint8)
     layers[AIRBORNE, "optical"] = rng.integers(1, 255, (TILES, SIDE, SIDE, 4), dtype=np.uint8)
     write_store(root / "data/prepared", pd.DataFrame(index), pd.DataFrame(footprints), layers)
     report = root / "reports/validate/verdict.json"
     report.parent.mkdir(parents=True)
     report.write_text(json.dumps({"verdict": verdict, "tiles": 12, "quarantined": 0, "simulated": True}))
-    # The tiny networks here are untrained: without the floor, the other checks have their say.
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["promote"]["floor"] = 0.0
+    params["promote"] = PARAMETERS.model_dump(mode="json")
     (root / "params.yaml").write_text(yaml.safe_dump(params))
 
 
-def write_model(folder: Path, building: float, *, sensors: tuple[str, ...] = (AIRBORNE, SPACEBORNE)) -> Path:
-    """A SAR network that gives every pixel the building logit ``building``: > 0 finds all, < 0 nothing."""
+FINDS = 99.0
+"""Stands for a building logit that depends on the pixel: the network finds the buildings of its sensors."""
+
+
+def write_model(
+    folder: Path,
+    building: float,
+    *,
+    sensors: tuple[str, ...] = (AIRBORNE, SPACEBORNE),
+    start_from: str = "concord",
+) -> Path:
+    """A SAR network that gives every pixel the building logit ``building``: > 0 finds all, < 0 nothing.
+
+    With ``FINDS`` it finds the buildings of the store in the working directory.
+    """
     torch.manual_seed(0)
     config = NetworkConfig(
         kind="deeplabv3plus",
@@ -86,8 +111,35 @@ def write_model(folder: Path, building: float, *, sensors: tuple[str, ...] = (AI
         last.weight.zero_()
         assert last.bias is not None
         last.bias.copy_(torch.tensor([0.0, building]))
-    save_bundle(folder, net, {"simulated": True})
+    if building == FINDS:
+        _fit(net, last)
+    save_bundle(folder, net, {"simulated": True, "adapt": {"start_from": start_from}})
     return folder
+
+
+def write_control(building: float = -5.0) -> None:
+    """The SAR-only control: as it is by default, it finds nothing."""
+    write_model(Path("models/sar/none"), building, sensors=(AIRBORNE,))
+
+
+def _fit(net: SegmentationNetwork, last: torch.nn.Conv2d) -> None:
+    """Fit the last layer to the truth of the airborne tiles by least squares."""
+    store = Store.open(Path("data/prepared"))
+    pixels, truth = (np.array(store.layer(AIRBORNE, name)) for name in ("sar", "target"))
+    seen: list[torch.Tensor] = []
+    hook = last.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    with torch.no_grad(), use_sensor(net.eval(), AIRBORNE):
+        net(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    hook.remove()
+    features = seen[0].permute(0, 2, 3, 1)
+    step = SIDE // features.shape[1]
+    wanted = torch.from_numpy(truth[:, step // 2 :: step, step // 2 :: step, 0]).double().reshape(-1)
+    columns = torch.cat([features.double().reshape(len(wanted), -1), torch.ones(len(wanted), 1)], dim=1)
+    solved = torch.linalg.lstsq(columns, wanted - 0.5).solution
+    with torch.no_grad():
+        assert last.bias is not None
+        last.weight[1] = 10.0 * solved[:-1].reshape(-1, 1, 1)
+        last.bias[1] = 10.0 * solved[-1]
 
 
 def settings(tracking: TrackingParameters) -> PromotionSettings:
@@ -108,7 +160,7 @@ def _tile(sensor: str, image: str, row: int) -> dict[str, object]:
         "tile": row,
         "orientation": row % 2,
         "row": row,
-        "x_left_m": 596000.0 + 100 * row,
+        "x_left_m": 596000.0 + 1350 * row,
         "y_top_m": 5746000.0,
         "gsd_m": 0.5,
         "height": SIDE,

@@ -18,7 +18,7 @@ from components.lib.evaluation.results import (
     read_evaluation,
 )
 from components.lib.evaluation.stability import Evidence, Stability
-from components.lib.metrics.bootstrap import Interval
+from components.lib.metrics.intervals import Interval
 from components.lib.scoring.score import score_model
 from components.lib.store.store import Store
 from components.report.text import (
@@ -45,7 +45,6 @@ SETTINGS = EvaluationSettings(
     flip=False,
     block_m=600.0,
     confidence=0.9,
-    resamples=50,
 )
 MEASURED = Evidence(
     Stability(control_spread_iou=0.004, student_spread_iou=0.005, threads_spread_iou=0.003, draws=5), {}

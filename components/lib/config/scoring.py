@@ -31,7 +31,8 @@ class ScoringSettings(Parameters):
         flip: Whether every scale is seen in the left-right mirror too.
         window_px: Side of the prediction windows, pixels; a smaller tile is one window.
         batch: Windows per forward pass.
-        block_m: Side of the ground blocks that intervals resample, metres (docs/methods/metrics.md).
+        block_m: Side of the ground blocks that intervals are taken over, metres: at least the distance beyond
+            which scores do not correlate (docs/methods/metrics.md).
     """
 
     threshold: Literal["model"] | Annotated[float, Field(gt=0.0, lt=1.0)] = "model"
@@ -45,7 +46,7 @@ class ScoringSettings(Parameters):
     flip: bool = False
     window_px: int = Field(default=512, ge=32)
     batch: int = Field(default=8, ge=1)
-    block_m: float = Field(default=600.0, gt=0.0)
+    block_m: float = Field(default=450.0, gt=0.0)
 
     @field_validator("scales")
     @classmethod

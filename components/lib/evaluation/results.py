@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from components.contract.errors import BadDataError
 from components.lib.files import read_json, write_json
-from components.lib.metrics.bootstrap import Interval
+from components.lib.metrics.intervals import Interval
 
 CLEAN = "sn6-clean"
 """Split of the test tiles on ground that no train tile saw."""
@@ -91,7 +91,7 @@ class ModelResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDifference:
-    """``model`` minus ``baseline`` on the same tiles, every bootstrap draw using the same blocks."""
+    """``model`` minus ``baseline`` on the same tiles, on the same ground blocks."""
 
     model: str
     baseline: str
@@ -144,7 +144,6 @@ class EvaluationSettings:
     flip: bool
     block_m: float
     confidence: float
-    resamples: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

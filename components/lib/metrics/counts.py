@@ -1,7 +1,7 @@
 """True and false positives and negatives, and the ratios made of them: the one place for these formulas.
 
-The formulas take numbers or arrays, so that the same ones serve totals, tables and bootstrap draws. A ratio
-without a denominator is 0.
+The formulas take numbers or arrays, so that the same ones serve totals, tables and sums that lack a block. A
+ratio without a denominator is 0.
 """
 
 from __future__ import annotations

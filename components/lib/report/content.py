@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from components.lib.metrics.bootstrap import Interval
+from components.lib.metrics.intervals import Interval
 from components.lib.report.panels import Picture
 
 
@@ -100,7 +100,7 @@ class ResultTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceRow:
-    """One model minus another on the same tiles, every draw using the same ground blocks.
+    """One model minus another on the same tiles and ground blocks.
 
     Attributes:
         label: The two models.
@@ -124,7 +124,7 @@ class DifferenceRow:
         if abs(self.interval.value) < self.least:
             return "within the spread of repeated trainings"
         if self.interval.degenerate:
-            return "one ground block only: no interval"
+            return "too few ground blocks: no interval"
         if self.interval.low > 0:
             return "better"
         return "worse" if self.interval.high < 0 else "not distinguishable"

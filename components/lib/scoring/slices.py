@@ -1,7 +1,7 @@
 """Cutting score tables into slices that a single total would hide.
 
 Every slice is a table with a ``location`` and summable counts, so that the functions of
-:mod:`components.lib.metrics.bootstrap` take it as it is, and the counts of the slices of one dimension
+:mod:`components.lib.metrics.intervals` take it as it is, and the counts of the slices of one dimension
 add up to those of the whole.
 """
 

@@ -17,7 +17,7 @@ from components.lib.evaluation.results import (
     read_evaluation,
     write_evaluation,
 )
-from components.lib.metrics.bootstrap import Interval
+from components.lib.metrics.intervals import Interval
 
 INTERVAL = Interval(1 / 3, 0.1, 0.7000000000000001, 0.15, 0.95, 7, False)
 EVALUATION = Evaluation(
@@ -81,7 +81,6 @@ EVALUATION = Evaluation(
         flip=True,
         block_m=600.0,
         confidence=0.95,
-        resamples=1000,
     ),
     provenance=(("Code", "abc"), ("Aardvark", "last though first in the alphabet")),
 )

@@ -112,7 +112,7 @@ def run(tree: Path, *command: str) -> None:
 
 
 def test_a_toy_method_is_trained_stored_and_scored(repository: Path, tree: Path) -> None:
-    write_parameters(repository, tree, evaluate={"resamples": 20, "pictures": 1}, tracking={"uri": "none"})
+    write_parameters(repository, tree, evaluate={"pictures": 1}, tracking={"uri": "none"})
     path = tree / "params.yaml"
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     document["methods"]["toy"] = {"weight": 0.5, "lr": 0.05}  # the one entry

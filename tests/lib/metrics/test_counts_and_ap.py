@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from components.lib.metrics.average_precision import average_precision, precision_recall_curve
-from components.lib.metrics.bootstrap import STATISTICS
+from components.lib.metrics.blocksums import STATISTICS
 from components.lib.metrics.counts import Counts, count_pixels, f1, iou, mean_hard_dice
 
 
@@ -30,7 +30,7 @@ def test_nothing_to_find_and_nothing_found_is_zero() -> None:
     assert Counts(0, 0, 0, 100).as_dict() == {"iou": 0.0, "f1": 0.0, "precision": 0.0, "recall": 0.0}
 
 
-def test_totals_tables_and_bootstrap_draws_share_the_formulas() -> None:
+def test_totals_and_tables_share_the_formulas() -> None:
     tiles = pd.DataFrame(
         {"px_tp": [90, 0], "px_fp": [10, 1], "px_fn": [0, 9], "px_tn": [0, 90]}
         | {"tp": [3, 0], "fp": [1, 0], "fn": [2, 0]}

@@ -279,7 +279,7 @@ def polygons_of(net: TwoBranchNetwork) -> list[str]:
     (prediction,) = predict_images(net, [image])
     settings = ScoringSettings(vectorise="watershed", min_area_px=20, min_seed_px=10)
     assert BUILDINGS.vectoriser(prediction, settings) == "watershed"
-    return [polygon.wkt for polygon in BUILDINGS.draw(prediction, settings).geometries]
+    return [polygon.wkt for polygon in BUILDINGS.draw(prediction, settings, 0.5).geometries]
 
 
 @pytest.mark.parametrize(("output", "moved"), [("fused", True), ("branch_s", False)])

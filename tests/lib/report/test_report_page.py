@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.lib.metrics.bootstrap import Interval
+from components.lib.metrics.intervals import Interval
 from components.lib.report.content import (
     DifferenceRow,
     FigureFile,
@@ -158,11 +158,11 @@ def test_numbers_come_with_their_intervals_in_words(tmp_path: Path) -> None:
     assert "0.125" in text
 
 
-def test_one_ground_block_gives_no_interval(tmp_path: Path) -> None:
+def test_too_few_blocks_give_no_interval(tmp_path: Path) -> None:
     alone = Interval(0.5, 0.5, 0.5, 0.5, 0.95, 1, True)
     row = ResultRow(model="none", description="", sensor="s", iou=alone, f1=alone, values={}, further={})
     text, _ = write(tmp_path, report(tables=[ResultTable(title="T", about="", rows=[row])]))
-    assert "one ground block" in text
+    assert "interval unknown" in text
     assert "<svg" not in text
 
 

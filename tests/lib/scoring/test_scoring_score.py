@@ -8,7 +8,7 @@ import torch
 from components.contract.errors import BadDataError
 from components.lib.config.scoring import ScoringSettings
 from components.lib.metrics.average_precision import average_precision
-from components.lib.metrics.bootstrap import location_interval
+from components.lib.metrics.intervals import location_interval
 from components.lib.scoring.score import Scores, score_model
 from components.lib.scoring.slices import slice_tables
 from components.lib.store.store import Store

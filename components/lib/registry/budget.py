@@ -1,0 +1,48 @@
+"""Error budget of a champion line: every further challenger is tested at a smaller level.
+
+The same test ground judges every retraining, so errors add up over the life of a model. The k-th judged
+challenger is tested at ``budget / (k (k + 1))``; these levels add up to less than the budget, however many
+challengers come (alpha spending). The number is a tag of the model version, so that a version that is judged
+again is tested at the same level.
+"""
+
+from __future__ import annotations
+
+from components.lib.tracking.connection import Connection, store_errors
+
+JUDGEMENT = "judgement"
+"""Tag of a model version: its number among the challengers that were judged against a champion."""
+
+
+def level_of(budget: float, number: int) -> float:
+    """Return the level at which the challenger of that number, from 1, is tested."""
+    return budget / (number * (number + 1))
+
+
+def remaining(budget: float, number: int) -> float:
+    """Return what the challengers up to that number leave of the budget."""
+    return budget / (number + 1)
+
+
+def take_number(connection: Connection, model: str, version: str) -> int:
+    """Return a version's number among the judged challengers of a model; a new one is recorded at once.
+
+    Args:
+        connection: Connection to MLflow.
+        model: Registered model.
+        version: Version that is about to be judged against a champion.
+
+    Raises:
+        SourceUnavailableError: If MLflow does not answer.
+    """
+    with store_errors(connection.uri):
+        taken = {
+            str(found.version): int(found.tags[JUDGEMENT])
+            for found in connection.client.search_model_versions(f"name='{model}'")
+            if JUDGEMENT in found.tags
+        }
+        if version not in taken:
+            # The largest, not the count: a version that was deleted has spent its share all the same.
+            taken[version] = 1 + max(taken.values(), default=0)
+            connection.client.set_model_version_tag(model, version, JUDGEMENT, str(taken[version]))
+    return taken[version]
