@@ -52,7 +52,7 @@ def brute_means(tables: list[pd.DataFrame], left_out: str | None = None) -> floa
 def sizes(*methods: list[pd.DataFrame]) -> np.ndarray[Any, Any]:
     columns = ["px_tp", "px_fp", "px_fn"]
     every = [t.groupby("location")[columns].sum().sum(axis=1)[LOCATIONS] for m in methods for t in m]
-    return np.mean(every, axis=0)
+    return np.asarray(np.mean(every, axis=0), dtype=np.float64)
 
 
 def test_means_and_differences_agree_with_leaving_blocks_out_by_hand() -> None:
