@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from components.lib.files import atomic_file
@@ -24,7 +23,6 @@ def draw_stability(path: Path, document: Mapping[str, Any]) -> None:
     """
     networks = [name for name in ("control", "student") if name in document]
     figure = Figure(figsize=(7.2, 2.6), dpi=144, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(networks), sharex=True, squeeze=False)[0]
     for axis, network, colour in zip(axes, networks, LINES, strict=False):
         for height, cause in enumerate(reversed(CAUSES)):
@@ -51,4 +49,4 @@ def draw_stability(path: Path, document: Mapping[str, Any]) -> None:
         ha="left",
     )
     with atomic_file(path) as temporary:
-        canvas.print_png(temporary)
+        figure.savefig(temporary, format="png")

@@ -207,7 +207,7 @@ def test_exchanged_classes_are_refused_under_the_defaults(
         summary, digest = make(self, round_, net, device)  # type: ignore[arg-type]
         return replace(summary, contrast=tuple(-value for value in summary.contrast)), digest
 
-    settings = {"balance": "prior", "rounds": 1, "guard": {"max_shift": 4.0}}
+    settings: dict[str, Any] = {"balance": "prior", "rounds": 1, "guard": {"max_shift": 4.0}}
     assert run(folder, **settings)["stopped"] is None
     monkeypatch.setattr(LabelFolder, "make", exchanged)
     assert "the classes look exchanged" in run(folder, **settings)["stopped"]

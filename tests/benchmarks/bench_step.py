@@ -98,7 +98,7 @@ def plain_steps(arguments: argparse.Namespace, arrays: Arrays, device: torch.dev
             sar, optical, y = tensor("sar"), tensor("optical"), tensor("target")[:, 0].long()
             with torch.no_grad():
                 z_t, taught = teacher.forward_features(optical)
-            z_s, z_r, z_f, own, _ = student.forward_branches(sar)
+            z_s, z_r, z_f, own, *_ = student.forward_branches(sar)
             pw = 8 * -(z_t.softmax(1) * z_r.log_softmax(1)).sum(1).mean()
             mse = sum((F.mse_loss(own[name], taught[name]) for name in FEATURES), start=torch.zeros_like(pw))
             loss = (

@@ -175,6 +175,6 @@ def draw(folder: Path, net: SegmentationNetwork, store: Store, scores: Scores) -
     gallery = Gallery(title="SpaceNet 4, Atlanta", rule="The only tile.", tiles=[tile])
     with atomic_directory(folder) as temporary:
         report = ReportContent(
-            title="Real sample", simulated="", summary=[summary], tables=[], galleries=[gallery]
+            title="Real sample", simulated="", spread="", summary=[summary], tables=[], galleries=[gallery]
         )
         write_report(temporary, report)

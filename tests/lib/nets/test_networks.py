@@ -15,6 +15,7 @@ from components.lib.engine.supervised import contour_term
 from components.lib.geo.geoarray import GeoArray, PixelTransform
 from components.lib.inference.tiles import predict_images
 from components.lib.losses.contours import contour_loss
+from components.lib.losses.segmentation import data_mask
 from components.lib.nets.atrous import AtrousDepthwise
 from components.lib.nets.config import NetworkConfig, Output
 from components.lib.nets.factory import build_network, reference_parameter_count
@@ -302,8 +303,9 @@ def test_both_contour_heads_are_trained_at_the_weight_of_one() -> None:
     net = contoured_student("fused").train()
     target = pixels(1, 3, 96, 96) > 128
     contours = net.supervised(IMAGE.repeat(2, 1, 1, 1)).contours
-    term = contour_term(contours, target.repeat(2, 1, 1, 1), 0.5)["contours"]
-    first, second = (contour_loss(drawn, target.repeat(2, 1, 1, 1)) for drawn in contours)
+    both, image = target.repeat(2, 1, 1, 1), IMAGE.repeat(2, 1, 1, 1)
+    term = contour_term(contours, both, image, 0.5)["contours"]
+    first, second = (contour_loss(drawn, both, weight=data_mask(image)) for drawn in contours)
     assert term.item() == pytest.approx(0.5 * (first.item() + second.item()) / 2, rel=1e-6)
     torch.autograd.backward(term)
     for part in (net.contour_head_s, net.contour_head_f, net.fusion, net.decoder_r):
