@@ -36,7 +36,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             shutil.copyfile(source, folder / name)
-    graph = load_graph(folder / "dvc.yaml", folder / "params.yaml")
+    # Two methods, so that one can be edited without the other.
+    params = folder / "params.yaml"
+    text = params.read_text()
+    assert "methods: [concord]" in text
+    params.write_text(text.replace("methods: [concord]", "methods: [disoptnet, concord]"))
+    graph = load_graph(folder / "dvc.yaml", params)
     for stage in graph:
         for out in stage.outs:
             path = folder / out

@@ -144,7 +144,7 @@ def over_control(
         f"{gain.lower_bound:+.4f}; "
     )
     if least is None:
-        return gain, Check("control", True, words + "it is told only (min_control_gain: null)")
+        return gain, Check("control", True, words + "it is reported only (min_control_gain: null)")
     return gain, Check("control", gain.lower_bound > least, words + f"it must exceed {least:.4f}")
 
 

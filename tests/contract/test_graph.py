@@ -110,13 +110,13 @@ def test_graph_of_the_repository_equals_that_of_dvc(
 
 def test_graph_reads_what_a_pod_needs(repository: Path) -> None:
     graph = load_graph(repository / "dvc.yaml", repository / "params.yaml")
-    stage = graph["distill@disoptnet"]
-    assert stage.cmd == ("python -m components.distill --method disoptnet",)
+    stage = graph["distill@concord"]
+    assert stage.cmd == ("python -m components.distill --method concord",)
     assert stage.requirements == Requirements(image="train", cpu=4.0, memory="16Gi", gpu=1, retry="train")
     assert Parameter("params.yaml", "profiles.rehearsal.distill") in stage.params
     assert graph.roots == ("download",)
     assert graph.leaves == ("report", "promote")
-    assert graph.order().index("distill@disoptnet") < graph.order().index("adapt")
+    assert graph.order().index("distill@concord") < graph.order().index("adapt")
 
 
 def stages(body: str) -> str:

@@ -24,7 +24,7 @@ def test_every_model_is_scored_on_held_out_ground(finished: Checkout) -> None:
     index = pd.read_parquet(finished.root / "data/prepared/index.parquet")
     test_ids = set(index[index["split"] == "test"]["image_id"])
     assert set(tiles["image_id"]) <= test_ids
-    assert {"teacher", "none", "disoptnet", "adapted", "unadapted"} <= set(tiles["model"])
+    assert {"teacher", "none", "concord", "adapted", "unadapted"} <= set(tiles["model"])
 
 
 def test_a_second_run_does_nothing_and_says_so(finished: Checkout) -> None:
@@ -35,7 +35,7 @@ def test_metrics_plots_and_the_graph_can_be_shown(finished: Checkout) -> None:
     finished.run("make report")
     assert "reports/evaluate/metrics.json" in finished.run("dvc metrics show")
     assert (finished.root / "reports/plots/index.html").is_file()
-    assert "distill@disoptnet" in finished.run("dvc dag")
+    assert "distill@concord" in finished.run("dvc dag")
 
 
 def test_one_changed_parameter_reruns_only_what_depends_on_it(finished: Checkout) -> None:

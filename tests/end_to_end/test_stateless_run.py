@@ -26,7 +26,6 @@ STAGES = (
     "prepare",
     "optical@deeplabv3plus",
     "control",
-    "distill@disoptnet",
     "distill@concord",
     "adapt",
     "evaluate",

@@ -296,7 +296,7 @@ def test_the_control_must_be_beaten() -> None:
     assert judged(control, None, control=better, parameters=allowed).promoted
     told = judged(control, None, control=better, parameters=with_parameters(min_control_gain=None))
     assert told.promoted
-    assert "told only" in next(c.words for c in told.checks if c.name == "control")
+    assert "reported only" in next(c.words for c in told.checks if c.name == "control")
     aside = judged(control, None, own_line=True)
     assert aside.promoted
     assert "made from the SAR-only control" in next(c.words for c in aside.checks if c.name == "control")

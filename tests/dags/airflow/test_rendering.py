@@ -55,8 +55,8 @@ def test_tasks_of_the_repository_are_its_graph(repository: Path, mode: str) -> N
     tasks = rendered(graph, settings)
     assert set(tasks) == set(graph.addresses)
     assert edges_of(tasks) == graph.edges
-    command = tasks["distill@disoptnet"]
-    expected = "python -m components.runs stage distill@disoptnet --run {{ run_id }}"
+    command = tasks["distill@concord"]
+    expected = "python -m components.runs stage distill@concord --run {{ run_id }}"
     assert " ".join(command.command if mode == "local" else command.cmds) == expected
 
 
