@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import stdev
 from typing import Any
+
+import pandas as pd
 
 from components.contract.parameters import merged
 from components.experiments.grid import GRID, OURS, Overrides, Variant, by_name, chosen
@@ -44,7 +46,7 @@ class Repetitions:
     """
 
     draws: int = 5
-    threads: tuple[int, ...] = (2, 1)
+    threads: tuple[int, ...] = (1, 2)
     seeds: tuple[int, ...] = (17, 18, 19)
 
 
@@ -85,25 +87,31 @@ def _repeated(row: Variant, suffix: str, training: Overrides) -> Variant:
 
 
 def spread_document(scored: Sequence[ScoredTrial], repetitions: Repetitions) -> dict[str, Any]:
-    """Return standard deviations of pixel IoU (0 to 1) on clean test tiles, and every value behind them.
+    """Return standard deviations of scores (0 to 1) on clean test tiles, and every pixel IoU behind them.
 
     Args:
         scored: The scored trainings.
         repetitions: Number and kind of the repetitions.
 
     Returns:
-        ``control_spread_iou`` and ``student_spread_iou`` over all trainings of a network;
-        ``threads_spread_iou``, the larger of the networks' over thread counts; ``draws``; and under the
-        networks' names the spreads by cause with their values.
+        ``control_spread_iou``, ``student_spread_iou`` and the same of building F1 over all trainings of a
+        network; ``threads_spread_iou``, the larger of the networks' over thread counts; ``draws``; and under
+        the networks' names the spreads of IoU by cause with their values.
     """
-    values = {(t.method.name, t.seed): _iou(t) for t in scored}
-    networks = {key: _causes(values, name, repetitions) for key, name in NETWORKS.items()}
+    pixels = {(t.method.name, t.seed): _score(t, Counts.of_pixels).iou for t in scored}
+    buildings = {(t.method.name, t.seed): _score(t, Counts.of_buildings).f1 for t in scored}
+    networks = {key: _causes(pixels, name, repetitions) for key, name in NETWORKS.items()}
+    f1 = {key: _causes(buildings, name, repetitions)["all"] for key, name in NETWORKS.items()}
     return {
         **{f"{key}_spread_iou": _spread(causes["all"]) for key, causes in networks.items()},
+        **{f"{key}_spread_f1": _spread(values) for key, values in f1.items()},
         "threads_spread_iou": max(_spread(causes["threads"]) for causes in networks.values()),
         "draws": repetitions.draws,
         **{
-            key: {cause: {"spread": _spread(found), "iou": found} for cause, found in causes.items()}
+            key: {
+                cause: {"spread": _spread(found), "iou": [round(value, 5) for value in found]}
+                for cause, found in causes.items()
+            }
             for key, causes in networks.items()
         },
     }
@@ -112,7 +120,7 @@ def spread_document(scored: Sequence[ScoredTrial], repetitions: Repetitions) -> 
 def _causes(
     values: Mapping[tuple[str, int], float], name: str, repetitions: Repetitions
 ) -> dict[str, list[float]]:
-    """Return the IoU of a network's trainings by what was changed; each list begins with the plain one."""
+    """Return the scores of a network's trainings by what was changed; each list begins with the plain one."""
     first = repetitions.seeds[0]
     plain = values[name, first]
     rounding = [values[f"{name}_perturbed_{draw}", first] for draw in range(1, repetitions.draws)]
@@ -126,9 +134,10 @@ def _causes(
     }
 
 
-def _iou(trial: ScoredTrial) -> float:
+def _score(trial: ScoredTrial, count: Callable[[pd.DataFrame], Counts]) -> Counts:
+    """Return the counts of a trial on its clean test tiles; on all where none is clean."""
     clean = trial.tiles[trial.tiles["clean"]]
-    return round(Counts.of_pixels(clean if len(clean) else trial.tiles).iou, 5)
+    return count(clean if len(clean) else trial.tiles)
 
 
 def _spread(values: Sequence[float]) -> float:
@@ -202,10 +211,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", default="rehearsal", help="world and budget (%(default)s)")
     parser.add_argument("--draws", type=int, default=defaults.draws, help="perturbed trainings (%(default)s)")
     parser.add_argument(
-        "--threads", type=int, nargs="+", default=defaults.threads, help="thread counts (2 1)"
+        "--threads", type=int, nargs="+", default=defaults.threads, help="thread counts (1 2)"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=defaults.seeds, help="seeds (17 18 19)")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time (%(default)s)")
     parser.add_argument("--store", type=Path, help="a prepared store, instead of making the profile's world")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, and leave")
     parser.add_argument("--publish", action="store_true", help=f"enter the result in {PUBLISHED} as well")

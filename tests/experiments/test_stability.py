@@ -31,6 +31,9 @@ def scored(name: str, seed: int, iou: float) -> ScoredTrial:
             "px_fp": [0, 1000 - hits, 500],
             "px_fn": [0, 0, 500],
             "px_tn": [0, 0, 0],
+            "tp": [hits, 0, 0],
+            "fp": [1000 - hits, 0, 0],
+            "fn": [0, 1000 - hits, 9],
         }
     )
     return ScoredTrial(method=method, seed=seed, stamp={}, tiles=tiles)
@@ -75,6 +78,8 @@ def test_spreads_are_standard_deviations_by_cause() -> None:
     assert document["threads_spread_iou"] == pytest.approx(stdev([0.60, 0.64]), abs=1e-5)
     assert document["student_spread_iou"] == pytest.approx(stdev([0.6, 0.6, 0.6, 0.64, 0.6]), abs=1e-5)
     assert document["draws"] == 3
+    # tp = hits, and as many false as missed, so that F1 on clean tiles is the given number.
+    assert document["control_spread_f1"] == document["control_spread_iou"]
 
 
 def test_publishing_keeps_the_evidence(tmp_path: Path) -> None:
