@@ -130,7 +130,7 @@ class Trial:
         (self.folder / "trained.json").unlink(missing_ok=True)
         seconds = 0.0
         if self.method.command is None:
-            self._derive()
+            self._derive(world)
         else:
             command = [sys.executable, "-m", *self.method.command]
             seconds = self.context.processes.run(command, self.work, self.log, label=str(self.name))
@@ -164,8 +164,11 @@ class Trial:
             if self.method.command is not None:
                 link(self.upstream(one.method) / "work/models" / one.model, self.work / "models" / one.name)
 
-    def _derive(self) -> None:
-        """Give the linked bundle another configuration: the same weights under a new signature."""
+    def _derive(self, world: World) -> None:
+        """Give the linked bundle another configuration: the same weights under a new signature.
+
+        Another map has another threshold, chosen where a training chooses it.
+        """
         (one,) = self.method.links
         existing = self.upstream(one.method) / "work/models" / one.model
         shutil.rmtree(self.bundle, ignore_errors=True)
@@ -173,3 +176,21 @@ class Trial:
         signature = json.loads((existing / SIGNATURE).read_text("utf-8"))
         signature["config"] |= self.method.network
         write_json(self.bundle / SIGNATURE, signature)
+        if self.method.network:
+            signature["config"]["threshold"] = _own_threshold(self.bundle, world)
+            write_json(self.bundle / SIGNATURE, signature)
+
+
+def _own_threshold(bundle: Path, world: World) -> float:
+    """Return the threshold of a model's deployed map, from the selection slice of the labelled sensor."""
+    # Seconds of import that --dry-run and --help need not pay.
+    import torch  # noqa: PLC0415
+
+    from components.lib.engine.selection import pixel_histogram  # noqa: PLC0415
+    from components.lib.nets.bundle import load_bundle  # noqa: PLC0415
+    from components.lib.store.store import Store  # noqa: PLC0415
+
+    net, store = load_bundle(bundle), Store.open(world.store)
+    sensor = net.config.sensors[0]
+    rows = store.rows(sensor, "selection")
+    return pixel_histogram(net, store, sensor, rows, device=torch.device("cpu")).best_threshold()

@@ -17,8 +17,10 @@ import pytest
 
 import components.experiments.__main__ as experiments
 from components.contract.errors import ParameterError
+from components.experiments import trial
 from components.experiments.grid import Variant
 from components.experiments.session import EvidenceIncompleteError, Options, Session
+from components.experiments.world import World
 from tests.conftest import ROOT
 from tests.experiments.toy_grid import GRID
 from tests.experiments.workspace import Workspace
@@ -224,3 +226,24 @@ def test_the_command_line_becomes_options(monkeypatch: pytest.MonkeyPatch) -> No
         "python -m components.experiments --profile p --seeds 1 2 --ablation-seeds 1 --methods control "
         "--store s --allow-missing"
     )
+
+
+def test_another_map_of_the_same_weights_has_a_threshold_of_its_own(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def chosen(bundle: Path, world: World) -> float:
+        seen.append(json.loads((bundle / "model.json").read_text())["config"]["output"])
+        return 0.31
+
+    monkeypatch.setattr(trial, "_own_threshold", chosen)
+    workspace.run(methods=("disoptnet_branch_s", "source_only"), seeds=(1,), jobs=1)
+    cells = Path("var/evidence/evidence/cells")
+    configs = {
+        name: json.loads((cells / name / f"seed-1/work/models/{model}/model.json").read_text())["config"]
+        for name, model in (("disoptnet_branch_s", "sar/disoptnet"), ("source_only", "sar/concord"))
+    }
+    assert seen == ["branch_s"], "an unchanged network keeps its threshold"
+    assert configs["disoptnet_branch_s"]["threshold"] == 0.31
+    assert configs["source_only"]["threshold"] == 0.5
