@@ -101,24 +101,23 @@ def record_hash(record: Mapping[str, Any]) -> str:
 
 
 def headline(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the few numbers that ``dvc metrics show`` prints: score, gain, its bound, outcome per model.
+    """Return the few numbers that ``dvc metrics show`` prints.
 
     Args:
         document: Content of ``decision.json``.
+
+    Returns:
+        Score and gain of the model that comes last by name (SAR, where both are judged), and the number of
+        models ``promoted``.
     """
-    return {name: _numbers(part) for name, part in document["models"].items()}
-
-
-def _numbers(part: Mapping[str, Any]) -> dict[str, float | int]:
-    decision = part["decision"]
-    test = decision["test"] or {}
+    models = document["models"]
+    decision = models[max(models)]["decision"]
     found = {
         decision["metric"]: decision["challenger"] and decision["challenger"]["value"],
         "gain": decision["gain"] and decision["gain"]["value"],
-        "gain_bound": test.get("bound"),
     }
     known = {name: round(float(value), 4) for name, value in found.items() if value is not None}
-    return {**known, "promoted": int(part["outcome"] == "promoted")}
+    return {**known, "promoted": sum(part["outcome"] == "promoted" for part in models.values())}
 
 
 def _by_sensor(judgement: Judgement) -> dict[str, dict[str, Any]]:

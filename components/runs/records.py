@@ -21,7 +21,7 @@ class StageRecord:
         run: Run whose stage made it; other runs of the same key find it.
         stage: Address of the stage.
         lock: The stage's entry of dvc.lock.
-        metrics: Content of the stage's JSON metrics by path.
+        metrics: Content of the stage's JSON metrics, and of the gate's decision, by path.
         started: Start, UTC, ISO 8601.
         ended: End, UTC, ISO 8601.
         seconds: Duration by step (pull, run, push) and as a whole.

@@ -41,7 +41,7 @@ from components.contract.errors import (
     SourceUnavailableError,
     StormsightError,
 )
-from components.contract.keys import LOCK
+from components.contract.keys import DECISION, LOCK
 from components.contract.work import GATE
 
 LOG = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class StageResult:
 
     Attributes:
         restored: Whether the run cache had its results: the command did not run.
-        metrics: Content of the stage's JSON metrics by path.
+        metrics: Content of the stage's JSON metrics, and of the gate's decision, by path.
         seconds: Duration by step: pull, run, push.
     """
 
@@ -273,10 +273,11 @@ def _push(repo: Repo, address: str, *, run_cache: bool) -> None:
 
 
 def _metrics(stage: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the stage's JSON metrics by path, and the gate's decision, which is no metric of DVC's."""
     found = {}
     for output in stage.outs:
         path = Path(output.fs_path)
-        if output.is_metric and path.suffix == ".json":
+        if path.suffix == ".json" and (output.is_metric or output.def_path == DECISION):
             found[output.def_path] = json.loads(path.read_text(encoding="utf-8"))
     return found
 

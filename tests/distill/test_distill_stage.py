@@ -131,7 +131,7 @@ def test_the_curve_holds_every_term_and_those_of_the_labels_fall(trained: Path) 
         assert row["loss"] == pytest.approx(terms, rel=1e-4)
     # The others' size is that of an untrained teacher's features on the step's tiles, and of a rising ramp.
     for name in ("seg_s", "seg_f", "contours"):
-        assert rows[-1][name] < 0.5 * rows[0][name]
+        assert rows[-1][name] < 0.6 * rows[0][name]
 
 
 def test_the_prediction_needs_no_optical_image(trained: Path, tmp_path: Path) -> None:

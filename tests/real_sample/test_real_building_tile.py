@@ -161,7 +161,7 @@ def draw(folder: Path, net: SegmentationNetwork, store: Store, scores: Scores) -
         Panel(title="Probability", picture=probability_panel(probability), alt="The network's output"),
         Panel(
             title="Found, missed, false",
-            picture=difference_panel(truth, probability > SETTINGS.threshold, under),
+            picture=difference_panel(truth, probability > net.config.threshold, under),
             alt="Where network and footprints agree",
             note=f"IoU {iou(scores):.2f}",
         ),

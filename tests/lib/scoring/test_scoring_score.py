@@ -14,7 +14,7 @@ from components.lib.scoring.slices import slice_tables
 from components.lib.store.store import Store
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, Pointwise, write_tiny_store
 
-SETTINGS = ScoringSettings()
+SETTINGS = ScoringSettings(block_m=600.0)  # every tile in one block
 
 
 class Shifted(Pointwise):
