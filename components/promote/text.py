@@ -71,8 +71,10 @@ def _test(decision: Part) -> Iterator[str]:
     rules, test = decision["rules"], decision["test"]
     spread = rules["training_spread"][decision["metric"]]
     yield f"  noise of training: standard deviation {spread:g} of {decision['metric']}, twice in every gain"
-    if test is None:
+    if test is None and decision["champion_version"] is None:
         yield "  error budget: nothing is spent, there was no champion to beat"
+    elif test is None:
+        yield "  error budget: the challenger took its number, but there was no tile to test its gain on"
     elif test["number"] is None:
         yield "  error budget: nothing is spent, it is the champion itself"
     else:

@@ -7,7 +7,7 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from components.contract.errors import BadDataError
 from components.lib.files import read_json
@@ -62,14 +62,14 @@ def read_evidence(path: Path) -> Evidence:
         MissingInputError: If there is no such file.
         BadDataError: If the file holds something else.
     """
-    document = read_json(path, made_by="report")
     try:
+        document = read_json(path, made_by="report")
         measured = document.get("stability")
         return Evidence(
             stability=None if measured is None else Stability.model_validate(measured),
             differences=dict(map(_difference, filter(_is_gain, document.get("differences", [])))),
         )
-    except (AttributeError, KeyError, TypeError, ValidationError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadDataError(
             f"{path} does not hold evidence: {error}",
             next_step="make it again with `make evidence` and `make stability`, or correct report.stability",

@@ -41,3 +41,11 @@ def test_something_else_is_refused(tmp_path: Path, broken: dict[str, object]) ->
     assert "report.stability" in caught.value.next_step
     with pytest.raises(MissingInputError):
         read_evidence(tmp_path / "absent.json")
+
+
+@pytest.mark.parametrize("content", ["{not json", json.dumps({"differences": [GAIN | {"value": "a"}]})])
+def test_a_damaged_file_is_a_clear_error(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "damaged.json"
+    path.write_text(content)
+    with pytest.raises(BadDataError, match="does not hold evidence"):
+        read_evidence(path)
