@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from components.contract.errors import ParameterError
 from components.contract.parameters import merged
 from components.experiments.grid import GRID, OURS, Overrides, Variant, by_name, chosen
 from components.experiments.processes import run_lock
@@ -155,6 +156,11 @@ def publish(document: Mapping[str, Any], folder: Path = PUBLISHED) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line, train the repetitions, write ``reports/stability``."""
     options = _parser().parse_args(arguments)
+    if options.draws < 2:
+        raise ParameterError(
+            f"--draws {options.draws}: a spread needs at least two trainings",
+            next_step="give --draws 2 or more",
+        )
     repetitions = Repetitions(draws=options.draws, threads=tuple(options.threads), seeds=tuple(options.seeds))
     session = Session(
         Options(

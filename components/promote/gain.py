@@ -135,7 +135,8 @@ def over_control(
     shared = tuple(s for s in control.scored if s in challenger.scored)
     gain = difference(challenger, control, shared, parameters)
     if gain is None:
-        return None, Check("control", False, "there is no clean test tile that challenger and control share")
+        told = parameters.min_control_gain is None
+        return None, Check("control", told, "there is no clean test tile that challenger and control share")
     least = parameters.min_control_gain
     if gain.degenerate:
         return gain, Check("control", least is None, _unknown(gain, "SAR-only control"))

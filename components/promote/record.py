@@ -137,7 +137,7 @@ def _json(interval: Interval | None) -> dict[str, Any] | None:
 
 def _why_promoted(judgement: Judgement, champion_version: str | None) -> str:
     if champion_version is None or judgement.test is None or judgement.test.bound is None:
-        return "it is the first model of its name and every check passed"
+        return "there was no champion and every check passed"
     return (
         f"it gains {judgement.test.gain.value:+.4f} over version {champion_version} (lower bound "
         f"{judgement.test.bound:+.4f}) and every check passed"

@@ -82,7 +82,7 @@ def _test(decision: Part) -> Iterator[str]:
             f"  error budget: challenger {test['number']} of this line, tested at level {test['level']:.4g}; "
             f"{test['remaining']:.4g} of {rules['error_budget']:g} remains"
         )
-    if test is not None and test["detectable"] is not None:
+    if test is not None and test["number"] is not None and test["detectable"] is not None:
         yield f"  power: a gain of {test['detectable']:.4f} is found with {test['power']:.0%} power"
     yield ""
 

@@ -57,7 +57,7 @@ def spread_sentence(evidence: Evidence) -> str:
     return (
         f"Trainings that should be equal differ by a standard deviation of {measured.spread:.3f} in pixel "
         f"IoU (control {measured.control_spread_iou:.3f}, student {measured.student_spread_iou:.3f}, between "
-        f"numbers of threads {measured.threads_spread_iou:.3f}; {measured.draws} trainings each). A "
+        f"numbers of threads {measured.threads_spread_iou:.3f}; {measured.draws} draws of rounding noise). A "
         f"difference below {measured.least_difference:.3f}, two standard deviations of a difference, is not "
         "called one."
     )

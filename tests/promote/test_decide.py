@@ -150,7 +150,7 @@ def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: Pro
     text = (stage.out / "decision.txt").read_text()
     assert text.startswith("SIMULATED")
     assert "stormsight-sar: version 1 PROMOTED (there was no champion)" in text
-    assert "because it is the first model of its name" in text
+    assert "because there was no champion and every check passed" in text
     for value in (*decision["sha256"].values(), entry.hash, part["decision_sha256"]):
         assert value in text
 

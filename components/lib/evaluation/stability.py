@@ -20,10 +20,10 @@ class Stability(BaseModel):
     """Standard deviations of pixel IoU (0 to 1) between trainings that should be equal.
 
     Attributes:
-        control_spread_iou: Of the SAR-only control, the same seed under rounding noise.
+        control_spread_iou: Of the SAR-only control, over rounding noise, numbers of threads and seeds.
         student_spread_iou: Of the distilled student, likewise.
         threads_spread_iou: Between numbers of threads.
-        draws: Trainings behind each of them.
+        draws: Trainings of one seed that differ by rounding noise.
     """
 
     control_spread_iou: float = Field(ge=0.0, le=1.0)

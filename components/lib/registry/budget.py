@@ -42,7 +42,7 @@ def take_number(connection: Connection, model: str, version: str) -> int:
             if JUDGEMENT in found.tags
         }
         if version not in taken:
-            # The largest, not the count: a version that was deleted has spent its share all the same.
+            # The largest, not the count: deleting an earlier version gives nothing back.
             taken[version] = 1 + max(taken.values(), default=0)
             connection.client.set_model_version_tag(model, version, JUDGEMENT, str(taken[version]))
     return taken[version]
