@@ -112,6 +112,7 @@ def spread_document(scored: Sequence[ScoredTrial], repetitions: Repetitions) -> 
             key: {
                 cause: {"spread": _spread(found), "iou": [round(value, 5) for value in found]}
                 for cause, found in causes.items()
+                if len(found) > 1
             }
             for key, causes in networks.items()
         },
@@ -142,8 +143,8 @@ def _score(trial: ScoredTrial, count: Callable[[pd.DataFrame], Counts]) -> Count
 
 
 def _spread(values: Sequence[float]) -> float:
-    """Return the sample standard deviation, rounded; 0 for a single value."""
-    return round(stdev(values), 5) if len(values) > 1 else 0.0
+    """Return the sample standard deviation of two values or more, rounded."""
+    return round(stdev(values), 5)
 
 
 def publish(document: Mapping[str, Any], folder: Path = PUBLISHED) -> None:
@@ -156,10 +157,10 @@ def publish(document: Mapping[str, Any], folder: Path = PUBLISHED) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line, train the repetitions, write ``reports/stability``."""
     options = _parser().parse_args(arguments)
-    if options.draws < 2:
+    if options.draws < 2 or len(options.threads) < 2:
         raise ParameterError(
-            f"--draws {options.draws}: a spread needs at least two trainings",
-            next_step="give --draws 2 or more",
+            "--draws, --threads: a spread needs two trainings at least",
+            next_step="give --draws 2 or more, and two numbers of threads",
         )
     repetitions = Repetitions(draws=options.draws, threads=tuple(options.threads), seeds=tuple(options.seeds))
     session = Session(

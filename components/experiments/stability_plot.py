@@ -26,7 +26,9 @@ def draw_stability(path: Path, document: Mapping[str, Any]) -> None:
     axes = figure.subplots(1, len(networks), sharex=True, squeeze=False)[0]
     for axis, network, colour in zip(axes, networks, LINES, strict=False):
         for height, cause in enumerate(reversed(CAUSES)):
-            found = document[network][cause]
+            found = document[network].get(cause)
+            if found is None:  # one training alone
+                continue
             axis.plot(found["iou"], [height] * len(found["iou"]), "o", color=colour, alpha=0.7, markersize=5)
             axis.annotate(
                 f"{100 * found['spread']:.2f} points",

@@ -9,6 +9,7 @@ from statistics import stdev
 import pandas as pd
 import pytest
 
+from components.contract.errors import ParameterError
 from components.experiments import stability
 from components.experiments.grid import GRID, by_name
 from components.experiments.results import ScoredTrial
@@ -23,8 +24,13 @@ REPETITIONS = Repetitions(draws=3, threads=(2, 1), seeds=(17, 18))
 def scored(name: str, seed: int, iou: float) -> ScoredTrial:
     """A trial with the given IoU on its clean tiles and another one beside them."""
     method = by_name(stability_grid(REPETITIONS))[name]
+    return ScoredTrial(method=method, seed=seed, stamp={}, tiles=tiles_of(iou))
+
+
+def tiles_of(iou: float) -> pd.DataFrame:
+    """A tile table with the given IoU and F1 on its clean tiles."""
     hits = round(1000 * iou)
-    tiles = pd.DataFrame(
+    return pd.DataFrame(
         {
             "clean": [True, True, False],
             "px_tp": [hits, 0, 0],
@@ -36,7 +42,6 @@ def scored(name: str, seed: int, iou: float) -> ScoredTrial:
             "fn": [0, 1000 - hits, 9],
         }
     )
-    return ScoredTrial(method=method, seed=seed, stamp={}, tiles=tiles)
 
 
 def test_repetitions_differ_from_their_method_in_one_parameter_of_training() -> None:
@@ -122,3 +127,23 @@ def test_the_picture_shows_networks_that_were_measured(tmp_path: Path) -> None:
     causes = {cause: {"spread": 0.01, "iou": [0.5, 0.52]} for cause in ("rounding", "threads", "seeds")}
     draw_stability(tmp_path / "one.png", {"simulated": True, "control": causes})
     assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("few", [["--draws", "1"], ["--threads", "2"]])
+def test_one_training_has_no_spread(few: list[str]) -> None:
+    with pytest.raises(ParameterError, match="a spread needs two trainings at least"):
+        stability.main(few)
+
+
+def test_a_cause_with_one_training_is_left_out() -> None:
+    once = Repetitions(draws=2, threads=(1, 2), seeds=(17,))
+    names = [
+        f"{net}{suffix}" for net in ("control", "concord") for suffix in ("", "_perturbed_1", "_threads_2")
+    ]
+    trials = [
+        ScoredTrial(method=by_name(stability_grid(once))[name], seed=17, stamp={}, tiles=tiles_of(0.5))
+        for name in names
+    ]
+    document = spread_document(trials, once)
+    assert set(document["control"]) == {"rounding", "threads", "all"}
+    assert document["threads_spread_iou"] == 0.0
