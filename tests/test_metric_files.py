@@ -39,7 +39,7 @@ def decided() -> dict[str, Any]:
     """The headline of a decision on a challenger of each model."""
     part = {
         "outcome": "promoted",
-        "decision": {"metric": "iou", "challenger": {"value": 0.1234}, "gain": {"value": -0.1234}},
+        "decision": {"metric": "iou", "challenger": {"value": 0.1234}},
     }
     return promotion_headline({"models": {"stormsight-optical": part, "stormsight-sar": part}})
 

@@ -107,16 +107,13 @@ def headline(document: Mapping[str, Any]) -> dict[str, Any]:
         document: Content of ``decision.json``.
 
     Returns:
-        Score and gain of the model that comes last by name (SAR, where both are judged), and the number of
-        models ``promoted``.
+        Score of the model that comes last by name (SAR, where both are judged), and the number of models
+        ``promoted``.
     """
     models = document["models"]
     decision = models[max(models)]["decision"]
-    found = {
-        decision["metric"]: decision["challenger"] and decision["challenger"]["value"],
-        "gain": decision["gain"] and decision["gain"]["value"],
-    }
-    known = {name: round(float(value), 4) for name, value in found.items() if value is not None}
+    score = {} if decision["challenger"] is None else {decision["metric"]: decision["challenger"]["value"]}
+    known = {name: round(float(value), 4) for name, value in score.items()}
     return {**known, "promoted": sum(part["outcome"] == "promoted" for part in models.values())}
 
 

@@ -264,4 +264,4 @@ def test_every_profile_of_the_repository_fits(repository: Path, tmp_path: Path, 
     distill = load_parameters("distill", DistillParameters, path)
     features = load_method_parameters(load_method("disoptnet"), path).features
     assert features == ["f4", "f5", "decoder"]
-    assert distill.epochs == {"spacenet6": 200, "smoke": 1}.get(profile, distill.epochs)
+    assert distill.epochs == {"spacenet6": 200, "smoke": 4}.get(profile, distill.epochs)
