@@ -69,7 +69,7 @@ class AirflowClient:
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         return dict(self.call("GET", f"dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id)}"))
 
-    def wait_run(self, dag_id: str, run_id: str, *, timeout_s: float = 600) -> str:
+    def wait_run(self, dag_id: str, run_id: str, *, timeout_s: float = 900) -> str:
         """Wait until a run has ended; return its state."""
 
         def ended() -> str:
