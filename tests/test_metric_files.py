@@ -45,7 +45,7 @@ def decided() -> dict[str, Any]:
 
 
 def written() -> dict[str, dict[str, Any]]:
-    """What each stage writes, by the beginning of the file's path."""
+    """Headline of each stage, by the beginning of the file's path."""
     sensor = {"clean": 12345}
     adapted: Any = {"before": ROLES, "after": ROLES, "seconds": 12345.6, "steps": 1}
     trained: Any = TRAINED | {"split": "selection", "tiles": 3}

@@ -83,8 +83,9 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
     if adapt.labels == "truth":
         LOG.warning("adapt.labels is truth: the target's labels are trained on; for evidence only")
     images = target_images(store, labels, adapt, training)
-    contrast = class_contrast(store, source, source_rows)
-    pseudo = _pseudo_labels(labels, starts, adapt, shares, contrast) if starts else None
+    pseudo = None
+    if starts:
+        pseudo = _pseudo_labels(labels, starts, adapt, shares, source=source, source_rows=source_rows)
     task = _task(net, labels, pseudo, adapt, training, images)
     return AdaptRun(
         name=NAME,
@@ -245,11 +246,14 @@ def _pseudo_labels(
     starts: list[int],
     adapt: AdaptParameters,
     shares: tuple[float, ...],
-    contrast: tuple[float, ...],
+    *,
+    source: str,
+    source_rows: npt.NDArray[np.int64],
 ) -> PseudoLabels:
     if adapt.guard is None:
         return PseudoLabels(labels, starts)
     guard = CollapseLimits(**adapt.guard.model_dump())
+    contrast = class_contrast(labels.store, source, source_rows)
     return PseudoLabels(labels, starts, guard=guard, truth_shares=shares, truth_contrast=contrast)
 
 

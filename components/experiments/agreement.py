@@ -116,7 +116,7 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What all models meet: building share and shared difficulty, fields of (cells, draws)."""
+    """Ground that all models meet: building share and shared difficulty, fields of (cells, draws)."""
 
     share: Floats
     misses: Floats

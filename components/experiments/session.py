@@ -38,6 +38,8 @@ LOG = logging.getLogger(__name__)
 VAR = Path("var/evidence")
 REPORTS = Path("reports/evidence")
 PUBLISHED = Path(".assets/evidence")
+SPREAD = "stability"
+"""Entry of ``evidence.json`` under which the spread of repeated trainings is published."""
 
 
 class EvidenceIncompleteError(StormsightError):
@@ -105,11 +107,7 @@ def run_grid(options: Options) -> int:
         print(session.estimate().text())  # noqa: T201 - the output of --dry-run
         return 0
     with run_lock(session.folder):
-        try:
-            results = session.run()
-        finally:
-            session.processes.stop()
-        session.report(results)
+        session.report(session.run())
     return 0
 
 
@@ -157,7 +155,13 @@ class Session:
         return estimate_run(self.trials, worlds, self.scorer, self.settings.jobs)
 
     def run(self) -> TaskResults[TrialName]:
-        """Make the worlds, then train and score every trial."""
+        """Make the worlds, then train and score every trial; no process of a stage outlives it."""
+        try:
+            return self._run()
+        finally:
+            self.processes.stop()
+
+    def _run(self) -> TaskResults[TrialName]:
         for name in self._world_names():
             LOG.info("world %s: %s", name, self.folder / "worlds" / name)
             self.made[name] = self.worlds.make(name)
@@ -306,5 +310,5 @@ class Session:
 def _published_spread() -> dict[str, Any]:
     """Return the published spread of repeated trainings, which another command measures; {} without one."""
     path = PUBLISHED / "evidence.json"
-    found = read_json(path, made_by="evidence").get("stability") if path.exists() else None
-    return {} if found is None else {"stability": found}
+    found = read_json(path, made_by="evidence").get(SPREAD) if path.exists() else None
+    return {} if found is None else {SPREAD: found}

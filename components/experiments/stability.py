@@ -22,7 +22,7 @@ from components.contract.parameters import merged
 from components.experiments.grid import GRID, OURS, Overrides, Variant, by_name, chosen
 from components.experiments.processes import run_lock
 from components.experiments.results import ScoredTrial
-from components.experiments.session import PUBLISHED, VAR, Options, Session
+from components.experiments.session import PUBLISHED, SPREAD, VAR, Options, Session
 from components.lib.cli import run
 from components.lib.files import read_json, write_json
 from components.lib.metrics.counts import Counts
@@ -31,9 +31,6 @@ LOG = logging.getLogger(__name__)
 REPORTS = Path("reports/stability")
 NETWORKS: Mapping[str, str] = {"control": "control", "student": OURS}
 """Rows of the grid whose trainings are repeated, by their name in ``stability``."""
-
-KEY = "stability"
-"""Entry of ``evidence.json`` that the spread is published under."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +148,7 @@ def publish(document: Mapping[str, Any], folder: Path = PUBLISHED) -> None:
     """Write the spread into the published ``evidence.json``, whose other entries stay."""
     path = folder / "evidence.json"
     evidence = read_json(path, made_by="evidence") if path.exists() else {}
-    write_json(path, {**evidence, KEY: dict(document)})
+    write_json(path, {**evidence, SPREAD: dict(document)})
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -178,10 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(session.estimate().text())  # noqa: T201 - the output of --dry-run
         return 0
     with run_lock(session.folder):
-        try:
-            results = session.run()
-        finally:
-            session.processes.stop()
+        results = session.run()
         session.require_all(results)
         scored = session.scored(results.finished)
     document = {

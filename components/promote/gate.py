@@ -24,13 +24,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.lib.metrics.intervals import Interval
+from components.lib.scoring.tables import tile_count
 from components.promote import checks, gain, guards
 from components.promote.checks import Check
 from components.promote.gain import GainTest
 from components.promote.guards import GuardedSlice
 from components.promote.parameters import PromoteParameters
 from components.promote.reproduce import Reproduction
-from components.promote.scores import CleanTestScores, tiles_of
+from components.promote.scores import CleanTestScores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,7 @@ def judge(
         new_sensors=compared.new_sensors,
         control_gain=control_gain,
         guards=compared.guards,
-        tiles=0 if own is None else tiles_of(own),
+        tiles=0 if own is None else tile_count(own.tiles),
     )
 
 

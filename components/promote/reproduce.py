@@ -14,8 +14,9 @@ import torch
 import components
 from components.lib.config.scoring import ScoringSettings
 from components.lib.nets.bundle import load_bundle
+from components.lib.scoring.tables import tile_count
 from components.lib.store.store import Store
-from components.promote.scores import CleanTestScores, score_clean_test, tiles_of
+from components.promote.scores import CleanTestScores, score_clean_test
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def score_digest(folder: Path, store: Path, settings: ScoringSettings, device: s
     scored = score_clean_test(load_bundle(folder, device), Store.open(store), settings, device)
     return {
         "digest": scored.digest,
-        "tiles": 0 if scored.scores is None else tiles_of(scored.scores),
+        "tiles": 0 if scored.scores is None else tile_count(scored.scores.tiles),
         "sensors": list(scored.sensors),
     }
 

@@ -109,11 +109,6 @@ def score_clean_test(
     )
 
 
-def tiles_of(scores: Scores) -> int:
-    """Return the number of tiles in score tables, which have a row per tile and ground block."""
-    return len(scores.tiles.drop_duplicates(["sensor", "acquisition", "image_id"]))
-
-
 def choose_device() -> str:
     """Return ``cuda`` if there is a GPU, else ``cpu``."""
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -63,7 +63,8 @@ class Step:
         self._wrapped_optimiser.zero_grad(set_to_none=True)
         self._fabric.backward(losses["loss"])
         if self._clip_norm is not None:
-            # Not finite gradients show in the loss, which is checked where it is logged without a wait here.
+            # A norm that is not finite shows in the loss, which is checked where it is logged: a check here
+            # would wait for the device in every step.
             self._fabric.clip_gradients(
                 self._wrapped, self._wrapped_optimiser, max_norm=self._clip_norm, error_if_nonfinite=False
             )

@@ -48,8 +48,8 @@ def scored_polygons(
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return which true and which predicted polygons of one tile are scored.
 
-    A true building that is mostly without data is not: the release has none there. A proposal is not where it
-    is mostly without data, or mostly on such a building: its part that can be seen is no false alarm.
+    A true building that is mostly without data is not: the release has none there. A proposal is not where
+    most of it is without data or on such a building: its part that can be seen is no false alarm.
 
     Args:
         truth: (T,) shapely polygons.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pandas as pd
 
 from components.lib.scoring.score import Scores
-from components.lib.scoring.tables import OBJECT_KEYS
+from components.lib.scoring.tables import OBJECT_KEYS, with_building_counts
 
 SIZE_BANDS = {"small": (0.0, 400.0), "medium": (400.0, 1600.0), "large": (1600.0, float("inf"))}
 """Building size in pixels of 0.25 m2, lower bound included: below 100 m2, up to 400 m2, and above."""
@@ -48,20 +48,7 @@ def _of_size(scores: Scores, low: float, high: float) -> pd.DataFrame:
     objects = scores.objects[_within(scores.objects["area_px"], low, high)]
     if objects.empty:
         return scores.tiles.iloc[:0]
-    is_truth = objects["kind"] == "truth"
-    keys = list(OBJECT_KEYS)
-    counts = (
-        objects[keys]
-        .assign(
-            tp=(is_truth & objects["matched"]).astype("int64"),
-            fp=(~is_truth & ~objects["matched"]).astype("int64"),
-            fn=(is_truth & ~objects["matched"]).astype("int64"),
-        )
-        .groupby(keys, as_index=False)
-        .sum()
-    )
-    table = scores.tiles[keys].merge(counts, on=keys, how="left")
-    return table.fillna({"tp": 0, "fp": 0, "fn": 0}).astype({"tp": "int64", "fp": "int64", "fn": "int64"})
+    return with_building_counts(scores.tiles[list(OBJECT_KEYS)], objects, OBJECT_KEYS)
 
 
 def _within(values: pd.Series[float], low: float, high: float) -> pd.Series[bool]:

@@ -63,6 +63,29 @@ def tile_count(tiles: pd.DataFrame) -> int:
     return len(tiles[list(TILE)].drop_duplicates())
 
 
+def with_building_counts(rows: pd.DataFrame, objects: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return ``rows`` with the counts ``tp, fp, fn`` of the buildings that share their keys, int64.
+
+    Args:
+        rows: One row per combination of keys; a row without a building gets zeros.
+        objects: Table of buildings, or some of them.
+        keys: Columns that both tables have.
+    """
+    is_truth = objects["kind"] == "truth"
+    counts = (
+        objects[list(keys)]
+        .assign(
+            tp=(is_truth & objects["matched"]).astype("int64"),
+            fp=(~is_truth & ~objects["matched"]).astype("int64"),
+            fn=(is_truth & ~objects["matched"]).astype("int64"),
+        )
+        .groupby(list(keys), as_index=False)
+        .sum()
+    )
+    table = rows.merge(counts, on=list(keys), how="left")
+    return table.fillna({"tp": 0, "fp": 0, "fn": 0}).astype({"tp": "int64", "fp": "int64", "fn": "int64"})
+
+
 def assemble(
     task: Task,
     index: pd.DataFrame,
@@ -191,21 +214,7 @@ def _tile_table(index: pd.DataFrame, results: Sequence[TileScore], objects: pd.D
             for part in result.parts
         ]
     )
-    is_truth = objects["kind"] == "truth"
-    buildings = (
-        objects[["tile", "location"]]
-        .assign(
-            tp=(is_truth & objects["matched"]).astype("int64"),
-            fp=(~is_truth & ~objects["matched"]).astype("int64"),
-            fn=(is_truth & ~objects["matched"]).astype("int64"),
-        )
-        .groupby(["tile", "location"], as_index=False)
-        .sum()
-    )
-    counted = table.merge(buildings, on=["tile", "location"], how="left")
-    counted = counted.fillna({"tp": 0, "fp": 0, "fn": 0}).astype(
-        {"tp": "int64", "fp": "int64", "fn": "int64"}
-    )
+    counted = with_building_counts(table, objects, ["tile", "location"])
     facts = index[[key for key in TILE_KEYS if key != "location"]].assign(tile=np.arange(len(index)))
     merged = counted.merge(facts, on="tile", how="left")
     pixels = [name for name in table.columns if name.startswith("px_")]
