@@ -12,12 +12,14 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from components.contract.processes import ChildProcess, ParentDeath, StopRequest
+from components.contract.failures import TERMINATED
+from components.contract.processes import ChildProcess, ParentDeath, StopRequest, signal_group
 from components.lib.cli import REPORT
 from components.runs.environment import PACKAGE
 from components.runs.worker import PHASE
@@ -26,6 +28,9 @@ from components.runs.workspace import STATE
 LOG = logging.getLogger(__name__)
 
 TICK_S = 0.2
+LEAVE_S = 10.0
+"""Seconds for a worker that is asked to stop while it pulls: DVC's threads may wait on a silent endpoint."""
+
 SHELLS = frozenset({"sh", "dash", "bash"})
 
 
@@ -67,16 +72,22 @@ def supervise(
                     forwarding.send()
         finally:
             worker.kill_group()  # nobody would wait for what the worker left running
-    return code
+    return TERMINATED if forwarding.killed else code
 
 
 class StopForwarding:
     """Sends SIGTERM to the stage's command, once to each of its processes.
 
+    Before the command runs there is nothing to keep: the worker itself gets the signal, and SIGKILL with all
+    it started if it is still there ``LEAVE_S`` seconds later.
+
     Args:
         worker: Process id of the worker.
         address: Address of the stage in dvc.yaml.
         phase: File with the worker's phase.
+
+    Attributes:
+        killed: Whether the worker was sent SIGKILL.
     """
 
     def __init__(self, worker: int, address: str, phase: Path) -> None:
@@ -84,20 +95,35 @@ class StopForwarding:
         self._address = address
         self._phase = phase
         self._signalled: set[int] = set()
+        self._asked_to_leave: float | None = None
+        self.killed = False
 
     def send(self) -> None:
         """Send what the present phase calls for; called repeatedly until the worker ends."""
         phase = self._phase.read_text() if self._phase.exists() else ""
         if phase == "push":
             return
-        # Before the command there is nothing to keep; the worker itself leaves.
-        targets = [self._worker] if phase != "run" else command_processes(self._worker, self._address)
-        for target in targets:
+        if phase != "run":
+            self._leave(phase)
+            return
+        for target in command_processes(self._worker, self._address):
             if target not in self._signalled:
                 self._signalled.add(target)
-                LOG.info("SIGTERM to process %d (phase %s)", target, phase or "start")
+                LOG.info("SIGTERM to process %d (phase %s)", target, phase)
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(target, signal.SIGTERM)
+
+    def _leave(self, phase: str) -> None:
+        """Ask the worker to leave, and kill it when it does not."""
+        if self._asked_to_leave is None:
+            self._asked_to_leave = time.monotonic()
+            LOG.info("SIGTERM to the worker (phase %s)", phase or "start")
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._worker, signal.SIGTERM)
+        elif not self.killed and time.monotonic() - self._asked_to_leave > LEAVE_S:
+            LOG.warning("the worker did not leave within %g s: killed", LEAVE_S)
+            self.killed = True
+            signal_group(self._worker, signal.SIGKILL)
 
 
 def command_processes(worker: int, address: str) -> list[int]:

@@ -22,6 +22,7 @@ import yaml
 
 from components.lib.cli import REPORT
 from components.lib.objects.sealed import read_sealed
+from components.runs import supervision
 from components.runs.plan import plan
 from components.runs.supervision import StopForwarding, command_processes
 from tests.lib.engine.tiny import seeded_task, train
@@ -181,3 +182,29 @@ def test_what_is_being_pushed_is_not_interrupted(command: subprocess.Popen[bytes
     forwarding.send()
     until(lambda: not psutil.pid_exists(found))
     assert command.wait(TIMEOUT_S) == 0, "what runs the command lived to see it end"
+
+
+def test_a_worker_that_hangs_before_the_command_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervision, "LEAVE_S", 0.2)
+    ready = tmp_path / "ready"
+    # SIGTERM ends its main thread; the interpreter then waits for a thread that nothing ends.
+    hanging = (
+        "import pathlib, signal, sys, threading, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
+        "threading.Thread(target=time.sleep, args=(999,)).start()\n"
+        f"pathlib.Path({str(ready)!r}).touch()\n"
+        "time.sleep(999)\n"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", hanging], start_new_session=True)
+    until(ready.exists)
+    forwarding = StopForwarding(worker.pid, "train", tmp_path / "phase")
+
+    def gone() -> bool:
+        forwarding.send()
+        return worker.poll() is not None
+
+    until(gone)
+    assert forwarding.killed
+    assert worker.returncode == -signal.SIGKILL
