@@ -9,7 +9,7 @@ from components.contract.errors import BadDataError, StormsightError
 from components.contract.hashing import sha256_bytes, sha256_json
 from components.contract.keys import REJECTED, rejection_key
 from components.lib.objects.protocol import Objects, ObjectStore
-from components.lib.objects.sealed import seal, unseal
+from components.lib.objects.sealed import read_sealed, seal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,6 @@ def rejections(objects: ObjectStore) -> Iterator[Rejection]:
 def _read(objects: ObjectStore, key: str) -> Rejection | None:
     """Return a record, or None if it is damaged: it is written anew at the next look."""
     try:
-        return Rejection(**unseal(objects.get(key), name=key))
-    except (BadDataError, TypeError):
+        return read_sealed(objects, key, Rejection)
+    except BadDataError:
         return None

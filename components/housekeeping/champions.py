@@ -30,7 +30,7 @@ def keys_of_champions(objects: ObjectStore, state: State) -> set[str]:
     """
     decisions: set[str] = set()
     for model in models(objects):
-        decisions |= standing_decisions([entry.body for entry in chain(objects, model).verify()])
+        decisions |= standing_decisions([entry.body for entry in chain(objects, model).entries()])
     succeeded = [key for key, claim in state.claims.items() if claim.succeeded]
     return {key for key in succeeded if decisions and _mentions(objects, key, decisions)}
 

@@ -59,8 +59,10 @@ def stages_of(lock: bytes, name: str) -> list[Mapping[str, Any]]:
     try:
         document = yaml.safe_load(lock)
         entries = list((document.get("stages") or {}).values())
-    except (yaml.YAMLError, AttributeError) as error:
+    except (yaml.YAMLError, AttributeError, RecursionError) as error:
         raise _unreadable(name, "it is no dvc.lock") from error
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise _unreadable(name, "it is no dvc.lock")
     return entries
 
 
@@ -87,12 +89,14 @@ def is_named(run_cache_entry: bytes, hashes: set[str]) -> bool:
     """Return True if every output that a run cache entry could restore is among ``hashes``."""
     try:
         outputs = set(_hashes(yaml.safe_load(run_cache_entry).get("outs")))
-    except (yaml.YAMLError, AttributeError):
+    except (yaml.YAMLError, AttributeError, BadDataError, RecursionError):
         return False
     return bool(outputs) and outputs <= hashes
 
 
 def _hashes(items: Sequence[Mapping[str, Any]] | None) -> Iterator[str]:
+    if not isinstance(items or [], list) or not all(isinstance(item, dict) for item in items or []):
+        raise _unreadable("a stage's lock entry", "its dependencies or outputs are no list")
     for item in items or ():
         if isinstance(md5 := item.get("md5"), str):
             yield md5
@@ -106,7 +110,7 @@ def _files_of(remote: ObjectStore, md5: str, *, required: bool) -> set[str]:
         if required:
             raise _unreadable(name, "it is missing") from error
         return set()
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _unreadable(name, "it is no list of files") from error
 
 

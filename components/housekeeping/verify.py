@@ -63,7 +63,7 @@ def _length(entries: int) -> str:
 
 
 def _chain(objects: ObjectStore, model: str) -> str:
-    return _length(len(chain(objects, model).verify()))
+    return _length(len(chain(objects, model).entries()))
 
 
 def _check(subject: str, check: Callable[[], str]) -> Finding:

@@ -52,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "verify", help="check ledger, registry and champion against each other; exit 65 if they disagree"
     )
-    check.add_argument("--repair", action="store_true", help="complete a change that a crash cut off")
+    check.add_argument(
+        "--repair", action="store_true", help="complete what a crash cut off, renew a damaged head note"
+    )
     check.set_defaults(command=_verify)
 
     again = commands.add_parser(

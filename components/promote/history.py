@@ -46,7 +46,8 @@ def verify(connection: Connection, ledgers: ChampionLedgers, models: tuple[str, 
         connection: Connection to MLflow.
         ledgers: Ledgers of all models.
         models: Registered models.
-        repair: First complete a change that a crash cut off.
+        repair: First complete a change that a crash cut off, and renew a damaged note of a ledger's length
+            where the registry confirms the ledger's end.
 
     Raises:
         BadDataError: If anything does not fit, after all models were checked.
@@ -55,6 +56,8 @@ def verify(connection: Connection, ledgers: ChampionLedgers, models: tuple[str, 
     for model in models:
         registry = ChampionRegistry(connection, ledgers, model)
         try:
+            if repair and registry.renew_note():
+                found.append(f"{model}: renewed the note of the ledger's length")
             if repair and registry.recover():
                 found.append(f"{model}: completed a change that had been cut off")
             registry.require_agreement()
@@ -62,7 +65,7 @@ def verify(connection: Connection, ledgers: ChampionLedgers, models: tuple[str, 
             if champion is not None:
                 with fetched(connection, by_version(connection, model, champion)):
                     pass
-            entries = len(registry.ledger.verify())
+            entries = len(registry.ledger.entries())
             found.append(
                 f"{model}: ledger of {entries} entries is whole, registry and champion agree with it"
             )

@@ -18,11 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.contract.errors import BadDataError, MissingInputError, StormsightError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError, StormsightError
 from components.contract.hashing import sha256_file
 from components.contract.keys import MANIFEST
-from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.protocol import ObjectStore, check_key
 from components.lib.objects.sealed import read_sealed, seal
+from components.lib.operations.events import Sha256
 
 LOG = logging.getLogger(__name__)
 
@@ -43,6 +44,22 @@ class _Version:
     inode: int
     size: int
     modified: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manifest:
+    """Content of ``manifest.json``: SHA-256 by file name, and when it was made (UTC, ISO 8601)."""
+
+    files: dict[str, Sha256]
+    made: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manifest:
+    """Content of ``manifest.json``: SHA-256 by file name, and when it was made (UTC, ISO 8601)."""
+
+    files: dict[str, Sha256]
+    made: str
 
 
 class CheckpointMirror:
@@ -71,7 +88,7 @@ class CheckpointMirror:
             Whether there was one.
         """
         try:
-            files = read_sealed(self._objects, self._key(MANIFEST))["files"]
+            files = read_sealed(self._objects, self._key(MANIFEST), _Manifest).files
         except MissingInputError:
             return False
         except BadDataError as error:
@@ -79,8 +96,9 @@ class CheckpointMirror:
             return False
         try:
             for name, sha256 in files.items():
-                self._objects.download(self._key(sha256), self._folder / name, sha256=sha256)
-        except (MissingInputError, BadDataError) as error:
+                path = self._folder / check_key(name)
+                self._objects.download(self._key(sha256), path, sha256=sha256)
+        except (MissingInputError, BadDataError, ParameterError) as error:
             LOG.warning("checkpoint ignored: %s", error.message)
             shutil.rmtree(self._folder, ignore_errors=True)
             return False

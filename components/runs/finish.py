@@ -11,13 +11,13 @@ from components.contract.hashing import sha256_bytes
 from components.contract.keys import DECISION, lock_key, run_record_key
 from components.lib.cli import report_failure, report_result
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import create_sealed, read_sealed, seal
+from components.lib.objects.sealed import create_sealed
 from components.lib.operations.decisions import NothingToDo
 from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan, read_plan
 from components.runs.environment import Environment
-from components.runs.gate import is_promoted
+from components.runs.gate import is_promoted, sealed_decision
 from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.workspace import require_planned_code, workspace
 
@@ -59,13 +59,10 @@ def _succeed(
     objects: ObjectStore, operations: Operations, plan: RunPlan, done: dict[str, StageRecord], lock: str
 ) -> Succeeded | Failed | NothingToDo:
     objects.put(lock_key(plan.key), lock.encode())
-    key = run_record_key(plan.key)
-    create_sealed(objects, key, run_record(plan, done, lock))
+    create_sealed(objects, run_record_key(plan.key), run_record(plan, done, lock))
     # The one that stands, which an earlier attempt may have written.
-    record = read_sealed(objects, key)
-    return operations.succeeded(
-        plan.run, record_sha256=sha256_bytes(seal(record)), promoted=is_promoted(record["decision"])
-    )
+    sha256, decision = sealed_decision(objects, plan.key)
+    return operations.succeeded(plan.run, record_sha256=sha256, promoted=is_promoted(decision))
 
 
 def run_record(plan: RunPlan, done: dict[str, StageRecord], lock: str) -> dict[str, Any]:

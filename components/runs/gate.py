@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 from components.contract.errors import BadDataError, GateRefusedError
 from components.contract.hashing import sha256_bytes
 from components.contract.keys import run_record_key
 from components.lib.cli import report_result
-from components.lib.objects.sealed import read_sealed, seal
+from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import checked, seal, unseal
 from components.lib.operations.events import Succeeded
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import read_plan
@@ -35,15 +36,14 @@ def gate(environment: Environment, run: str) -> int:
     """
     objects = environment.objects
     plan = read_plan(objects, run)
-    record = read_sealed(objects, run_record_key(plan.key))
+    sha256, decision = sealed_decision(objects, plan.key)
     claim = Operations(objects).state().claims.get(plan.key)
     outcome = None if claim is None else claim.outcome
-    if not isinstance(outcome, Succeeded) or outcome.record_sha256 != sha256_bytes(seal(record)):
+    if not isinstance(outcome, Succeeded) or outcome.record_sha256 != sha256:
         raise BadDataError(
             f"the record of run {run} is not the one that the ledger names",
             next_step="run `python -m components.runs finish` for it, then verify the ledger",
         )
-    decision = record["decision"]
     promoted = is_promoted(decision)
     why = reasons(decision) if decision is not None else "the pipeline has no gate"
     if not promoted:
@@ -55,33 +55,66 @@ def gate(environment: Environment, run: str) -> int:
     return 0
 
 
-def is_promoted(decision: Mapping[str, Any] | None) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOutcome:
+    """Part of a decision that is read here: how one model fared, and why.
+
+    Attributes:
+        outcome: ``promoted`` or ``refused``.
+        reasons: Reasons in words.
+    """
+
+    outcome: Literal["promoted", "refused"]
+    reasons: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Part of ``decision.json`` that is read here.
+
+    Attributes:
+        models: By registered model.
+    """
+
+    models: dict[str, ModelOutcome]
+
+
+def sealed_decision(objects: ObjectStore, key: str) -> tuple[str, Decision | None]:
+    """Return the SHA-256 of a finished training's record, and its decision; None for one without a gate.
+
+    Raises:
+        MissingInputError: If there is no record: the training did not end.
+        BadDataError: If it is damaged, or holds no decision.
+    """
+    name = run_record_key(key)
+    record = unseal(objects.get(name), name=f"{objects.uri}/{name}")
+    found = record.get("decision")
+    decision = None if found is None else checked(found, Decision, name=f"the decision in {name}")
+    return sha256_bytes(seal(record)), decision
+
+
+def is_promoted(decision: Decision | None) -> bool:
     """Return whether the served model has a new champion.
 
     Args:
-        decision: Content of ``decision.json``, None for a pipeline without a gate.
+        decision: None for a pipeline without a gate.
 
     Raises:
         BadDataError: If it does not say so either way.
     """
     if decision is None:
         return False
-    try:
-        outcome = decision["models"][PRODUCT]["outcome"]
-    except (KeyError, TypeError):
-        outcome = None
-    if outcome not in ("promoted", "refused"):
+    if PRODUCT not in decision.models:
         raise BadDataError(
             f"the decision does not say whether {PRODUCT} was promoted",
             next_step="something else than the promote stage wrote it: run that stage again",
         )
-    return bool(outcome == "promoted")
+    return decision.models[PRODUCT].outcome == "promoted"
 
 
-def reasons(decision: Mapping[str, Any]) -> str:
+def reasons(decision: Decision) -> str:
     """Return the reasons of the decision, in words, for every model."""
     parts = [
-        f"{name} {part['outcome']}: {'; '.join(part['reasons'])}"
-        for name, part in sorted(decision["models"].items())
+        f"{name} {part.outcome}: {'; '.join(part.reasons)}" for name, part in sorted(decision.models.items())
     ]
     return " | ".join(parts)

@@ -4,12 +4,40 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict
 
 from components.contract import keys
 from components.contract.errors import BadDataError
 from components.lib.objects.protocol import ObjectStore, get_many
-from components.lib.objects.sealed import create_sealed, read_sealed, unseal
+from components.lib.objects.sealed import create_sealed, parse_sealed, read_sealed
+
+
+def _lock_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    """Check the parts of a dvc.lock entry that are read here."""
+    for name in ("deps", "outs"):
+        items = entry.get(name, [])
+        if not isinstance(items, list) or not all(
+            isinstance(item, dict) and isinstance(item.get("path"), str) for item in items
+        ):
+            raise ValueError(f"{name} of the lock entry is no list of paths")
+    if not isinstance(entry.get("params", {}), dict):
+        raise ValueError("params of the lock entry is no mapping")
+    return entry
+
+
+def _lock_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    """Check the parts of a dvc.lock entry that are read here."""
+    for name in ("deps", "outs"):
+        items = entry.get(name, [])
+        if not isinstance(items, list) or not all(
+            isinstance(item, dict) and isinstance(item.get("path"), str) for item in items
+        ):
+            raise ValueError(f"{name} of the lock entry is no list of paths")
+    if not isinstance(entry.get("params", {}), dict):
+        raise ValueError("params of the lock entry is no mapping")
+    return entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +57,12 @@ class StageRecord:
         restored: Whether the run cache had the results.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     key: str
     run: str
     stage: str
-    lock: dict[str, Any]
+    lock: Annotated[dict[str, Any], AfterValidator(_lock_entry)]
     metrics: dict[str, Any]
     started: str
     ended: str
@@ -56,6 +86,10 @@ class FailureRecord:
         time: Time of the failure, UTC, ISO 8601.
         image: Image that the stage ran in.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     key: str
     run: str
@@ -126,8 +160,8 @@ class Records:
         found = []
         for info in self._objects.list(keys.failures_prefix(self.key)):
             try:
-                found.append(FailureRecord(**read_sealed(self._objects, info.key)))
-            except (BadDataError, TypeError):
+                found.append(read_sealed(self._objects, info.key, FailureRecord))
+            except BadDataError:
                 continue
         return sorted(found, key=lambda record: record.time)
 
@@ -136,11 +170,7 @@ class Records:
 
     def _parsed(self, stage: str, content: bytes) -> StageRecord:
         name = f"{self._objects.uri}/{self._stage_key(stage)}"
-        record = unseal(content, name=name)
-        try:
-            parsed = StageRecord(**record)
-        except TypeError as error:
-            raise _not_ours(name) from error
+        parsed = parse_sealed(content, StageRecord, name=name)
         if (parsed.key, parsed.stage) != (self.key, stage):
             raise _not_ours(name)
         return parsed

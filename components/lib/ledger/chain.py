@@ -3,7 +3,8 @@
 An append creates the object of the next number if there is none: of two writers who saw the same head,
 exactly one succeeds. A changed, removed, inserted or moved entry breaks the chain. A missing tail cannot show
 in a chain, so its length is noted beside it after each append (``<prefix>.head.json``): a chain shorter than
-the note has lost entries. The note may lag behind (a crash), never run ahead.
+the note has lost entries. Every read and every append compares the two, so that a lost tail is never written
+over. The note may lag behind (a crash after the entry; the next append puts it right), never run ahead.
 
 The chain makes tampering evident, not impossible: whoever can write to the store can write a new history.
 """
@@ -14,16 +15,26 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
 
 from components.contract import keys
 from components.contract.errors import BadDataError, MissingInputError, SourceUnavailableError
 from components.contract.hashing import canonical_json, sha256_json
 from components.lib.objects.protocol import ObjectStore, get_many
-from components.lib.objects.sealed import seal, unseal
+from components.lib.objects.sealed import parse_sealed, seal
 
 GENESIS = "0" * 64
 """``prev_hash`` of the first entry."""
+
+_LOST = "it is missing: the chain once had {} entries"
+_OTHER = "it is not the one that was noted when it was written"
+_REPAIR_NOTE = (
+    "find out who wrote it, and restore the object from a backup or an older version of it; a champions' "
+    "ledger whose last entry the registry confirms is noted anew by `python -m components.promote verify "
+    "--repair`. Nothing is added to the ledger until then"
+)
 
 _FIELDS = {"seq", "time", "prev_hash", "body", "hash"}
 
@@ -75,6 +86,21 @@ class Entry:
         return cls(**{**bare._fields(), "hash": sha256_json(bare._fields())})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadNote:
+    """Note of a chain's last entry.
+
+    Attributes:
+        seq: Its number.
+        hash: Its hash.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    seq: Annotated[int, Field(ge=1, strict=True)]
+    hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
 def utc_now() -> datetime:
     """Return the present time, UTC."""
     return datetime.now(UTC)
@@ -106,8 +132,21 @@ class Chain:
             known: The beginning, as it was read before: only what follows is read.
 
         Raises:
-            BadDataError: If an entry is changed, missing, inserted or moved, naming it.
+            BadDataError: If an entry is changed, missing, inserted or moved, naming it; if the chain is
+                shorter than it was once; if the note of its length is damaged.
         """
+        # The note is read first: an entry that is appended meanwhile must not look like a missing one.
+        noted = self._noted()
+        entries = self.entries_without_note(known)
+        if noted is not None:
+            if noted.seq > len(entries):
+                raise self._broken(len(entries) + 1, _LOST.format(noted.seq))
+            if entries[noted.seq - 1].hash != noted.hash:
+                raise self._broken(noted.seq, _OTHER)
+        return entries
+
+    def entries_without_note(self, known: Sequence[Entry] = ()) -> list[Entry]:
+        """Return all entries as :meth:`entries` does, whatever the note of the length says."""
         numbers = self._numbers()
         if len(numbers) < len(known):
             raise self._broken(len(numbers) + 1, "it is missing")
@@ -142,42 +181,56 @@ class Chain:
 
         Raises:
             HeadMovedError: If the chain has grown since.
+            BadDataError: If it has become shorter since, or another one: nothing was added then.
         """
-        if not self._objects.create(self._key(entry.seq), entry.content()):
+        key, noted = self._key(entry.seq), self._noted()
+        if noted is not None and noted.seq >= entry.seq and not self._objects.exists(key):
+            raise self._broken(entry.seq, _LOST.format(noted.seq))
+        if noted is not None and noted.seq == entry.seq - 1 and noted.hash != entry.prev_hash:
+            raise self._broken(noted.seq, _OTHER)
+        if not self._objects.create(key, entry.content()):
             raise HeadMovedError(
                 f"{self.uri}: another process added entry {entry.seq} first",
                 next_step="run the command again: it will see the new entry",
             )
-        self._objects.put(self._note, seal({"seq": entry.seq, "hash": entry.hash}))
+        self._note_head(entry)
 
-    def verify(self) -> list[Entry]:
-        """Return all entries as :meth:`entries` does, the noted length checked too.
+    @property
+    def note_is_damaged(self) -> bool:
+        """Return whether there is a note of the length that says nothing."""
+        try:
+            self._noted()
+        except BadDataError:
+            return True
+        return False
 
-        Raises:
-            BadDataError: If the chain is broken, or shorter than it was once.
-        """
-        # The note is read first: an entry that is appended meanwhile must not look like a missing one.
-        noted = self._noted()
-        entries = self.entries()
-        if noted is not None:
-            seq, head = noted
-            if seq > len(entries):
-                raise self._broken(len(entries) + 1, f"it is missing: the chain once had {seq} entries")
-            if entries[seq - 1].hash != head:
-                raise self._broken(seq, "it is not the one that was noted when it was written")
-        return entries
+    def renew_note(self, head: Entry) -> None:
+        """Write the note anew; ``head`` must be known, by other means, as the chain's last entry."""
+        self._note_head(head)
+
+    def _note_head(self, entry: Entry) -> None:
+        """Note ``entry``, or what follows it by then: whoever writes last must not put the note back."""
+        while True:
+            self._objects.put(self._note, seal({"seq": entry.seq, "hash": entry.hash}))
+            following = self._key(entry.seq + 1)
+            if not self._objects.exists(following):
+                return
+            entry = self._read(entry.seq + 1, self._objects.get(following), entry)
 
     @property
     def _note(self) -> str:
         return keys.head_key(self._prefix)
 
-    def _noted(self) -> tuple[int, str] | None:
+    def _noted(self) -> HeadNote | None:
         try:
             content = self._objects.get(self._note)
         except MissingInputError:
             return None
-        note = unseal(content, name=f"{self._objects.uri}/{self._note}")
-        return int(note["seq"]), str(note["hash"])
+        name = f"{self._objects.uri}/{self._note}"
+        try:
+            return parse_sealed(content, HeadNote, name=name)
+        except BadDataError as error:
+            raise BadDataError(error.message, next_step=_REPAIR_NOTE) from error
 
     def _key(self, number: int) -> str:
         return keys.entry_key(self._prefix, number)
@@ -202,6 +255,8 @@ class Chain:
             if not isinstance(fields, dict) or set(fields) != _FIELDS or not isinstance(fields["body"], dict):
                 raise ValueError("not the fields of an entry")
             entry = Entry(**fields)
+            if type(entry.seq) is not int or datetime.fromisoformat(entry.time).tzinfo is None:
+                raise ValueError("no number, or no time in UTC")
             if not entry.intact or entry.content() != content:
                 raise self._broken(number, "its hash does not fit its content")
         except (ValueError, TypeError, RecursionError) as error:

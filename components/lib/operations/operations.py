@@ -61,7 +61,7 @@ class Operations:
         Raises:
             BadDataError: If anything is wrong, naming the entry.
         """
-        entries = self.chain.verify()
+        entries = self.chain.entries()
         State.from_entries(entries)
         return entries
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from pydantic import ConfigDict
 
 from components.contract.errors import BadDataError
 from components.contract.hashing import sha256_bytes
 from components.contract.keys import catalogue_key, plan_key
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed, read_sealed
-from components.lib.operations.events import Claimed
+from components.lib.operations.events import AcquisitionId, Claimed, Sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,10 @@ class Acquisition:
         sha256: SHA-256 of the bytes of its catalogue entry.
     """
 
-    id: str
-    sha256: str
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    id: AcquisitionId
+    sha256: Sha256
 
     @property
     def object_key(self) -> str:
@@ -60,11 +63,13 @@ class RunPlan:
         profile: Profile of params.yaml.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     run: str
-    key: str
+    key: Sha256
     acquisitions: tuple[Acquisition, ...]
-    code: str
-    params: str
+    code: Sha256
+    params: Sha256
     profile: str | None
 
     @classmethod
@@ -102,14 +107,12 @@ def read_plan(objects: ObjectStore, run: str) -> RunPlan:
 
     Raises:
         MissingInputError: If the run was never planned.
-        BadDataError: If the plan is damaged.
+        BadDataError: If the plan is damaged, or another run's.
     """
-    record = read_sealed(objects, plan_key(run))
-    try:
-        acquisitions = tuple(Acquisition(**item) for item in record.pop("acquisitions"))
-        return RunPlan(**record, acquisitions=acquisitions)
-    except (KeyError, TypeError) as error:
+    plan = read_sealed(objects, plan_key(run), RunPlan)
+    if plan.run != run:
         raise BadDataError(
-            f"{objects.uri}/{plan_key(run)} is no plan: {json.dumps(str(error))}",
-            next_step="another version of the code wrote it: start a new run",
-        ) from error
+            f"{objects.uri}/{plan_key(run)} is the plan of run {plan.run}",
+            next_step="find out who wrote to the object store, and start a new run",
+        )
+    return plan

@@ -161,6 +161,24 @@ class ChampionRegistry:
                 next_step="look at `python -m components.promote history`, then decide again",
             ) from error
 
+    def renew_note(self) -> bool:
+        """Write a damaged note of the ledger's length anew, where the registry confirms the ledger's end.
+
+        Returns:
+            True if it was damaged and could be renewed.
+
+        Raises:
+            BadDataError: If an entry of the ledger is damaged.
+        """
+        if not self.ledger.chain.note_is_damaged:
+            return False
+        entries, tags = self.ledger.entries_without_note(), self._tags()
+        behind = tags.behind(entries)
+        if not entries or behind is None or not all(tags.knows(entry) for entry in behind):
+            return False
+        self.ledger.chain.renew_note(entries[-1].chained)
+        return True
+
     def recover(self) -> bool:
         """Carry out changes that a crash left recorded but not done.
 

@@ -12,12 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from pydantic import ConfigDict
+
 from components.contract.errors import BadDataError
 from components.contract.keys import CHAMPIONS
 from components.lib.ledger.chain import GENESIS, Chain
 from components.lib.ledger.chain import Entry as ChainEntry
 from components.lib.objects.opening import OBJECTS, objects_from_environment, open_objects
 from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import checked
 
 Action = Literal["promote", "rollback"]
 
@@ -34,6 +37,8 @@ class ChampionChange:
         decision: SHA-256 of the decision record that led to it; for a rollback, of its reason.
         reason: Reason in words.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     action: Action
     model: str
@@ -111,14 +116,14 @@ class ChampionLedger:
         """Return all entries, oldest first, chain and history checked.
 
         Raises:
-            BadDataError: If the chain is broken, or tells an impossible history, naming the entry.
+            BadDataError: If the chain is broken, shorter than it was once, or tells an impossible history,
+                naming the entry.
         """
         return self._parse(self.chain.entries())
 
-    def verify(self) -> list[ChampionEntry]:
-        """Return :meth:`entries` after checking the noted length of the chain too."""
-        self.chain.verify()
-        return self.entries()
+    def entries_without_note(self) -> list[ChampionEntry]:
+        """Return :meth:`entries`, whatever the chain's note of its length says."""
+        return self._parse(self.chain.entries_without_note())
 
     def next_entry(self, head: ChampionEntry | None, change: ChampionChange) -> ChampionEntry:
         """Return the entry that would follow ``head``, not yet written."""
@@ -145,9 +150,9 @@ class ChampionLedger:
 
     def _read(self, body: Mapping[str, Any], seq: int) -> ChampionChange:
         try:
-            return ChampionChange(**body)
-        except TypeError as error:
-            raise self._broken(seq, "it is no change of a champion") from error
+            return checked(body, ChampionChange, name="the change")
+        except BadDataError as error:
+            raise self._broken(seq, f"it is no change of a champion: {error.message}") from error
 
     def _broken(self, seq: int, why: str) -> BadDataError:
         return BadDataError(

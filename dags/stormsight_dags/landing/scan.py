@@ -22,10 +22,20 @@ def entries_since(objects: ObjectReader, number: int) -> dict[int, Mapping[str, 
     """Return the bodies of the operations ledger's entries after ``number``, by their numbers."""
     numbers = {key: entry_number(key) for key in objects.listing(f"{OPERATIONS}/")}
     return {
-        found: json.loads(objects.get(key)).get("body", {})
+        found: _body(objects.get(key))
         for key, found in numbers.items()
         if found is not None and found > number
     }
+
+
+def _body(content: bytes) -> Mapping[str, Any]:
+    """Return an entry's body, an empty one if it is damaged: the registration says what is wrong with it."""
+    try:
+        entry = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    body = entry.get("body") if isinstance(entry, dict) else None
+    return body if isinstance(body, dict) else {}
 
 
 def registrations(entries: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:

@@ -9,9 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from components.contract.errors import BadDataError
+from components.contract.hashing import canonical_json, sha256_json
 from components.lib.ledger.chain import GENESIS, Chain, Entry, HeadMovedError
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import seal
 
 PREFIX = "ledger/operations"
 NESTED = {"umlaut": "ä", "list": [1]}
@@ -35,18 +37,18 @@ def test_entries_come_back_in_order_and_linked(store: ObjectStore) -> None:
     assert entries[2].body == {"what": "a test", "number": 2, "nested": NESTED}
     assert all(entry.intact for entry in entries)
     chain = Chain(store, PREFIX)
-    assert chain.verify() == entries
+    assert chain.entries() == entries
     assert chain.entries(entries[:3]) == entries
 
 
 def test_an_absent_chain_is_empty(store: ObjectStore) -> None:
-    assert Chain(store, PREFIX).verify() == []
+    assert Chain(store, PREFIX).entries() == []
 
 
 def test_chains_side_by_side_do_not_mix(store: ObjectStore) -> None:
     Chain(store, "ledger/a").append(None, {"of": "a"})
     Chain(store, "ledger/ab").append(None, {"of": "ab"})
-    assert [entry.body for entry in Chain(store, "ledger/a").verify()] == [{"of": "a"}]
+    assert [entry.body for entry in Chain(store, "ledger/a").entries()] == [{"of": "a"}]
 
 
 def test_an_append_after_a_former_head_is_refused(store: ObjectStore) -> None:
@@ -55,7 +57,7 @@ def test_an_append_after_a_former_head_is_refused(store: ObjectStore) -> None:
     for head in (None, entries[0], entries[2]):
         with pytest.raises(HeadMovedError, match="another process added entry"):
             chain.append(head, {"late": True})
-    assert chain.verify() == entries
+    assert chain.entries() == entries
 
 
 def test_concurrent_writers_lose_nothing(store_uri: str) -> None:
@@ -76,7 +78,7 @@ def test_concurrent_writers_lose_nothing(store_uri: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    entries = Chain(open_objects(store_uri), PREFIX).verify()
+    entries = Chain(open_objects(store_uri), PREFIX).entries()
     written = [(entry.body["writer"], entry.body["number"]) for entry in entries]
     assert sorted(written) == [(name, number) for name in range(4) for number in range(4)]
     for name in range(4):  # each writer's own order is kept
@@ -134,6 +136,18 @@ def not_json(store: ObjectStore) -> None:
     store.put(key(3), b"{")
 
 
+def without_a_clock(store: ObjectStore) -> None:
+    before = Chain(store, PREFIX).entries()[1]
+    store.put(key(3), Entry.after(before, "2026-01-01", {"time": "of no zone"}).content())
+
+
+def a_truth_value_for_a_number(store: ObjectStore) -> None:
+    first = Entry.after(None, "2026-01-01T00:00:00+00:00", {})
+    fields = {**json.loads(first.content()), "seq": True}
+    fields["hash"] = sha256_json({name: value for name, value in fields.items() if name != "hash"})
+    store.put(key(1), canonical_json(fields) + b"\n")
+
+
 def another_shape(store: ObjectStore) -> None:
     store.put(key(3), b'["a", "list"]')
 
@@ -159,14 +173,71 @@ def end_rewritten(store: ObjectStore) -> None:
         (rewritten_in_another_way, 1),
         (not_json, 3),
         (another_shape, 3),
+        (without_a_clock, 3),
+        (a_truth_value_for_a_number, 1),
         (end_rewritten, 4),
     ],
 )
 def test_tampering_is_found(store: ObjectStore, tamper: Callable[[ObjectStore], None], entry: int) -> None:
     fill(store)
     tamper(store)
+    before = {info.key: store.get(info.key) for info in store.list()}
     with pytest.raises(BadDataError, match=rf"ledger {store.uri}/{PREFIX}, entry {entry}:"):
-        Chain(store, PREFIX).verify()
+        Chain(store, PREFIX).entries()
+    assert {info.key: store.get(info.key) for info in store.list()} == before
+
+
+def test_a_lost_tail_is_not_written_over(store: ObjectStore) -> None:
+    entries = fill(store)
+    removed_from_the_end(store)
+    chain = Chain(store, PREFIX)
+    with pytest.raises(BadDataError, match=r"entry 4: it is missing: the chain once had 4 entries"):
+        chain.append(entries[2], {"late": True})
+    removed_from_the_middle(store)
+    for head in (entries[0], entries[1]):
+        with pytest.raises(BadDataError, match="it is missing"):
+            chain.append(head, {"late": True}) if head is entries[0] else chain.entries(entries[:2])
+    all_removed(store)
+    with pytest.raises(BadDataError, match=r"entry 1: it is missing"):
+        chain.append(None, {"late": True})
+    assert [info.key for info in store.list()] == [f"{PREFIX}.head.json"]
+
+
+def test_nothing_is_added_after_another_end_than_the_noted_one(store: ObjectStore) -> None:
+    fill(store)
+    end_rewritten(store)
+    forged = Entry(**json.loads(store.get(key(4))))
+    with pytest.raises(BadDataError, match=r"entry 4: it is not the one that was noted"):
+        Chain(store, PREFIX).append(forged, {"late": True})
+    assert not store.exists(key(5))
+
+
+def test_a_note_that_lags_behind_is_put_right_by_the_next_append(store: ObjectStore) -> None:
+    entries = fill(store)
+    note = f"{PREFIX}.head.json"
+    former = store.get(note)
+    chain = Chain(store, PREFIX)
+    entry = chain.append(entries[-1], {"cut off": True})
+    store.put(note, former)  # the process ended between the entry and its note
+    assert chain.entries() == [*entries, entry]
+    last = chain.append(entry, {"next": True})
+    assert json.loads(store.get(note))["seq"] == last.seq == 6
+
+
+def test_a_slow_writer_does_not_put_the_note_back(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = fill(store)
+    put = store.put
+
+    def slow(name: str, content: bytes) -> None:
+        monkeypatch.setattr(store, "put", put)
+        Chain(store, PREFIX).append(Chain(store, PREFIX).entries()[-1], {"faster": True})
+        put(name, content)
+
+    monkeypatch.setattr(store, "put", slow)
+    Chain(store, PREFIX).append(entries[-1], {"slow": True})
+    assert json.loads(store.get(f"{PREFIX}.head.json"))["seq"] == 6
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "1.json", "000000005.json.bak", "0000000005.json"])
@@ -182,7 +253,47 @@ def test_a_lost_note_is_no_damage_and_a_spoilt_one_is(store: ObjectStore) -> Non
     note = f"{PREFIX}.head.json"
     spoilt = store.get(note).replace(b'"seq":4', b'"seq":3')
     store.delete(note)
-    assert Chain(store, PREFIX).verify() == entries
+    assert Chain(store, PREFIX).entries() == entries
     store.put(note, spoilt)
     with pytest.raises(BadDataError, match=r"operations\.head\.json is damaged"):
-        Chain(store, PREFIX).verify()
+        Chain(store, PREFIX).entries()
+
+
+HASH = "a" * 64
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"7",
+        b'"text"',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"a":' * 900 + b"1" + b"}" * 900,
+        seal({}),
+        seal({"hash": HASH}),
+        seal({"seq": None, "hash": HASH}),
+        seal({"seq": "four", "hash": HASH}),
+        seal({"seq": "4", "hash": HASH}),
+        seal({"seq": True, "hash": HASH}),
+        seal({"seq": 4.0, "hash": HASH}),
+        seal({"seq": 0, "hash": HASH}),
+        seal({"seq": -1, "hash": HASH}),
+        seal({"seq": {"seq": 4}, "hash": HASH}),
+        seal({"seq": 4, "hash": None}),
+        seal({"seq": 4, "hash": "short"}),
+        seal({"seq": 4, "hash": HASH, "more": 1}),
+    ],
+)
+def test_a_note_that_says_nothing_stops_reads_and_appends(store: ObjectStore, content: bytes) -> None:
+    entries = fill(store, 2)
+    store.put(f"{PREFIX}.head.json", content)
+    chain = Chain(store, PREFIX)
+    for attempt in (chain.entries, lambda: chain.append(entries[-1], {"late": True})):
+        with pytest.raises(BadDataError, match=r"ledger/operations\.head\.json") as caught:
+            attempt()
+        assert "restore the object" in caught.value.next_step
+    assert not store.exists(key(3))

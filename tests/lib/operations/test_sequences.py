@@ -165,7 +165,7 @@ class Oracle:
     """Oracle that reads the chain's bare entries, without the fold."""
 
     def __init__(self, store: Memory) -> None:
-        self.entries = Chain(store, OPERATIONS).verify()
+        self.entries = Chain(store, OPERATIONS).entries()
         self.bodies = [dict(entry.body) for entry in self.entries]
 
     def of(self, kind: str) -> list[dict[str, Any]]:

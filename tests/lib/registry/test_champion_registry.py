@@ -135,6 +135,9 @@ def test_a_cut_tail_is_found_although_the_chain_is_whole(registry: ChampionRegis
     promote(registry, "1", "2", "1")
     chain = tmp_path / "ledger" / MODEL
     (chain / "000000003.json").unlink()
+    with pytest.raises(BadDataError, match="entry 3: it is missing: the chain once had 3 entries"):
+        registry.promote("3", decided_against="1", decision=HASH, reason="a test")
+    chain.with_name(f"{MODEL}.head.json").unlink()  # the registry knows, too
     assert len(registry.ledger.entries()) == 2
     with pytest.raises(BadDataError, match="entries are missing"):
         registry.require_agreement()
@@ -149,6 +152,7 @@ def test_a_ledger_put_back_to_an_older_state_and_written_on_is_found(
 ) -> None:
     promote(registry, "1", "2")
     (tmp_path / "ledger" / MODEL / "000000002.json").unlink()
+    (tmp_path / "ledger" / f"{MODEL}.head.json").unlink()
     written(registry, "3", "1", announced=False)
     with pytest.raises(BadDataError, match="entries are missing, or another copy"):
         registry.promote("1", decided_against="2", decision=HASH, reason="a test")
@@ -162,6 +166,26 @@ def test_an_entry_written_past_the_gate_is_never_carried_out(registry: ChampionR
     with pytest.raises(BadDataError, match="disagree"):
         registry.promote("2", decided_against="1", decision=HASH, reason="a test")
     assert registry.current() == "1"
+
+
+def test_a_damaged_note_is_renewed_only_where_the_registry_confirms_the_end(
+    registry: ChampionRegistry, tmp_path: Path
+) -> None:
+    promote(registry, "1", "2")
+    assert not registry.renew_note()
+    note = tmp_path / "ledger" / f"{MODEL}.head.json"
+    note.write_text("null")
+    with pytest.raises(BadDataError, match=r"head\.json is damaged") as caught:
+        registry.promote("3", decided_against="2", decision=HASH, reason="a test")
+    assert "verify --repair" in caught.value.next_step
+    last = tmp_path / "ledger" / MODEL / "000000002.json"
+    content = last.read_bytes()
+    last.unlink()
+    assert not registry.renew_note(), "the registry knows of an entry that the ledger lacks"
+    last.write_bytes(content)
+    assert registry.renew_note()
+    promote(registry, "3")
+    registry.require_agreement()
 
 
 @pytest.mark.parametrize("alias_moved", [False, True])
@@ -235,7 +259,7 @@ def test_a_crash_at_any_write_leaves_a_champion_that_the_next_change_agrees_with
         mortal.promote("2", decided_against="1", decision=HASH, reason="a test")
     registry.recover()
     registry.require_agreement()
-    recorded = [entry.version for entry in registry.ledger.verify()]
+    recorded = [entry.version for entry in registry.ledger.entries()]
     assert recorded in (["1"], ["1", "2"])
     assert (len(recorded) == 2) == (step > 2 or (step == 2 and after))
     assert registry.current() == recorded[-1]
@@ -269,7 +293,7 @@ def test_a_slow_process_does_not_leave_its_alias_over_a_later_one(
     slow.promote("2", decided_against="1", decision=HASH, reason="a test")
     registry.require_agreement()
     assert registry.current() == "3"
-    assert [entry.version for entry in registry.ledger.verify()] == ["1", "2", "3"]
+    assert [entry.version for entry in registry.ledger.entries()] == ["1", "2", "3"]
 
 
 def promote_after_recovery(registry: ChampionRegistry, version: str) -> None:
@@ -326,7 +350,7 @@ def test_of_two_concurrent_promotions_one_wins(
     said = sorted(rival.communicate(timeout=120)[0].strip() for rival in rivals)
     assert [text.split(":")[0] for text in said] == ["lost", "won"]
     assert "judged against version 1, but the champion is version" in said[0]
-    entries = registry.ledger.verify()
+    entries = registry.ledger.entries()
     assert len(entries) == 2
     assert registry.current() == entries[-1].version
     registry.require_agreement()

@@ -55,11 +55,11 @@ def test_entries_come_back_in_order_and_linked(ledger: ChampionLedger) -> None:
     assert [entry.chained.prev_hash for entry in entries] == [GENESIS, *(e.hash for e in entries[:-1])]
     assert [(e.action, e.version, e.previous_version) for e in entries] == list(STEPS)
     assert champions(entries) == ["1", "2", "4"]
-    assert ledger.verify() == entries
+    assert ledger.entries() == entries
 
 
 def test_an_absent_ledger_is_empty(ledger: ChampionLedger) -> None:
-    assert ledger.verify() == []
+    assert ledger.entries() == []
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_tampering_is_found(
     fill(ledger)
     tamper(tmp_path / "ledger" / MODEL)
     with pytest.raises(BadDataError, match=rf"/{MODEL}, entry {entry}:"):
-        ledger.verify()
+        ledger.entries()
 
 
 def test_the_object_store_of_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
