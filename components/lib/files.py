@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from components.contract.errors import MissingInputError, ResourceError
+from components.contract.errors import BadDataError, MissingInputError, ResourceError
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path, *, sweep: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; move it there when the block ends without an error.
 
     The temporary file is synced before the rename, so a reader sees the old file or the whole new one.
+
+    Args:
+        path: File to write.
+        sweep: Remove what killed writes of ``path`` left; it lists the folder, so False where that has
+            many files.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    if sweep:
+        sweep_unfinished(path)
+    temporary, held = make_locked(lambda: _new_file(path))
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -32,14 +39,22 @@ def atomic_file(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(held)
 
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Yield a temporary directory beside ``path``; put it in place of ``path`` when the block succeeds."""
+    """Yield a temporary directory beside ``path``; put it in place of ``path`` when the block succeeds.
+
+    What killed writes of ``path`` left is removed first; one that was killed between its two renames left no
+    ``path``, but the former one, which is put back.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     retired = path.with_name(f".{path.name}.retired")
+    if retired.is_dir() and not path.exists():
+        retired.rename(path)
+    sweep_unfinished(path)
+    temporary, held = make_locked(lambda: Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent)))
     try:
         yield temporary
         temporary.chmod(0o755)
@@ -50,6 +65,52 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         shutil.rmtree(retired, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        os.close(held)
+
+
+def sweep_unfinished(path: Path) -> None:
+    """Remove what killed writes of ``path`` left beside it; what a living process writes is locked."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        remove_unlocked(left)
+
+
+def remove_unlocked(path: Path) -> None:
+    """Remove a file or folder unless a living process holds its lock; failures are ignored."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+        finally:
+            os.close(descriptor)
+
+
+def _new_file(path: Path) -> Path:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    return Path(name)
+
+
+def make_locked(make: Callable[[], Path]) -> tuple[Path, int]:
+    """Make a temporary file or folder and lock it, so that :func:`remove_unlocked` leaves it alone.
+
+    Args:
+        make: Function that makes it, under a new name at each call.
+
+    Returns:
+        Its path, and the descriptor that holds the lock until it is closed.
+    """
+    while True:
+        path = make()
+        descriptor = os.open(path, os.O_RDONLY)
+        with suppress(OSError):  # a file system without locks: nothing is swept there
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if path.exists():
+            return path, descriptor
+        os.close(descriptor)  # swept before it was locked
 
 
 def write_text(path: Path, text: str) -> None:
@@ -68,9 +129,21 @@ def read_json(path: Path, *, made_by: str) -> Any:  # noqa: ANN401 - whatever js
 
     Raises:
         MissingInputError: If the file is absent.
+        BadDataError: If it is no JSON.
     """
     require_input(path, made_by=made_by)
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, IsADirectoryError) as error:
+        raise BadDataError(
+            f"{path} is no JSON: {_reason(error)}", next_step=f"run `dvc repro --force {made_by}`"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return "it is a folder" if isinstance(error, OSError) else str(error)
 
 
 def require_input(path: Path, *, made_by: str) -> Path:
@@ -99,3 +172,26 @@ def require_free_space(folder: Path, needed_bytes: int) -> None:
             f"{folder}: {needed_bytes / 1e9:.2f} GB are needed, {free / 1e9:.2f} GB are free",
             next_step="free some space or point the output at a larger disk",
         )
+
+
+def require_writable(folder: Path, needed_bytes: int = 0) -> None:
+    """Check, before the work whose results go there, that ``folder`` can be written and has space.
+
+    Args:
+        folder: Folder of results; it, or its nearest parent, is probed with a file.
+        needed_bytes: Space that the results will take.
+
+    Raises:
+        ResourceError: If it cannot be written, or the disk is too full.
+    """
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing) as probe:
+            probe.write(b"\0" * 4096)
+            probe.flush()
+    except OSError as error:
+        raise ResourceError(
+            f"{folder} cannot be written: {error.strerror}",
+            next_step="check free space, permissions and whether the file system is read-only",
+        ) from error
+    require_free_space(folder, needed_bytes)

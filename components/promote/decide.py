@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError, GateRefusedError
-from components.contract.hashing import canonical_json, sha256_file
+from components.contract.hashing import canonical_json, sha256_file, sha256_folder
 from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
 from components.lib.files import read_json, write_json, write_text
@@ -18,12 +18,12 @@ from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import by_version, fetched, register
 from components.lib.registry.budget import take_number
 from components.lib.registry.champion import ChampionRegistry
-from components.lib.registry.ledger import ChampionEntry, open_ledgers
+from components.lib.registry.ledger import ChampionEntry, head_of, open_ledgers
 from components.lib.store.store import Store
 from components.lib.tracking.connection import Connection, connect, store_errors
 from components.lib.tracking.parameters import TrackingParameters
 from components.lib.tracking.run import flatten
-from components.promote.decisions import discard, load_or_save
+from components.promote.decisions import SavedDecisions
 from components.promote.gate import Rivals, judge
 from components.promote.parameters import CANDIDATES, Candidate, PromoteParameters
 from components.promote.record import (
@@ -82,21 +82,25 @@ def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDAT
         SourceUnavailableError: If MLflow does not answer.
     """
     run = _open(settings)
-    decisions = load_or_save(lambda: {model: _judge_one(run, model) for model in models})
+    saved = SavedDecisions(
+        _inputs(run, models), {model: run.registry(model) for model in models}, settings.out / "metrics.json"
+    )
+    decisions = saved.load_or_save(lambda: {model: _judge_one(run, model) for model in models})
     outcomes, refusal = {}, None
     for model in models:
         outcomes[model], lost = _apply(run, model, decisions[model])
         refusal = refusal or lost
     document = {"simulated": run.simulated, "models": outcomes}
-    write_json(settings.out / "decision.json", document)
-    write_json(settings.out / "metrics.json", headline(document))
     text = text_of(document)
+    write_json(settings.out / "decision.json", document)
     write_text(settings.out / "decision.txt", text)
+    write_json(settings.out / "metrics.json", headline(document))
     for line in text.splitlines():
         LOG.info("%s", line)
     if refusal is not None:
-        discard()
+        saved.discard()
         raise refusal
+    saved.complete(decisions)
     return document
 
 
@@ -137,13 +141,26 @@ def _open(settings: PromotionSettings) -> _PromotionRun:
     )
 
 
+def _inputs(run: _PromotionRun, models: tuple[str, ...]) -> dict[str, Any]:
+    """Return what the decisions are made from, as JSON values."""
+    folders = [CANDIDATES[model].folder for model in models]
+    folders += [control for model in models if (control := CANDIDATES[model].control) is not None]
+    return {
+        **run.hashes,
+        "models": {path.as_posix(): sha256_folder(path) for path in folders},
+        "promote": run.settings.parameters.model_dump(mode="json"),
+        "scoring": run.settings.scoring.model_dump(mode="json"),
+        "registry": run.connection.uri,
+    }
+
+
 def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
     candidate = CANDIDATES[model]
     # Loading checks the weights against the model's own signature before anything is registered.
     net = load_bundle(candidate.folder, run.device)
     registry = run.registry(model)
     registry.recover()
-    registry.require_agreement()
+    head = head_of(registry.require_agreement())
     champion_version = registry.current()
     version = register(
         run.connection,
@@ -176,6 +193,7 @@ def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
         control=candidate.control,
         version=version,
         champion_version=champion_version,
+        ledger_head=head,
         hashes={**run.hashes, "weights": weights, "scores": challenger.digest},
         parameters=run.settings.parameters,
         simulated=run.simulated,
@@ -243,7 +261,10 @@ def _apply(
 
 
 def _promote(registry: ChampionRegistry, decision: Mapping[str, Any], digest: str) -> ChampionEntry:
-    """Carry the decision out, unless an earlier or a concurrent attempt of the same training did."""
+    """Carry the decision out, unless an earlier or a concurrent attempt did.
+
+    A decision names the ledger's head, so no decision that was made later has the same hash.
+    """
     if (done := _carried_out(registry, decision, digest)) is not None:
         return done
     try:
@@ -262,8 +283,6 @@ def _promote(registry: ChampionRegistry, decision: Mapping[str, Any], digest: st
 def _carried_out(
     registry: ChampionRegistry, decision: Mapping[str, Any], digest: str
 ) -> ChampionEntry | None:
-    if "training" not in decision:
-        return None  # a user's own run: an equal decision may have led to a change that was rolled back since
     registry.recover()
     return next((entry for entry in registry.ledger.entries() if entry.change.decision == digest), None)
 

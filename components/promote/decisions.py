@@ -1,59 +1,138 @@
 """Decisions saved before they are carried out, so that a repeated attempt carries out the same ones.
 
 A stage that is killed after it moved an alias is run again, and would then judge the new champion against
-itself and refuse it. Where the orchestrator names the training (``STORMSIGHT_TRAINING``), the decisions on
-all models are kept once in its object store, before the first alias moves. A user's own runs judge each time.
+itself and refuse it. The decisions on all models are therefore kept before the first alias moves: where the
+orchestrator names the training (``STORMSIGHT_TRAINING``), once in its object store; otherwise below ``var``,
+for the same inputs and as long as the ledger stands where the decisions were made, or where they brought it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from components.contract.errors import BadDataError
+from components.contract.hashing import sha256_json
 from components.contract.keys import decisions_key
+from components.lib.files import atomic_file
 from components.lib.objects.opening import objects_from_environment
-from components.lib.objects.sealed import create_sealed, read_sealed
+from components.lib.objects.sealed import create_sealed, parse_sealed, read_sealed, seal
+from components.lib.registry.champion import ChampionRegistry
+from components.lib.registry.ledger import head_of
 
 TRAINING = "STORMSIGHT_TRAINING"
 """Environment variable: prefix of the training's results in the object store, ``work/<key>``."""
 
+LOCAL = Path("var/promote/decisions.json")
+"""File of the decisions of a user's own run, relative to the working directory."""
+
 Decisions = dict[str, dict[str, Any]]
 
 
-def load_or_save(judge: Callable[[], Decisions]) -> Decisions:
-    """Return the decisions that stand for this training: those of the first attempt that got so far.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Saved:
+    """Content of saved decisions.
 
-    Each then names its training, so that no other training's decision has the same hash.
+    Attributes:
+        models: Decision by registered model.
+        inputs: SHA-256 of all that they were made from; empty under a training's key, which says it.
+        completed: True once their report was written.
+    """
+
+    models: Decisions
+    inputs: str = ""
+    completed: bool = False
+
+    def record(self) -> dict[str, Any]:
+        return {"models": self.models, "inputs": self.inputs, "completed": self.completed}
+
+
+class SavedDecisions:
+    """Decisions of one attempt.
 
     Args:
-        judge: Function that makes the decisions, by model.
-
-    Raises:
-        BadDataError: If the saved decisions are damaged.
-        SourceUnavailableError: If the object store does not answer.
+        inputs: JSON values that name all that the decisions are made from.
+        registries: Champion by registered model.
+        report: File that the stage leaves last.
     """
-    key = _key()
-    if key is None:
-        return judge()
-    objects = objects_from_environment()
-    if not objects.exists(key):
-        made = {model: {**decision, "training": os.environ[TRAINING]} for model, decision in judge().items()}
-        create_sealed(objects, key, {"models": made})
-    models: Decisions = read_sealed(objects, key)["models"]
-    return models
 
+    def __init__(
+        self, inputs: Mapping[str, Any], registries: Mapping[str, ChampionRegistry], report: Path
+    ) -> None:
+        self._inputs = sha256_json(inputs)
+        self._registries = registries
+        self._report = report
+        prefix = os.environ.get(TRAINING)
+        self._key = decisions_key(prefix) if prefix else None
 
-def discard() -> None:
-    """Delete the saved decisions: the champion changed before they were carried out.
+    def load_or_save(self, judge: Callable[[], Decisions]) -> Decisions:
+        """Return the decisions that stand: those of the first attempt that got so far.
 
-    The next attempt judges anew.
-    """
-    key = _key()
-    if key is not None:
-        objects_from_environment().delete(key)
+        Args:
+            judge: Function that makes the decisions, by model.
 
+        Raises:
+            BadDataError: If the decisions saved under a training's key are damaged.
+            SourceUnavailableError: If the object store does not answer.
+        """
+        if self._key is None:
+            known = self._local()
+            if known is not None:
+                return known.models
+            made = judge()
+            self._write(_Saved(models=made, inputs=self._inputs))
+            return made
+        objects = objects_from_environment()
+        if not objects.exists(self._key):
+            training = os.environ[TRAINING]
+            made = {model: {**decision, "training": training} for model, decision in judge().items()}
+            create_sealed(objects, self._key, _Saved(models=made).record())
+        return read_sealed(objects, self._key, _Saved).models
 
-def _key() -> str | None:
-    prefix = os.environ.get(TRAINING)
-    return decisions_key(prefix) if prefix else None
+    def complete(self, decisions: Decisions) -> None:
+        """Note that the report was written: a further run by hand judges anew."""
+        if self._key is None:
+            self._write(_Saved(models=decisions, inputs=self._inputs, completed=True))
+
+    def discard(self) -> None:
+        """Delete the saved decisions: the champion changed before they were carried out.
+
+        The next attempt judges anew.
+        """
+        if self._key is None:
+            LOCAL.unlink(missing_ok=True)
+        else:
+            objects_from_environment().delete(self._key)
+
+    def _local(self) -> _Saved | None:
+        """Return the decisions of an attempt with the same inputs that was cut off; None if there is none.
+
+        DVC removes a stage's outputs before it runs it: where the report is gone although it was written, DVC
+        was cut off before it took note, and asks for the same again.
+        """
+        try:
+            saved = parse_sealed(LOCAL.read_bytes(), _Saved, name=str(LOCAL))
+        except (FileNotFoundError, BadDataError):
+            return None
+        if saved.inputs != self._inputs or set(saved.models) != set(self._registries):
+            return None
+        promoted = any(decision["outcome"] == "promoted" for decision in saved.models.values())
+        if saved.completed and (self._report.exists() or not promoted):
+            return None
+        return saved if all(self._stands(model, saved.models[model]) for model in saved.models) else None
+
+    def _stands(self, model: str, decision: Mapping[str, Any]) -> bool:
+        """Return whether the ledger is where the decision was made, or where it brought it."""
+        registry = self._registries[model]
+        registry.recover()
+        entries = registry.ledger.entries()
+        if entries and entries[-1].change.decision == sha256_json(decision):
+            return True
+        return decision["ledger_head"] == head_of(entries)
+
+    def _write(self, saved: _Saved) -> None:
+        with atomic_file(LOCAL) as temporary:
+            temporary.write_bytes(seal(saved.record()))

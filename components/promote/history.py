@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from components.contract.errors import BadDataError
+from collections.abc import Sequence
+
+from components.contract.errors import BadDataError, MissingInputError, StormsightError
 from components.lib.registry.artefact import by_version, fetched
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import ChampionEntry, ChampionLedgers
@@ -19,8 +21,7 @@ def history(connection: Connection, ledgers: ChampionLedgers, models: tuple[str,
     for model in models:
         registry = ChampionRegistry(connection, ledgers, model)
         entries = registry.ledger.entries()
-        champion = registry.current()
-        blocks.append(f"{model}: {f'champion is version {champion}' if champion else 'no champion yet'}")
+        blocks.append(f"{model}: {_standing(registry, entries)}")
         blocks += [_row(entry) for entry in entries]
     return "\n".join(blocks)
 
@@ -33,6 +34,11 @@ def rollback(connection: Connection, ledgers: ChampionLedgers, model: str, reaso
         BadDataError: If ledger and registry disagree, or the earlier artefact is not intact.
     """
     entry = ChampionRegistry(connection, ledgers, model).rollback(reason)
+    if entry.version is None:
+        return (
+            f"{model}: version {entry.previous_version} is gone and no earlier champion is intact: there is "
+            f"no champion now, the next challenger is judged as the first (ledger entry {entry.seq})"
+        )
     return (
         f"{model}: version {entry.version} is champion again instead of version {entry.previous_version} "
         f"(ledger entry {entry.seq})"
@@ -51,8 +57,10 @@ def verify(connection: Connection, ledgers: ChampionLedgers, models: tuple[str, 
 
     Raises:
         BadDataError: If anything does not fit, after all models were checked.
+        MissingInputError: If all that is wrong is that the champion's files are gone.
     """
-    found, failures = [], []
+    found: list[str] = []
+    failures: list[StormsightError] = []
     for model in models:
         registry = ChampionRegistry(connection, ledgers, model)
         try:
@@ -69,7 +77,7 @@ def verify(connection: Connection, ledgers: ChampionLedgers, models: tuple[str, 
             found.append(
                 f"{model}: ledger of {entries} entries is whole, registry and champion agree with it"
             )
-        except BadDataError as error:
+        except (BadDataError, MissingInputError) as error:
             failures.append(error)
     if len(failures) == 1:
         raise failures[0]
@@ -78,7 +86,19 @@ def verify(connection: Connection, ledgers: ChampionLedgers, models: tuple[str, 
     return "\n".join(found)
 
 
+def _standing(registry: ChampionRegistry, entries: Sequence[ChampionEntry]) -> str:
+    """Return the champion in words; where ledger and registry differ, what each says."""
+    recorded, current = (entries[-1].version if entries else None), registry.current()
+    if recorded == current:
+        none = "no champion any more" if entries else "no champion yet"
+        return none if current is None else f"champion is version {current}"
+    last = "none" if recorded is None else f"version {recorded}"
+    gone = ", which was deleted in MLflow" if registry.champion_is_gone() else ""
+    alias = "there is no alias" if current is None else f"the alias points to version {current}"
+    return f"the ledger's champion is {last}{gone}; {alias}: run `python -m components.promote verify`"
+
+
 def _row(entry: ChampionEntry) -> str:
-    change = f"{entry.previous_version or 'none'} -> {entry.version}"
+    change = f"{entry.previous_version or 'none'} -> {entry.version or 'none'}"
     what = f"{entry.action:<9} {change:<12} {entry.hash[:12]}  {entry.change.reason}"
     return f"  {entry.seq:>4}  {entry.time}  {what}"

@@ -52,6 +52,7 @@ def decision_record(
     control: Path | None,
     version: str,
     champion_version: str | None,
+    ledger_head: str,
     hashes: Mapping[str, str],
     parameters: PromoteParameters,
     simulated: bool,
@@ -65,6 +66,7 @@ def decision_record(
         control: Folder of the control, None where there is none.
         version: Version of the challenger.
         champion_version: Version of the champion, None if there was none.
+        ledger_head: Hash of the last entry of the champions' ledger that the decision was made against.
         hashes: SHA-256 of ``weights``, ``params``, ``data``, ``code``, ``verdict`` and ``scores``.
         parameters: Section ``promote``.
         simulated: True if any tile is from the simulated world.
@@ -75,6 +77,7 @@ def decision_record(
         "outcome": "promoted" if judgement.promoted else "refused",
         "version": version,
         "champion_version": champion_version,
+        "ledger_head": ledger_head,
         "simulated": simulated,
         "reasons": judgement.failures or [_why_promoted(judgement, champion_version)],
         "checks": [asdict(check) for check in judgement.checks],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import yaml
 from components.contract.errors import ParameterError, ResourceError
 from components.contract.identity import Identity, pipeline_identity
 from components.contract.keys import LOCK
-from components.lib.files import write_text
+from components.lib.files import make_locked, remove_unlocked, write_text
 from components.lib.operations.plan import RunPlan
 from components.runs.environment import Environment
 from components.runs.parameters import write_for_run
@@ -27,8 +27,10 @@ EVIDENCE = ".assets/evidence/evidence.json"
 STATE = ".stormsight"
 """Folder of a workspace for files that these commands exchange."""
 
-_OWNER = "owner"
 _REMOTE = "stormsight"
+
+_PREFIX = "stormsight-workspace-"
+"""Beginning of the names of workspaces; nothing else in their folder is ever removed."""
 
 
 def identity_of(source: Path, profile: str | None) -> Identity:
@@ -101,33 +103,23 @@ def workspace(
 
 @contextmanager
 def _owned_folder(parent: Path, name: str) -> Iterator[Path]:
-    """Yield a new folder, held by a file lock that ends with this process; remove those of dead owners."""
+    """Yield a new folder, locked until this process ends; remove those of processes that have ended."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        for left in parent.iterdir():
-            _remove_if_dead(left)
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
+        for left in parent.glob(f"{_PREFIX}*"):
+            remove_unlocked(left)
+        folder, held = make_locked(lambda: Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{name}-", dir=parent)))
         (folder / STATE).mkdir()
-        unnamed = folder / STATE / f".{_OWNER}"
-        handle = unnamed.open("w")
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        unnamed.rename(folder / STATE / _OWNER)  # locked before anybody finds it
     except OSError as error:
         raise ResourceError(
             f"no workspace can be made in {parent}: {error.strerror}",
             next_step="point STORMSIGHT_WORKSPACE at a folder that can be written (a pod's scratch volume)",
         ) from error
-    with handle:
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_if_dead(folder: Path) -> None:
-    with suppress(OSError), (folder / STATE / _OWNER).open() as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        yield folder
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
 
 
 def write_lock(folder: Path, entries: Mapping[str, Any]) -> None:

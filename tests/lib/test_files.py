@@ -1,15 +1,28 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from components.contract.errors import MissingInputError, ResourceError
+from components.contract.errors import BadDataError, MissingInputError, ResourceError
 from components.contract.hashing import sha256_bytes, sha256_file
-from components.lib.files import atomic_directory, atomic_file, read_json, require_free_space, write_json
+from components.lib.files import (
+    atomic_directory,
+    atomic_file,
+    read_json,
+    require_free_space,
+    require_writable,
+    write_json,
+)
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
@@ -69,3 +82,65 @@ def test_a_disk_too_small_is_told_before_the_first_byte(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
     with pytest.raises(ResourceError, match="GB are needed"):
         require_free_space(tmp_path, 11)
+
+
+KILLED_IN_A_WRITE = """
+import os, signal, sys
+from pathlib import Path
+from components.lib.files import atomic_directory, atomic_file
+
+kind, target = sys.argv[1], Path(sys.argv[2])
+with {"file": atomic_file, "folder": atomic_directory}[kind](target) as temporary:
+    (temporary if kind == "file" else temporary / "half").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_killed_write_left_is_removed_by_the_next(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "prepared"
+    done = subprocess.run([sys.executable, "-c", KILLED_IN_A_WRITE, kind, str(target)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".prepared.")
+    other = tmp_path / ".other.left"
+    other.touch()
+    write = {"file": atomic_file, "folder": atomic_directory}[kind]
+    with write(target) as first, write(target) as beside:  # a living writer's is left alone
+        assert first.exists()
+        assert beside.exists()
+        for temporary in (first, beside):
+            (temporary if kind == "file" else temporary / "whole").write_text("whole")
+    assert sorted(tmp_path.iterdir()) == [other, target]
+
+
+def test_a_write_killed_between_its_renames_has_the_former_folder_put_back(tmp_path: Path) -> None:
+    target = tmp_path / "store"
+    (tmp_path / ".store.retired").mkdir()
+    (tmp_path / ".store.retired" / "former").touch()
+    with pytest.raises(RuntimeError), atomic_directory(target):
+        raise RuntimeError
+    assert [path.name for path in target.iterdir()] == ["former"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{", b"[" * 100_000, None])
+def test_what_is_no_json_is_named_with_its_stage(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "verdict.json"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(BadDataError, match=r"verdict\.json is no JSON") as caught:
+        read_json(path, made_by="validate")
+    assert "dvc repro --force validate" in caught.value.next_step
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_writable(tmp_path / "not" / "yet" / "made")
+    assert list(tmp_path.iterdir()) == []
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    with pytest.raises(ResourceError, match="models cannot be written: Read-only file system"):
+        require_writable(tmp_path / "models")

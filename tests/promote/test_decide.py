@@ -12,19 +12,24 @@ import pytest
 
 from components.contract.errors import BadDataError, GateRefusedError, MissingInputError
 from components.contract.hashing import sha256_bytes
+from components.contract.parameters import read_sections
+from components.housekeeping.verify import verify as verify_objects
+from components.lib.objects.opening import open_objects
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.loading import load_champion
 from components.lib.tracking.connection import connect
 from components.lib.tracking.parameters import TrackingParameters
 from components.promote.decide import PromotionSettings, decide
+from components.promote.decisions import LOCAL
 from components.promote.history import history, rollback, verify
 from components.promote.reproduce import Reproduction, score_digest
 from components.promote.scores import CleanTestScores
+from stormsight_dags.settings.load import load_settings
 from tests.promote.world import AIRBORNE, FINDS, SPACEBORNE, settings, write_control, write_model
 
 SAR = "stormsight-sar"
-LEDGER = "var/ledger"
+LEDGER = "var/objects/ledger/champions"
 
 
 def here(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
@@ -92,9 +97,6 @@ def test_a_repeated_attempt_of_one_training_carries_out_the_same_decision(
     monkeypatch.setenv("STORMSIGHT_TRAINING", "work/one")
     monkeypatch.setenv("STORMSIGHT_OBJECTS", str(tmp_path / "objects"))
 
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as dying:
         dying.setattr("components.promote.decide.write_json", killed)
         with pytest.raises(KeyboardInterrupt):
@@ -108,6 +110,83 @@ def test_a_repeated_attempt_of_one_training_carries_out_the_same_decision(
     # Another training judges anew, and an equal model is refused as ever.
     monkeypatch.setenv("STORMSIGHT_TRAINING", "work/two")
     assert run(stage, FINDS)["outcome"] == "refused"
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("at", ["_apply", "write_json", "text_of"])
+def test_a_run_by_hand_that_was_killed_reports_the_same_decision_when_repeated(
+    stage: PromotionSettings, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    run(stage, 5.0)
+    with monkeypatch.context() as dying:
+        dying.setattr(f"components.promote.decide.{at}", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(stage, FINDS)
+    again = run(stage, FINDS)
+    assert (again["outcome"], again["decision"]["champion_version"]) == ("promoted", "1")
+    assert [entry.hash for entry in registry_of(stage).ledger.entries()][1:] == [again["ledger"]["hash"]]
+    assert run(stage, FINDS)["outcome"] == "refused", "asked again by hand, it is judged against itself"
+
+
+def test_a_report_that_dvc_removed_before_it_took_note_is_made_again(stage: PromotionSettings) -> None:
+    first = run(stage, FINDS)
+    shutil.rmtree(stage.out)
+    assert run(stage, FINDS) == first
+    assert len(registry_of(stage).ledger.entries()) == 1
+    shutil.rmtree(stage.out)
+    run(stage, 5.0)
+    assert run(stage, FINDS)["outcome"] == "refused", "another attempt was between them"
+
+
+@pytest.mark.parametrize("content", [b"", b"null", b"[" * 5000])
+def test_damaged_decisions_of_an_earlier_run_are_made_anew(stage: PromotionSettings, content: bytes) -> None:
+    LOCAL.parent.mkdir(parents=True)
+    LOCAL.write_bytes(content)
+    assert run(stage, FINDS)["outcome"] == "promoted"
+
+
+def test_a_retraining_after_a_repro_and_every_command_share_one_history(
+    stage: PromotionSettings, monkeypatch: pytest.MonkeyPatch, repository: Path, tmp_path: Path
+) -> None:
+    """``make repro``, then Airflow's local mode, then the commands, each from its own folder."""
+    default = read_sections(repository / "params.yaml")["promote"]["ledger"]
+    stage = replace(stage, parameters=stage.parameters.model_copy(update={"ledger": default}))
+    assert run(stage, 5.0)["outcome"] == "promoted"
+
+    here, workspace = Path.cwd(), tmp_path / "workspace"
+    shutil.copytree(here, workspace, ignore=shutil.ignore_patterns("var"))
+    with monkeypatch.context() as pod:
+        local = load_settings({"STORMSIGHT_SOURCE": str(repository)})
+        objects = Path(local.objects).relative_to(repository)
+        pod.setenv("STORMSIGHT_OBJECTS", str(here / objects))
+        pod.setenv("STORMSIGHT_TRAINING", "work/one")
+        pod.chdir(workspace)
+        assert run(stage, FINDS)["decision"]["champion_version"] == "1"
+
+    connection, ledgers = connect(stage.tracking), open_ledgers(default)
+    assert "champion is version 2" in history(connection, ledgers, (SAR,))
+    assert "ledger of 2 entries is whole" in verify(connection, ledgers, (SAR,), repair=False)
+    rollback(connection, ledgers, SAR, "drill")
+    findings = {finding.subject: finding for finding in verify_objects(open_objects(str(objects)))}
+    assert findings[f"ledger/champions/{SAR}"].state == "3 entries, unbroken"
+
+
+def test_a_champion_deleted_in_mlflow_is_told_and_rolled_back(stage: PromotionSettings) -> None:
+    run(stage, 5.0)
+    run(stage, FINDS)
+    connection, ledgers = connect(stage.tracking), open_ledgers(LEDGER)
+    connection.client.delete_model_version(SAR, "2")
+    told = history(connection, ledgers, (SAR,))
+    assert "the ledger's champion is version 2, which was deleted in MLflow; there is no alias" in told
+    with pytest.raises(BadDataError, match="version 2, which was deleted in MLflow"):
+        verify(connection, ledgers, (SAR,), repair=True)
+    with pytest.raises(BadDataError, match="version 2, which was deleted in MLflow"):
+        run(stage, 4.0)
+    assert "version 1 is champion again instead of version 2" in rollback(connection, ledgers, SAR, "gone")
+    assert "ledger of 3 entries is whole" in verify(connection, ledgers, (SAR,), repair=False)
 
 
 def test_a_decision_that_came_too_late_is_made_anew_next_time(

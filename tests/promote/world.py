@@ -41,7 +41,7 @@ PARAMETERS = PromoteParameters(
     guard_slices=("orientation", "building_size", "nodata", "sensor"),
     min_slice_buildings=4,
     min_slice_blocks=2,
-    ledger="var/ledger",
+    ledger="var/objects/ledger/champions",
 )
 """A few blocks: for tests of the machinery only."""
 

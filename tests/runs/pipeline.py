@@ -14,7 +14,7 @@ import yaml
 
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import read_sealed
+from components.lib.operations.plan import read_plan
 from components.runs.environment import Environment
 from components.runs.plan import plan
 from components.runs.records import Records
@@ -124,7 +124,7 @@ class World:
         return Environment.read({**self.variables(), **changes})
 
     def records(self, run: str) -> Records:
-        return Records(self.objects, str(read_sealed(self.objects, f"runs/{run}/plan.json")["key"]))
+        return Records(self.objects, read_plan(self.objects, run).key)
 
     def undo(self, *stages: str, run: str = "r1") -> None:
         """Remove the records of ``stages``, as if they had not been run."""

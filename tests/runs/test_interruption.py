@@ -21,7 +21,7 @@ import torch
 import yaml
 
 from components.lib.cli import REPORT
-from components.lib.objects.sealed import read_sealed
+from components.lib.objects.sealed import unseal
 from components.runs import supervision
 from components.runs.plan import plan
 from components.runs.supervision import StopForwarding, command_processes
@@ -53,7 +53,7 @@ def sent_checkpoint(world: World) -> dict[str, Any] | None:
     prefix = records.checkpoints("train")
     if not world.objects.exists(f"{prefix}/manifest.json"):
         return None
-    (sha256,) = read_sealed(world.objects, f"{prefix}/manifest.json")["files"].values()
+    (sha256,) = unseal(world.objects.get(f"{prefix}/manifest.json"))["files"].values()
     state: dict[str, Any] = torch.load(io.BytesIO(world.objects.get(f"{prefix}/{sha256}")), weights_only=True)
     return state
 

@@ -15,7 +15,7 @@ from components.contract.hashing import sha256_bytes
 from components.contract.keys import run_record_key
 from components.lib import cli
 from components.lib.cli import REPORT
-from components.lib.objects.sealed import read_sealed, seal
+from components.lib.objects.sealed import seal, unseal
 from components.lib.operations.events import Failed, Registered
 from components.lib.operations.operations import Operations
 from components.runs.__main__ import main
@@ -58,7 +58,7 @@ def test_the_whole_pipeline_equals_a_plain_repro(
     assert gate(world.environment(), "r1") == 0
     assert world.executed == ["prepare", "distill one", "distill two", "evaluate", "promote"]
 
-    record = read_sealed(world.objects, run_record_key(key))
+    record = unseal(world.objects.get(run_record_key(key)))
     assert record["simulated"] is True
     assert record["images"]["evaluate"] == "registry/train@sha256:0"
     assert record["metrics"]["reports/prepare/metrics.json"] == {"tiles": 3}
@@ -143,6 +143,11 @@ def test_a_damaged_or_foreign_record_closes_the_way(trained: World) -> None:
     code, report = command(world, "stage", "distill@one", "--run", "r1")
     assert (code, report["class"]) == (65, "bad_data")
     assert "no record of this stage" in report["message"]
+    for wrong in ({}, {**record, "lock": None}, {**record, "lock": {"outs": [None]}}, {**record, "run": [1]}):
+        world.objects.put(key, seal(wrong))
+        code, report = command(world, "finish", "--run", "r1")
+        assert (code, report["class"]) == (65, "bad_data")
+        assert "stages/prepare.json does not hold the fields" in report["message"]
 
 
 def test_a_lost_or_damaged_plan_closes_the_way(world: World) -> None:
@@ -272,7 +277,7 @@ def test_the_gate_is_closed_unless_record_and_ledger_agree(trained: World) -> No
     assert command(world, "gate", "--run", "r1")[0] == 66
     finish(world.environment(), "r1")
     key = run_record_key(key_of(world, "r1"))
-    record = read_sealed(world.objects, key)
+    record = unseal(world.objects.get(key))
     good = world.objects.get(key)
     world.objects.put(key, good.replace(b'"promoted"', b'"refused!"'))
     assert command(world, "gate", "--run", "r1")[0] == 65

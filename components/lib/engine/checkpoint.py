@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from components.contract.errors import ResourceError
-from components.lib.files import atomic_file
+from components.lib.files import atomic_file, sweep_unfinished
 
 _LOG = logging.getLogger(__name__)
 FILE_NAME = "last.pt"
@@ -103,7 +103,6 @@ class CheckpointFile:
     def remove(self) -> None:
         """Delete the checkpoint, what killed writes left, and the folder if that empties it."""
         self.path.unlink(missing_ok=True)
-        for leftover in self.folder.glob(f".{FILE_NAME}.*"):
-            leftover.unlink(missing_ok=True)
+        sweep_unfinished(self.path)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()

@@ -200,7 +200,7 @@ def write_geotiff(
 ) -> None:
     """Write ``array`` (C, H, W) to ``path``, whole or not at all; arguments as :func:`encode_geotiff`."""
     content = encode_geotiff(array, transform=transform, crs=crs, nodata=nodata, compress=compress)
-    with atomic_file(path) as temporary:
+    with atomic_file(path, sweep=False) as temporary:
         temporary.write_bytes(content)
 
 

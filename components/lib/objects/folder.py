@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from components.contract.errors import BadDataError, ParameterError, ResourceError, SourceUnavailableError
-from components.lib.files import atomic_file
+from components.lib.files import atomic_file, make_locked, remove_unlocked
 from components.lib.objects.protocol import (
     ObjectInfo,
     Objects,
@@ -32,11 +32,13 @@ class FolderObjects:
     """Files below ``root``. Links are never followed out of it, and never listed.
 
     An object appears by a hard link (``create``) or a rename (``put``) of a synced file, so that a reader
-    sees all of it or nothing, also after a power cut.
+    sees all of it or nothing, also after a power cut. What a killed process left unfinished is removed with
+    the first write.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        self._swept = False
 
     @property
     def uri(self) -> str:
@@ -151,11 +153,16 @@ class FolderObjects:
     def _temporary(self) -> Iterator[Path]:
         folder = self.root / TEMPORARY
         _make_folder(folder)
-        path = folder / uuid.uuid4().hex
+        if not self._swept:
+            self._swept = True
+            for left in folder.iterdir():
+                remove_unlocked(left)
+        path, held = make_locked(lambda: _new_file(folder))
         try:
             yield path
         finally:
             path.unlink(missing_ok=True)
+            os.close(held)
 
     @contextmanager
     def _written(self, content: bytes) -> Iterator[Path]:
@@ -217,6 +224,12 @@ def _info(key: str, path: Path) -> ObjectInfo | None:
     if path.is_symlink() or not path.is_file():
         return None
     return ObjectInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+
+
+def _new_file(folder: Path) -> Path:
+    path = folder / uuid.uuid4().hex
+    path.touch(exist_ok=False)
+    return path
 
 
 def _publish(temporary: Path, target: Path) -> None:

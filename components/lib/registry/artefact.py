@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_file
 from components.lib.files import require_input
-from components.lib.tracking.connection import Connection, store_errors
+from components.lib.tracking.connection import Connection, local_path, store_errors
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -82,6 +82,19 @@ def by_alias(connection: Connection, model: str, alias: str) -> ModelVersion | N
             raise
 
 
+def exists(connection: Connection, model: str, version: str) -> bool:
+    """Return whether the registry has a version.
+
+    Raises:
+        SourceUnavailableError: If the store does not answer.
+    """
+    try:
+        by_version(connection, model, version)
+    except MissingInputError:
+        return False
+    return True
+
+
 def by_version(connection: Connection, model: str, version: str) -> ModelVersion:
     """Return a version of a registered model.
 
@@ -111,12 +124,14 @@ def fetched(connection: Connection, version: ModelVersion) -> Iterator[Path]:
         A folder whose two files have the hashes that the registry states. Nothing was loaded from it.
 
     Raises:
+        MissingInputError: If the folder of a local artefact store is gone.
         BadDataError: If a file is missing or its bytes are not those that were registered.
         SourceUnavailableError: If the store does not answer.
     """
     from mlflow.artifacts import download_artifacts  # noqa: PLC0415
 
     name = f"{version.name} version {version.version}"
+    _require_local_folder(version.source, name)
     with tempfile.TemporaryDirectory(prefix="stormsight-model-") as temporary:
         with store_errors(connection.uri):
             got = download_artifacts(
@@ -126,6 +141,18 @@ def fetched(connection: Connection, version: ModelVersion) -> Iterator[Path]:
         for file, tag in FILES.items():
             _require_pinned(folder / file, version.tags.get(tag), name)
         yield folder
+
+
+def _require_local_folder(source: str | None, name: str) -> None:
+    """Say that a local artefact store has no such folder, which MLflow would report as its own trouble."""
+    folder = local_path(source or "")
+    if folder is not None and not folder.is_dir():
+        raise MissingInputError(
+            f"{name}: its files are registered at {folder}, where there is no folder: it was removed, or the "
+            "project was moved without var/mlartifacts",
+            next_step="put the folder back (from a backup, or from where the project was before); without it "
+            "roll back to an older version: `python -m components.promote rollback`",
+        )
 
 
 def _require_pinned(path: Path, expected: str | None, name: str) -> None:

@@ -15,13 +15,14 @@ leaves the head's champion.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.contract.errors import BadDataError, GateRefusedError, MissingInputError
+from components.contract.errors import BadDataError, GateRefusedError, MissingInputError, StormsightError
 from components.contract.hashing import sha256_bytes
 from components.lib.ledger.chain import GENESIS, HeadMovedError
-from components.lib.registry.artefact import CHAMPION, by_alias, by_version, fetched
+from components.lib.registry.artefact import CHAMPION, by_alias, by_version, exists, fetched
 from components.lib.registry.ledger import (
     ChampionChange,
     ChampionEntry,
@@ -31,6 +32,8 @@ from components.lib.registry.ledger import (
     head_of,
 )
 from components.lib.tracking.connection import Connection, store_errors
+
+LOG = logging.getLogger(__name__)
 
 HEAD_TAG = "ledger_head"
 """Tag of the registered model: hash of the last ledger entry that was carried out."""
@@ -123,31 +126,28 @@ class ChampionRegistry:
         )
 
     def rollback(self, reason: str) -> ChampionEntry:
-        """Restore the champion before the present one, after checking its artefact's hashes.
+        """Restore the latest earlier champion whose artefact is intact, after checking its hashes.
+
+        Where the present champion was deleted in MLflow and no earlier one is intact, there is none from then
+        on: the next challenger is judged as the first.
 
         Args:
             reason: Reason in words; its SHA-256 stands in for that of a decision record.
 
         Raises:
-            MissingInputError: If there is no earlier champion, or its version is gone.
-            BadDataError: If ledger and registry disagree, or the earlier artefact is not intact.
+            MissingInputError: If there is no earlier champion.
+            BadDataError: If ledger and registry disagree, or no earlier artefact is intact.
             GateRefusedError: If another process changed the champion meanwhile.
         """
         self.recover()
-        entries = self.require_agreement()
+        entries = self.require_agreement(champion_may_be_gone=True)
         stack = champions(entries)
-        if len(stack) < 2:
-            raise MissingInputError(
-                f"{self.model} has no earlier champion to return to",
-                next_step="promote another model first; `python -m components.promote history` shows "
-                "what there was",
-            )
-        with fetched(self.connection, by_version(self.connection, self.model, stack[-2])):
-            pass
+        if not stack:
+            raise self._no_earlier()
         change = ChampionChange(
             action="rollback",
             model=self.model,
-            version=stack[-2],
+            version=self._latest_intact(stack),
             previous_version=stack[-1],
             decision=sha256_bytes(reason.encode()),
             reason=reason,
@@ -160,6 +160,32 @@ class ChampionRegistry:
                 f"{_name(stack[-1])}",
                 next_step="look at `python -m components.promote history`, then decide again",
             ) from error
+
+    def _latest_intact(self, stack: Sequence[str]) -> str | None:
+        """Return the latest champion before the present one that can be restored.
+
+        None if there is none and the present one is gone.
+        """
+        failure: StormsightError | None = None
+        for version in dict.fromkeys(reversed(stack[:-1])):
+            if version == stack[-1]:
+                continue
+            try:
+                with fetched(self.connection, by_version(self.connection, self.model, version)):
+                    return version
+            except (BadDataError, MissingInputError) as error:
+                LOG.warning("%s: version %s cannot be restored: %s", self.model, version, error.message)
+                failure = failure or error
+        if not exists(self.connection, self.model, stack[-1]):
+            return None
+        raise failure or self._no_earlier()
+
+    def _no_earlier(self) -> MissingInputError:
+        return MissingInputError(
+            f"{self.model} has no earlier champion to return to",
+            next_step="promote another model first; `python -m components.promote history` shows what there "
+            "was",
+        )
 
     def renew_note(self) -> bool:
         """Write a damaged note of the ledger's length anew, where the registry confirms the ledger's end.
@@ -195,8 +221,11 @@ class ChampionRegistry:
         self._carry_out(behind[-1])
         return True
 
-    def require_agreement(self) -> list[ChampionEntry]:
+    def require_agreement(self, *, champion_may_be_gone: bool = False) -> list[ChampionEntry]:
         """Check the chain, the head's tag and the alias against each other.
+
+        Args:
+            champion_may_be_gone: Accept that the ledger's champion was deleted in MLflow, with its alias.
 
         Returns:
             The ledger's entries.
@@ -209,20 +238,53 @@ class ChampionRegistry:
         if behind and all(tags.knows(entry) for entry in behind):
             raise self._disagree(
                 f"entry {behind[0].seq} was recorded but not carried out (the process was killed?)",
-                next_step="run `python -m components.promote verify --repair`; a promotion does it too",
+                "run `python -m components.promote verify --repair`; a promotion does it too",
+            )
+        if behind and tags.head == GENESIS and not tags.announced:
+            raise self._disagree(
+                f"{self.ledger.uri} has {len(entries)} entries, the registry knows none: it was started "
+                "anew, or the model was deleted in it",
+                f"restore the registry at {self.connection.uri} from a backup; or move {self.ledger.uri} and "
+                f"{self.ledger.uri}.head.json away: the history then begins anew",
             )
         if behind is None or behind:
             raise self._disagree(
                 f"{self.ledger.uri} ends with entry {head_of(entries)[:12]} ({len(entries)} in all), the "
                 f"registry knows {tags.head[:12]} as the last one: entries are missing, or another copy of "
-                "the ledger was used"
+                "the ledger was used",
+                f"restore the ledger from a backup; without one, move what is left of it and "
+                f"{self.ledger.uri}.head.json away, and delete the alias {CHAMPION!r} and the tag "
+                f"{HEAD_TAG!r} of {self.model} in MLflow: the history then begins anew",
             )
         recorded, current = (entries[-1].version if entries else None), self.current()
-        if recorded != current:
-            raise self._disagree(
-                f"the ledger's champion is {_name(recorded)}, the alias points to {_name(current)}"
-            )
+        if recorded != current and not (champion_may_be_gone and current is None and self.champion_is_gone()):
+            raise self._other_champion(recorded, current)
         return entries
+
+    def champion_is_gone(self) -> bool:
+        """Return whether the ledger's champion is a version that the registry no longer has."""
+        entries = self.ledger.entries()
+        version = entries[-1].version if entries else None
+        return version is not None and not exists(self.connection, self.model, version)
+
+    def _other_champion(self, recorded: str | None, current: str | None) -> BadDataError:
+        if recorded is not None and not exists(self.connection, self.model, recorded):
+            return self._disagree(
+                f"the ledger's champion is {_name(recorded)}, which was deleted in MLflow; the alias points "
+                f"to {_name(current)}",
+                ("" if current is None else f"delete the alias {CHAMPION!r} of {self.model} in MLflow, then ")
+                + f"run `python -m components.promote rollback --model {self.model}`: it restores the latest "
+                "earlier champion that is intact",
+            )
+        return self._disagree(
+            f"the ledger's champion is {_name(recorded)}, the alias points to {_name(current)}",
+            "find out who moved it; then in MLflow "
+            + (
+                f"delete the alias {CHAMPION!r} of {self.model}"
+                if recorded is None
+                else f"set the alias {CHAMPION!r} of {self.model} to {_name(recorded)}"
+            ),
+        )
 
     def _change(self, entries: Sequence[ChampionEntry], change: ChampionChange) -> ChampionEntry:
         ledger, client = self.ledger, self.connection.client
@@ -243,13 +305,19 @@ class ChampionRegistry:
         """Point alias and head tag to ``entry``, or to what follows it by the time that is done."""
         while True:
             with store_errors(self.connection.uri):
-                self.connection.client.set_registered_model_alias(self.model, CHAMPION, entry.version)
+                self._point_alias_to(entry.version)
                 self.connection.client.set_registered_model_tag(self.model, HEAD_TAG, entry.hash)
             later = self.ledger.entries()[entry.seq :]
             tags = self._tags() if later else None
             if tags is None or not all(tags.knows(one) for one in later):
                 return
             entry = later[-1]
+
+    def _point_alias_to(self, version: str | None) -> None:
+        if version is not None:
+            self.connection.client.set_registered_model_alias(self.model, CHAMPION, version)
+        elif self.current() is not None:
+            self.connection.client.delete_registered_model_alias(self.model, CHAMPION)
 
     def _champion_by_now(self) -> str | None:
         """Return the chain's champion: the winner's alias may still be on its way."""
@@ -269,13 +337,8 @@ class ChampionRegistry:
         announced = {value for name, value in tags.items() if name.startswith(ANNOUNCED)}
         return _Tags(tags.get(HEAD_TAG, GENESIS), frozenset(announced))
 
-    def _disagree(self, what: str, next_step: str | None = None) -> BadDataError:
-        return BadDataError(
-            f"{self.model}: ledger and registry disagree: {what}",
-            next_step=next_step
-            or "find out who changed which; then set the alias back, restore the ledger from a backup, or, "
-            f"if the registry was started anew, move {self.ledger.uri} away",
-        )
+    def _disagree(self, what: str, next_step: str) -> BadDataError:
+        return BadDataError(f"{self.model}: ledger and registry disagree: {what}", next_step=next_step)
 
 
 def _name(version: str | None) -> str:

@@ -32,8 +32,8 @@ class ChampionChange:
     Attributes:
         action: ``promote`` or ``rollback``.
         model: Registered model.
-        version: Its champion from now on.
-        previous_version: Its champion before, None for the first.
+        version: Its champion from now on; None where a champion is gone and no earlier one is intact.
+        previous_version: Its champion before, None where there was none.
         decision: SHA-256 of the decision record that led to it; for a rollback, of its reason.
         reason: Reason in words.
     """
@@ -42,7 +42,7 @@ class ChampionChange:
 
     action: Action
     model: str
-    version: str
+    version: str | None
     previous_version: str | None
     decision: str
     reason: str
@@ -85,8 +85,8 @@ class ChampionEntry:
         return self.change.action
 
     @property
-    def version(self) -> str:
-        """Return the champion from now on."""
+    def version(self) -> str | None:
+        """Return the champion from now on, None if there is none any more."""
         return self.change.version
 
     @property
@@ -185,10 +185,14 @@ def open_ledgers(ledger: str) -> ChampionLedgers:
 
     Args:
         ledger: A folder or an ``s3://`` URI. Where ``STORMSIGHT_OBJECTS`` is set, that store has it instead,
-            below ``ledger/champions``.
+            below ``ledger/champions``: the place that ``promote.ledger`` names by default as well, so that
+            ``dvc repro``, Airflow's local mode and every command share one history.
     """
     if os.environ.get(OBJECTS):
         return ChampionLedgers(objects_from_environment(), CHAMPIONS)
+    store, found, rest = ledger.rstrip("/").rpartition(f"/{CHAMPIONS}")
+    if found and not rest:  # the same store and keys as above, not a store of its own inside it
+        return ChampionLedgers(open_objects(store), CHAMPIONS)
     return ChampionLedgers(open_objects(ledger))
 
 
@@ -198,19 +202,32 @@ def head_of(entries: Sequence[ChampionEntry]) -> str:
 
 
 def champions(entries: Sequence[ChampionEntry]) -> list[str]:
-    """Return the stack of champions after ``entries``: a promotion adds one, a rollback removes one."""
+    """Return the stack of champions after ``entries``.
+
+    A promotion adds one, a rollback removes those above the one that it restores.
+    """
     stack: list[str] = []
     for entry in entries:
-        if entry.action == "promote":
+        if entry.action == "promote" and entry.version is not None:
             stack.append(entry.version)
         else:
-            stack.pop()
+            stack = _rolled_back(stack, entry.version)
     return stack
 
 
+def _rolled_back(stack: Sequence[str], version: str | None) -> list[str]:
+    """Return the stack below its last champion, down to the last one of that version; empty for None."""
+    below = list(stack[:-1])
+    while below and below[-1] != version:
+        below.pop()
+    return below
+
+
 def _continues(entries: Sequence[ChampionEntry], change: ChampionChange) -> bool:
-    """Check that ``change`` starts from the champion that ``entries`` leave; a rollback goes one back."""
+    """Check that ``change`` starts from the present champion; a rollback goes to an earlier one."""
     stack = champions(entries)
     if change.previous_version != (stack[-1] if stack else None):
         return False
-    return change.action == "promote" or (change.action == "rollback" and stack[-2:-1] == [change.version])
+    if change.action == "promote":
+        return change.version is not None
+    return bool(stack) and (change.version is None or change.version in stack[:-1])

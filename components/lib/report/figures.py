@@ -81,7 +81,7 @@ def draw_overview(path: Path, panels: Sequence[Panel], caption: str) -> tuple[in
 
 def _save(canvas: Figure, path: Path) -> tuple[int, int]:
     FigureCanvasAgg(canvas)
-    with atomic_file(path) as temporary:
+    with atomic_file(path, sweep=False) as temporary:
         # No software stamp: the same numbers give the same bytes.
         canvas.savefig(temporary, format="png", metadata={"Software": None})
     width, height = canvas.get_size_inches() * CSS_PER_INCH

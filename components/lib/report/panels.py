@@ -122,7 +122,7 @@ def save_png(path: Path, picture: Picture, *, side: int = 480, colours: int | No
     image = fit(picture, side)
     if colours is not None:
         image = image.quantize(colours, dither=Image.Dither.FLOYDSTEINBERG)
-    with atomic_file(path) as temporary:
+    with atomic_file(path, sweep=False) as temporary:
         image.save(temporary, format="PNG", optimize=True)
 
 

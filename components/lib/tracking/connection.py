@@ -13,9 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from components.contract.errors import ParameterError, SourceUnavailableError, StormsightError
+from components.lib.tracking.database import prepare_database
 from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
+from components.lib.tracking.relocation import has_moved, relocate
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,6 +61,8 @@ def connect(parameters: TrackingParameters) -> Connection:
     Raises:
         SourceUnavailableError: If the store does not answer.
         ParameterError: If the experiment of that name was deleted, or tracking is switched off.
+        BadDataError: If the file of a local store is something else, or damaged.
+        ResourceError: If it cannot be written.
     """
     if parameters.effective_uri == UNTRACKED:
         raise ParameterError(
@@ -72,7 +77,8 @@ def connect(parameters: TrackingParameters) -> Connection:
     with store_errors(uri):
         from mlflow import MlflowClient  # noqa: PLC0415 - seconds of import, see above
 
-        _make_parent(uri)
+        if (database := _sqlite_file(uri)) is not None:
+            prepare_database(database, _build)
         client = MlflowClient(tracking_uri=uri)
         return Connection(client, uri, _experiment(client, parameters, uri))
 
@@ -96,14 +102,29 @@ def store_errors(uri: str) -> Iterator[None]:
         ) from error
 
 
+def local_path(uri: str) -> Path | None:
+    """Return the path of a ``file:`` URI or of a plain folder, None for another URI."""
+    parts = urlsplit(uri)
+    if parts.scheme not in {"", "file"}:
+        return None
+    return Path(unquote(parts.path)) if parts.path else None
+
+
 def is_local(uri: str) -> bool:
     """Return True if the store is a file of this machine rather than a server."""
     return not uri.startswith(("http://", "https://", "databricks"))
 
 
-def _make_parent(uri: str) -> None:
-    if uri.startswith(_SQLITE):
-        Path(uri.removeprefix(_SQLITE)).absolute().parent.mkdir(parents=True, exist_ok=True)
+def _sqlite_file(uri: str) -> Path | None:
+    """Return the file of a SQLite store, None for another store."""
+    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+
+
+def _build(database: Path) -> None:
+    """Let MLflow make its tables in a new file."""
+    from mlflow import MlflowClient  # noqa: PLC0415
+
+    MlflowClient(tracking_uri=f"{_SQLITE}{database}").search_experiments(max_results=1)
 
 
 def _experiment(client: MlflowClient, parameters: TrackingParameters, uri: str) -> str:
@@ -126,4 +147,13 @@ def _experiment(client: MlflowClient, parameters: TrackingParameters, uri: str) 
             next_step=f"restore it (`mlflow experiments restore -x {found.experiment_id}`) or set "
             "tracking.experiment to another name",
         )
+    _follow_a_move(found.artifact_location, parameters, uri)
     return str(found.experiment_id)
+
+
+def _follow_a_move(location: str, parameters: TrackingParameters, uri: str) -> None:
+    """Put the addresses of a local store's artefacts right if the project's folder was moved."""
+    database, old = _sqlite_file(uri), local_path(location)
+    new = Path(parameters.effective_artifacts).absolute()
+    if database is not None and old is not None and has_moved(old, new):
+        relocate(database, location.rstrip("/"), new.as_uri())

@@ -49,6 +49,14 @@ def test_what_is_being_written_is_no_object(folder: FolderObjects) -> None:
     assert [path.name for path in (folder.root / TEMPORARY).iterdir()] == ["half"]
 
 
+def test_what_a_killed_process_left_goes_with_the_next_write(folder: FolderObjects) -> None:
+    left = folder.root / TEMPORARY / "left"
+    left.parent.mkdir(parents=True)
+    left.write_text("half")
+    folder.create("a", b"1")
+    assert list(left.parent.iterdir()) == []
+
+
 def test_a_repeated_link_call_counts_as_made(folder: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
     """Repeat a link as NFS does: the first answer is lost, the repetition finds the file."""
     link = os.link

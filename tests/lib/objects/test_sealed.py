@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import create_sealed, read_sealed, seal, unseal
+from components.lib.objects.sealed import create_sealed, parse_sealed, read_sealed, seal, unseal
 
+DEEP = b'{"sha256":"' + b"a" * 64 + b'","a":' + b"[" * 900 + b"]" * 900 + b"}"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -38,7 +40,7 @@ def test_any_changed_byte_is_seen(record: dict[str, Any], data: st.DataObject) -
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b'{"sha256":1}', b"\xff", b"[" * 100_000, b'{"a":NaN}']
+    "content", [b"", b"[]", b"{}", b'{"sha256":1}', b"\xff", b"[" * 100_000, b'{"a":NaN}', b"null", DEEP]
 )
 def test_what_is_no_sealed_record_is_refused(content: bytes) -> None:
     with pytest.raises(BadDataError, match="run 7 is damaged"):
@@ -51,12 +53,25 @@ def test_equal_records_give_equal_bytes_and_the_seal_is_reserved() -> None:
         seal({"sha256": "x"})
 
 
+@dataclass(frozen=True)
+class Sample:
+    """A record of one field."""
+
+    a: int
+
+
 def test_sealed_objects(store: ObjectStore) -> None:
     assert create_sealed(store, "runs/1/plan.json", {"a": 1})
     assert not create_sealed(store, "runs/1/plan.json", {"a": 2})
-    assert read_sealed(store, "runs/1/plan.json") == {"a": 1}
+    assert read_sealed(store, "runs/1/plan.json", Sample) == Sample(1)
     store.put("runs/1/plan.json", store.get("runs/1/plan.json").replace(b"1", b"2", 1))
     with pytest.raises(BadDataError, match=rf"{store.uri}/runs/1/plan\.json is damaged"):
-        read_sealed(store, "runs/1/plan.json")
+        read_sealed(store, "runs/1/plan.json", Sample)
     with pytest.raises(MissingInputError):
-        read_sealed(store, "runs/2/plan.json")
+        read_sealed(store, "runs/2/plan.json", Sample)
+
+
+@pytest.mark.parametrize("record", [{}, {"a": None}, {"a": "one"}, {"a": {"a": 1}}, {"a": [1]}, {"b": 1}])
+def test_an_intact_record_of_another_kind_is_refused(record: dict[str, Any]) -> None:
+    with pytest.raises(BadDataError, match="run 7 does not hold the fields that it should: a: "):
+        parse_sealed(seal(record), Sample, name="run 7")

@@ -210,6 +210,52 @@ def test_an_interrupted_change_does_not_undo_a_champion_set_by_hand(registry: Ch
     assert registry.current() == "3"
 
 
+def delete(registry: ChampionRegistry, *versions: str) -> None:
+    """Delete versions as MLflow's page does."""
+    for version in versions:
+        registry.connection.client.delete_model_version(MODEL, version)
+
+
+def test_a_deleted_champion_is_named_and_the_latest_intact_one_restored(registry: ChampionRegistry) -> None:
+    promote(registry, "1", "2", "3")
+    delete(registry, "3", "2")
+    with pytest.raises(BadDataError, match="champion is version 3, which was deleted in MLflow") as caught:
+        registry.require_agreement()
+    assert "promote rollback --model stormsight-sar" in caught.value.next_step
+    with pytest.raises(BadDataError, match="deleted in MLflow"):
+        registry.promote("1", decided_against="3", decision=HASH, reason="a test")
+    assert registry.rollback("a test").version == "1"
+    assert registry.current() == "1"
+    assert len(registry.require_agreement()) == 4
+
+
+def test_the_only_champion_deleted_leaves_none_and_the_line_goes_on(registry: ChampionRegistry) -> None:
+    promote(registry, "1")
+    delete(registry, "1")
+    assert registry.rollback("a test").version is None
+    assert registry.require_agreement()[-1].previous_version == "1"
+    assert registry.current() is None
+    with pytest.raises(MissingInputError, match="no earlier champion"):
+        registry.rollback("a test")
+    promote(registry, "2")
+    assert registry.current() == "2"
+    registry.require_agreement()
+
+
+def test_a_registry_started_anew_is_told_and_the_advice_works(
+    registry: ChampionRegistry, tmp_path: Path
+) -> None:
+    promote(registry, "1")
+    registry.connection.client.delete_registered_model(MODEL)
+    with pytest.raises(BadDataError, match="has 1 entries, the registry knows none") as caught:
+        registry.rollback("a test")
+    assert f"{MODEL}.head.json away" in caught.value.next_step
+    (tmp_path / "ledger").rename(tmp_path / "away")
+    version = register_version(registry.connection, tmp_path / "models", "four")
+    promote(registry, version)
+    registry.require_agreement()
+
+
 class _Killed(BaseException):
     """The process ends here."""
 

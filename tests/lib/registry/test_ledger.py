@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from components.contract.errors import BadDataError
+from components.contract.keys import champion_chain
+from components.contract.parameters import read_sections
 from components.lib.ledger.chain import GENESIS, Chain
 from components.lib.ledger.chain import Entry as Link
+from components.lib.objects.opening import objects_from_environment
 from components.lib.registry.ledger import (
     Action,
     ChampionChange,
@@ -19,6 +22,7 @@ from components.lib.registry.ledger import (
     champions,
     open_ledgers,
 )
+from components.runs.environment import Environment
 
 HASH = "d" * 64
 MODEL = "stormsight-sar"
@@ -67,7 +71,11 @@ def test_an_absent_ledger_is_empty(ledger: ChampionLedger) -> None:
     [
         change("promote", "5", "3").body(),  # from a champion that is none
         change("promote", "5", None).body(),
-        change("rollback", "1", "4").body(),  # more than one back
+        change("rollback", "4", "4").body(),  # not back at all
+        {**change("promote", "5", "4").body(), "version": None},
+        {**change("promote", "5", "4").body(), "version": 5},
+        {**change("promote", "5", "4").body(), "decision": None},
+        {**change("promote", "5", "4").body(), "reason": ["a", "list"]},
         change("rollback", "3", "4").body(),  # not the one before
         change("promote", "5", "4", model="stormsight-optical").body(),
         {**change("promote", "5", "4").body(), "surplus": 1},
@@ -81,6 +89,18 @@ def test_a_change_that_cannot_follow_breaks_the_ledger(ledger: ChampionLedger, b
     ledger.chain.append(links[-1], body)
     with pytest.raises(BadDataError, match=rf"ledger .*/{MODEL}, entry 6:"):
         ledger.entries()
+
+
+@pytest.mark.parametrize(("version", "left"), [("2", ["1", "2"]), ("1", ["1"]), (None, [])])
+def test_a_rollback_may_skip_champions_that_are_gone(
+    ledger: ChampionLedger, version: str | None, left: list[str]
+) -> None:
+    entries = fill(ledger)
+    back = ChampionChange(
+        action="rollback", model=MODEL, version=version, previous_version="4", decision=HASH, reason="gone"
+    )
+    ledger.append(ledger.next_entry(entries[-1], back))
+    assert champions(ledger.entries()) == left
 
 
 def remove_last(folder: Path) -> None:
@@ -110,3 +130,17 @@ def test_the_object_store_of_the_environment_wins(tmp_path: Path, monkeypatch: p
     monkeypatch.delenv("STORMSIGHT_OBJECTS")
     assert isinstance(open_ledgers(str(tmp_path / "ledger")).of(MODEL).chain, Chain)
     assert open_ledgers(str(tmp_path / "ledger")).of(MODEL).entries() == []
+
+
+def test_the_default_place_is_that_of_the_object_store(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The champions' history is one, whether ``dvc repro``, Airflow's local mode or a command asks for it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STORMSIGHT_OBJECTS", raising=False)
+    default = read_sections(repository / "params.yaml")["promote"]["ledger"]
+    entries = fill(open_ledgers(default).of(MODEL))
+    monkeypatch.setenv("STORMSIGHT_OBJECTS", Environment.read({}).objects_uri)
+    assert open_ledgers(default).of(MODEL).entries() == entries
+    assert Chain(objects_from_environment(), champion_chain(MODEL)).entries()
+    assert not (tmp_path / default / ".unfinished").exists()

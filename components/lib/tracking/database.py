@@ -1,0 +1,144 @@
+"""MLflow's SQLite file: built whole or not at all, and checked before MLflow opens it.
+
+MLflow makes its tables step by step in the file itself. A process that is killed meanwhile leaves a file that
+every later start fails on, after minutes of attempts. The file is therefore built under a temporary name and
+renamed; one that was left half-made and holds nothing is built anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from components.contract.errors import BadDataError, ResourceError
+from components.lib.files import atomic_file
+
+_LOG = logging.getLogger(__name__)
+
+_MAGIC = b"SQLite format 3\0"
+"""First bytes of every SQLite file that holds anything."""
+
+_WAIT_S = 30.0
+"""Seconds to wait for another process's transaction."""
+
+_VERSION_TABLE = "alembic_version"
+"""Table in which MLflow's migrations keep their state."""
+
+
+def prepare_database(path: Path, build: Callable[[Path], None]) -> None:
+    """Leave a whole database at ``path``: the one that is there, or a new one.
+
+    Args:
+        path: SQLite file of MLflow.
+        build: Function that makes MLflow's tables in a new file.
+
+    Raises:
+        BadDataError: If there is something else: a folder, another kind of file, a foreign database.
+        ResourceError: If it cannot be read or written.
+    """
+    path = path.absolute()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _require_writable(path)
+        if _is_whole(path):
+            return
+        with _locked(path.parent):
+            if not _is_whole(path):  # another process may have built it meanwhile
+                _build(path, build)
+    except OSError as error:
+        raise ResourceError(
+            f"MLflow's database {path}: {error.strerror or error}",
+            next_step="check free space and permissions, or point tracking.uri (MLFLOW_TRACKING_URI) "
+            "elsewhere",
+        ) from error
+
+
+def _require_writable(path: Path) -> None:
+    """Check what MLflow finds out after minutes only."""
+    if path.is_dir():
+        raise _not_ours(path, "it is a folder")
+    if path.exists() and not path.is_file():
+        raise _not_ours(path, "it is no ordinary file")
+    # SQLite keeps its journal beside the file.
+    for place in (path, path.parent):
+        if place.exists() and not os.access(place, os.R_OK | os.W_OK):
+            raise ResourceError(
+                f"MLflow's database {path}: {place} cannot be written",
+                next_step="check its permissions and whether the file system is read-only, or point "
+                "tracking.uri (MLFLOW_TRACKING_URI) elsewhere",
+            )
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether MLflow finished its tables; False if there is nothing, or an unfinished beginning.
+
+    Raises:
+        BadDataError: If it is no database, damaged, or holds something else.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        return False
+    if not magic:
+        return False
+    if magic != _MAGIC:
+        raise _not_ours(path, "it is no SQLite database")
+    try:
+        with closing(sqlite3.connect(path, timeout=_WAIT_S)) as database:
+            rows = _rows(database)
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):  # somebody is at work on it
+            return True
+        raise _not_ours(path, str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise _not_ours(path, f"it is damaged: {error}") from error
+    # The default experiment is what MLflow makes last.
+    if rows.get("experiments"):
+        return True
+    if any(number for table, number in rows.items() if table != _VERSION_TABLE):
+        raise _not_ours(path, "it holds other tables than MLflow's")
+    _LOG.warning("%s was left unfinished by a process that was killed: it is built anew", path)
+    return False
+
+
+def _rows(database: sqlite3.Connection) -> dict[str, int]:
+    """Return by table whether there are rows: 0 or 1."""
+    names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    quoted = {name: '"' + str(name).replace('"', '""') + '"' for name in names}
+    return {
+        name: database.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0]  # noqa: S608 - quoted
+        for name, table in quoted.items()
+        if not name.startswith("sqlite_")
+    }
+
+
+def _build(path: Path, build: Callable[[Path], None]) -> None:
+    with atomic_file(path) as temporary:
+        build(temporary)
+        for left in path.parent.glob(f"{path.name}-*"):  # a journal of the unfinished one
+            left.unlink()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a lock on the folder, which ends with this process."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _not_ours(path: Path, why: str) -> BadDataError:
+    return BadDataError(
+        f"MLflow's database {path} cannot be used: {why}",
+        next_step="restore it from a backup, or move it away: a new one is made then; or point tracking.uri "
+        "(MLFLOW_TRACKING_URI) elsewhere",
+    )
