@@ -175,10 +175,15 @@ class Trial:
         link(existing / WEIGHTS, self.bundle / WEIGHTS)
         signature = json.loads((existing / SIGNATURE).read_text("utf-8"))
         signature["config"] |= self.method.network
-        write_json(self.bundle / SIGNATURE, signature)
+        self._sign(signature)
         if self.method.network:
             signature["config"]["threshold"] = _own_threshold(self.bundle, world)
-            write_json(self.bundle / SIGNATURE, signature)
+            self._sign(signature)
+
+    def _sign(self, signature: dict[str, Any]) -> None:
+        from components.lib.nets.bundle import SEAL, seal_of  # noqa: PLC0415 - seconds of import
+
+        write_json(self.bundle / SIGNATURE, {**signature, SEAL: seal_of(signature)})
 
 
 def _own_threshold(bundle: Path, world: World) -> float:

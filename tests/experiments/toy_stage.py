@@ -16,6 +16,8 @@ from pathlib import Path
 
 import yaml
 
+from components.contract.hashing import sha256_json
+
 
 def signed(weights: bytes, words: str) -> bytes:
     """The same tensors with a note in the header: other bytes, the same network."""
@@ -54,6 +56,7 @@ def main() -> None:
     (folder / "weights.safetensors").write_bytes(weights)
     signature = json.loads((source / "model.json").read_text())
     signature["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+    signature["seal"] = sha256_json({name: value for name, value in signature.items() if name != "seal"})
     (folder / "model.json").write_text(json.dumps(signature))
     (Path("reports") / reports).mkdir(parents=True, exist_ok=True)
     metrics = {"iou": 0.5, "seconds": 1.5, "steps": 3}

@@ -1,4 +1,9 @@
-"""A trained network as a folder: weights in safetensors, and a signature that is checked before loading."""
+"""A trained network as a folder: weights in safetensors, and a signature that is checked before loading.
+
+The signature, ``model.json``, states the weights' SHA-256, and carries a seal over all of itself: a changed
+configuration or another model's weights are refused. It shows damage and mix-ups, not forgery: the registry
+pins both files by hashes of its own.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 
 from components.contract.errors import BadDataError, ParameterError
-from components.contract.hashing import sha256_bytes, sha256_file
+from components.contract.hashing import sha256_bytes, sha256_file, sha256_json
 from components.lib.files import atomic_directory, require_input, write_json
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network, network_class
@@ -22,7 +27,11 @@ from components.lib.nets.network import SegmentationNetwork
 
 WEIGHTS = "weights.safetensors"
 SIGNATURE = "model.json"
-FORMAT = 1
+SEAL = "seal"
+"""Field of the signature: SHA-256 of all other fields, the weights' hash among them."""
+
+FORMAT = 2
+"""Version of the signature; 1 had no seal."""
 
 
 def save_bundle(folder: Path, net: SegmentationNetwork, extra: Mapping[str, Any]) -> None:
@@ -36,16 +45,23 @@ def save_bundle(folder: Path, net: SegmentationNetwork, extra: Mapping[str, Any]
     state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
     with atomic_directory(folder) as temporary:
         save_file(state, temporary / WEIGHTS)
-        write_json(
-            temporary / SIGNATURE,
-            {
-                "format": FORMAT,
-                "config": net.config.model_dump(mode="json"),
-                "parameters": sum(p.numel() for p in net.parameters()),
-                "weights_sha256": sha256_file(temporary / WEIGHTS),
-                "metadata": dict(extra),
-            },
-        )
+        signature = {
+            "format": FORMAT,
+            "config": net.config.model_dump(mode="json"),
+            "parameters": sum(p.numel() for p in net.parameters()),
+            "weights_sha256": sha256_file(temporary / WEIGHTS),
+            "metadata": dict(extra),
+        }
+        write_json(temporary / SIGNATURE, {**signature, SEAL: seal_of(signature)})
+
+
+def seal_of(signature: Mapping[str, Any]) -> str:
+    """Return the seal of a signature, whether it has one already or not.
+
+    Raises:
+        ValueError: If it holds NaN or infinity.
+    """
+    return sha256_json({name: value for name, value in signature.items() if name != SEAL})
 
 
 def load_bundle(folder: Path, device: str | torch.device = "cpu") -> SegmentationNetwork:
@@ -53,11 +69,16 @@ def load_bundle(folder: Path, device: str | torch.device = "cpu") -> Segmentatio
 
     Raises:
         MissingInputError: If the folder or one of its files is absent.
-        BadDataError: If the signature is malformed or names an unknown kind of network, the weights do not
-            have the signed SHA-256, or they do not fit the network that the signature describes.
+        BadDataError: If the signature is malformed, has no seal or another content than was sealed, or names
+            an unknown kind of network; if the weights do not have the signed SHA-256, or do not fit the
+            network that the signature describes.
     """
     signature_file = require_input(folder / SIGNATURE, made_by=_stage_of(folder))
-    content = require_input(folder / WEIGHTS, made_by=_stage_of(folder)).read_bytes()
+    weights_file = require_input(folder / WEIGHTS, made_by=_stage_of(folder))
+    for path in (signature_file, weights_file):
+        if not path.is_file():
+            raise _bad(folder, f"{path.name} is no file")
+    content = weights_file.read_bytes()
     signature, config = _read_signature(signature_file)
     # The bytes that were hashed are the bytes that are loaded: nothing can slip in between.
     if sha256_bytes(content) != signature["weights_sha256"]:
@@ -82,12 +103,22 @@ def _read_signature(path: Path) -> tuple[dict[str, Any], NetworkConfig]:
     try:
         signature = json.loads(path.read_text(encoding="utf-8"))
         if signature["format"] != FORMAT:
-            raise _bad(path.parent, f"{SIGNATURE} has format {signature['format']!r}, not {FORMAT}")
+            raise _bad(
+                path.parent,
+                f"{SIGNATURE} has format {str(signature['format'])[:50]!r}, not {FORMAT}: it is of another "
+                "version of the code (1 had no seal over configuration and weights)",
+            )
+        if signature[SEAL] != seal_of(signature):
+            raise _bad(path.parent, f"{SIGNATURE} is not what was sealed with the weights: it was changed")
         if not isinstance(signature["weights_sha256"], str) or not isinstance(signature["metadata"], dict):
             raise TypeError("weights_sha256 or metadata")
         return signature, NetworkConfig.model_validate(signature["config"])
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise _bad(path.parent, f"{SIGNATURE} is malformed: {error}") from error
+    except RecursionError as error:
+        raise _bad(path.parent, f"{SIGNATURE} is malformed: it is nested too deeply") from error
+    except KeyError as error:
+        raise _bad(path.parent, f"{SIGNATURE} is malformed: it has no {error}") from error
+    except (ValueError, TypeError, ValidationError) as error:
+        raise _bad(path.parent, f"{SIGNATURE} is malformed: {str(error)[:500]}") from error
 
 
 def _bad(folder: Path, reason: str) -> BadDataError:

@@ -58,7 +58,7 @@ class NetworkConfig(BaseModel):
             selection slice after training.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
 
     kind: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     encoder: str

@@ -12,7 +12,6 @@ import pandas as pd
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.datasets.sensors import get_sensor
-from components.lib.files import require_input
 from components.lib.geo.geoarray import GeoArray, PixelTransform
 from components.lib.store.layout import (
     BANDS,
@@ -23,13 +22,14 @@ from components.lib.store.layout import (
     check_dtype,
     layer_path,
 )
+from components.lib.store.validation import checked_index, damaged, read_footprints
 
 if TYPE_CHECKING:
     import shapely
 
 
 class Store:
-    """A prepared training store, opened for reading; nothing is loaded before it is asked for.
+    """A prepared training store, opened for reading: checked without reading a pixel; layers are mapped.
 
     Example:
         >>> store = Store.open(Path("data/prepared"))
@@ -37,8 +37,10 @@ class Store:
         >>> tile = store.layer("capella-airborne", "sar")[rows[0]]  # (H, W, 4)
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, index: pd.DataFrame) -> None:
         self.folder = folder
+        self.index = index
+        """One row per tile, columns ``INDEX_COLUMNS``."""
         self._layers: dict[tuple[str, str], Layer] = {}
 
     @classmethod
@@ -47,19 +49,14 @@ class Store:
 
         Raises:
             MissingInputError: If there is none.
+            BadDataError: If a table or an array is damaged, or they do not fit together; the file is named.
         """
-        require_input(folder / INDEX_FILE, made_by="prepare")
-        return cls(folder)
-
-    @cached_property
-    def index(self) -> pd.DataFrame:
-        """One row per tile, columns ``INDEX_COLUMNS``."""
-        return pd.read_parquet(self.folder / INDEX_FILE)
+        return cls(folder, checked_index(folder))
 
     @cached_property
     def footprints(self) -> pd.DataFrame:
         """One row per building and tile, columns ``FOOTPRINT_COLUMNS``, original orientation."""
-        return pd.read_parquet(require_input(self.folder / FOOTPRINTS_FILE, made_by="prepare"))
+        return read_footprints(self.folder)
 
     @property
     def sensors(self) -> list[str]:
@@ -166,7 +163,10 @@ class Store:
         import shapely  # noqa: PLC0415 - training opens stores and draws no polygon
 
         table = self.footprints
-        polygons = shapely.from_wkt(table["wkt_px"].to_numpy(object))
+        try:
+            polygons = shapely.from_wkt(table["wkt_px"].to_numpy(object))
+        except (shapely.errors.ShapelyError, TypeError) as error:
+            raise damaged(self.folder / FOOTPRINTS_FILE, f"a footprint is no WKT: {error}") from error
         truth: dict[tuple[str, str], list[shapely.Polygon]] = {}
         for sensor, image_id, polygon in zip(table["sensor"], table["image_id"], polygons, strict=True):
             truth.setdefault((sensor, image_id), []).append(polygon)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.lib.nets.bundle import load_bundle, save_bundle
+from components.lib.nets.bundle import SEAL, load_bundle, save_bundle, seal_of
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.csn import convert_to_csn
 from components.lib.nets.factory import build_network
@@ -42,8 +43,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def edit(folder: Path, **changes: Any) -> None:
+    """Change the signature as another version of the code would write it: sealed."""
     path = folder / "model.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    signature = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps({**signature, SEAL: seal_of(signature)}))
 
 
 @pytest.mark.parametrize("kind", ["deeplabv3plus", "disoptnet"])
@@ -139,6 +142,7 @@ def test_a_kind_that_is_no_name_is_bad_data(folder: Path, kind: object) -> None:
         {"config": []},
         {"weights_sha256": None},
         {"metadata": "text"},
+        {"config": {"kind": "deeplabv3plus", "input_std": [0.0, 1.0, 1.0, 1.0]}},
     ],
 )
 def test_malformed_signature_is_bad_data(folder: Path, changes: dict[str, Any]) -> None:
@@ -147,9 +151,55 @@ def test_malformed_signature_is_bad_data(folder: Path, changes: dict[str, Any]) 
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null"])
+def test_a_configuration_that_was_changed_is_refused_by_name(folder: Path) -> None:
+    path = folder / "model.json"
+    signature = json.loads(path.read_text())
+    for name, value in {
+        "modality": "sar" if signature["config"]["modality"] == "optical" else "optical",
+        "input_std": [float("nan")] * 4,
+        "input_mean": [0.0] * 4,
+        "threshold": 0.1,
+        "sensors": ["another"],
+    }.items():
+        changed = {**signature, "config": {**signature["config"], name: value}}
+        path.write_text(json.dumps(changed))
+        with pytest.raises(BadDataError, match=r"model .*model\.json"):
+            load_bundle(folder)
+    for name in ("metadata", "parameters", "weights_sha256"):
+        path.write_text(json.dumps({**signature, name: signature["seal"]}))
+        with pytest.raises(BadDataError, match="is not what was sealed with the weights"):
+            load_bundle(folder)
+
+
+def test_numbers_that_are_none_are_refused_even_if_they_were_sealed() -> None:
+    for name in ("input_mean", "input_std"):
+        for value in (float("nan"), float("inf")):
+            with pytest.raises(ValidationError):
+                NetworkConfig(kind="deeplabv3plus", **{name: (1.0, 1.0, 1.0, value)})  # type: ignore[arg-type]
+
+
+def test_a_model_without_a_seal_is_to_be_trained_again(folder: Path) -> None:
+    path = folder / "model.json"
+    signature = json.loads(path.read_text())
+    del signature[SEAL]
+    for former, told in ((signature | {"format": 1}, "1 had no seal"), (signature, "it has no 'seal'")):
+        path.write_text(json.dumps(former))
+        with pytest.raises(BadDataError, match=told) as caught:
+            load_bundle(folder)
+        assert "dvc repro --force" in caught.value.next_step
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
+def test_a_folder_in_place_of_a_file_is_bad_data(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    with pytest.raises(BadDataError, match=f"{name} is no file"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, '{"format": 2}', "\udcff"])
 def test_signature_that_is_no_json_object_is_bad_data(folder: Path, text: str) -> None:
-    (folder / "model.json").write_text(text)
+    (folder / "model.json").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(BadDataError, match=r"model\.json is malformed"):
         load_bundle(folder)
 

@@ -51,7 +51,7 @@ def test_models_whose_files_are_gone_are_missing_by_name(project: Path) -> None:
     (project / "var/artifacts").rename(project / "lost")
     with (
         pytest.raises(
-            MissingInputError, match="version 1: its files are registered at .*no folder"
+            MissingInputError, match=r"version 1: its files are registered at .* where there is no folder"
         ) as caught,
         fetched(connection, by_version(connection, MODEL, "1")),
     ):
