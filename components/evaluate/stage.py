@@ -35,7 +35,7 @@ from components.lib.evaluation.results import (
     headline_split,
     write_evaluation,
 )
-from components.lib.files import atomic_file, write_json
+from components.lib.files import atomic_file, require_writable, write_json
 from components.lib.scoring.score import Scores, score_model
 from components.lib.store.store import Store
 
@@ -58,9 +58,10 @@ def evaluate(parameters: EvaluateParameters, settings: ScoringSettings, paths: E
     Raises:
         MissingInputError: If the store or a model is absent, naming the stage that makes it.
         BadDataError: If there is no test tile, or a model is broken.
-        ResourceError: If a GPU is asked for and there is none.
+        ResourceError: If a GPU is asked for and there is none, or the results cannot be written.
     """
     device = choose_device(parameters.device)
+    require_writable(paths.out)
     store = Store.open(paths.store)
     models = load_models(paths.models, store)
     scored = [(model, _score(model, store, settings, device)) for model in models.models]

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 from components.contract.errors import StormsightError
 from components.contract.failures import FAILURE_CLASSES, NOTHING_TO_DO, TERMINATED, FailureKind, kind_of_exit
 from components.contract.redaction import redact
-from components.lib.files import write_text
+from components.lib.files import resource_failure, write_text
 
 CHATTY = ("alembic", "botocore", "great_expectations", "matplotlib", "mlflow", "rasterio", "urllib3")
 """Libraries whose progress notes bury ours; their warnings still show."""
@@ -42,10 +42,10 @@ _LOG = logging.getLogger(__name__)
 def run(main: Callable[[], int | None]) -> NoReturn:
     """Run ``main`` and exit with its code, or with the exit code of the failure class it raised.
 
-    A ``StormsightError`` is a user's or an operator's matter and is printed without a traceback; anything
-    else is our bug and keeps its traceback. SIGTERM leaves with 143 after cleaning up, as process 1 of a
-    container too, where it would be ignored otherwise. ``STORMSIGHT_LOG`` sets the log level (default
-    ``INFO``).
+    A ``StormsightError`` is a user's or an operator's matter and is printed without a traceback, as is a disk
+    that is full or read-only, wherever it was noticed; anything else is our bug and keeps its traceback.
+    SIGTERM leaves with 143 after cleaning up, as process 1 of a container too, where it would be ignored
+    otherwise. ``STORMSIGHT_LOG`` sets the log level (default ``INFO``).
     """
     logging.basicConfig(
         level=os.environ.get("STORMSIGHT_LOG", "INFO").upper(),
@@ -96,9 +96,7 @@ def _exit_code(main: Callable[[], int | None]) -> int:
     try:
         code = main() or 0
     except StormsightError as error:
-        sys.stderr.write(f"error: {error}\n")
-        report_failure(error.exit_code, error.message, error.next_step)
-        return error.exit_code
+        return _expected_failure(error)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         report_failure(130, "interrupted", FAILURE_CLASSES[FailureKind.TERMINATED].next_step)
@@ -108,11 +106,19 @@ def _exit_code(main: Callable[[], int | None]) -> int:
         _report_code(code)
         raise
     except BaseException as error:
+        if (failure := resource_failure(error)) is not None:
+            return _expected_failure(failure)
         text = (str(error).strip() or "no message").splitlines()[0]
         report_failure(1, f"{type(error).__name__}: {text}", "a bug: read the traceback in the log")
         raise
     _report_code(code)
     return code
+
+
+def _expected_failure(error: StormsightError) -> int:
+    sys.stderr.write(f"error: {error}\n")
+    report_failure(error.exit_code, error.message, error.next_step)
+    return error.exit_code
 
 
 def _report_code(code: int) -> None:

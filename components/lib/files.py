@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import json
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError, MissingInputError, ResourceError
+
+_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+"""Error numbers that a full disk, a read-only file system or missing rights give."""
 
 
 @contextmanager
@@ -172,6 +176,27 @@ def require_free_space(folder: Path, needed_bytes: int) -> None:
             f"{folder}: {needed_bytes / 1e9:.2f} GB are needed, {free / 1e9:.2f} GB are free",
             next_step="free some space or point the output at a larger disk",
         )
+
+
+def resource_failure(error: BaseException) -> ResourceError | None:
+    """Return the failure of the machine behind an error: a full or read-only disk, a file that is not ours.
+
+    Libraries wrap what the operating system said (safetensors, PyTorch, pyarrow), so causes and texts are
+    searched as well. None if it was something else.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        number = seen.errno if isinstance(seen, OSError) else None
+        texts = [os.strerror(code) for code in _MACHINE if os.strerror(code) in str(seen)]
+        if number in _MACHINE or texts:
+            reason = os.strerror(number) if number in _MACHINE and number is not None else texts[0]
+            name = seen.filename if isinstance(seen, OSError) else None
+            return ResourceError(
+                f"{name or 'a file'} cannot be read or written: {reason}",
+                next_step="check free space, permissions and whether the file system is read-only",
+            )
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 def require_writable(folder: Path, needed_bytes: int = 0) -> None:

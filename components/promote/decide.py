@@ -12,7 +12,7 @@ from components.contract.errors import BadDataError, GateRefusedError
 from components.contract.hashing import canonical_json, sha256_file, sha256_folder
 from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
-from components.lib.files import read_json, write_json, write_text
+from components.lib.files import read_json, require_writable, write_json, write_text
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import by_version, fetched, register
@@ -23,7 +23,7 @@ from components.lib.store.store import Store
 from components.lib.tracking.connection import Connection, connect, store_errors
 from components.lib.tracking.parameters import TrackingParameters
 from components.lib.tracking.run import flatten
-from components.promote.decisions import SavedDecisions
+from components.promote.decisions import LOCAL, SavedDecisions
 from components.promote.gate import Rivals, judge
 from components.promote.parameters import CANDIDATES, Candidate, PromoteParameters
 from components.promote.record import (
@@ -80,7 +80,10 @@ def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDAT
             disagree.
         GateRefusedError: If a champion changed while its challenger was judged.
         SourceUnavailableError: If MLflow does not answer.
+        ResourceError: If the record cannot be written.
     """
+    for place in (settings.out, LOCAL.parent):
+        require_writable(place)
     run = _open(settings)
     saved = SavedDecisions(
         _inputs(run, models), {model: run.registry(model) for model in models}, settings.out / "metrics.json"

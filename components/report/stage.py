@@ -11,7 +11,7 @@ import pandas as pd
 from components.lib.evaluation.examples import ExampleTile, read_examples
 from components.lib.evaluation.results import read_evaluation
 from components.lib.evaluation.stability import read_evidence
-from components.lib.files import atomic_directory
+from components.lib.files import atomic_directory, require_writable
 from components.lib.report.content import FigureFile, ReportContent
 from components.lib.report.figures import LINES, draw_curve, draw_overview
 from components.lib.report.page import write_report
@@ -57,6 +57,7 @@ def make_report(parameters: ReportParameters, paths: ReportPaths) -> None:
         MissingInputError: If the results, the examples or the evidence are absent.
         BadDataError: If they do not fit this version of the code.
     """
+    require_writable(paths.out.parent)
     evidence = read_evidence(parameters.stability)
     evaluation = read_evaluation(paths.evaluation / "results.json")
     examples = read_examples(paths.evaluation / "examples")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import errno
+import os
 
 import pytest
 
@@ -34,6 +36,20 @@ def test_an_expected_failure_is_told_without_a_traceback(capsys: pytest.CaptureF
         cli.run(main)
     assert caught.value.code == 65
     assert capsys.readouterr().err == "error: tile_7: no data\n  next step: download it again\n"
+
+
+def test_a_full_disk_is_a_matter_of_the_machine_wherever_it_is_noticed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def main() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "data/prepared/index.parquet")
+
+    with pytest.raises(SystemExit) as caught:
+        cli.run(main)
+    assert caught.value.code == 71
+    told = capsys.readouterr().err
+    assert "error: data/prepared/index.parquet cannot be read or written: No space left on device" in told
+    assert "Traceback" not in told
 
 
 def test_a_bug_keeps_its_traceback() -> None:

@@ -21,6 +21,7 @@ from components.lib.files import (
     read_json,
     require_free_space,
     require_writable,
+    resource_failure,
     write_json,
 )
 
@@ -144,3 +145,34 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(
     monkeypatch.setattr(tempfile, "TemporaryFile", refused)
     with pytest.raises(ResourceError, match="models cannot be written: Read-only file system"):
         require_writable(tmp_path / "models")
+
+
+def wrapped(error: Exception, cause: Exception | None = None) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "models/last.pt")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (FULL, "models/last.pt cannot be read or written: No space left on device"),
+        (OSError(errno.EROFS, "x"), "Read-only file system"),
+        (PermissionError(errno.EACCES, "x", "data"), "data cannot be read or written: Permission denied"),
+        (wrapped(RuntimeError("the writer failed"), FULL), "No space left"),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), "No space left"),
+    ],
+)
+def test_a_full_or_read_only_disk_is_found_behind_any_error(error: Exception, told: str) -> None:
+    failure = resource_failure(error)
+    assert failure is not None
+    assert told in failure.message
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("a bug"), FileNotFoundError(errno.ENOENT, "x"), KeyError("x")]
+)
+def test_other_errors_stay_what_they_are(error: Exception) -> None:
+    assert resource_failure(error) is None

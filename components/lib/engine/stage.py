@@ -23,7 +23,7 @@ from components.lib.engine.progress import Record
 from components.lib.engine.ranks import ranks
 from components.lib.engine.selection import choose_threshold, pixel_histogram, pixel_scores
 from components.lib.engine.task import TrainingStoppedError, TrainingTask
-from components.lib.files import atomic_file, write_json
+from components.lib.files import atomic_file, require_writable, write_json
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.store import Store
@@ -33,6 +33,8 @@ from components.lib.tracking.run import track_run
 CHECKPOINTS = Path("var/checkpoints")
 REPORTS = Path("reports")
 _SCORES = ("iou", "f1", "precision", "recall", "iou_half", "pr_auc", "threshold")
+CHECKPOINT_COPIES = 8
+"""Space that checkpoints take at most, in sizes of the published network."""
 HEADLINE = ("iou", "iou_half", "pr_auc", "threshold", "seconds")
 """Numbers of a training that the DVC metric shows; all others are in ``details.json``."""
 
@@ -128,8 +130,11 @@ def train_and_publish(run: StageRun, tracking: TrackingParameters) -> dict[str, 
 
     Raises:
         ParameterError, ResourceError: As :func:`components.lib.engine.loop.fit`.
+        ResourceError: Before the first step, if model, reports or checkpoints cannot be written.
     """
-    if not ranks().is_main:
+    if ranks().is_main:
+        _require_room(run)
+    else:
         _fit(run)
         raise SystemExit(0)
     with track_run(tracking, run.name, params=run.provenance, tags=_tags(run)) as tracked:
@@ -143,6 +148,15 @@ def train_and_publish(run: StageRun, tracking: TrackingParameters) -> dict[str, 
     write_report(run.name, run.headline(metrics), metrics, result.history, run.columns)
     run.clean_up()
     return metrics
+
+
+def _require_room(run: StageRun) -> None:
+    """Check, before hours of training, that its results can be written."""
+    size = sum(tensor.numel() * tensor.element_size() for tensor in run.net.state_dict().values())
+    require_writable(run.model_folder.parent, size)
+    require_writable(REPORTS / run.name)
+    # Weights, their average and two moments of all networks; the former checkpoint until it is replaced.
+    require_writable(CHECKPOINTS / run.name, CHECKPOINT_COPIES * size)
 
 
 def _tags(run: StageRun) -> dict[str, str]:
