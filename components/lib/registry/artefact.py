@@ -108,7 +108,7 @@ def by_version(connection: Connection, model: str, version: str) -> ModelVersion
         try:
             return connection.client.get_model_version(model, version)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                 raise
             raise MissingInputError(
                 f"{model} has no version {version} at {connection.uri}",

@@ -89,6 +89,9 @@ def read_manifest(raw: Path) -> pd.DataFrame:
         if missing:
             raise ValueError(f"columns missing: {', '.join(missing)}")
         table = table.select(SCHEMA.names).cast(SCHEMA)
+        empty = [name for name in SCHEMA.names if table.column(name).null_count]
+        if empty:
+            raise ValueError(f"column {empty[0]} has missing values")
     except (pa.ArrowException, ValueError, OSError) as error:
         raise BadDataError(
             f"{path} is not a manifest: {error}", next_step="run `dvc repro --force download`"

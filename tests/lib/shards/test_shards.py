@@ -9,13 +9,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_bytes
-from components.lib.shards.manifest import FileRow, read_manifest, write_manifest
+from components.lib.shards.manifest import MANIFEST, SCHEMA, FileRow, read_manifest, write_manifest
 from components.lib.shards.packing import Packer, shard_name
 from components.lib.shards.reader import ShardReader
 from components.lib.shards.writer import ShardWriter
@@ -83,6 +85,15 @@ def test_offsets_agree_with_tarfile_and_the_reader(tmp_path: Path) -> None:
         for record in manifest.to_dict("records"):
             assert reader.read(record) == expected[record["name"]]
         assert reader.read(rows["file_5.tif"]) == expected["file_5.tif"]
+
+
+def test_a_manifest_with_missing_values_is_refused(tmp_path: Path) -> None:
+    write_shards(tmp_path)
+    table = pq.read_table(tmp_path / MANIFEST).to_pylist()
+    table[0]["tile"] = None
+    pq.write_table(pa.Table.from_pylist(table, schema=SCHEMA), tmp_path / MANIFEST)
+    with pytest.raises(BadDataError, match=r"manifest\.parquet is not a manifest: column tile has missing"):
+        read_manifest(tmp_path)
 
 
 def test_manifest_keeps_the_contract_of_types(tmp_path: Path) -> None:
