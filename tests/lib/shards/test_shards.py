@@ -88,7 +88,7 @@ def test_offsets_agree_with_tarfile_and_the_reader(tmp_path: Path) -> None:
 
 
 def test_a_manifest_with_missing_values_is_refused(tmp_path: Path) -> None:
-    write_shards(tmp_path)
+    write(tmp_path)
     table = pq.read_table(tmp_path / MANIFEST).to_pylist()
     table[0]["tile"] = None
     pq.write_table(pa.Table.from_pylist(table, schema=SCHEMA), tmp_path / MANIFEST)
