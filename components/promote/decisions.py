@@ -131,7 +131,7 @@ class SavedDecisions:
         entries = registry.ledger.entries()
         if entries and entries[-1].change.decision == sha256_json(decision):
             return True
-        return decision["ledger_head"] == head_of(entries)
+        return bool(decision["ledger_head"] == head_of(entries))
 
     def _write(self, saved: _Saved) -> None:
         with atomic_file(LOCAL) as temporary:

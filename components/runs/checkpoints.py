@@ -54,14 +54,6 @@ class _Manifest:
     made: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Manifest:
-    """Content of ``manifest.json``: SHA-256 by file name, and when it was made (UTC, ISO 8601)."""
-
-    files: dict[str, Sha256]
-    made: str
-
-
 class CheckpointMirror:
     """Mirror of a stage's checkpoints in the object store.
 

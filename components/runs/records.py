@@ -27,19 +27,6 @@ def _lock_entry(entry: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def _lock_entry(entry: dict[str, Any]) -> dict[str, Any]:
-    """Check the parts of a dvc.lock entry that are read here."""
-    for name in ("deps", "outs"):
-        items = entry.get(name, [])
-        if not isinstance(items, list) or not all(
-            isinstance(item, dict) and isinstance(item.get("path"), str) for item in items
-        ):
-            raise ValueError(f"{name} of the lock entry is no list of paths")
-    if not isinstance(entry.get("params", {}), dict):
-        raise ValueError("params of the lock entry is no mapping")
-    return entry
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRecord:
     """Record of a finished stage.
@@ -86,8 +73,6 @@ class FailureRecord:
         time: Time of the failure, UTC, ISO 8601.
         image: Image that the stage ran in.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 

@@ -7,7 +7,7 @@ therefore also checked against the type that its reader expects (:func:`parse_se
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -81,7 +81,7 @@ def checked(record: object, kind: type[T], *, name: str) -> T:
         BadDataError: If they are not its fields.
     """
     try:
-        return _adapter(kind).validate_python(record)
+        found: T = _adapter(kind).validate_python(record)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
         raise BadDataError(
@@ -89,6 +89,7 @@ def checked(record: object, kind: type[T], *, name: str) -> T:
             next_step="another version of the code or something else wrote it: restore the object from a "
             "backup, or remove it and make it anew",
         ) from error
+    return found
 
 
 def read_sealed(store: ObjectStore, key: str, kind: type[T]) -> T:
@@ -107,7 +108,7 @@ def create_sealed(store: ObjectStore, key: str, record: Mapping[str, Any]) -> bo
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 

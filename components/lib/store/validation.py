@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -122,9 +121,17 @@ def _check_values(path: Path, index: pd.DataFrame) -> None:
             get_sensor(sensor)
         except ParameterError as error:
             raise damaged(path, error.message) from error
-    limits = {"row": (0, math.inf), "orientation": (0, 1), "height": (1, math.inf), "width": (1, math.inf)}
-    limits |= {"gsd_m": (np.nextafter(0, 1), math.inf), "nodata_share": (0, 1), "n_buildings": (0, math.inf)}
-    limits |= {"x_left_m": (-math.inf, math.inf), "y_top_m": (-math.inf, math.inf)}
+    limits: dict[str, tuple[float, float]] = {
+        "row": (0, math.inf),
+        "orientation": (0, 1),
+        "height": (1, math.inf),
+        "width": (1, math.inf),
+        "gsd_m": (float(np.nextafter(0, 1)), math.inf),
+        "nodata_share": (0, 1),
+        "n_buildings": (0, math.inf),
+        "x_left_m": (-math.inf, math.inf),
+        "y_top_m": (-math.inf, math.inf),
+    }
     for name, (least, most) in limits.items():
         values = index[name].to_numpy(np.float64)
         wrong = np.flatnonzero(~((values >= least) & (values <= most) & np.isfinite(values)))
@@ -172,7 +179,7 @@ def _check_array(path: Path, layer: str) -> tuple[int, ...]:
     return shape
 
 
-def _header(path: Path) -> tuple[tuple[int, ...], bool, npt.DTypeLike | Any, int]:
+def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     with path.open("rb") as file:
         read = _HEADERS.get(np.lib.format.read_magic(file))
         if read is None:

@@ -175,7 +175,7 @@ def test_numbers_that_are_none_are_refused_even_if_they_were_sealed() -> None:
     for name in ("input_mean", "input_std"):
         for value in (float("nan"), float("inf")):
             with pytest.raises(ValidationError):
-                NetworkConfig(kind="deeplabv3plus", **{name: (1.0, 1.0, 1.0, value)})  # type: ignore[arg-type]
+                NetworkConfig(kind="deeplabv3plus", **{name: (1.0, 1.0, 1.0, value)})
 
 
 def test_a_model_without_a_seal_is_to_be_trained_again(folder: Path) -> None:

@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return store.folder
 
 
-def set_column(folder: Path, name: str, value: object) -> None:
+def set_column(folder: Path, name: str, value: Any) -> None:
     index = pd.read_parquet(folder / INDEX_FILE)
     index[name] = value
     index.to_parquet(folder / INDEX_FILE, index=False)

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,10 @@ from tests.lib.tracking.local_store import local_store
 def whole(tmp_path: Path) -> Path:
     """A database as MLflow leaves it."""
     return Path(local_store(tmp_path / "whole").uri.removeprefix("sqlite:///"))
+
+
+def copy(source: Path, path: Path) -> None:
+    shutil.copyfile(source, path)
 
 
 def never(path: Path) -> None:
@@ -54,7 +59,7 @@ def test_a_kill_while_it_is_built_leaves_nothing_in_the_way(tmp_path: Path, whol
     done = subprocess.run([sys.executable, "-c", KILLED_IN_BUILD, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert not path.exists()
-    prepare_database(path, lambda new: shutil.copyfile(whole, new) and None)
+    prepare_database(path, partial(copy, whole))
     assert path.read_bytes() == whole.read_bytes()
     assert list(path.parent.iterdir()) == [path]
 
@@ -73,7 +78,7 @@ def test_an_unfinished_beginning_is_built_anew(
         for (sql,) in [table for table in tables if "sqlite_" not in table[0]][:kept]:
             if "alembic_version" not in sql:
                 half.execute(sql)
-    prepare_database(path, lambda new: shutil.copyfile(whole, new) and None)
+    prepare_database(path, partial(copy, whole))
     assert path.read_bytes() == whole.read_bytes()
     assert "left unfinished by a process that was killed" in caplog.text
 
@@ -81,7 +86,7 @@ def test_an_unfinished_beginning_is_built_anew(
 def test_an_empty_file_is_built(tmp_path: Path, whole: Path) -> None:
     path = tmp_path / "mlflow.db"
     path.touch()
-    prepare_database(path, lambda new: shutil.copyfile(whole, new) and None)
+    prepare_database(path, partial(copy, whole))
     assert path.stat().st_size == whole.stat().st_size
 
 
