@@ -119,7 +119,7 @@ class SavedDecisions:
             return None
         if saved.inputs != self._inputs or set(saved.models) != set(self._registries):
             return None
-        promoted = any(decision["outcome"] == "promoted" for decision in saved.models.values())
+        promoted = any(decision.get("outcome") == "promoted" for decision in saved.models.values())
         if saved.completed and (self._report.exists() or not promoted):
             return None
         return saved if all(self._stands(model, saved.models[model]) for model in saved.models) else None
@@ -131,7 +131,7 @@ class SavedDecisions:
         entries = registry.ledger.entries()
         if entries and entries[-1].change.decision == sha256_json(decision):
             return True
-        return bool(decision["ledger_head"] == head_of(entries))
+        return bool(decision.get("ledger_head") == head_of(entries))
 
     def _write(self, saved: _Saved) -> None:
         with atomic_file(LOCAL) as temporary:

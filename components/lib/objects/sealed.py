@@ -7,7 +7,7 @@ therefore also checked against the type that its reader expects (:func:`parse_se
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -108,7 +108,7 @@ def create_sealed(store: ObjectStore, key: str, record: Mapping[str, Any]) -> bo
 
 
 @cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - a type, and pydantic's own idea of one
     return TypeAdapter(kind)
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
-from components.lib.files import atomic_file, require_free_space
+from components.lib.files import atomic_file, require_free_space, sweep_unfinished
 from components.lib.losses.segmentation import IGNORE
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.selftraining.codes import LOGITS, PROBABILITIES, Codes
@@ -121,7 +121,9 @@ def make_pseudo_labels(
             for values in maps.cpu().numpy():
                 yield codec.encode(values)
 
-    with tempfile.TemporaryDirectory(dir=output.parent) as folder:
+    scratch_name = output.with_name(f"{output.stem}-maps")
+    sweep_unfinished(scratch_name)  # of a training that was killed
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{scratch_name.name}.") as folder:
         shape = (len(rows), classes, height, width)
         scratch = _scratch(Path(folder), shape) if settings.keep_maps else None
         for i, codes in enumerate(fused("thresholds of")):
