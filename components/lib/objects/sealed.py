@@ -7,7 +7,7 @@ therefore also checked against the type that its reader expects (:func:`parse_se
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -107,9 +107,8 @@ def create_sealed(store: ObjectStore, key: str, record: Mapping[str, Any]) -> bo
     return store.create(key, seal(record))
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - a type, and pydantic's own idea of one
-    return TypeAdapter(kind)
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+"""Validator of a type, made once: making it costs more than using it."""
 
 
 def _digest(record: Mapping[str, Any]) -> str:
