@@ -19,6 +19,7 @@ from components.lib.registry.artefact import by_version, fetched, register
 from components.lib.registry.budget import take_number
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import ChampionEntry, head_of, open_ledgers
+from components.lib.registry.loading import load_version
 from components.lib.store.store import Store
 from components.lib.tracking.connection import Connection, connect, store_errors
 from components.lib.tracking.parameters import TrackingParameters
@@ -221,8 +222,8 @@ def _rivals(
         return Rivals(champion=challenger, control=control, own_line=own_line)
     # Taken before the outcome is known: an attempt that is cut off cannot be repeated at a larger level.
     number = take_number(run.connection, model, version)
-    with fetched(run.connection, by_version(run.connection, model, champion_version)) as folder:
-        champion = run.score(load_bundle(folder, run.device), others=challenger.sensors)
+    net = load_version(run.connection, by_version(run.connection, model, champion_version), run.device)
+    champion = run.score(net, others=challenger.sensors)
     return Rivals(champion=champion, number=number, control=control, own_line=own_line)
 
 

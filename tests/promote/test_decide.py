@@ -15,6 +15,7 @@ from components.contract.hashing import sha256_bytes
 from components.contract.parameters import read_sections
 from components.housekeeping.verify import verify as verify_objects
 from components.lib.objects.opening import open_objects
+from components.lib.registry.artefact import register
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.loading import load_champion
@@ -358,6 +359,24 @@ def test_a_champion_whose_bytes_changed_stops_the_stage(stage: PromotionSettings
         run(stage, FINDS)
     with pytest.raises(BadDataError, match="is not the file"):
         verify(connect(stage.tracking), open_ledgers(LEDGER), (SAR,), repair=False)
+
+
+def test_a_champion_of_another_version_of_the_code_is_named_with_a_way_on(stage: PromotionSettings) -> None:
+    write_model(Path("models/adapted"), 5.0)
+    signature = json.loads(Path("models/adapted/model.json").read_text())
+    former = Path("former")
+    shutil.copytree("models/adapted", former)
+    (former / "model.json").write_text(json.dumps({**signature, "format": 1}))
+    version = register(connect(stage.tracking), SAR, former, tags={})
+    registry_of(stage).promote(version, decided_against=None, decision="d" * 64, reason="by the former code")
+    with pytest.raises(BadDataError, match=r"stormsight-sar version 1: model .* has format '1'") as caught:
+        run(stage, FINDS)
+    assert "delete these versions in MLflow and roll back" in caught.value.next_step
+    connection, ledgers = connect(stage.tracking), open_ledgers(LEDGER)
+    connection.client.delete_model_version(SAR, version)
+    assert "there is no champion now" in rollback(connection, ledgers, SAR, "too old")
+    assert run(stage, FINDS)["outcome"] == "promoted"
+    assert "ledger of 3 entries is whole" in verify(connection, ledgers, (SAR,), repair=False)
 
 
 def test_a_champion_that_changes_during_the_judgement_turns_into_a_refusal(stage: PromotionSettings) -> None:

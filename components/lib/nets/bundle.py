@@ -52,7 +52,9 @@ def save_bundle(folder: Path, net: SegmentationNetwork, extra: Mapping[str, Any]
             "weights_sha256": sha256_file(temporary / WEIGHTS),
             "metadata": dict(extra),
         }
-        write_json(temporary / SIGNATURE, {**signature, SEAL: seal_of(signature)})
+        # Through JSON and back: what is sealed is what will be read.
+        plain = json.loads(json.dumps(signature, allow_nan=False))
+        write_json(temporary / SIGNATURE, {**plain, SEAL: seal_of(plain)})
 
 
 def seal_of(signature: Mapping[str, Any]) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from components.contract.errors import MissingInputError
+from typing import TYPE_CHECKING
+
+from components.contract.errors import BadDataError, MissingInputError
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import CHAMPION, by_alias, by_version, fetched
-from components.lib.tracking.connection import connect
+from components.lib.tracking.connection import Connection, connect
 from components.lib.tracking.parameters import TrackingParameters
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 
 def load_champion(
@@ -37,5 +42,30 @@ def load_champion(
             f"{model} has no champion at {connection.uri}",
             next_step="promote a model first: `dvc repro promote`",
         )
-    with fetched(connection, found) as folder:
-        return load_bundle(folder, device)
+    return load_version(connection, found, device)
+
+
+def load_version(connection: Connection, version: ModelVersion, device: str = "cpu") -> SegmentationNetwork:
+    """Load a version of a registered model.
+
+    Args:
+        connection: Connection to MLflow.
+        version: Version to load.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        BadDataError: If the artefact is not the one that was registered, or another version of the code made
+            it.
+        MissingInputError: If its files are gone.
+        SourceUnavailableError: If the registry does not answer.
+    """
+    with fetched(connection, version) as folder:
+        try:
+            return load_bundle(folder, device)
+        except BadDataError as error:
+            raise BadDataError(
+                f"{version.name} version {version.version}: {error.message}",
+                next_step="train it again; if it is the champion, `python -m components.promote rollback` "
+                "restores an earlier one; if none of them can be loaded either, delete these versions in MLflow "
+                "and roll back: the next challenger is then judged as the first",
+            ) from error
