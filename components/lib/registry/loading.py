@@ -66,6 +66,6 @@ def load_version(connection: Connection, version: ModelVersion, device: str = "c
             raise BadDataError(
                 f"{version.name} version {version.version}: {error.message}",
                 next_step="train it again; if it is the champion, `python -m components.promote rollback` "
-                "restores an earlier one; if none of them can be loaded either, delete these versions in MLflow "
-                "and roll back: the next challenger is then judged as the first",
+                "restores an earlier one; if none of them can be loaded either, delete these versions in "
+                "MLflow and roll back: the next challenger is then judged as the first",
             ) from error
