@@ -152,7 +152,7 @@ def stages(body: str) -> str:
         ("vars: ['extra.yaml:dept']", ["extra.yaml", "'dept'", "'depth'"]),
         ("vars: [absent.yaml]", ["absent.yaml not found"]),
         ("- a", ["dvc.yaml must be a mapping"]),
-        ("a: [", ["dvc.yaml is not valid YAML"]),
+        ("a: [", ["dvc.yaml, line", "not valid YAML"]),
     ],
 )
 def test_a_mistake_is_named_with_its_stage(pipeline: str, words: list[str], tmp_path: Path) -> None:

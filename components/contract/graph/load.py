@@ -68,7 +68,7 @@ def load_stage(dvc_yaml: Path, params_yaml: Path, address: str) -> Stage:
 
 def _read(dvc_yaml: Path, params_yaml: Path, profile: str | None) -> tuple[Mapping[str, Any], dict[str, Any]]:
     """Read the stages' definitions, and the values that their expressions name."""
-    document = read_yaml(dvc_yaml)
+    document = read_yaml(dvc_yaml, plain=False)
     refuse_unknown(document, TOP_KEYS, dvc_yaml.name)
     values = dict(read_yaml(params_yaml)) if params_yaml.is_file() else {}
     if profile is not None:
@@ -152,7 +152,7 @@ def _with_vars(values: Values, entries: list[Any], folder: Path, where: str) -> 
             merged = _merge(merged, entry)
             continue
         path, _, keys = str(entry).partition(":")
-        loaded = read_yaml(folder / path)
+        loaded = read_yaml(folder / path, plain=False)
         for key in filter(None, keys.split(",")):
             if key not in loaded:
                 raise ParameterError(
