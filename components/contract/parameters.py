@@ -12,8 +12,8 @@ from components.contract.errors import ParameterError
 PARAMS_FILE = Path("params.yaml")
 
 PARAMS_LOCK = "params.lock"
-"""File beside ``params.yaml`` with the values that shape DVC's graph, under the active profile: DVC, which knows
-no profiles, resolves ``${graph.distill.methods}`` in ``dvc.yaml`` from it.
+"""File beside ``params.yaml`` with the values that shape DVC's graph, under the active profile: DVC, which
+knows no profiles, resolves ``${graph.distill.methods}`` in ``dvc.yaml`` from it.
 :mod:`components.contract.graph.lock` renders it."""
 
 GRAPH = "graph"

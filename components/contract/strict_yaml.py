@@ -156,9 +156,9 @@ class _Measured:
         if anchor:
             self._sizes[anchor] = self._nodes - before
 
-    def _size_of(self, anchor: str) -> int:
-        if anchor not in self._sizes:
-            raise YamlMistake(f"alias *{anchor[:40]} stands for nothing that is complete before it")
+    def _size_of(self, anchor: str | None) -> int:
+        if anchor is None or anchor not in self._sizes:
+            raise YamlMistake(f"alias *{str(anchor)[:40]} stands for nothing that is complete before it")
         return self._sizes[anchor]
 
 
