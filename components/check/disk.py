@@ -1,8 +1,8 @@
 """Rough estimate of the disk that a profile's data need, held against what is free.
 
 The estimate is of the data, as they grow with the profile: models and reports are small beside them. Measured
-on the rehearsal world (240 and 120 tiles of 450 pixels): 1.5 GB below data/ and 0.6 GB in DVC's cache, 28 bytes
-a pixel, where the cache could link files. On a file system that cannot, it holds copies.
+on the rehearsal world (240 and 120 tiles of 450 pixels): 1.5 GB below data/ and 0.6 GB in DVC's cache, or 28
+bytes a pixel, where the cache could link files. On a file system that cannot, it holds copies.
 """
 
 from __future__ import annotations

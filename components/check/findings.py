@@ -29,7 +29,8 @@ class Findings:
         try:
             yield
         except StormsightError as error:
-            self.errors.append(error)
+            if error.message not in {known.message for known in self.errors}:
+                self.errors.append(error)
 
     @property
     def exit_code(self) -> int:

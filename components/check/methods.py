@@ -43,9 +43,7 @@ def check_methods(sections: Sections, root: Path, findings: Findings) -> None:
     except ModuleNotFoundError as error:
         if str(error.name).split(".", maxsplit=1)[0] == "components":
             raise
-        findings.warnings.append(
-            f"the sections of methods are not checked: {error.name} is not installed here"
-        )
+        findings.warnings.append(f"sections of methods are not checked: {error.name} is not installed here")
         return
     if len(findings.errors) == before:
         with suppress(OSError):  # it only saves time

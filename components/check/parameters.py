@@ -101,8 +101,8 @@ def check_graph(root: Path) -> None:
             if not any(contains(out, dep) or contains(dep, out) for out in made):
                 raise ParameterError(
                     f"stage {stage.address} reads {dep}, which no stage makes under this profile",
-                    next_step="correct optical.kinds, distill.methods, adapt.start_from or report.stability in "
-                    "params.yaml, or in what the active profile lays over them",
+                    next_step="correct optical.kinds, distill.methods, adapt.start_from or report.stability "
+                    "in params.yaml, or in what the active profile lays over them",
                 )
 
 

@@ -70,7 +70,7 @@ def check_tracking(tracking: TrackingParameters, promote: PromoteParameters, roo
         if problem is not None:
             raise SourceUnavailableError(
                 f"{name}: MLflow at {redact(uri)} does not answer: {problem}",
-                next_step=f"start the server, or correct {name}; `tracking.uri: {UNTRACKED}` trains without one",
+                next_step=f"start the server, or correct {name}; {UNTRACKED!r} there trains without one",
             )
     ledger = os.environ.get(OBJECTS) or promote.ledger
     if "://" not in ledger:
@@ -112,7 +112,7 @@ def _problem_of_source(uri: str, endpoint: str | None, region: str | None, root:
 
 
 def _no_answer(url: str) -> str | None:
-    """Return why nothing useful answers at ``url``; None if something does, be it that it asks for a password."""
+    """Return why nothing useful answers at ``url``; None if something does, or asks who wants to know."""
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         return "it is no http(s) address"
     try:

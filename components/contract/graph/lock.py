@@ -1,4 +1,4 @@
-"""``params.lock``: the values that shape the graph of ``dvc.yaml``, under the active profile of ``params.yaml``.
+"""``params.lock``: the values that shape the graph of ``dvc.yaml``, under the active profile.
 
 DVC resolves expressions from flat files and knows no profiles. So ``dvc.yaml`` names such a value below
 ``graph`` (``${graph.distill.methods}``), and reads it from this file, which is made from ``params.yaml`` and
@@ -18,8 +18,8 @@ from components.contract.errors import ParameterError
 from components.contract.parameters import GRAPH, read_sections, value_at
 
 HEADER = """\
-# The values of params.yaml, under its active profile, that shape the graph of dvc.yaml. Rendered by `make check`
-# (python -m components.check): change params.yaml, never this file.
+# The values of params.yaml, under its active profile, that shape the graph of dvc.yaml. `make check` renders
+# this file (python -m components.check): change params.yaml, never this.
 """
 
 _EXPRESSION = re.compile(rf"\$\{{\s*{GRAPH}\.([\w.-]+)\s*\}}")
