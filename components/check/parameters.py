@@ -130,7 +130,13 @@ def _check_methods(sections: Sections, params: Path, findings: Findings) -> None
     with findings.collecting():
         methods = require_mapping(methods, f"{params}: methods")
         _refuse_unknown_names(methods, modules, "methods")
-        _refuse_unknown_names(sections["distill"]["methods"], methods, "distill.methods")
+        chosen = sections["distill"]["methods"]
+        _refuse_unknown_names(chosen, methods, "distill.methods")
+        if CONTROL in chosen:
+            raise ParameterError(
+                f"distill.methods: {CONTROL!r} is the control, which is always trained",
+                next_step=f"remove {CONTROL} from distill.methods",
+            )
     with findings.collecting():
         _refuse_unknown_names(sections["optical"]["kinds"], modules, "optical.kinds")
     with findings.collecting():
