@@ -80,6 +80,7 @@ def check_sections(sections: Sections, params: Path, findings: Findings) -> None
         return  # the names below are read from sections of the right shape
     with findings.collecting():
         _check_acquisitions(sections, params)
+        _check_crop(sections)
     _check_methods(sections, params, findings)
 
 
@@ -122,6 +123,14 @@ def _check_acquisitions(sections: Sections, params: Path) -> None:
             f"adapt.target: no acquisition is of sensor {target!r}{nearest(target, sensors)}",
             next_step=f"name one of {', '.join(sorted(sensors))}, null for none, or add its acquisition",
         )
+
+
+def _check_crop(sections: Sections) -> None:
+    """Check that a crop fits into the simulated world's tiles; a release's are known when it is there."""
+    if any(load_entry(name).source.startswith("simulate://") for name in sections["acquisitions"]):
+        world = WorldParameters.model_validate(sections["world"])
+        training = TrainingParameters.model_validate(sections["training"])
+        training.require_fitting(world.tile_px, "the world's tiles (world.tile_px)")
 
 
 def _check_methods(sections: Sections, params: Path, findings: Findings) -> None:

@@ -52,6 +52,7 @@ def test_every_section_is_checked() -> None:
         ("  - rehearsal-spaceborne\n", "  - rehearsal-spacebrne\n", "unknown acquisition"),
         ("  stability: .assets/evidence/evidence.json ", "  stability: evidence.jsn ", "reads evidence.jsn"),
         ("  none: {}        ", "  nothing: {}     ", "methods: 'nothing' is none of them"),
+        ("  crop: 192  ", "  crop: 400  ", "training.crop: 400 at zoom 0.8"),
         ("keep_runs: 50 ", "keep_runs: -1 ", "orchestration.keep_runs"),
     ],
 )

@@ -70,7 +70,7 @@ def test_a_gpu_that_is_asked_for_must_be_there(
 ) -> None:
     monkeypatch.setattr(services, "_NVIDIA", pipeline / "absent")
     monkeypatch.setattr(services, "_AMD", pipeline / "absent")
-    edit(pipeline, ("  crop: 192  ", "  crop: 512  "))
+    edit(pipeline, ("  crop: 192  ", "  crop: 512  "), ("  tile_px: 450  ", "  tile_px: 900  "))
     code, printed = check()
     assert code == 0
     assert "warning: this machine has no GPU" in printed
