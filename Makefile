@@ -34,8 +34,13 @@ $(VENV)/.installed-airflow: $(VENV)/.installed requirements-airflow.lock
 .PHONY: install
 install: $(VENV)/.installed ## Create .venv and install the locked requirements
 
+.PHONY: check
+check: $(VENV)/.installed ## Check all parameters, disk, sources, GPU and registry, in seconds
+	@python -m components.check
+
 .PHONY: repro
-repro: $(VENV)/.installed ## Run the pipeline (dvc repro); the default is the simulated rehearsal world
+repro: $(VENV)/.installed ## Check, then run the pipeline (dvc repro); the default is the simulated rehearsal world
+	@python -m components.check
 	dvc repro
 	@echo "report: reports/evaluate/report/index.html   decision: reports/promote/decision.txt"
 

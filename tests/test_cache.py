@@ -16,7 +16,10 @@ import pytest
 from dvc.repo import Repo
 
 from components.contract.graph.load import load_graph
+from components.contract.graph.lock import render_lock
 from components.contract.identity import code_hash, params_hash
+from components.contract.keys import CHECKED, CHECKED_TEXT
+from components.contract.parameters import PARAMS_LOCK
 from tests.conftest import ROOT
 
 TRAININGS = {"optical@deeplabv3plus", "control", "distill@disoptnet", "distill@concord", "adapt"}
@@ -41,6 +44,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     text = params.read_text()
     assert "methods: [concord]" in text
     params.write_text(text.replace("methods: [concord]", "methods: [disoptnet, concord]"))
+    (folder / PARAMS_LOCK).write_text(render_lock(folder / "dvc.yaml", params))
+    (folder / CHECKED).parent.mkdir(parents=True)
+    (folder / CHECKED).write_text(CHECKED_TEXT)
     graph = load_graph(folder / "dvc.yaml", params)
     for stage in graph:
         for out in stage.outs:
@@ -79,7 +85,7 @@ def edited(path: Path, edit: Callable[[str], str]) -> Iterator[None]:
 def outdated(tree: Path) -> set[str]:
     """Addresses of the stages that ``dvc repro`` would rerun, those included that read what others remake."""
     with Repo(str(tree)) as repo:
-        found = set(repo.status())
+        found = set(repo.status()) - {"check"}  # it looks at every change, and changes nothing
     graph = load_graph(tree / "dvc.yaml", tree / "params.yaml")
     pending = list(found)
     while pending:

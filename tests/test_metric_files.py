@@ -66,6 +66,7 @@ DECLARED = [out for stage in GRAPH for out in stage.outs if out.endswith("/metri
 
 def test_headline_files_are_the_metrics_of_the_graph() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    del stages["check"]
     named = [
         path
         for stage in stages.values()

@@ -73,6 +73,7 @@ def test_disoptnets_losses_and_network_are_those_released() -> None:
     assert ScoringSettings.model_validate(given["scoring"]).threshold == 0.5
     assert given["acquisitions"] == ["spacenet6-train"]
     assert given["adapt"]["target"] is None
+    assert (given["distill"]["methods"], given["adapt"]["start_from"]) == (["disoptnet"], "disoptnet")
 
 
 def test_the_release_of_ours_and_the_released_method_differ_in_what_is_ours() -> None:
@@ -85,7 +86,7 @@ def test_the_release_of_ours_and_the_released_method_differ_in_what_is_ours() ->
 
 def test_lovecs_adapts_as_released() -> None:
     given = sections("lovecs")
-    adapt = AdaptParameters.model_validate({**given["adapt"], "start_from": "semantic_fpn"})
+    adapt = AdaptParameters.model_validate(given["adapt"])
     training = training_of(TrainingParameters.model_validate(given["training"]), adapt)
     # docs/methods/adaptation.md#training-recipe and #pseudo-labels.
     assert (training.momentum, training.weight_decay, training.clip_norm) == (0.9, 5e-4, 35.0)
@@ -99,4 +100,5 @@ def test_lovecs_adapts_as_released() -> None:
     assert (adapt.inputs, adapt.stems, adapt.guard, adapt.warmup_share) == ("shared", "shared", None, 0.0)
     assert adapt.factors == pytest.approx([scale * 0.3 / 1.0 for scale in (2.0, 2.5, 3.0, 3.5)])
     assert given["distill"]["epochs"] == 2 * adapt.epochs
+    assert (given["distill"]["methods"], adapt.start_from) == (["semantic_fpn"], "semantic_fpn")
     assert (given["training"]["encoder"], given["training"]["decoder_channels"]) == ("resnet50", 256)

@@ -44,6 +44,9 @@ MANIFEST = "manifest.json"
 LOCK = "dvc.lock"
 """DVC's record of finished stages, in a workspace and below a training's key."""
 
+CHECKED, CHECKED_TEXT = "reports/check/parameters.txt", "The parameters are checked.\n"
+"""Output of the local stage `check`, which the first stage depends on: always the same text."""
+
 DECISION = "reports/promote/decision.json"
 """Metric of the pipeline that holds the gate's decision."""
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.contract.documents import nearest, read_yaml, refuse_unknown
+from components.contract.documents import nearest, read_yaml, refuse_unknown, require_mapping, shown
 from components.contract.errors import ParameterError
 
 PARAMS_FILE = Path("params.yaml")
+
+PARAMS_LOCK = "params.lock"
+"""File beside ``params.yaml`` with the values that shape DVC's graph, under the active profile: DVC, which
+knows no profiles, resolves ``${graph.distill.methods}`` in ``dvc.yaml`` from it.
+:mod:`components.contract.graph.lock` renders it."""
+
+GRAPH = "graph"
+"""Key of that file under which the values stand."""
 
 SECTIONS = (
     "world",
@@ -54,19 +62,62 @@ def resolve(document: Mapping[str, Any], where: str = "params.yaml") -> dict[str
         The sections by name; those that the document does not have are absent.
 
     Raises:
-        ParameterError: If a section is unknown, naming the nearest valid one, or the profile is not declared.
+        ParameterError: If a section is unknown, naming the nearest valid one, the profile is not declared, or
+            ``profile``, ``profiles`` or the profile's block has the wrong shape.
     """
     refuse_unknown(document, (*SECTIONS, "profile", "profiles"), where)
-    profiles = document.get("profiles") or {}
+    profiles = require_mapping(document.get("profiles"), f"{where}: profiles")
     active = document.get("profile")
+    if not isinstance(active, str):
+        raise ParameterError(
+            f"{where}: profile: must be one name (got {shown(active)})",
+            next_step=f"set profile in {where} to one of {_names(profiles)}",
+        )
     if active not in profiles:
         raise ParameterError(
-            f"profile: {active!r} is not declared under profiles{nearest(str(active), profiles)}",
-            next_step=f"set profile in {where} to one of {', '.join(map(str, profiles))}",
+            f"profile: {shown(active)} is not declared under profiles{nearest(active, profiles)}",
+            next_step=f"set profile in {where} to one of {_names(profiles)}",
         )
-    overlay = profiles[active]
+    overlay = require_mapping(profiles[active], f"{where}: profiles.{active}")
     refuse_unknown(overlay, SECTIONS, f"profiles.{active}")
     return {name: merged(document[name], overlay.get(name, {})) for name in SECTIONS if name in document}
+
+
+def refuse_stale_lock(sections: Mapping[str, Any], path: Path) -> None:
+    """Raise if ``params.lock`` says something else than the parameters: DVC's graph is another one then.
+
+    Args:
+        sections: As :func:`resolve` gives them.
+        path: The parameter file. Without a lock beside it there is nothing to compare.
+
+    Raises:
+        ParameterError: Names the first value that differs, or the lock is malformed.
+    """
+    lock = path.with_name(PARAMS_LOCK)
+    if not lock.is_file():
+        return
+    for key, locked in _leaves(require_mapping(read_yaml(lock).get(GRAPH), f"{lock}: {GRAPH}")):
+        found = value_at(sections, key, path)
+        if found != locked:
+            raise ParameterError(
+                f"{lock} has {key}: {shown(locked)}, and {path} under its profile {shown(found)}: "
+                "DVC's graph is not that of these parameters",
+                next_step="render it anew (`python -m components.check`; `make repro` does that first), "
+                "then run the command again",
+            )
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted keys and values that are no mappings."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _names(profiles: Mapping[str, Any]) -> str:
+    return ", ".join(map(str, profiles))
 
 
 def value_at(sections: Mapping[str, Any], key: str, where: Path) -> Any:  # noqa: ANN401 - YAML holds any value
@@ -85,7 +136,8 @@ def value_at(sections: Mapping[str, Any], key: str, where: Path) -> Any:  # noqa
         if not isinstance(found, Mapping) or part not in found:
             known = found if isinstance(found, Mapping) else ()
             raise ParameterError(
-                f"{where} has no section {key!r}{nearest(part, known)}", next_step=f"add {key}: to {where}"
+                f"{where} has no section {shown(key)}{nearest(part, known)}",
+                next_step=f"add {key}: to {where}",
             )
         found = found[part]
     return found

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.contract.parameters import PARAMS_FILE
 from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import Budget
-from components.lib.methods.base import Method, P
+
+if TYPE_CHECKING:  # a method's module imports torch
+    from components.lib.methods.base import Method, P
 
 
 class DistillParameters(Budget):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from components.contract.documents import nearest, read_yaml, shortened
 from components.contract.errors import ParameterError
+from components.contract.strict_yaml import Limits as DocumentLimits
 from components.lib.datasets.sensors import dataset_of, get_sensor
 
 CATALOGUE = Path(__file__).parent / "catalogue"
+
+LIMITS = DocumentLimits(size=64 << 20, nodes=2_000_000)
+"""Bounds on an entry: one that was registered lists each of its up to 100,000 files."""
 
 SCHEMES = ("s3", "file", "simulate")
 
@@ -119,12 +122,14 @@ def load_entry(acquisition: str, folder: Path = CATALOGUE) -> CatalogueEntry:
     path = folder / f"{acquisition}.yaml"
     correct = f"correct {path.name} in the catalogue"
     try:
-        entry = CatalogueEntry.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        entry = CatalogueEntry.model_validate(read_yaml(path, limits=LIMITS))
+    except ParameterError as error:
+        raise ParameterError(
+            f"catalogue entry {acquisition}: {error.message}", next_step=error.next_step
+        ) from error
     except ValidationError as error:
-        text = "; ".join(_explain(issue["loc"], issue["type"], issue["msg"]) for issue in error.errors())
+        text = "; ".join(_explain(issue["loc"], issue["type"], issue["msg"]) for issue in error.errors()[:8])
         raise ParameterError(f"catalogue entry {acquisition}: {text}", next_step=correct) from error
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise ParameterError(f"catalogue entry {acquisition}: {error}", next_step=correct) from error
     if entry.id != acquisition:
         raise ParameterError(f"catalogue entry {acquisition}: its id is {entry.id!r}", next_step=correct)
     sensor = get_sensor(entry.sensor)
@@ -141,9 +146,9 @@ _NESTED: dict[str, type[BaseModel]] = {"licence": Licence, "objects": ExpectedOb
 
 
 def _explain(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    dotted = ".".join(map(str, location))
+    dotted = shortened(".".join(map(str, location)))
     if kind != "extra_forbidden":
-        return f"{dotted}: {message}" if dotted else message
+        text = shortened(message, 300)
+        return f"{dotted}: {text}" if dotted else text
     model = CatalogueEntry if len(location) == 1 else _NESTED[str(location[0])]
-    nearest = get_close_matches(str(location[-1]), model.model_fields, n=1, cutoff=0.5)
-    return f"{dotted}: unknown key" + (f"; the nearest valid one is {nearest[0]!r}" if nearest else "")
+    return f"{dotted}: unknown key{nearest(str(location[-1]), model.model_fields)}"

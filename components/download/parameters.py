@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import Field
 
+from components.contract.documents import nearest, shortened, shown
 from components.contract.errors import ParameterError
 from components.contract.parameters import PARAMS_FILE
 from components.lib.config.loader import Parameters, load_section
@@ -46,7 +46,7 @@ def load_acquisitions(known: list[str], path: Path = PARAMS_FILE) -> list[str]:
     value = load_section("acquisitions", path)
     if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
         raise ParameterError(
-            f"acquisitions: a list of catalogue ids is needed (got {value!r})",
+            f"acquisitions: a list of catalogue ids is needed (got {shown(value)})",
             next_step=f"correct acquisitions in {path}; known: {', '.join(known)}",
         )
     return check_acquisitions(value, known, where="acquisitions")
@@ -60,11 +60,10 @@ def check_acquisitions(names: list[str], known: list[str], *, where: str) -> lis
     """
     for name in names:
         if name not in known:
-            nearest = get_close_matches(name, known, n=1, cutoff=0.0)
-            hint = f"; the nearest known one is {nearest[0]!r}" if nearest else ""
             raise ParameterError(
-                f"{where}: unknown acquisition {name!r}{hint}",
-                next_step=f"use one of {', '.join(known)} or add components/download/catalogue/{name}.yaml",
+                f"{where}: unknown acquisition {shown(name)}{nearest(name, known, cutoff=0.0)}",
+                next_step=f"use one of {', '.join(known)} or add "
+                f"components/download/catalogue/{shortened(name)}.yaml",
             )
         if names.count(name) > 1:
             raise ParameterError(f"{where}: {name!r} is listed twice", next_step="list it once")

@@ -37,7 +37,7 @@ class StageGraph:
 
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
-        self._definitions: dict[str, Any] = read_yaml(root / "dvc.yaml")["stages"]
+        self._definitions: dict[str, Any] = read_yaml(root / "dvc.yaml", plain=False)["stages"]
 
     def stage(self, command: Sequence[str]) -> Stage:
         """Return the stage that runs a command.

@@ -8,11 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 import components
-from components.contract.errors import ParameterError
-from components.lib.config.loader import Parameters, load_section
+from components.lib.config.loader import Parameters, load_known
 from components.lib.objects.opening import objects_from_environment, open_objects
 from components.lib.objects.protocol import ObjectStore
 
@@ -49,14 +48,7 @@ class Policy(Parameters):
         Raises:
             ParameterError: If the file or a key is missing, or a value does not fit.
         """
-        section = load_section("orchestration", path)
-        try:
-            return cls.model_validate({name: section[name] for name in cls.model_fields if name in section})
-        except ValidationError as error:
-            issue = error.errors()[0]
-            raise ParameterError(
-                f"orchestration.{issue['loc'][0]}: {issue['msg']}", next_step=f"correct {path}"
-            ) from error
+        return load_known("orchestration", cls, path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -25,10 +26,14 @@ from typing import Any, NoReturn
 from components.contract.errors import StormsightError
 from components.contract.failures import FAILURE_CLASSES, NOTHING_TO_DO, TERMINATED, FailureKind, kind_of_exit
 from components.contract.redaction import redact
+from components.contract.variables import LOG_LEVELS, check_variables
 from components.lib.files import resource_failure, write_text
 
 CHATTY = ("alembic", "botocore", "great_expectations", "matplotlib", "mlflow", "rasterio", "urllib3")
 """Libraries whose progress notes bury ours; their warnings still show."""
+
+READER_LEFT = 128 + signal.SIGPIPE
+"""Exit code of a command whose output nobody reads any more, as shells give it."""
 
 REPORT = "STORMSIGHT_REPORT"
 """Environment variable that names the report's file."""
@@ -45,10 +50,12 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     A ``StormsightError`` is a user's or an operator's matter and is printed without a traceback, as is a disk
     that is full or read-only, wherever it was noticed; anything else is our bug and keeps its traceback.
     SIGTERM leaves with 143 after cleaning up, as process 1 of a container too, where it would be ignored
-    otherwise. ``STORMSIGHT_LOG`` sets the log level (default ``INFO``).
+    otherwise. ``STORMSIGHT_LOG`` sets the log level (default ``INFO``). Environment variables are checked
+    first. A reader that leaves (``... | head``) ends the command without a word.
     """
+    level = (os.environ.get("STORMSIGHT_LOG") or "INFO").upper()
     logging.basicConfig(
-        level=os.environ.get("STORMSIGHT_LOG", "INFO").upper(),
+        level=level if level in LOG_LEVELS else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
@@ -57,7 +64,11 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     for library in CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
     with _REPORTER.taken_from_environment(), _sigterm_raises():
-        sys.exit(_exit_code(main))
+        try:
+            code = _exit_code(main)
+        finally:
+            _reader_left()  # or else the interpreter says so at its end
+        sys.exit(code)
 
 
 def report_result(result: Mapping[str, Any]) -> None:
@@ -94,17 +105,24 @@ def report_failure(exit_code: int, message: str, next_step: str) -> None:
 def _exit_code(main: Callable[[], int | None]) -> int:
     """Return the exit code of ``main`` and report its failure; a bug is reported and raised."""
     try:
+        check_variables()
         code = main() or 0
+        sys.stdout.flush()
     except StormsightError as error:
         return _expected_failure(error)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        _say("interrupted\n")
         report_failure(130, "interrupted", FAILURE_CLASSES[FailureKind.TERMINATED].next_step)
         return 130
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
         _report_code(code)
         raise
+    except BrokenPipeError as error:
+        if not _reader_left():
+            report_failure(1, f"{type(error).__name__}: {error}", "a bug: read the traceback in the log")
+            raise
+        return READER_LEFT
     except BaseException as error:
         if (failure := resource_failure(error)) is not None:
             return _expected_failure(failure)
@@ -116,9 +134,31 @@ def _exit_code(main: Callable[[], int | None]) -> int:
 
 
 def _expected_failure(error: StormsightError) -> int:
-    sys.stderr.write(f"error: {error}\n")
+    _say(f"error: {error}\n")
     report_failure(error.exit_code, error.message, error.next_step)
     return error.exit_code
+
+
+def _say(text: str) -> None:
+    """Write to standard error, if anybody still reads it."""
+    with suppress(BrokenPipeError):
+        sys.stderr.write(text)
+
+
+def _reader_left() -> bool:
+    """Return True if standard output's reader has gone; what is left to write then goes nowhere."""
+    try:
+        sys.stdout.flush()
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        left = any(state & select.POLLERR for _, state in poll.poll(0))
+    except BrokenPipeError:
+        left = True
+    except (OSError, ValueError):  # no file behind it, or closed
+        return False
+    if left:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return left
 
 
 def _report_code(code: int) -> None:

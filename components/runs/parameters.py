@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 from pydantic import Field
 
-from components.contract.documents import read_yaml
+from components.contract.documents import read_yaml, shown
 from components.contract.errors import ParameterError
 from components.contract.parameters import resolve
-from components.lib.config.loader import Parameters, load_section
+from components.lib.config.loader import Parameters, load_known
 
 
 class RunsParameters(Parameters):
@@ -28,15 +28,7 @@ def load_runs_parameters(path: Path) -> RunsParameters:
     Raises:
         ParameterError: If it is malformed.
     """
-    section = load_section("orchestration", path)
-    known = {name: section[name] for name in RunsParameters.model_fields if name in section}
-    try:
-        return RunsParameters.model_validate(known)
-    except ValueError as error:
-        raise ParameterError(
-            f"orchestration.lease_h: a positive number of hours is needed (got {known['lease_h']!r})",
-            next_step=f"correct {path}",
-        ) from error
+    return load_known("orchestration", RunsParameters, path)
 
 
 def with_run(document: Mapping[str, Any], profile: str | None, acquisitions: Sequence[str]) -> dict[str, Any]:
@@ -54,6 +46,11 @@ def with_run(document: Mapping[str, Any], profile: str | None, acquisitions: Seq
     listed = resolve(switched, "STORMSIGHT_PROFILE or params.yaml").get("acquisitions", [])
     if not acquisitions:
         return switched
+    if not isinstance(listed, list):
+        raise ParameterError(
+            f"acquisitions: a list of catalogue ids is needed (got {shown(listed)})",
+            next_step="correct acquisitions in params.yaml",
+        )
     names = list(dict.fromkeys([*listed, *acquisitions]))
     profiles, active = switched["profiles"], switched["profile"]
     if profiles[active].get("acquisitions", {}) == {}:

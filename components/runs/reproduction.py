@@ -41,6 +41,7 @@ from components.contract.errors import (
     SourceUnavailableError,
     StormsightError,
 )
+from components.contract.graph.load import LOCAL
 from components.contract.keys import DECISION, LOCK
 from components.contract.work import GATE
 
@@ -86,10 +87,15 @@ def quiet_dvc() -> None:
 
 
 def addresses(repo: Repo) -> list[str]:
-    """Return the addresses of all stages, each behind those it depends on, in the order of ``dvc repro``."""
+    """Return the addresses of a run's stages, each behind those it depends on, in ``dvc repro``'s order."""
     from dvc.repo.reproduce import plan_repro  # noqa: PLC0415
 
-    return [str(stage.name) for stage in plan_repro(repo.index.graph)]
+    return [str(stage.name) for stage in plan_repro(repo.index.graph) if not is_local(stage)]
+
+
+def is_local(stage: Any) -> bool:  # noqa: ANN401 - DVC has no types
+    """Return True for a stage that prepares a checkout alone: a workspace comes prepared."""
+    return bool((stage.meta or {}).get(LOCAL))
 
 
 def find_stage(repo: Repo, address: str) -> Any:  # noqa: ANN401 - DVC has no types
@@ -164,7 +170,7 @@ def upstream_outputs(repo: Repo, stage: Any) -> list[Any]:  # noqa: ANN401
     return [
         output
         for other in repo.index.stages
-        if other.name != stage.name
+        if other.name != stage.name and not is_local(other)
         for output in other.outs
         if needed(PurePosixPath(output.def_path))
     ]

@@ -13,8 +13,10 @@ from typing import Any
 import yaml
 
 from components.contract.errors import ParameterError, ResourceError
+from components.contract.graph.lock import graph_keys, render_lock
 from components.contract.identity import Identity, pipeline_identity
-from components.contract.keys import LOCK
+from components.contract.keys import CHECKED, CHECKED_TEXT, LOCK
+from components.contract.parameters import PARAMS_LOCK
 from components.lib.files import make_locked, remove_unlocked, write_text
 from components.lib.operations.plan import RunPlan
 from components.runs.environment import Environment
@@ -96,6 +98,7 @@ def workspace(
         write_for_run(
             environment.source / "params.yaml", folder / "params.yaml", profile, sorted(acquisitions)
         )
+        _write_checked(folder)
         _configure_dvc(folder, environment.remote)
         write_lock(folder, lock)
         yield folder
@@ -149,6 +152,13 @@ def _lay_out_catalogue(catalogue: Path, acquisitions: Mapping[str, bytes]) -> No
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(entry)  # JSON, which is YAML too
+
+
+def _write_checked(folder: Path) -> None:
+    """Write what the local stage `check` keeps true in a checkout, for this workspace's profile."""
+    if graph_keys(folder / "dvc.yaml"):
+        write_text(folder / PARAMS_LOCK, render_lock(folder / "dvc.yaml", folder / "params.yaml"))
+    write_text(folder / CHECKED, CHECKED_TEXT)
 
 
 def _configure_dvc(folder: Path, remote: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from components.contract.graph.lock import render_lock
 from components.contract.hashing import sha256_file
 from tests.cluster.endpoints import base_environment
 from tests.cluster.lab import BUCKET
@@ -68,6 +69,7 @@ def _workspace(pipeline: Pipeline, key: str, stages: list[str], folder: Path) ->
     shutil.copyfile(pipeline.code / "dvc.yaml", folder / "dvc.yaml")
     params: dict[str, Any] = yaml.safe_load((pipeline.code / "params.yaml").read_text())
     (folder / "params.yaml").write_text(yaml.safe_dump({**params, "profile": "smoke"}))
+    (folder / "params.lock").write_text(render_lock(folder / "dvc.yaml", folder / "params.yaml"))
     entries = {stage: _lock_entry(pipeline, key, stage) for stage in stages}
     (folder / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": entries}))
     remote = f"[core]\n    no_scm = true\n    remote = lab\n['remote \"lab\"']\n    url = s3://{BUCKET}/dvc\n"

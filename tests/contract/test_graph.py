@@ -15,7 +15,10 @@ from dvc.repo import Repo
 
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_graph
+from components.contract.graph.lock import graph_keys, render_lock
 from components.contract.graph.model import Graph, Parameter
+from components.contract.keys import CHECKED
+from components.contract.parameters import PARAMS_LOCK
 from components.contract.work import Requirements
 from tests.contract.pipelines import FILES, FOREACH, MATRIX, META, NESTED
 
@@ -95,7 +98,7 @@ def test_graph_equals_that_of_dvc(pipeline: str, tmp_path: Path) -> None:
 def test_graph_of_the_repository_equals_that_of_dvc(
     repository: Path, tmp_path: Path, profile: str | None, methods: list[str]
 ) -> None:
-    """Several methods of distillation are several tasks; a profile changes parameters only."""
+    """Several methods of distillation are several tasks; the stage `check` is DVC's alone."""
     params = yaml.safe_load((repository / "params.yaml").read_text())
     params["distill"]["methods"] = methods
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
@@ -104,7 +107,11 @@ def test_graph_of_the_repository_equals_that_of_dvc(
     if profile is not None:
         params["profile"] = profile
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    assert seen_by_us(graph) == seen_by_dvc(tmp_path)
+    (tmp_path / PARAMS_LOCK).write_text(render_lock(tmp_path / "dvc.yaml", tmp_path / "params.yaml"))
+    stages, edges = seen_by_dvc(tmp_path)
+    assert stages.pop("check")["outs"] == [CHECKED]
+    assert ("check", "download") in edges
+    assert seen_by_us(graph) == (stages, edges - {("check", "download")})
     assert {f"distill@{method}" for method in methods} <= set(graph.addresses)
 
 
@@ -152,7 +159,7 @@ def stages(body: str) -> str:
         ("vars: ['extra.yaml:dept']", ["extra.yaml", "'dept'", "'depth'"]),
         ("vars: [absent.yaml]", ["absent.yaml not found"]),
         ("- a", ["dvc.yaml must be a mapping"]),
-        ("a: [", ["dvc.yaml is not valid YAML"]),
+        ("a: [", ["dvc.yaml, line", "not valid YAML"]),
     ],
 )
 def test_a_mistake_is_named_with_its_stage(pipeline: str, words: list[str], tmp_path: Path) -> None:
@@ -166,3 +173,53 @@ def test_a_mistake_is_named_with_its_stage(pipeline: str, words: list[str], tmp_
 def test_a_missing_file_says_where_it_was_expected(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"dvc\.yaml not found"):
         load_graph(tmp_path / "dvc.yaml", tmp_path / "params.yaml")
+
+
+LOCKED = """\
+vars: [params.lock]
+stages:
+  make:
+    foreach: ${graph.distill.methods}
+    do:
+      cmd: "echo ${item} ${ graph.optical.size }"
+      outs: ["made/${item}"]
+      meta: {image: data, cpu: 1, memory: 1Gi, gpu: 0, retry: data}
+  check: {cmd: echo, deps: [params.lock], outs: [checked], meta: {local: true}}
+"""
+PROFILED = """\
+profile: small
+distill: {methods: [one, "on", "1:30", "1e3"]}
+optical: {size: 3}
+profiles: {small: {}, large: {distill: {methods: [two]}, optical: {size: 4}}}
+"""
+
+
+@pytest.mark.parametrize("profile", ["small", "large"])
+def test_the_lock_gives_dvc_the_graph_of_the_active_profile(tmp_path: Path, profile: str) -> None:
+    (tmp_path / "dvc.yaml").write_text(LOCKED)
+    (tmp_path / "params.yaml").write_text(PROFILED)
+    files = (tmp_path / "dvc.yaml", tmp_path / "params.yaml")
+    assert graph_keys(files[0]) == ("distill.methods", "optical.size")
+    graph = load_graph(*files, profile)
+    files[1].write_text(PROFILED.replace("profile: small", f"profile: {profile}"))
+    (tmp_path / PARAMS_LOCK).write_text(render_lock(*files))
+    stages, edges = seen_by_dvc(tmp_path)
+    stages.pop("check")
+    assert seen_by_us(graph) == (stages, edges)
+    assert ("make@two" in stages) == (profile == "large")
+
+
+@pytest.mark.parametrize(
+    ("methods", "words"),
+    [
+        ("[one, one]", r"distill\.methods: a name is listed twice"),
+        ("[[one]]", r"distill\.methods: a name, or a list of names"),
+        ("null", r"distill\.methods: a name, or a list of names"),
+        ("{a: b}", r"distill\.methods: a name, or a list of names"),
+    ],
+)
+def test_a_value_that_names_no_stage_is_refused(tmp_path: Path, methods: str, words: str) -> None:
+    (tmp_path / "dvc.yaml").write_text(LOCKED)
+    (tmp_path / "params.yaml").write_text(PROFILED.replace("[two]", methods).replace(": small", ": large"))
+    with pytest.raises(ParameterError, match=words):
+        render_lock(tmp_path / "dvc.yaml", tmp_path / "params.yaml")

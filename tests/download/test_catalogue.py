@@ -82,7 +82,7 @@ def test_mistakes_are_named(tmp_path: Path, changes: dict[str, Any], message: st
         load_entry("spacenet6-train", broken(tmp_path, **changes))
 
 
-@pytest.mark.parametrize("text", ["a: [", "- 1", "", "\0"])
+@pytest.mark.parametrize("text", ["a: [", "- 1", "", "\0", "id: x\nid: x", "title: on", "a: " + "[" * 5000])
 def test_what_is_no_entry_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.yaml").write_text(text)
     with pytest.raises(ParameterError, match="catalogue entry x: "):
@@ -103,7 +103,7 @@ def test_the_committed_parameters_are_accepted_in_every_profile(tmp_path: Path, 
     [
         (
             ["rehersal-airborne"],
-            "unknown acquisition 'rehersal-airborne'; the nearest known one is 'rehearsal-a",
+            "unknown acquisition 'rehersal-airborne'; the nearest valid one is 'rehearsal-a",
         ),
         (["spacenet6-train", "spacenet6-train"], "'spacenet6-train' is listed twice"),
         ([], "a list of catalogue ids is needed"),

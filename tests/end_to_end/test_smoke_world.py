@@ -50,7 +50,7 @@ def test_one_changed_parameter_reruns_only_what_depends_on_it(finished: Checkout
             "  confidence: 0.90             # of the",
             "  confidence: 0.95             # of the",
         )
-    assert changed == {"evaluate"}
+    assert changed == {"check", "evaluate"}
 
 
 def test_a_typo_in_the_parameters_stops_the_stage_with_its_name(finished: Checkout) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import copy
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -16,6 +18,7 @@ from components.contract.errors import (
     StormsightError,
 )
 from components.lib import cli
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(("result", "code"), [(None, 0), (0, 0), (3, 3)])
@@ -77,3 +80,67 @@ def test_a_failure_survives_the_way_out_of_a_worker_process() -> None:
     error = BadDataError("tile_7: no data", next_step="download it again")
     copied = copy.copy(error)
     assert (type(copied), str(copied)) == (BadDataError, str(error))
+
+
+COMMAND = """
+import sys
+from components.lib import cli
+
+def main():
+    for number in range({lines}):
+        print(f"line {{number}}")
+    {then}
+
+cli.run(main)
+"""
+
+
+def piped(lines: int, then: str = "return 0", **variables: str) -> tuple[int, str]:
+    """Run a command whose output's reader leaves after one line; return its exit code and standard error."""
+    command = [sys.executable, "-c", COMMAND.format(lines=lines, then=then)]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if lines:
+            process.stdout.readline()
+        process.stdout.close()
+        return process.wait(timeout=30), process.stderr.read()
+
+
+def test_a_reader_that_leaves_ends_a_command_without_a_word() -> None:
+    assert piped(100_000) == (cli.READER_LEFT, "")
+    assert piped(0, "import time; time.sleep(0.5); print('late')") == (cli.READER_LEFT, "")
+
+
+def test_another_broken_pipe_keeps_its_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND.format(lines=1, then="raise BrokenPipeError('a socket')")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "BrokenPipeError: a socket" in done.stderr
+
+
+def test_an_odd_variable_is_told_before_the_command_begins() -> None:
+    for name, value in (("STORMSIGHT_LOG", "LOUD"), ("STORMSIGHT_OBJECTS", "README.md")):
+        done = subprocess.run(
+            [sys.executable, "-m", "components.acquisitions", "list"],
+            cwd=ROOT,
+            env={**os.environ, name: value},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 78
+        assert done.stderr.startswith(f"error: {name}='{value}': ")
+        assert "Traceback" not in done.stderr

@@ -8,7 +8,7 @@ from itertools import product
 from shlex import quote
 from typing import Any, NamedTuple
 
-from components.contract.documents import nearest
+from components.contract.documents import nearest, shown
 from components.contract.errors import ParameterError
 
 _EXPRESSION = re.compile(r"(?<!\\)\$\{(?P<inner>.*?)\}")
@@ -158,7 +158,7 @@ def _collection(
     found = select(expression["inner"], values, where) if expression else source
     if not is_collection(found):
         raise ParameterError(
-            f"{where}: expected a list or a mapping, got {found!r}",
+            f"{where}: expected a list or a mapping, got {shown(found)}",
             next_step="name a list or a mapping of params.yaml",
         )
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.contract.documents import nearest, read_yaml, refuse_unknown
+from components.contract.documents import nearest, read_yaml, refuse_unknown, require_mapping
 from components.contract.errors import ParameterError
 from components.contract.graph.interpolation import Values, loop_items, matrix_items, resolve
 from components.contract.graph.model import Graph, Parameter, Stage, normalise
+from components.contract.parameters import GRAPH, PARAMS_LOCK
+from components.contract.parameters import resolve as with_profile
 from components.contract.work import Requirements
 
 STAGE_KEYS = (
@@ -20,11 +22,14 @@ TOP_KEYS = ("stages", "vars", "params", "metrics", "plots", "artifacts", "datase
 OUT_OPTIONS = ("cache", "persist", "remote", "push", "desc", "type", "labels", "meta", "checkpoint")
 PLOT_OPTIONS = (*OUT_OPTIONS, "template", "x", "y", "x_label", "y_label", "title", "header")
 
+LOCAL = "local"
+"""Key of ``meta``: the stage prepares a checkout for ``dvc repro``, and is no part of the graph elsewhere."""
+
 Options = Mapping[str, Any]
 
 
 def load_graph(dvc_yaml: Path, params_yaml: Path, profile: str | None = None) -> Graph:
-    """Return the graph that ``dvc repro`` would run.
+    """Return the graph that ``dvc repro`` would run under a profile, local stages left out.
 
     Args:
         dvc_yaml: The pipeline file.
@@ -68,13 +73,24 @@ def load_stage(dvc_yaml: Path, params_yaml: Path, address: str) -> Stage:
 
 def _read(dvc_yaml: Path, params_yaml: Path, profile: str | None) -> tuple[Mapping[str, Any], dict[str, Any]]:
     """Read the stages' definitions, and the values that their expressions name."""
-    document = read_yaml(dvc_yaml)
+    document = read_yaml(dvc_yaml, plain=False)
     refuse_unknown(document, TOP_KEYS, dvc_yaml.name)
     values = dict(read_yaml(params_yaml)) if params_yaml.is_file() else {}
     if profile is not None:
         values["profile"] = profile
-    values = _with_vars(values, document.get("vars", []), dvc_yaml.parent, dvc_yaml.name)
-    return document.get("stages") or {}, values
+    entries = list(document.get("vars") or [])
+    if PARAMS_LOCK in entries:
+        # Not from the file, which holds the values of another profile than a deployment may set.
+        entries[entries.index(PARAMS_LOCK)] = {GRAPH: with_profile(values, str(params_yaml))}
+    values = _with_vars(values, entries, dvc_yaml.parent, dvc_yaml.name)
+    stages = require_mapping(document.get("stages") or {}, f"{dvc_yaml.name}: stages")
+    return {name: stage for name, stage in stages.items() if not _is_local(stage)}, values
+
+
+def _is_local(definition: object) -> bool:
+    """Return True for a stage of this checkout's files alone (``meta: {local: true}``): no run has it."""
+    meta = definition.get("meta") if isinstance(definition, Mapping) else None
+    return isinstance(meta, Mapping) and meta.get(LOCAL) is True
 
 
 def _stages(name: str, definition: Any, values: Values, folder: Path) -> Iterator[Stage]:  # noqa: ANN401
@@ -152,7 +168,7 @@ def _with_vars(values: Values, entries: list[Any], folder: Path, where: str) -> 
             merged = _merge(merged, entry)
             continue
         path, _, keys = str(entry).partition(":")
-        loaded = read_yaml(folder / path)
+        loaded = read_yaml(folder / path, plain=False)
         for key in filter(None, keys.split(",")):
             if key not in loaded:
                 raise ParameterError(

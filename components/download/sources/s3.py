@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -26,6 +25,7 @@ from components.download.sources.base import (
     TransientError,
 )
 from components.download.sources.retrying import Retrying
+from components.lib.objects.client import aws_session, s3_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -67,7 +67,7 @@ class S3Source:
     def open(cls, entry: CatalogueEntry, parameters: DownloadParameters, params_file: Path) -> Self:
         """Make the client: unsigned if the entry says so or the machine has no credentials."""
         del params_file
-        session = boto3.session.Session()
+        session = aws_session()
         unsigned = entry.anonymous or session.get_credentials() is None
         config = Config(
             signature_version=UNSIGNED if unsigned else None,
@@ -78,8 +78,7 @@ class S3Source:
             retries={"total_max_attempts": 1, "mode": "standard"},
             response_checksum_validation="when_required",
         )
-        region = entry.region or session.region_name or "us-east-1"
-        client = session.client("s3", endpoint_url=parameters.endpoint_url, region_name=region, config=config)
+        client = s3_client(session, config, region=entry.region, endpoint=parameters.endpoint_url)
         return cls(entry, client, attempts=parameters.attempts, timeout_s=parameters.timeout_s)
 
     def deliver(self) -> Delivery:

@@ -11,9 +11,15 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from components.contract.documents import nearest
+from components.contract.documents import nearest, require_mapping, shortened, shown
 from components.contract.errors import ParameterError
-from components.contract.parameters import PARAMS_FILE, read_sections, value_at
+from components.contract.parameters import PARAMS_FILE, read_sections, refuse_stale_lock, value_at
+
+SERVICES = frozenset({"orchestration", "evidence"})
+"""Sections that no stage reads: what reads them does not follow DVC's graph."""
+
+SHOWN_ISSUES = 8
+"""Mistakes of one section that a message lists; a list of a million wrong values has as many."""
 
 
 class Parameters(BaseModel):
@@ -37,7 +43,31 @@ def load_parameters(section: str, model: type[P], path: Path = PARAMS_FILE) -> P
         ParameterError: If the file is missing or malformed, a key is unknown (the nearest valid key is
             named), or a value does not fit its field.
     """
-    value = load_section(section, path)
+    return validated(section, model, load_section(section, path), path)
+
+
+def load_known(section: str, model: type[P], path: Path) -> P:
+    """Read those keys of ``section`` that ``model`` has; its other keys belong to other readers.
+
+    Args:
+        section: A section that several commands share, such as ``orchestration``.
+        model: Declaration of the keys that one of them reads.
+        path: The parameter file.
+
+    Raises:
+        ParameterError: As :func:`load_parameters`, unknown keys apart.
+    """
+    given = require_mapping(load_section(section, path), f"{path}: {section}")
+    known = {name: given[name] for name in model.model_fields if name in given}
+    return validated(section, model, known, path)
+
+
+def validated(section: str, model: type[P], value: object, path: Path = PARAMS_FILE) -> P:
+    """Return ``value``, the content of ``section``, as ``model``.
+
+    Raises:
+        ParameterError: If a key is unknown (the nearest valid key is named), or a value does not fit.
+    """
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -56,19 +86,25 @@ def load_section(section: str, path: Path = PARAMS_FILE) -> Any:  # noqa: ANN401
     Raises:
         ParameterError: As :func:`load_parameters`.
     """
-    return value_at(read_sections(path), section, path)
+    sections = read_sections(path)
+    if section.partition(".")[0] not in SERVICES:
+        refuse_stale_lock(sections, path)
+    return value_at(sections, section, path)
 
 
 def _explain(section: str, model: type[BaseModel], error: ValidationError) -> str:
-    return "; ".join(_explain_one(section, model, issue) for issue in error.errors())
+    issues = error.errors(include_url=False)
+    told = [_explain_one(section, model, issue) for issue in issues[:SHOWN_ISSUES]]
+    more = len(issues) - len(told)
+    return "; ".join([*told, f"and {more} more"] if more else told)
 
 
 def _explain_one(section: str, model: type[BaseModel], issue: Any) -> str:  # noqa: ANN401 - ErrorDetails
-    location = [str(part) for part in issue["loc"]]
+    location = [shortened(str(part)) for part in issue["loc"]]
     dotted = ".".join([section, *location])
     if issue["type"] == "extra_forbidden":
         return f"{dotted}: unknown key{nearest(location[-1], _fields_at(model, location[:-1]))}"
-    return f"{dotted}: {issue['msg']} (got {issue.get('input')!r})"
+    return f"{dotted}: {shortened(issue['msg'], 300)} (got {shown(issue.get('input'))})"
 
 
 def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:

@@ -96,6 +96,8 @@ def crop_sampler(
         ResourceError: If the layers are to lie on the device and do not fit there.
     """
     jitter = jitter_of(training)
+    height, width = store.layer(sensor, layers[0]).shape[1:3]
+    training.require_fitting(min(height, width), f"{sensor}'s tiles")
     host = CropSampler(
         store,
         sensor,

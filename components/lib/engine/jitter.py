@@ -7,7 +7,6 @@ offers none of them for SAR.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.engine.batch import Batch
+from components.lib.engine.parameters import source_px
 
 _STREAM = 2**63
 
@@ -42,7 +42,7 @@ class ScaleJitter:
     @property
     def source_px(self) -> int:
         """Side of the squares to cut, pixels: enough for the smallest scale, never less than the crop."""
-        return max(self.crop, math.ceil(self.crop / self.low))
+        return source_px(self.crop, self.low)
 
     def scales(self, step: int, count: int) -> npt.NDArray[np.float32]:
         """Return the scales of the crops of ``step``, (count,)."""

@@ -7,7 +7,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from components.contract.errors import ParameterError
 from components.lib.config.loader import Parameters
+
+LEAST_CROP_PX = 32
 
 
 class Budget(Parameters):
@@ -24,6 +27,11 @@ class Budget(Parameters):
     def steps(self, tiles: int, batch: int) -> int:
         """Return the optimiser steps over ``tiles``: each pass is the batches that see every tile's crops."""
         return self.epochs * math.ceil(tiles * self.crops_per_tile / batch)
+
+
+def source_px(crop: int, low: float) -> int:
+    """Return the side of the square to cut for a crop that is zoomed by at least ``low``, pixels."""
+    return max(crop, math.ceil(crop / low))
 
 
 class TrainingParameters(Parameters):
@@ -79,7 +87,7 @@ class TrainingParameters(Parameters):
     decoder_channels: int = Field(ge=8)
     aspp_rates: Literal["crop", "reference"] = "crop"
     aspp_dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
-    crop: int = Field(ge=32)
+    crop: int = Field(ge=LEAST_CROP_PX)
     batch: int = Field(ge=2)
     scale_jitter: tuple[float, float] | None = None
     contour_weight: float = Field(default=0.0, ge=0.0)
@@ -102,6 +110,29 @@ class TrainingParameters(Parameters):
     perturbation: int = Field(default=0, ge=0, lt=2**32)
     checkpoint_every: int = Field(ge=1)
     log_every: int = Field(ge=1)
+
+    def require_fitting(self, side: int, where: str) -> None:
+        """Check that crops, cut larger for the least zoom, fit into tiles.
+
+        Args:
+            side: Shorter side of the tiles, pixels.
+            where: Name of the tiles in the message.
+
+        Raises:
+            ParameterError: If they do not; names the largest crop that does.
+        """
+        low = 1.0 if self.scale_jitter is None else self.scale_jitter[0]
+        if source_px(self.crop, low) <= side:
+            return
+        largest = next(crop for crop in range(side, -1, -1) if source_px(crop, low) <= side)
+        zoomed = "" if low >= 1 else f" at zoom {low:g} (training.scale_jitter)"
+        cut = "" if low >= 1 else f": {source_px(self.crop, low)} pixels are cut for it"
+        raise ParameterError(
+            f"training.crop: {self.crop}{zoomed} does not fit into {where} of {side} pixels{cut}",
+            next_step=f"set training.crop to at most {largest}"
+            if largest >= LEAST_CROP_PX
+            else f"prepare larger tiles: a crop has at least {LEAST_CROP_PX} pixels",
+        )
 
     @model_validator(mode="after")
     def _zoom_in_order(self) -> TrainingParameters:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from components.contract.documents import shown
 from components.contract.errors import ParameterError
+from components.contract.variables import problem_of_place
 from components.lib.objects.folder import FolderObjects
 from components.lib.objects.protocol import ObjectStore
 
@@ -25,20 +27,21 @@ def open_objects(uri: str) -> ObjectStore:
     endpoint from the environment as boto3 does (``AWS_ENDPOINT_URL_S3``).
 
     Raises:
-        ParameterError: If the URI is of another kind.
+        ParameterError: If the URI is of another kind, or names a file where a folder is needed.
     """
     scheme, separator, rest = uri.partition("://")
+    problem = problem_of_place(uri) if uri else "it is empty"
+    if problem is not None:
+        raise _unknown(uri, problem)
     if not separator:
-        if not uri:
-            raise _unknown(uri)
         return FolderObjects(Path(uri))
-    if scheme == "file" and rest.startswith("/"):
+    if scheme == "file":
         return FolderObjects(Path(rest))
     if scheme == "s3" and rest.strip("/"):
         from components.lib.objects.s3 import S3Objects  # noqa: PLC0415 - boto3 only where a bucket is used
 
         return S3Objects.open(uri)
-    raise _unknown(uri)
+    raise _unknown(uri, "it names no bucket")
 
 
 def objects_from_environment() -> ObjectStore:
@@ -55,8 +58,8 @@ def _from_environment(name: str) -> ObjectStore:
     return open_objects(os.environ.get(name) or DEFAULTS[name])
 
 
-def _unknown(uri: str) -> ParameterError:
+def _unknown(uri: str, problem: str) -> ParameterError:
     return ParameterError(
-        f"{uri!r} names no object store",
+        f"{shown(uri)} names no object store: {problem}",
         next_step="use s3://bucket/prefix, file:///folder or the path of a folder",
     )

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-import boto3
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
@@ -21,6 +20,7 @@ from urllib3.exceptions import HTTPError
 from components.contract.errors import ResourceError, SourceUnavailableError
 from components.contract.redaction import redact
 from components.lib.files import atomic_file
+from components.lib.objects.client import aws_session, s3_client
 from components.lib.objects.folder import require_digest
 from components.lib.objects.protocol import ObjectInfo, Objects, check_key, check_prefix, missing
 
@@ -62,16 +62,19 @@ class S3Objects:
 
     @classmethod
     def open(cls, uri: str) -> Self:
-        """Make a client for ``s3://bucket/prefix``."""
+        """Make a client for ``s3://bucket/prefix``.
+
+        Raises:
+            ParameterError: If a setting of AWS cannot be used.
+        """
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-        session = boto3.session.Session()
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
             max_pool_connections=READERS,
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         )
-        client = session.client("s3", region_name=session.region_name or "us-east-1", config=config)
+        client = s3_client(aws_session(), config)
         return cls(client, bucket, f"{prefix.strip('/')}/" if prefix.strip("/") else "")
 
     @property

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from components.contract.documents import nearest, read_yaml
 from components.contract.errors import ParameterError
 from components.contract.redaction import holds_a_secret
+from components.contract.variables import check_variables
 from stormsight_dags.settings.model import Deployment, Orchestration, Section, Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,9 +29,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
     Raises:
         ParameterError: If a file is missing or not YAML, a key is unknown (the nearest valid one is named), a
-            value does not fit, a section is missing, or something looks like a secret.
+            value does not fit, a section is missing, something looks like a secret, or a variable of the
+            environment holds what cannot be meant.
     """
     environment = os.environ if environment is None else environment
+    check_variables(environment)
     source = Path(environment.get("STORMSIGHT_SOURCE") or ROOT).resolve()
     file = environment.get("STORMSIGHT_DEPLOYMENT")
     deployment = _validate(Deployment, read_yaml(Path(file)) if file else {}, file or "deployment")

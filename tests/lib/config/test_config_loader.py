@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from components.contract.errors import ParameterError
-from components.contract.parameters import SECTIONS
-from components.lib.config.loader import Parameters, load_parameters, load_section
+from components.contract.parameters import PARAMS_LOCK, SECTIONS
+from components.lib.config.loader import Parameters, load_known, load_parameters, load_section
 
 
 class Inner(Parameters):
@@ -68,6 +68,62 @@ def test_a_value_of_the_wrong_type_is_shown(tmp_path: Path) -> None:
     wrong = document(optical={"epochs": "many", "split": {"west_m": 1}})
     with pytest.raises(ParameterError, match=r"optical\.epochs: .*valid integer.*'many'"):
         load_parameters("optical", Outer, write(tmp_path, wrong))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"profile": None}, "profile: must be one name (got None)"),
+        ({"profile": ["small", "large"]}, "profile: must be one name (got ['small', 'large'])"),
+        ({"profile": {"small": 1}}, "profile: must be one name"),
+        ({"profile": 3}, "profile: must be one name (got 3)"),
+        ({"profile": "x" * 9000}, "is not declared under profiles"),
+        ({"profiles": None}, "profiles: must be a mapping (it is empty)"),
+        ({"profiles": ["small"]}, "profiles: must be a mapping (got ['small'])"),
+        ({"profiles": "small"}, "profiles: must be a mapping (got 'small')"),
+        ({"profiles": {}}, "'small' is not declared"),
+        ({"profiles": {"small": None}}, "profiles.small: must be a mapping (it is empty)"),
+        ({"profiles": {"small": [1]}}, "profiles.small: must be a mapping (got [1])"),
+        ({"optical": None}, "optical: Input should be"),
+        ({"optical": ["x" * 90] * 9000}, "optical: Input should be"),
+        ({"optical": {"epochs": "x" * 9000, "split": None}}, "optical.epochs"),
+        ({"optical": {"x" * 9000: 1, "epochs": 1, "split": {"west_m": 1}}}, "unknown key"),
+    ],
+)
+def test_a_part_of_the_wrong_shape_is_named_in_few_words(
+    tmp_path: Path, changes: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ParameterError) as caught:
+        load_parameters("optical", Outer, write(tmp_path, document(**changes)))
+    assert words in caught.value.message
+    assert len(str(caught.value)) < 600 + 2 * len(str(tmp_path))
+
+
+def test_a_message_lists_a_few_mistakes(tmp_path: Path) -> None:
+    wrong = {f"k{index}": 1 for index in range(1000)}
+    with pytest.raises(ParameterError, match=r"and 99\d more") as caught:
+        load_parameters("optical", Outer, write(tmp_path, document(optical=wrong)))
+    assert len(str(caught.value)) < 1000
+
+
+def test_keys_of_other_readers_are_left_to_them(tmp_path: Path) -> None:
+    path = write(tmp_path, document(orchestration={"groups": 7, "west_m": 1.0, "other": None}))
+    assert load_known("orchestration", Inner, path).groups == 7
+    with pytest.raises(ParameterError, match=r"orchestration\.west_m: "):
+        load_known("orchestration", Inner, write(tmp_path, document(orchestration={"west_m": "far"})))
+    with pytest.raises(ParameterError, match=r"orchestration: must be a mapping"):
+        load_known("orchestration", Inner, write(tmp_path, document(orchestration=None)))
+
+
+def test_a_stale_lock_beside_the_parameters_refuses_stages_and_leaves_services_alone(tmp_path: Path) -> None:
+    path = write(tmp_path, document(orchestration={"groups": 7}))
+    (tmp_path / PARAMS_LOCK).write_text("graph:\n  optical: {epochs: 3}\n")
+    assert load_parameters("optical", Outer, path).epochs == 3
+    write(tmp_path, document(orchestration={"groups": 7}, profile="large"))
+    with pytest.raises(ParameterError, match=r"optical\.epochs: 3, and .* 200") as caught:
+        load_parameters("optical", Outer, path)
+    assert "python -m components.check" in caught.value.next_step
+    assert load_section("orchestration", path) == {"groups": 7}
 
 
 def test_a_profile_can_switch_a_key_off(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""Check of the methods' own sections against the parameters that their modules declare.
+
+These modules import torch, which takes seconds. So what passed is remembered by its hash, in a file that may
+be removed at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import components.lib.methods
+from components.check.findings import Findings
+from components.contract.errors import ParameterError
+from components.contract.hashing import sha256_folder, sha256_json
+from components.lib.config.loader import validated
+from components.lib.files import write_text
+from components.lib.methods.registry import load_method, load_teacher
+
+PASSED = Path("var/check/methods.sha256")
+"""Hash of the sections and the modules that passed last."""
+
+Sections = Mapping[str, Any]
+
+
+def check_methods(sections: Sections, root: Path, findings: Findings) -> None:
+    """Check every method's section, every teacher, and that the methods have the teachers they need.
+
+    Args:
+        sections: The sections, whose names are checked already.
+        root: Folder of ``params.yaml``, below which the hash of what passed is kept.
+        findings: Takes what is wrong.
+    """
+    key = _key(sections)
+    with suppress(OSError, UnicodeDecodeError):
+        if (root / PASSED).read_text(encoding="utf-8") == key:
+            return
+    before = len(findings.errors)
+    try:
+        _check(sections, root / "params.yaml", findings)
+    except ModuleNotFoundError as error:
+        if str(error.name).split(".", maxsplit=1)[0] == "components":
+            raise
+        findings.warnings.append(f"sections of methods are not checked: {error.name} is not installed here")
+        return
+    if len(findings.errors) == before:
+        with suppress(OSError):  # it only saves time
+            write_text(root / PASSED, key)
+
+
+def _check(sections: Sections, params: Path, findings: Findings) -> None:
+    for name, section in sections["methods"].items():
+        with findings.collecting():
+            validated(f"methods.{name}", load_method(name).parameters, section, params)
+    kinds = sections["optical"]["kinds"]
+    for kind in kinds:
+        with findings.collecting():
+            load_teacher(kind)
+    for name in sections["distill"]["methods"]:
+        with findings.collecting():
+            teacher = load_method(name).teacher
+            if teacher is not None and teacher not in kinds:
+                raise ParameterError(
+                    f"distill.methods: {name} needs the teacher {teacher}, which optical.kinds does not list",
+                    next_step=f"add {teacher} to optical.kinds",
+                )
+
+
+def _key(sections: Sections) -> str:
+    code = sha256_folder(Path(next(iter(components.lib.methods.__path__))))
+    names = {"kinds": sections["optical"]["kinds"], "methods": sections["distill"]["methods"]}
+    return sha256_json({"code": code, "sections": sections["methods"], **names})

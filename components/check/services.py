@@ -1,0 +1,150 @@
+"""Check of what a run reaches outside of the checkout: sources, tracking server, ledger, GPU.
+
+Each question is one request with a short time-out; no client library is imported for it.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import urlopen
+
+from components.check.findings import Findings
+from components.contract.errors import ParameterError, ResourceError, SourceUnavailableError
+from components.contract.redaction import redact
+from components.download.catalogue import CatalogueEntry
+from components.download.parameters import DownloadParameters
+from components.lib.engine.parameters import TrainingParameters
+from components.lib.objects.opening import OBJECTS
+from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
+from components.promote.parameters import PromoteParameters
+
+TIMEOUT_S = 5.0
+
+LARGE_CROP_PX = 512
+"""Crop side from which a training takes days without a GPU."""
+
+_NVIDIA, _AMD = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
+_SQLITE = "sqlite:///"
+
+
+def check_sources(
+    entries: Iterable[CatalogueEntry], download: DownloadParameters, root: Path, findings: Findings
+) -> None:
+    """Check that each acquisition's source answers; a warning is enough where the data are there already."""
+    fetched = (root / "data/raw").is_dir()
+    for entry in entries:
+        uri = download.mirrors.get(entry.id, entry.source)
+        problem = _problem_of_source(uri, download.endpoint_url, entry.region, root)
+        if problem is None:
+            continue
+        if fetched:
+            findings.warnings.append(f"acquisition {entry.id}: {problem}; data/raw is there and will do")
+        else:
+            findings.errors.append(
+                SourceUnavailableError(
+                    f"acquisition {entry.id}: {problem}",
+                    next_step="check the network, download.mirrors and download.endpoint_url in params.yaml",
+                )
+            )
+
+
+def check_tracking(tracking: TrackingParameters, promote: PromoteParameters, root: Path) -> None:
+    """Check that runs, models and the champions' history can be written.
+
+    Raises:
+        SourceUnavailableError: If a store does not answer, or a file of it cannot be written.
+    """
+    uri = tracking.effective_uri
+    name = "MLFLOW_TRACKING_URI" if os.environ.get("MLFLOW_TRACKING_URI") else "tracking.uri"
+    if uri.startswith(_SQLITE):
+        path = root / uri.removeprefix(_SQLITE).partition("?")[0]
+        _require_writable(path, name, folder=False)
+        _require_writable(root / tracking.effective_artifacts, "tracking.artifacts", folder=True)
+    elif uri.startswith(("http://", "https://")):
+        problem = _no_answer(f"{uri.rstrip('/')}/health")
+        if problem is not None:
+            raise SourceUnavailableError(
+                f"{name}: MLflow at {redact(uri)} does not answer: {problem}",
+                next_step=f"start the server, or correct {name}; {UNTRACKED!r} there trains without one",
+            )
+    ledger = os.environ.get(OBJECTS) or promote.ledger
+    if "://" not in ledger:
+        where = OBJECTS if os.environ.get(OBJECTS) else "promote.ledger"
+        _require_writable(root / ledger, where, folder=True)
+
+
+def check_gpu(training: TrainingParameters, findings: Findings) -> None:
+    """Look for a GPU where the profile asks for one, or is too large without."""
+    if _NVIDIA.is_dir() or _AMD.exists():
+        return
+    if training.device == "cuda":
+        findings.errors.append(
+            ResourceError(
+                "training.device is cuda, and this machine has no GPU",
+                next_step="set training.device to auto, or run where there is one",
+            )
+        )
+    elif training.crop >= LARGE_CROP_PX:
+        findings.warnings.append(
+            f"this machine has no GPU; on crops of {training.crop} pixels a training takes days without one"
+        )
+
+
+def _problem_of_source(uri: str, endpoint: str | None, region: str | None, root: Path) -> str | None:
+    """Return why a source cannot be read, None if it can."""
+    scheme, _, rest = uri.partition("://")
+    if scheme == "file":
+        path = root / unquote(rest)
+        return None if path.exists() else f"{path} does not exist"
+    if scheme != "s3":
+        return None
+    bucket, _, prefix = rest.partition("/")
+    given = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    base = given or f"https://s3.{region or os.environ.get('AWS_REGION') or 'us-east-1'}.amazonaws.com"
+    query = f"?list-type=2&max-keys=1&prefix={quote(prefix, safe='')}"
+    problem = _no_answer(f"{base.rstrip('/')}/{bucket}{query}")
+    return None if problem is None else f"{uri} does not answer at {redact(base)}: {problem}"
+
+
+def _no_answer(url: str) -> str | None:
+    """Return why nothing useful answers at ``url``; None if something does, or asks who wants to know."""
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        return "it is no http(s) address"
+    try:
+        with urlopen(url, timeout=TIMEOUT_S):  # noqa: S310 - the scheme is checked above
+            return None
+    except HTTPError as error:
+        return None if error.code in {301, 307, 400, 401, 403} else f"HTTP {error.code}"
+    except URLError as error:
+        if isinstance(error.reason, ssl.SSLError):
+            return None  # it answers; the run's own client may know its certificate
+        return str(error.reason)
+    except (OSError, ValueError) as error:
+        return str(error) or type(error).__name__
+
+
+def _require_writable(path: Path, name: str, *, folder: bool) -> None:
+    """Raise unless ``path`` can be written, or made.
+
+    Raises:
+        SourceUnavailableError: If it cannot.
+        ParameterError: If the path is impossible.
+    """
+    try:
+        if path.exists() and path.is_dir() != folder:
+            reason = "it is a file" if folder else "it is a folder"
+        else:
+            existing = next(place for place in (path, *path.absolute().parents) if place.exists())
+            if os.access(existing, os.W_OK) and (existing == path or existing.is_dir()):
+                return
+            reason = f"{existing} cannot be written"
+    except OSError as error:
+        raise ParameterError(f"{name}: {error.strerror}", next_step=f"correct {name}") from error
+    raise SourceUnavailableError(
+        f"{name}: {path} cannot be used: {reason}", next_step=f"correct {name}, or the rights of {path}"
+    )

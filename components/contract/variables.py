@@ -1,0 +1,135 @@
+"""Check of the environment variables that commands read, before a command does anything.
+
+A value that a library would take in its own way (a place that names a file lists nothing, an unknown log
+level is an exception, a word as MLflow's address is a new folder) is refused here, with its variable's name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import unquote, urlsplit
+
+from components.contract.documents import nearest, shown
+from components.contract.errors import ParameterError
+from components.contract.redaction import redact
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+TRACKING_SCHEMES = (
+    "sqlite", "http", "https", "file", "postgresql", "mysql", "mssql", "databricks", "databricks-uc", "uc"
+)  # fmt: skip
+"""Kinds of stores that MLflow knows; a database's may name its driver (``postgresql+psycopg2``)."""
+
+Rule = Callable[[str], str | None]
+"""What is wrong with a value, None if nothing is."""
+
+
+def check_variables(environment: Mapping[str, str] = os.environ) -> None:
+    """Check all variables that are set; an empty one counts as not set.
+
+    Raises:
+        ParameterError: Names the first variable with a value that cannot be meant, and the valid ones.
+    """
+    for name, (rule, valid) in VARIABLES.items():
+        value = environment.get(name)
+        problem = rule(value) if value else None
+        if value and problem is not None:
+            raise ParameterError(
+                f"{name}={shown(redact(value, {}))}: {problem}",
+                next_step=f"unset {name}, or set it to {valid}",
+            )
+
+
+def problem_of_place(uri: str) -> str | None:
+    """Return why ``uri`` can hold no objects; ``s3://bucket/prefix``, ``file:///folder`` and a path can."""
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        return problem_of_folder(uri)
+    if scheme == "s3":
+        return None if rest.partition("/")[0] else "it names no bucket"
+    if scheme == "file":
+        return problem_of_folder(unquote(rest)) if rest.startswith("/") else "it names no absolute path"
+    return f"{shown(scheme)} is no kind of object store"
+
+
+def problem_of_folder(path: str) -> str | None:
+    """Return why ``path`` is no folder and none can be made there."""
+    try:
+        place = Path(path).absolute()
+        existing = next(folder for folder in (place, *place.parents) if folder.exists())
+        if existing.is_dir():
+            return None
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return "it is a file, not a folder" if existing == place else f"{existing} is a file, not a folder"
+
+
+def problem_of_url(url: str) -> str | None:
+    """Return why ``url`` is no address of an HTTP service."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return None
+    except ValueError as error:
+        return str(error)
+    return "it is no http(s) address"
+
+
+def _problem_of_level(level: str) -> str | None:
+    if level.upper() in LOG_LEVELS:
+        return None
+    return f"there is no such level{nearest(level.upper(), LOG_LEVELS)}"
+
+
+def _problem_of_source(path: str) -> str | None:
+    try:
+        return None if Path(path).is_dir() else "there is no such folder"
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+
+
+def _problem_of_file(path: str) -> str | None:
+    try:
+        return None if Path(path).exists() else "there is no such file"
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+
+
+def _problem_of_tracking(uri: str) -> str | None:
+    scheme, separator, _ = uri.partition(":")
+    kind = scheme.partition("+")[0]
+    if uri in {"none", "databricks", "databricks-uc", "uc"} or uri.startswith("/"):
+        return None
+    if not separator or kind not in TRACKING_SCHEMES:
+        return f"it is no address of a store{nearest(kind, TRACKING_SCHEMES)}"
+    return problem_of_url(uri) if kind in {"http", "https"} else None
+
+
+_PLACE = (problem_of_place, "s3://bucket/prefix, file:///folder or the path of a folder")
+_FOLDER = (problem_of_folder, "the path of a folder")
+_URL = (problem_of_url, "http://host:port or https://host")
+
+VARIABLES: Mapping[str, tuple[Rule, str]] = MappingProxyType(
+    {
+        "STORMSIGHT_LOG": (_problem_of_level, f"one of {', '.join(LOG_LEVELS)}"),
+        "STORMSIGHT_OBJECTS": _PLACE,
+        "STORMSIGHT_LANDING": _PLACE,
+        "STORMSIGHT_REMOTE": _PLACE,
+        "STORMSIGHT_SOURCE": (_problem_of_source, "the folder of dvc.yaml and params.yaml"),
+        "STORMSIGHT_WORKSPACE": _FOLDER,
+        "STORMSIGHT_ARTIFACTS": _FOLDER,
+        "MLFLOW_TRACKING_URI": (
+            _problem_of_tracking,
+            "sqlite:///var/mlflow.db, http://host:port, or none for no tracking",
+        ),
+        "AWS_ENDPOINT_URL_S3": _URL,
+        "AWS_ENDPOINT_URL": _URL,
+        "AWS_CA_BUNDLE": (_problem_of_file, "a file of certificates"),
+    }
+)
+"""Rule and valid values by variable. ``STORMSIGHT_PROFILE`` is held against params.yaml, ``AWS_PROFILE``
+against the AWS configuration (:mod:`components.lib.objects.client`); the others hold any text, or are made by
+the runner of stages."""

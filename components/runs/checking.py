@@ -1,0 +1,58 @@
+"""Check of a run's parameters, before the run is planned."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from components.contract.errors import ParameterError
+from components.contract.graph.lock import render_lock
+from components.contract.parameters import PARAMS_LOCK
+from components.lib.cli import REPORT
+from components.runs.parameters import write_for_run
+
+PACKAGE = Path("components/check")
+
+
+def require_checked(source: Path, profile: str | None) -> None:
+    """Check all parameters of a run as ``make check`` does, in a process of its own, on copies.
+
+    A stage's parameters are read when its turn comes, which may be after days of training. An image without
+    torch checks all sections but those of the methods.
+
+    Args:
+        source: Folder of components/, dvc.yaml and params.yaml. One whose code has no such check is left.
+        profile: Profile of params.yaml; None for the file's own.
+
+    Raises:
+        ParameterError: Names everything that is wrong.
+    """
+    if not (source / PACKAGE).is_dir():
+        return
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write_for_run(source / "params.yaml", folder / "params.yaml", profile, [])
+        shutil.copyfile(source / "dvc.yaml", folder / "dvc.yaml")
+        lock = render_lock(folder / "dvc.yaml", folder / "params.yaml")
+        (folder / PARAMS_LOCK).write_text(lock, encoding="utf-8")
+        report = folder / "report.json"
+        done = subprocess.run(
+            [sys.executable, "-m", "components.check", "parameters"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(source.absolute()), REPORT: str(report)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            return
+        told = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
+    words = str(told.get("message") or (done.stderr.strip() or "no message").splitlines()[-1])
+    raise ParameterError(
+        words, next_step=str(told.get("next_step") or "run `python -m components.check` in the checkout")
+    )

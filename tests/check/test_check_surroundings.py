@@ -1,0 +1,99 @@
+"""Disk, sources, stores and GPU are asked in seconds; what cannot work is told with its class."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from components.check import disk, services
+from tests.check.conftest import Check, edit
+from tests.conftest import ROOT
+
+CLOSED = "http://127.0.0.1:9"
+"""Nobody listens there."""
+
+
+def test_a_full_disk_is_a_resource(pipeline: Path, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=disk.GIB))
+    code, printed = check()
+    assert code == 71
+    assert "error: disk: about 1.9 GiB are needed in" in printed
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3 * disk.GIB))
+    code, printed = check()
+    assert code == 0
+    assert "warning: disk: 3.0 GiB are free" in printed
+
+
+def test_a_source_that_does_not_answer_is_an_error_until_the_data_are_there(
+    pipeline: Path, check: Check
+) -> None:
+    edit(pipeline, ("mirrors: {}  ", "mirrors: {rehearsal-airborne: 's3://bucket/root/'}  "))
+    edit(pipeline, ("  endpoint_url: null  ", f"  endpoint_url: {CLOSED}  "))
+    code, printed = check()
+    assert code == 69
+    assert f"s3://bucket/root/ does not answer at {CLOSED}" in printed
+    (pipeline / "data/raw").mkdir(parents=True)
+    code, printed = check()
+    assert code == 0
+    assert "warning: acquisition rehearsal-airborne: s3://bucket/root/" in printed
+
+
+def test_a_mirror_that_is_not_there_is_named(pipeline: Path, check: Check) -> None:
+    edit(pipeline, ("mirrors: {}  ", "mirrors: {rehearsal-airborne: 'file:///nowhere'}  "))
+    code, printed = check()
+    assert (code, "/nowhere does not exist" in printed) == (69, True)
+
+
+def test_stores_that_cannot_be_written_are_named(
+    pipeline: Path, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pipeline / "var/mlflow.db").mkdir(parents=True)
+    code, printed = check()
+    assert (code, "var/mlflow.db cannot be used: it is a folder" in printed) == (69, True)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", CLOSED)
+    code, printed = check()
+    assert (code, f"MLFLOW_TRACKING_URI: MLflow at {CLOSED} does not answer" in printed) == (69, True)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "none")
+    assert check()[0] == 0
+    (pipeline / "var/ledger").write_text("")
+    code, printed = check()
+    assert (code, "promote.ledger: var/ledger cannot be used: it is a file" in printed) == (69, True)
+
+
+def test_a_gpu_that_is_asked_for_must_be_there(
+    pipeline: Path, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "_NVIDIA", pipeline / "absent")
+    monkeypatch.setattr(services, "_AMD", pipeline / "absent")
+    edit(pipeline, ("  crop: 192  ", "  crop: 512  "), ("  tile_px: 450  ", "  tile_px: 900  "))
+    code, printed = check()
+    assert code == 0
+    assert "warning: this machine has no GPU" in printed
+    edit(pipeline, ("  device: auto                 # auto | cpu | cuda; cuda", "  device: cuda  # cuda"))
+    code, printed = check()
+    assert (code, "training.device is cuda" in printed) == (71, True)
+
+
+def test_findings_of_all_classes_are_told_and_parameters_come_first(
+    pipeline: Path, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", CLOSED)
+    edit(pipeline, ("  floor: 0.1  ", "  flor: 0.1  "))
+    code, printed = check()
+    assert code == 78
+    assert "promote.flor" in printed
+    assert "error: disk: " in printed
+
+
+def test_the_command_imports_no_library_that_takes_seconds(repository: Path) -> None:
+    code = "import sys, components.check.__main__; print(*({m.split('.')[0] for m in sys.modules}))"
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert not {"torch", "mlflow", "dvc", "boto3", "numpy", "pandas", "rasterio"} & set(printed.split())
