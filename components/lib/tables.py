@@ -99,10 +99,10 @@ def read_table(content: bytes, name: str) -> Table:
             line = reader.line_num + 1
     except csv.Error as error:
         raise BadDataError(
-            f"{name}, line {line}: not CSV: {one_line(error)}", next_step=_WRITE_CSV
+            f"{name}, line {line}: not a readable CSV: {one_line(error)}", next_step=_WRITE_CSV
         ) from error
     if not rows:
-        raise BadDataError(f"{name} is empty", next_step=_WRITE_CSV)
+        raise BadDataError(f"{name} is not a readable CSV: it is empty", next_step=_WRITE_CSV)
     header = tuple(one_line(field) for field in rows[0].fields)
     lowered = [field.lower() for field in header]
     twice = next((field for field in header if lowered.count(field.lower()) > 1), None)

@@ -73,5 +73,6 @@ def _parse(texts: NDArray[np.object_], threads: int) -> NDArray[np.object_]:
 
 def _parse_slice(texts: NDArray[np.object_]) -> NDArray[np.object_]:
     # "ignore" gives None for what GEOS cannot read, so that the caller can name the line.
-    geometry: NDArray[np.object_] = np.asarray(shapely.from_wkt(texts, on_invalid="ignore"), dtype=object)
+    with np.errstate(invalid="ignore"):  # coordinates that are not finite
+        geometry: NDArray[np.object_] = np.asarray(shapely.from_wkt(texts, on_invalid="ignore"), dtype=object)
     return np.asarray(shapely.force_2d(geometry), dtype=object)
