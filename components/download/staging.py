@@ -11,10 +11,8 @@ DVC deletes ``data/raw`` before it runs the stage, so everything worth keeping l
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +25,7 @@ from components.contract.hashing import sha256_bytes
 from components.lib.files import write_json
 from components.lib.shards.manifest import FileRow
 
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL_DISK_ADVICE = "free some space and run the command again: what has arrived is kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +148,3 @@ def _read(path: Path) -> Any:  # noqa: ANN401 - whatever json can hold
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-
-
-@contextmanager
-def full_disk_as_resource_error(folder: Path) -> Iterator[None]:
-    """Turn "no space left", "quota exceeded" and "file too large" into a :class:`ResourceError`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _DISK_FULL:
-            raise
-        raise ResourceError(
-            f"{folder}: {os.strerror(error.errno)}",
-            next_step="free some space and run the command again: what has arrived is kept",
-        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,13 +14,51 @@ from typing import Any
 
 from components.contract.errors import MissingInputError, ResourceError
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+
+
+@contextmanager
+def writing_to(
+    folder: Path, *, next_step: str = "free some space, or check the permissions, then run the command again"
+) -> Iterator[None]:
+    """Turn the errors of a disk that is full, read-only or closed to us into a :class:`ResourceError`.
+
+    Args:
+        folder: Folder that the block writes into, for the message.
+        next_step: Advice of the message.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL and not (error.errno in _UNWRITABLE and _concerns(error, folder)):
+            raise
+        raise ResourceError(f"{folder} cannot be written: {error.strerror}", next_step=next_step) from error
+
+
+def _concerns(error: OSError, folder: Path) -> bool:
+    """Return whether an error is about ``folder``, something in it or a folder above it."""
+    if error.filename is None:
+        return True
+    path, own = Path(os.fsdecode(error.filename)).absolute(), folder.absolute()
+    return path.is_relative_to(own) or own.is_relative_to(path)
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; move it there when the block ends without an error.
 
     The temporary file is synced before the rename, so a reader sees the old file or the whole new one.
+
+    Raises:
+        ResourceError: If the disk is full or the folder cannot be written.
     """
+    with writing_to(path.parent), _atomic_file(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _atomic_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -36,7 +75,17 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Yield a temporary directory beside ``path``; put it in place of ``path`` when the block succeeds."""
+    """Yield a temporary directory beside ``path``; put it in place of ``path`` when the block succeeds.
+
+    Raises:
+        ResourceError: If the disk is full or the folder cannot be written.
+    """
+    with writing_to(path.parent), _atomic_directory(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _atomic_directory(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     retired = path.with_name(f".{path.name}.retired")

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +14,14 @@ import pytest
 
 from components.contract.errors import MissingInputError, ResourceError
 from components.contract.hashing import sha256_bytes, sha256_file
-from components.lib.files import atomic_directory, atomic_file, read_json, require_free_space, write_json
+from components.lib.files import (
+    atomic_directory,
+    atomic_file,
+    read_json,
+    require_free_space,
+    write_json,
+    writing_to,
+)
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
@@ -69,3 +81,28 @@ def test_a_disk_too_small_is_told_before_the_first_byte(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
     with pytest.raises(ResourceError, match="GB are needed"):
         require_free_space(tmp_path, 11)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
+@pytest.mark.parametrize("publish", [atomic_file, atomic_directory])
+def test_a_full_or_read_only_disk_is_a_lack_of_resources(
+    number: int, publish: Callable[[Path], AbstractContextManager[Path]], tmp_path: Path
+) -> None:
+    target = tmp_path / "new" / "result"
+    with pytest.raises(ResourceError, match=re.escape(f"{target.parent} cannot be written")), publish(target):
+        raise OSError(number, os.strerror(number))
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("publish", [atomic_file, atomic_directory])
+def test_a_file_in_the_place_of_a_folder_is_named(
+    publish: Callable[[Path], AbstractContextManager[Path]], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match="file/sub cannot be written"), publish(tmp_path / "file/sub/x"):
+        pass
+
+
+def test_an_error_about_another_file_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), writing_to(tmp_path / "here"):
+        raise PermissionError(errno.EACCES, "no", str(tmp_path / "elsewhere"))
