@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from components.contract.documents import read_yaml
 from components.contract.errors import ParameterError
 from components.lib.datasets.sensors import dataset_of, get_sensor
 
@@ -121,11 +121,13 @@ def load_entry(acquisition: str, folder: Path = CATALOGUE) -> CatalogueEntry:
     path = folder / f"{acquisition}.yaml"
     correct = f"correct {path.name} in the catalogue"
     try:
-        entry = CatalogueEntry.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        entry = CatalogueEntry.model_validate(read_yaml(path))
     except ValidationError as error:
         text = "; ".join(_explain(issue["loc"], issue["type"], issue["msg"]) for issue in error.errors())
         raise ParameterError(f"catalogue entry {acquisition}: {text}", next_step=correct) from error
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+    except ParameterError as error:
+        raise ParameterError(f"catalogue entry {acquisition}: {error.message}", next_step=correct) from error
+    except (OSError, ValueError) as error:
         raise ParameterError(f"catalogue entry {acquisition}: {error}", next_step=correct) from error
     if entry.id != acquisition:
         raise ParameterError(f"catalogue entry {acquisition}: its id is {entry.id!r}", next_step=correct)

@@ -71,14 +71,17 @@ class Staging:
         """Return the finished shard ``name`` if it is of ``fingerprint`` and its bytes are untouched."""
         record = _read(self._record(name))
         path = self.shards / name
-        if record is None or record["fingerprint"] != fingerprint or not path.is_file():
+        if not path.is_file():
             return None
-        status = path.stat()
-        if status.st_size != record["size"]:
-            return None
-        rows = tuple(FileRow(**row) for row in record["rows"])
-        # Size and time are enough while nobody touched the file; otherwise its bytes decide.
-        if status.st_mtime_ns != record["mtime_ns"] and not _intact(path, rows):
+        try:
+            status = path.stat()
+            if record["fingerprint"] != fingerprint or status.st_size != record["size"]:
+                return None
+            rows = tuple(FileRow(**row) for row in record["rows"])
+            # Size and time are enough while nobody touched the file; otherwise its bytes decide.
+            if status.st_mtime_ns != record["mtime_ns"] and not _intact(path, rows):
+                return None
+        except (KeyError, TypeError, ValueError):  # a damaged record, or none: the shard is made again
             return None
         return FinishedShard(path, rows)
 
@@ -101,9 +104,13 @@ class Staging:
     def completed_stream(self, fingerprint: str) -> list[FinishedShard] | None:
         """Return the shards of a stream that was written to its end from ``fingerprint``."""
         record = _read(self.folder / "complete.json")
-        if record is None or record["fingerprint"] != fingerprint:
+        try:
+            names = [str(name) for name in record["shards"]] if record["fingerprint"] == fingerprint else None
+        except (KeyError, TypeError):
             return None
-        shards = [self.finished(name, fingerprint) for name in record["shards"]]
+        if names is None:
+            return None
+        shards = [self.finished(name, fingerprint) for name in names]
         return [shard for shard in shards if shard is not None] if None not in shards else None
 
     def complete_stream(self, fingerprint: str, names: list[str]) -> None:
@@ -146,5 +153,5 @@ def _read(path: Path) -> Any:  # noqa: ANN401 - whatever json can hold
     """Read the JSON of ``path``; ``None`` if it is absent or damaged, which costs a transfer, no more."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
