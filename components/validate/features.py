@@ -79,7 +79,7 @@ def tile_features(
     summary = summaries.buildings.get(tile.image_id)
     _label_columns(row, tile.files.get(dataset.labels.name), sensor, sar, read)
     if summary is not None:
-        _summary_columns(row, summary)
+        _summary_columns(row, summary, sensor)
     return row
 
 
@@ -207,7 +207,7 @@ def _label_columns(
         row["label_readable"] = True
 
 
-def _summary_columns(row: Features, summary: Labels) -> None:
+def _summary_columns(row: Features, summary: Labels, sensor: Sensor) -> None:
     """Add what the summary CSV says of the tile; it stands in for the labels of a tile without a file."""
     row["summary_dropped"] = summary.dropped
     if not row["label_present"]:
@@ -216,6 +216,8 @@ def _summary_columns(row: Features, summary: Labels) -> None:
             "label_repaired": summary.repaired,
             "label_unrepairable": summary.dropped,
             "label_empty": summary.empty,
+            "label_largest_m2": max((f.polygon.area for f in summary.footprints), default=0.0)
+            * sensor.gsd_m**2,
         }
 
 

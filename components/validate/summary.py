@@ -63,7 +63,7 @@ def read_summaries(
                     oriented.add(acquisition)
                 elif name.endswith(declared.buildings_ending):
                     buildings = read_building_csv(content, name)
-                    _report_nameless(buildings, f"{acquisition}: {name}")
+                    _report_losses(buildings, f"{acquisition}: {name}")
                     summaries.buildings = summaries.buildings or buildings
         except BadDataError as error:
             failures.append(SetFailure("summary_file", acquisition, error.message))
@@ -76,7 +76,16 @@ def read_summaries(
     return found, failures
 
 
-def _report_nameless(buildings: Mapping[str, Labels], name: str) -> None:
+def _report_losses(buildings: Mapping[str, Labels], name: str) -> None:
+    dropped = {image_id: labels.dropped for image_id, labels in buildings.items() if labels.dropped}
+    if dropped:
+        _LOG.warning(
+            "%s: %d rows cannot be read and are dropped, of %s and %d more tiles",
+            name,
+            sum(dropped.values()),
+            min(dropped) or "no tile",
+            len(dropped) - 1,
+        )
     if "" in buildings:
         entry = buildings[""]
         rows = len(entry.footprints) + entry.dropped + entry.empty

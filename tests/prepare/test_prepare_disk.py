@@ -46,8 +46,8 @@ def test_a_file_system_that_cannot_reserve_is_used_as_before(
 @pytest.mark.parametrize("blocked", ["prepared", "reports"])
 def test_a_file_in_the_place_of_an_output_folder(blocked: str, one_tile: Folders, tmp_path: Path) -> None:
     class Elsewhere(Folders):
-        store = property(lambda self: self.root / ("file/prepared" if blocked == "prepared" else "prepared"))  # type: ignore[assignment]
-        metrics = property(lambda self: self.root / ("file/m.json" if blocked == "reports" else "m.json"))  # type: ignore[assignment]
+        store = property(lambda self: self.root / ("file/prepared" if blocked == "prepared" else "prepared"))
+        metrics = property(lambda self: self.root / ("file/m.json" if blocked == "reports" else "m.json"))
 
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="file cannot be written"):

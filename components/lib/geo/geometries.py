@@ -22,7 +22,7 @@ _MAX_COLLECTIONS = 8
 """Collections within collections that are followed."""
 
 _MAX_INVALID_CORNERS = 2_000
-_MAX_CROSSINGS = 300
+_MAX_CROSSINGS = 100
 """Bounds of what is repaired: the time of ``make_valid`` grows with the square of the crossings (12 s for a
 ring of 200 random corners). Bow-ties of real labels have one or two."""
 

@@ -8,6 +8,7 @@ before a pixel is decoded, and whatever GDAL dislikes becomes a :class:`BadDataE
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -212,6 +213,7 @@ def write_geotiff(
 @contextmanager
 def _opened(content: bytes, name: str, limits: RasterLimits) -> Iterator[Any]:
     """Open a dataset whose header is within ``limits``; GDAL's errors become ``BadDataError``."""
+    _hide_undecodable_messages()
     if not content.startswith(_MAGIC):
         what = "is empty" if not content else "is not a TIFF"
         raise _bad(name, what)
@@ -224,6 +226,22 @@ def _opened(content: bytes, name: str, limits: RasterLimits) -> Iterator[Any]:
             raise
         except Exception as error:  # the seam: whatever GDAL and rasterio raise is about these bytes
             raise _bad(name, f"cannot be decoded: {_reason(error, memory.name)}") from error
+
+
+@lru_cache(maxsize=1)
+def _hide_undecodable_messages() -> None:
+    """Keep Python from printing a traceback where rasterio cannot decode a message of GDAL.
+
+    GDAL quotes the file's bytes in its messages; rasterio's logger takes them for UTF-8 in a C callback, from
+    which nothing can be raised. The message reaches us as GDAL's error all the same.
+    """
+    previous = sys.unraisablehook
+
+    def hook(raised: sys.UnraisableHookArgs) -> None:
+        if not (raised.exc_type is UnicodeDecodeError and "rasterio" in str(raised.object)):
+            previous(raised)
+
+    sys.unraisablehook = hook
 
 
 def _reason(error: BaseException, path: str) -> str:
