@@ -33,7 +33,8 @@ def writing_to(
     except OSError as error:
         if error.errno not in _FULL and not (error.errno in _UNWRITABLE and _concerns(error, folder)):
             raise
-        raise ResourceError(f"{folder} cannot be written: {error.strerror}", next_step=next_step) from error
+        where = folder if _concerns(error, folder) else Path(os.fsdecode(error.filename)).parent
+        raise ResourceError(f"{where} cannot be written: {error.strerror}", next_step=next_step) from error
 
 
 def _concerns(error: OSError, folder: Path) -> bool:

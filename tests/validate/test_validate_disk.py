@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,3 +36,13 @@ def test_a_disk_that_fills_up(raw: Folders, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ResourceError, match="validated cannot be written: No space left on device"):
         validate(raw, PARAMETERS)
     assert list(raw.validated.iterdir()) == []
+
+
+def test_no_temporary_folder(raw: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", none_usable)
+    with pytest.raises(ResourceError, match="no temporary folder can be made: No usable"):
+        validate(raw, PARAMETERS)
+
+
+def none_usable(**_: object) -> None:
+    raise FileNotFoundError("No usable temporary directory found in ['/tmp']")
