@@ -139,6 +139,8 @@ def _land_options(options: argparse.Namespace) -> LandOptions:
 
 
 def _description(options: argparse.Namespace) -> Description:
+    from pydantic import ValidationError  # noqa: PLC0415
+
     from components.acquisitions.landing import Description  # noqa: PLC0415
     from components.acquisitions.marker import Licence  # noqa: PLC0415
 
@@ -147,12 +149,13 @@ def _description(options: argparse.Namespace) -> Description:
             raise ParameterError(
                 f"--{name} is missing", next_step="say what the folder is and on what terms it may be used"
             )
-    return Description(
-        id=_id(options),
-        sensor=options.sensor,
-        title=options.title,
-        licence=Licence(name=options.licence, credit=options.credit),
-    )
+    try:
+        licence = Licence(name=options.licence, credit=options.credit)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = {"name": "licence"}.get(str(first["loc"][0]), str(first["loc"][0]))
+        raise ParameterError(f"--{name}: {first['msg']}", next_step=f"correct --{name}") from error
+    return Description(id=_id(options), sensor=options.sensor, title=options.title, licence=licence)
 
 
 def _id(options: argparse.Namespace) -> str:

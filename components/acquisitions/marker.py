@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -14,6 +13,7 @@ from components.acquisitions.parameters import ID, MOST_BYTES, MOST_FILES
 from components.contract.errors import BadDataError, StormsightError
 from components.lib.datasets.base import Dataset
 from components.lib.datasets.sensors import dataset_of, get_sensor
+from components.lib.foreign import read_json_text
 from components.lib.objects.protocol import CONTROL, check_key
 
 Text = Annotated[str, Field(min_length=1, max_length=300)]
@@ -125,15 +125,13 @@ def parse_marker(content: bytes, acquisition: str) -> Marker:
         BadDataError: If it is malformed, contradicts itself, or names another folder or an unknown sensor.
     """
     try:
-        marker = Marker.model_validate(json.loads(content))
+        marker = Marker.model_validate(read_json_text(content, "COMPLETE.json"))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise _bad(acquisition, f"{where}: {first['msg']}".lstrip(": ")) from error
-    except StormsightError as error:  # an unknown sensor, a key that is none
+    except StormsightError as error:  # no JSON, an unknown sensor, a key that is none
         raise _bad(acquisition, error.message) from error
-    except (ValueError, RecursionError) as error:
-        raise _bad(acquisition, "it is no JSON") from error
     if marker.id != acquisition:
         raise _bad(acquisition, f"its id is {marker.id!r}")
     return marker

@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 
 from components.acquisitions.rejections import rejections
-from components.contract.errors import StormsightError
+from components.contract.errors import ParameterError, StormsightError
 from components.contract.keys import marker_key
+from components.lib.foreign import one_line
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import Acquisition
@@ -46,7 +47,7 @@ def overview(landing: ObjectStore, objects: ObjectStore) -> list[Row]:
         if name in refused:
             rows.append(Row(name, "rejected", note=refused[name].message))
         else:
-            rows.append(Row(name, "landed" if landing.exists(marker_key(name)) else "arriving"))
+            rows.append(Row(name, "landed" if _has_landed(landing, name) else "arriving"))
     return rows
 
 
@@ -55,8 +56,9 @@ def text_of(rows: list[Row]) -> str:
     if not rows:
         return "no acquisition has landed"
     lines = [
-        f"{row.id:<32} {row.state:<11} {row.sensor:<22} {row.tiles or '':>5} {row.note}".rstrip()
+        f"{name:<32} {row.state:<11} {row.sensor:<22} {row.tiles or '':>5} {row.note}".rstrip()
         for row in rows
+        for name in (one_line(row.id)[:63],)
     ]
     return "\n".join([f"{'id':<32} {'state':<11} {'sensor':<22} {'tiles':>5} note", *lines])
 
@@ -64,6 +66,13 @@ def text_of(rows: list[Row]) -> str:
 def json_of(rows: list[Row]) -> str:
     """Return the rows as JSON."""
     return json.dumps([asdict(row) for row in rows], indent=2)
+
+
+def _has_landed(landing: ObjectStore, name: str) -> bool:
+    try:
+        return landing.exists(marker_key(name))
+    except ParameterError:  # a folder's name that is no key; registration rejects it
+        return False
 
 
 def _registered(objects: ObjectStore, name: str, state: State) -> Row:

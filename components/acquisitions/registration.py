@@ -19,12 +19,14 @@ from components.acquisitions.verification import verify
 from components.contract.errors import (
     BadDataError,
     MissingInputError,
+    ParameterError,
     SourceUnavailableError,
     StormsightError,
 )
 from components.contract.hashing import sha256_bytes
 from components.contract.keys import CATALOGUE, catalogue_key, marker_key
-from components.lib.objects.protocol import ObjectInfo, Objects, ObjectStore
+from components.lib.foreign import judged, one_line
+from components.lib.objects.protocol import ObjectInfo, Objects, ObjectStore, check_key
 from components.lib.operations.events import Registered
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import Acquisition
@@ -74,6 +76,9 @@ class Registrar:
         registered = operations.state().registered
         written = {info.key: info for info in self.objects.list(CATALOGUE)}
         for name in self.landing.folders():
+            if not _is_key(name):
+                self._refuse_name(name, found)
+                continue
             marker = self._marker(name)
             if marker is None:
                 found.waiting.append(name)
@@ -91,7 +96,8 @@ class Registrar:
             if not self.again and rejected_before(self.objects, name, content, listing):
                 return
             try:
-                acquisition = self._check(name, content, listing, operations)
+                with judged(f"acquisition {name}", next_step="correct it, then land it again"):
+                    acquisition = self._check(name, content, listing, operations)
             except BadDataError as error:
                 self._reject(Rejection.of(name, content, listing, error), found)
                 return
@@ -105,6 +111,18 @@ class Registrar:
         if operations.register(event):
             log.info("%s is registered", name)
             found.registered.append(name)
+
+    def _refuse_name(self, name: str, found: Found) -> None:
+        """Reject a folder whose name can be part of no key; nothing in it can be read by key."""
+        identity = name.encode("utf-8", "surrogatepass")
+        if not self.again and rejected_before(self.objects, name, identity, []):
+            return
+        error = BadDataError(
+            f"acquisition {one_line(name)[:100]!r}: the name of its folder has control characters, a "
+            "backslash, an empty part, '.' or '..', or is too long",
+            next_step="land it under an id of at most 63 of a-z, 0-9 and -, and remove the folder",
+        )
+        self._reject(Rejection.of(name, identity, [], error), found)
 
     def _check(self, name: str, content: bytes, listing: Objects, operations: Operations) -> Acquisition:
         """Run all checks, then write the catalogue entry: it is in place before the ledger names it."""
@@ -148,6 +166,14 @@ class Registrar:
             if len(content) > MOST_MARKER_BYTES:
                 break
         return content[: MOST_MARKER_BYTES + 1]
+
+
+def _is_key(name: str) -> bool:
+    try:
+        check_key(marker_key(name)).encode()
+    except (ParameterError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def _newer(marker: ObjectInfo, entry: ObjectInfo | None) -> bool:

@@ -12,9 +12,10 @@ from components.download.loose import fetch_loose
 from components.download.parameters import DownloadParameters
 from components.download.sources.base import Generated, LooseFiles, ObjectChangedError
 from components.download.sources.opening import open_source
-from components.download.staging import FinishedShard, Staging, full_disk_as_resource_error
+from components.download.staging import FULL_DISK_ADVICE, FinishedShard, Staging
 from components.download.stream import fetch_packed, write_generated
 from components.download.transfer import TransferSettings
+from components.lib.files import writing_to
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +38,16 @@ def acquire(
         SourceUnavailableError: If the source does not answer, or changes all the time.
         BadDataError: If what it holds is wrong.
     """
-    staging = Staging(staging_root / entry.id)
-    with full_disk_as_resource_error(staging.folder), staging.locked():
-        for _ in range(LISTINGS):
-            try:
-                return _acquire(entry, parameters, staging, params_file)
-            except ObjectChangedError as error:
-                log.warning("%s: %s changed under the transfer; listing again", entry.id, error)
-                changed = error
+    folder = staging_root / entry.id
+    with writing_to(folder, next_step=FULL_DISK_ADVICE):
+        staging = Staging(folder)
+        with staging.locked():
+            for _ in range(LISTINGS):
+                try:
+                    return _acquire(entry, parameters, staging, params_file)
+                except ObjectChangedError as error:
+                    log.warning("%s: %s changed under the transfer; listing again", entry.id, error)
+                    changed = error
     raise SourceUnavailableError(
         f"{changed}: it changed in each of {LISTINGS} tries",
         next_step="run the command again when the source is at rest: what has arrived is kept",

@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import io
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from components.contract.errors import BadDataError
 from components.download.catalogue import Limits
 from components.download.sources.base import Member
+from components.lib.foreign import judged
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 LARGEST_READ = 4 * CHUNK
 """Bytes. tarfile reads extension headers whole: one that claims more than this is hostile."""
+
+_OTHER_KINDS = {
+    b"\xfd7zXZ\x00": "xz",
+    b"BZh": "bzip2",
+    b"PK\x03\x04": "zip",
+    b"\x28\xb5\x2f\xfd": "zstandard",
+    b"7z\xbc\xaf": "7-zip",
+}
+"""First bytes of archives that are often taken for a tarball."""
 
 _SUSPECT = "do not use this archive; fetch it again from its publisher and compare its checksum"
 
@@ -118,8 +127,12 @@ def stream_members(
             the limits are exceeded, or if the archive is truncated or damaged.
     """
     with _damage_as_bad_data(name):
-        zipped = archive.read(2) == b"\x1f\x8b"
+        start = archive.read(6)
         archive.seek(0)
+        zipped = start.startswith(b"\x1f\x8b")
+        other = next((kind for magic, kind in _OTHER_KINDS.items() if start.startswith(magic)), None)
+        if other is not None:
+            raise BadDataError(f"{name}: is {other}, not tar or tar.gz", next_step="pack it anew as tar.gz")
         buffered = io.BufferedReader(reader, CHUNK)
         unzipped = gzip.GzipFile(fileobj=buffered, mode="rb") if zipped else buffered
         stream = _ForwardStream(unzipped, name, limits.unpacked_gib * 2**30)
@@ -153,7 +166,9 @@ def _members(stream: _ForwardStream, name: str, limits: Limits) -> Iterator[Memb
 def _content(stream: _ForwardStream, info: tarfile.TarInfo, name: str) -> Iterator[bytes]:
     left = info.size
     while left:
-        chunk = stream.read(min(CHUNK, left))
+        # The reader of a member's content runs outside the generator of members, and of its seam.
+        with _damage_as_bad_data(name):
+            chunk = stream.read(min(CHUNK, left))
         if not chunk:
             raise BadDataError(f"{name}: ends inside {info.name}", next_step="fetch the archive again")
         left -= len(chunk)
@@ -178,10 +193,9 @@ def _safe_path(info: tarfile.TarInfo, name: str) -> str:
 
 @contextmanager
 def _damage_as_bad_data(name: str) -> Iterator[None]:
-    try:
+    """Turn whatever tarfile, gzip and zlib raise on an archive into the archive's refusal."""
+    with judged(
+        f"{name}: the archive is truncated or damaged and",
+        next_step="fetch it again; if its checksum is right, tell its publisher",
+    ):
         yield
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, RecursionError, ValueError) as error:
-        raise BadDataError(
-            f"{name}: the archive is truncated or damaged ({error})",
-            next_step="fetch it again; if its checksum is right, tell its publisher",
-        ) from error

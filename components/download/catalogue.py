@@ -85,6 +85,8 @@ class CatalogueEntry(_Model):
     """S3 only: requests are not signed, whatever credentials the machine has."""
     region: str | None = None
     """S3 only: the bucket's region; the usual configuration otherwise."""
+    requester_pays: bool = False
+    """S3 only: the bucket's owner lets the requester pay; see ``download.requester_pays``."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

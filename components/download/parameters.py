@@ -33,6 +33,9 @@ class DownloadParameters(Parameters):
     timeout_s: float = Field(default=60.0, gt=0)
     """Connect and read time-out of one request, seconds; also the longest a body may trickle."""
 
+    requester_pays: bool = False
+    """Send ``x-amz-request-payer`` with every S3 request: the requester's account pays for the transfer."""
+
     mirrors: dict[str, str] = Field(default_factory=dict)
     """Acquisition id -> URI (s3://, file://) that stands in for the catalogue's source."""
 

@@ -11,10 +11,8 @@ DVC deletes ``data/raw`` before it runs the stage, so everything worth keeping l
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +25,7 @@ from components.contract.hashing import sha256_bytes
 from components.lib.files import write_json
 from components.lib.shards.manifest import FileRow
 
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL_DISK_ADVICE = "free some space and run the command again: what has arrived is kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +71,17 @@ class Staging:
         """Return the finished shard ``name`` if it is of ``fingerprint`` and its bytes are untouched."""
         record = _read(self._record(name))
         path = self.shards / name
-        if record is None or record["fingerprint"] != fingerprint or not path.is_file():
+        if not path.is_file():
             return None
-        status = path.stat()
-        if status.st_size != record["size"]:
-            return None
-        rows = tuple(FileRow(**row) for row in record["rows"])
-        # Size and time are enough while nobody touched the file; otherwise its bytes decide.
-        if status.st_mtime_ns != record["mtime_ns"] and not _intact(path, rows):
+        try:
+            status = path.stat()
+            if record["fingerprint"] != fingerprint or status.st_size != record["size"]:
+                return None
+            rows = tuple(FileRow(**row) for row in record["rows"])
+            # Size and time are enough while nobody touched the file; otherwise its bytes decide.
+            if status.st_mtime_ns != record["mtime_ns"] and not _intact(path, rows):
+                return None
+        except (KeyError, TypeError, ValueError):  # a damaged record, or none: the shard is made again
             return None
         return FinishedShard(path, rows)
 
@@ -103,9 +104,13 @@ class Staging:
     def completed_stream(self, fingerprint: str) -> list[FinishedShard] | None:
         """Return the shards of a stream that was written to its end from ``fingerprint``."""
         record = _read(self.folder / "complete.json")
-        if record is None or record["fingerprint"] != fingerprint:
+        try:
+            names = [str(name) for name in record["shards"]] if record["fingerprint"] == fingerprint else None
+        except (KeyError, TypeError):
             return None
-        shards = [self.finished(name, fingerprint) for name in record["shards"]]
+        if names is None:
+            return None
+        shards = [self.finished(name, fingerprint) for name in names]
         return [shard for shard in shards if shard is not None] if None not in shards else None
 
     def complete_stream(self, fingerprint: str, names: list[str]) -> None:
@@ -148,19 +153,5 @@ def _read(path: Path) -> Any:  # noqa: ANN401 - whatever json can hold
     """Read the JSON of ``path``; ``None`` if it is absent or damaged, which costs a transfer, no more."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-
-
-@contextmanager
-def full_disk_as_resource_error(folder: Path) -> Iterator[None]:
-    """Turn "no space left", "quota exceeded" and "file too large" into a :class:`ResourceError`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _DISK_FULL:
-            raise
-        raise ResourceError(
-            f"{folder}: {os.strerror(error.errno)}",
-            next_step="free some space and run the command again: what has arrived is kept",
-        ) from error

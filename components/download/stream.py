@@ -14,10 +14,11 @@ import logging
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import BinaryIO
 
 from tqdm import tqdm
 
-from components.contract.errors import BadDataError
+from components.contract.errors import BadDataError, SourceUnavailableError
 from components.download.archive import HashingReader, stream_members
 from components.download.catalogue import CatalogueEntry
 from components.download.journal import Journal, Target
@@ -114,7 +115,7 @@ def _unpack(entry: CatalogueEntry, delivery: Packed, staging: Staging, shard_byt
     """Stream the tarball into partial shards; its checksum is known, and compared, at the end."""
     item, path = delivery.archive, delivery.local or staging.partial / ARCHIVE
     with (
-        path.open("rb") as archive,
+        _opened(path) as archive,
         tqdm(total=item.size, unit="B", unit_scale=True, desc=f"{entry.id} unpack", disable=None) as bar,
     ):
         reader = HashingReader(archive, bar.update)
@@ -128,6 +129,15 @@ def _unpack(entry: CatalogueEntry, delivery: Packed, staging: Staging, shard_byt
             next_step="run the command again to fetch it anew; if it stays so, the source is damaged",
         )
     return rows
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise SourceUnavailableError(
+            f"{path}: {error.strerror}", next_step="check the archive and its permissions"
+        ) from error
 
 
 def _write(

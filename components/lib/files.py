@@ -16,8 +16,39 @@ from typing import Any
 
 from components.contract.errors import BadDataError, MissingInputError, ResourceError
 
-_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
-"""Error numbers that a full disk, a read-only file system or missing rights give."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+_DENIED = frozenset({errno.EACCES, errno.EPERM})
+_MACHINE = _FULL | _DENIED
+"""Error numbers that a full or read-only disk or missing rights give, whatever was being done."""
+_UNWRITABLE = _DENIED | {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+"""Those that are a matter of the disk only when they are about the folder that is written."""
+
+
+@contextmanager
+def writing_to(
+    folder: Path, *, next_step: str = "free some space, or check the permissions, then run the command again"
+) -> Iterator[None]:
+    """Turn the errors of a disk that is full, read-only or closed to us into a :class:`ResourceError`.
+
+    Args:
+        folder: Folder that the block writes into, for the message.
+        next_step: Advice of the message.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL and not (error.errno in _UNWRITABLE and _concerns(error, folder)):
+            raise
+        where = folder if _concerns(error, folder) else Path(os.fsdecode(error.filename)).parent
+        raise ResourceError(f"{where} cannot be written: {error.strerror}", next_step=next_step) from error
+
+
+def _concerns(error: OSError, folder: Path) -> bool:
+    """Return whether an error is about ``folder``, something in it or a folder above it."""
+    if error.filename is None:
+        return True
+    path, own = Path(os.fsdecode(error.filename)).absolute(), folder.absolute()
+    return path.is_relative_to(own) or own.is_relative_to(path)
 
 
 @contextmanager
@@ -30,7 +61,16 @@ def atomic_file(path: Path, *, sweep: bool = True) -> Iterator[Path]:
         path: File to write.
         sweep: Remove what killed writes of ``path`` left; it lists the folder, so False where that has
             many files.
+
+    Raises:
+        ResourceError: If the disk is full or the folder cannot be written.
     """
+    with writing_to(path.parent), _atomic_file(path, sweep=sweep) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _atomic_file(path: Path, *, sweep: bool) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     if sweep:
         sweep_unfinished(path)
@@ -52,7 +92,16 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
     What killed writes of ``path`` left is removed first; one that was killed between its two renames left no
     ``path``, but the former one, which is put back.
+
+    Raises:
+        ResourceError: If the disk is full or the folder cannot be written.
     """
+    with writing_to(path.parent), _atomic_directory(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _atomic_directory(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     retired = path.with_name(f".{path.name}.retired")
     if retired.is_dir() and not path.exists():
@@ -210,13 +259,7 @@ def require_writable(folder: Path, needed_bytes: int = 0) -> None:
         ResourceError: If it cannot be written, or the disk is too full.
     """
     existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    try:
-        with tempfile.TemporaryFile(dir=existing) as probe:
-            probe.write(b"\0" * 4096)
-            probe.flush()
-    except OSError as error:
-        raise ResourceError(
-            f"{folder} cannot be written: {error.strerror}",
-            next_step="check free space, permissions and whether the file system is read-only",
-        ) from error
+    with writing_to(folder), tempfile.TemporaryFile(dir=existing) as probe:
+        probe.write(b"\0" * 4096)
+        probe.flush()
     require_free_space(folder, needed_bytes)

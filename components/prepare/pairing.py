@@ -16,6 +16,7 @@ from components.lib.files import require_input
 from components.lib.geo.footprints import Labels, read_building_csv
 from components.lib.geo.orientation import Orientation, read_orientations
 from components.lib.shards.manifest import FileRow
+from components.lib.tables import read_table
 
 Read = Callable[[FileRow], bytes]
 """Content of a manifest row."""
@@ -78,10 +79,18 @@ def read_quarantine(path: Path) -> set[tuple[str, str]]:
         BadDataError: If the file is no quarantine table.
     """
     require_input(path, made_by="validate")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if not {"acquisition", "image_id"} <= set(table.columns):
-        raise BadDataError(f"{path} is not a quarantine table", next_step="run `dvc repro --force validate`")
-    return set(zip(table["acquisition"], table["image_id"], strict=True))
+    try:
+        table = read_table(path.read_bytes(), str(path))
+        acquisition, image_id = table.require(("acquisition", "image_id"))
+        keys = {(row.fields[acquisition], row.fields[image_id]) for row in table.even_rows()}
+        if any(not part for key in keys for part in key):
+            raise BadDataError("a row names no acquisition or no tile", next_step="")
+    except (BadDataError, OSError) as error:
+        why = error.message if isinstance(error, BadDataError) else error
+        raise BadDataError(
+            f"{path} is not a quarantine table: {why}", next_step="run `dvc repro --force validate`"
+        ) from error
+    return keys
 
 
 def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -> Pairing:

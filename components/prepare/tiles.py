@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,10 @@ import shapely
 
 from components.contract.errors import BadDataError
 from components.lib.datasets.base import Product, Sensor
-from components.lib.datasets.scaling import Mask, StoredSar, scale_sar, valid_pixels
+from components.lib.datasets.scaling import StoredSar, scale_sar
 from components.lib.datasets.sensors import dataset_of, get_sensor
+from components.lib.foreign import judged
+from components.lib.geo.bands import Mask, in_band_order, valid_pixels
 from components.lib.geo.footprints import (
     Footprint,
     Labels,
@@ -66,8 +69,13 @@ def prepare_tile(source: TileSource, read: Read, parameters: PrepareParameters) 
     Raises:
         BadDataError: If a file is damaged, or does not fit its sensor or its pair.
     """
+    with judged(f"tile {source.image_id}", next_step="run validate, which quarantines such tiles"):
+        return _prepare(source, read, parameters)
+
+
+def _prepare(source: TileSource, read: Read, parameters: PrepareParameters) -> PreparedTile:
     sensor = get_sensor(source.sensor)
-    sar_raster = _read(source.sar, read)
+    sar_raster = _read(source.sar, sensor.bands, read)
     _check_sar(sar_raster, sensor)
     native = grid_of(sar_raster.profile)
     grid = native.resized()
@@ -76,7 +84,8 @@ def prepare_tile(source: TileSource, read: Read, parameters: PrepareParameters) 
     optical = None
     if source.optical is not None:
         product = dataset_of(source.sensor).optical
-        optical = align(_optical(_read(source.optical, read), product, grid), source.orientation)
+        optical_raster = _read(source.optical, product.bands, read)
+        optical = align(_optical(optical_raster, product, grid), source.orientation)
     footprints, large = _footprints(source, read, sar_raster.profile, grid, parameters.min_area_m2)
     target = None
     if source.labelled:
@@ -97,8 +106,8 @@ def prepare_tile(source: TileSource, read: Read, parameters: PrepareParameters) 
     )
 
 
-def _read(row: FileRow, read: Read) -> Raster:
-    return read_geotiff(read(row), row.name)
+def _read(row: FileRow, bands: Sequence[str], read: Read) -> Raster:
+    return in_band_order(read_geotiff(read(row), row.name), bands)
 
 
 def _check_sar(raster: Raster, sensor: Sensor) -> None:
@@ -111,8 +120,8 @@ def _check_sar(raster: Raster, sensor: Sensor) -> None:
 
 def _floats(raster: Raster) -> tuple[Float, Mask]:
     """Return the pixels as float32, (C, H, W), and where they are data, (H, W)."""
-    array = raster.array.astype(np.float32)
-    return array, valid_pixels(array, raster.nodata)
+    with np.errstate(over="ignore"):  # a value beyond float32 is declared no-data, or refused by validation
+        return raster.array.astype(np.float32), valid_pixels(raster)
 
 
 def _optical(raster: Raster, product: Product, grid: Grid) -> UInt8:
@@ -133,7 +142,7 @@ def _optical(raster: Raster, product: Product, grid: Grid) -> UInt8:
     )
     if max(map(abs, differences)) > max(own.gsd_m, grid.gsd_m):
         raise _unfit(profile, "does not cover the ground of its SAR tile")
-    rgb = raster.array
+    rgb = np.where(valid_pixels(raster), raster.array, 0)
     if (own.height, own.width) != (grid.height, grid.width):
         values, _ = resample(*_floats(raster), grid.height, grid.width)
         rgb = np.rint(values).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import multiprocessing
 import os
@@ -115,8 +116,23 @@ def write_tiles(
     for sensor, layout in layouts.items():
         for layer in layout.layers:
             create_layer(store, sensor, layer, layout.tiles, layout.size, dtype=dtypes[layer]).flush()
+            _reserve(layer_path(store, sensor, layer))
     bar = tqdm(_results(raw, store, jobs, parameters, processes), total=len(jobs), unit="tile", disable=None)
     return list(bar)
+
+
+def _reserve(path: Path) -> None:
+    """Give a sparse file its blocks: a mapped page that finds no room later would kill the process.
+
+    Raises:
+        OSError: If the disk has no room.
+    """
+    with path.open("r+b") as layer:
+        try:
+            os.posix_fallocate(layer.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # file systems that cannot
+                raise
 
 
 def _size(layouts: dict[str, SensorLayout], dtypes: Mapping[str, np.dtype[Any]]) -> int:

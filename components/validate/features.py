@@ -6,7 +6,8 @@ truncated fails one expectation, not twenty.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,13 @@ import numpy.typing as npt
 
 from components.contract.errors import BadDataError
 from components.lib.datasets.base import Sensor
-from components.lib.datasets.scaling import nodata_pixels, valid_pixels
 from components.lib.datasets.sensors import dataset_of
+from components.lib.foreign import judged
+from components.lib.geo.bands import in_band_order, nodata_pixels, valid_pixels
+from components.lib.geo.footprints import Labels
 from components.lib.geo.raster import Raster, RasterLimits, RasterProfile, read_geotiff
 from components.validate.labels import Bounds, count_labels
+from components.validate.summary import Summaries
 from components.validate.tiles import Record, Tile
 
 LIMITS = RasterLimits(max_side_px=8192, max_bands=16, max_bytes=256 * 2**20)
@@ -27,14 +31,16 @@ Features = dict[str, Any]
 
 
 def tile_features(
-    tile: Tile, sensor: Sensor, flags: Mapping[str, int], read: Callable[[Record], bytes]
+    tile: Tile, sensor: Sensor, summaries: Summaries, read: Callable[[Record], bytes]
 ) -> Features:
     """Compute everything that the expectations look at of one tile.
+
+    Whatever a library raises on one of the tile's files becomes that file's error, in its own column.
 
     Args:
         tile: The tile's files.
         sensor: Sensor of its acquisition.
-        flags: Orientation flag by strip.
+        summaries: What the acquisition's summary files say.
         read: Gives the checked content of a manifest row; raises ``BadDataError`` on a checksum mismatch.
 
     Returns:
@@ -52,7 +58,7 @@ def tile_features(
     if tile.misnamed is not None:
         return row
     dataset = dataset_of(sensor.name)
-    orientation = flags.get(tile.strip)
+    orientation = summaries.flags.get(tile.strip)
     row |= {
         "duplicates": tile.duplicates,
         "orientation": orientation,
@@ -70,7 +76,10 @@ def tile_features(
         if sar is not None and optical is not None:
             row["pair_same_shape"] = sar.shape == optical.shape
             row["pair_offset_px"] = grid_offset_px(sar, optical)
+    summary = summaries.buildings.get(tile.image_id)
     _label_columns(row, tile.files.get(dataset.labels.name), sensor, sar, read)
+    if summary is not None:
+        _summary_columns(row, summary, sensor)
     return row
 
 
@@ -95,20 +104,29 @@ def _raster_columns(
     """Add the columns of one raster and return its header, if it could be read."""
     if record is None:
         return None
-    row[f"{prefix}_checksum_ok"] = False
-    row[f"{prefix}_error"] = ""
-    try:
+    with _file_judged(row, prefix, record):
         content = read(record)
         row[f"{prefix}_checksum_ok"] = True
         row[f"{prefix}_readable"] = False
-        raster = read_geotiff(content, str(record["name"]), LIMITS)
+        name = str(record["name"])
+        raster = in_band_order(read_geotiff(content, name, LIMITS), bands)
+        columns = header_features(raster.profile) | pixel_features(raster, bands)
+        row |= {f"{prefix}_{name}": value for name, value in columns.items()}
         row[f"{prefix}_readable"] = True
+        return raster.profile
+    return None
+
+
+@contextmanager
+def _file_judged(row: Features, prefix: str, record: Record) -> Iterator[None]:
+    """Put whatever is wrong with one file into its ``error`` column, in words."""
+    row[f"{prefix}_checksum_ok"] = False
+    row[f"{prefix}_error"] = ""
+    try:
+        with judged(str(record["name"])):
+            yield
     except BadDataError as error:
         row[f"{prefix}_error"] = error.message
-        return None
-    columns = header_features(raster.profile) | pixel_features(raster, bands)
-    row |= {f"{prefix}_{name}": value for name, value in columns.items()}
-    return raster.profile
 
 
 def header_features(profile: RasterProfile) -> Features:
@@ -135,13 +153,12 @@ def pixel_features(raster: Raster, bands: tuple[str, ...]) -> Features:
         raster: (C, H, W).
         bands: Names of the bands; per-band columns are left out where their number differs.
     """
-    array = raster.array
-    finite = np.isfinite(array)
+    array, missing = raster.array, nodata_pixels(raster)
     columns: Features = {
-        "nodata_share": float(nodata_pixels(array).mean()),
-        "nan_count": int(finite.size - np.count_nonzero(finite)),
+        "nodata_share": float(missing.mean()),
+        "nan_count": int(np.count_nonzero(~np.isfinite(array) & ~missing)),
     }
-    valid = array[:, valid_pixels(array)]
+    valid = array[:, valid_pixels(raster)]
     if valid.shape[1] == 0 or np.iscomplexobj(valid):
         return columns
     columns |= {"min": float(valid.min()), "max": float(valid.max())}
@@ -173,25 +190,35 @@ def _label_columns(
     row["label_present"] = record is not None
     if record is None:
         return
-    row["label_checksum_ok"] = False
-    row["label_error"] = ""
-    try:
+    with _file_judged(row, "label", record):
         content = read(record)
         row["label_checksum_ok"] = True
         row["label_zero_bytes"] = not content
         row["label_readable"] = False
         counts = count_labels(content, str(record["name"]), crs=sensor.crs, bounds=_bounds(sar))
+        row |= {
+            "label_count": counts.count,
+            "label_repaired": counts.repaired,
+            "label_unrepairable": counts.unrepairable,
+            "label_empty": counts.empty,
+            "label_outside_share": counts.outside / max(counts.count, 1),
+            "label_largest_m2": counts.largest_m2,
+        }
         row["label_readable"] = True
-    except BadDataError as error:
-        row["label_error"] = error.message
-        return
-    row |= {
-        "label_count": counts.count,
-        "label_repaired": counts.repaired,
-        "label_unrepairable": counts.unrepairable,
-        "label_empty": counts.empty,
-        "label_outside_share": counts.outside / max(counts.count, 1),
-    }
+
+
+def _summary_columns(row: Features, summary: Labels, sensor: Sensor) -> None:
+    """Add what the summary CSV says of the tile; it stands in for the labels of a tile without a file."""
+    row["summary_dropped"] = summary.dropped
+    if not row["label_present"]:
+        row |= {
+            "label_count": len(summary.footprints),
+            "label_repaired": summary.repaired,
+            "label_unrepairable": summary.dropped,
+            "label_empty": summary.empty,
+            "label_largest_m2": max((f.polygon.area for f in summary.footprints), default=0.0)
+            * sensor.gsd_m**2,
+        }
 
 
 def _bounds(profile: RasterProfile | None) -> Bounds | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shapely.geometry import box
@@ -31,6 +29,7 @@ class LabelCounts:
         unrepairable: Geometries that are malformed, no polygons, or left without area by a repair.
         empty: Empty or null geometries, which preparing drops.
         outside: Usable polygons that lie beside the tile.
+        largest_m2: Area of the largest usable polygon, square metres.
     """
 
     count: int = 0
@@ -38,6 +37,7 @@ class LabelCounts:
     unrepairable: int = 0
     empty: int = 0
     outside: int = 0
+    largest_m2: float = 0.0
 
 
 def count_labels(content: bytes, name: str, *, crs: str, bounds: Bounds | None) -> LabelCounts:
@@ -62,29 +62,12 @@ def count_labels(content: bytes, name: str, *, crs: str, bounds: Bounds | None) 
         count=len(labels.footprints),
         repaired=labels.repaired,
         unrepairable=labels.dropped,
-        empty=_count_empty(content),
+        empty=labels.empty,
         outside=0 if bounds is None else _count_outside(labels, bounds),
+        largest_m2=max((footprint.polygon.area for footprint in labels.footprints), default=0.0),
     )
 
 
 def _count_outside(labels: Labels, bounds: Bounds) -> int:
     ground = box(*bounds).buffer(_MARGIN_M)
     return sum(not footprint.polygon.intersects(ground) for footprint in labels.footprints)
-
-
-def _count_empty(content: bytes) -> int:
-    """Count the features without any coordinate in ``content``, a valid feature collection."""
-    features = json.loads(content)["features"] if content.strip() else []
-    return sum(isinstance(feature, Mapping) and _is_empty(feature.get("geometry")) for feature in features)
-
-
-def _is_empty(geometry: object) -> bool:
-    if geometry is None:
-        return True
-    pending = [geometry.get("coordinates")] if isinstance(geometry, Mapping) else [geometry]
-    while pending:
-        item = pending.pop()
-        if not isinstance(item, list):
-            return False
-        pending.extend(item)
-    return True

@@ -20,6 +20,9 @@ MAX_RESOLUTION_ERROR = 1e-3
 MAX_LABELS_OUTSIDE = 0.1
 """Share of a tile's labels that may lie beside it; labels of another place or CRS all do."""
 
+MAX_BUILDING_M2 = 1e6
+"""Square metres; the largest buildings of the world cover less than half of that."""
+
 Kind = Literal["in", "between", "sum", "mean"]
 
 
@@ -126,6 +129,7 @@ def tile_rules(sensor: Sensor, parameters: ValidateParameters, features: pd.Data
                 crs=sensor.crs,
             ),
             _nodata_rule("optical", optical, parameters),
+            _alive_rule("optical", optical),
             _true("pair_shape", "pair_same_shape", "optical and SAR have the same shape", product=optical),
             Rule(
                 name="pair_grid",
@@ -189,6 +193,17 @@ def _nodata_rule(prefix: str, product: str, parameters: ValidateParameters) -> R
     )
 
 
+def _alive_rule(prefix: str, product: str) -> Rule:
+    return Rule(
+        name=f"{prefix}_alive",
+        column=f"{prefix}_min_std",
+        what="smallest standard deviation of a band",
+        kind="between",
+        low=1e-6,
+        product=product,
+    )
+
+
 def _sar_rules(sensor: Sensor, product: str) -> list[Rule]:
     low, high = sensor.valid_range
     return [
@@ -217,14 +232,7 @@ def _sar_rules(sensor: Sensor, product: str) -> list[Rule]:
             high=high,
             product=product,
         ),
-        Rule(
-            name="sar_alive",
-            column="sar_min_std",
-            what="smallest standard deviation of a band",
-            kind="between",
-            low=1e-6,
-            product=product,
-        ),
+        _alive_rule("sar", product),
     ]
 
 
@@ -267,6 +275,15 @@ def _label_rules(product: str) -> list[Rule]:
             kind="between",
             low=0,
             high=MAX_LABELS_OUTSIDE,
+            product=product,
+        ),
+        Rule(
+            name="label_size",
+            column="label_largest_m2",
+            what="area of the largest building, square metres",
+            kind="between",
+            low=0,
+            high=MAX_BUILDING_M2,
             product=product,
         ),
     ]

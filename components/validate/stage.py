@@ -27,6 +27,7 @@ from components.validate.verdict import (
     quarantine_list,
     set_failures,
     share_failures,
+    twin_failures,
 )
 
 _LOG = logging.getLogger(__name__)
@@ -64,8 +65,9 @@ def validate(folders: Folders, parameters: ValidateParameters) -> dict[str, Any]
     manifest = read_manifest(folders.raw)
     findings = _Findings()
     with ShardReader(folders.raw) as reader:
-        flags, findings.failures = read_summaries(manifest, reader.read)
-        features = tile_table(gather_tiles(manifest), flags, reader.read)
+        summaries, findings.failures = read_summaries(manifest, reader.read)
+        features = tile_table(gather_tiles(manifest), summaries, reader.read)
+    findings.failures += twin_failures(features)
     if manifest.empty:
         findings.failures.append(SetFailure("tiles", "all acquisitions", "the manifest lists no file"))
     with atomic_directory(folders.reports / "docs") as docs:

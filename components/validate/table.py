@@ -13,22 +13,23 @@ from tqdm import tqdm
 from components.lib.datasets.base import Sensor
 from components.lib.datasets.sensors import get_sensor
 from components.validate.features import tile_features
+from components.validate.summary import Summaries
 from components.validate.tiles import Record, Tile
 
 BASE_COLUMNS = ("acquisition", "sensor", "image_id", "strip", "tile", "well_named", "name_error")
 """Columns that every row of the tile table has, and the table has even without rows."""
 
-_NO_FLAGS: Mapping[str, int] = {}
+_NO_SUMMARIES = Summaries()
 
 
 def tile_table(
-    tiles: list[Tile], flags: Mapping[str, Mapping[str, int]], read: Callable[[Record], bytes]
+    tiles: list[Tile], summaries: Mapping[str, Summaries], read: Callable[[Record], bytes]
 ) -> pd.DataFrame:
     """Compute the features of all tiles on all cores (decoding and moments release the interpreter lock).
 
     Args:
         tiles: Result of :func:`gather_tiles`; the rows keep that order.
-        flags: Orientation flag by strip, by acquisition.
+        summaries: Content of the summary files, by acquisition.
         read: Gives the checked content of a manifest row; called from several threads.
 
     Returns:
@@ -36,7 +37,8 @@ def tile_table(
     """
 
     def features(tile: Tile) -> dict[str, Any]:
-        return tile_features(tile, get_sensor(tile.sensor), flags.get(tile.acquisition, _NO_FLAGS), read)
+        known = summaries.get(tile.acquisition, _NO_SUMMARIES)
+        return tile_features(tile, get_sensor(tile.sensor), known, read)
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         rows = list(

@@ -15,7 +15,7 @@ from components.validate.table import with_columns
 
 QUARANTINE_COLUMNS = ["acquisition", "image_id", "product", "rule", "reason"]
 
-_COUNTED = ("label_count", "label_repaired", "label_empty")
+_COUNTED = ("label_count", "label_repaired", "label_empty", "summary_dropped")
 
 
 def quarantine_list(results: Iterable[RuleResult], features: pd.DataFrame) -> pd.DataFrame:
@@ -95,6 +95,21 @@ def share_failures(
         )
         for name, share in shares.items()
         if share > limit
+    ]
+
+
+def twin_failures(features: pd.DataFrame) -> list[SetFailure]:
+    """Report tiles of one sensor that come in two acquisitions: preparing could not tell them apart."""
+    tiles = features[features["well_named"].astype(bool)]
+    twins = tiles[tiles.duplicated(["sensor", "image_id"], keep=False)]
+    return [
+        SetFailure(
+            "unique",
+            str(sensor),
+            f"tile {rows['image_id'].min()} is in {' and '.join(sorted(set(rows['acquisition'])))}"
+            + (f", and so are {more} more" if (more := rows["image_id"].nunique() - 1) else ""),
+        )
+        for sensor, rows in twins.groupby("sensor", sort=True)
     ]
 
 

@@ -82,7 +82,7 @@ def another_sensor(landing: ObjectStore) -> None:
         (shorten, "1 files are of another size than stated: .*tile_8000"),
         (remove, "1 files are missing: .*tile_8000"),
         (slip_in, "1 files are there, but not in the marker: .*tile_9000"),
-        (garble, "marker is wrong: it is no JSON"),
+        (garble, "marker is wrong: COMPLETE.json is not JSON"),
         (another_sensor, "unknown sensor 'sentinel-1'"),
     ],
 )

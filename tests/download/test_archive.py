@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
+import contextlib
 import gzip
 import hashlib
 import io
+import lzma
+import random
 import tarfile
 from collections.abc import Callable
 
@@ -179,3 +183,33 @@ def test_damage_is_reported_and_never_taken_for_the_end(damage: Callable[[bytes]
     assert len(unpack(CLEAN)) == 2
     with pytest.raises(BadDataError, match=r"t\.tar: .*(truncated or damaged|ends inside)"):
         unpack(damage(CLEAN))
+
+
+ZIPPED = gzip.compress(
+    pack(regular("train/a.tif", bytes(range(256)) * 40), regular("train/b.tif", b"b" * 900))
+)
+
+
+@pytest.mark.parametrize("share", [i / 12 for i in range(12)])
+def test_an_archive_cut_anywhere_is_refused_by_name(share: float) -> None:
+    with pytest.raises(BadDataError, match=r"t\.tar"):
+        unpack(ZIPPED[: int(len(ZIPPED) * share)])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_flipped_bytes_never_escape_the_refusal(seed: int) -> None:
+    rng = random.Random(seed)
+    data = bytearray(ZIPPED if seed % 2 else CLEAN)
+    for _ in range(8):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    with contextlib.suppress(BadDataError):
+        unpack(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [(lzma.compress(CLEAN), "xz"), (bz2.compress(CLEAN), "bzip2"), (b"PK\x03\x04" + bytes(900), "zip")],
+)
+def test_other_archives_are_called_by_their_name(data: bytes, kind: str) -> None:
+    with pytest.raises(BadDataError, match=rf"t\.tar: is {kind}, not tar"):
+        unpack(data)

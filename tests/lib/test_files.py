@@ -3,11 +3,14 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +26,7 @@ from components.lib.files import (
     require_writable,
     resource_failure,
     write_json,
+    writing_to,
 )
 
 
@@ -176,3 +180,28 @@ def test_a_full_or_read_only_disk_is_found_behind_any_error(error: Exception, to
 )
 def test_other_errors_stay_what_they_are(error: Exception) -> None:
     assert resource_failure(error) is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
+@pytest.mark.parametrize("publish", [atomic_file, atomic_directory])
+def test_a_full_or_read_only_disk_is_a_lack_of_resources(
+    number: int, publish: Callable[[Path], AbstractContextManager[Path]], tmp_path: Path
+) -> None:
+    target = tmp_path / "new" / "result"
+    with pytest.raises(ResourceError, match=re.escape(f"{target.parent} cannot be written")), publish(target):
+        raise OSError(number, os.strerror(number))
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("publish", [atomic_file, atomic_directory])
+def test_a_file_in_the_place_of_a_folder_is_named(
+    publish: Callable[[Path], AbstractContextManager[Path]], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match="file/sub cannot be written"), publish(tmp_path / "file/sub/x"):
+        pass
+
+
+def test_an_error_about_another_file_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), writing_to(tmp_path / "here"):
+        raise PermissionError(errno.EACCES, "no", str(tmp_path / "elsewhere"))

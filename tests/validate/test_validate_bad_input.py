@@ -14,6 +14,7 @@ import pytest
 from rasterio.transform import Affine
 
 from components.validate.stage import Folders, validate
+from tests.hostile import NAN_TRANSFORMS, ODD_TRANSFORMS, odd_labels, tiff
 from tests.validate.conftest import (
     GSD_M,
     PARAMETERS,
@@ -134,6 +135,26 @@ def flat(x: float, y: float) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": [[[x, y], [x + 1, y], [x + 2, y], [x, y]]]}
 
 
+def _odd_tiff(pixels: npt.NDArray[Any], tile: int, options: dict[str, Any]) -> bytes:
+    """A raster whose header says ``options``; ``hole`` is put where the healthy one is 0."""
+    options = dict(options)
+    transform = options.pop("transform", lambda good: good)(grid(tile))
+    if "hole" in options:
+        pixels = np.where(pixels == 0, pixels.dtype.type(options.pop("hole")), pixels)
+    return tiff(pixels[::-1] if options.pop("flip", False) else pixels, transform, **options)
+
+
+def sar_tiff(**options: Any) -> Damage:
+    return lambda release, tile: release.put("SAR-Intensity", tile, _odd_tiff(sar_pixels(4), tile, options))
+
+
+def optical_tiff(**options: Any) -> Damage:
+    return lambda release, tile: release.put("PS-RGB", tile, _odd_tiff(optical_pixels(), tile, options))
+
+
+HH_OF_4 = {"sar_mean_HH": pytest.approx(float(sar_pixels(4)[0, :, 6:].mean()))}
+"""Mean of the first band of those pixels: the bands stand in the sensor's order."""
+
 VRT = b"""<VRTDataset rasterXSize="1" rasterYSize="1"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>
 <SourceFilename>/etc/hostname</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"""
 
@@ -220,7 +241,54 @@ CASES = (
         {"label_place": "share of labels beside the tile is 1"},
     ),
     Case("label checksum", other_checksum("Buildings"), {"label_checksum": "checksum"}),
+    Case("NaN origin", sar_tiff(transform=NAN_TRANSFORMS[0]), {"sar_readable": "unusable transform"}),
+    Case(
+        "NaN origin of optical", optical_tiff(transform=NAN_TRANSFORMS[1]), {"optical_readable": "unusable"}
+    ),
+    Case("scale of the values", sar_tiff(scale=0.01), {"sar_readable": "declares a scale or an offset"}),
+    Case("offset of the values", optical_tiff(offset=5.0), {"optical_readable": "a scale or an offset"}),
+    Case("declared no-data", sar_tiff(hole=-9999.0, nodata=-9999.0), {}, {"sar_nodata_share": 0.15}),
+    Case("declared NaN", sar_tiff(hole=np.nan, nodata=np.nan), {}, {"sar_nodata_share": 0.15}),
+    Case("undeclared NaN", sar_tiff(hole=np.nan), {"sar_nan": "is 960"}),
+    Case("undeclared no-data", sar_tiff(hole=-9999.0), {"sar_range": "is -9999"}),
+    Case("bands in another order", sar_tiff(descriptions=("VV", "VH", "HV", "HH"), flip=True), {}, HH_OF_4),
+    Case(
+        "described as other bands",
+        sar_tiff(descriptions=("VV", "VV", "HV", "HH")),
+        {"sar_readable": "VV, VV"},
+    ),
+    Case("described in words", sar_tiff(descriptions=("band 1", "B2", "", "dB")), {}, HH_OF_4),
+    Case(
+        "white optical",
+        optical(np.full_like(optical_pixels(), 255)),
+        {"optical_alive": "deviation of a band"},
+    ),
+    Case(
+        "grey optical", optical(np.full_like(optical_pixels(), 90)), {"optical_alive": "deviation of a band"}
+    ),
 )
+
+
+def odd_files() -> dict[str, tuple[Damage, bool]]:
+    """Damage by name, and whether the tile can still be used; of any rule."""
+    found: dict[str, tuple[Damage, bool]] = {
+        name: (_odd_label(name), good) for name, (_, good) in odd_labels(0.0, 0.0).items()
+    }
+    for i, change in enumerate(ODD_TRANSFORMS):
+        found[f"transform {i} of SAR"] = (sar_tiff(transform=change), False)
+        found[f"transform {i} of optical"] = (optical_tiff(transform=change), False)
+    return found
+
+
+def _odd_label(name: str) -> Damage:
+    def damage(release: Release, tile: int) -> None:
+        release.put("Buildings", tile, odd_labels(grid(tile).c + 8, grid(tile).f - 8)[name][0])
+
+    return damage
+
+
+ODD = odd_files()
+FIRST_ODD = 300
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +300,9 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Result:
     for tile, case in enumerate(CASES, start=FIRST):
         release.add_tile(tile)
         case.damage(release, tile)
+    for tile, (damage, _) in enumerate(ODD.values(), start=FIRST_ODD):
+        release.add_tile(tile)
+        damage(release, tile)
     release.files["tile.tif"] = Listed("SAR-Intensity", STRIPS[0], 1, tif(sar_pixels(), grid(1)))
     release.files[HOSTILE] = Listed("SAR-Intensity", STRIPS[0], 1, b"")
     release.add_tile(1, UNFLAGGED)
@@ -252,6 +323,11 @@ def test_a_damaged_tile_breaks_its_rules_and_no_other(tile: int, case: Case, mix
     features = mixed.row(tile)
     for name, value in case.facts.items():
         assert features[name] == value, name
+
+
+@pytest.mark.parametrize(("tile", "name"), list(enumerate(ODD, start=FIRST_ODD)), ids=ODD)
+def test_an_odd_file_is_its_own_tiles_matter(tile: int, name: str, mixed: Result) -> None:
+    assert (not mixed.rules(tile)) == ODD[name][1], mixed.rules(tile)
 
 
 def test_healthy_tiles_beside_them_are_kept(mixed: Result) -> None:
@@ -277,19 +353,17 @@ def test_files_that_belong_to_no_tile_are_named(mixed: Result) -> None:
 
 
 def test_the_verdict_counts_tiles_per_rule(mixed: Result) -> None:
-    expected: dict[str, int] = {"file_name": 3, "orientation_known": 1}
-    for case in CASES:
-        for rule in case.broken:
-            expected[rule] = expected.get(rule, 0) + 1
-    assert mixed.verdict["rules"] == expected
-    damaged = sum(bool(case.broken) for case in CASES)
+    tiles = mixed.quarantine.groupby("rule")["image_id"].nunique()
+    assert mixed.verdict["rules"] == tiles.to_dict()
+    assert mixed.verdict["rules"]["file_name"] == 3
+    damaged = sum(bool(case.broken) for case in CASES) + sum(not good for _, good in ODD.values())
     assert mixed.verdict["quarantined"] == damaged + 4
-    assert mixed.verdict["tiles"] == 8 + len(CASES) + 4
+    assert mixed.verdict["tiles"] == 8 + len(CASES) + len(ODD) + 4
     assert mixed.verdict["verdict"] == "good"
     summary = mixed.verdict["sensors"]["simulated-airborne"]
     assert summary["label_zero_bytes"] == 1
     assert summary["label_repaired"] == 1
-    assert summary["label_empty"] == 2
+    assert summary["label_empty"] == 3
 
 
 def test_the_data_docs_name_the_failing_tiles(mixed: Result) -> None:

@@ -64,6 +64,7 @@ def test_a_healthy_release_passes_with_features_docs_and_verdict(healthy: Result
                 "label_count": 16,
                 "label_repaired": 0,
                 "label_empty": 0,
+                "summary_dropped": 0,
                 "label_missing": 0,
                 "label_zero_bytes": 0,
             }

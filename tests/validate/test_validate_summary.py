@@ -16,8 +16,8 @@ from tests.validate.conftest import STRIPS, Listed, Release, write_release
 def summaries(raw: Path, release: Release) -> tuple[dict[str, dict[str, int]], list[SetFailure]]:
     write_release(raw, release)
     with ShardReader(raw) as reader:
-        flags, failures = read_summaries(read_manifest(raw), reader.read)
-    return {name: dict(value) for name, value in flags.items()}, failures
+        found, failures = read_summaries(read_manifest(raw), reader.read)
+    return {name: dict(value.flags) for name, value in found.items() if value.flags}, failures
 
 
 def test_flags_are_read_by_acquisition(release: Release, tmp_path: Path) -> None:
@@ -41,3 +41,46 @@ def test_a_checksum_mismatch_of_any_summary_file_is_reported(release: Release, t
     flags, failures = summaries(tmp_path, release)
     assert set(flags) == {"tiny"}
     assert [name in failure.reason for failure in failures] == [True]
+
+
+def test_text_saved_on_windows_is_read(release: Release, tmp_path: Path) -> None:
+    flags = release.files["SAR_orientations.txt"]
+    flags.content = b"\xef\xbb\xbf" + flags.content.replace(b"\n", b"\r\n")
+    assert summaries(tmp_path, release) == ({"tiny": {STRIPS[0]: 0, STRIPS[1]: 1}}, [])
+
+
+def test_rows_of_the_summary_that_cannot_be_read_are_counted_by_tile(
+    release: Release, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = (
+        "ImageId,TileBuildingId,PolygonWKT_Pix,Mean_Building_Height\r\n"
+        'a,0,"POLYGON ((0 0, 4 0, 4 4, 0 0))",3\r\n'
+        'b,0,"CURVEPOLYGON (CIRCULARSTRING (4 4, 5 5, 7 4, 5 2, 4 4))",3\r\n'
+        f"c,0,{'GEOMETRYCOLLECTION(' * 200_000},3\r\n"
+        "d,0,POLYGON EMPTY\r\n"
+        ",0,POLYGON EMPTY,\r\n"
+    )
+    name = "SN6_Train_AOI_11_Rotterdam_Buildings.csv"
+    release.files[name] = Listed("Summary", "", -1, b"\xef\xbb\xbf" + rows.encode())
+    write_release(tmp_path, release)
+    with ShardReader(tmp_path) as reader:
+        found, failures = read_summaries(read_manifest(tmp_path), reader.read)
+    assert failures == []
+    assert {key: labels.dropped for key, labels in found["tiny"].buildings.items()} == {
+        "a": 0,
+        "b": 1,
+        "c": 1,
+        "d": 1,
+        "": 0,
+    }
+    assert "1 rows name no tile" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"no,table\n1,2\n", b'ImageId,PolygonWKT_Pix\n"a', b"\xff\xfea\0"])
+def test_a_summary_that_preparing_refuses_is_reported(
+    content: bytes, release: Release, tmp_path: Path
+) -> None:
+    name = "SN6_Train_AOI_11_Rotterdam_Buildings.csv"
+    release.files[name] = Listed("Summary", "", -1, content)
+    _, failures = summaries(tmp_path, release)
+    assert [(f.rule, name in f.reason) for f in failures] == [("summary_file", True)]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from components.lib.datasets.sensors import get_sensor
 from components.validate.features import tile_features
+from components.validate.summary import Summaries
 from components.validate.tiles import gather_tiles
 from tests.validate.conftest import STRIPS, grid, name_of, sar_pixels, tif
 
@@ -54,7 +55,7 @@ def test_a_public_test_tile_needs_no_optical_pair() -> None:
     name = name_of("SAR-Intensity", 1).replace("Train", "Test_Public")
     (tile,) = gather_tiles(pd.DataFrame([row(name, "SAR-Intensity")]))
     content = tif(sar_pixels(), grid(1))
-    features = tile_features(tile, get_sensor("simulated-airborne"), {}, lambda _: content)
+    features = tile_features(tile, get_sensor("simulated-airborne"), Summaries(), lambda _: content)
     assert features["sar_readable"]
     assert "pair_present" not in features
 

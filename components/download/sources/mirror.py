@@ -42,6 +42,15 @@ class MirrorSource:
 
     def deliver(self) -> Delivery:
         """Return the folder's files, or its tarball if they are incomplete, or the source tarball itself."""
+        try:
+            return self._delivery()
+        except OSError as error:
+            raise SourceUnavailableError(
+                f"{self._entry.id}: {error.filename or self._root}: {error.strerror}",
+                next_step="check the mirror and its permissions, then run the command again",
+            ) from error
+
+    def _delivery(self) -> Delivery:
         if self._root.is_file():
             return self._packed(self._root, self._root.name, "")
         if not self._root.is_dir():

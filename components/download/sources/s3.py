@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
-from components.contract.errors import BadDataError, SourceUnavailableError
+from components.contract.errors import BadDataError, ParameterError, SourceUnavailableError
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.download.release import check_complete, wanted
@@ -52,9 +52,19 @@ class S3Source:
         client: A boto3 client that does not retry by itself.
         attempts: Tries per request.
         timeout_s: Longest a body may stay below ``SLOWEST``, seconds.
+        pays: Every request says that the requester pays for it.
     """
 
-    def __init__(self, entry: CatalogueEntry, client: S3Client, *, attempts: int, timeout_s: float) -> None:
+    def __init__(
+        self,
+        entry: CatalogueEntry,
+        client: S3Client,
+        *,
+        attempts: int,
+        timeout_s: float,
+        pays: bool = False,
+    ) -> None:
+        self._payer: dict[str, Any] = {"RequestPayer": "requester"} if pays else {}
         self._entry = entry
         self._client = client
         self._retrying = Retrying(attempts)
@@ -65,10 +75,21 @@ class S3Source:
 
     @classmethod
     def open(cls, entry: CatalogueEntry, parameters: DownloadParameters, params_file: Path) -> Self:
-        """Make the client: unsigned if the entry says so or the machine has no credentials."""
+        """Make the client: unsigned if the entry says so or the machine has no credentials.
+
+        Raises:
+            ParameterError: If the requester is to pay and nobody signs.
+        """
         del params_file
         session = aws_session()
         unsigned = entry.anonymous or session.get_credentials() is None
+        pays = entry.requester_pays or parameters.requester_pays
+        if pays and unsigned:
+            raise ParameterError(
+                f"{entry.id}: requests that the requester pays for must be signed",
+                next_step="set AWS credentials and anonymous: false in the catalogue entry, or "
+                "download.requester_pays: false",
+            )
         config = Config(
             signature_version=UNSIGNED if unsigned else None,
             connect_timeout=parameters.timeout_s,
@@ -79,7 +100,7 @@ class S3Source:
             response_checksum_validation="when_required",
         )
         client = s3_client(session, config, region=entry.region, endpoint=parameters.endpoint_url)
-        return cls(entry, client, attempts=parameters.attempts, timeout_s=parameters.timeout_s)
+        return cls(entry, client, attempts=parameters.attempts, timeout_s=parameters.timeout_s, pays=pays)
 
     def deliver(self) -> Delivery:
         """Return the listed files if they are the whole acquisition, otherwise the tarball."""
@@ -95,7 +116,8 @@ class S3Source:
         if self._entry.archive is None:
             raise SourceUnavailableError(
                 f"{self._entry.id}: {self._uri(self._entry.prefix)} has {reason}",
-                next_step="check source, prefix and products of the catalogue entry, and the credentials",
+                next_step="check source, prefix and products of the catalogue entry, and the credentials"
+                + self._payer_advice(reason),
             )
         return Packed(self._archive(self._entry.archive), self, reason=reason)
 
@@ -103,10 +125,14 @@ class S3Source:
         """Read bytes ``[start, stop)`` of an object, if it still has its etag; see :class:`RangeReader`."""
         try:
             answer = self._client.get_object(
-                Bucket=self._bucket, Key=item.key, Range=f"bytes={start}-{stop - 1}", IfMatch=item.version
+                Bucket=self._bucket,
+                Key=item.key,
+                Range=f"bytes={start}-{stop - 1}",
+                IfMatch=item.version,
+                **self._payer,
             )
         except ClientError as error:
-            raise _classified(error, item.uri) from error
+            raise self._classified(error, item.uri) from error
         except (BotoCoreError, HTTPClientError) as error:
             raise TransientError(str(error)) from error
         if answer["ETag"] != item.version:
@@ -141,7 +167,9 @@ class S3Source:
     def _list(self) -> list[RemoteObject]:
         prefix = self._root + self._entry.prefix
         try:
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix, **self._payer
+            )
             listed = [found for page in pages for found in page.get("Contents", [])]
         except ClientError as error:
             raise _transient_or_same(error) from error
@@ -161,13 +189,14 @@ class S3Source:
             raise SourceUnavailableError(
                 f"{self._entry.id}: neither a listing below {self._uri(self._entry.prefix)} nor {uri} "
                 f"({_code(error)})",
-                next_step="check the catalogue entry's source and the credentials",
+                next_step="check the catalogue entry's source and the credentials"
+                + self._payer_advice(_code(error)),
             ) from error
         return self._describe(full, answer["ContentLength"], answer["ETag"])
 
     def _head(self, key: str) -> Any:  # noqa: ANN401 - boto3's typed dictionary
         try:
-            return self._client.head_object(Bucket=self._bucket, Key=key)
+            return self._client.head_object(Bucket=self._bucket, Key=key, **self._payer)
         except ClientError as error:
             raise _transient_or_same(error) from error
         except (BotoCoreError, HTTPClientError) as error:
@@ -194,6 +223,23 @@ class S3Source:
             md5_from_etag=from_etag,
         )
 
+    def _classified(self, error: ClientError, uri: str) -> Exception:
+        """Classify a refused ``get_object``."""
+        if _is_transient(error):
+            return TransientError(_code(error))
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (404, 412, 416):
+            return ObjectChangedError(uri)
+        return SourceUnavailableError(
+            f"{uri}: {_code(error)}",
+            next_step="check the credentials and the bucket's policy" + self._payer_advice(_code(error)),
+        )
+
+    def _payer_advice(self, refusal: str) -> str:
+        """Return a half-sentence about requester-pays buckets where a refusal may come from one."""
+        if self._payer or "403" not in refusal:
+            return ""
+        return "; if the bucket lets the requester pay, set download.requester_pays: true in params.yaml"
+
     def _uri(self, path: str) -> str:
         return f"s3://{self._bucket}/{self._root}{path}"
 
@@ -210,14 +256,3 @@ def _is_transient(error: ClientError) -> bool:
 
 def _transient_or_same(error: ClientError) -> Exception:
     return TransientError(_code(error)) if _is_transient(error) else error
-
-
-def _classified(error: ClientError, uri: str) -> Exception:
-    """Classify a refused ``get_object``."""
-    if _is_transient(error):
-        return TransientError(_code(error))
-    if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (404, 412, 416):
-        return ObjectChangedError(uri)
-    return SourceUnavailableError(
-        f"{uri}: {_code(error)}", next_step="check the credentials and the bucket's policy"
-    )

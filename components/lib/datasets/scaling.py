@@ -12,28 +12,6 @@ StoredSar = npt.NDArray[Any]
 """(H, W, C) uint8 or float16, 0 where there are no data."""
 
 
-def nodata_pixels(array: npt.NDArray[Any], nodata: float | None = None) -> Mask:
-    """Return where a raster has no data: 0 in every band, the same for all products of SpaceNet.
-
-    Args:
-        array: (C, H, W).
-        nodata: Value that the file's header names, which means no data as well.
-
-    Returns:
-        (H, W).
-    """
-    empty: Mask = (array == 0).all(axis=0)
-    if nodata is not None:
-        empty |= (array == np.float32(nodata)).all(axis=0)
-    return empty
-
-
-def valid_pixels(array: npt.NDArray[Any], nodata: float | None = None) -> Mask:
-    """Return where a (C, H, W) raster has data that are finite in every band, as (H, W)."""
-    valid: Mask = np.isfinite(array).all(axis=0) & ~nodata_pixels(array, nodata)
-    return valid
-
-
 def scale_sar(
     values: npt.NDArray[np.float32],
     valid: Mask,

@@ -6,29 +6,23 @@ what can be repaired, counts what was repaired or dropped, and refuses only what
 
 from __future__ import annotations
 
-import io
-import json
 import math
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import shapely
-from rasterio.crs import CRS
-from rasterio.errors import CRSError
 from rasterio.transform import Affine
-from rasterio.warp import transform as reproject
-from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from components.contract.errors import BadDataError
+from components.lib.foreign import judged, read_json_text
+from components.lib.geo.crs import LON_LAT, move, normalised_crs, same_crs
+from components.lib.geo.geometries import geojson_geometry, repair
+from components.lib.geo.wkt import parse_polygons
+from components.lib.tables import read_table
 
-_LON_LAT = "EPSG:4326"
-_CRS_URN = re.compile(r"EPSG:(?P<version>[^:]*):(?P<code>\d+)$")
 _HEIGHT_KEYS = ("Mean_Building_Height", "mean_building_height", "height_m", "height")
 
 
@@ -54,34 +48,14 @@ class Labels:
         crs: CRS of the coordinates as the file states it (``EPSG:<code>`` or WKT), None if it does not.
         repaired: Geometries that were invalid and have been repaired.
         dropped: Geometries without any area, with non-finite coordinates, or that are no geometry at all.
+        empty: Empty or null geometries, the release's way to say "no building".
     """
 
     footprints: tuple[Footprint, ...] = ()
     crs: str | None = None
     repaired: int = 0
     dropped: int = 0
-
-
-def repair(geometry: BaseGeometry | None) -> tuple[list[shapely.Polygon], bool]:
-    """Return the polygons in ``geometry``, made valid.
-
-    Args:
-        geometry: Anything shapely holds, or None.
-
-    Returns:
-        Valid polygons with an area above 0, two-dimensional, and whether a repair was needed. A bow-tie
-        becomes its two lobes (``make_valid``; ``buffer(0)`` would lose one of them).
-    """
-    if geometry is None or geometry.is_empty:
-        return [], False
-    flat = shapely.force_2d(geometry)
-    if not np.isfinite(shapely.get_coordinates(flat)).all():
-        return [], False
-    needed = not flat.is_valid
-    parts = shapely.get_parts(shapely.make_valid(flat) if needed else flat)
-    while any(part.geom_type in ("MultiPolygon", "GeometryCollection") for part in parts):
-        parts = shapely.get_parts(parts)
-    return [part for part in parts if isinstance(part, shapely.Polygon) and part.area > 0.0], needed
+    empty: int = 0
 
 
 def read_geojson(content: bytes, name: str) -> Labels:
@@ -99,16 +73,14 @@ def read_geojson(content: bytes, name: str) -> Labels:
     """
     if not content.strip():
         return Labels()
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise _bad(name, f"is not JSON: {error}") from error
+    document = read_json_text(content, name)
     if not isinstance(document, Mapping) or not isinstance(document.get("features"), list):
         raise _bad(name, "is not a GeoJSON feature collection")
-    return _collect(
-        ((_geometry(feature), _height(feature)) for feature in document["features"]),
-        crs=_stated_crs(document, name),
-    )
+    with judged(name):
+        return _collect(
+            ((geojson_geometry(feature), _height(feature)) for feature in document["features"]),
+            crs=_stated_crs(document, name),
+        )
 
 
 def read_building_csv(content: bytes, name: str) -> dict[str, Labels]:
@@ -120,25 +92,25 @@ def read_building_csv(content: bytes, name: str) -> dict[str, Labels]:
 
     Returns:
         Labels by image id, in pixels of the tile's own raster; a tile whose only row is ``POLYGON EMPTY``
-        is present with no footprint, which is how the release says that a tile holds no building.
+        is present with no footprint, which is how the release says that a tile holds no building. A row that
+        cannot be read (curved or other geometry, other number of fields) counts as dropped for its tile, or
+        under the id "" where it names none.
 
     Raises:
         BadDataError: If the content is no such table.
     """
-    try:
-        table = pd.read_csv(io.BytesIO(content), dtype={"ImageId": str, "PolygonWKT_Pix": str})
-    except (ValueError, pd.errors.ParserError) as error:
-        raise _bad(name, f"is not a CSV table: {error}") from error
-    missing = {"ImageId", "PolygonWKT_Pix"} - set(table.columns)
-    if missing:
-        raise _bad(name, f"lacks the columns {', '.join(sorted(missing))}")
-    table["geometry"] = shapely.from_wkt(table["PolygonWKT_Pix"].fillna("").to_numpy(object), "ignore")
-    column = next((c for c in _HEIGHT_KEYS if c in table.columns), None)
-    table["height_m"] = math.nan if column is None else pd.to_numeric(table[column], errors="coerce")
-    return {
-        str(image_id): _collect(zip(rows["geometry"], rows["height_m"], strict=True), crs=None)
-        for image_id, rows in table.groupby("ImageId", sort=False)
-    }
+    table = read_table(content, name)
+    image, wkt = table.require(("ImageId", "PolygonWKT_Pix"))
+    height = next((i for key in _HEIGHT_KEYS if (i := table.find(key)) is not None), None)
+    even = [len(row.fields) == len(table.header) for row in table.rows]
+    texts = [row.fields[wkt] if good else "" for row, good in zip(table.rows, even, strict=True)]
+    parsed = parse_polygons(texts)
+    tiles: dict[str, list[tuple[BaseGeometry | None, float]]] = {}
+    for row, good, geometry in zip(table.rows, even, parsed.geometry, strict=True):
+        height_m = _metres(row.fields[height]) if good and height is not None else math.nan
+        image_id = row.fields[image].strip() if image < len(row.fields) else ""
+        tiles.setdefault(image_id, []).append((geometry, height_m))
+    return {image_id: _collect(rows, crs=None) for image_id, rows in tiles.items()}
 
 
 def to_crs(labels: Labels, crs: str, name: str) -> Labels:
@@ -151,21 +123,16 @@ def to_crs(labels: Labels, crs: str, name: str) -> Labels:
         name: File name, for messages.
 
     Raises:
-        BadDataError: If a CRS is unknown or a coordinate cannot be transformed.
+        BadDataError: If a CRS is unknown or not horizontal, or a coordinate cannot be transformed.
     """
-    stated = labels.crs or (_LON_LAT if _could_be_lon_lat(labels.footprints) else crs)
-    try:
-        if not labels.footprints or CRS.from_user_input(stated) == CRS.from_user_input(crs):
-            return labels
-        moved = tuple(
-            Footprint(shapely.transform(f.polygon, lambda xy: _move(xy, stated, crs)), f.height_m)
-            for f in labels.footprints
-        )
-    except CRSError as error:
-        raise _bad(name, f"is in an unknown CRS: {error}") from error
-    if not all(np.isfinite(f.polygon.bounds).all() for f in moved):
-        raise _bad(name, f"has coordinates that {stated} cannot hold")
-    return Labels(moved, crs, labels.repaired, labels.dropped)
+    stated = labels.crs or (LON_LAT if _could_be_lon_lat(labels.footprints) else crs)
+    if not labels.footprints or same_crs(stated, crs, name):
+        return labels
+    moved = tuple(
+        Footprint(shapely.transform(f.polygon, lambda xy: move(xy, stated, crs, name)), f.height_m)
+        for f in labels.footprints
+    )
+    return replace(labels, footprints=moved, crs=crs)
 
 
 def to_pixels(polygon: shapely.Polygon, transform: Affine) -> shapely.Polygon:
@@ -200,36 +167,33 @@ def clip(polygon: shapely.Polygon, height: int, width: int) -> list[shapely.Poly
 
 def _collect(items: Iterable[tuple[BaseGeometry | None, float]], crs: str | None) -> Labels:
     footprints: list[Footprint] = []
-    repaired = dropped = 0
+    repaired = dropped = empty = 0
     for geometry, height_m in items:
         parts, needed = repair(geometry)
         footprints += [Footprint(part, height_m) for part in parts]
         repaired += needed and bool(parts)
         # An EMPTY geometry is the release's way to say "no building", not a damaged one.
-        dropped += not parts and not (geometry is not None and geometry.is_empty)
-    return Labels(tuple(footprints), crs, repaired, dropped)
-
-
-def _geometry(feature: Any) -> BaseGeometry | None:  # noqa: ANN401 - whatever a stranger's JSON holds
-    """Return the feature's geometry; None where there is nothing that can be read as one."""
-    try:
-        geometry = feature["geometry"]
-        with np.errstate(invalid="ignore"):  # NaN coordinates are dropped by repair, not worth a warning
-            return shapely.Polygon() if geometry is None else shape(geometry)
-    except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError):
-        return None
+        nothing = geometry is not None and geometry.is_empty
+        empty += nothing
+        dropped += not parts and not nothing
+    return Labels(tuple(footprints), crs, repaired, dropped, empty)
 
 
 def _height(feature: Any) -> float:  # noqa: ANN401 - whatever a stranger's JSON holds
     properties = feature.get("properties") if isinstance(feature, Mapping) else None
     if not isinstance(properties, Mapping):
         return math.nan
-    for key in _HEIGHT_KEYS:
-        try:
-            return float(properties[key])
-        except (KeyError, TypeError, ValueError):
-            continue
-    return math.nan
+    heights = (_metres(properties[key]) for key in _HEIGHT_KEYS if key in properties)
+    return next((height for height in heights if not math.isnan(height)), math.nan)
+
+
+def _metres(value: Any) -> float:  # noqa: ANN401 - whatever a stranger's file holds
+    """Return a height, NaN for anything that is no finite number."""
+    try:
+        height = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return height if math.isfinite(height) else math.nan
 
 
 def _stated_crs(document: Mapping[str, Any], name: str) -> str | None:
@@ -237,13 +201,9 @@ def _stated_crs(document: Mapping[str, Any], name: str) -> str | None:
         case None:
             return None
         case {"properties": {"name": str(stated)}}:
-            pass
+            return normalised_crs(stated, name)
         case _:
             raise _bad(name, "has a crs member without a name")
-    if stated.endswith("CRS84"):
-        return _LON_LAT
-    match = _CRS_URN.search(stated)
-    return f"EPSG:{match['code']}" if match else stated
 
 
 def _could_be_lon_lat(footprints: tuple[Footprint, ...]) -> bool:
@@ -251,11 +211,6 @@ def _could_be_lon_lat(footprints: tuple[Footprint, ...]) -> bool:
         return False
     xy = shapely.get_coordinates([f.polygon for f in footprints])
     return bool((np.abs(xy) <= (180.0, 90.0)).all())
-
-
-def _move(xy: npt.NDArray[np.float64], source: str, target: str) -> npt.NDArray[np.float64]:
-    x, y = reproject(source, target, xy[:, 0].tolist(), xy[:, 1].tolist())
-    return np.column_stack((x, y))
 
 
 def _bad(name: str, what: str) -> BadDataError:

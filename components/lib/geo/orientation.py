@@ -14,6 +14,7 @@ import numpy.typing as npt
 import shapely
 
 from components.contract.errors import BadDataError
+from components.lib.foreign import decode_text, one_line
 
 T = TypeVar("T", bound=np.generic)
 
@@ -25,17 +26,17 @@ def read_orientations(content: bytes, name: str) -> dict[str, Orientation]:
     """Read the file of orientation flags (``Summaries.orientations`` of a data set).
 
     Args:
-        content: Lines ``<start14>_<stop14> <0|1>``, no header.
+        content: Lines ``<start14>_<stop14> <0|1>``, no header; UTF-8, with or without a byte order mark.
         name: File name, for messages.
 
     Returns:
         The flag of every strip.
 
     Raises:
-        BadDataError: If a line is malformed or contradicts an earlier one.
+        BadDataError: If a line is malformed or contradicts an earlier one, or the text is not UTF-8.
     """
     flags: dict[str, Orientation] = {}
-    for number, line in enumerate(content.decode("utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(decode_text(content, name).splitlines(), 1):
         match line.split():
             case []:
                 continue
@@ -44,7 +45,7 @@ def read_orientations(content: bytes, name: str) -> dict[str, Orientation]:
                 if flags.setdefault(strip, value) != value:
                     raise _bad(f"{name} line {number}: strip {strip} appears with both flags")
             case _:
-                raise _bad(f"{name} line {number}: {line!r} is not '<strip> <0|1>'")
+                raise _bad(f"{name} line {number}: {one_line(line)[:80]!r} is not '<strip> <0|1>'")
     return flags
 
 

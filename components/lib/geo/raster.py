@@ -7,6 +7,8 @@ before a pixel is decoded, and whatever GDAL dislikes becomes a :class:`BadDataE
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,14 +19,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
+from rasterio.enums import MaskFlags
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
-from components.contract.errors import BadDataError
+from components.contract.errors import BadDataError, StormsightError
 from components.lib.files import atomic_file
+from components.lib.foreign import one_line
 
 _MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 """First bytes of TIFF and BigTIFF, either byte order."""
@@ -69,6 +71,7 @@ class RasterProfile:
         transform: Pixel to CRS coordinates; the identity where the file has none.
         crs: ``EPSG:<code>`` where the CRS is a registered one, WKT otherwise, None without a CRS.
         nodata: Declared no-data value, or None.
+        descriptions: Each band's description, or the colour that it is declared to show; "" without either.
     """
 
     name: str
@@ -79,6 +82,7 @@ class RasterProfile:
     transform: Affine
     crs: str | None
     nodata: float | None
+    descriptions: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -99,10 +103,12 @@ class Raster:
     Attributes:
         array: Pixels, (C, H, W), the file's dtype (complex integers become complex64).
         profile: The header.
+        masked: (H, W) bool, where the file's own mask says that there are no data; None without a mask.
     """
 
     array: npt.NDArray[Any]
     profile: RasterProfile
+    masked: npt.NDArray[np.bool_] | None = None
 
     @property
     def transform(self) -> Affine:
@@ -150,7 +156,7 @@ def read_geotiff(content: bytes, name: str, limits: RasterLimits = DEFAULT_LIMIT
         BadDataError: As :func:`profile_geotiff`, and if pixels are truncated or corrupt.
     """
     with _opened(content, name, limits) as dataset:
-        return Raster(array=dataset.read(), profile=_profile(dataset, name))
+        return Raster(array=dataset.read(), profile=_profile(dataset, name), masked=_mask(dataset))
 
 
 def encode_geotiff(
@@ -207,6 +213,7 @@ def write_geotiff(
 @contextmanager
 def _opened(content: bytes, name: str, limits: RasterLimits) -> Iterator[Any]:
     """Open a dataset whose header is within ``limits``; GDAL's errors become ``BadDataError``."""
+    _hide_undecodable_messages()
     if not content.startswith(_MAGIC):
         what = "is empty" if not content else "is not a TIFF"
         raise _bad(name, what)
@@ -215,13 +222,31 @@ def _opened(content: bytes, name: str, limits: RasterLimits) -> Iterator[Any]:
             with memory.open(driver="GTiff", sharing=False) as dataset:
                 _check_header(dataset, name, limits)
                 yield dataset
-        except (RasterioError, CPLE_BaseError, ValueError, MemoryError) as error:  # CRSError is a ValueError
+        except StormsightError:
+            raise
+        except Exception as error:  # the seam: whatever GDAL and rasterio raise is about these bytes
             raise _bad(name, f"cannot be decoded: {_reason(error, memory.name)}") from error
+
+
+@lru_cache(maxsize=1)
+def _hide_undecodable_messages() -> None:
+    """Keep Python from printing a traceback where rasterio cannot decode a message of GDAL.
+
+    GDAL quotes the file's bytes in its messages; rasterio's logger takes them for UTF-8 in a C callback, from
+    which nothing can be raised. The message reaches us as GDAL's error all the same.
+    """
+    previous = sys.unraisablehook
+
+    def hook(raised: sys.UnraisableHookArgs) -> None:
+        if not (raised.exc_type is UnicodeDecodeError and "rasterio" in str(raised.object)):
+            previous(raised)
+
+    sys.unraisablehook = hook
 
 
 def _reason(error: BaseException, path: str) -> str:
     """Return GDAL's message without the random name of the file in memory: reports can be compared."""
-    words = str(error.__cause__ or error)
+    words = one_line(error.__cause__ or error) or type(error).__name__
     return words.replace(path, "the file").replace(path.rpartition("/")[2], "the file")
 
 
@@ -244,6 +269,14 @@ def _check_header(dataset: Any, name: str, limits: RasterLimits) -> None:  # noq
     if dataset.tags(ns="OVERVIEWS"):
         # GDAL would follow OVERVIEW_FILE to any path or URL that the file names.
         raise _bad(name, "refers to an overview file outside itself")
+    if not all(map(math.isfinite, tuple(dataset.transform)[:6])) or dataset.transform.is_degenerate:
+        raise _bad(name, f"has an unusable transform {tuple(dataset.transform)[:6]}")
+    if set(dataset.scales) != {1.0} or set(dataset.offsets) != {0.0}:
+        raise _bad(
+            name,
+            f"declares a scale or an offset of its values ({dataset.scales[0]:g}, {dataset.offsets[0]:g}), "
+            "which no product has",
+        )
 
 
 def _item_size(dtype: str) -> int:
@@ -260,7 +293,18 @@ def _profile(dataset: Any, name: str) -> RasterProfile:  # noqa: ANN401 - raster
         transform=dataset.transform,
         crs=_crs_name(dataset.crs.to_wkt()) if dataset.crs else None,
         nodata=None if dataset.nodata is None else float(dataset.nodata),
+        descriptions=tuple(
+            description or colour.name
+            for description, colour in zip(dataset.descriptions, dataset.colorinterp, strict=True)
+        ),
     )
+
+
+def _mask(dataset: Any) -> npt.NDArray[np.bool_] | None:  # noqa: ANN401 - rasterio is untyped
+    flags = dataset.mask_flag_enums[0]
+    if MaskFlags.per_dataset not in flags or MaskFlags.alpha in flags:
+        return None
+    return np.asarray(dataset.read_masks(1) == 0)
 
 
 @lru_cache(maxsize=64)

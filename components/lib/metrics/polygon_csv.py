@@ -1,21 +1,32 @@
-"""Reading SpaceNet building CSVs: ``ImageId, BuildingId, PolygonWKT_Pix[, Confidence]`` and extra columns."""
+"""Reading SpaceNet building CSVs: ``ImageId, BuildingId, PolygonWKT_Pix[, Confidence]`` and extra columns.
+
+A score must not be silently wrong: a file is what its header says, or it is refused with the line.
+"""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import shapely
 from numpy.typing import NDArray
 
-from components.contract.errors import BadDataError, MissingInputError
+from components.contract.errors import MissingInputError
+from components.lib.foreign import one_line
+from components.lib.geo.wkt import parse_polygons
+from components.lib.tables import Row, Table, read_table
 
 _IMAGE = "ImageId"
 _WKT = "PolygonWKT_Pix"
-_CONFIDENCE = "confidence"
+_CONFIDENCE = "Confidence"
+
+_LONGEST_ID = 255
+_LONGEST_FIELD = 1000
+"""Characters of any field but the polygon."""
+
+_NUMBER = re.compile(r"\s*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +34,7 @@ class PolygonTable:
     """Polygons of many tiles, in file order.
 
     Attributes:
-        tiles: Image id of each polygon, (N,) object.
+        tiles: Image id of each polygon without blanks around it, (N,) object.
         geometry: 2-D shapely polygons in tile pixel coordinates, (N,) object.
         confidence: (N,) float64; 1 throughout where the file has no such column.
     """
@@ -36,93 +47,73 @@ class PolygonTable:
 def read_polygon_csv(path: Path, *, threads: int = 2) -> PolygonTable:
     """Read a truth or a proposal CSV.
 
-    Heights in the WKT (``POLYGON Z`` or a bare third coordinate, as in the published files) are dropped;
-    ``POLYGON EMPTY``, which marks a tile without buildings, is kept as an empty polygon.
+    Heights in the WKT (``POLYGON Z``, as in the published files) are dropped; ``POLYGON EMPTY``, which marks
+    a tile without buildings, is kept as an empty polygon.
 
     Raises:
         MissingInputError: If there is no such file.
         BadDataError: If the file is not such a CSV, naming file and line.
     """
-    frame = _read_columns(path)
-    confidence = _confidence(frame, path)
+    if not path.is_file():
+        raise MissingInputError(f"{path} is missing", next_step="give the path of a SpaceNet building CSV")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise MissingInputError(
+            f"{path} cannot be read: {error.strerror}", next_step="check its permissions"
+        ) from error
+    table = read_table(content, str(path))
+    image, wkt = table.require((_IMAGE, _WKT))
+    for row in table.even_rows():
+        _check_lengths(table, row, wkt)
     return PolygonTable(
-        tiles=frame[_IMAGE].to_numpy(dtype=object),
-        geometry=_parse(frame[_WKT].to_numpy(dtype=object), path, threads),
-        confidence=confidence,
+        tiles=_ids(table, image),
+        geometry=_polygons(table, wkt, threads),
+        confidence=_confidence(table),
     )
 
 
-def _read_columns(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise MissingInputError(f"{path} is missing", next_step="give the path of a SpaceNet building CSV")
-    wanted = {_IMAGE.lower(), _WKT.lower(), _CONFIDENCE}
-    try:
-        frame = pd.read_csv(
-            path,
-            usecols=lambda name: name.strip().lower() in wanted,
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-        )
-    except (
-        ValueError,
-        pd.errors.ParserError,
-    ) as error:  # EmptyDataError and UnicodeDecodeError are ValueErrors
-        raise BadDataError(
-            f"{path} is not a readable CSV: {str(error).strip()}",
-            next_step="write it as comma-separated UTF-8 with a header line",
-        ) from error
-    frame.columns = [_canonical(name) for name in frame.columns]
-    for column in (_IMAGE, _WKT):
-        if column not in frame.columns:
-            raise BadDataError(
-                f"{path} has no column {column}",
-                next_step=f"name the columns {_IMAGE},BuildingId,{_WKT},Confidence",
+def _check_lengths(table: Table, row: Row, wkt: int) -> None:
+    for index, field in enumerate(row.fields):
+        if index != wkt and len(field) > _LONGEST_FIELD:
+            raise table.bad(row, f"{table.header[index] or 'a field'} has {len(field):,} characters")
+
+
+def _ids(table: Table, image: int) -> NDArray[np.object_]:
+    ids = np.empty(len(table.rows), dtype=object)
+    for i, row in enumerate(table.rows):
+        ids[i] = row.fields[image].strip()
+        if not ids[i]:
+            raise table.bad(row, f"{_IMAGE} is blank", next_step="give every row the id of its tile")
+        if len(ids[i]) > _LONGEST_ID or not ids[i].isprintable():
+            raise table.bad(row, f"{_IMAGE} {one_line(ids[i])[:60]!r} is no id of a tile")
+    return ids
+
+
+def _confidence(table: Table) -> NDArray[np.float64]:
+    column = table.find(_CONFIDENCE)
+    values = np.ones(len(table.rows))
+    if column is None:
+        return values
+    for i, row in enumerate(table.rows):
+        text = row.fields[column]
+        values[i] = float(text) if _NUMBER.fullmatch(text) else math.nan
+        if not math.isfinite(values[i]):
+            raise table.bad(
+                row,
+                f"confidence {one_line(text)[:60]!r} is not a number",
+                next_step="give every proposal a finite confidence, or leave the column out",
             )
-    return frame
-
-
-def _canonical(name: str) -> str:
-    lowered = name.strip().lower()
-    return {_IMAGE.lower(): _IMAGE, _WKT.lower(): _WKT}.get(lowered, lowered)
-
-
-def _confidence(frame: pd.DataFrame, path: Path) -> NDArray[np.float64]:
-    if _CONFIDENCE not in frame.columns:
-        return np.ones(len(frame))
-    values = pd.to_numeric(frame[_CONFIDENCE], errors="coerce").to_numpy(dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        raise BadDataError(
-            f"{path}, line {bad[0] + 2}: confidence {frame[_CONFIDENCE].iloc[bad[0]]!r} is not a number",
-            next_step="give every proposal a finite confidence, or leave the column out",
-        )
     return values
 
 
-def _parse(texts: NDArray[np.object_], path: Path, threads: int) -> NDArray[np.object_]:
-    """WKT to 2-D geometries, in ``threads`` slices: GEOS parses outside the interpreter lock."""
-    slices = np.array_split(texts, max(1, threads))
-    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        parsed = np.concatenate(list(pool.map(_parse_slice, slices)))
-    bad = np.flatnonzero(shapely.is_missing(parsed))
-    if bad.size:
-        raise BadDataError(
-            f"{path}, line {bad[0] + 2}: {str(texts[bad[0]])[:60]!r} is not valid WKT"
-            + (f" (and {bad.size - 1} more lines)" if bad.size > 1 else ""),
+def _polygons(table: Table, wkt: int, threads: int) -> NDArray[np.object_]:
+    parsed = parse_polygons([row.fields[wkt] for row in table.rows], threads=threads)
+    for index, reason in parsed.reasons.items():
+        more = f" (and {len(parsed.reasons) - 1} more lines)" if len(parsed.reasons) > 1 else ""
+        raise table.bad(
+            table.rows[index],
+            reason + more,
             next_step="write polygons as POLYGON ((x y, ...)) in pixels, POLYGON EMPTY for none",
         )
-    with np.errstate(over="ignore"):
-        unbounded = np.flatnonzero(~np.isfinite(shapely.area(parsed)))
-    if unbounded.size:
-        raise BadDataError(
-            f"{path}, line {unbounded[0] + 2}: the polygon has a coordinate that is not finite",
-            next_step="write finite pixel coordinates",
-        )
-    return parsed
-
-
-def _parse_slice(texts: NDArray[np.object_]) -> NDArray[np.object_]:
-    # "ignore" gives None for what GEOS cannot read, so that the caller can name the line.
-    geometry: NDArray[np.object_] = np.asarray(shapely.from_wkt(texts, on_invalid="ignore"), dtype=object)
-    return np.asarray(shapely.force_2d(geometry), dtype=object)
+    return parsed.geometry

@@ -13,6 +13,7 @@ in the tiles' own coordinates. GEOS runs without the interpreter lock: two threa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from shapely.geometry.base import BaseGeometry
 
 from components.contract.errors import ParameterError
 from components.lib.metrics.counts import Counts
+from components.lib.metrics.plausibility import report_doubts
 from components.lib.metrics.polygon_csv import read_polygon_csv
 
 _ROUNDING = 1e-9
@@ -82,7 +84,7 @@ def solaris_numbers(counts: Counts) -> dict[str, float]:
 def score_csv(
     truth: Path, proposals: Path, min_area: float = 80.0, iou: float = 0.5, *, threads: int = 2
 ) -> Counts:
-    """Score a proposal CSV against a truth CSV.
+    """Score a proposal CSV against a truth CSV; doubts about their meaning go to the log.
 
     Args:
         truth: CSV with ``ImageId`` and ``PolygonWKT_Pix``.
@@ -96,8 +98,10 @@ def score_csv(
         BadDataError: If a file is malformed, naming file and line.
         ParameterError: If ``min_area`` or ``iou`` is out of range.
     """
+    _check_limits(min_area, iou)
     true = read_polygon_csv(truth, threads=threads)
     proposed = read_polygon_csv(proposals, threads=threads)
+    report_doubts(true, proposed, min_area)
     return match_polygons(
         true.geometry,
         proposed.geometry,
@@ -136,11 +140,7 @@ def match_polygons(
     Raises:
         ParameterError: If ``min_area`` or ``iou`` is out of range.
     """
-    if not (0.0 < iou < 1.0 and min_area >= 0.0):
-        raise ParameterError(
-            f"min_area {min_area} and iou {iou} must be >= 0 and within (0, 1)",
-            next_step="SpaceNet 6 uses min_area 80 and iou 0.5",
-        )
+    _check_limits(min_area, iou)
     true, proposed = _objects(truth), _objects(proposals)
     true_area, proposed_area = shapely.area(true), shapely.area(proposed)
     # Solaris never counts a polygon without area, whatever min_area is.
@@ -171,6 +171,14 @@ def match_polygons(
 class _Side:
     geometry: _Objects
     column: NDArray[np.int64]
+
+
+def _check_limits(min_area: float, iou: float) -> None:
+    if not (0.0 < iou < 1.0 and 0.0 <= min_area < math.inf):
+        raise ParameterError(
+            f"min_area {min_area} and iou {iou} must be finite and >= 0, and within (0, 1)",
+            next_step="SpaceNet 6 uses min_area 80 and iou 0.5",
+        )
 
 
 def _overlaps(

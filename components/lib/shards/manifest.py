@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from components.contract.errors import BadDataError
 from components.lib.files import atomic_file, require_input
+from components.lib.foreign import one_line
 
 if TYPE_CHECKING:
     import pandas as pd  # a download, which only writes, starts without it
@@ -84,17 +85,19 @@ def read_manifest(raw: Path) -> pd.DataFrame:
     """
     path = require_input(raw / MANIFEST, made_by="download")
     try:
+        if not path.is_file():
+            raise ValueError("it is no file")
         table = pq.read_table(path)
         missing = [name for name in SCHEMA.names if name not in table.column_names]
         if missing:
             raise ValueError(f"columns missing: {', '.join(missing)}")
         table = table.select(SCHEMA.names).cast(SCHEMA)
-        empty = [name for name in SCHEMA.names if table.column(name).null_count]
+        empty = [name for name in SCHEMA.names if table[name].null_count]
         if empty:
-            raise ValueError(f"column {empty[0]} has missing values")
-    except (pa.ArrowException, ValueError, OSError) as error:
+            raise ValueError(f"rows without {', '.join(empty)}")
+    except (pa.ArrowException, ValueError, OSError, KeyError, TypeError) as error:
         raise BadDataError(
-            f"{path} is not a manifest: {error}", next_step="run `dvc repro --force download`"
+            f"{path} is not a manifest: {one_line(error)}", next_step="run `dvc repro --force download`"
         ) from error
     frame: pd.DataFrame = table.to_pandas()
     return frame

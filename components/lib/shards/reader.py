@@ -49,7 +49,10 @@ class ShardReader:
         handle = self._handle(shard)
         if offset + size > os.fstat(handle).st_size:
             raise BadDataError(f"{name}: {shard} ends before the file does", next_step=_REFETCH)
-        content = _read_exactly(handle, offset, size)
+        try:
+            content = _read_exactly(handle, offset, size)
+        except OSError as error:
+            raise BadDataError(f"{name}: {shard}: {error.strerror}", next_step=_REFETCH) from error
         if sha256_bytes(content) != _field(row, "sha256"):
             raise BadDataError(
                 f"{name}: the checksum of its bytes in {shard} is not the manifest's", next_step=_REFETCH
@@ -64,9 +67,10 @@ class ShardReader:
                     raise BadDataError(f"manifest: shard {shard!r} lies outside", next_step=_REFETCH)
                 try:
                     self._handles[shard] = os.open(self._raw / relative, os.O_RDONLY | os.O_CLOEXEC)
-                except FileNotFoundError as error:
+                except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+                    why = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error}"
                     raise MissingInputError(
-                        f"{self._raw / relative} is missing", next_step=_REFETCH
+                        f"{self._raw / relative} {why}".replace("\0", "?"), next_step=_REFETCH
                     ) from error
             return self._handles[shard]
 

@@ -19,10 +19,10 @@ from components.lib.geo.footprints import (
     clip,
     read_building_csv,
     read_geojson,
-    repair,
     to_crs,
     to_pixels,
 )
+from components.lib.geo.geometries import repair
 from components.lib.geo.raster import read_geotiff
 from components.lib.geo.rasterise import rasterise_instances, rasterise_targets
 
@@ -123,7 +123,7 @@ def test_summary_csv_tells_empty_tiles_from_unknown_ones() -> None:
     assert set(labels) == {"a_tile_1", "a_tile_2", "a_tile_3"}
     assert labels["a_tile_1"].footprints[0].height_m == 6.5
     assert math.isnan(labels["a_tile_1"].footprints[1].height_m)
-    assert labels["a_tile_2"] == Labels()
+    assert labels["a_tile_2"] == Labels(empty=1)
     assert labels["a_tile_3"].dropped == 1
 
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
 from components.contract.errors import BadDataError
+from components.lib.geo import raster as raster_module
 from components.lib.geo.raster import (
     RasterLimits,
     encode_geotiff,
@@ -189,3 +193,19 @@ def test_the_real_optical_tile_is_read() -> None:
     assert raster.nodata == 0
     assert raster.profile.resolution == pytest.approx((0.4999964762785847, 0.4999964762785847))
     assert (raster.array == 0).all(axis=0).mean() == pytest.approx(0.37, abs=0.01)
+
+
+def test_a_message_of_gdal_in_other_encodings_prints_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[SimpleNamespace] = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+    raster_module._hide_undecodable_messages.cache_clear()
+    with pytest.raises(BadDataError):
+        read_geotiff(b"II*\x00", "a.tif")
+    error = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no")
+    for source, kind in (("rasterio._env.log_error", error), ("ours", error), ("rasterio._env", KeyError())):
+        raised: Any = SimpleNamespace(exc_type=type(kind), object=source)
+        sys.unraisablehook(raised)
+    assert [one.object for one in shown] == ["ours", "rasterio._env"]
+    raster_module._hide_undecodable_messages.cache_clear()

@@ -92,7 +92,7 @@ def test_a_manifest_with_missing_values_is_refused(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / MANIFEST).to_pylist()
     table[0]["tile"] = None
     pq.write_table(pa.Table.from_pylist(table, schema=SCHEMA), tmp_path / MANIFEST)
-    with pytest.raises(BadDataError, match=r"manifest\.parquet is not a manifest: column tile has missing"):
+    with pytest.raises(BadDataError, match=r"manifest\.parquet is not a manifest: rows without tile"):
         read_manifest(tmp_path)
 
 

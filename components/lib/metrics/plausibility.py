@@ -1,0 +1,84 @@
+"""Signs that two files of polygons do not mean the same tiles or the same units, told on stderr."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import PurePath
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from components.lib.metrics.polygon_csv import PolygonTable
+
+LARGEST_TILE_PX = 100_000
+"""Pixels; coordinates beyond are metres of a map."""
+
+_LOG = logging.getLogger(__name__)
+
+
+def report_doubts(truth: PolygonTable, proposals: PolygonTable, min_area: float) -> list[str]:
+    """Log a warning for each sign that a score of the two would mean nothing.
+
+    Args:
+        truth: True footprints.
+        proposals: Proposals.
+        min_area: Least area that counts, square pixels.
+
+    Returns:
+        The warnings: no row, no shared tile, no polygon large enough, coordinates that cannot be pixels.
+    """
+    sides = (("truth", truth), ("proposals", proposals))
+    doubts = [f"the {side} has no row" for side, table in sides if not len(table.tiles)]
+    doubts += _unshared_tiles(truth, proposals)
+    for side, table in sides:
+        doubts += _impossible_pixels(side, table.geometry)
+        doubts += _all_too_small(side, table.geometry, min_area)
+    for doubt in doubts:
+        _LOG.warning("%s", doubt)
+    return doubts
+
+
+def _unshared_tiles(truth: PolygonTable, proposals: PolygonTable) -> list[str]:
+    true, proposed = set(truth.tiles), set(proposals.tiles)
+    if not true or not proposed or true & proposed:
+        return []
+    stems = {PurePath(tile).stem for tile in proposed} & {PurePath(tile).stem for tile in true}
+    lowered = {tile.lower() for tile in proposed} & {tile.lower() for tile in true}
+    hint = ""
+    if stems:
+        hint = "; without their file endings they would"
+    elif lowered:
+        hint = "; in lower case they would"
+    return [
+        f"the two files share no ImageId: the truth has {min(true)!r}, the proposals have {min(proposed)!r}"
+        + hint
+    ]
+
+
+def _impossible_pixels(side: str, geometry: NDArray[np.object_]) -> list[str]:
+    bounds = shapely.bounds(geometry[~shapely.is_empty(geometry)])
+    if not len(bounds):
+        return []
+    if np.abs(bounds).max() > LARGEST_TILE_PX:
+        return [
+            f"the {side} have coordinates up to {np.abs(bounds).max():,.0f}, which cannot be pixels of a "
+            "tile: they look like metres of a map"
+        ]
+    sides = bounds[:, 2:] - bounds[:, :2]
+    if (sides < 1).all() and (np.abs(bounds) <= (180, 90, 180, 90)).all():
+        return [
+            f"no polygon of the {side} is a pixel wide and all lie within 180 and 90: the coordinates cannot "
+            "be pixels, they look like longitude and latitude"
+        ]
+    return []
+
+
+def _all_too_small(side: str, geometry: NDArray[np.object_], min_area: float) -> list[str]:
+    areas = shapely.area(geometry[~shapely.is_empty(geometry)])
+    if not len(areas) or (areas >= min_area).any():
+        return []
+    return [
+        f"every polygon of the {side} falls below the least area of {min_area:g} square pixels; the largest "
+        f"has {areas.max():g}"
+    ]

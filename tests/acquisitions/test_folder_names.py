@@ -1,0 +1,67 @@
+"""Folders of the landing place that anybody may have named: one rejection each, nobody else is stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.acquisitions.overview import json_of, overview, text_of
+from components.acquisitions.registration import Registrar
+from components.lib.objects.folder import FolderObjects
+from tests.acquisitions.releases import land
+
+NAMES = ["two\nlines", "tab\there", "back\\slash", "\x1b[31mred", "\udcff\udcfe", "\x7f"]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> FolderObjects:
+    return FolderObjects(tmp_path / "landing")
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> FolderObjects:
+    return FolderObjects(tmp_path / "objects")
+
+
+def make(place: FolderObjects, name: str) -> None:
+    folder = place.root / name
+    folder.mkdir(parents=True)
+    (folder / "COMPLETE.json").write_text("{}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_impossible_name_is_one_rejection_and_stops_nobody(
+    name: str, place: FolderObjects, records: FolderObjects
+) -> None:
+    land(place, "a-good-one")
+    make(place, name)
+    found = Registrar(place, records).look()
+    assert found.registered == ["a-good-one"]
+    assert [rejection.id for rejection in found.rejected] == [name]
+    assert "the name of its folder" in found.rejected[0].message
+    assert "\n" not in found.rejected[0].message
+    again = Registrar(place, records).look()
+    assert (again.registered, again.rejected) == ([], [])
+    rows = {row.id: row.state for row in overview(place, records)}
+    assert rows == {"a-good-one": "registered", name: "rejected"}
+    assert len(text_of(overview(place, records)).encode().splitlines()) == 3
+    assert len(json.loads(json_of(overview(place, records)))) == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_table_shows_it_before_anybody_looked(
+    name: str, place: FolderObjects, records: FolderObjects
+) -> None:
+    make(place, name)
+    assert {row.state for row in overview(place, records)} <= {"arriving", "landed"}
+
+
+def test_all_of_them_at_once(place: FolderObjects, records: FolderObjects) -> None:
+    for name in NAMES:
+        make(place, name)
+    land(place, "b-good-one")
+    found = Registrar(place, records).look()
+    assert found.registered == ["b-good-one"]
+    assert sorted(rejection.id for rejection in found.rejected) == sorted(NAMES)
