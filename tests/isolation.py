@@ -46,6 +46,6 @@ def isolate(environment: MutableMapping[str, str]) -> None:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "GX_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        # Tests run side by side, and their networks are tiny: threads that wait for each other only cost time.
+        # Tests run side by side and their networks are tiny: threads that wait for each other only cost time.
         "OMP_NUM_THREADS": environment.get("OMP_NUM_THREADS", "1"),
     }
