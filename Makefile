@@ -50,9 +50,9 @@ stability: $(VENV)/.installed ## Train equal recipes again and again and say how
 	@echo "stability: reports/stability/stability.png"
 
 .PHONY: report
-report: $(VENV)/.installed ## Print the metrics and render DVC's plots
+report: $(VENV)/.installed ## Print the metrics and draw curves and slices in reports/plots/index.html
 	dvc metrics show
-	dvc plots show --out reports/plots
+	python -m components.report plots
 
 .PHONY: mlflow
 mlflow: $(VENV)/.installed ## Open the tracking server's pages on http://127.0.0.1:5000
