@@ -64,7 +64,7 @@ land: $(VENV)/.installed ## Land a small simulated acquisition in var/landing (o
 
 # Airflow with these DAGs and nothing else: SQLite, stages as processes, state below var/. The triggerer does not
 # look into the DAG folder by itself, hence PYTHONPATH; DAGs import components.contract as well. No login: it listens
-# on this machine only. Ctrl-C must reach Airflow's parent alone: its scheduler hangs if it is told to end twice.
+# on this machine only.
 .PHONY: airflow
 airflow: export AIRFLOW_HOME := $(CURDIR)/var/airflow
 airflow: export AIRFLOW__CORE__DAGS_FOLDER := $(CURDIR)/dags
@@ -75,9 +75,7 @@ airflow: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS := True
 airflow: export AIRFLOW__API__HOST := 127.0.0.1
 airflow: export PYTHONPATH := $(CURDIR)/dags:$(CURDIR)
 airflow: $(VENV)/.installed-airflow ## Run Airflow with the DAGs in local mode, pages on http://127.0.0.1:8080
-	@echo "pages: http://127.0.0.1:8080   end: Ctrl-C, once; it takes some seconds"
-	@set -m; airflow standalone & pid=$$!; trap "kill -INT $$pid" INT TERM HUP; \
-	while kill -0 $$pid 2>/dev/null; do wait $$pid; done
+	@exec python -m stormsight_dags.standalone
 
 .PHONY: test
 test: $(VENV)/.installed-dev ## Run every test that needs no cluster, one end-to-end run included
