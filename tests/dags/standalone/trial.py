@@ -1,4 +1,4 @@
-"""Supervisor of stand-in programs: ``python -m tests.dags.standalone.trial <folder> <port> [<failing part>]``.
+"""Supervisor of stand-in programs: ``python -m tests.dags.standalone.trial <folder> <port> [fail]``.
 
 Each part notes in ``<folder>/notes`` that it started. The API answers after a while; the scheduler ignores
 SIGTERM and has a task in a session of its own, as Airflow's stages have.
