@@ -19,16 +19,19 @@ help: ## List the targets
 # The lock is installed by uv, which pip brings; a newer lock reinstalls.
 $(VENV)/.installed: requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
+	@echo "installing the locked packages into $(VENV): several GB to download, some minutes"
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/python -m uv pip install --compile-bytecode --python $(BIN)/python -r requirements.lock
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
-	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-dev.lock
+	@echo "installing the development tools into $(VENV)"
+	@$(BIN)/python -m uv pip install --compile-bytecode --python $(BIN)/python -r requirements-dev.lock
 	@touch $@
 
 $(VENV)/.installed-airflow: $(VENV)/.installed requirements-airflow.lock
-	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-airflow.lock
+	@echo "installing Airflow into $(VENV)"
+	@$(BIN)/python -m uv pip install --compile-bytecode --python $(BIN)/python -r requirements-airflow.lock
 	@touch $@
 
 .PHONY: install
@@ -55,8 +58,10 @@ report: $(VENV)/.installed ## Print the metrics and draw curves and slices in re
 	python -m components.report plots
 
 .PHONY: mlflow
-mlflow: $(VENV)/.installed ## Open the tracking server's pages on http://127.0.0.1:5000
-	mlflow server --backend-store-uri sqlite:///var/mlflow.db --host 127.0.0.1 --port 5000
+mlflow: $(VENV)/.installed ## Serve MLflow's pages: the models on http://127.0.0.1:5000/#/models
+	@mkdir -p var
+	@echo "models: http://127.0.0.1:5000/#/models   runs: http://127.0.0.1:5000/#/experiments   end: Ctrl-C"
+	@mlflow server --backend-store-uri sqlite:///var/mlflow.db --host 127.0.0.1 --port 5000
 
 .PHONY: land
 land: $(VENV)/.installed ## Land a small simulated acquisition in var/landing (or STORMSIGHT_LANDING)
