@@ -35,7 +35,7 @@ def isolate(environment: MutableMapping[str, str]) -> None:
             del environment[name]
     home = Path(tempfile.mkdtemp(prefix="stormsight-tests-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    environment |= {
+    settings = {
         "AWS_CONFIG_FILE": str(home / "no-aws-config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(home / "no-aws-credentials"),
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -49,3 +49,4 @@ def isolate(environment: MutableMapping[str, str]) -> None:
         # Tests run side by side and their networks are tiny: threads that wait for each other only cost time.
         "OMP_NUM_THREADS": environment.get("OMP_NUM_THREADS", "1"),
     }
+    environment.update(settings)
