@@ -19,16 +19,19 @@ help: ## List the targets
 # The lock is installed by uv, which pip brings; a newer lock reinstalls.
 $(VENV)/.installed: requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
+	@echo "installing the locked packages into $(VENV): several GB to download, some minutes"
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/python -m uv pip install --compile-bytecode --python $(BIN)/python -r requirements.lock
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
-	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-dev.lock
+	@echo "installing the development tools into $(VENV)"
+	@$(BIN)/python -m uv pip install --compile-bytecode --python $(BIN)/python -r requirements-dev.lock
 	@touch $@
 
 $(VENV)/.installed-airflow: $(VENV)/.installed requirements-airflow.lock
-	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-airflow.lock
+	@echo "installing Airflow into $(VENV)"
+	@$(BIN)/python -m uv pip install --compile-bytecode --python $(BIN)/python -r requirements-airflow.lock
 	@touch $@
 
 .PHONY: install
@@ -55,13 +58,15 @@ stability: $(VENV)/.installed ## Train equal recipes again and again and say how
 	@echo "stability: reports/stability/stability.png"
 
 .PHONY: report
-report: $(VENV)/.installed ## Print the metrics and render DVC's plots
+report: $(VENV)/.installed ## Print the metrics and draw curves and slices in reports/plots/index.html
 	dvc metrics show
-	dvc plots show --out reports/plots
+	python -m components.report plots
 
 .PHONY: mlflow
-mlflow: $(VENV)/.installed ## Open the tracking server's pages on http://127.0.0.1:5000
-	mlflow server --backend-store-uri sqlite:///var/mlflow.db --host 127.0.0.1 --port 5000
+mlflow: $(VENV)/.installed ## Serve MLflow's pages: the models on http://127.0.0.1:5000/#/models
+	@mkdir -p var
+	@echo "models: http://127.0.0.1:5000/#/models   runs: http://127.0.0.1:5000/#/experiments   end: Ctrl-C"
+	@mlflow server --backend-store-uri sqlite:///var/mlflow.db --host 127.0.0.1 --port 5000
 
 .PHONY: land
 land: $(VENV)/.installed ## Land a small simulated acquisition in var/landing (or STORMSIGHT_LANDING)
@@ -69,7 +74,7 @@ land: $(VENV)/.installed ## Land a small simulated acquisition in var/landing (o
 
 # Airflow with these DAGs and nothing else: SQLite, stages as processes, state below var/. The triggerer does not
 # look into the DAG folder by itself, hence PYTHONPATH; DAGs import components.contract as well. No login: it listens
-# on this machine only. Ctrl-C must reach Airflow's parent alone: its scheduler hangs if it is told to end twice.
+# on this machine only.
 .PHONY: airflow
 airflow: export AIRFLOW_HOME := $(CURDIR)/var/airflow
 airflow: export AIRFLOW__CORE__DAGS_FOLDER := $(CURDIR)/dags
@@ -80,9 +85,7 @@ airflow: export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS := True
 airflow: export AIRFLOW__API__HOST := 127.0.0.1
 airflow: export PYTHONPATH := $(CURDIR)/dags:$(CURDIR)
 airflow: $(VENV)/.installed-airflow ## Run Airflow with the DAGs in local mode, pages on http://127.0.0.1:8080
-	@echo "pages: http://127.0.0.1:8080   end: Ctrl-C, once; it takes some seconds"
-	@set -m; airflow standalone & pid=$$!; trap "kill -INT $$pid" INT TERM HUP; \
-	while kill -0 $$pid 2>/dev/null; do wait $$pid; done
+	@exec python -m stormsight_dags.standalone
 
 .PHONY: test
 test: $(VENV)/.installed-dev ## Run every test that needs no cluster, one end-to-end run included

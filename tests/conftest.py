@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-# Tests run side by side, and their networks are tiny: threads that wait for each other only cost time.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from tests.isolation import isolate
+
+# While pytest collects, before a test module reads the environment; commands that tests start inherit it.
+isolate(os.environ)
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"

@@ -87,9 +87,9 @@ def test_locks_name_no_host() -> None:
 
 
 def test_every_package_is_on_the_map() -> None:
-    """The README's map names each folder of components and of lib that git knows."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    shown = readme[readme.index("## The map") : readme.index("## What appears where")]
+    """The map names each folder of components and of lib that git knows."""
+    text = (ROOT / "docs" / "map.md").read_text("utf-8")
+    shown = text[text.index("## The map") : text.index("## What appears where")]
     tracked = subprocess.run(
         ["git", "ls-files", "components"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.splitlines() or names(list((ROOT / "components").rglob("*.py")))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.contract.errors import BadDataError, MissingInputError
+from components.lib.evaluation.names import model_title
 from components.lib.evaluation.results import CONTROL, Role
 from components.lib.files import require_input
 from components.lib.methods.registry import load_method, load_teacher
@@ -152,7 +153,7 @@ def _adaptation(
     unadapted = EvaluatedModel(
         model="unadapted",
         role="student",
-        description=f"{student} with its own statistics",
+        description=f"{model_title(student)} with its own statistics",
         net=before,
         sensor=target,
         statistics_of=source,
@@ -160,7 +161,7 @@ def _adaptation(
     on_target = EvaluatedModel(
         model="adapted",
         role="adapted",
-        description=f"{student} adapted without labels",
+        description=f"{model_title(student)} adapted without labels",
         net=after,
         sensor=target,
         statistics_of=target,

@@ -173,10 +173,12 @@ class _Pruning:
 
     def _named(self, kept: set[str]) -> set[str]:
         entries = [entry for key in sorted(kept) for entry in lock_entries(self.places.objects, key)]
+        named = named_hashes(self.places.remote, entries)
         own = self.places.source / keys.LOCK
-        if own.is_file():  # a laptop's: its data may be in the same remote
-            entries += stages_of(own.read_bytes(), str(own))
-        return named_hashes(self.places.remote, entries)
+        if own.is_file():  # of `dvc repro`: what a user pushed of it stays, what was never pushed is no loss
+            local = stages_of(own.read_bytes(), str(own))
+            named |= named_hashes(self.places.remote, local, pushed=False)
+        return named
 
     def _old(self, infos: Sequence[ObjectInfo]) -> list[ObjectInfo]:
         before = self.clock() - self.policy.keep_cache

@@ -66,13 +66,20 @@ def stages_of(lock: bytes, name: str) -> list[Mapping[str, Any]]:
     return entries
 
 
-def named_hashes(remote: ObjectStore, entries: Iterable[Mapping[str, Any]]) -> set[str]:
+def named_hashes(
+    remote: ObjectStore, entries: Iterable[Mapping[str, Any]], *, pushed: bool = True
+) -> set[str]:
     """Return the MD5 of all content that lock entries name, the files of folders included.
 
     A dependency may be code, which is in no remote; an output was pushed before its record was written.
 
+    Args:
+        remote: DVC's remote.
+        entries: Lock entries of stages.
+        pushed: True for sealed records; False for entries whose outputs may be in the local cache alone.
+
     Raises:
-        BadDataError: If the list of an output's files is missing or damaged.
+        BadDataError: If the list of a pushed output's files is missing, or any such list is damaged.
     """
     outputs, dependencies = set[str](), set[str]()
     for entry in entries:
@@ -81,7 +88,7 @@ def named_hashes(remote: ObjectStore, entries: Iterable[Mapping[str, Any]]) -> s
     found = outputs | dependencies
     for md5 in sorted(outputs | dependencies):
         if md5.endswith(FOLDER):
-            found |= _files_of(remote, md5, required=md5 in outputs)
+            found |= _files_of(remote, md5, required=pushed and md5 in outputs)
     return found
 
 

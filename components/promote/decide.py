@@ -27,6 +27,7 @@ from components.lib.tracking.run import flatten
 from components.promote.decisions import LOCAL, SavedDecisions
 from components.promote.gate import Rivals, judge
 from components.promote.parameters import CANDIDATES, Candidate, PromoteParameters
+from components.promote.presentation import present
 from components.promote.record import (
     decision_record,
     headline,
@@ -255,6 +256,7 @@ def _apply(
             outcome, reasons, lost = "refused", [error.message], error
     with store_errors(run.connection.uri):
         run.connection.client.set_model_version_tag(model, decision["version"], "outcome", outcome)
+    present(run.connection, model, {**decision, "outcome": outcome, "reasons": reasons}, digest)
     return {
         "outcome": outcome,
         "reasons": reasons,

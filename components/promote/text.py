@@ -8,11 +8,18 @@ from typing import Any
 Part = Mapping[str, Any]
 
 
+PAGES = (
+    "Pages of the same run, relative to this file:\n"
+    "  evaluation  ../evaluate/report/index.html\n"
+    "  validation  ../validate/docs/index.html"
+)
+
+
 def text_of(document: Part) -> str:
     """Return ``decision.json`` as text."""
     blocks = [_simulated(document["simulated"])]
     blocks += ["\n".join(_model_lines(name, part)) for name, part in sorted(document["models"].items())]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join([*blocks, PAGES]) + "\n"
 
 
 def _simulated(simulated: bool) -> str:

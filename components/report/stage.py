@@ -6,22 +6,22 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from components.lib.evaluation.examples import ExampleTile, read_examples
+from components.lib.evaluation.names import training_title
 from components.lib.evaluation.results import read_evaluation
 from components.lib.evaluation.stability import read_evidence
 from components.lib.files import atomic_directory, require_writable
-from components.lib.report.content import FigureFile, ReportContent
+from components.lib.report.content import FigureFile, PageLink, ReportContent
 from components.lib.report.figures import LINES, draw_curve, draw_overview
 from components.lib.report.page import write_report
+from components.report.curves import training_curves
 from components.report.parameters import ReportParameters
+from components.report.slices import slice_tables
 from components.report.text import (
     definitions,
     difference_rows,
     result_tables,
     simulated_notice,
-    slice_tables,
     spread_sentence,
     summary,
 )
@@ -29,8 +29,11 @@ from components.report.tiles import gallery, overview
 
 LOG = logging.getLogger(__name__)
 
-CURVES = ("optical", "distill", "adapt")
-"""Folders of training curves, in the order the models are trained."""
+LINKS = (
+    PageLink(address="../../validate/docs/index.html", title="Validation of the data"),
+    PageLink(address="../../promote/decision.txt", title="Decision on the champions"),
+)
+"""Pages that other stages of the same run leave, relative to the report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,7 @@ def make_report(parameters: ReportParameters, paths: ReportPaths) -> None:
             figures=_draw_curves(folder, paths.reports),
             definitions=definitions(evaluation),
             provenance=evaluation.provenance,
+            links=LINKS,
         )
         write_report(folder, content, side_px=parameters.picture_px)
         _draw_overview(folder, examples.overview, simulated=bool(evaluation.simulated))
@@ -85,18 +89,14 @@ def make_report(parameters: ReportParameters, paths: ReportPaths) -> None:
 
 
 def _draw_curves(folder: Path, reports: Path) -> list[FigureFile]:
-    """Draw the training curve of every run that left one."""
-    paths = [path for stage in CURVES for path in sorted((reports / stage).rglob("curve.csv"))]
+    """Draw the total loss of every training that left a curve."""
     figures: list[FigureFile] = []
-    for path in paths:
-        curve = pd.read_csv(path)
-        if not {"step", "loss"} <= set(curve.columns) or curve.empty:
-            continue
-        name = path.parent.relative_to(reports).as_posix()
+    for training, curve in training_curves(reports):
         picture = f"curves/{len(figures) + 1}.png"
         width, height = draw_curve(folder / picture, curve, colour=LINES[len(figures) % len(LINES)])
-        alt = f"Training loss of {name} against the step"
-        figures.append(FigureFile(path=picture, alt=alt, width=width, height=height, caption=name))
+        title = training_title(training)
+        alt = f"Training loss against the step: {title}"
+        figures.append(FigureFile(path=picture, alt=alt, width=width, height=height, caption=title))
     return figures
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from components.lib.evaluation.names import CONTROL_TITLE, model_title
 from components.lib.evaluation.results import (
     CLEAN,
     CONTROL,
@@ -12,11 +13,10 @@ from components.lib.evaluation.results import (
     EvaluationSettings,
     Metric,
     ModelResult,
-    SliceResult,
 )
 from components.lib.evaluation.stability import Evidence
 from components.lib.metrics.intervals import MIN_BLOCKS, Interval
-from components.lib.report.content import DifferenceRow, ResultRow, ResultTable, SliceTable
+from components.lib.report.content import DifferenceRow, ResultRow, ResultTable
 from components.lib.report.page import signed
 
 TITLES = {CLEAN: "Held-out ground that no training tile saw", KANG: "All test tiles"}
@@ -25,15 +25,6 @@ NOTES = {
     KANG: "For comparison with published work (sn6-kang): the published training tiles share part of it.",
 }
 METRIC_TITLES = {"iou": "Pixel IoU", "f1": "SpaceNet F1"}
-SLICE_TITLES = {
-    "orientation": "Flight direction",
-    "building_size": "Building size",
-    "nodata": "No-data in the tile",
-}
-"""The sensor dimension is missing on purpose: every row of the result tables names its sensor."""
-
-SQUARE_PIXELS_PER_SQUARE_METRE = 4
-"""Pixels are 0.5 m wide (prepare)."""
 
 
 def simulated_notice(evaluation: Evaluation) -> str:
@@ -117,7 +108,7 @@ def _student_sentence(evaluation: Evaluation) -> str:
         return ""
     labels = {
         "teacher": "the optical teacher reaches a pixel IoU of",
-        CONTROL: "the SAR-only control",
+        CONTROL: f"the {CONTROL_TITLE}",
         evaluation.student: f"the distilled student ({evaluation.student})",
     }
     if evaluation.student == CONTROL:
@@ -183,7 +174,7 @@ def result_tables(evaluation: Evaluation) -> list[ResultTable]:
 def _row(result: ModelResult, evaluation: Evaluation) -> ResultRow:
     compared = {(evaluation.student, evaluation.source), ("adapted", evaluation.target)}
     return ResultRow(
-        model=result.model,
+        model=model_title(result.model),
         description=result.description,
         sensor=result.sensor,
         iou=result.iou,
@@ -212,7 +203,7 @@ def difference_rows(evaluation: Evaluation, evidence: Evidence) -> list[Differen
     """Return the paired differences as the report shows them."""
     return [
         DifferenceRow(
-            label=f"{difference.model} \N{MINUS SIGN} {difference.baseline}",
+            label=f"{model_title(difference.model)} \N{MINUS SIGN} {model_title(difference.baseline)}",
             sensor=difference.sensor,
             metric=METRIC_TITLES[difference.metric],
             interval=difference.interval,
@@ -220,50 +211,6 @@ def difference_rows(evaluation: Evaluation, evidence: Evidence) -> list[Differen
         )
         for difference in evaluation.differences
     ]
-
-
-def slice_tables(evaluation: Evaluation) -> list[SliceTable]:
-    """Return one table per dimension: IoU where tiles are sliced, F1 where buildings are."""
-    tables = []
-    for dimension, title in SLICE_TITLES.items():
-        part = [s for s in evaluation.slices if s.dimension == dimension]
-        names = list(dict.fromkeys(s.name for s in part))
-        if len(names) < 2:
-            continue  # a single slice says nothing that the headline does not
-        columns = list(dict.fromkeys((s.model, s.sensor) for s in part))
-        by_building = dimension == "building_size"
-        metric = "SpaceNet F1, counted in buildings" if by_building else "pixel IoU, counted in tiles"
-        rows = [_slice_row(evaluation, [s for s in part if s.name == name], columns) for name in names]
-        tables.append(SliceTable(title=title, metric=metric, models=columns, rows=rows))
-    return tables
-
-
-def _slice_row(
-    evaluation: Evaluation, part: Sequence[SliceResult], columns: Sequence[tuple[str, str]]
-) -> tuple[str, int, list[Interval | None]]:
-    """Return one slice's title, count and value per column."""
-    own = {(s.model, s.sensor): s for s in part}
-    dimension, name = part[0].dimension, part[0].name
-    count = max(s.buildings if dimension == "building_size" else s.tiles for s in part)
-    values = [(own[column].iou or own[column].f1) if column in own else None for column in columns]
-    return _slice_title(evaluation, dimension, name), count, values
-
-
-def _slice_title(evaluation: Evaluation, dimension: str, name: str) -> str:
-    if dimension not in evaluation.slice_bounds:
-        return name.replace("-", " ")
-    low, high = evaluation.slice_bounds[dimension][name]
-    if dimension == "building_size":
-        return f"{name}, {_square_metres(low, high)}"
-    return f"{name}, {low:.0%} to {min(1.0 if high is None else high, 1):.0%}"
-
-
-def _square_metres(low: float, high: float | None) -> str:
-    least = low / SQUARE_PIXELS_PER_SQUARE_METRE
-    if high is None:
-        return f"{least:.0f} m\N{SUPERSCRIPT TWO} and more"
-    most = f"{high / SQUARE_PIXELS_PER_SQUARE_METRE:.0f} m\N{SUPERSCRIPT TWO}"
-    return f"below {most}" if low == 0 else f"{least:.0f} to {most}"
 
 
 def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
@@ -323,7 +270,7 @@ def describe_polygons(settings: EvaluationSettings, results: Sequence[ModelResul
     """Return how polygons were drawn, and for which models."""
     drawn: dict[str, list[str]] = {}
     for model, vectoriser in {r.model: r.vectoriser for r in results}.items():
-        drawn.setdefault(vectoriser, []).append(model)
+        drawn.setdefault(vectoriser, []).append(model_title(model))
     watershed = (
         "By watershed from the contour head's footprint, edge and contact maps: touching buildings are taken "
         f"apart from seeds above {settings.seed_threshold} of at least {settings.min_seed_px} px"

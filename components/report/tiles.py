@@ -8,6 +8,7 @@ import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from components.lib.evaluation.examples import ExampleGroup, ExampleTile
+from components.lib.evaluation.names import model_title
 from components.lib.evaluation.results import CONTROL
 from components.lib.metrics.counts import count_pixels
 from components.lib.report.content import Gallery, Panel, TilePanels
@@ -34,9 +35,9 @@ def gallery(group: ExampleGroup) -> Gallery:
     return Gallery(
         title=f"Tiles of {group.sensor}",
         rule=(
-            f"Test tiles ({group.split}) ranked by the pixel IoU of {group.ranked_by}, from the worst to the "
-            "best in even steps, every ground block by its middle tile. Tiles without buildings or with more "
-            f"than {group.max_nodata:.0%} no-data are left out. North is up."
+            f"Test tiles ({group.split}) ranked by the pixel IoU of {model_title(group.ranked_by)}, from the "
+            "worst to the best in even steps, every ground block by its middle tile. Tiles without buildings "
+            f"or with more than {group.max_nodata:.0%} no-data are left out. North is up."
         ),
         tiles=[
             TilePanels(
@@ -71,7 +72,7 @@ def panels(tile: ExampleTile) -> list[Panel]:
             Panel(
                 title=_model_title(model),
                 picture=difference_panel(tile.truth & valid, predicted, under),
-                alt=f"{model}: buildings found, false alarms and missed buildings, IoU {iou:.2f}",
+                alt=f"{model_title(model)}: buildings found, false alarms, missed buildings, IoU {iou:.2f}",
                 note=f"IoU {iou:.2f}",
             )
         )
@@ -80,7 +81,7 @@ def panels(tile: ExampleTile) -> list[Panel]:
         Panel(
             title=f"{_model_title(last)}: probability",
             picture=probability_panel(tile.probability[-1]),
-            alt=f"Building probability of {last}, dark is 0 and yellow is 1",
+            alt=f"Building probability, {model_title(last)}, dark is 0 and yellow is 1",
         )
     )
     drawn.append(_polygon_panel(tile, under))

@@ -24,6 +24,18 @@ POLICY = (
 )
 """Nothing is fetched, no script runs."""
 
+COUNTS = {
+    "tiles": "Tiles",
+    "strips": "Strips",
+    "quarantined": "Quarantined",
+    "label_count": "Buildings",
+    "label_repaired": "Repaired",
+    "label_empty": "Empty",
+    "label_zero_bytes": "Label files of 0 bytes",
+    "label_missing": "Without label file",
+}
+"""Columns of the table of sensors: title by key of the verdict."""
+
 _ACTIVE = re.compile(
     r"<script\b.*?</script\s*>|<link\b[^>]*>|<img\b[^>]*>|<footer\b.*?</footer\s*>|<style\b.*?</style\s*>",
     re.DOTALL | re.IGNORECASE,
@@ -49,6 +61,7 @@ def finish_docs(docs: Path, verdict: dict[str, Any], quarantine: pd.DataFrame) -
         policy=Markup(POLICY),  # noqa: S704 - our constant
         style=Markup(style),  # noqa: S704 - our file
         verdict=verdict,
+        counts=COUNTS,
         quarantine=quarantine.to_dict("records"),
         pages=_result_pages(docs),
     )

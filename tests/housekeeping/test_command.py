@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from components.contract.errors import ParameterError
 from components.housekeeping.parameters import Policy
@@ -16,12 +18,15 @@ from tests.housekeeping.history import History
 
 def command(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """The command as a pod runs it: another working folder, everything from the environment."""
+    source = tmp_path / "source"
+    source.mkdir(exist_ok=True)
+    shutil.copyfile(ROOT / "params.yaml", source / "params.yaml")
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "STORMSIGHT_OBJECTS": str(tmp_path / "objects"),
         "STORMSIGHT_REMOTE": str(tmp_path / "remote"),
-        "STORMSIGHT_SOURCE": str(ROOT),
+        "STORMSIGHT_SOURCE": str(source),
         "STORMSIGHT_REPORT": str(tmp_path / "report.json"),
     }
     return subprocess.run(
@@ -44,6 +49,19 @@ def test_prune_prints_a_table_and_obeys_the_policy_of_params_yaml(folder: Histor
     assert "together" in done.stdout.splitlines()[-1]
     assert folder.remaining(data) == data
     assert f"work/{plan.key}/record.json" in folder.records(plan)
+
+
+def test_the_first_pruning_beside_a_finished_reproduction_is_no_failure(
+    folder: History, tmp_path: Path
+) -> None:
+    """What ``dvc repro`` made lies in the local cache: its dvc.lock names objects that no remote has."""
+    folder.training("one")
+    outs = [{"path": "data/raw", "hash": "md5", "md5": "a" * 32 + ".dir"}]
+    lock = {"schema": "2.0", "stages": {"download": {"cmd": "python", "outs": outs}}}
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "dvc.lock").write_text(yaml.safe_dump(lock))
+    done = command(tmp_path, "prune")
+    assert done.returncode == 0, done.stderr
 
 
 def test_verify_exits_65_and_names_what_is_broken(folder: History, tmp_path: Path) -> None:

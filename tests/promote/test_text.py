@@ -31,5 +31,6 @@ def test_a_number_that_was_taken_without_a_tile_to_compare_is_told() -> None:
     }
     text = text_of({"simulated": True, "models": {"m": part}})
     assert "the champion was version 1" in text
+    assert "../evaluate/report/index.html" in text
     assert "there was no champion" not in text
     assert "the challenger took its number" in text

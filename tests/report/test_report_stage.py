@@ -13,11 +13,13 @@ from PIL import Image
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.config.loader import load_parameters
+from components.lib.evaluation.names import model_title
 from components.lib.evaluation.results import read_evaluation
 from components.report.parameters import ReportParameters
 from components.report.stage import ReportPaths, make_report
 from components.report.tiles import rank_title
 from tests.evaluate.finished import Finished
+from tests.pages import foreign_resources, links
 
 
 @pytest.fixture
@@ -34,7 +36,10 @@ def test_the_report_shows_every_table_tile_and_curve(finished: Finished) -> None
     page = (folder / "index.html").read_text()
     assert "Simulated." in page
     for result in read_evaluation(finished.out / "results.json").results:
-        assert re.search(rf'<th scope="row">{result.model}<', page), result.model
+        assert re.search(rf'<th scope="row">{re.escape(model_title(result.model))}<', page), result.model
+    assert '<th scope="row">none<' not in page
+    assert foreign_resources(page) == []
+    assert {"../../validate/docs/index.html", "../../promote/decision.txt"} <= set(links(page))
     pictures = set(re.findall(r'src="([^"]+)"', page))
     assert all((folder / name).is_file() for name in pictures)
     # Three clean tiles hold buildings: 8 panels each, and 6 on the target (no optical, two models).

@@ -15,6 +15,7 @@ from rasterio.transform import Affine
 
 from components.validate.stage import Folders, validate
 from tests.hostile import NAN_TRANSFORMS, ODD_TRANSFORMS, odd_labels, tiff
+from tests.pages import foreign_resources, links
 from tests.validate.conftest import (
     GSD_M,
     PARAMETERS,
@@ -376,6 +377,14 @@ def test_the_data_docs_name_the_failing_tiles(mixed: Result) -> None:
         assert page.relative_to(docs).as_posix() in front
 
 
+def test_the_front_page_names_every_value_on_a_narrow_screen_and_links_on(mixed: Result) -> None:
+    text = (mixed.folders.reports / "docs" / "index.html").read_text()
+    values = re.findall(r"<td[^>]*>", text)
+    assert values
+    assert all("data-label=" in value for value in values)
+    assert {"../../evaluate/report/index.html", "../../promote/decision.txt"} <= set(links(text))
+
+
 def test_the_data_docs_fetch_nothing_and_run_nothing(mixed: Result) -> None:
     """Not even what a file name in the data may contain."""
     pages = sorted((mixed.folders.reports / "docs").rglob("*.html"))
@@ -384,4 +393,5 @@ def test_the_data_docs_fetch_nothing_and_run_nothing(mixed: Result) -> None:
         text = page.read_text()
         assert "default-src 'none'" in text.split("</head>")[0]
         assert not re.search(r"<(script|link|img)|<[^>]*(src|href)=.?http|url\(", text), page
+        assert foreign_resources(text) == [], page
     assert HOSTILE in set(mixed.quarantine["image_id"])

@@ -13,6 +13,7 @@ from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_file
 from components.lib.files import require_input
 from components.lib.tracking.connection import Connection, local_path, store_errors
+from components.lib.tracking.run import run_title
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -190,7 +191,7 @@ def _create(
 ) -> str:
     client = connection.client
     run_id = client.create_run(
-        connection.experiment_id, run_name=f"register {model}", tags=dict(tags)
+        connection.experiment_id, run_name=run_title(f"register {model}", tags), tags=dict(tags)
     ).info.run_id
     for key, value in params.items():
         client.log_param(run_id, key, str(value)[:6000])

@@ -57,7 +57,7 @@ class ResultRow:
     """One model on one sensor's test tiles.
 
     Attributes:
-        model: Its name in tables and files.
+        model: Title of the model.
         description: The model in a few words.
         sensor: Sensor of the tiles.
         iou: Pixel intersection over union with its interval.
@@ -131,20 +131,45 @@ class DifferenceRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SliceGroup:
+    """Values of all models on one sensor.
+
+    Attributes:
+        sensor: Sensor of the tiles.
+        counts: Number of tiles or buildings in each slice.
+        rows: Title of a model, and one value per slice (None where the model has nothing in it).
+    """
+
+    sensor: str
+    counts: Sequence[int]
+    rows: Sequence[tuple[str, Sequence[Interval | None]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SliceTable:
     """One metric of all models over the slices of one dimension.
 
+    Slices are the columns: they are few, however many models there are.
+
     Attributes:
         title: The dimension.
-        metric: Meaning of the values, and of the count.
-        models: Model and sensor of each column.
-        rows: Slice, count, and one value per column (None where a model has nothing in the slice).
+        metric: Meaning of the values, and of the counts.
+        slices: Title of each column.
+        groups: Rows by sensor.
     """
 
     title: str
     metric: str
-    models: Sequence[tuple[str, str]]
-    rows: Sequence[tuple[str, int, Sequence[Interval | None]]]
+    slices: Sequence[str]
+    groups: Sequence[SliceGroup]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLink:
+    """Address of another page, relative to this one, and its title."""
+
+    address: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +200,7 @@ class ReportContent:
         figures: Curves and the like.
         definitions: Terms and their meaning.
         provenance: Hashes and versions behind the numbers.
+        links: Other pages of the same run.
     """
 
     title: str
@@ -189,3 +215,21 @@ class ReportContent:
     figures: Sequence[FigureFile] = ()
     definitions: Sequence[tuple[str, str]] = ()
     provenance: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    links: Sequence[PageLink] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlotsContent:
+    """Page of figures alone.
+
+    Attributes:
+        title: Heading of the page.
+        simulated: Notice of the simulated sensors, or "" where everything is real.
+        sections: Heading, explanation and figures.
+        links: Other pages of the same run.
+    """
+
+    title: str
+    simulated: str
+    sections: Sequence[tuple[str, str, Sequence[FigureFile]]]
+    links: Sequence[PageLink]

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from components.lib.files import write_text
-from components.lib.report.content import Gallery, ReportContent
+from components.lib.report.content import Gallery, PlotsContent, ReportContent
 from components.lib.report.panels import save_png
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -26,10 +26,19 @@ def write_report(folder: Path, report: ReportContent, *, side_px: int = 480) -> 
     """
     folder.mkdir(parents=True, exist_ok=True)
     galleries = [_write_pictures(folder, k, gallery, side_px) for k, gallery in enumerate(report.galleries)]
+    _render(folder, "report.html.j2", report=report, galleries=galleries)
+
+
+def write_plots(folder: Path, plots: PlotsContent) -> None:
+    """Write the page of plots into ``folder``, which holds their pictures already."""
+    _render(folder, "plots.html.j2", plots=plots)
+
+
+def _render(folder: Path, template: str, **content: object) -> None:
+    """Write ``index.html`` from a template that takes ``style``, ``policy`` and ``content``."""
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    page = _environment().get_template("report.html.j2")
     trusted = Markup(style)  # noqa: S704 - our own style sheet
-    html = page.render(report=report, galleries=galleries, style=trusted, policy=_policy(style))
+    html = _environment().get_template(template).render(style=trusted, policy=_policy(style), **content)
     write_text(folder / "index.html", html)
 
 

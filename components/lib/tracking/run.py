@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from components.contract.hashing import sha256_json
 from components.lib.tracking.connection import Connection, connect
 from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
 
@@ -78,7 +79,7 @@ class TrackedRun:
         try:
             self._connection = connect(parameters)
             run = self._connection.client.create_run(
-                self._connection.experiment_id, run_name=name, tags=dict(tags)
+                self._connection.experiment_id, run_name=run_title(name, tags), tags=dict(tags)
             )
             self.run_id = run.info.run_id
         except Exception as error:
@@ -99,6 +100,19 @@ class TrackedRun:
         # Once is enough: a server that is gone would otherwise cost its time-outs at every step.
         self._connection = None
         _LOG.warning("tracking is off for the rest of this run: %s: %s", what, error)
+
+
+def run_title(name: str, tags: Mapping[str, str]) -> str:
+    """Return the name of a run on MLflow's pages: all runs of one training, and no others, end alike.
+
+    Args:
+        name: Stage, or what the run does.
+        tags: Tags of the run; those of code, parameters and data, where it has them, identify the training.
+    """
+    identity = [tags.get(f"{part}_sha256") for part in ("code", "params", "data")]
+    if None in identity:
+        return name
+    return f"{name} {sha256_json(identity)[:8]}"
 
 
 @contextmanager

@@ -7,18 +7,24 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image
 
 from components.lib.metrics.intervals import Interval
+from components.lib.report import figures
 from components.lib.report.content import (
     DifferenceRow,
     FigureFile,
     Gallery,
+    PageLink,
     Panel,
     ReportContent,
     ResultRow,
     ResultTable,
+    SliceGroup,
     SliceTable,
     TilePanels,
 )
@@ -94,8 +100,8 @@ def report(**changes: object) -> ReportContent:
             SliceTable(
                 title="Flight direction",
                 metric="pixel IoU",
-                models=[("teacher", "s"), ("none", "s")],
-                rows=[("from north", 4, [interval(0.6), None])],
+                slices=["from north", "from south"],
+                groups=[SliceGroup(sensor="s", counts=[4, 0], rows=[("teacher", [interval(0.6), None])])],
             )
         ],
         "figures": [FigureFile(path="curves.png", alt="curves", width=10, height=10)],
@@ -156,6 +162,39 @@ def test_numbers_come_with_their_intervals_in_words(tmp_path: Path) -> None:
     assert "0.750" in text
     assert "Kappa" in text
     assert "0.125" in text
+
+
+def test_a_narrow_page_names_every_value_beside_it(tmp_path: Path) -> None:
+    """The style sheet turns rows into blocks there and hides the heads of the columns."""
+    text, _ = write(tmp_path, report())
+    tables = re.findall(r"<table(.*?)</table>", text, re.DOTALL)
+    assert len(tables) == 4
+    for table in tables:
+        assert 'stack"' in table.splitlines()[0]
+        assert len(re.findall(r"<td", table)) == len(re.findall(r'<td[^>]* data-label="[^"]+"', table))
+
+
+def test_a_page_links_to_the_others_of_its_run(tmp_path: Path) -> None:
+    text, _ = write(tmp_path / "a", report(links=[PageLink(address="../x.html", title="Other")]))
+    assert '<a href="../x.html">Other</a>' in text
+    assert "<nav" not in write(tmp_path / "b", report())[0]
+
+
+def test_a_curve_fills_its_axes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Axes] = []
+    save = figures._save
+
+    def saving(canvas: Figure, path: Path) -> tuple[int, int]:
+        seen.extend(canvas.axes)
+        return save(canvas, path)
+
+    monkeypatch.setattr(figures, "_save", saving)
+    curve = pd.DataFrame({"step": [10, 20, 30], "loss": [2.0, 1.5, 1.4]})
+    figures.draw_curve(tmp_path / "a.png", curve)
+    (axes,) = seen
+    assert axes.get_xlim() == (10, 30)
+    assert 1.3 < axes.get_ylim()[0] < 1.4
+    assert 2.0 < axes.get_ylim()[1] < 2.1
 
 
 def test_too_few_blocks_give_no_interval(tmp_path: Path) -> None:

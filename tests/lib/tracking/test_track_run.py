@@ -10,7 +10,7 @@ import pytest
 from components.contract.errors import ParameterError, SourceUnavailableError
 from components.lib.tracking.connection import connect
 from components.lib.tracking.parameters import TrackingParameters
-from components.lib.tracking.run import flatten, track_run
+from components.lib.tracking.run import flatten, run_title, track_run
 
 
 def closed_port() -> int:
@@ -44,6 +44,18 @@ def test_a_run_keeps_parameters_metrics_files_and_its_end(
     assert [m.value for m in client.get_metric_history(run.run_id, "loss")] == [1.0, 0.5, 1 / 3]
     assert (Path(tracking.artifacts) / run.run_id / "artifacts" / "folder" / "a.txt").read_text() == "a"
     assert [a.path for a in client.list_artifacts(run.run_id, "reports")] == ["reports/b.txt"]
+
+
+def test_runs_of_one_training_are_told_apart_from_those_of_others() -> None:
+    def title(name: str, data: str) -> str:
+        return run_title(name, {"code_sha256": "c", "params_sha256": "p", "data_sha256": data, "stage": name})
+
+    name, _, training = title("distill/concord", "first").rpartition(" ")
+    assert name == "distill/concord"
+    assert len(training) == 8
+    assert title("adapt", "first") == f"adapt {training}"
+    assert not title("distill/concord", "second").endswith(training)
+    assert run_title("optical", {"simulated": "true"}) == "optical", "code of one's own has no identity"
 
 
 def test_an_error_ends_the_run_as_failed_and_an_interruption_as_killed(tracking: TrackingParameters) -> None:

@@ -1,0 +1,97 @@
+"""What MLflow's pages say about a registered version: method, scores with intervals, decision and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.lib.registry.artefact import FOLDER, by_version
+from components.lib.registry.signature import SIGNATURE_FILE, bands_of, signature_text
+from components.lib.tracking.connection import Connection, store_errors
+
+REPORT = "reports/evaluate/report/index.html"
+LONGEST = 5000
+"""MLflow takes at most this many characters of a description."""
+
+MODELS = {
+    "stormsight-optical": "Buildings from optical images: the teacher of the SAR networks.",
+    "stormsight-sar": "Buildings from SAR, distilled from an optical teacher and adapted to the next sensor.",
+}
+"""Description of each registered model."""
+
+
+def present(connection: Connection, model: str, decision: Mapping[str, Any], digest: str) -> None:
+    """Write description, signature and tags of the version that a decision is about.
+
+    Args:
+        connection: Connection to MLflow.
+        model: Registered model.
+        decision: Decision record, with the outcome and reasons that came of it.
+        digest: SHA-256 of the record, its name in the store.
+
+    Raises:
+        MissingInputError: If there is no such version.
+        SourceUnavailableError: If the store does not answer.
+    """
+    version = str(decision["version"])
+    found = by_version(connection, model, version)
+    modality, run_id = str(found.tags["modality"]), found.run_id
+    bands = bands_of(modality, str(found.tags["sensors"]).split(","))
+    client = connection.client
+    with store_errors(connection.uri):
+        link = None
+        if run_id is not None:
+            text = signature_text(run_id, modality, bands)
+            client.log_text(run_id, text, f"{FOLDER}/{SIGNATURE_FILE}")
+            link = f"#/experiments/{connection.experiment_id}/runs/{run_id}/artifacts"
+        client.update_registered_model(model, MODELS.get(model, ""))
+        client.update_model_version(model, version, description(decision, digest, bands, link))
+        for name, value in tags(decision, bands).items():
+            client.set_model_version_tag(model, version, name, value)
+
+
+def description(decision: Mapping[str, Any], digest: str, bands: Mapping[str, str], link: str | None) -> str:
+    """Return the version's description, Markdown.
+
+    Args:
+        decision: Decision record.
+        digest: SHA-256 of the record, its name in the store.
+        bands: Bands behind the input channels, by sensor.
+        link: Address of the run's files on MLflow's pages.
+    """
+    head = "**Simulated**: no number is from a real sensor.\n\n" if decision["simulated"] else ""
+    rows = [f"| {where} | {score} |" for where, score in _scores(decision).items()]
+    table = f"| clean test tiles of | {decision['metric']} |\n|---|---|\n" + "\n".join(rows)
+    read = "; ".join(f"{sensor}: {names}" for sensor, names in bands.items())
+    record = f"decisions/{digest}.json"
+    place = f"[{record}]({link}/{record})" if link else f"`{record}`"
+    return (
+        f"{head}Method **{decision['method']}**, {decision['outcome']}: {decision['reasons'][0][:1000]}.\n\n"
+        f"{table}\n\nInput channels: {read}.\n\n"
+        f"Decision: {place} of this version's run, and `reports/promote/decision.txt`. Report: `{REPORT}`."
+    )[:LONGEST]
+
+
+def tags(decision: Mapping[str, Any], bands: Mapping[str, str]) -> dict[str, str]:
+    """Return tags that the table of versions shows: method, score with its interval, bands."""
+    scores = _scores(decision)
+    return {
+        "method": str(decision["method"]),
+        "bands": "; ".join(f"{sensor}: {names}" for sensor, names in bands.items()),
+        **({decision["metric"]: next(iter(scores.values()))} if scores else {}),
+    }
+
+
+def _scores(decision: Mapping[str, Any]) -> dict[str, str]:
+    """Return the challenger's score in words: on all sensors together, if there are several, and on each."""
+    by_sensor = {name: values["challenger"] for name, values in decision["by_sensor"].items()}
+    values = dict(by_sensor)
+    if len(by_sensor) != 1 and decision["challenger"] is not None:
+        values = {"all sensors": decision["challenger"], **by_sensor}
+    return {name: _words(value) for name, value in values.items() if value}
+
+
+def _words(value: Mapping[str, Any]) -> str:
+    if value["degenerate"]:
+        return f"{value['value']:.3f} (interval unknown)"
+    return f"{value['value']:.3f} ({value['confidence']:.0%} {value['low']:.3f} to {value['high']:.3f})"
