@@ -1,0 +1,11 @@
+"""All readers of the campaign, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.campaign.readers.base import Reader
+from tests.campaign.readers.score import Score
+
+READERS: dict[str, Callable[[Path], Reader]] = {kind.name: kind for kind in (Score,)}
