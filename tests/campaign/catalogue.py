@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.campaign.readers.base import Reader
 from tests.campaign.readers.params import Params
+from tests.campaign.readers.rasters import Rasters
 from tests.campaign.readers.score import Score
 
-READERS: dict[str, Callable[[Path], Reader]] = {kind.name: kind for kind in (Score, Params)}
+READERS: dict[str, Callable[[Path], Reader]] = {kind.name: kind for kind in (Score, Params, Rasters)}
