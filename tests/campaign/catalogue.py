@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.campaign.readers.base import Reader
+from tests.campaign.readers.labels import LabelFiles
 from tests.campaign.readers.params import Params
 from tests.campaign.readers.rasters import Rasters
 from tests.campaign.readers.score import Score
 
-READERS: dict[str, Callable[[Path], Reader]] = {kind.name: kind for kind in (Score, Params, Rasters)}
+READERS: dict[str, Callable[[Path], Reader]] = {
+    kind.name: kind for kind in (Score, Params, LabelFiles, Rasters)
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import resource
 import runpy
@@ -11,8 +12,10 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.campaign.verdicts import Ended
 
@@ -61,10 +64,36 @@ def command(module: str, *arguments: str) -> Callable[[], None]:
     """Return what runs ``python -m module arguments`` inside a forked child."""
 
     def work() -> None:
+        sys.modules.pop(f"{module}.__main__", None)
         sys.argv = [module, *arguments]
         runpy.run_module(module, run_name="__main__", alter_sys=True)
 
     return work
+
+
+def preload(work: Callable[[], object], folder: Path, **options: Any) -> Ended:
+    """Run ``work`` in a child as :func:`run_forked`, then load here what it loaded.
+
+    Commands import late; children forked afterwards find all of it loaded. Modules that start threads are
+    none of those.
+    """
+    listing = folder.with_name(f"{folder.name}.modules")
+
+    def listed() -> None:
+        try:
+            work()
+        finally:
+            listing.write_text("\n".join(sys.modules), encoding="utf-8")
+
+    ended = run_forked(listed, folder, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in listing.read_text(encoding="utf-8").splitlines():
+            if name not in sys.modules and not name.endswith("__main__"):
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
+    listing.unlink()
+    return ended
 
 
 def _child(

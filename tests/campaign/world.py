@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from tests.campaign.verdicts import Ended
 ROOT = Path(__file__).parents[2]
 SENSOR, ACQUISITION = "simulated-airborne", "chaos"
 TILES, SIDE_PX, SEED = 12, 128, 7
+
+STAGE_LIMIT_S = 60.0
+"""Time for a stage that handles many tiles at once: seconds where nothing hangs."""
 
 SAR, OPTICAL, LABELS = SPACENET6.sar.name, SPACENET6.optical.name, SPACENET6.labels.name
 SUMMARY = SPACENET6.summaries.product
@@ -120,6 +123,16 @@ def read_release(base: Path) -> Release:
     return Release(tiles, summaries)
 
 
+def repeated(release: Release, times: int) -> Release:
+    """Return the release with every tile under ``times`` numbers; a run costs little more for many tiles."""
+    tiles = {
+        TileKey(key.strip, key.number + 10_000 * turn): files
+        for turn in range(times)
+        for key, files in release.tiles.items()
+    }
+    return Release(tiles, release.summaries)
+
+
 def write_parameters(path: Path, **sections: Mapping[str, Any]) -> None:
     """Write the smoke profile with limits so lenient that only tiles are judged, never the set."""
     document = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -166,15 +179,21 @@ def read_store(folder: Path) -> Stored:
     return Stored(arrays, facts, found)
 
 
-def run_stages(folder: Path, names: Sequence[str] = ("validate", "prepare")) -> tuple[str, Ended]:
+def run_stages(
+    folder: Path, names: Sequence[str] = ("validate", "prepare"), run: Callable[..., Ended] = run_forked
+) -> tuple[str, Ended]:
     """Run stages of the pipeline in ``folder`` as their commands, each in a child; stop at a failure.
+
+    Args:
+        folder: Has ``params.yaml`` and ``data/raw``.
+        names: The stages, in order.
+        run: :func:`run_forked`, or :func:`preload` to load what they import as well.
 
     Returns:
         The last stage's name and its end.
     """
     for name in names:
-        ended = run_forked(command(f"components.{name}"), folder)
+        ended = run(command(f"components.{name}"), folder, limit_s=STAGE_LIMIT_S)
         if ended.code != 0:
             break
     return name, ended
-

@@ -191,7 +191,9 @@ def _line(rng: Random, content: bytes) -> Mutated:
         lines[place] = lines[place][:letter] + "x" + lines[place][letter + 1 :]
     else:
         indent = " " * (len(key) - len(key.lstrip()))
-        lines.insert(place, indent + rng.choice(("1: 2", "null: 1", "true: 1", "? [a, b]\n: 1", "'': 1", "1.5: 1")))
+        lines.insert(
+            place, indent + rng.choice(("1: 2", "null: 1", "true: 1", "? [a, b]\n: 1", "'': 1", "1.5: 1"))
+        )
     return f"line {place + 1} ({key.strip()}) {what}", ("\n".join(lines) + "\n").encode()
 
 
@@ -199,7 +201,9 @@ def _profile(rng: Random, content: bytes) -> Mutated:
     """Name an odd profile, or declare odd ones."""
     text = content.decode()
     if rng.random() < 0.4:
-        what = rng.choice(("", "null", "smokee", "[smoke]", "{smoke: 1}", "5", "true", "Smoke", "''", "'smoke '"))
+        what = rng.choice(
+            ("", "null", "smokee", "[smoke]", "{smoke: 1}", "5", "true", "Smoke", "''", "'smoke '")
+        )
         return f"profile: {what}", text.replace("profile: rehearsal", f"profile: {what}", 1).encode()
     head = text[: text.index("profiles:")]
     what = rng.choice(

@@ -36,7 +36,8 @@ class Rasters(ReleaseReader):
 
 
 @lru_cache(maxsize=64)
-def _decoded(content: bytes) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
+def decoded(content: bytes) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
+    """Return the pixels of a sound file and its profile."""
     with MemoryFile(content) as memory, memory.open() as dataset:
         return dataset.read(), dict(dataset.profile)
 
@@ -74,7 +75,7 @@ def _bytes(rng: Random, content: bytes, product: str) -> Damage:
 
 def _transform(rng: Random, content: bytes, product: str) -> Damage:
     del product
-    array, profile = _decoded(content)
+    array, profile = decoded(content)
     t = profile["transform"]
     name, changed = rng.choice(
         (
@@ -114,11 +115,15 @@ _CRS = (
 
 def _profile(rng: Random, content: bytes, product: str) -> Damage:
     """Change the type, the number of bands, the size, the projection, or how it is stored."""
-    array, profile = _decoded(content)
+    array, profile = decoded(content)
     kind = rng.choice(("dtype", "bands", "size", "crs", "stored", "stored"))
     if kind == "dtype":
         name = rng.choice(
-            [n for n in ("uint8", "int16", "uint16", "int32", "float64", "complex64", "int8") if n != array.dtype.name]
+            [
+                n
+                for n in ("uint8", "int16", "uint16", "int32", "float64", "complex64", "int8")
+                if n != array.dtype.name
+            ]
         )
         right = Right.NEVER if product == OPTICAL or name != "float64" else Right.SAME
         return Damage(f"as {name}", _encoded(array.astype(name), {**profile, "nodata": None}), right)
@@ -127,7 +132,9 @@ def _profile(rng: Random, content: bytes, product: str) -> Damage:
         many = np.concatenate([array] * 14)[:count]
         return Damage(f"{count} bands", _encoded(many, profile), Right.NEVER)
     if kind == "size":
-        height, width = rng.choice(((1, 1), (127, 128), (128, 64), (129, 129), (64, 64), (1, 128), (256, 256)))
+        height, width = rng.choice(
+            ((1, 1), (127, 128), (128, 64), (129, 129), (64, 64), (1, 128), (256, 256))
+        )
         cut = np.tile(array, (1, 3, 3))[:, :height, :width]
         return Damage(f"{height} x {width} pixels", _encoded(cut, profile), Right.NEVER)
     if kind == "crs":
@@ -159,7 +166,7 @@ def _profile(rng: Random, content: bytes, product: str) -> Damage:
 
 def _pixels(rng: Random, content: bytes, product: str) -> Damage:
     """Change pixels: values that no sensor gives, and no-data that the file declares or does not."""
-    array, profile = _decoded(content)
+    array, profile = decoded(content)
     array = array.copy()
     if product == OPTICAL:
         value = rng.choice((0, 255, 1, 128))
@@ -174,7 +181,9 @@ def _pixels(rng: Random, content: bytes, product: str) -> Damage:
         empty = array == 0
         array[empty] = marker
         where = "pixels without data"
-        return Damage(f"{where} are {marker}, declared", _encoded(array, {**profile, "nodata": marker}), Right.SAME)
+        return Damage(
+            f"{where} are {marker}, declared", _encoded(array, {**profile, "nodata": marker}), Right.SAME
+        )
     if kind == "constant":
         value = rng.choice((0.0, NAN, INF, 92.0, 1e30, -5.0, 50.0))
         array[:] = value
@@ -184,21 +193,34 @@ def _pixels(rng: Random, content: bytes, product: str) -> Damage:
     data = np.argwhere(array[band] > 0)
     for row, column in data[rng.randrange(len(data)) :][: rng.choice((1, 50))]:
         array[band, row, column] = value
-    return Damage(f"some pixels {value}, undeclared", _encoded(array, {**profile, "nodata": None}), Right.NEVER)
+    return Damage(
+        f"some pixels {value}, undeclared", _encoded(array, {**profile, "nodata": None}), Right.NEVER
+    )
 
 
 def _tags(rng: Random, content: bytes, product: str) -> Damage:
     """Change what the file says about its pixels."""
-    array, profile = _decoded(content)
+    array, profile = decoded(content)
     bands = len(array)
     names = ("HH", "HV", "VH", "VV") if product == SAR else ("Red", "Green", "Blue")
-    kind = rng.choice(("reversed", "names", "scale", "offset", "tags", "mask", "nodata", "overviews", "gcps", "units"))
+    kind = rng.choice(
+        ("reversed", "names", "scale", "offset", "tags", "mask", "nodata", "overviews", "gcps", "units")
+    )
     if kind == "reversed":
         # What is called VV lies where HH is expected.
         right = Right.REVERSED if product == SAR else Right.OTHER
-        return Damage("bands named in reversed order", _encoded(array, profile, descriptions=names[::-1]), right)
+        return Damage(
+            "bands named in reversed order", _encoded(array, profile, descriptions=names[::-1]), right
+        )
     if kind == "names":
-        given = rng.choice((names, tuple(n.lower() for n in names), tuple(f"Band {i + 1}" for i in range(bands)), ("",) * bands))
+        given = rng.choice(
+            (
+                names,
+                tuple(n.lower() for n in names),
+                tuple(f"Band {i + 1}" for i in range(bands)),
+                ("",) * bands,
+            )
+        )
         return Damage(f"bands named {given}", _encoded(array, profile, descriptions=given), Right.SAME)
     if kind == "scale":
         value = rng.choice((0.5, 0.0, -1.0, NAN, 1e30, 1.0))
@@ -220,10 +242,19 @@ def _tags(rng: Random, content: bytes, product: str) -> Damage:
     if kind == "overviews":
         return Damage("overviews inside", _encoded(array, profile, overviews=[2, 4]), Right.SAME)
     if kind == "gcps":
-        points = [rasterio.control.GroundControlPoint(r, c, 592_000 + c, 5_746_000 - r) for r, c in ((0, 0), (0, 9), (9, 0))]
-        return Damage("ground control points", _encoded(array, {**profile, "transform": None}, gcps=(points, profile["crs"])), Right.NEVER)
+        points = [
+            rasterio.control.GroundControlPoint(r, c, 592_000 + c, 5_746_000 - r)
+            for r, c in ((0, 0), (0, 9), (9, 0))
+        ]
+        return Damage(
+            "ground control points",
+            _encoded(array, {**profile, "transform": None}, gcps=(points, profile["crs"])),
+            Right.NEVER,
+        )
     if kind == "units":
         return Damage("units dB", _encoded(array, profile, units=("dB",) * bands), Right.ANY)
-    tags = rng.choice(({"AREA_OR_POINT": "Point"}, {"a": "x" * 100_000}, {"é": "\u202e\n"}, {"TIFFTAG_DATETIME": "never"}))
+    tags = rng.choice(
+        ({"AREA_OR_POINT": "Point"}, {"a": "x" * 100_000}, {"é": "\u202e\n"}, {"TIFFTAG_DATETIME": "never"})
+    )
     right = Right.ANY if "AREA_OR_POINT" in tags else Right.SAME
     return Damage(f"tags {str(tags)[:40]}", _encoded(array, profile, tags=tags), right)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from tests.campaign.processes import preload
 from tests.campaign.readers.base import Reader
 from tests.campaign.verdicts import Judgement, Outcome, last_line
 from tests.campaign.world import (
@@ -23,9 +24,14 @@ from tests.campaign.world import (
     landed,
     read_release,
     read_store,
+    repeated,
     run_stages,
     write_parameters,
 )
+
+
+NEIGHBOURS = 4
+"""Sound tiles in every run."""
 
 
 class Right(StrEnum):
@@ -64,22 +70,19 @@ class Damage:
 
 
 class ReleaseReader(Reader):
-    """Judges up to eight damaged tiles of twelve in one run of validate and prepare.
+    """Judges up to 16 damaged tiles beside four sound ones in one run of validate and prepare.
 
     A run that fails as a whole is repeated with each half, down to the one tile that stops the rest.
     """
 
-    at_once = 8
+    at_once = 16
 
     def set_up(self) -> None:
         """Land the simulated release; store it undisturbed; load what the stages import."""
-        import components.prepare.__main__
-        import components.validate.__main__  # noqa: F401
-
-        self.release = read_release(landed(self.folder))
+        self.release = repeated(read_release(landed(self.folder)), 2)
         self.keys = list(self.release.tiles)
         folder = self._written(self.fresh("undisturbed"), self.release)
-        stage, ended = run_stages(folder)
+        stage, ended = run_stages(folder, run=preload)
         assert ended.code == 0, f"{stage}: {ended.stderr}"
         self.reference = read_store(folder / "data/prepared")
         assert len(self.reference.facts) == len(self.keys), "an undisturbed tile is missing"
@@ -97,12 +100,15 @@ class ReleaseReader(Reader):
         return self._judged(damages)
 
     def _judged(self, damages: dict[TileKey, tuple[int, str, Damage]]) -> list[Judgement]:
-        tiles = {key: dict(files) for key, files in self.release.tiles.items()}
+        kept = [*damages, *self.keys[self.at_once : self.at_once + NEIGHBOURS]]
+        tiles = {key: dict(self.release.tiles[key]) for key in kept}
         for key, (_, product, damage) in damages.items():
             tiles[key][product] = damage.content
         folder = self._written(self.fresh("case"), Release(tiles, self.release.summaries))
         stage, ended = run_stages(folder)
-        flaw = ended.flaw() or (f"exit {ended.code}: {last_line(ended.message[:300])}" if ended.code else None)
+        flaw = ended.flaw() or (
+            f"exit {ended.code}: {last_line(ended.message[:300])}" if ended.code else None
+        )
         if flaw is not None and len(damages) > 1:
             pairs = list(damages.items())
             half = len(pairs) // 2
@@ -113,7 +119,7 @@ class ReleaseReader(Reader):
             return [self._breach(seed, product, damage, f"stops {stage} for all tiles: {flaw}", seconds)]
         quarantined = _quarantined(folder / "data/validated/quarantine.csv")
         stored = read_store(folder / "data/prepared")
-        wrong = self._neighbours(damages, quarantined, stored)
+        wrong = self._neighbours(quarantined, stored)
         found = []
         for key, (seed, product, damage) in damages.items():
             reason = wrong or self._wrong(key.image_id, damage, quarantined, stored)
@@ -136,13 +142,9 @@ class ReleaseReader(Reader):
         write_parameters(folder / "params.yaml")
         return folder
 
-    def _neighbours(
-        self, damages: Mapping[TileKey, object], quarantined: Mapping[str, str], stored: Stored
-    ) -> str | None:
+    def _neighbours(self, quarantined: Mapping[str, str], stored: Stored) -> str | None:
         """Return what happened to a tile that nobody damaged."""
-        for key in self.keys:
-            if key in damages:
-                continue
+        for key in self.keys[self.at_once : self.at_once + NEIGHBOURS]:
             if key.image_id in quarantined:
                 return f"quarantined an undamaged neighbour: {quarantined[key.image_id]}"
             difference = self._difference(key.image_id, stored)
