@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.campaign.readers.archives import Archives, Catalogue
 from tests.campaign.readers.base import Reader
+from tests.campaign.readers.bundles import Bundles
 from tests.campaign.readers.labels import LabelFiles
 from tests.campaign.readers.params import Params
 from tests.campaign.readers.rasters import Rasters
 from tests.campaign.readers.score import Score
+from tests.campaign.readers.stores import Stores
 
 READERS: dict[str, Callable[[Path], Reader]] = {
-    kind.name: kind for kind in (Score, Params, LabelFiles, Rasters)
+    kind.name: kind for kind in (Score, Params, LabelFiles, Rasters, Archives, Catalogue, Stores, Bundles)
 }
