@@ -9,11 +9,27 @@ from tests.campaign.readers.archives import Archives, Catalogue
 from tests.campaign.readers.base import Reader
 from tests.campaign.readers.bundles import Bundles
 from tests.campaign.readers.labels import LabelFiles
+from tests.campaign.readers.landings import Landings
+from tests.campaign.readers.ledgers import Ledgers
 from tests.campaign.readers.params import Params
 from tests.campaign.readers.rasters import Rasters
 from tests.campaign.readers.score import Score
 from tests.campaign.readers.stores import Stores
+from tests.campaign.readers.surroundings import Disk, Environment
 
-READERS: dict[str, Callable[[Path], Reader]] = {
-    kind.name: kind for kind in (Score, Params, LabelFiles, Rasters, Archives, Catalogue, Stores, Bundles)
-}
+KINDS: tuple[type[Reader], ...] = (
+    Score,
+    Params,
+    LabelFiles,
+    Rasters,
+    Archives,
+    Catalogue,
+    Stores,
+    Bundles,
+    Ledgers,
+    Landings,
+    Environment,
+    Disk,
+)
+
+READERS: dict[str, Callable[[Path], Reader]] = {kind.name: kind for kind in KINDS}

@@ -133,7 +133,7 @@ def repeated(release: Release, times: int) -> Release:
     return Release(tiles, release.summaries)
 
 
-def write_parameters(path: Path, **sections: Mapping[str, Any]) -> None:
+def write_parameters(path: Path, **sections: Any) -> None:
     """Write the smoke profile with limits so lenient that only tiles are judged, never the set."""
     document = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     document["profile"] = "smoke"
@@ -144,7 +144,7 @@ def write_parameters(path: Path, **sections: Mapping[str, Any]) -> None:
         "max_strip_drift": 1.0e9,
     }
     for name, changes in sections.items():
-        document[name] = {**document[name], **changes}
+        document[name] = {**document[name], **changes} if isinstance(changes, Mapping) else changes
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 
