@@ -8,6 +8,16 @@ from pathlib import Path
 from tests.campaign.readers.archives import Archives, Catalogue
 from tests.campaign.readers.base import Reader
 from tests.campaign.readers.bundles import Bundles
+from tests.campaign.readers.killed_models import KilledPromotion, KilledTracking
+from tests.campaign.readers.killed_stages import (
+    KilledDownload,
+    KilledLand,
+    KilledPrepare,
+    KilledRegister,
+    KilledTraining,
+    KilledValidate,
+    KilledWithdraw,
+)
 from tests.campaign.readers.labels import LabelFiles
 from tests.campaign.readers.landings import Landings
 from tests.campaign.readers.ledgers import Ledgers
@@ -30,6 +40,15 @@ KINDS: tuple[type[Reader], ...] = (
     Landings,
     Environment,
     Disk,
+    KilledDownload,
+    KilledValidate,
+    KilledPrepare,
+    KilledTraining,
+    KilledLand,
+    KilledRegister,
+    KilledWithdraw,
+    KilledTracking,
+    KilledPromotion,
 )
 
 READERS: dict[str, Callable[[Path], Reader]] = {kind.name: kind for kind in KINDS}

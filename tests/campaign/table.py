@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.campaign.verdicts import Judgement, Outcome
 
-_COLUMNS = ("judgements", *map(str, (Outcome.REFUSED, Outcome.QUARANTINED, Outcome.ACCEPTED)), "breaches")
+_COLUMNS = ("judgements", "refused", "quarantined", "accepted", "breaches", "kills")
 
 
 def table(judgements: Sequence[Judgement]) -> str:
@@ -34,6 +34,7 @@ def write(folder: Path, judgements: Sequence[Judgement], settings: dict[str, obj
     document = {
         "settings": settings,
         "judgements": len(judgements),
+        "kills": sum(judgement.kills for judgement in judgements),
         "breaches": [judgement.document() for judgement in breaches(judgements)],
         "outcomes": {
             reader: dict(Counter(str(j.outcome) for j in judgements if j.reader == reader))
@@ -47,7 +48,8 @@ def write(folder: Path, judgements: Sequence[Judgement], settings: dict[str, obj
 
 def _row(name: str, judgements: Sequence[Judgement]) -> str:
     counts = Counter(judgement.outcome for judgement in judgements)
-    numbers = (len(judgements), *(counts[outcome] for outcome in Outcome))
+    kills = sum(judgement.kills for judgement in judgements)
+    numbers = (len(judgements), *(counts[outcome] for outcome in Outcome), kills)
     return f"{name:<22}" + "".join(f"{number:>13}" for number in numbers)
 
 

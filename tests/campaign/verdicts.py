@@ -83,6 +83,7 @@ class Judgement:
         outcome: What happened.
         reason: In words; for a breach what is wrong.
         seconds: Time the reader took.
+        kills: SIGKILLs that the command got before it was let run.
     """
 
     reader: str
@@ -91,6 +92,7 @@ class Judgement:
     outcome: Outcome
     reason: str
     seconds: float
+    kills: int = 0
 
     @property
     def kind(self) -> str:

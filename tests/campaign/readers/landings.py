@@ -15,7 +15,7 @@ from tests.acquisitions.releases import PREFIX, land, marker, release, strip_of_
 from tests.campaign.mutations import TEXT, mutate_bytes, mutate_value
 from tests.campaign.processes import command, preload, run_forked
 from tests.campaign.readers.base import Reader
-from tests.campaign.verdicts import Ended, Judgement, Outcome
+from tests.campaign.verdicts import Ended, Judgement, Outcome, last_line
 
 HOSTILE = "hostile"
 
@@ -84,6 +84,8 @@ def _wrong(landing: Path, name: str, registered: Ended, listed: Ended) -> str | 
         flaw = ended.flaw()
         if flaw is not None:
             return f"{words}: {flaw}"
+    if listed.code != 0:
+        return f"list is stopped for all: {last_line(listed.message.split('next step')[0])}"
     try:
         states = _states(listed)
     except (ValueError, KeyError, TypeError):

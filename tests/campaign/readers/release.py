@@ -79,7 +79,7 @@ class ReleaseReader(Reader):
 
     def set_up(self) -> None:
         """Land the simulated release; store it undisturbed; load what the stages import."""
-        self.release = repeated(read_release(landed(self.folder)), 2)
+        self.release = repeated(read_release(landed(self.folder.parent)), 2)
         self.keys = list(self.release.tiles)
         folder = self._written(self.fresh("undisturbed"), self.release)
         stage, ended = run_stages(folder, run=preload)

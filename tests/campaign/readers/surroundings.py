@@ -160,7 +160,7 @@ class Disk(Reader):
 
     def set_up(self) -> None:
         """Make the inputs of every command; keep the hashes of undisturbed outputs."""
-        base = landed(self.folder)
+        base = landed(self.folder.parent)
         self.sound = self.fresh("sound")
         read_release(base).write(self.sound / "raw")
         write_parameters(self.sound / "params.yaml", acquisitions=["chaos"])
