@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import resource
 import runpy
@@ -111,6 +112,10 @@ def _child(
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         for number, path in ((1, out), (2, err)):
             os.dup2(os.open(path, flags, 0o600), number)
+        # Not those of a test runner, nor its log handlers.
+        sys.stdout = os.fdopen(1, "w", closefd=False, encoding="utf-8", errors="backslashreplace")
+        sys.stderr = os.fdopen(2, "w", 1, closefd=False, encoding="utf-8", errors="backslashreplace")
+        logging.root.handlers.clear()
         for name, value in variables.items():
             os.environ.pop(name, None)
             if value is not None:

@@ -1,4 +1,4 @@
-"""Independent reading and scoring of SpaceNet building CSVs, strict and slow, that the product is held against."""
+"""Independent, strict and slow reading and scoring of SpaceNet building CSVs."""
 
 from __future__ import annotations
 

@@ -15,8 +15,10 @@ _COLUMNS = ("judgements", "refused", "quarantined", "accepted", "breaches", "kil
 def table(judgements: Sequence[Judgement]) -> str:
     """Return counts by reader, then the kinds of breaches with an example of each."""
     rows = [f"{'reader':<22}" + "".join(f"{name:>13}" for name in _COLUMNS)]
-    for reader in dict.fromkeys(judgement.reader for judgement in judgements):
-        rows.append(_row(reader, [judgement for judgement in judgements if judgement.reader == reader]))
+    rows += [
+        _row(reader, [judgement for judgement in judgements if judgement.reader == reader])
+        for reader in dict.fromkeys(judgement.reader for judgement in judgements)
+    ]
     rows.append(_row("all", judgements))
     return "\n".join([*rows, "", *_kinds(judgements)]) + "\n"
 

@@ -20,7 +20,8 @@ from tests.campaign.verdicts import Ended, Judgement, Outcome, last_line
 HOSTILE = "hostile"
 
 _NAMES = (
-    "new\nline", "tab\tname", "UPPER", "with blank", ".hidden", "-dash", "a" * 64, "a" * 255, "é", "\udcff", "..x",
+    "new\nline", "tab\tname", "UPPER", "with blank", ".hidden", "-dash", "a" * 64, "a" * 255, "é", "\udcff",
+    "..x",
     "COMPLETE.json", "a/b", "%2e%2e", "*", "'quoted'", '"', "con", "0", "a_b", "\u202e", "\x7f", "~", "$HOME",
 )  # fmt: skip
 
@@ -156,14 +157,17 @@ def _name(rng: Random, landing: Path, name: str, files: dict[str, bytes]) -> tup
     return "named so", name
 
 
-def _files(rng: Random, landing: Path, name: str, files: dict[str, bytes]) -> tuple[str, str]:
+def _files(  # noqa: C901 - a list of kinds
+    rng: Random, landing: Path, name: str, files: dict[str, bytes]
+) -> tuple[str, str]:
     """Lay down other files than the marker names."""
     text = json.dumps(marker(name, files)).encode()
     _put(landing, name, files, text)
     path = landing / name / rng.choice(sorted(files))
     kind = rng.choice(
         ("missing", "cut", "changed", "one more", "a folder", "a link", "a fifo", "an odd name", "no marker",
-         "the marker is a folder", "the marker is a link", "a file, no folder", "an empty folder", "a known tile")
+         "the marker is a folder", "the marker is a link", "a file, no folder", "an empty folder",
+         "a known tile")
     )  # fmt: skip
     if kind in ("missing", "a folder", "a link", "a fifo"):
         path.unlink()

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from components.contract.parameters import SECTIONS
+from components.lib.cli import run
 from components.lib.config.loader import load_parameters
 from tests.campaign.mutations import TEXT, Mutated, mutate_bytes
 from tests.campaign.processes import run_forked
@@ -47,7 +48,7 @@ class Params(Reader):
     name = "params"
 
     def set_up(self) -> None:
-        """Read the committed file without most of its profiles (reading it apart is slow); load the models."""
+        """Read the committed file without most profiles, as reading it apart is slow; load the models."""
         text = (ROOT / "params.yaml").read_text(encoding="utf-8")
         self.valid = text[: text.index("  spacenet6:\n")].encode()
         self.models = {section: _named(place) for section, place in MODELS.items()}
@@ -80,7 +81,6 @@ def _named(place: str) -> Any:
 
 def _read_all(models: Mapping[str, Any]) -> None:
     """Run in the child: read all sections and print them as JSON, within the frame of every command."""
-    from components.lib.cli import run
 
     def main() -> None:
         read = {
@@ -229,17 +229,17 @@ def _hostile(rng: Random, content: bytes) -> Mutated:
     merge = "\n".join(
         ["m0: &m0 {a: 1}"] + [f"m{i}: &m{i} {{<<: [{', '.join([f'*m{i - 1}'] * 9)}]}}" for i in range(1, 9)]
     )
-    text = content.decode()
+    text, indented = content.decode(), bomb.replace("\n", "\n  ")
     name, hostile = rng.choice(
         (
             ("an alias bomb", f"{text}{bomb}\n"),
-            ("an alias bomb in a section", text.replace("  encoder:", f"  {bomb.replace(chr(10), chr(10) + '  ')}\n  encoder:", 1)),
+            ("an alias bomb in a section", text.replace("  encoder:", f"  {indented}\n  encoder:", 1)),
             ("an alias bomb as a value", f"{bomb}\n" + text.replace("lr: 1.0e-2 ", "lr: *a8 ", 1)),
             ("a bomb of merges", f"{merge}\n{text}"),
             ("a value of 10 MB", text.replace("lr: 1.0e-2 ", f"lr: {'x' * 10_000_000} ", 1)),
             ("a number of 10 MB", text.replace("lr: 1.0e-2 ", f"lr: {'1' * 10_000_000} ", 1)),
             ("a key of 1 MB", f"{text}{'k' * 1_000_000}: 1\n"),
-            ("a key of 1 MB in a section", text.replace("  encoder:", f"  {'k' * 1_000_000}: 1\n  encoder:", 1)),
+            ("a key of 1 MB inside", text.replace("  encoder:", f"  {'k' * 1_000_000}: 1\n  encoder:", 1)),
             ("lists 3000 deep", text.replace("lr: 1.0e-2 ", f"lr: {'[' * 3000}{']' * 3000} ", 1)),
             ("lists 100,000 deep", text.replace("lr: 1.0e-2 ", f"lr: {'[' * 100_000}{']' * 100_000} ", 1)),
             ("mappings 3000 deep", f"{text}deep: {'{a: ' * 3000}{'}' * 3000}\n"),

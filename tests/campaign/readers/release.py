@@ -29,7 +29,6 @@ from tests.campaign.world import (
     write_parameters,
 )
 
-
 NEIGHBOURS = 4
 """Sound tiles in every run."""
 
@@ -39,6 +38,7 @@ class Right(StrEnum):
 
     Attributes:
         SAME: It is stored as if undisturbed.
+        KEPT: It must be stored, as if undisturbed: nothing about it is wrong.
         NEVER: It must be quarantined.
         REVERSED: Its SAR bands are stored in reversed order.
         OTHER: It must not be stored as if undisturbed.
@@ -46,6 +46,7 @@ class Right(StrEnum):
     """
 
     SAME = "same"
+    KEPT = "kept"
     NEVER = "never"
     REVERSED = "reversed"
     OTHER = "other"
@@ -159,13 +160,15 @@ class ReleaseReader(Reader):
         if image_id not in stored.facts:
             if image_id not in quarantined:
                 return "left out without a row in quarantine.csv"
+            if damage.right is Right.KEPT:
+                return f"quarantined though nothing is wrong: {quarantined[image_id]}"
             return None if quarantined[image_id].strip() else "quarantined without a reason"
         if image_id in quarantined:
             return "stored though it is quarantined"
         if damage.right is Right.NEVER:
             return "accepted what must be quarantined"
         difference = self._difference(image_id, stored)
-        if damage.right is Right.SAME and difference is not None:
+        if damage.right in (Right.SAME, Right.KEPT) and difference is not None:
             return f"accepted and {difference}"
         if damage.right is Right.OTHER and difference is None:
             return "accepted as if nothing were said"

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from tests.campaign.mutations import TEXT, Mutated, mutate_bytes
-from tests.campaign.processes import command, run_forked
+from tests.campaign.processes import command, preload, run_forked
 from tests.campaign.readers.base import Reader
 from tests.campaign.strict_csv import Footprint, NotStrictError, count, read_strictly
 from tests.campaign.verdicts import Ended, Judgement, judged
@@ -26,8 +26,12 @@ class Score(Reader):
 
     def set_up(self) -> None:
         """Load what the command imports."""
-        import components.evaluate.__main__
-        import components.lib.metrics.spacenet_f1  # noqa: F401
+        arguments = ("score", "--truth", "truth.csv", "--proposals", "proposals.csv")
+        folder = self.fresh("case")
+        for name in ("truth.csv", "proposals.csv"):
+            (folder / name).write_bytes(_file(Random(0), shift=0))
+        ended = preload(command("components.evaluate", *arguments), folder)
+        assert ended.code == 0, ended.stderr
 
     def judge(self, seeds: Sequence[int]) -> list[Judgement]:
         """Score one pair of files."""
@@ -232,7 +236,7 @@ _CELLS = (
         '"0103000000010000000500000000000000000000000000000000000000"',
         '"polygon((0 0,30 0,30 30,0 30,0 0))"',
     ),
-    ("nan", "inf", "-inf", "", "0,9", "1e400", "high", "-5", " 0.5 ", "True", "1_0", "0x1p-2", "١"),
+    ("nan", "inf", "-inf", "", "0,9", "1e400", "high", "-5", " 0.5 ", "True", "1_0", "0x1p-2", "\u0661"),
 )
 
 _STRUCTURAL = tuple(_lines(change) for change in (_comma, _cell, _cell, _cell, _header, _rows))

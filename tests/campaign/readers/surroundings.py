@@ -44,7 +44,10 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
     "STORMSIGHT_LANDING": _PATHS,
     "STORMSIGHT_OBJECTS": _PATHS,
     "STORMSIGHT_REPORT": _PATHS,
-    "AWS_ENDPOINT_URL_S3": ("nonsense", "http://", "http://127.0.0.1:9", "http://[::1", "127.0.0.1:9", "http://host:port", "é", ""),
+    "AWS_ENDPOINT_URL_S3": (
+        "nonsense", "http://", "http://127.0.0.1:9", "http://[::1", "127.0.0.1:9", "http://host:port", "é",
+        "",
+    ),
     "AWS_PROFILE": ("nobody", "", "é", "a b"),
     "AWS_DEFAULT_REGION": ("nowhere", "", "é", "us east 1"),
     "AWS_CONFIG_FILE": ("/dev/null", "params.yaml", "/nope"),
@@ -60,7 +63,7 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
     "PROJ_DATA": ("/nope",),
 }  # fmt: skip
 
-_HARMLESS = ("TMPDIR", "HOME", "TZ", "LC_ALL", "PYTHONUTF8", "COLUMNS", "OMP_NUM_THREADS", "NO_COLOR", "GDAL_DATA", "PROJ_DATA")  # fmt: skip
+_HARMLESS = ("TMPDIR", "HOME", "TZ", "LC_ALL", "PYTHONUTF8", "COLUMNS", "OMP_NUM_THREADS", "NO_COLOR")
 
 _COMMANDS: dict[str, tuple[str, ...]] = {
     "list": ("components.acquisitions", "list"),
@@ -72,7 +75,7 @@ _COMMANDS: dict[str, tuple[str, ...]] = {
 
 
 _BOTH = ("STORMSIGHT_OBJECTS", "STORMSIGHT_LANDING")
-_USES = {"list": _BOTH, "register": _BOTH} | {name: _BOTH[:1] for name in ("withdraw", "verify", "plan")}
+_USES = {"list": _BOTH, "register": _BOTH} | dict.fromkeys(("withdraw", "verify", "plan"), _BOTH[:1])
 """Folders that each command reads."""
 
 
@@ -145,12 +148,14 @@ class Environment(Reader):
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _MS_RDONLY, _MS_REMOUNT, _MS_PRIVATE, _MS_REC = 1, 32, 1 << 18, 1 << 14
 
-_STAGES: dict[str, tuple[str, ...]] = {
-    "validate": ("components.validate", "--raw", "raw", "--validated", "out/validated", "--reports", "out/reports"),
-    "prepare": ("components.prepare", "--raw", "raw", "--quarantine", "quarantine.csv", "--out", "out/prepared", "--metrics", "out/metrics/metrics.json"),
-    "download": ("components.download", "--output", "out/raw", "--staging", "out/staging", "--catalogue", "catalogue"),
-    "register": ("components.acquisitions", "register"),
-}  # fmt: skip
+_STAGES: dict[str, str] = {
+    "validate": "components.validate --raw raw --validated out/validated --reports out/reports",
+    "prepare": "components.prepare --raw raw --quarantine quarantine.csv --out out/prepared "
+    "--metrics out/metrics/metrics.json",
+    "download": "components.download --output out/raw --staging out/staging --catalogue catalogue",
+    "register": "components.acquisitions register",
+}
+"""Commands whose outputs go below ``out``."""
 
 
 class Disk(Reader):
@@ -166,7 +171,7 @@ class Disk(Reader):
         write_parameters(self.sound / "params.yaml", acquisitions=["chaos"])
         (self.sound / "catalogue").mkdir()
         entry = (
-            "id: chaos\ntitle: A campaign's release (simulated)\nsensor: simulated-airborne\nsimulated: true\n"
+            "id: chaos\ntitle: A release (simulated)\nsensor: simulated-airborne\nsimulated: true\n"
             f"source: file://{base.parents[1]}\nprefix: train/AOI_11_Rotterdam/\n"
             "licence: {name: none needed, credit: simulated by this repository}\n"
             "products: [SAR-Intensity, PS-RGB, Buildings, Summary]\n"
@@ -213,7 +218,7 @@ class Disk(Reader):
         return result
 
     def _run(self, name: str, folder: Path, run: Callable[..., Ended], disk: tuple[str, int] | None) -> Ended:
-        work = command(*_STAGES[name])
+        work = command(*_STAGES[name].split())
         limit = disk[1] if disk is not None and disk[0] == "files" else None
         listed = work if disk is None or disk[0] == "files" else _mounted(work, *disk)
         variables = {"STORMSIGHT_LANDING": "landing", "STORMSIGHT_OBJECTS": "out/objects"}
