@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 # Before anything heavy is imported: a forked child must find no thread of the parent's.
@@ -21,10 +21,13 @@ os.environ.update(
     }
 )
 
-from tests.campaign.catalogue import READERS
-from tests.campaign.readers.base import Reader
+from tests.campaign.catalogue import READERS, make_reader
 from tests.campaign.table import breaches, write
 from tests.campaign.verdicts import Judgement
+
+
+KILLS = "kill-"
+"""Beginning of the names of what kills commands."""
 
 
 def main() -> int:
@@ -42,7 +45,7 @@ def main() -> int:
 
 
 def _one(reader: str, seed: int, root: Path) -> list[Judgement]:
-    judgements = READERS[reader](root / reader).judge([seed])
+    judgements = make_reader(reader, root / reader).judge([seed])
     for judgement in judgements:
         print(f"{judgement.mutation}\n{judgement.outcome}: {judgement.reason}\n")
     return judgements
@@ -53,11 +56,14 @@ def _all(options: argparse.Namespace, root: Path) -> list[Judgement]:
     end = time.monotonic() + 60 * options.minutes
     names = options.reader or list(READERS)
     judgements: list[Judgement] = []
-    each = -(-options.judgements // len(names))
+    killed = sum(name.startswith(KILLS) for name in names)
+    shares = {True: -(-options.kills // max(1, killed))}
+    shares[False] = -(-options.judgements // max(1, len(names) - killed))
     for number, name in enumerate(names):
+        each = shares[name.startswith(KILLS)]
         share = (end - time.monotonic()) / (len(names) - number)
         started = time.monotonic()
-        found = judge_until(READERS[name], root / name, options.seed, each, started + share)
+        found = judge_until(name, root / name, options.seed, each, started + share)
         judgements += found
         print(
             f"{name}: {len(found)} judgements, {len(breaches(found))} breaches, "
@@ -68,11 +74,9 @@ def _all(options: argparse.Namespace, root: Path) -> list[Judgement]:
     return judgements
 
 
-def judge_until(
-    make: Callable[[Path], Reader], folder: Path, seed: int, count: int, end: float
-) -> list[Judgement]:
+def judge_until(name: str, folder: Path, seed: int, count: int, end: float) -> list[Judgement]:
     """Judge ``count`` inputs with seeds from ``seed`` * 1,000,000 on, or as many as there is time for."""
-    reader = make(folder)
+    reader = make_reader(name, folder)
     judgements: list[Judgement] = []
     first = seed * 1_000_000
     while len(judgements) < count and time.monotonic() < end:
@@ -91,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="draws everything (%(default)s)")
     parser.add_argument("--minutes", type=float, default=30.0, help="time for all of it (%(default)s)")
     parser.add_argument("--judgements", type=int, default=3300, help="of all readers together (%(default)s)")
+    parser.add_argument(
+        "--kills",
+        type=int,
+        default=300,
+        help="sequences of one to three kills, of all commands (%(default)s)",
+    )
     parser.add_argument(
         "--reader", action="append", choices=list(READERS), help="only this one; may be given several times"
     )

@@ -1,12 +1,10 @@
-"""Kills of the stages that handle data, and of a training."""
+"""Kills of the stages and services that handle data."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 from typing import Any, ClassVar
-
-import torch
 
 from components.lib.objects.opening import open_objects
 from tests.acquisitions.releases import land, release, strip_of_day
@@ -16,7 +14,6 @@ from tests.campaign.verdicts import Ended
 from tests.campaign.world import landed, read_release, run_stages, write_parameters
 from tests.download.release import entry, tarball, write_world
 from tests.download.release import release as delivery
-from tests.lib.engine.tiny import seeded_task, train
 
 
 class KilledValidate(Killed):
@@ -92,28 +89,6 @@ class KilledDownload(Killed):
     def result(self, folder: Path) -> Any:
         """What later stages read."""
         return content(folder / "raw")
-
-
-class KilledTraining(Killed):
-    """The training loop with checkpoints, on a tiny network."""
-
-    name = "kill-training"
-
-    def make_inputs(self, folder: Path) -> None:
-        """A training draws its own batches."""
-
-    def work(self) -> None:
-        """Train twice as long as a checkpoint lasts; write the weights."""
-        torch.set_num_threads(1)
-        task = seeded_task()
-        train(Path("checkpoints"), task)
-        torch.save(task.state_dict(), "weights.partial")
-        Path("weights.partial").rename("weights.pt")
-
-    def result(self, folder: Path) -> Any:
-        """The weights, value by value."""
-        state = torch.load(folder / "weights.pt", weights_only=True)
-        return {name: value.flatten().tolist() for name, value in state.items()}
 
 
 class KilledRegister(Killed):
