@@ -25,7 +25,6 @@ from tests.campaign.catalogue import READERS, make_reader
 from tests.campaign.table import breaches, write
 from tests.campaign.verdicts import Judgement
 
-
 KILLS = "kill-"
 """Beginning of the names of what kills commands."""
 
@@ -75,11 +74,11 @@ def _all(options: argparse.Namespace, root: Path) -> list[Judgement]:
 
 
 def judge_until(name: str, folder: Path, seed: int, count: int, end: float) -> list[Judgement]:
-    """Judge ``count`` inputs with seeds from ``seed`` * 1,000,000 on, or as many as there is time for."""
+    """Judge inputs with seeds from ``seed`` * 1,000,000 on, as many as there is time for, once at least."""
     reader = make_reader(name, folder)
     judgements: list[Judgement] = []
     first = seed * 1_000_000
-    while len(judgements) < count and time.monotonic() < end:
+    while len(judgements) < count and (not judgements or time.monotonic() < end):
         start = first + len(judgements)
         seeds: Sequence[int] = range(start, start + min(reader.at_once, count - len(judgements)))
         judgements += reader.judge(seeds)
