@@ -75,8 +75,9 @@ class Killed(Reader):
             instants.append(f"{instant:.0%}")
             kills += ended.code is None
             if ended.code is not None:
-                break
-        ended = self._run(folder, run_forked, self.limit_s)
+                break  # it was done before the instant came
+        else:
+            ended = self._run(folder, run_forked, self.limit_s)
         described = f"{kills} kills, at {', '.join(instants)} of {self.seconds:.1f} s"
         wrong = self.wrong(ended) or self._differs(folder)
         outcome = Outcome.BREACH if wrong else Outcome.ACCEPTED

@@ -67,7 +67,7 @@ def _crs(rng: Random, document: Any) -> tuple[str, str, Right]:
     )
     document["crs"]["properties"]["name"] = name
     if rng.random() < 0.2:
-        member = rng.choice((None, [], "EPSG:32631", 5, {"type": "link"}, {"properties": None}))
+        member: Any = rng.choice((None, [], "EPSG:32631", 5, {"type": "link"}, {"properties": None}))
         document["crs"] = member
         right, name = (Right.SAME if member is None else Right.ANY), repr(member)
     return f"crs {name[:60]!r}", _dumped(document), right if document["features"] else Right.ANY
@@ -152,7 +152,11 @@ def _shapes(rng: Random, document: Any) -> tuple[str, str, Right]:
             ("a text", "POLYGON EMPTY", Right.ANY),
         )
     )
-    feature = {"type": "Feature", "properties": rng.choice(({}, None, [], 5)), "geometry": geometry}
+    feature: dict[str, Any] = {
+        "type": "Feature",
+        "properties": rng.choice(({}, None, [], 5)),
+        "geometry": geometry,
+    }
     document["features"].append(feature)
     if rng.random() < 0.1:
         document["features"] += [copy.deepcopy(feature) for _ in range(300)]
@@ -206,4 +210,4 @@ def _area(content: bytes, sar: bytes) -> float | None:
             area += polygon.intersection(tile).area
     except Exception:
         return None
-    return area / (transform.a * -transform.e)
+    return float(area / (transform.a * -transform.e))

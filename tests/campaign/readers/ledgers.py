@@ -140,17 +140,21 @@ def _moved(rng: Random, objects: Path) -> str:
     kinds: dict[str, Callable[[], object]] = {
         "removed": entries[first].unlink,
         "the last removed": entries[-1].unlink,
-        "the last and the note removed": lambda: (entries[-1].unlink(), note.unlink()),
-        "all removed": lambda: [path.unlink() for path in entries],
+        "all removed": lambda: _remove(entries),
         "the note removed": note.unlink,
         "renamed": lambda: entries[first].rename(entries[first].with_name("000000009.json")),
         "repeated": lambda: shutil.copy(entries[first], entries[-1].with_name("000000005.json")),
         "copied over another": lambda: shutil.copy(entries[first], entries[(first + 1) % 4]),
         "the folder removed": lambda: shutil.rmtree(entries[0].parent),
     }
-    kind = rng.choice([kind for kind in kinds if kind != "the last and the note removed"])
+    kind = rng.choice(list(kinds))
     kinds[kind]()
     return f"entry {first + 1}: {kind}"
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink()
 
 
 def _strange(rng: Random, objects: Path) -> str:

@@ -169,12 +169,12 @@ def _pixels(rng: Random, content: bytes, product: str) -> Damage:
     array, profile = decoded(content)
     array = array.copy()
     if product == OPTICAL:
-        value = rng.choice((0, 255, 1, 128))
+        level = rng.choice((0, 255, 1, 128))
         if rng.random() < 0.3:
-            array[:, rng.randrange(128)] = value
-            return Damage(f"a line of {value}", _encoded(array, profile), Right.ANY)
-        array[:] = value
-        return Damage(f"{value} throughout", _encoded(array, profile), Right.NEVER)
+            array[:, rng.randrange(128)] = level
+            return Damage(f"a line of {level}", _encoded(array, profile), Right.ANY)
+        array[:] = level
+        return Damage(f"{level} throughout", _encoded(array, profile), Right.NEVER)
     kind = rng.choice(("declared", "declared", "value", "value", "constant"))
     if kind == "declared":
         marker = rng.choice((-9999.0, NAN, -32768.0, 0.0, float(np.finfo("f4").min)))
