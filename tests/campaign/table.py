@@ -66,7 +66,7 @@ def _kinds(judgements: Sequence[Judgement]) -> list[str]:
     for (reader, _), alike in sorted(grouped.items(), key=lambda item: (item[0][0], -len(item[1]))):
         first = alike[0]
         lines += [
-            f"{len(alike):>4} {reader}: {first.reason[:160]}",
+            f"{len(alike):>4} {reader}: {' '.join(first.reason.split())[:160]}",
             f"     {first.mutation[:140]}",
             f"     {first.reproduction}",
         ]

@@ -100,8 +100,9 @@ class Killed(Reader):
 
 
 def _names(folder: Path) -> set[str]:
-    """Return all files and folders, random parts of their names made equal."""
-    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    """Return all files and hidden folders, random parts of their names made equal."""
+    found = (path for path in folder.rglob("*") if path.name.startswith(".") or not path.is_dir())
+    names = {path.relative_to(folder).as_posix() for path in found}
     return {re.sub(r"[0-9a-f]{32}", "<id>", name) for name in names}
 
 
