@@ -91,6 +91,11 @@ airflow: $(VENV)/.installed-airflow ## Run Airflow with the DAGs in local mode, 
 test: $(VENV)/.installed-dev ## Run every test that needs no cluster, one end-to-end run included
 	pytest -n 2 --dist loadfile
 
+.PHONY: chaos
+chaos: $(VENV)/.installed-dev ## Judge hostile inputs for every reader and kills of every command (CHAOS="--minutes 40 --seed 2")
+	python -m tests.campaign $(CHAOS)
+	@echo "chaos: reports/chaos/chaos.txt"
+
 # Measured on a part with Python 3.11: twice the CPU time of `make test`. From 3.12 on, the interpreter itself monitors for
 # little (not measured here). Lines that run only in processes of their own (commands, torchrun) count as not reached.
 .PHONY: coverage
