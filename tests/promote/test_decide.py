@@ -225,9 +225,11 @@ def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: Pro
     assert version.tags["params_sha256"] == decision["sha256"]["params"]
     assert (version.tags["outcome"], version.tags["simulated"]) == ("promoted", "true")
     assert version.tags["bands"] == "simulated-airborne: HH, HV, VH, VV; simulated-spaceborne: HH, HV, HV, HH"
+    assert version.description
+    assert version.run_id
     assert version.tags["method"] in version.description
     assert version.tags["decision_sha256"] in version.description
-    files = [file.path for file in connect(stage.tracking).client.list_artifacts(version.run_id, "model")]
+    files = [file.path for file in client.list_artifacts(version.run_id, "model")]
     assert "model/MLmodel" in files
     kept = next(Path(stage.tracking.artifacts).rglob("decisions/*.json"))
     assert sha256_bytes(kept.read_bytes()) == kept.stem == entry.change.decision

@@ -21,6 +21,7 @@ def test_a_number_that_was_taken_without_a_tile_to_compare_is_told() -> None:
         hashes={},
         parameters=PARAMETERS,
         simulated=True,
+        ledger_head="0",
     )
     part = {
         "outcome": "refused",

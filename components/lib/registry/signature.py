@@ -42,12 +42,14 @@ def signature_text(run_id: str, modality: str, bands: Mapping[str, str]) -> str:
     """
     import numpy as np  # noqa: PLC0415 - slow imports, for registering alone
     from mlflow.models import Model, ModelSignature  # noqa: PLC0415
-    from mlflow.types import Schema, TensorSpec  # noqa: PLC0415
+    from mlflow.types import ColSpec, Schema, TensorSpec  # noqa: PLC0415
 
-    inputs = [
+    inputs: list[ColSpec | TensorSpec] = [
         TensorSpec(np.dtype("uint8"), (-1, len(QUAD_POL), -1, -1), f"{modality} of {sensor}: {names}")
         for sensor, names in bands.items()
     ]
-    outputs = [TensorSpec(np.dtype("float32"), (-1, 1, -1, -1), "building probability")]
+    outputs: list[ColSpec | TensorSpec] = [
+        TensorSpec(np.dtype("float32"), (-1, 1, -1, -1), "building probability")
+    ]
     signature = ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
     return str(Model(artifact_path="model", run_id=run_id, signature=signature).to_yaml())
