@@ -6,11 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.isolation import isolate
 
 # While pytest collects, before a test module reads the environment; commands that tests start inherit it.
 isolate(os.environ)
+
+# A busy machine takes its time: no example is wrong for being slow.
+settings.register_profile("stormsight", deadline=None)
+settings.load_profile("stormsight")
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"

@@ -5,7 +5,9 @@ Great Expectations takes seconds to import, so it is imported only when a suite 
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,7 +113,36 @@ def suites(docs: Path) -> Iterator[Suites]:
             },
         )
         yield Suites(context)
-        context.build_data_docs()
+        with _raising_what_is_logged("great_expectations.render.renderer.site_builder"):
+            context.build_data_docs()
+
+
+@contextmanager
+def _raising_what_is_logged(name: str) -> Iterator[None]:
+    """Raise the first exception that a library only logged: the site builder goes on without its page."""
+    logger, kept = logging.getLogger(name), _Exceptions()
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(kept)
+    try:
+        yield
+    finally:
+        logger.removeHandler(kept)
+        logger.propagate = propagate
+    if kept.found:
+        raise kept.found[0]
+
+
+class _Exceptions(logging.Handler):
+    """Handler that keeps the exceptions in whose handling something is logged as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the exception that is being handled."""
+        error = sys.exc_info()[1]
+        self.found.append(RuntimeError(record.getMessage()) if error is None else error)
 
 
 @contextmanager

@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from components.contract.errors import ResourceError
+from components.validate.rules import Rule
 from components.validate.stage import Folders, validate
+from components.validate.suite import suites
 from tests.validate.conftest import PARAMETERS, Release, write_release
 
 
@@ -36,6 +38,15 @@ def test_a_disk_that_fills_up(raw: Folders, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ResourceError, match="validated cannot be written: No space left on device"):
         validate(raw, PARAMETERS)
     assert list(raw.validated.iterdir()) == []
+
+
+def test_a_page_that_great_expectations_could_not_write_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "validations").write_text("in the way of a folder")
+    table = pd.DataFrame({"acquisition": ["a"], "image_id": ["t"], "bands": [4]})
+    rule = Rule(name="bands", column="bands", what="number of bands", kind="in", values=(4,))
+    with pytest.raises(OSError, match="validations"), suites(tmp_path / "docs") as runner:
+        runner.run("s", table, [rule])
 
 
 def test_no_temporary_folder(raw: Folders, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from tokenize import TokenError
 from types import MappingProxyType
 from typing import Any
 
@@ -34,6 +35,9 @@ from components.lib.store.layout import (
 _HEADERS = MappingProxyType(
     {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 )
+
+_HEADER_ERRORS = (ValueError, EOFError, SyntaxError, TokenError, RecursionError, MemoryError)
+"""Errors of NumPy's reader of headers, which are Python literals: its parser's and its tokenizer's, too."""
 
 
 def checked_index(folder: Path) -> pd.DataFrame:
@@ -156,8 +160,9 @@ def _check_sensor(folder: Path, sensor: str, tiles: pd.DataFrame) -> None:
         shape = _check_array(path, layer)
         if shape[1:] != (*size, LAYERS[layer]):
             raise damaged(path, f"its tiles are {shape[1:]}, {(*size, LAYERS[layer])} is in the index")
-        if rows.max() >= shape[0]:
-            raise damaged(path, f"it has {shape[0]} tiles, the index names row {rows.max()}")
+        if rows.max() >= shape[0] or len(rows) != shape[0]:
+            named = f"row {rows.max()}" if rows.max() >= shape[0] else f"{len(rows)} of them"
+            raise damaged(path, f"it has {shape[0]} tiles, the index names {named}")
         if count not in (None, shape[0]):
             raise damaged(path, f"it has {shape[0]} tiles, another layer of {sensor} has {count}")
         count = shape[0]
@@ -167,7 +172,7 @@ def _check_array(path: Path, layer: str) -> tuple[int, ...]:
     """Check header and length of a layer's file; return its shape."""
     try:
         shape, in_columns, dtype, begin = _header(path)
-    except (ValueError, OSError, EOFError) as error:
+    except (*_HEADER_ERRORS, OSError) as error:
         raise damaged(path, f"it is no array: {_line(error)}") from error
     if dtype.name not in DTYPES[layer] or in_columns or len(shape) != 4:
         raise damaged(

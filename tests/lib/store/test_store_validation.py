@@ -106,6 +106,10 @@ def test_a_damaged_table_is_refused(folder: Path, name: str, damage: Callable[[P
         Store.open(folder)
 
 
+def unfinished_header(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"(", b"((", 1).replace(b" \n", b"\n", 1))
+
+
 def saved(array: Any) -> Callable[[Path], None]:
     return lambda path: np.save(path, array, allow_pickle=True)
 
@@ -119,6 +123,8 @@ def saved(array: Any) -> Callable[[Path], None]:
         longer,
         text,
         a_folder,
+        unfinished_header,
+        saved(np.zeros((5, SIDE, SIDE, 4), np.uint8)),
         saved(np.zeros((4, SIDE, SIDE, 3), np.uint8)),
         saved(np.zeros((3, SIDE, SIDE, 4), np.uint8)),
         saved(np.zeros((4, SIDE, SIDE), np.uint8)),
