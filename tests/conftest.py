@@ -10,8 +10,14 @@ from hypothesis import settings
 
 from tests.isolation import isolate
 
-# While pytest collects, before a test module reads the environment; commands that tests start inherit it.
-isolate(os.environ)
+
+def pytest_configure() -> None:
+    """Isolate the tests before one of their modules reads the environment; what they start inherits it.
+
+    A hook, because commands of the tests import this module, too: what they were given must stay.
+    """
+    isolate(os.environ)
+
 
 # A busy machine takes its time: no example is wrong for being slow.
 settings.register_profile("stormsight", deadline=None)
