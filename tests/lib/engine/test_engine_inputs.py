@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,7 @@ def test_no_or_several_paired_sensors_are_an_error(tmp_path: Path) -> None:
         paired_sensor(make_store(tmp_path / "none", optical=False))
     store = make_store(tmp_path / "two")
     other = store.index.assign(sensor="capella-airborne")
+    shutil.copytree(tmp_path / "two" / SENSOR, tmp_path / "two" / "capella-airborne")
     pd.concat([store.index, other]).to_parquet(tmp_path / "two" / "index.parquet")
     with pytest.raises(BadDataError, match=r"the store has 2: capella-airborne, simulated-airborne"):
         paired_sensor(Store.open(tmp_path / "two"))
