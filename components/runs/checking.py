@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,8 +16,6 @@ from components.contract.parameters import PARAMS_LOCK
 from components.lib.cli import REPORT
 from components.runs.parameters import write_for_run
 
-LOG = logging.getLogger(__name__)
-
 PACKAGE = Path("components/check")
 
 
@@ -27,7 +23,7 @@ def require_checked(source: Path, profile: str | None) -> None:
     """Check all parameters of a run as ``make check`` does, in a process of its own, on copies.
 
     A stage's parameters are read when its turn comes, which may be after days of training. An image without
-    torch checks all sections but those of the methods, one without pydantic (the cluster tests' light one) none.
+    torch checks all sections but those of the methods.
 
     Args:
         source: Folder of components/, dvc.yaml and params.yaml. One whose code has no such check is left.
@@ -37,9 +33,6 @@ def require_checked(source: Path, profile: str | None) -> None:
         ParameterError: Names everything that is wrong.
     """
     if not (source / PACKAGE).is_dir():
-        return
-    if find_spec("pydantic") is None:
-        LOG.warning("the parameters are not checked before the run: this image has no pydantic")
         return
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -51,7 +44,7 @@ def require_checked(source: Path, profile: str | None) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "components.check", "parameters"],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(source.absolute()), REPORT: str(report)},
+            env={**os.environ, "PYTHONPATH": _python_path(source), REPORT: str(report)},
             capture_output=True,
             text=True,
             check=False,
@@ -63,3 +56,8 @@ def require_checked(source: Path, profile: str | None) -> None:
     raise ParameterError(
         words, next_step=str(told.get("next_step") or "run `python -m components.check` in the checkout")
     )
+
+
+def _python_path(source: Path) -> str:
+    """Return the search path of a process that imports ``source``, and what this one was given."""
+    return os.pathsep.join(filter(None, (str(source.absolute()), os.environ.get("PYTHONPATH"))))
