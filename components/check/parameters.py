@@ -24,7 +24,7 @@ from components.download.parameters import DownloadParameters, check_acquisition
 from components.evaluate.parameters import EvaluateParameters
 from components.experiments.parameters import EvidenceParameters
 from components.housekeeping.parameters import Policy
-from components.lib.config.loader import SERVICES, Parameters, validated
+from components.lib.config.loader import Parameters, validated, validated_known
 from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.parameters import TrainingParameters
@@ -37,6 +37,9 @@ from components.report.parameters import ReportParameters
 from components.runs.parameters import RunsParameters
 from components.simulation.parameters import WorldParameters
 from components.validate.parameters import ValidateParameters
+
+SHARED = "orchestration"
+"""Section whose keys several services read, each its own."""
 
 MODELS: tuple[tuple[str, type[Parameters]], ...] = (
     ("world", WorldParameters),
@@ -52,8 +55,8 @@ MODELS: tuple[tuple[str, type[Parameters]], ...] = (
     ("report", ReportParameters),
     ("promote", PromoteParameters),
     ("tracking", TrackingParameters),
-    ("orchestration", Policy),
-    ("orchestration", RunsParameters),
+    (SHARED, Policy),
+    (SHARED, RunsParameters),
     ("evidence", EvidenceParameters),
 )
 """Models that read each section. The orchestrator itself checks the rest of `orchestration`."""
@@ -71,11 +74,8 @@ def check_sections(sections: Sections, params: Path, findings: Findings) -> None
     """
     for name, model in MODELS:
         with findings.collecting():
-            value = value_at(sections, name, params)
-            if name in SERVICES and name != "evidence":
-                given = require_mapping(value, f"{params}: {name}")
-                value = {key: given[key] for key in model.model_fields if key in given}
-            validated(name, model, value, params)
+            check = validated_known if name == SHARED else validated
+            check(name, model, value_at(sections, name, params), params)
     if findings.errors:
         return  # the names below are read from sections of the right shape
     with findings.collecting():

@@ -19,6 +19,7 @@ from components.contract.redaction import redact
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.lib.engine.parameters import TrainingParameters
+from components.lib.files import nearest_existing
 from components.lib.objects.opening import OBJECTS
 from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
 from components.promote.parameters import PromoteParameters
@@ -139,7 +140,7 @@ def _require_writable(path: Path, name: str, *, folder: bool) -> None:
         if path.exists() and path.is_dir() != folder:
             reason = "it is a file" if folder else "it is a folder"
         else:
-            existing = next(place for place in (path, *path.absolute().parents) if place.exists())
+            existing = nearest_existing(path)
             if os.access(existing, os.W_OK) and (existing == path or existing.is_dir()):
                 return
             reason = f"{existing} cannot be written"

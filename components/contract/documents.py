@@ -60,7 +60,7 @@ def shown(value: object) -> str:
 
 def shortened(text: str, length: int = SHOWN) -> str:
     """Return ``text``, cut to ``length`` characters if it is longer."""
-    return text if len(text) <= length else f"{text[: length - 4]} ..."
+    return text if len(text) <= length else f"{text[: max(0, length - 4)]} ..."
 
 
 def nearest(key: str, known: Iterable[object], *, cutoff: float = 0.5) -> str:

@@ -70,3 +70,8 @@ class ParameterError(StormsightError):
     """``params.yaml``, a catalogue entry or a command line is wrong (``EX_CONFIG``)."""
 
     exit_code = exit_code_of(FailureKind.MISCONFIGURED)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or its type's name where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -24,7 +24,7 @@ TRACKING_SCHEMES = (
 """Kinds of stores that MLflow knows; a database's may name its driver (``postgresql+psycopg2``)."""
 
 Rule = Callable[[str], str | None]
-"""What is wrong with a value, None if nothing is."""
+"""Check of a value: its fault in words, None if there is none."""
 
 
 def check_variables(environment: Mapping[str, str] = os.environ) -> None:
@@ -63,7 +63,7 @@ def problem_of_folder(path: str) -> str | None:
         if existing.is_dir():
             return None
     except (OSError, ValueError) as error:
-        return getattr(error, "strerror", None) or str(error)
+        return _reason(error)
     return "it is a file, not a folder" if existing == place else f"{existing} is a file, not a folder"
 
 
@@ -85,17 +85,22 @@ def _problem_of_level(level: str) -> str | None:
 
 
 def _problem_of_source(path: str) -> str | None:
-    try:
-        return None if Path(path).is_dir() else "there is no such folder"
-    except (OSError, ValueError) as error:
-        return getattr(error, "strerror", None) or str(error)
+    return _problem_unless(Path.is_dir, path, "there is no such folder")
 
 
 def _problem_of_file(path: str) -> str | None:
+    return _problem_unless(Path.exists, path, "there is no such file")
+
+
+def _problem_unless(right: Callable[[Path], bool], path: str, otherwise: str) -> str | None:
     try:
-        return None if Path(path).exists() else "there is no such file"
+        return None if right(Path(path)) else otherwise
     except (OSError, ValueError) as error:
-        return getattr(error, "strerror", None) or str(error)
+        return _reason(error)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _problem_of_tracking(uri: str) -> str | None:

@@ -10,8 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from components.contract.errors import ParameterError
-from components.download.staging import FULL_DISK_ADVICE, FinishedShard
-from components.lib.files import atomic_directory, require_free_space, writing_to
+from components.download.staging import FinishedShard
+from components.lib.files import atomic_directory, require_free_space
 from components.lib.shards.manifest import FileRow, write_manifest
 from components.lib.shards.packing import END_OF_ARCHIVE, MAX_SHARDS, shard_name
 
@@ -36,7 +36,7 @@ def publish(acquisitions: Mapping[str, Sequence[FinishedShard]], raw: Path) -> l
         )
     rows: list[FileRow] = []
     total = sum(map(len, acquisitions.values()))
-    with writing_to(raw, next_step=FULL_DISK_ADVICE), atomic_directory(raw) as folder:
+    with atomic_directory(raw) as folder:
         for acquisition, shards in acquisitions.items():
             limit = len(shards) if total <= MAX_SHARDS else MAX_SHARDS // len(acquisitions)
             (folder / acquisition).mkdir()

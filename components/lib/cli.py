@@ -23,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from components.contract.documents import shortened
 from components.contract.errors import ResourceError, StormsightError
 from components.contract.failures import FAILURE_CLASSES, NOTHING_TO_DO, TERMINATED, FailureKind, kind_of_exit
 from components.contract.redaction import redact
@@ -92,8 +93,8 @@ def report_failure(exit_code: int, message: str, next_step: str) -> None:
             {
                 "class": kind_of_exit(exit_code),
                 "exit_code": exit_code,
-                "message": _shortened(redact(message), length),
-                "next_step": _shortened(redact(next_step), length // 4),
+                "message": shortened(redact(message), length),
+                "next_step": shortened(redact(next_step), length // 4),
             }
         )
         if len(content) <= REPORT_BYTES:
@@ -224,10 +225,6 @@ def _sigterm_raises() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
-
-
-def _shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: max(0, length - 4)]} ..."
 
 
 def _encoded(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold

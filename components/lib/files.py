@@ -212,14 +212,18 @@ def require_input(path: Path, *, made_by: str) -> Path:
     return path
 
 
+def nearest_existing(path: Path) -> Path:
+    """Return ``path`` if it exists, or else the nearest folder above it that does."""
+    return next(place for place in (path, *path.absolute().parents) if place.exists())
+
+
 def require_free_space(folder: Path, needed_bytes: int) -> None:
     """Check, before the first byte is written, that ``folder``'s disk can take ``needed_bytes``.
 
     Raises:
         ResourceError: If it cannot.
     """
-    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(nearest_existing(folder)).free
     if free < needed_bytes:
         raise ResourceError(
             f"{folder}: {needed_bytes / 1e9:.2f} GB are needed, {free / 1e9:.2f} GB are free",
@@ -258,8 +262,7 @@ def require_writable(folder: Path, needed_bytes: int = 0) -> None:
     Raises:
         ResourceError: If it cannot be written, or the disk is too full.
     """
-    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    with writing_to(folder), tempfile.TemporaryFile(dir=existing) as probe:
+    with writing_to(folder), tempfile.TemporaryFile(dir=nearest_existing(folder)) as probe:
         probe.write(b"\0" * 4096)
         probe.flush()
     require_free_space(folder, needed_bytes)

@@ -1,4 +1,4 @@
-"""What MLflow's pages say about a registered version: method, scores with intervals, decision and report."""
+"""Texts of a registered version on MLflow's pages: method, scores with intervals, decision and report."""
 
 from __future__ import annotations
 

@@ -40,6 +40,7 @@ from components.contract.errors import (
     ResourceError,
     SourceUnavailableError,
     StormsightError,
+    first_line,
 )
 from components.contract.graph.load import LOCAL
 from components.contract.keys import DECISION, LOCK
@@ -225,7 +226,7 @@ def _restore(repo: Repo, stage: Any) -> bool:  # noqa: ANN401
     except RunCacheNotFoundError:
         return False
     except Exception as error:
-        LOG.warning("%s: the run cache is of no use: %s", stage.name, _first_line(error))
+        LOG.warning("%s: the run cache is of no use: %s", stage.name, first_line(error))
         return False
     return True
 
@@ -307,13 +308,9 @@ def _translated_errors(what: str) -> Iterator[None]:
 
 def _unavailable(what: str, error: Exception) -> SourceUnavailableError:
     return SourceUnavailableError(
-        f"dvc {what}: {_first_line(error)}",
+        f"dvc {what}: {first_line(error)}",
         next_step="check STORMSIGHT_REMOTE, that the endpoint answers, and the credentials; then run again",
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 class _Stopwatch:

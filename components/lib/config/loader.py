@@ -57,9 +57,19 @@ def load_known(section: str, model: type[P], path: Path) -> P:
     Raises:
         ParameterError: As :func:`load_parameters`, unknown keys apart.
     """
-    given = require_mapping(load_section(section, path), f"{path}: {section}")
-    known = {name: given[name] for name in model.model_fields if name in given}
-    return validated(section, model, known, path)
+    return validated_known(section, model, load_section(section, path), path)
+
+
+def validated_known(section: str, model: type[P], value: object, path: Path = PARAMS_FILE) -> P:
+    """Return those keys of ``value``, the content of ``section``, that ``model`` has, as ``model``.
+
+    Raises:
+        ParameterError: If it is no mapping, or one of these values does not fit.
+    """
+    given = require_mapping(value, f"{path}: {section}")
+    return validated(
+        section, model, {name: given[name] for name in model.model_fields if name in given}, path
+    )
 
 
 def validated(section: str, model: type[P], value: object, path: Path = PARAMS_FILE) -> P:

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.contract.errors import BadDataError, ParameterError
+from components.contract.errors import BadDataError, ParameterError, first_line
 from components.lib.datasets.sensors import get_sensor
 from components.lib.files import require_input
 from components.lib.store.layout import (
@@ -80,7 +80,7 @@ def _read_table(path: Path, columns: MappingProxyType[str, str]) -> pd.DataFrame
     try:
         table: pd.DataFrame = pq.read_table(path, columns=list(columns)).to_pandas()
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise damaged(path, f"it cannot be read: {_line(error)}") from error
+        raise damaged(path, f"it cannot be read: {first_line(error)[:200]}") from error
     empty = [name for name in columns if table[name].isna().any()]
     if empty and set(empty) != {"height_m"}:  # a building's height may be unknown
         raise damaged(path, f"column {empty[0]!r} has missing values")
@@ -91,7 +91,7 @@ def _check_columns(path: Path, columns: MappingProxyType[str, str]) -> None:
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise damaged(path, f"it is no Parquet table: {_line(error)}") from error
+        raise damaged(path, f"it is no Parquet table: {first_line(error)[:200]}") from error
     for name, declared in columns.items():
         if name not in schema.names:
             raise damaged(path, f"column {name!r} is missing")
@@ -173,7 +173,7 @@ def _check_array(path: Path, layer: str) -> tuple[int, ...]:
     try:
         shape, in_columns, dtype, begin = _header(path)
     except (*_HEADER_ERRORS, OSError) as error:
-        raise damaged(path, f"it is no array: {_line(error)}") from error
+        raise damaged(path, f"it is no array: {first_line(error)[:200]}") from error
     if dtype.name not in DTYPES[layer] or in_columns or len(shape) != 4:
         raise damaged(
             path, f"it holds {dtype.name} {shape}, not {' or '.join(DTYPES[layer])} of 4 dimensions"
@@ -191,7 +191,3 @@ def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
             raise ValueError("unknown version of the format")
         shape, in_columns, dtype = read(file)
         return shape, in_columns, dtype, file.tell()
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from components.contract.errors import ParameterError, SourceUnavailableError, StormsightError
+from components.contract.errors import ParameterError, SourceUnavailableError, StormsightError, first_line
 from components.lib.tracking.database import prepare_database
 from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
 from components.lib.tracking.relocation import has_moved, relocate
@@ -95,9 +95,8 @@ def store_errors(uri: str) -> Iterator[None]:
     except StormsightError:
         raise
     except Exception as error:  # MLflow lets errors of requests, SQLAlchemy and the OS through
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise SourceUnavailableError(
-            f"MLflow at {uri}: {reason}",
+            f"MLflow at {uri}: {first_line(error)}",
             next_step="check MLFLOW_TRACKING_URI (or tracking.uri in params.yaml) and that the store answers",
         ) from error
 
