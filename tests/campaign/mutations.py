@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 Mutated = tuple[str, bytes]
-"""What was done, and the bytes."""
+"""Description of the mutation, and the bytes."""
 
 _NUMBER_TEXTS = (b"1e400", b"-1e400", b"nan", b"NaN", b"inf", b"-0", b"99999999999999999999", b"0x10", b"1_0")
 _INSERTED = (

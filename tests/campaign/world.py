@@ -13,11 +13,12 @@ import pandas as pd
 import yaml
 
 from components.lib.datasets.spacenet6 import SPACENET6
-from components.lib.shards.manifest import FileRow, write_manifest
+from components.lib.shards.manifest import write_manifest
 from components.lib.shards.writer import ShardWriter
 from components.lib.store.layout import FOOTPRINTS_FILE, INDEX_FILE, LAYERS
 from tests.campaign.processes import command, run_forked
 from tests.campaign.verdicts import Ended
+from tests.lib.shards.packed import packed_row
 
 ROOT = Path(__file__).parents[2]
 SENSOR, ACQUISITION = "simulated-airborne", "chaos"
@@ -65,21 +66,9 @@ class Release:
         with ShardWriter(raw / ACQUISITION) as shards:
 
             def add(name: str, product: str, strip: str, tile: int, content: bytes) -> None:
-                written = shards.add(name, content)
+                place = {"acquisition": ACQUISITION, "sensor": SENSOR, "source": "simulate://chaos"}
                 rows.append(
-                    FileRow(
-                        acquisition=ACQUISITION,
-                        sensor=SENSOR,
-                        name=name,
-                        product=product,
-                        strip=strip,
-                        tile=tile,
-                        size=len(content),
-                        sha256=written.sha256,
-                        source="simulate://chaos",
-                        shard=f"{ACQUISITION}/{shards.names[written.slot.shard]}",
-                        offset=written.slot.offset,
-                    )
+                    packed_row(shards, name, content, product=product, strip=strip, tile=tile, **place)
                 )
 
             for tile, files in self.tiles.items():
@@ -150,7 +139,7 @@ def write_parameters(path: Path, **sections: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the training store holds, by image id.
+    """Content of the training store by image id.
 
     Attributes:
         arrays: Layer by name, (H, W, C) each.

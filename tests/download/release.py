@@ -74,6 +74,19 @@ def entry(source: str, **changes: Any) -> CatalogueEntry:
     return CatalogueEntry.model_validate(values)
 
 
+ARGUMENTS = (
+    "--params",
+    "params.yaml",
+    "--catalogue",
+    "catalogue",
+    "--output",
+    "raw",
+    "--staging",
+    "staging",
+)
+"""Command line of ``components.download`` in the folder of :func:`write_world`."""
+
+
 def write_world(folder: Path, entries: list[CatalogueEntry], **download: Any) -> Path:
     """A catalogue and a ``params.yaml`` in ``folder`` for the command line."""
     (folder / "catalogue").mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def test_prune_prints_a_table_and_obeys_the_policy_of_params_yaml(folder: Histor
 def test_the_first_pruning_beside_a_finished_reproduction_is_no_failure(
     folder: History, tmp_path: Path
 ) -> None:
-    """What ``dvc repro`` made lies in the local cache: its dvc.lock names objects that no remote has."""
+    """The local cache holds what ``dvc repro`` made: its dvc.lock names objects that no remote has."""
     folder.training("one")
     outs = [{"path": "data/raw", "hash": "md5", "md5": "a" * 32 + ".dir"}]
     lock = {"schema": "2.0", "stages": {"download": {"cmd": "python", "outs": outs}}}

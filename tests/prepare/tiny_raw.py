@@ -21,6 +21,7 @@ from components.lib.shards.manifest import FileRow, write_manifest
 from components.lib.shards.writer import ShardWriter
 from components.prepare.parameters import PrepareParameters, SplitParameters
 from components.prepare.pipeline import prepare
+from tests.lib.shards.packed import packed_row
 
 NORTH, SOUTH = "20190804111224_20190804111453", "20190804111851_20190804112030"
 AIRBORNE, SPACEBORNE = "simulated-airborne", "simulated-spaceborne"
@@ -106,21 +107,9 @@ class Acquisition:
         with ShardWriter(raw / self.name) as shards:
 
             def store(name: str, product: str, strip: str, tile: int, content: bytes) -> None:
-                written = shards.add(name, content)
+                place = {"acquisition": self.name, "sensor": self.sensor}
                 rows.append(
-                    FileRow(
-                        acquisition=self.name,
-                        sensor=self.sensor,
-                        name=name,
-                        product=product,
-                        strip=strip,
-                        tile=tile,
-                        size=len(content),
-                        sha256=written.sha256,
-                        source="file:///tiny",
-                        shard=f"{self.name}/{shards.names[written.slot.shard]}",
-                        offset=written.slot.offset,
-                    )
+                    packed_row(shards, name, content, product=product, strip=strip, tile=tile, **place)
                 )
 
             for (product, strip, tile), content in self.files.items():

@@ -14,14 +14,14 @@ import pandas as pd
 import pytest
 from rasterio.transform import Affine
 
-from components.contract.hashing import sha256_bytes
 from components.lib.datasets.sensors import get_sensor
 from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.geo.raster import encode_geotiff
-from components.lib.shards.manifest import FileRow, write_manifest
+from components.lib.shards.manifest import write_manifest
 from components.lib.shards.writer import ShardWriter
 from components.validate.parameters import ValidateParameters
 from components.validate.stage import Folders, validate
+from tests.lib.shards.packed import packed_row
 
 STRIPS = ("20190804111224_20190804111453", "20190804111851_20190804112030")
 SIDE_PX = 40
@@ -114,20 +114,17 @@ def write_release(raw: Path, *releases: Release) -> None:
     for release in releases:
         with ShardWriter(raw / release.acquisition) as shards:
             for name, listed in release.files.items():
-                written = shards.add(name, listed.content)
                 rows.append(
-                    FileRow(
+                    packed_row(
+                        shards,
+                        name,
+                        listed.content,
                         acquisition=release.acquisition,
                         sensor=release.sensor,
-                        name=name,
                         product=listed.product,
                         strip=listed.strip,
                         tile=listed.tile,
-                        size=len(listed.content),
-                        sha256=listed.sha256 or sha256_bytes(listed.content),
-                        source="file:///tiny",
-                        shard=f"{release.acquisition}/{shards.names[written.slot.shard]}",
-                        offset=written.slot.offset,
+                        sha256=listed.sha256,
                     )
                 )
     write_manifest(raw, rows)

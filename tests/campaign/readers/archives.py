@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,23 +17,12 @@ from components.lib.shards.manifest import read_manifest
 from components.lib.shards.reader import ShardReader
 from tests.campaign.mutations import BINARY, TEXT, mutate_bytes, mutate_value
 from tests.campaign.processes import command, preload, run_forked
-from tests.campaign.readers.base import Reader
+from tests.campaign.readers.base import SingleReader
 from tests.campaign.verdicts import Ended, Judgement, judged
-from tests.download.release import PREFIX, entry, release, tarball, write_world
-
-_ARGUMENTS = (
-    "--params",
-    "params.yaml",
-    "--catalogue",
-    "catalogue",
-    "--output",
-    "raw",
-    "--staging",
-    "staging",
-)
+from tests.download.release import ARGUMENTS, PREFIX, entry, release, tarball, write_world
 
 
-class Archives(Reader):
+class Archives(SingleReader):
     """Tar and tar.gz files: what arrives must be what Python's tarfile finds in the same bytes."""
 
     name = "tar"
@@ -44,11 +33,8 @@ class Archives(Reader):
         ended = self._download(self.fresh("sound"), tarball(self.files), "t.tar.gz", preload)
         assert ended.code == 0, ended.stderr
 
-    def judge(self, seeds: Sequence[int]) -> list[Judgement]:
+    def judge_one(self, seed: int) -> Judgement:
         """Download one archive."""
-        return [self._one(seed) for seed in seeds]
-
-    def _one(self, seed: int) -> Judgement:
         rng = Random(seed)
         zipped = rng.random() < 0.6
         if rng.random() < 0.55:
@@ -71,7 +57,7 @@ class Archives(Reader):
     def _download(self, folder: Path, content: bytes, name: str, run: Callable[..., Ended]) -> Ended:
         (folder / name).write_bytes(content)
         write_world(folder, [entry(f"file://{folder / name}", limits={"files": 500, "unpacked_gib": 0.01})])
-        return run(command("components.download", *_ARGUMENTS), folder)
+        return run(command("components.download", *ARGUMENTS), folder)
 
     def _accepted(self, folder: Path, content: bytes) -> str | None:
         found = arrived(folder / "raw")
@@ -86,7 +72,7 @@ class Archives(Reader):
         return None
 
 
-class Catalogue(Reader):
+class Catalogue(SingleReader):
     """Catalogue entries in YAML; the release they name is sound and small."""
 
     name = "catalogue"
@@ -100,15 +86,12 @@ class Catalogue(Reader):
         self.entry = entry(f"file://{self.mirror}", tiles=2)
         folder = self.fresh("sound")
         write_world(folder, [self.entry])
-        ended = preload(command("components.download", *_ARGUMENTS), folder)
+        ended = preload(command("components.download", *ARGUMENTS), folder)
         assert ended.code == 0, ended.stderr
         self.right = arrived(folder / "raw")
 
-    def judge(self, seeds: Sequence[int]) -> list[Judgement]:
+    def judge_one(self, seed: int) -> Judgement:
         """Download by one entry."""
-        return [self._one(seed) for seed in seeds]
-
-    def _one(self, seed: int) -> Judgement:
         rng = Random(seed)
         folder = self.fresh("case")
         write_world(folder, [self.entry])
@@ -121,7 +104,7 @@ class Catalogue(Reader):
         else:
             described, content = mutate_bytes(rng, yaml.safe_dump(document).encode(), TEXT)
             path.write_bytes(content)
-        ended = run_forked(command("components.download", *_ARGUMENTS), folder)
+        ended = run_forked(command("components.download", *ARGUMENTS), folder)
         accepted = None
         if ended.code == 0 and not set(arrived(folder / "raw")) <= set(self.right):
             accepted = "fetched what the release does not hold"

@@ -46,6 +46,18 @@ class Reader(ABC):
         return folder
 
 
+class SingleReader(Reader):
+    """Reader that judges each input by itself."""
+
+    def judge(self, seeds: Sequence[int]) -> list[Judgement]:
+        """Judge one input after the other."""
+        return [self.judge_one(seed) for seed in seeds]
+
+    @abstractmethod
+    def judge_one(self, seed: int) -> Judgement:
+        """Judge the input that ``seed`` draws."""
+
+
 def make_writable(folder: Path) -> None:
     """Give all folders below ``folder`` back their owner's rights, so that they can be removed."""
     for path in [folder, *folder.rglob("*")]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -19,13 +18,13 @@ from components.lib.nets.factory import build_network
 from components.lib.nets.sensorset import use_sensor
 from tests.campaign.mutations import BINARY, TEXT, mutate_bytes, mutate_value
 from tests.campaign.processes import preload, run_forked
-from tests.campaign.readers.base import Reader
+from tests.campaign.readers.base import SingleReader
 from tests.campaign.verdicts import Judgement, judged
 
 SENSOR = "simulated-airborne"
 
 
-class Bundles(Reader):
+class Bundles(SingleReader):
     """Bundles with a damaged file; what loads must predict and say what the undisturbed one does."""
 
     name = "bundle"
@@ -40,11 +39,8 @@ class Bundles(Reader):
         assert ended.code == 0, ended.stderr
         self.right = ended.stdout
 
-    def judge(self, seeds: Sequence[int]) -> list[Judgement]:
+    def judge_one(self, seed: int) -> Judgement:
         """Load one bundle."""
-        return [self._one(seed) for seed in seeds]
-
-    def _one(self, seed: int) -> Judgement:
         rng = Random(seed)
         folder = self.fresh("case")
         shutil.copytree(self.sound, folder / "model")

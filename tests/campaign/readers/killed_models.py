@@ -56,7 +56,7 @@ class KilledTracking(Killed):
         return super().wrong(ended) or ("all later runs go untracked: tracking is off" if off else None)
 
     def result(self, folder: Path) -> Any:
-        """Whether the last run is tracked."""
+        """True if the last run is tracked."""
         return json.loads((folder / "runs.json").read_text())
 
 

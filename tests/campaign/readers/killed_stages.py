@@ -12,7 +12,7 @@ from tests.campaign.processes import command, run_forked
 from tests.campaign.readers.kills import Killed, content
 from tests.campaign.verdicts import Ended
 from tests.campaign.world import landed, read_release, run_stages, write_parameters
-from tests.download.release import entry, tarball, write_world
+from tests.download.release import ARGUMENTS, entry, tarball, write_world
 from tests.download.release import release as delivery
 
 
@@ -74,20 +74,10 @@ class KilledDownload(Killed):
 
     def work(self) -> None:
         """Download both."""
-        places = (
-            "--params",
-            "params.yaml",
-            "--catalogue",
-            "catalogue",
-            "--output",
-            "raw",
-            "--staging",
-            "staging",
-        )
-        command("components.download", *places)()
+        command("components.download", *ARGUMENTS)()
 
     def result(self, folder: Path) -> Any:
-        """What later stages read."""
+        """Files that later stages read."""
         return content(folder / "raw")
 
 
@@ -113,7 +103,7 @@ class KilledRegister(Killed):
             raise SystemExit(0 if leave.code == 99 else leave.code) from None
 
     def result(self, folder: Path) -> Any:
-        """What is registered, what the ledger's verification says, and the catalogue."""
+        """Registrations, the words of the ledger's verification, and the catalogue."""
         listed = run_forked(
             command("components.acquisitions", "list", "--json"), folder, variables=self.variables
         )

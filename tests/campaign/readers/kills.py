@@ -6,13 +6,13 @@ import json
 import re
 import shutil
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
 from tests.campaign.processes import preload, run_forked
-from tests.campaign.readers.base import Reader
+from tests.campaign.readers.base import SingleReader
 from tests.campaign.readers.surroundings import hashes
 from tests.campaign.verdicts import Ended, Judgement, Outcome, last_line
 
@@ -20,7 +20,7 @@ MOST_KILLS = 3
 """Kills in a row, before the command may end."""
 
 
-class Killed(Reader):
+class Killed(SingleReader):
     """A command that is killed once to three times, then runs to its end.
 
     The rerun must succeed, give the undisturbed result, and leave no file that the undisturbed run does not.
@@ -61,11 +61,8 @@ class Killed(Reader):
             f"the rerun exits {ended.code}: {last_line(ended.message)}" if ended.code else None
         )
 
-    def judge(self, seeds: Sequence[int]) -> list[Judgement]:
+    def judge_one(self, seed: int) -> Judgement:
         """Kill one to three times, then rerun."""
-        return [self._one(seed) for seed in seeds]
-
-    def _one(self, seed: int) -> Judgement:
         rng = Random(seed)
         folder = self._copy("case")
         instants, kills = [], 0

@@ -1,11 +1,10 @@
-"""What lands: folder names, completeness markers, and files that do not fit them."""
+"""Landings: folder names, completeness markers, and files that do not fit them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,7 +13,7 @@ from components.lib.objects.opening import open_objects
 from tests.acquisitions.releases import PREFIX, land, marker, release, strip_of_day
 from tests.campaign.mutations import TEXT, mutate_bytes, mutate_value
 from tests.campaign.processes import command, preload, run_forked
-from tests.campaign.readers.base import Reader
+from tests.campaign.readers.base import SingleReader
 from tests.campaign.verdicts import Ended, Judgement, Outcome, last_line
 
 HOSTILE = "hostile"
@@ -26,7 +25,7 @@ _NAMES = (
 )  # fmt: skip
 
 
-class Landings(Reader):
+class Landings(SingleReader):
     """A hostile acquisition lands beside a sound one, which must be registered all the same."""
 
     name = "landing"
@@ -40,11 +39,8 @@ class Landings(Reader):
             ended = preload(command("components.acquisitions", *arguments), folder, variables=_VARIABLES)
             assert ended.code == 0, ended.stderr
 
-    def judge(self, seeds: Sequence[int]) -> list[Judgement]:
+    def judge_one(self, seed: int) -> Judgement:
         """Look at one landing place."""
-        return [self._one(seed) for seed in seeds]
-
-    def _one(self, seed: int) -> Judgement:
         rng = Random(seed)
         folder = self.fresh("case")
         self._land(folder)

@@ -12,13 +12,13 @@ from components.lib.objects.opening import open_objects
 from tests.acquisitions.releases import land, release, strip_of_day
 from tests.campaign.mutations import TEXT, mutate_bytes, mutate_value
 from tests.campaign.processes import command, preload, run_forked
-from tests.campaign.readers.base import Reader
+from tests.campaign.readers.base import SingleReader
 from tests.campaign.verdicts import Ended, Judgement, Outcome, judged, last_line
 
 FIRST, SECOND, THIRD = "first", "second", "third"
 
 
-class Ledgers(Reader):
+class Ledgers(SingleReader):
     """A damaged ledger takes no entry and does not verify; one that is whole does both."""
 
     name = "ledger"
@@ -41,11 +41,8 @@ class Ledgers(Reader):
         self.contents = snapshot(self.sound)
         assert len([name for name in self.contents if "operations/" in name]) == 4
 
-    def judge(self, seeds: Sequence[int]) -> list[Judgement]:
+    def judge_one(self, seed: int) -> Judgement:
         """Damage one store; add an entry, then verify."""
-        return [self._one(seed) for seed in seeds]
-
-    def _one(self, seed: int) -> Judgement:
         rng = Random(seed)
         folder = self.fresh("case")
         shutil.copytree(self.sound, folder / "objects")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -19,7 +19,7 @@ from components.lib.cli import run
 from components.lib.config.loader import load_parameters
 from tests.campaign.mutations import TEXT, Mutated, mutate_bytes
 from tests.campaign.processes import run_forked
-from tests.campaign.readers.base import Reader
+from tests.campaign.readers.base import SingleReader
 from tests.campaign.verdicts import Ended, Judgement, judged
 
 ROOT = Path(__file__).parents[3]
@@ -42,7 +42,7 @@ MODELS = {
 """Sections that are one model each."""
 
 
-class Params(Reader):
+class Params(SingleReader):
     """Parameter files: all sections are read, and what is accepted is held against YAML 1.2, read apart."""
 
     name = "params"
@@ -53,11 +53,8 @@ class Params(Reader):
         self.valid = text[: text.index("  spacenet6:\n")].encode()
         self.models = {section: _named(place) for section, place in MODELS.items()}
 
-    def judge(self, seeds: Sequence[int]) -> list[Judgement]:
+    def judge_one(self, seed: int) -> Judgement:
         """Read one file."""
-        return [self._one(seed) for seed in seeds]
-
-    def _one(self, seed: int) -> Judgement:
         rng = Random(seed)
         folder = self.fresh("case")
         mutate = rng.choice((_scalar, _scalar, _scalar, _line, _line, _profile, _hostile, _bytes))

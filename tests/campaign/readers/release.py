@@ -34,7 +34,7 @@ NEIGHBOURS = 4
 
 
 class Right(StrEnum):
-    """What may become of a damaged tile that is not quarantined.
+    """Fates allowed to a damaged tile that is not quarantined.
 
     Attributes:
         SAME: It is stored as if undisturbed.

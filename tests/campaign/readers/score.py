@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 from tests.campaign.mutations import TEXT, Mutated, mutate_bytes
 from tests.campaign.processes import command, preload, run_forked
-from tests.campaign.readers.base import Reader
+from tests.campaign.readers.base import SingleReader
 from tests.campaign.strict_csv import Footprint, NotStrictError, count, read_strictly
 from tests.campaign.verdicts import Ended, Judgement, judged
 
@@ -19,7 +19,7 @@ _TILE = "20190804111224_20190804111453_tile_"
 _HEADER = "ImageId,BuildingId,PolygonWKT_Pix,Confidence"
 
 
-class Score(Reader):
+class Score(SingleReader):
     """Scoring files: a proposal or a truth file is damaged, and the counts are taken independently."""
 
     name = "score"
@@ -33,11 +33,8 @@ class Score(Reader):
         ended = preload(command("components.evaluate", *arguments), folder)
         assert ended.code == 0, ended.stderr
 
-    def judge(self, seeds: Sequence[int]) -> list[Judgement]:
+    def judge_one(self, seed: int) -> Judgement:
         """Score one pair of files."""
-        return [self._one(seed) for seed in seeds]
-
-    def _one(self, seed: int) -> Judgement:
         rng = Random(seed)
         folder = self.fresh("case")
         files = {"truth.csv": _file(rng, shift=0), "proposals.csv": _file(rng, shift=rng.choice((0, 3, 9)))}

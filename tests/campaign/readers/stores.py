@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -20,7 +20,7 @@ from components.lib.store.layout import SPLITS
 from components.lib.store.store import Store
 from tests.campaign.mutations import BINARY, mutate_bytes
 from tests.campaign.processes import preload, run_forked
-from tests.campaign.readers.base import Reader
+from tests.campaign.readers.base import SingleReader
 from tests.campaign.verdicts import Judgement, judged
 from tests.lib.store.tiny_store import OTHER, SENSOR, tiny_store
 
@@ -28,7 +28,7 @@ _SPLITS = ("train", "train", "selection", "test")
 _WKT = "POLYGON ((1 1, 9 1, 9 9, 1 9, 1 1))"
 
 
-class Stores(Reader):
+class Stores(SingleReader):
     """Stores with a damaged file; what opens must give the undisturbed tiles."""
 
     name = "store"
@@ -50,11 +50,8 @@ class Stores(Reader):
         assert ended.code == 0, ended.stderr
         self.right = ended.stdout
 
-    def judge(self, seeds: Sequence[int]) -> list[Judgement]:
+    def judge_one(self, seed: int) -> Judgement:
         """Read one store."""
-        return [self._one(seed) for seed in seeds]
-
-    def _one(self, seed: int) -> Judgement:
         rng = Random(seed)
         folder = self.fresh("case")
         shutil.copytree(self.sound, folder / "store")

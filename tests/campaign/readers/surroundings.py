@@ -6,7 +6,7 @@ import ctypes
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -14,7 +14,7 @@ from random import Random
 from components.lib.objects.opening import open_objects
 from tests.acquisitions.releases import land, release, strip_of_day
 from tests.campaign.processes import command, preload, run_forked
-from tests.campaign.readers.base import Reader
+from tests.campaign.readers.base import SingleReader
 from tests.campaign.verdicts import Ended, Judgement, Outcome, judged
 from tests.campaign.world import landed, read_release, write_parameters
 
@@ -79,7 +79,7 @@ _USES = {"list": _BOTH, "register": _BOTH} | dict.fromkeys(("withdraw", "verify"
 """Folders that each command reads."""
 
 
-class Environment(Reader):
+class Environment(SingleReader):
     """Odd environment variables, one at a time, around the services' commands."""
 
     name = "environment"
@@ -97,11 +97,8 @@ class Environment(Reader):
             assert ended.code == 0, ended.stderr
             self.right[name] = ended.stdout
 
-    def judge(self, seeds: Sequence[int]) -> list[Judgement]:
+    def judge_one(self, seed: int) -> Judgement:
         """Run one command with one odd variable."""
-        return [self._one(seed) for seed in seeds]
-
-    def _one(self, seed: int) -> Judgement:
         rng = Random(seed)
         folder = self.fresh("case")
         for name in ("landing", "objects"):
@@ -158,7 +155,7 @@ _STAGES: dict[str, str] = {
 """Commands whose outputs go below ``out``."""
 
 
-class Disk(Reader):
+class Disk(SingleReader):
     """Outputs on a disk that is too small or cannot be written: exit 71, nothing partial, no debris."""
 
     name = "disk"
@@ -190,11 +187,8 @@ class Disk(Reader):
                 shutil.copy(out / "validated" / "quarantine.csv", self.sound / "quarantine.csv")
             shutil.rmtree(out)
 
-    def judge(self, seeds: Sequence[int]) -> list[Judgement]:
+    def judge_one(self, seed: int) -> Judgement:
         """Run one command on one disk."""
-        return [self._one(seed) for seed in seeds]
-
-    def _one(self, seed: int) -> Judgement:
         rng = Random(seed)
         name = rng.choice(list(_STAGES))
         kind = rng.choice(("small", "small", "small", "read-only", "files"))
