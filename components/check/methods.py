@@ -13,7 +13,7 @@ from typing import Any
 
 import components.lib.methods
 from components.check.findings import Findings
-from components.contract.errors import ParameterError
+from components.contract.errors import ParameterError, ResourceError
 from components.contract.hashing import sha256_folder, sha256_json
 from components.lib.config.loader import validated
 from components.lib.files import write_text
@@ -46,7 +46,7 @@ def check_methods(sections: Sections, root: Path, findings: Findings) -> None:
         findings.warnings.append(f"sections of methods are not checked: {error.name} is not installed here")
         return
     if len(findings.errors) == before:
-        with suppress(OSError):  # it only saves time
+        with suppress(OSError, ResourceError):  # it only saves time
             write_text(root / PASSED, key)
 
 

@@ -37,6 +37,11 @@ def test_what_passed_is_not_checked_again(tmp_path: Path, monkeypatch: pytest.Mo
         errors(tmp_path, sections(distill={"methods": []}))
 
 
+def test_a_place_that_cannot_be_written_is_no_finding(tmp_path: Path) -> None:
+    (tmp_path / PASSED.parts[0]).write_text("in the way of a folder")
+    assert errors(tmp_path, sections()) == ""
+
+
 def test_a_wrong_section_is_named(tmp_path: Path) -> None:
     base = sections()["methods"]
     wrong = {**base, "disoptnet": {"soft_rampe": 1}, "concord": {"soft": "much"}, "none": None}
