@@ -33,7 +33,7 @@ class FolderObjects:
 
     An object appears by a hard link (``create``) or a rename (``put``) of a synced file, so that a reader
     sees all of it or nothing, also after a power cut. What a killed process left unfinished is removed with
-    the first write.
+    the first write, or by :meth:`sweep`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -132,6 +132,14 @@ class FolderObjects:
             handle.flush()
             require_digest(f"{self.uri}/{key}", digest.hexdigest(), sha256)
 
+    def sweep(self) -> None:
+        """Remove what killed processes left unfinished; what a living one writes is locked."""
+        self._swept = True
+        folder = self.root / TEMPORARY
+        if folder.is_dir():
+            for left in folder.iterdir():
+                remove_unlocked(left)
+
     def _path(self, key: str) -> Path:
         path = self.root / check_key(key)
         if key.split("/", maxsplit=1)[0] == TEMPORARY or not self._inside(path.parent):
@@ -154,9 +162,7 @@ class FolderObjects:
         folder = self.root / TEMPORARY
         _make_folder(folder)
         if not self._swept:
-            self._swept = True
-            for left in folder.iterdir():
-                remove_unlocked(left)
+            self.sweep()
         path, held = make_locked(lambda: _new_file(folder))
         try:
             yield path

@@ -45,8 +45,14 @@ def open_objects(uri: str) -> ObjectStore:
 
 
 def objects_from_environment() -> ObjectStore:
-    """Open the store of ledger, plans and records: ``STORMSIGHT_OBJECTS``, by default ``var/objects``."""
-    return _from_environment(OBJECTS)
+    """Open the store of ledger, plans and records: ``STORMSIGHT_OBJECTS``, by default ``var/objects``.
+
+    A folder is swept: a command that repeats one that was killed may find nothing left to write.
+    """
+    store = _from_environment(OBJECTS)
+    if isinstance(store, FolderObjects):
+        store.sweep()
+    return store
 
 
 def landing_from_environment() -> ObjectStore:

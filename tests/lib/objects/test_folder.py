@@ -57,6 +57,17 @@ def test_what_a_killed_process_left_goes_with_the_next_write(folder: FolderObjec
     assert list(left.parent.iterdir()) == []
 
 
+def test_a_command_that_writes_nothing_removes_what_a_killed_one_left(
+    folder: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = folder.root / TEMPORARY / "left"
+    left.parent.mkdir(parents=True)
+    left.write_text("half")
+    monkeypatch.setenv("STORMSIGHT_OBJECTS", str(folder.root))
+    assert objects_from_environment().list("") == []
+    assert list(left.parent.iterdir()) == []
+
+
 def test_a_repeated_link_call_counts_as_made(folder: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
     """Repeat a link as NFS does: the first answer is lost, the repetition finds the file."""
     link = os.link
