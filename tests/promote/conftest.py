@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from components.lib.tracking.parameters import TrackingParameters
+from components.promote.decide import PromotionSettings
 from tests.lib.tracking.local_store import local_store
-from tests.promote.world import write_world
+from tests.promote.running import settings_here
+from tests.promote.world import write_control, write_world
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +37,10 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_world(root)
     monkeypatch.chdir(root)
     return root
+
+
+@pytest.fixture
+def stage(checkout: Path, tracking: TrackingParameters) -> PromotionSettings:
+    """The stage's settings in that directory, with a SAR-only control."""
+    write_control()
+    return settings_here(tracking)

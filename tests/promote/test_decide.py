@@ -16,47 +16,16 @@ from components.contract.parameters import read_sections
 from components.housekeeping.verify import verify as verify_objects
 from components.lib.objects.opening import open_objects
 from components.lib.registry.artefact import register
-from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.loading import load_champion
 from components.lib.tracking.connection import connect
-from components.lib.tracking.parameters import TrackingParameters
 from components.promote.decide import PromotionSettings, decide
-from components.promote.decisions import LOCAL
 from components.promote.history import history, rollback, verify
-from components.promote.reproduce import Reproduction, score_digest
+from components.promote.reproduce import Reproduction
 from components.promote.scores import CleanTestScores
 from stormsight_dags.settings.load import load_settings
-from tests.promote.world import AIRBORNE, FINDS, SPACEBORNE, settings, write_control, write_model
-
-SAR = "stormsight-sar"
-LEDGER = "var/objects/ledger/champions"
-
-
-def here(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
-    """The registered artefact scored in this process."""
-    answer = score_digest(folder, Path("data/prepared"), scoring, device)
-    return Reproduction(answer["digest"] == expected.digest, "scored here")
-
-
-scoring = settings(TrackingParameters()).scoring
-
-
-@pytest.fixture
-def stage(checkout: Path, tracking: TrackingParameters) -> PromotionSettings:
-    write_control()
-    return replace(settings(tracking), reproducer=here)
-
-
-def run(stage: PromotionSettings, building: float, **model: Any) -> dict[str, Any]:
-    """Make ``models/adapted`` give this building logit, run the stage, return the SAR model's part."""
-    write_model(Path("models/adapted"), building, **model)
-    part: dict[str, Any] = decide(stage, (SAR,))["models"][SAR]
-    return part
-
-
-def registry_of(stage: PromotionSettings) -> ChampionRegistry:
-    return ChampionRegistry(connect(stage.tracking), open_ledgers(LEDGER), SAR)
+from tests.promote.running import LEDGER, SAR, registry_of, run
+from tests.promote.world import AIRBORNE, FINDS, SPACEBORNE, write_control, write_model
 
 
 def test_first_equal_better_worse_and_rollback(stage: PromotionSettings) -> None:
@@ -89,64 +58,6 @@ def test_first_equal_better_worse_and_rollback(stage: PromotionSettings) -> None
     with pytest.raises(MissingInputError, match="no earlier champion"):
         rollback(connection, ledgers, SAR, "again")
     assert load_champion(stage.tracking, SAR).config.sensors[0] == AIRBORNE
-
-
-def test_a_repeated_attempt_of_one_training_carries_out_the_same_decision(
-    stage: PromotionSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The alias moves, the process dies before its record is kept: the next attempt finds it promoted."""
-    monkeypatch.setenv("STORMSIGHT_TRAINING", "work/one")
-    monkeypatch.setenv("STORMSIGHT_OBJECTS", str(tmp_path / "objects"))
-
-    with monkeypatch.context() as dying:
-        dying.setattr("components.promote.decide.write_json", killed)
-        with pytest.raises(KeyboardInterrupt):
-            run(stage, FINDS)
-    champions = ChampionRegistry(connect(stage.tracking), open_ledgers(LEDGER), SAR)
-    (entry,) = champions.ledger.entries()
-    again = run(stage, FINDS)
-    assert (again["outcome"], again["ledger"]["hash"]) == ("promoted", entry.hash)
-    assert run(stage, FINDS) == again
-    assert champions.ledger.entries() == [entry]
-    # Another training judges anew, and an equal model is refused as ever.
-    monkeypatch.setenv("STORMSIGHT_TRAINING", "work/two")
-    assert run(stage, FINDS)["outcome"] == "refused"
-
-
-def killed(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize("at", ["_apply", "write_json", "text_of"])
-def test_a_run_by_hand_that_was_killed_reports_the_same_decision_when_repeated(
-    stage: PromotionSettings, monkeypatch: pytest.MonkeyPatch, at: str
-) -> None:
-    run(stage, 5.0)
-    with monkeypatch.context() as dying:
-        dying.setattr(f"components.promote.decide.{at}", killed)
-        with pytest.raises(KeyboardInterrupt):
-            run(stage, FINDS)
-    again = run(stage, FINDS)
-    assert (again["outcome"], again["decision"]["champion_version"]) == ("promoted", "1")
-    assert [entry.hash for entry in registry_of(stage).ledger.entries()][1:] == [again["ledger"]["hash"]]
-    assert run(stage, FINDS)["outcome"] == "refused", "asked again by hand, it is judged against itself"
-
-
-def test_a_report_that_dvc_removed_before_it_took_note_is_made_again(stage: PromotionSettings) -> None:
-    first = run(stage, FINDS)
-    shutil.rmtree(stage.out)
-    assert run(stage, FINDS) == first
-    assert len(registry_of(stage).ledger.entries()) == 1
-    shutil.rmtree(stage.out)
-    run(stage, 5.0)
-    assert run(stage, FINDS)["outcome"] == "refused", "another attempt was between them"
-
-
-@pytest.mark.parametrize("content", [b"", b"null", b"[" * 5000])
-def test_damaged_decisions_of_an_earlier_run_are_made_anew(stage: PromotionSettings, content: bytes) -> None:
-    LOCAL.parent.mkdir(parents=True)
-    LOCAL.write_bytes(content)
-    assert run(stage, FINDS)["outcome"] == "promoted"
 
 
 def test_a_retraining_after_a_repro_and_every_command_share_one_history(
@@ -188,23 +99,6 @@ def test_a_champion_deleted_in_mlflow_is_told_and_rolled_back(stage: PromotionSe
         run(stage, 4.0)
     assert "version 1 is champion again instead of version 2" in rollback(connection, ledgers, SAR, "gone")
     assert "ledger of 3 entries is whole" in verify(connection, ledgers, (SAR,), repair=False)
-
-
-def test_a_decision_that_came_too_late_is_made_anew_next_time(
-    stage: PromotionSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("STORMSIGHT_OBJECTS", str(tmp_path / "objects"))
-    run(stage, 5.0)
-    monkeypatch.setenv("STORMSIGHT_TRAINING", "work/late")
-
-    def overtaken(registry: ChampionRegistry, *_: object, **__: object) -> None:
-        raise GateRefusedError("the champion is version 7 by now", next_step="judge again")
-
-    with monkeypatch.context() as racing:
-        racing.setattr(ChampionRegistry, "promote", overtaken)
-        with pytest.raises(GateRefusedError):
-            run(stage, FINDS)
-    assert run(stage, FINDS)["outcome"] == "promoted"
 
 
 def test_the_record_says_what_it_rests_on_and_the_ledger_points_to_it(stage: PromotionSettings) -> None:

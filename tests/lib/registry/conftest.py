@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from components.lib.registry.champion import ChampionRegistry
+from components.lib.tracking.connection import Connection, connect
 from components.lib.tracking.parameters import TrackingParameters
+from tests.lib.registry.models import three_versions
 from tests.lib.tracking.local_store import local_store
 from tests.object_stores import bucket, s3_environment, s3_url, store, store_uri
 
@@ -17,3 +20,15 @@ def tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrackingParamet
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("STORMSIGHT_OBJECTS", raising=False)
     return local_store(tmp_path / "mlflow")
+
+
+@pytest.fixture
+def connection(tracking: TrackingParameters) -> Connection:
+    """Connection to that store."""
+    return connect(tracking)
+
+
+@pytest.fixture
+def registry(connection: Connection, tmp_path: Path) -> ChampionRegistry:
+    """Three registered versions, none of them champion yet."""
+    return three_versions(connection, tmp_path, str(tmp_path / "ledger"))
