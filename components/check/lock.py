@@ -8,7 +8,8 @@ from components.contract.documents import read_yaml
 from components.contract.errors import ParameterError
 from components.contract.graph.lock import render_lock
 from components.contract.parameters import PARAMS_LOCK
-from components.lib.files import write_text, writing_to
+from components.lib.disk import writing_to
+from components.lib.files import write_text
 
 
 def renew_lock(root: Path) -> bool:

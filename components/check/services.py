@@ -18,9 +18,10 @@ from components.contract.errors import ParameterError, ResourceError, SourceUnav
 from components.contract.redaction import redact
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
+from components.lib.disk import nearest_existing
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.files import nearest_existing
 from components.lib.objects.opening import OBJECTS
+from components.lib.tracking.database import check_database, sqlite_file
 from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
 from components.promote.parameters import PromoteParameters
 
@@ -30,7 +31,6 @@ LARGE_CROP_PX = 512
 """Crop side from which a training takes days without a GPU."""
 
 _NVIDIA, _AMD = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
-_SQLITE = "sqlite:///"
 
 
 def check_sources(
@@ -58,14 +58,15 @@ def check_tracking(tracking: TrackingParameters, promote: PromoteParameters, roo
     """Check that runs, models and the champions' history can be written.
 
     Raises:
-        SourceUnavailableError: If a store does not answer, or a file of it cannot be written.
+        SourceUnavailableError: If a store does not answer, or a folder of it cannot be written.
+        BadDataError: If MLflow's file is something else, or damaged.
+        ResourceError: If it cannot be written.
     """
     uri = tracking.effective_uri
     name = "MLFLOW_TRACKING_URI" if os.environ.get("MLFLOW_TRACKING_URI") else "tracking.uri"
-    if uri.startswith(_SQLITE):
-        path = root / uri.removeprefix(_SQLITE).partition("?")[0]
-        _require_writable(path, name, folder=False)
-        _require_writable(root / tracking.effective_artifacts, "tracking.artifacts", folder=True)
+    if (database := sqlite_file(uri)) is not None:
+        check_database(root / database)
+        _require_folder(root / tracking.effective_artifacts, "tracking.artifacts")
     elif uri.startswith(("http://", "https://")):
         problem = _no_answer(f"{uri.rstrip('/')}/health")
         if problem is not None:
@@ -76,7 +77,7 @@ def check_tracking(tracking: TrackingParameters, promote: PromoteParameters, roo
     ledger = os.environ.get(OBJECTS) or promote.ledger
     if "://" not in ledger:
         where = OBJECTS if os.environ.get(OBJECTS) else "promote.ledger"
-        _require_writable(root / ledger, where, folder=True)
+        _require_folder(root / ledger, where)
 
 
 def check_gpu(training: TrainingParameters, findings: Findings) -> None:
@@ -129,21 +130,18 @@ def _no_answer(url: str) -> str | None:
         return str(error) or type(error).__name__
 
 
-def _require_writable(path: Path, name: str, *, folder: bool) -> None:
-    """Raise unless ``path`` can be written, or made.
+def _require_folder(path: Path, name: str) -> None:
+    """Raise unless ``path`` is a folder that can be written, or can be made.
 
     Raises:
         SourceUnavailableError: If it cannot.
         ParameterError: If the path is impossible.
     """
     try:
-        if path.exists() and path.is_dir() != folder:
-            reason = "it is a file" if folder else "it is a folder"
-        else:
-            existing = nearest_existing(path)
-            if os.access(existing, os.W_OK) and (existing == path or existing.is_dir()):
-                return
-            reason = f"{existing} cannot be written"
+        existing = nearest_existing(path)
+        if existing.is_dir() and os.access(existing, os.W_OK):
+            return
+        reason = "it is a file" if path.exists() and not path.is_dir() else f"{existing} cannot be written"
     except OSError as error:
         raise ParameterError(f"{name}: {error.strerror}", next_step=f"correct {name}") from error
     raise SourceUnavailableError(

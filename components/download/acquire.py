@@ -15,7 +15,7 @@ from components.download.sources.opening import open_source
 from components.download.staging import FULL_DISK_ADVICE, FinishedShard, Staging
 from components.download.stream import fetch_packed, write_generated
 from components.download.transfer import TransferSettings
-from components.lib.files import writing_to
+from components.lib.disk import writing_to
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from components.download.sources.base import LooseFiles, RangeReader, RemoteObje
 from components.download.staging import FinishedShard, Staging
 from components.download.transfer import Transfer, TransferSettings
 from components.lib.datasets.sensors import dataset_of
-from components.lib.files import require_free_space
+from components.lib.disk import require_free_space
 from components.lib.shards.manifest import FileRow
 from components.lib.shards.packing import END_OF_ARCHIVE, Packer, Slot, member_header, shard_name
 

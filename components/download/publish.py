@@ -11,7 +11,8 @@ from pathlib import Path
 
 from components.contract.errors import ParameterError
 from components.download.staging import FinishedShard
-from components.lib.files import atomic_directory, require_free_space
+from components.lib.disk import require_free_space
+from components.lib.files import atomic_directory
 from components.lib.shards.manifest import FileRow, write_manifest
 from components.lib.shards.packing import END_OF_ARCHIVE, MAX_SHARDS, shard_name
 

@@ -26,7 +26,7 @@ from components.download.release import ReleasePath, UniqueNames, check_complete
 from components.download.sources.base import Generated, Member, Packed, RemoteObject
 from components.download.staging import FinishedShard, Staging
 from components.download.transfer import Transfer, TransferSettings
-from components.lib.files import require_free_space
+from components.lib.disk import require_free_space
 from components.lib.shards.manifest import FileRow
 from components.lib.shards.packing import shard_name
 from components.lib.shards.writer import ShardWriter, WrittenFile

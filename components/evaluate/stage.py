@@ -28,6 +28,7 @@ from components.evaluate.results import (
 )
 from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import known_sensors
+from components.lib.disk import require_writable
 from components.lib.evaluation.examples import write_examples
 from components.lib.evaluation.results import (
     Evaluation,
@@ -35,7 +36,7 @@ from components.lib.evaluation.results import (
     headline_split,
     write_evaluation,
 )
-from components.lib.files import atomic_file, require_writable, write_json
+from components.lib.files import atomic_file, write_json
 from components.lib.scoring.score import Scores, score_model
 from components.lib.store.store import Store
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import yaml
@@ -17,6 +16,7 @@ from pydantic import Field, model_validator
 from components.contract.documents import read_yaml
 from components.contract.hashing import sha256_json
 from components.contract.parameters import PARAMS_FILE, merged, resolve
+from components.contract.temporary import scratch_folder
 from components.lib.config.loader import Parameters, load_parameters
 from components.lib.files import require_input
 
@@ -87,8 +87,8 @@ class ParameterOverlay:
         Raises:
             ParameterError: If a value does not fit.
         """
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / PARAMS_FILE
+        with scratch_folder("trial") as folder:
+            path = folder / PARAMS_FILE
             section = {**(self._sections.get(name) or {}), **(overrides or {})}
             path.write_text(
                 yaml.safe_dump({"profile": "trial", "profiles": {"trial": {}}, name: section}), "utf-8"

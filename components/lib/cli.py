@@ -28,7 +28,8 @@ from components.contract.errors import ResourceError, StormsightError
 from components.contract.failures import FAILURE_CLASSES, NOTHING_TO_DO, TERMINATED, FailureKind, kind_of_exit
 from components.contract.redaction import redact
 from components.contract.variables import LOG_LEVELS, check_variables
-from components.lib.files import resource_failure, write_text
+from components.lib.disk import resource_failure
+from components.lib.files import write_text
 
 CHATTY = ("alembic", "botocore", "great_expectations", "matplotlib", "mlflow", "rasterio", "urllib3")
 """Libraries whose progress notes bury ours; their warnings still show."""

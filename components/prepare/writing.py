@@ -17,7 +17,7 @@ import shapely
 from tqdm import tqdm
 
 from components.contract.errors import BadDataError
-from components.lib.files import require_free_space
+from components.lib.disk import require_free_space
 from components.lib.geo.grid import grid_of
 from components.lib.geo.raster import profile_geotiff
 from components.lib.shards.reader import ShardReader

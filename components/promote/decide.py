@@ -12,7 +12,8 @@ from components.contract.errors import BadDataError, GateRefusedError
 from components.contract.hashing import canonical_json, sha256_file, sha256_folder
 from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
-from components.lib.files import read_json, require_writable, write_json, write_text
+from components.lib.disk import require_writable
+from components.lib.files import read_json, write_json, write_text
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import by_version, fetched, register

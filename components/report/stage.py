@@ -6,11 +6,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.lib.disk import require_writable
 from components.lib.evaluation.examples import ExampleTile, read_examples
 from components.lib.evaluation.names import training_title
 from components.lib.evaluation.results import read_evaluation
 from components.lib.evaluation.stability import read_evidence
-from components.lib.files import atomic_directory, require_writable
+from components.lib.files import atomic_directory
 from components.lib.report.content import FigureFile, PageLink, ReportContent
 from components.lib.report.figures import LINES, draw_curve, draw_overview
 from components.lib.report.page import write_report

@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from components.contract.errors import ParameterError
 from components.contract.graph.lock import render_lock
 from components.contract.parameters import PARAMS_LOCK
+from components.contract.temporary import scratch_folder
 from components.lib.cli import REPORT
 from components.runs.parameters import write_for_run
 
@@ -34,8 +34,7 @@ def require_checked(source: Path, profile: str | None) -> None:
     """
     if not (source / PACKAGE).is_dir():
         return
-    with TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+    with scratch_folder("check") as folder:
         write_for_run(source / "params.yaml", folder / "params.yaml", profile, [])
         shutil.copyfile(source / "dvc.yaml", folder / "dvc.yaml")
         lock = render_lock(folder / "dvc.yaml", folder / "params.yaml")

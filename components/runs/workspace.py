@@ -17,7 +17,8 @@ from components.contract.graph.lock import graph_keys, render_lock
 from components.contract.identity import Identity, pipeline_identity
 from components.contract.keys import CHECKED, CHECKED_TEXT, LOCK
 from components.contract.parameters import PARAMS_LOCK
-from components.lib.files import make_locked, remove_unlocked, write_text
+from components.contract.temporary import make_locked, remove_unlocked, scratch_folder
+from components.lib.files import write_text
 from components.lib.operations.plan import RunPlan
 from components.runs.environment import Environment
 from components.runs.parameters import write_for_run
@@ -45,8 +46,8 @@ def identity_of(source: Path, profile: str | None) -> Identity:
     Raises:
         ParameterError: If ``source`` holds no pipeline, or params.yaml has no such profile.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        params = Path(scratch) / "params.yaml"
+    with scratch_folder("identity") as scratch:
+        params = scratch / "params.yaml"
         write_for_run(source / "params.yaml", params, profile, [])
         return pipeline_identity(source, params, {})
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from components.contract.errors import ResourceError
+from components.contract.temporary import scratch_folder
 from components.validate.rules import Rule
 
 KEYS = ("image_id", "strip")
@@ -96,7 +95,7 @@ def suites(docs: Path) -> Iterator[Suites]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     gx: Any = import_module("great_expectations")
     types: Any = import_module("great_expectations.data_context.types.base")
-    with _project() as project:
+    with scratch_folder("gx") as project:
         context = gx.get_context(mode="file", project_root_dir=project)
         context.variables.progress_bars = types.ProgressBarsConfig(globally=False)
         context.delete_data_docs_site("local_site")
@@ -143,24 +142,6 @@ class _Exceptions(logging.Handler):
         """Keep the exception that is being handled."""
         error = sys.exc_info()[1]
         self.found.append(RuntimeError(record.getMessage()) if error is None else error)
-
-
-@contextmanager
-def _project() -> Iterator[str]:
-    """Make the throw-away project's folder.
-
-    Raises:
-        ResourceError: If the machine has no writable temporary folder.
-    """
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="stormsight-gx-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise ResourceError(
-            f"no temporary folder can be made: {error.strerror or error}",
-            next_step="free some space, or point TMPDIR to a folder that can be written",
-        ) from error
-    with folder as project:
-        yield project
 
 
 def _expectation(rule: Rule, index: int) -> Any:  # noqa: ANN401 - untyped library

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -52,9 +54,6 @@ def test_a_mirror_that_is_not_there_is_named(pipeline: Path, check: Check) -> No
 def test_stores_that_cannot_be_written_are_named(
     pipeline: Path, check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (pipeline / "var/mlflow.db").mkdir(parents=True)
-    code, printed = check()
-    assert (code, "var/mlflow.db cannot be used: it is a folder" in printed) == (69, True)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", CLOSED)
     code, printed = check()
     assert (code, f"MLFLOW_TRACKING_URI: MLflow at {CLOSED} does not answer" in printed) == (69, True)
@@ -67,6 +66,39 @@ def test_stores_that_cannot_be_written_are_named(
         69,
         True,
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "cannot be used: it is a folder"),
+        (b"runs: 1\n", "cannot be used: it is no SQLite database"),
+        (b"SQLite format 3\0" + b"\0" * 8192, "cannot be used: it is damaged"),
+    ],
+)
+def test_a_database_that_a_training_would_refuse_is_found_here(
+    pipeline: Path, check: Check, content: bytes | None, told: str
+) -> None:
+    path = pipeline / "var/mlflow.db"
+    path.parent.mkdir()
+    path.mkdir() if content is None else path.write_bytes(content)
+    code, printed = check()
+    assert (code, "var/mlflow.db " + told in printed) == (65, True), printed
+    assert "restore it from a backup" in printed
+
+
+def test_a_half_made_database_is_told_and_left_to_the_next_training(
+    pipeline: Path, check: Check, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = pipeline / "var/mlflow.db"
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE experiments (name TEXT)")
+    before = path.read_bytes()
+    assert check()[0] == 0
+    assert "left unfinished by a process that was killed" in caplog.text
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_gpu_that_is_asked_for_must_be_there(

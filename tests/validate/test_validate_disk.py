@@ -50,7 +50,7 @@ def test_a_page_that_great_expectations_could_not_write_is_no_success(tmp_path: 
 
 
 def test_no_temporary_folder(raw: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "TemporaryDirectory", none_usable)
+    monkeypatch.setattr(tempfile, "gettempdir", none_usable)
     with pytest.raises(ResourceError, match="no temporary folder can be made: No usable"):
         validate(raw, PARAMETERS)
 

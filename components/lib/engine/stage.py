@@ -13,6 +13,7 @@ import torch
 from components.contract.identity import pipeline_identity
 from components.contract.parameters import PARAMS_FILE
 from components.lib.datasets.sensors import get_sensor
+from components.lib.disk import require_writable
 from components.lib.engine.batch import Arrays
 from components.lib.engine.checkpoint import CheckpointFile, fingerprint_of
 from components.lib.engine.device import precision_of, resolve_device
@@ -23,7 +24,7 @@ from components.lib.engine.progress import Record
 from components.lib.engine.ranks import ranks
 from components.lib.engine.selection import choose_threshold, pixel_histogram, pixel_scores
 from components.lib.engine.task import TrainingStoppedError, TrainingTask
-from components.lib.files import atomic_file, require_writable, write_json
+from components.lib.files import atomic_file, write_json
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.store import Store

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from components.contract.errors import BadDataError, ParameterError, ResourceError, SourceUnavailableError
-from components.lib.files import atomic_file, make_locked, remove_unlocked
+from components.contract.temporary import make_locked, remove_unlocked
+from components.lib.files import atomic_file
 from components.lib.objects.protocol import (
     ObjectInfo,
     Objects,

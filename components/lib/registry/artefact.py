@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_file
+from components.contract.temporary import scratch_folder
 from components.lib.files import require_input
 from components.lib.tracking.connection import Connection, local_path, store_errors
 from components.lib.tracking.run import run_title
@@ -133,10 +133,10 @@ def fetched(connection: Connection, version: ModelVersion) -> Iterator[Path]:
 
     name = f"{version.name} version {version.version}"
     _require_local_folder(version.source, name)
-    with tempfile.TemporaryDirectory(prefix="stormsight-model-") as temporary:
+    with scratch_folder("model") as temporary:
         with store_errors(connection.uri):
             got = download_artifacts(
-                artifact_uri=version.source, dst_path=temporary, tracking_uri=connection.uri
+                artifact_uri=version.source, dst_path=str(temporary), tracking_uri=connection.uri
             )
         folder = Path(got)
         for file, tag in FILES.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,9 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
-from components.lib.files import atomic_file, require_free_space, sweep_unfinished
+from components.contract.temporary import scratch_folder
+from components.lib.disk import require_free_space
+from components.lib.files import atomic_file
 from components.lib.losses.segmentation import IGNORE
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.selftraining.codes import LOGITS, PROBABILITIES, Codes
@@ -121,11 +122,9 @@ def make_pseudo_labels(
             for values in maps.cpu().numpy():
                 yield codec.encode(values)
 
-    scratch_name = output.with_name(f"{output.stem}-maps")
-    sweep_unfinished(scratch_name)  # of a training that was killed
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{scratch_name.name}.") as folder:
+    with scratch_folder("maps", output.parent) as folder:
         shape = (len(rows), classes, height, width)
-        scratch = _scratch(Path(folder), shape) if settings.keep_maps else None
+        scratch = _scratch(folder, shape) if settings.keep_maps else None
         for i, codes in enumerate(fused("thresholds of")):
             histogram.add(sample(codes, tiles[rows[i]].any(axis=-1), classes))
             if scratch is not None:

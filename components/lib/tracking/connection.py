@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from components.contract.errors import ParameterError, SourceUnavailableError, StormsightError, first_line
-from components.lib.tracking.database import prepare_database
+from components.lib.tracking.database import prepare_database, sqlite_file
 from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
 from components.lib.tracking.relocation import has_moved, relocate
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-_SQLITE = "sqlite:///"
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -77,7 +75,7 @@ def connect(parameters: TrackingParameters) -> Connection:
     with store_errors(uri):
         from mlflow import MlflowClient  # noqa: PLC0415 - seconds of import, see above
 
-        if (database := _sqlite_file(uri)) is not None:
+        if (database := sqlite_file(uri)) is not None:
             prepare_database(database, _build)
         client = MlflowClient(tracking_uri=uri)
         return Connection(client, uri, _experiment(client, parameters, uri))
@@ -114,16 +112,11 @@ def is_local(uri: str) -> bool:
     return not uri.startswith(("http://", "https://", "databricks"))
 
 
-def _sqlite_file(uri: str) -> Path | None:
-    """Return the file of a SQLite store, None for another store."""
-    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
-
-
 def _build(database: Path) -> None:
     """Let MLflow make its tables in a new file."""
     from mlflow import MlflowClient  # noqa: PLC0415
 
-    MlflowClient(tracking_uri=f"{_SQLITE}{database}").search_experiments(max_results=1)
+    MlflowClient(tracking_uri=f"sqlite:///{database}").search_experiments(max_results=1)
 
 
 def _experiment(client: MlflowClient, parameters: TrackingParameters, uri: str) -> str:
@@ -152,7 +145,7 @@ def _experiment(client: MlflowClient, parameters: TrackingParameters, uri: str) 
 
 def _follow_a_move(location: str, parameters: TrackingParameters, uri: str) -> None:
     """Put the addresses of a local store's artefacts right if the project's folder was moved."""
-    database, old = _sqlite_file(uri), local_path(location)
+    database, old = sqlite_file(uri), local_path(location)
     new = Path(parameters.effective_artifacts).absolute()
     if database is not None and old is not None and has_moved(old, new):
         relocate(database, location.rstrip("/"), new.as_uri())

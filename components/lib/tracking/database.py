@@ -7,6 +7,7 @@ renamed; one that was left half-made and holds nothing is built anew.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -16,9 +17,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from components.contract.errors import BadDataError, ResourceError
+from components.lib.disk import nearest_existing
 from components.lib.files import atomic_file
 
 _LOG = logging.getLogger(__name__)
+
+_SQLITE = "sqlite:///"
 
 _MAGIC = b"SQLite format 3\0"
 """First bytes of every SQLite file that holds anything."""
@@ -28,6 +32,30 @@ _WAIT_S = 30.0
 
 _VERSION_TABLE = "alembic_version"
 """Table in which MLflow's migrations keep their state."""
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of a SQLite store, None for another store."""
+    return Path(uri.removeprefix(_SQLITE).partition("?")[0]) if uri.startswith(_SQLITE) else None
+
+
+def check_database(path: Path) -> bool:
+    """Check, without writing, that MLflow's database is whole or can be made.
+
+    Args:
+        path: SQLite file of MLflow.
+
+    Returns:
+        True if it is whole; False if there is none, or an unfinished beginning.
+
+    Raises:
+        BadDataError: If there is something else: a folder, another kind of file, a foreign database.
+        ResourceError: If it cannot be read or written.
+    """
+    path = path.absolute()
+    with _machine_errors(path):
+        _require_writable(path)
+        return _is_whole(path)
 
 
 def prepare_database(path: Path, build: Callable[[Path], None]) -> None:
@@ -42,14 +70,19 @@ def prepare_database(path: Path, build: Callable[[Path], None]) -> None:
         ResourceError: If it cannot be read or written.
     """
     path = path.absolute()
-    try:
+    with _machine_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _require_writable(path)
-        if _is_whole(path):
+        if check_database(path):
             return
         with _locked(path.parent):
             if not _is_whole(path):  # another process may have built it meanwhile
                 _build(path, build)
+
+
+@contextmanager
+def _machine_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ResourceError(
             f"MLflow's database {path}: {error.strerror or error}",
@@ -65,8 +98,10 @@ def _require_writable(path: Path) -> None:
     if path.exists() and not path.is_file():
         raise _not_ours(path, "it is no ordinary file")
     # SQLite keeps its journal beside the file.
-    for place in (path, path.parent):
-        if place.exists() and not os.access(place, os.R_OK | os.W_OK):
+    for place in {nearest_existing(path), nearest_existing(path.parent)}:
+        if place != path and not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{place} is no folder")
+        if not os.access(place, os.R_OK | os.W_OK):
             raise ResourceError(
                 f"MLflow's database {path}: {place} cannot be written",
                 next_step="check its permissions and whether the file system is read-only, or point "
@@ -103,7 +138,7 @@ def _is_whole(path: Path) -> bool:
         return True
     if any(number for table, number in rows.items() if table != _VERSION_TABLE):
         raise _not_ours(path, "it holds other tables than MLflow's")
-    _LOG.warning("%s was left unfinished by a process that was killed: it is built anew", path)
+    _LOG.warning("%s was left unfinished by a process that was killed: it is to be built anew", path)
     return False
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.processes import ChildProcess, ParentDeath
+from components.contract.temporary import scratch_folder
 from components.contract.work import Work
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.budgets import load_budget
@@ -74,8 +74,8 @@ class StageProcessOperator(BaseOperator):
             AirflowSkipException: If there was nothing to do.
             StageFailure: If it failed, as the subclass of its class.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            report = Path(folder) / "report.json"
+        with scratch_folder("task") as folder:
+            report = folder / "report.json"
             self._process = stage_process(
                 self.command,
                 process_environment(self._settings, os.environ, report),
