@@ -61,7 +61,7 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
         BadDataError: If one of the sensors has no train tiles.
     """
     _check_processes()
-    net = load_bundle(SOURCES / adapt.start_from)
+    net = load_bundle(SOURCES / adapt.start_from, modality="sar")
     training = training_of(training, adapt)
     assert adapt.target is not None
     source, target, threshold = net.config.sensors[0], adapt.target, net.config.threshold
@@ -223,7 +223,7 @@ def publish_unchanged(adapt: AdaptParameters) -> dict[str, Any]:
         MissingInputError: If the network is absent.
     """
     _check_processes()
-    net = load_bundle(SOURCES / adapt.start_from)
+    net = load_bundle(SOURCES / adapt.start_from, modality="sar")
     source = net.config.sensors[0]
     LOG.warning(
         "adapt.target is null: models/sar/%s is published unchanged, for %s alone", adapt.start_from, source

@@ -53,6 +53,23 @@ for _tag, _pattern in _SCALARS.items():
     _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list("-+.0123456789tTfF"))
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writer that quotes text which YAML 1.1 or 1.2 would read as something else."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {  # noqa: RUF012 - PyYAML's own way to declare them
+        first: list(resolvers) for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
+    }
+
+
+for _tag, _pattern in _SCALARS.items():
+    _Dumper.add_implicit_resolver(_tag, re.compile(_pattern), list("-+.0123456789tTfF"))
+
+
+def dump(value: Any) -> str:  # noqa: ANN401 - YAML holds any value
+    """Return ``value`` (JSON values) as YAML that YAML 1.1 and 1.2 read alike, keys in their order."""
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
 class YamlMistake(Exception):  # noqa: N818 - the author of a document made it; no error of ours
     """Mistake in a YAML document.
 
@@ -82,6 +99,10 @@ class Limits:
     nodes: int = 100_000
     depth: int = 50
     scalar: int = 10_000
+
+
+DVC_LOCK = Limits(size=64 << 20, nodes=2_000_000, scalar=1 << 20)
+"""Bounds on ``dvc.lock`` and entries of DVC's run cache, which repeat every parameter and hash of a stage."""
 
 
 def parse(text: str, limits: Limits, *, plain: bool) -> Any:  # noqa: ANN401 - YAML holds any value

@@ -111,7 +111,7 @@ def load_teacher_network(kind: str, training: TrainingParameters) -> SingleMapNe
 
     Raises:
         MissingInputError: If no teacher has been trained.
-        BadDataError: If its weights do not match their checksum.
+        BadDataError: If its weights do not match their checksum, or it reads SAR.
         ParameterError: If teachers have been trained, but none of this kind, or of another encoder, decoder
             width or ASPP rates than the student's: features are compared one to one.
     """
@@ -121,9 +121,9 @@ def load_teacher_network(kind: str, training: TrainingParameters) -> SingleMapNe
             f"distill.methods: a method needs a teacher of its own kind, and {folder} does not exist",
             next_step=f"add {kind} to optical.kinds in params.yaml and run `dvc repro optical`",
         )
-    net = load_bundle(require_input(folder, made_by="optical"))
-    if not isinstance(net, SingleMapNetwork) or (net.config.kind, net.config.modality) != (kind, "optical"):
-        raise ParameterError(f"{folder} holds no optical {kind}", next_step="run `dvc repro optical`")
+    net = load_bundle(require_input(folder, made_by="optical"), modality="optical")
+    if not isinstance(net, SingleMapNetwork) or net.config.kind != kind:
+        raise ParameterError(f"{folder} holds no {kind}", next_step="run `dvc repro optical`")
     rates = aspp_rates(training.aspp_rates, training.crop)
     shared = {"encoder": training.encoder, "decoder_channels": training.decoder_channels, "aspp_rates": rates}
     for key, wanted in shared.items():

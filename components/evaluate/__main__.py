@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from components.lib.cli import run
@@ -90,7 +91,14 @@ def _tune(options: argparse.Namespace) -> None:
 def _score(options: argparse.Namespace) -> None:
     from components.lib.metrics.spacenet_f1 import score_csv, solaris_numbers  # noqa: PLC0415
 
-    counts = score_csv(options.truth, options.proposals, options.min_area, options.iou)
+    # A doubt is a part of the answer: no log level hides it.
+    counts = score_csv(
+        options.truth,
+        options.proposals,
+        options.min_area,
+        options.iou,
+        tell=lambda doubt: print(f"warning: {doubt}", file=sys.stderr),
+    )
     values = solaris_numbers(counts)
     if options.json:
         print(json.dumps(values))

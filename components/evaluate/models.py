@@ -75,7 +75,7 @@ def load_models(folder: Path, store: Store) -> EvaluatedModels:
     """
     teachers = _load_teachers(folder / "optical")
     methods = _load_methods(folder / "sar")
-    adapted = load_bundle(folder / "adapted")
+    adapted = load_bundle(folder / "adapted", modality="sar")
     student = _start_of(adapted, methods)
     source = methods[student].config.sensors[0]
     target = next((name for name in adapted.config.sensors if name != source), None)
@@ -99,13 +99,13 @@ def _load_teachers(folder: Path) -> dict[str, SegmentationNetwork]:
     """Load the teacher of every kind, by kind, the one of most methods first."""
     found = sorted(path.parent.name for path in folder.glob("*/model.json"))
     kinds = [TEACHER, *(kind for kind in found if kind != TEACHER)]
-    return {kind: load_bundle(folder / kind) for kind in kinds}
+    return {kind: load_bundle(folder / kind, modality="optical") for kind in kinds}
 
 
 def _load_methods(folder: Path) -> dict[str, SegmentationNetwork]:
     """Load the model of every distillation method, by name."""
     methods = {
-        path.name: load_bundle(path)
+        path.name: load_bundle(path, modality="sar")
         for path in sorted(require_input(folder, made_by="distill").iterdir())
         if path.is_dir() and not path.name.startswith(".")
     }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -13,11 +14,15 @@ from components.contract.errors import BadDataError, ParameterError
 from components.lib.config.scoring import ScoringSettings
 from components.lib.metrics.counts import Counts
 from components.lib.nets.bundle import load_bundle
+from components.lib.nets.config import Modality
 from components.lib.scoring.score import score_variants
 from components.lib.store.store import Store
 
 COLUMNS = ("vectorise", "seed_threshold", "min_seed_px")
 """Columns that tell the variants apart; the seeds of ``plain`` are NaN."""
+
+_MODALITIES: Mapping[str, Modality] = MappingProxyType({"optical": "optical", "sar": "sar"})
+"""Layer that the models of a folder of models/ read; a model that lies elsewhere may read either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +91,7 @@ def tune(
     variants = candidates.variants(settings)
     rows: list[dict[str, object]] = []
     for folder in models:
-        net = load_bundle(folder, device)
+        net = load_bundle(folder, device, modality=_MODALITIES.get(folder.parent.name))
         if not net.config.contours:
             raise ParameterError(
                 f"model {folder} has no contour head: there are no seeds to choose",

@@ -10,12 +10,12 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import Field, model_validator
 
 from components.contract.documents import read_yaml
 from components.contract.hashing import sha256_json
 from components.contract.parameters import PARAMS_FILE, merged, resolve
+from components.contract.strict_yaml import dump
 from components.contract.temporary import scratch_folder
 from components.lib.config.loader import Parameters, load_parameters
 from components.lib.files import require_input
@@ -90,17 +90,13 @@ class ParameterOverlay:
         with scratch_folder("trial") as folder:
             path = folder / PARAMS_FILE
             section = {**(self._sections.get(name) or {}), **(overrides or {})}
-            path.write_text(
-                yaml.safe_dump({"profile": "trial", "profiles": {"trial": {}}, name: section}), "utf-8"
-            )
+            path.write_text(dump({"profile": "trial", "profiles": {"trial": {}}, name: section}), "utf-8")
             return load_parameters(name, model, path)
 
     def document(self, *overrides: Mapping[str, Any]) -> str:
         """Return a whole parameter file (YAML), in which the overrides are the profile ``trial``."""
         laid: dict[str, Any] = reduce(merged, (*overrides, UNTRACKED), {})
-        return yaml.safe_dump(
-            {"profile": "trial", **self._sections, "profiles": {"trial": laid}}, sort_keys=False
-        )
+        return dump({"profile": "trial", **self._sections, "profiles": {"trial": laid}})
 
     def budget_hash(self) -> str:
         """Return the SHA-256 of what all trainings of this profile share, seeds left out."""

@@ -10,10 +10,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from components.contract.errors import BadDataError, MissingInputError
 from components.contract.keys import lock_key, stage_records_prefix
+from components.contract.strict_yaml import DVC_LOCK, YamlMistake, parse
 from components.lib.objects.protocol import ObjectStore, get_many
 from components.lib.objects.sealed import unseal
 
@@ -57,10 +56,10 @@ def stages_of(lock: bytes, name: str) -> list[Mapping[str, Any]]:
         BadDataError: If ``lock`` is no such file.
     """
     try:
-        document = yaml.safe_load(lock)
+        document = parse(lock.decode("utf-8"), DVC_LOCK, plain=False)
         entries = list((document.get("stages") or {}).values())
-    except (yaml.YAMLError, AttributeError, RecursionError) as error:
-        raise _unreadable(name, "it is no dvc.lock") from error
+    except (YamlMistake, UnicodeDecodeError, AttributeError) as error:
+        raise _unreadable(name, f"it is no dvc.lock: {error}") from error
     if not all(isinstance(entry, dict) for entry in entries):
         raise _unreadable(name, "it is no dvc.lock")
     return entries
@@ -95,8 +94,9 @@ def named_hashes(
 def is_named(run_cache_entry: bytes, hashes: set[str]) -> bool:
     """Return True if every output that a run cache entry could restore is among ``hashes``."""
     try:
-        outputs = set(_hashes(yaml.safe_load(run_cache_entry).get("outs")))
-    except (yaml.YAMLError, AttributeError, BadDataError, RecursionError):
+        entry = parse(run_cache_entry.decode("utf-8"), DVC_LOCK, plain=False)
+        outputs = set(_hashes(entry.get("outs")))
+    except (YamlMistake, UnicodeDecodeError, AttributeError, BadDataError):
         return False
     return bool(outputs) and outputs <= hashes
 

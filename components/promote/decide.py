@@ -163,7 +163,7 @@ def _inputs(run: _PromotionRun, models: tuple[str, ...]) -> dict[str, Any]:
 def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
     candidate = CANDIDATES[model]
     # Loading checks the weights against the model's own signature before anything is registered.
-    net = load_bundle(candidate.folder, run.device)
+    net = load_bundle(candidate.folder, run.device, modality=candidate.modality)
     registry = run.registry(model)
     registry.recover()
     head = head_of(registry.require_agreement())
@@ -224,13 +224,20 @@ def _rivals(
         return Rivals(champion=challenger, control=control, own_line=own_line)
     # Taken before the outcome is known: an attempt that is cut off cannot be repeated at a larger level.
     number = take_number(run.connection, model, version)
-    net = load_version(run.connection, by_version(run.connection, model, champion_version), run.device)
+    net = load_version(
+        run.connection,
+        by_version(run.connection, model, champion_version),
+        run.device,
+        modality=candidate.modality,
+    )
     champion = run.score(net, others=challenger.sensors)
     return Rivals(champion=champion, number=number, control=control, own_line=own_line)
 
 
 def _control(run: _PromotionRun, candidate: Candidate) -> CleanTestScores | None:
-    return None if candidate.control is None else run.score(load_bundle(candidate.control, run.device))
+    if candidate.control is None:
+        return None
+    return run.score(load_bundle(candidate.control, run.device, modality=candidate.modality))
 
 
 def _reproduce(run: _PromotionRun, model: str, version: str, expected: CleanTestScores) -> Reproduction:

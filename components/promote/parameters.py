@@ -82,19 +82,26 @@ class Candidate:
     Attributes:
         folder: Folder of the challenger.
         made_by: Stage that makes it.
+        modality: Layer of the store that the model reads.
         control: Folder of the control that it must beat; None where there is none.
     """
 
     folder: Path
     made_by: str
+    modality: Literal["optical", "sar"]
     control: Path | None = None
 
 
 CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
     {
-        "stormsight-optical": Candidate(folder=Path("models/optical/deeplabv3plus"), made_by="optical"),
+        "stormsight-optical": Candidate(
+            folder=Path("models/optical/deeplabv3plus"), made_by="optical", modality="optical"
+        ),
         "stormsight-sar": Candidate(
-            folder=Path("models/adapted"), made_by="adapt", control=Path("models/sar/none")
+            folder=Path("models/adapted"),
+            made_by="adapt",
+            modality="sar",
+            control=Path("models/sar/none"),
         ),
     }
 )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from components.lib.registry.artefact import FOLDER, by_version
+from components.contract.errors import ParameterError
+from components.lib.registry.artefact import FOLDER, by_version, damaged_tag
 from components.lib.registry.signature import SIGNATURE_FILE, bands_of, signature_text
 from components.lib.tracking.connection import Connection, store_errors
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 REPORT = "reports/evaluate/report/index.html"
 LONGEST = 5000
@@ -31,12 +35,12 @@ def present(connection: Connection, model: str, decision: Mapping[str, Any], dig
 
     Raises:
         MissingInputError: If there is no such version.
+        BadDataError: If its tags do not say which bands of which sensors it reads.
         SourceUnavailableError: If the store does not answer.
     """
     version = str(decision["version"])
     found = by_version(connection, model, version)
-    modality, run_id = str(found.tags["modality"]), found.run_id
-    bands = bands_of(modality, str(found.tags["sensors"]).split(","))
+    modality, bands, run_id = *_inputs(found), found.run_id
     client = connection.client
     with store_errors(connection.uri):
         link = None
@@ -48,6 +52,17 @@ def present(connection: Connection, model: str, decision: Mapping[str, Any], dig
         client.update_model_version(model, version, description(decision, digest, bands, link))
         for name, value in tags(decision, bands).items():
             client.set_model_version_tag(model, version, name, value)
+
+
+def _inputs(version: ModelVersion) -> tuple[str, dict[str, str]]:
+    """Return a version's modality and the bands behind its channels by sensor, both from its tags."""
+    modality, sensors = (version.tags.get(name, "") for name in ("modality", "sensors"))
+    if modality not in {"optical", "sar"}:
+        raise damaged_tag(version, "modality", "optical or sar (parameter `modality` of its run)")
+    try:
+        return modality, bands_of(modality, sensors.split(","))
+    except ParameterError as error:
+        raise damaged_tag(version, "sensors", "known sensors (parameter `sensors` of its run)") from error
 
 
 def description(decision: Mapping[str, Any], digest: str, bands: Mapping[str, str], link: str | None) -> str:

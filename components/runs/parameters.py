@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field
 
 from components.contract.documents import read_yaml, shown
 from components.contract.errors import ParameterError
 from components.contract.parameters import resolve
+from components.contract.strict_yaml import dump
 from components.lib.config.loader import Parameters, load_known
 
 
@@ -62,9 +62,5 @@ def write_for_run(source: Path, target: Path, profile: str | None, acquisitions:
     """Write :func:`with_run` of the file ``source`` to ``target``; comments are lost where it changes."""
     document = read_yaml(source)
     switched = with_run(document, profile, acquisitions)
-    text = (
-        source.read_text(encoding="utf-8")
-        if switched == document
-        else yaml.safe_dump(switched, sort_keys=False, allow_unicode=True)
-    )
+    text = source.read_text(encoding="utf-8") if switched == document else dump(switched)
     target.write_text(text, encoding="utf-8")

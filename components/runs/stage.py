@@ -10,12 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from components.contract.documents import read_yaml
 from components.contract.errors import StormsightError
 from components.contract.failures import NOTHING_TO_DO, TERMINATED, kind_of_exit
 from components.contract.keys import LOCK
 from components.contract.processes import StopRequest
+from components.contract.strict_yaml import DVC_LOCK
 from components.lib.cli import report_failure, report_result
 from components.lib.files import read_json
 from components.lib.objects.protocol import ObjectStore
@@ -159,7 +159,7 @@ class _Attempt:
 
     def _keep(self, folder: Path, started: str) -> None:
         result: dict[str, Any] = read_json(folder / STATE / RESULT, made_by=self.address)
-        lock = yaml.safe_load((folder / LOCK).read_text(encoding="utf-8"))["stages"][self.address]
+        lock = read_yaml(folder / LOCK, plain=False, limits=DVC_LOCK)["stages"][self.address]
         record = StageRecord(
             key=self.plan.key,
             run=self.plan.run,

@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from components.contract.errors import ParameterError, ResourceError
 from components.contract.graph.lock import graph_keys, render_lock
 from components.contract.identity import Identity, pipeline_identity
 from components.contract.keys import CHECKED, CHECKED_TEXT, LOCK
 from components.contract.parameters import PARAMS_LOCK
+from components.contract.strict_yaml import dump
 from components.contract.temporary import make_locked, remove_unlocked, scratch_folder
 from components.lib.files import write_text
 from components.lib.operations.plan import RunPlan
@@ -130,7 +129,7 @@ def write_lock(folder: Path, entries: Mapping[str, Any]) -> None:
     """Write dvc.lock with ``entries`` by stage; no file without any."""
     if entries:
         document = {"schema": "2.0", "stages": dict(entries)}
-        write_text(folder / LOCK, yaml.safe_dump(document, sort_keys=False))
+        write_text(folder / LOCK, dump(document))
 
 
 def _copy_pipeline(source: Path, folder: Path) -> None:

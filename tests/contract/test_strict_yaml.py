@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from dvc.utils.serialize import loads_yaml
 
-from components.contract.strict_yaml import Limits, YamlMistake, parse
+from components.contract.strict_yaml import Limits, YamlMistake, dump, parse
 
 LIMITS = Limits(size=10_000, nodes=1000, depth=10, scalar=100)
 
@@ -121,3 +122,27 @@ def test_merged_mappings_follow_dvc() -> None:
 def test_an_empty_document_is_nothing() -> None:
     assert read("") is None
     assert read("# words\n") is None
+
+
+def test_what_is_written_means_the_same_to_every_reader() -> None:
+    """DVC reads YAML 1.2, PyYAML 1.1: text that one of them takes for a number or a truth value is quoted."""
+    words = [
+        "no",
+        "on",
+        "010",
+        "1:30",
+        "1e3",
+        "1e-05",
+        "0o7",
+        "1.0e5",
+        "2026-11-28",
+        "~",
+        "",
+        "Straße",
+        "true",
+    ]
+    value = {"words": words, "numbers": [1e-05, 1e22, 0.1, 3, -1], "rest": [None, True, [], {}], "no": "yes"}
+    text = dump(value)
+    assert parse(text, LIMITS, plain=False) == value
+    assert loads_yaml(text) == value
+    assert yaml.safe_load(text) == value

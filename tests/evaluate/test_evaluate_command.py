@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,19 @@ def test_lines_for_people(csvs: list[str], capsys: pytest.CaptureFixture[str]) -
 def test_thresholds_are_passed_on(csvs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main([*csvs, "--json", "--iou", "0.95", "--min-area", "500"])
     assert json.loads(capsys.readouterr().out)["TP"] == 0
+
+
+@pytest.mark.parametrize("level", ["INFO", "ERROR", "CRITICAL"])
+def test_doubts_are_told_at_every_log_level(csvs: list[str], level: str, repository: Path) -> None:
+    proposals = Path(csvs[4])
+    proposals.write_text(PROPOSALS.replace("a,", "b,"))
+    command = [sys.executable, "-m", "components.evaluate", *csvs, "--json"]
+    environment = {**os.environ, "STORMSIGHT_LOG": level}
+    done = subprocess.run(
+        command, cwd=repository, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stderr.startswith("warning: the two files share no ImageId")
+    assert json.loads(done.stdout)["TP"] == 0
 
 
 def test_the_published_case(real_data: Path, repository: Path) -> None:

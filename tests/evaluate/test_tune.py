@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def unsure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that know the truth, but whose seeds stay below 0.5."""
-    monkeypatch.setattr("components.evaluate.tune.load_bundle", lambda *_: Contoured(gain=0.03))
+    monkeypatch.setattr("components.evaluate.tune.load_bundle", lambda *_, **__: Contoured(gain=0.03))
 
 
 def run(store: Store, settings: ScoringSettings = SETTINGS, sensor: str | None = None) -> pd.DataFrame:

@@ -317,3 +317,20 @@ def test_a_tampered_ledger_stops_the_stage_before_anything_is_judged(stage: Prom
         run(stage, FINDS)
     with pytest.raises(BadDataError, match="its hash does not fit"):
         verify(connect(stage.tracking), open_ledgers(LEDGER), (SAR,), repair=True)
+
+
+def test_a_model_of_the_other_modality_is_never_registered(stage: PromotionSettings) -> None:
+    write_model(Path("models/optical/deeplabv3plus"), 5.0)
+    with pytest.raises(BadDataError, match=r"optical/deeplabv3plus: .* reads sar .* reads optical belongs"):
+        decide(stage, ("stormsight-optical",))
+    assert connect(stage.tracking).client.search_model_versions("name='stormsight-optical'") == []
+
+
+@pytest.mark.parametrize(("tag", "value"), [("modality", "radar"), ("sensors", "nobody"), ("sensors", "")])
+def test_a_tag_that_was_edited_is_named_with_its_version(
+    stage: PromotionSettings, tag: str, value: str
+) -> None:
+    run(stage, 5.0)
+    connect(stage.tracking).client.set_model_version_tag(SAR, "1", tag, value)
+    with pytest.raises(BadDataError, match=f"{SAR} version 1: its tag '{tag}' is '{value}'"):
+        run(stage, 5.0)

@@ -1,8 +1,7 @@
-"""Signs that two files of polygons do not mean the same tiles or the same units, told on stderr."""
+"""Signs that two files of polygons do not mean the same tiles or the same units."""
 
 from __future__ import annotations
 
-import logging
 from pathlib import PurePath
 
 import numpy as np
@@ -14,11 +13,9 @@ from components.lib.metrics.polygon_csv import PolygonTable
 LARGEST_TILE_PX = 100_000
 """Pixels; coordinates beyond are metres of a map."""
 
-_LOG = logging.getLogger(__name__)
 
-
-def report_doubts(truth: PolygonTable, proposals: PolygonTable, min_area: float) -> list[str]:
-    """Log a warning for each sign that a score of the two would mean nothing.
+def doubts_about(truth: PolygonTable, proposals: PolygonTable, min_area: float) -> list[str]:
+    """Return a sentence for each sign that a score of the two would mean nothing.
 
     Args:
         truth: True footprints.
@@ -26,7 +23,7 @@ def report_doubts(truth: PolygonTable, proposals: PolygonTable, min_area: float)
         min_area: Least area that counts, square pixels.
 
     Returns:
-        The warnings: no row, no shared tile, no polygon large enough, coordinates that cannot be pixels.
+        The sentences: no row, no shared tile, no polygon large enough, coordinates that cannot be pixels.
     """
     sides = (("truth", truth), ("proposals", proposals))
     doubts = [f"the {side} has no row" for side, table in sides if not len(table.tiles)]
@@ -34,8 +31,6 @@ def report_doubts(truth: PolygonTable, proposals: PolygonTable, min_area: float)
     for side, table in sides:
         doubts += _impossible_pixels(side, table.geometry)
         doubts += _all_too_small(side, table.geometry, min_area)
-    for doubt in doubts:
-        _LOG.warning("%s", doubt)
     return doubts
 
 

@@ -13,6 +13,7 @@ in the tiles' own coordinates. GEOS runs without the interpreter lock: two threa
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,8 +29,10 @@ from shapely.geometry.base import BaseGeometry
 
 from components.contract.errors import ParameterError
 from components.lib.metrics.counts import Counts
-from components.lib.metrics.plausibility import report_doubts
+from components.lib.metrics.plausibility import doubts_about
 from components.lib.metrics.polygon_csv import read_polygon_csv
+
+_LOG = logging.getLogger(__name__)
 
 _ROUNDING = 1e-9
 """IoUs this near the threshold are taken again from the union itself, the arithmetic Solaris uses."""
@@ -82,9 +85,15 @@ def solaris_numbers(counts: Counts) -> dict[str, float]:
 
 
 def score_csv(
-    truth: Path, proposals: Path, min_area: float = 80.0, iou: float = 0.5, *, threads: int = 2
+    truth: Path,
+    proposals: Path,
+    min_area: float = 80.0,
+    iou: float = 0.5,
+    *,
+    threads: int = 2,
+    tell: Callable[[str], None] = _LOG.warning,
 ) -> Counts:
-    """Score a proposal CSV against a truth CSV; doubts about their meaning go to the log.
+    """Score a proposal CSV against a truth CSV.
 
     Args:
         truth: CSV with ``ImageId`` and ``PolygonWKT_Pix``.
@@ -92,6 +101,7 @@ def score_csv(
         min_area: Square pixels (SpaceNet 6: 80, earlier ones: 20).
         iou: Threshold that a match must exceed.
         threads: Threads parsing and intersecting.
+        tell: Function that takes each doubt about the meaning of the files, a sentence.
 
     Raises:
         MissingInputError: If a file is absent.
@@ -101,7 +111,8 @@ def score_csv(
     _check_limits(min_area, iou)
     true = read_polygon_csv(truth, threads=threads)
     proposed = read_polygon_csv(proposals, threads=threads)
-    report_doubts(true, proposed, min_area)
+    for doubt in doubts_about(true, proposed, min_area):
+        tell(doubt)
     return match_polygons(
         true.geometry,
         proposed.geometry,

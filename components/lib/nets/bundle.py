@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from components.contract.errors import BadDataError, ParameterError
 from components.contract.hashing import sha256_bytes, sha256_file, sha256_json
 from components.lib.files import atomic_directory, require_input, write_json
-from components.lib.nets.config import NetworkConfig
+from components.lib.nets.config import Modality, NetworkConfig
 from components.lib.nets.factory import build_network, network_class
 from components.lib.nets.network import SegmentationNetwork
 
@@ -66,14 +66,21 @@ def seal_of(signature: Mapping[str, Any]) -> str:
     return sha256_json({name: value for name, value in signature.items() if name != SEAL})
 
 
-def load_bundle(folder: Path, device: str | torch.device = "cpu") -> SegmentationNetwork:
+def load_bundle(
+    folder: Path, device: str | torch.device = "cpu", *, modality: Modality | None = None
+) -> SegmentationNetwork:
     """Read a network back, in evaluation mode, on ``device``.
+
+    Args:
+        folder: Folder of the two files.
+        device: Device of the network.
+        modality: Layer that the network must read; None takes either.
 
     Raises:
         MissingInputError: If the folder or one of its files is absent.
         BadDataError: If the signature is malformed, has no seal or another content than was sealed, or names
-            an unknown kind of network; if the weights do not have the signed SHA-256, or do not fit the
-            network that the signature describes.
+            an unknown kind of network; if the network reads another layer than ``modality``; if the weights
+            do not have the signed SHA-256, or do not fit the network that the signature describes.
     """
     signature_file = require_input(folder / SIGNATURE, made_by=_stage_of(folder))
     weights_file = require_input(folder / WEIGHTS, made_by=_stage_of(folder))
@@ -82,6 +89,10 @@ def load_bundle(folder: Path, device: str | torch.device = "cpu") -> Segmentatio
             raise _bad(folder, f"{path.name} is no file")
     content = weights_file.read_bytes()
     signature, config = _read_signature(signature_file)
+    if modality not in {None, config.modality}:
+        raise _bad(
+            folder, f"its network reads {config.modality} images; one that reads {modality} belongs here"
+        )
     # The bytes that were hashed are the bytes that are loaded: nothing can slip in between.
     if sha256_bytes(content) != signature["weights_sha256"]:
         raise _bad(folder, f"{WEIGHTS} does not have the SHA-256 that {SIGNATURE} states")

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from components.contract.documents import shown
 from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_file
 from components.contract.temporary import scratch_folder
@@ -115,6 +116,22 @@ def by_version(connection: Connection, model: str, version: str) -> ModelVersion
                 f"{model} has no version {version} at {connection.uri}",
                 next_step="see the known ones with `python -m components.promote history`",
             ) from error
+
+
+def damaged_tag(version: ModelVersion, tag: str, wanted: str) -> BadDataError:
+    """Return the error of a version whose tag, which anybody can edit on MLflow's pages, cannot be used.
+
+    Args:
+        version: The version.
+        tag: Name of the tag.
+        wanted: Values that the tag may have, and where the right one is found.
+    """
+    value = version.tags.get(tag)
+    found = "is missing" if value is None else f"is {shown(value)}"
+    return BadDataError(
+        f"{version.name} version {version.version}: its tag {tag!r} {found}, not {wanted}",
+        next_step=f"set the tag {tag!r} of that version right on MLflow's pages (`make mlflow`)",
+    )
 
 
 @contextmanager

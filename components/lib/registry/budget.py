@@ -8,7 +8,14 @@ again is tested at the same level.
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+from components.lib.registry.artefact import damaged_tag
 from components.lib.tracking.connection import Connection, store_errors
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 JUDGEMENT = "judgement"
 """Tag of a model version: its number among the challengers that were judged against a champion."""
@@ -33,11 +40,12 @@ def take_number(connection: Connection, model: str, version: str) -> int:
         version: Version that is about to be judged against a champion.
 
     Raises:
+        BadDataError: If the tag of a version is no number.
         SourceUnavailableError: If MLflow does not answer.
     """
     with store_errors(connection.uri):
         taken = {
-            str(found.version): int(found.tags[JUDGEMENT])
+            str(found.version): _number_of(found)
             for found in connection.client.search_model_versions(f"name='{model}'")
             if JUDGEMENT in found.tags
         }
@@ -46,3 +54,13 @@ def take_number(connection: Connection, model: str, version: str) -> int:
             taken[version] = 1 + max(taken.values(), default=0)
             connection.client.set_model_version_tag(model, version, JUDGEMENT, str(taken[version]))
     return taken[version]
+
+
+def _number_of(version: ModelVersion) -> int:
+    """Return the number in a version's tag."""
+    text = version.tags[JUDGEMENT]
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise damaged_tag(
+            version, JUDGEMENT, "a whole number from 1 (`test.number` in decisions/ of the version's run)"
+        )
+    return int(text)

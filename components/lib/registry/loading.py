@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.nets.bundle import load_bundle
+from components.lib.nets.config import Modality
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import CHAMPION, by_alias, by_version, fetched
 from components.lib.tracking.connection import Connection, connect
@@ -45,23 +46,26 @@ def load_champion(
     return load_version(connection, found, device)
 
 
-def load_version(connection: Connection, version: ModelVersion, device: str = "cpu") -> SegmentationNetwork:
+def load_version(
+    connection: Connection, version: ModelVersion, device: str = "cpu", *, modality: Modality | None = None
+) -> SegmentationNetwork:
     """Load a version of a registered model.
 
     Args:
         connection: Connection to MLflow.
         version: Version to load.
         device: ``cpu`` or ``cuda``.
+        modality: Layer that the network must read; None takes either.
 
     Raises:
-        BadDataError: If the artefact is not the one that was registered, or another version of the code made
-            it.
+        BadDataError: If the artefact is not the one that was registered, reads another layer, or another
+            version of the code made it.
         MissingInputError: If its files are gone.
         SourceUnavailableError: If the registry does not answer.
     """
     with fetched(connection, version) as folder:
         try:
-            return load_bundle(folder, device)
+            return load_bundle(folder, device, modality=modality)
         except BadDataError as error:
             raise BadDataError(
                 f"{version.name} version {version.version}: {error.message}",

@@ -217,3 +217,16 @@ def test_failed_save_leaves_the_old_model(folder: Path) -> None:
     assert (folder / "model.json").read_text() == before
     load_bundle(folder)
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_whole_model_of_the_other_modality_is_refused_by_both_names(tmp_path: Path) -> None:
+    net = network("deeplabv3plus")
+    net.config = net.config.model_copy(update={"modality": "optical"})
+    folder = tmp_path / "sar" / "disoptnet"
+    save_bundle(folder, net, {})
+    assert load_bundle(folder, modality="optical").config.modality == "optical"
+    with pytest.raises(
+        BadDataError, match=r"sar/disoptnet: .* reads optical .* reads sar belongs here"
+    ) as caught:
+        load_bundle(folder, modality="sar")
+    assert "dvc repro --force distill" in caught.value.next_step

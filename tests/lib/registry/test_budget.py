@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from components.contract.errors import BadDataError
 from components.lib.registry.budget import level_of, remaining, take_number
 from components.lib.tracking.connection import Connection, connect
 from components.lib.tracking.parameters import TrackingParameters
@@ -33,3 +34,12 @@ def test_a_version_that_was_deleted_has_spent_its_share(connection: Connection) 
     assert take_number(connection, MODEL, "3") == 2
     connection.client.delete_model_version(MODEL, "2")
     assert take_number(connection, MODEL, "4") == 3
+
+
+@pytest.mark.parametrize("value", ["many", "", "1.5", "0", "-1", "1e3", "9" * 5000])
+def test_a_number_that_was_edited_is_named_with_its_version(connection: Connection, value: str) -> None:
+    connection.client.set_model_version_tag(MODEL, "2", "judgement", value)
+    with pytest.raises(BadDataError, match="stormsight-sar version 2: its tag 'judgement' is ") as caught:
+        take_number(connection, MODEL, "3")
+    assert "set the tag 'judgement' of that version right" in caught.value.next_step
+    assert len(str(caught.value)) < 500
