@@ -16,6 +16,7 @@ from urllib.request import urlopen
 from components.check.findings import Findings
 from components.contract.errors import ParameterError, ResourceError, SourceUnavailableError
 from components.contract.redaction import redact
+from components.contract.variables import DEFAULT_REGION
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
 from components.lib.disk import nearest_existing
@@ -107,7 +108,8 @@ def _problem_of_source(uri: str, endpoint: str | None, region: str | None, root:
         return None
     bucket, _, prefix = rest.partition("/")
     given = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    base = given or f"https://s3.{region or os.environ.get('AWS_REGION') or 'us-east-1'}.amazonaws.com"
+    place = region or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+    base = given or f"https://s3.{place}.amazonaws.com"
     query = f"?list-type=2&max-keys=1&prefix={quote(prefix, safe='')}"
     problem = _no_answer(f"{base.rstrip('/')}/{bucket}{query}")
     return None if problem is None else f"{uri} does not answer at {redact(base)}: {problem}"

@@ -18,6 +18,9 @@ from components.contract.redaction import redact
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
+DEFAULT_REGION = "us-east-1"
+"""Region of S3 where neither a catalogue entry nor the machine (``AWS_DEFAULT_REGION``) names one."""
+
 TRACKING_SCHEMES = (
     "sqlite", "http", "https", "file", "postgresql", "mysql", "mssql", "databricks", "databricks-uc", "uc"
 )  # fmt: skip

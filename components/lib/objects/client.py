@@ -13,12 +13,10 @@ from botocore.session import Session as BotocoreSession
 from components.contract.documents import nearest, shortened, shown
 from components.contract.errors import ParameterError
 from components.contract.redaction import redact
+from components.contract.variables import DEFAULT_REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-REGION = "us-east-1"
-"""Region where neither the caller nor the machine names one."""
 
 
 def aws_session() -> boto3.session.Session:
@@ -56,7 +54,10 @@ def s3_client(
     """
     try:
         return session.client(
-            "s3", endpoint_url=endpoint, region_name=region or session.region_name or REGION, config=config
+            "s3",
+            endpoint_url=endpoint,
+            region_name=region or session.region_name or DEFAULT_REGION,
+            config=config,
         )
     except (BotoCoreError, ValueError) as error:
         raise _unusable(error) from error

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from components.contract.variables import DEFAULT_REGION
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -72,7 +74,7 @@ class _S3Reader:
         self._client: S3Client = session.client(
             "s3",
             endpoint_url=endpoint,
-            region_name=session.region_name or "us-east-1",
+            region_name=session.region_name or DEFAULT_REGION,
             config=Config(
                 connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 6, "mode": "standard"}
             ),
