@@ -63,9 +63,12 @@ report: $(VENV)/.installed ## Print the metrics and draw curves and slices in re
 	python -m components.report plots
 
 .PHONY: mlflow
-mlflow: $(VENV)/.installed ## Serve MLflow's pages: the models on http://127.0.0.1:5000/#/models
+mlflow: $(VENV)/.installed ## Serve MLflow's pages: the SAR model on http://127.0.0.1:5000/#/models/stormsight-sar
 	@mkdir -p var
-	@echo "models: http://127.0.0.1:5000/#/models   runs: http://127.0.0.1:5000/#/experiments   end: Ctrl-C"
+# MLflow's own first page and its list of models open on advertisements, which no setting turns off; these do not.
+	@echo "SAR model:     http://127.0.0.1:5000/#/models/stormsight-sar"
+	@echo "optical model: http://127.0.0.1:5000/#/models/stormsight-optical"
+	@echo "runs:          http://127.0.0.1:5000/#/experiments   end: Ctrl-C"
 	@mlflow server --backend-store-uri sqlite:///var/mlflow.db --host 127.0.0.1 --port 5000
 
 .PHONY: land

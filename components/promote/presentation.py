@@ -74,7 +74,7 @@ def description(decision: Mapping[str, Any], digest: str, bands: Mapping[str, st
         bands: Bands behind the input channels, by sensor.
         link: Address of the run's files on MLflow's pages.
     """
-    head = "**Simulated**: no number is from a real sensor.\n\n" if decision["simulated"] else ""
+    head = "Simulated: no number is from a real sensor.\n\n" if decision["simulated"] else ""
     rows = [f"| {where} | {score} |" for where, score in _scores(decision).items()]
     table = f"| clean test tiles of | {decision['metric']} |\n|---|---|\n" + "\n".join(rows)
     read = "; ".join(f"{sensor}: {names}" for sensor, names in bands.items())
