@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.isolation import isolate
+from tests.isolation import isolate, problem_of_profile
 
 
 def pytest_configure() -> None:
@@ -17,6 +17,8 @@ def pytest_configure() -> None:
     A hook, because commands of the tests import this module, too: what they were given must stay.
     """
     isolate(os.environ)
+    if (problem := problem_of_profile(ROOT / "params.yaml")) is not None:
+        raise pytest.UsageError(problem)
 
 
 # A busy machine takes its time: no example is wrong for being slow.

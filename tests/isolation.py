@@ -18,6 +18,9 @@ _FOREIGN = (
 )
 """Beginnings of the variables that change what the commands do."""
 
+_PROFILE = "profile: rehearsal"
+"""Line of the committed params.yaml."""
+
 _FOR_TESTS = ("STORMSIGHT_LAB_", "STORMSIGHT_REAL_SAMPLE")
 """Beginnings of those that are meant for the tests themselves."""
 
@@ -50,3 +53,15 @@ def isolate(environment: MutableMapping[str, str]) -> None:
         "OMP_NUM_THREADS": environment.get("OMP_NUM_THREADS", "1"),
     }
     environment.update(settings)
+
+
+def problem_of_profile(params: Path) -> str | None:
+    """Return why the tests cannot hold for a params.yaml; None if they can.
+
+    A newcomer sets ``profile: smoke`` for a first look, and many tests read or edit the file as committed.
+    """
+    lines = [line for line in params.read_text(encoding="utf-8").splitlines() if line.startswith("profile:")]
+    if lines == [_PROFILE]:
+        return None
+    found = " and ".join(repr(line) for line in lines) or "no profile"
+    return f"params.yaml has {found}, and the tests hold for {_PROFILE!r}: put that line back, then run them"
