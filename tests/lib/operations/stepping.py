@@ -65,7 +65,7 @@ class Memory:
     def list(self, prefix: str = "") -> Objects:
         after = self._step()
         found = [
-            ObjectInfo(key, len(self.objects[key]), START)
+            ObjectInfo(key, len(self.objects[key]), START, "1")
             for key in sorted(self.objects)
             if key.startswith(prefix)
         ]
