@@ -13,6 +13,7 @@ from components.acquisitions.parameters import ID, LandOptions
 from components.contract.errors import BadDataError, ParameterError
 from components.contract.failures import NOTHING_TO_DO
 from components.lib.cli import report_result, run
+from components.lib.objects.conditional import require_conditional_writes
 from components.lib.objects.opening import landing_from_environment, objects_from_environment
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ def parser() -> argparse.ArgumentParser:
 def _register(options: argparse.Namespace) -> int:
     from components.acquisitions.registration import Registrar  # noqa: PLC0415
 
-    found = Registrar(landing_from_environment(), objects_from_environment(), again=options.again).look()
+    objects = objects_from_environment()
+    require_conditional_writes(objects)
+    found = Registrar(landing_from_environment(), objects, again=options.again).look()
     for name in found.registered:
         print(f"registered {name}")
     if found.rejected:

@@ -84,6 +84,9 @@ class ObjectStore(Protocol):
 
         Returns:
             Whether this call made the object. A repeated attempt whose first answer got lost counts as made.
+
+        Raises:
+            UnconditionalStoreError: If the service says that it cannot do so.
         """
         ...
 

@@ -22,6 +22,7 @@ from components.contract.errors import ResourceError, SourceUnavailableError
 from components.contract.redaction import redact
 from components.lib.files import atomic_file
 from components.lib.objects.client import aws_session, s3_client
+from components.lib.objects.conditional import unconditional
 from components.lib.objects.folder import require_digest
 from components.lib.objects.protocol import (
     ObjectInfo,
@@ -147,6 +148,8 @@ class S3Objects:
                     # botocore repeats a request whose answer was lost: what is there may be our own.
                     found = self._head(key)
                     return found is not None and found["Metadata"].get(MAKER) == maker
+                if _status(error) == 501:
+                    raise unconditional(self, "it knows no If-None-Match (501)") from error
                 if _status(error) != 409:
                     raise self._failure(error, key) from error
                 time.sleep(FIRST_PAUSE_S * 2**attempt)  # another writer is at it: ask again who won
