@@ -113,7 +113,10 @@ class _Look:
                 rejection.write(self._objects)
             except StormsightError as error:
                 log.warning("a rejection is not recorded, and will be told again: %s", error.message)
-        self._strips.save()
+        try:
+            self._strips.save()
+        except StormsightError as error:
+            log.warning("the index of strips is not saved, and will be made up for: %s", error.message)
 
     def _consider(self, name: str) -> None:
         """Check one acquisition that is not registered, and register or reject it."""
