@@ -1,7 +1,7 @@
 """Index of the strips that registered acquisitions hold: whether ground is new without reading the catalogue.
 
 An image belongs to one strip, so acquisitions without a common strip have no common image. The index is one
-object, some hundred bytes for an acquisition where its catalogue entry has megabytes. It is derived: entries
+object, about 32 bytes for each strip where catalogue entries have megabytes. It is derived: entries
 that it lacks, such as those that another process registered just now, are read from the catalogue, and a
 missing or damaged index is made anew.
 """

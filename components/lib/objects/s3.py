@@ -213,7 +213,11 @@ class S3Objects:
         origin: CopySourceTypeDef = {"Bucket": source._bucket, "Key": source._name(listed.key)}
         # Tags need rights of their own, and say nothing here.
         bound = {"CopySourceIfMatch": _etag(listed), "TaggingDirective": "REPLACE"}
-        self._call(listed.key, lambda: self._client.copy(origin, self._bucket, name, ExtraArgs=bound))
+        config = TransferConfig(use_threads=False)  # callers copy several objects at a time
+        self._call(
+            listed.key,
+            lambda: self._client.copy(origin, self._bucket, name, ExtraArgs=bound, Config=config),
+        )
 
     def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
         """See :class:`ObjectStore`."""
