@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from components.contract.work import Requirements, Work
@@ -25,7 +26,7 @@ with DAG(
     tags=["stormsight"],
     doc_md=__doc__,
 ):
-    landed = LandingSensor(task_id="landed", settings=settings, retries=3)
+    landed = LandingSensor(task_id="landed", settings=settings)
     register = command_task(
         settings,
         "register",
@@ -36,4 +37,7 @@ with DAG(
     )
     # Also when registering failed: what was registered before the failure must not wait for it.
     announce = AnnounceOperator(task_id="announce", settings=settings, retries=3, trigger_rule="all_done")
+    # A rejection, or a store that did not answer, fails the run, although `announce` succeeds after it.
+    outcome = EmptyOperator(task_id="outcome", trigger_rule="none_failed")
     landed >> register >> announce
+    [register, announce] >> outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +13,15 @@ from components.acquisitions.parameters import ID, LandOptions
 from components.contract.errors import BadDataError, ParameterError
 from components.contract.failures import NOTHING_TO_DO
 from components.lib.cli import report_result, run
+from components.lib.objects.conditional import require_conditional_writes
 from components.lib.objects.opening import landing_from_environment, objects_from_environment
 
 if TYPE_CHECKING:
     from components.acquisitions.landing import Description
+    from components.acquisitions.rejections import Rejection
+
+SHOWN = 5
+"""Rejections that the message of a command tells in full."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,22 +74,33 @@ def parser() -> argparse.ArgumentParser:
 def _register(options: argparse.Namespace) -> int:
     from components.acquisitions.registration import Registrar  # noqa: PLC0415
 
-    found = Registrar(landing_from_environment(), objects_from_environment(), again=options.again).look()
+    objects = objects_from_environment()
+    require_conditional_writes(objects)
+    found = Registrar(landing_from_environment(), objects, again=options.again).look()
     for name in found.registered:
         print(f"registered {name}")
-    if found.registered:
-        report_result({"registered": found.registered, "rejected": [r.id for r in found.rejected]})
-        return 0
     if found.rejected:
-        # Reported once, as a failure: at the next call the same acquisition counts as nothing new.
-        raise BadDataError(
-            "; ".join(rejection.message for rejection in found.rejected),
-            next_step=found.rejected[0].next_step,
-        )
+        # Told once, whatever else went well: at the next call the same folder counts as nothing new.
+        raise _rejection_of(found.rejected)
+    if found.registered:
+        report_result({"registered": found.registered})
+        return 0
     for error in found.unavailable.values():
         raise error
     print("nothing new" + (f"; no marker yet: {', '.join(found.waiting)}" if found.waiting else ""))
     return NOTHING_TO_DO
+
+
+def _rejection_of(rejected: Sequence[Rejection]) -> BadDataError:
+    """Return the failure that tells all rejections of a look."""
+    if len(rejected) == 1:
+        return BadDataError(rejected[0].message, next_step=rejected[0].next_step)
+    shown = [rejection.message for rejection in rejected[:SHOWN]]
+    more = [f"and {len(rejected) - SHOWN} more"] if len(rejected) > SHOWN else []
+    return BadDataError(
+        f"{len(rejected)} acquisitions are rejected: {'; '.join(shown + more)}",
+        next_step="see `python -m components.acquisitions list`; the log has the next step of each",
+    )
 
 
 def _list(options: argparse.Namespace) -> int:

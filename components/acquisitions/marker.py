@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Annotated, Self
 
@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from components.acquisitions.parameters import ID, MOST_BYTES, MOST_FILES
 from components.contract.errors import BadDataError, StormsightError
-from components.contract.keys import MARKER
-from components.lib.datasets.base import Dataset
+from components.contract.keys import CONTROL, MARKER
+from components.lib.datasets.base import Dataset, TileName
 from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.foreign import read_json_text
-from components.lib.objects.protocol import CONTROL, check_key
+from components.lib.objects.protocol import check_key
 
 Text = Annotated[str, Field(min_length=1, max_length=300)]
 
@@ -108,11 +108,17 @@ class Marker(_Model):
 
 def images_of(files: Iterable[DeliveredFile], dataset: Dataset) -> set[str]:
     """Return the image ids of the SAR tiles among ``files``."""
-    return {
-        dataset.parse(file.name).image_id
-        for file in files
-        if dataset.product_of(file.key) == dataset.sar.name
-    }
+    return {tile.image_id for tile in _tiles(files, dataset)}
+
+
+def strips_of(files: Iterable[DeliveredFile], dataset: Dataset) -> set[str]:
+    """Return the strips of the SAR tiles among ``files``."""
+    return {tile.strip for tile in _tiles(files, dataset)}
+
+
+def _tiles(files: Iterable[DeliveredFile], dataset: Dataset) -> Iterator[TileName]:
+    sar = dataset.sar.name
+    return (dataset.parse(file.name) for file in files if dataset.product_of(file.key) == sar)
 
 
 def parse_marker(content: bytes, acquisition: str) -> Marker:

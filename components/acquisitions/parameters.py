@@ -15,8 +15,8 @@ MOST_BYTES = 256 << 30
 
 MOST_MARKER_BYTES = 64 << 20
 
-HASHING_AT_A_TIME = 8
-"""Files that are read side by side from a bucket."""
+FILES_AT_A_TIME = 8
+"""Files that are read or copied side by side in a bucket."""
 
 
 class LandOptions(Parameters):

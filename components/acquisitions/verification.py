@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from tqdm import tqdm
 
 from components.acquisitions.marker import DeliveredFile, Marker
-from components.acquisitions.parameters import HASHING_AT_A_TIME
+from components.acquisitions.parameters import FILES_AT_A_TIME
 from components.contract.errors import BadDataError
 from components.contract.keys import MARKER
+from components.lib.foreign import one_line
 from components.lib.objects.protocol import Objects, ObjectStore
 
 SHOWN = 5
@@ -52,13 +53,13 @@ def _spoilt(landing: ObjectStore, marker: Marker) -> list[str]:
     total = sum(file.size for file in marker.files)
     with (
         tqdm(total=total, desc=marker.id, unit="B", unit_scale=True, disable=None) as bar,
-        ThreadPoolExecutor(min(landing.readers, HASHING_AT_A_TIME)) as pool,
+        ThreadPoolExecutor(min(landing.readers, FILES_AT_A_TIME)) as pool,
     ):
         return [key for key in pool.map(check, marker.files) if key is not None]
 
 
 def _refuse(acquisition: str, what: str, keys: Iterable[str]) -> None:
-    names = sorted(keys)
+    names = sorted(map(one_line, keys))
     if names:
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         raise BadDataError(

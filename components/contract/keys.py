@@ -4,7 +4,11 @@
 
     <acquisition>/COMPLETE.json                  in the landing place: the delivery is complete
     catalogue/<acquisition>.json                 a registered acquisition
-    rejected/<acquisition>-<marker>.json         a refused acquisition
+    deliveries/<acquisition>/<marker>/           copy of a registered acquisition's files
+    rejected/<acquisition>-<listing>.json        a refused acquisition
+    accepted/<acquisition>-<listing>.json        note that this marker is the registered one
+    strips.json                                  index of the strips that registered acquisitions hold
+    probe/conditional-write                      object by which a store shows that it creates once
     ledger/operations/000000001.json             entries of the operations ledger; .head.json notes its length
     ledger/champions/<model>/000000001.json      entries of a model's champion history
     runs/<run>/plan.json                         what a run trains
@@ -28,9 +32,17 @@ MARKER = "COMPLETE.json"
 """Name of the completeness marker, which the producer of an acquisition writes last."""
 
 CATALOGUE = "catalogue/"
+DELIVERIES = "deliveries/"
 REJECTED = "rejected/"
+ACCEPTED = "accepted/"
 RUNS = "runs/"
 WORK = "work/"
+
+STRIPS = "strips.json"
+"""Index of the strips that registered acquisitions hold; it can be made anew from the catalogue."""
+
+PROBE = "probe/conditional-write"
+"""Object by which a store shows, at any time, that it creates an object only once."""
 
 OPERATIONS = "ledger/operations"
 """Chain of the operations ledger."""
@@ -49,6 +61,12 @@ CHECKED, CHECKED_TEXT = "reports/check/parameters.txt", "The parameters are chec
 
 DECISION = "reports/promote/decision.json"
 """Metric of the pipeline that holds the gate's decision."""
+
+LONGEST_KEY = 900
+"""Characters of a key at most. S3 allows 1024 bytes, a store's own prefix included."""
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+"""Characters that no key, and no line of text about one, may hold."""
 
 LONGEST_RUN = 100
 """Characters of a run's name at most."""
@@ -69,19 +87,33 @@ def catalogue_key(acquisition: str) -> str:
     return f"{CATALOGUE}{acquisition}.json"
 
 
-def rejection_key(acquisition: str, marker_sha256: str) -> str:
-    """Return the key of an acquisition's rejection, one for each version of its marker."""
-    return f"{REJECTED}{rejection_name(acquisition)}-{marker_sha256[:16]}.json"
+def delivery_prefix(acquisition: str, marker_sha256: str) -> str:
+    """Return the prefix of the copy of an acquisition's files; the marker states the hash of each."""
+    return f"{DELIVERIES}{acquisition}/{marker_sha256[:16]}/"
 
 
-def rejection_name(acquisition: str) -> str:
-    """Return a key-safe name for a folder of the landing place, which anybody may have named."""
-    return _UNSAFE_IN_ID.sub("-", acquisition)[:63] or "-"
+def rejection_key(folder: str, listing_sha256: str) -> str:
+    """Return the key of a folder's rejection, one for each listing of it."""
+    return f"{REJECTED}{_safe_name(folder)}-{listing_sha256[:16]}.json"
 
 
-def rejected_name(key: str) -> str:
-    """Return the :func:`rejection_name` in the key of a rejection."""
-    return key.removeprefix(REJECTED).rpartition("-")[0]
+def accepted_key(folder: str, listing_sha256: str) -> str:
+    """Return the key of the note that a marker, as it is listed, is the registered one."""
+    return f"{ACCEPTED}{_safe_name(folder)}-{listing_sha256[:16]}.json"
+
+
+def is_key(key: str) -> bool:
+    r"""Return whether ``key`` can be a key that does not leave its store, on a disk either.
+
+    >>> is_key("a/b"), is_key("a//b"), is_key("../b"), is_key("a\n"), is_key("\udcff")
+    (True, False, False, False, False)
+    """
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    parts = key.split("/")
+    return len(key) <= LONGEST_KEY and not CONTROL.search(key) and not {"", ".", ".."}.intersection(parts)
 
 
 def entry_key(chain: str, number: int) -> str:
@@ -179,6 +211,11 @@ def lock_key(key: str) -> str:
 def run_record_key(key: str) -> str:
     """Return the key of a finished training's record."""
     return f"{training_prefix(key)}/record.json"
+
+
+def _safe_name(folder: str) -> str:
+    """Return a key-safe name for a folder of the landing place, which anybody may have named."""
+    return _UNSAFE_IN_ID.sub("-", folder)[:63] or "-"
 
 
 def run_name(run_id: str) -> str:

@@ -76,6 +76,22 @@ def check_complete(entry: CatalogueEntry, files: Iterable[ReleasePath]) -> str |
     return None
 
 
+def completing(entry: CatalogueEntry, otherwise: str) -> str:
+    """Return the advice for a source that is incomplete.
+
+    Args:
+        entry: The catalogue entry.
+        otherwise: Advice for an entry that says where a release is, and not which files it has.
+    """
+    if not entry.closed:
+        return otherwise
+    return (
+        f"an object of {entry.source} was removed or has expired: restore it from a backup or an older "
+        f"version, or withdraw the acquisition (`python -m components.acquisitions withdraw "
+        f"{entry.id} --reason ...`)"
+    )
+
+
 class UniqueNames:
     """Refuses a second file of the same name: joins by name would pick either.
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from components.contract.failures import NOTHING_TO_DO
 from components.lib.cli import report_failure, report_result
+from components.lib.objects.conditional import require_conditional_writes
 from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.operations import Operations
 from components.runs.checking import require_checked
@@ -31,7 +32,9 @@ def plan(environment: Environment, run: str, *, force: bool = False) -> int:
     Raises:
         ParameterError: If params.yaml is malformed, has no such profile, or holds a wrong parameter.
         BadDataError: If the ledger is broken.
+        UnconditionalStoreError: If the store ignores conditional writes.
     """
+    require_conditional_writes(environment.objects)
     identity = identity_of(environment.source, environment.profile)
     require_checked(environment.source, environment.profile)
     request = ClaimRequest(run=run, code=identity.code, params=identity.params, profile=environment.profile)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.acquisitions.__main__ import main
-from components.contract.errors import MissingInputError, ParameterError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.objects.opening import open_objects
 from components.lib.operations.operations import Operations
 from tests.acquisitions.releases import land, release, strip_of_day
@@ -56,9 +56,7 @@ def test_land_register_list_withdraw(tmp_path: Path) -> None:
     assert code == 0, text
     assert "landed revisit-1: 12 tiles, 26 files" in text
     code, text, report = command(tmp_path, "register")
-    assert (code, report) == (0, {"class": "ok", "result": {"registered": ["revisit-1"], "rejected": []}}), (
-        text
-    )
+    assert (code, report) == (0, {"class": "ok", "result": {"registered": ["revisit-1"]}}), text
     code, text, report = command(tmp_path, "register")
     assert (code, report["class"]) == (99, "nothing_to_do"), text
     code, text, _ = command(tmp_path, "withdraw", "revisit-1", "--reason", "clouds")
@@ -80,8 +78,36 @@ def test_a_rejection_is_a_failure_once(tmp_path: Path) -> None:
     assert command(tmp_path, "register")[0] == 99
     land(landing, "good", release(strip=strip_of_day(9)))
     land(landing, "worse", tiles=8)
+    (tmp_path / "var" / "landing" / "two\nlines").mkdir()
     code, text, report = command(tmp_path, "register")
-    assert (code, report["result"]) == (0, {"registered": ["good"], "rejected": ["worse"]})
+    assert code == 65, "rejections are told whatever else went well"
+    assert "registered good" in text
+    assert "2 acquisitions are rejected: acquisition 'two lines': the name" in str(report["message"])
+    assert "tiles says 8" in str(report["message"])
+    assert command(tmp_path, "register")[0] == 99
+
+
+def test_a_rejection_whose_command_breaks_off_is_told_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first folder is rejected, then the process is killed; the second try tells the rejection."""
+    landing = open_objects(str(tmp_path / "landing"))
+    monkeypatch.setenv("STORMSIGHT_LANDING", str(tmp_path / "landing"))
+    monkeypatch.setenv("STORMSIGHT_OBJECTS", str(tmp_path / "objects"))
+    land(landing, "bad", tiles=7)
+    land(landing, "good", release(strip=strip_of_day(9)))
+
+    def killed(self: Operations, *_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Operations, "register", killed)
+        with pytest.raises(KeyboardInterrupt):
+            main(["register"])
+    with pytest.raises(BadDataError, match="tiles says 7"):
+        main(["register"])
+    assert "registered good" in capsys.readouterr().out
+    assert main(["register"]) == 99
 
 
 @pytest.mark.parametrize(

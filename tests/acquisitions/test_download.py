@@ -65,14 +65,19 @@ def test_what_changes_after_registration_is_not_fetched(
     files = land(landing, "new-1")
     entry = registered_entry(landing, objects, "new-1", tmp_path / "catalogue")
     sar = next(path for path in files if "/SAR-Intensity/" in path)
-    landing.put(f"new-1/{sar.replace('tile_8000', 'tile_9000')}", b"slipped in later")
+    for info in landing.list("new-1/"):
+        landing.delete(info.key)
+    assert download(entry, tmp_path / "expired") == by_name(files)
+    copy = next(info.key for info in objects.list("deliveries/new-1/") if info.key.endswith(sar))
+    objects.put(copy.replace("tile_8000", "tile_9000"), b"slipped in later")
     assert download(entry, tmp_path / "slipped-in") == by_name(files)
-    landing.put(f"new-1/{sar}", bytes(len(files[sar])))
+    objects.put(copy, bytes(len(files[sar])))
     with pytest.raises(BadDataError, match="without the checksum"):
         download(entry, tmp_path / "spoilt")
-    landing.delete(f"new-1/{sar}")
-    with pytest.raises((SourceUnavailableError, BadDataError), match="6 of 7 files"):
+    objects.delete(copy)
+    with pytest.raises((SourceUnavailableError, BadDataError), match="6 of 7 files") as told:
         download(entry, tmp_path / "removed")
+    assert "restore it from a backup" in told.value.next_step
 
 
 def test_a_simulated_acquisition_lands_and_is_fetched(

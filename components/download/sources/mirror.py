@@ -10,7 +10,7 @@ from typing import Self
 from components.contract.errors import BadDataError, SourceUnavailableError
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
-from components.download.release import check_complete, wanted
+from components.download.release import check_complete, completing, wanted
 from components.download.sources.base import (
     Delivery,
     LooseFiles,
@@ -67,7 +67,9 @@ class MirrorSource:
             return self._packed(self._root / self._entry.archive, self._entry.archive, reason)
         raise BadDataError(
             f"{self._entry.id}: {self._root} has {reason}",
-            next_step="complete the mirror, or correct products and prefix of the catalogue entry",
+            next_step=completing(
+                self._entry, "complete the mirror, or correct products and prefix of the catalogue entry"
+            ),
         )
 
     def read(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:

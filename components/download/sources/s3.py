@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 from components.contract.errors import BadDataError, ParameterError, SourceUnavailableError
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
-from components.download.release import check_complete, wanted
+from components.download.release import check_complete, completing, wanted
 from components.download.sources.base import (
     Delivery,
     LooseFiles,
@@ -116,7 +116,10 @@ class S3Source:
         if self._entry.archive is None:
             raise SourceUnavailableError(
                 f"{self._entry.id}: {self._uri(self._entry.prefix)} has {reason}",
-                next_step="check source, prefix and products of the catalogue entry, and the credentials"
+                next_step=completing(
+                    self._entry,
+                    "check source, prefix and products of the catalogue entry, and the credentials",
+                )
                 + self._payer_advice(reason),
             )
         return Packed(self._archive(self._entry.archive), self, reason=reason)

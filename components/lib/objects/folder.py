@@ -18,6 +18,7 @@ from components.lib.files import atomic_file
 from components.lib.objects.protocol import (
     ObjectInfo,
     Objects,
+    ObjectStore,
     check_key,
     check_prefix,
     missing,
@@ -45,6 +46,11 @@ class FolderObjects:
     def uri(self) -> str:
         """URI of the folder: ``file://...``."""
         return f"file://{self.root}"
+
+    @property
+    def endpoint(self) -> str:
+        """Empty: no service is asked."""
+        return ""
 
     @property
     def readers(self) -> int:
@@ -120,6 +126,18 @@ class FolderObjects:
         target = self._path(key)
         with self._translated_errors(key), self._temporary() as temporary:
             shutil.copyfile(path, temporary)
+            _sync_file(temporary)
+            _publish(temporary, target)
+
+    def copy(self, source: ObjectStore, listed: ObjectInfo, key: str, *, sha256: str) -> None:
+        """See :class:`ObjectStore`."""
+        target, digest = self._path(key), hashlib.sha256()
+        with self._translated_errors(key), self._temporary() as temporary:
+            with temporary.open("wb") as handle:
+                for chunk in source.chunks(listed.key):
+                    digest.update(chunk)
+                    handle.write(chunk)
+            require_digest(f"{source.uri}/{listed.key}", digest.hexdigest(), sha256)
             _sync_file(temporary)
             _publish(temporary, target)
 
@@ -230,7 +248,8 @@ def _info(key: str, path: Path) -> ObjectInfo | None:
         return None
     if path.is_symlink() or not path.is_file():
         return None
-    return ObjectInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+    modified = datetime.fromtimestamp(status.st_mtime, UTC)
+    return ObjectInfo(key, status.st_size, modified, version=str(status.st_mtime_ns))
 
 
 def _new_file(folder: Path) -> Path:

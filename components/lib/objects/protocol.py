@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,11 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from components.contract.errors import MissingInputError, ParameterError
-
-LONGEST_KEY = 900
-"""Characters. S3 allows 1024 bytes, a store's own prefix included."""
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+from components.contract.keys import is_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +21,13 @@ class ObjectInfo:
         key: Relative to the store, ``/`` between its parts.
         size: Bytes.
         modified: UTC.
+        version: Mark that changes whenever the object is written: etag and time, or time of the file.
     """
 
     key: str
     size: int
     modified: datetime
+    version: str
 
 
 Objects: TypeAlias = list[ObjectInfo]
@@ -42,11 +39,17 @@ class ObjectStore(Protocol):
 
     Attributes:
         uri: URI of the store, for messages and for catalogue entries; ends without a slash.
+        endpoint: Address of the service that holds it, without credentials; empty for a disk.
         readers: Number of concurrent reads that pay off.
     """
 
     @property
     def uri(self) -> str:
+        """See the class."""
+        ...
+
+    @property
+    def endpoint(self) -> str:
         """See the class."""
         ...
 
@@ -81,6 +84,9 @@ class ObjectStore(Protocol):
 
         Returns:
             Whether this call made the object. A repeated attempt whose first answer got lost counts as made.
+
+        Raises:
+            UnconditionalStoreError: If the service says that it cannot do so.
         """
         ...
 
@@ -102,6 +108,23 @@ class ObjectStore(Protocol):
 
     def upload(self, key: str, path: Path) -> None:
         """Write or replace the object from a file, streaming."""
+        ...
+
+    def copy(self, source: ObjectStore, listed: ObjectInfo, key: str, *, sha256: str) -> None:
+        """Write or replace the object from one of another store; the service copies where it has both.
+
+        Args:
+            source: The other store.
+            listed: Its object, as it was listed.
+            key: Key here.
+            sha256: Hex SHA-256 of the content, checked where the bytes pass through this machine; a copy
+                within a service is bound to the listed etag instead.
+
+        Raises:
+            MissingInputError: If the object is gone.
+            BadDataError: If its bytes have another SHA-256.
+            SourceUnavailableError: If it is another version than the listed one.
+        """
         ...
 
     def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
@@ -130,11 +153,10 @@ def check_key(key: str) -> str:
     """Return ``key`` if it cannot leave the store, on a disk either.
 
     Raises:
-        ParameterError: If it is empty, absolute, too long, or has ``.``, ``..``, empty parts, backslashes or
-            control characters.
+        ParameterError: If it is empty, absolute, too long, or has ``.``, ``..``, empty parts, backslashes,
+            control characters or what is no Unicode text.
     """
-    parts = key.split("/")
-    if len(key) > LONGEST_KEY or CONTROL.search(key) or any(part in {"", ".", ".."} for part in parts):
+    if not is_key(key):
         raise ParameterError(
             f"{key[:200]!r} is no object key", next_step="use relative names of ordinary characters"
         )

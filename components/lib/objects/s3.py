@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,11 +22,20 @@ from components.contract.errors import ResourceError, SourceUnavailableError
 from components.contract.redaction import redact
 from components.lib.files import atomic_file
 from components.lib.objects.client import aws_session, s3_client
+from components.lib.objects.conditional import unconditional
 from components.lib.objects.folder import require_digest
-from components.lib.objects.protocol import ObjectInfo, Objects, check_key, check_prefix, missing
+from components.lib.objects.protocol import (
+    ObjectInfo,
+    Objects,
+    ObjectStore,
+    check_key,
+    check_prefix,
+    missing,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 T = TypeVar("T")
 
@@ -83,6 +93,13 @@ class S3Objects:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
     @property
+    def endpoint(self) -> str:
+        """Scheme, host and port of the service."""
+        address = urlsplit(self._client.meta.endpoint_url)
+        port = "" if address.port is None else f":{address.port}"
+        return f"{address.scheme}://{address.hostname}{port}"
+
+    @property
     def readers(self) -> int:
         """Many: requests mostly wait for the network."""
         return READERS
@@ -131,6 +148,8 @@ class S3Objects:
                     # botocore repeats a request whose answer was lost: what is there may be our own.
                     found = self._head(key)
                     return found is not None and found["Metadata"].get(MAKER) == maker
+                if _status(error) == 501:
+                    raise unconditional(self, "it knows no If-None-Match (501)") from error
                 if _status(error) != 409:
                     raise self._failure(error, key) from error
                 time.sleep(FIRST_PAUSE_S * 2**attempt)  # another writer is at it: ask again who won
@@ -151,7 +170,12 @@ class S3Objects:
         start = len(self._prefix)
         # Some tools leave empty objects that end in a slash to show folders.
         infos = [
-            ObjectInfo(item["Key"][start:], item["Size"], item["LastModified"])
+            ObjectInfo(
+                item["Key"][start:],
+                item["Size"],
+                item["LastModified"],
+                version=f"{item['ETag']} {item['LastModified'].isoformat()}",
+            )
             for item in found
             if not item["Key"].endswith("/")
         ]
@@ -172,6 +196,28 @@ class S3Objects:
         """See :class:`ObjectStore`. Large files go in parts; botocore adds a checksum to each."""
         name = self._name(key)
         self._call(key, lambda: self._client.upload_file(str(path), self._bucket, name))
+
+    def copy(self, source: ObjectStore, listed: ObjectInfo, key: str, *, sha256: str) -> None:
+        """See :class:`ObjectStore`. Both stores take credentials and endpoint from the environment."""
+        if isinstance(source, S3Objects) and source.endpoint == self.endpoint:
+            self._copy_within(source, listed, key)
+            return
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "object"
+            source.download(listed.key, path, sha256=sha256)
+            self.upload(key, path)
+
+    def _copy_within(self, source: S3Objects, listed: ObjectInfo, key: str) -> None:
+        """Let the service copy, in parts if the object is large."""
+        name = self._name(key)
+        origin: CopySourceTypeDef = {"Bucket": source._bucket, "Key": source._name(listed.key)}
+        # Tags need rights of their own, and say nothing here.
+        bound = {"CopySourceIfMatch": _etag(listed), "TaggingDirective": "REPLACE"}
+        config = TransferConfig(use_threads=False)  # callers copy several objects at a time
+        self._call(
+            listed.key,
+            lambda: self._client.copy(origin, self._bucket, name, ExtraArgs=bound, Config=config),
+        )
 
     def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
         """See :class:`ObjectStore`."""
@@ -240,13 +286,16 @@ class S3Objects:
         return self._unavailable(f"{_status(error) or 'no status'} {code}".strip())
 
     def _unavailable(self, why: str) -> SourceUnavailableError:
-        address = urlsplit(self._client.meta.endpoint_url)
-        port = "" if address.port is None else f":{address.port}"
         return SourceUnavailableError(
-            f"object store {self.uri} at {address.scheme}://{address.hostname}{port}: {redact(why)}",
+            f"object store {self.uri} at {self.endpoint}: {redact(why)}",
             next_step="check that the endpoint answers, that the bucket exists, and the credentials "
             "(AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID and so on); then run the command again",
         )
+
+
+def _etag(listed: ObjectInfo) -> str:
+    """Return the etag in an object's version, as :meth:`S3Objects.list` writes it."""
+    return listed.version.partition(" ")[0]
 
 
 def _status(error: ClientError) -> int | None:

@@ -65,16 +65,23 @@ class Operations:
         State.from_entries(entries)
         return entries
 
-    def register(self, event: Registered) -> bool:
+    def register(self, event: Registered, check: Callable[[State], None] = lambda _: None) -> bool:
         """Register an acquisition whose catalogue entry is in place.
+
+        Args:
+            event: The registration.
+            check: Function that raises if the acquisition must not be registered in a state. It sees the very
+                state that the registration follows, also when another process registers at the same time.
 
         Returns:
             Whether this call did; False if it was registered before.
         """
 
         def choose(state: State) -> tuple[Event | None, bool]:
-            known = event.acquisition in state.registered
-            return (None if known else event), not known
+            if event.acquisition in state.registered:
+                return None, False
+            check(state)
+            return event, True
 
         return self._change(choose)
 

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Set
 from typing import Any
 
-from components.contract.keys import (
-    OPERATIONS,
-    REJECTED,
-    entry_number,
-    marker_key,
-    rejected_name,
-    rejection_name,
-)
+from components.contract.errors import SourceUnavailableError
+from components.contract.keys import OPERATIONS, REJECTED, entry_number
+from components.contract.landing import is_marked, is_readable, rejection_of
 from stormsight_dags.landing.store import ObjectReader
 
 
 def entries_since(objects: ObjectReader, number: int) -> dict[int, Mapping[str, Any]]:
     """Return the bodies of the operations ledger's entries after ``number``, by their numbers."""
-    numbers = {key: entry_number(key) for key in objects.listing(f"{OPERATIONS}/")}
+    numbers = {listed.key: entry_number(listed.key) for listed in objects.listing(f"{OPERATIONS}/")}
     return {
         found: _body(objects.get(key))
         for key, found in numbers.items()
@@ -58,27 +52,33 @@ class LandingScan:
         self._registered: set[str] = set()
 
     def pending(self) -> list[str]:
-        """Return complete acquisitions that are neither registered nor refused as they are now, sorted."""
+        """Return the folders, complete or misnamed, that are neither registered nor rejected as they are.
+
+        Raises:
+            SourceUnavailableError: If a store does not answer. A folder that alone cannot be listed raises
+                only where nothing else is pending.
+        """
         candidates = set(self._landing.folders())
         if not candidates:
             return []
         entries = entries_since(self._objects, self._number)
         self._number = max(entries, default=self._number)
         self._registered |= set(registrations(entries).values())
-        refused = self._refused()
-        return sorted(name for name in candidates - self._registered if self._is_new(name, refused))
+        rejected = {listed.key for listed in self._objects.listing(REJECTED)}
+        found: list[str] = []
+        failures: list[SourceUnavailableError] = []
+        for name in sorted(candidates - self._registered):
+            try:
+                if self._is_new(name, rejected):
+                    found.append(name)
+            except SourceUnavailableError as error:
+                failures.append(error)
+        if failures and not found:
+            raise failures[0]
+        return found
 
-    def _is_new(self, name: str, refused: Mapping[str, datetime]) -> bool:
-        files = self._landing.listing(f"{name}/")
-        if marker_key(name) not in files:
-            return False
-        since = refused.get(rejection_name(name))
-        return since is None or max(files.values()) > since
-
-    def _refused(self) -> dict[str, datetime]:
-        """Return when each acquisition was refused last, by the name in the rejection's key."""
-        latest: dict[str, datetime] = {}
-        for key, written in self._objects.listing(REJECTED).items():
-            name = rejected_name(key)
-            latest[name] = max(written, latest.get(name, written))
-        return latest
+    def _is_new(self, name: str, rejected: Set[str]) -> bool:
+        if not is_readable(name):
+            return rejection_of(name, []) not in rejected
+        listing = self._landing.listing(f"{name}/")
+        return is_marked(name, listing) and rejection_of(name, listing) not in rejected

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from components.contract.errors import SourceUnavailableError, first_line
+from components.contract.redaction import redact
 from components.contract.variables import DEFAULT_REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+class ListedObject(NamedTuple):
+    """Object of a listing: key, bytes, mark that changes whenever it is written."""
+
+    key: str
+    size: int
+    version: str
+
+
 class ObjectReader(Protocol):
-    """Objects by key, read only."""
+    """Objects by key, read only. Every method raises :class:`SourceUnavailableError` if the store fails."""
 
     def folders(self) -> list[str]:
         """Return the names directly below the root that have objects below them."""
         ...
 
-    def listing(self, prefix: str) -> dict[str, datetime]:
-        """Return when each object whose key starts with ``prefix`` was written, sorted by key."""
+    def listing(self, prefix: str) -> list[ListedObject]:
+        """Return the objects whose keys start with ``prefix``, sorted by key."""
         ...
 
     def get(self, key: str) -> bytes:
@@ -34,6 +46,9 @@ def open_reader(uri: str, endpoint: str | None = None) -> ObjectReader:
     Args:
         uri: URI or path.
         endpoint: S3 endpoint other than AWS; credentials come from the environment.
+
+    Raises:
+        SourceUnavailableError: If no client can be made.
     """
     if uri.startswith("s3://"):
         return _S3Reader(uri, endpoint)
@@ -41,25 +56,37 @@ def open_reader(uri: str, endpoint: str | None = None) -> ObjectReader:
 
 
 class _FolderReader:
+    """Files below a folder. As for the commands, links are not followed."""
+
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def folders(self) -> list[str]:
-        if not self._root.is_dir():
+        if not self._root.exists():  # nothing was ever written to it
             return []
-        return sorted(path.name for path in self._root.iterdir() if path.is_dir())
+        with _translated_errors(str(self._root), OSError):
+            names = [entry.name for entry in os.scandir(self._root) if entry.is_dir(follow_symlinks=False)]
+        return sorted(name for name in names if name != _UNFINISHED)
 
-    def listing(self, prefix: str) -> dict[str, datetime]:
-        parent = self._root / prefix.rpartition("/")[0]
-        files = {str(path.relative_to(self._root)): path for path in parent.rglob("*") if path.is_file()}
-        return {
-            key: datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            for key, path in sorted(files.items())
-            if key.startswith(prefix)
-        }
+    def listing(self, prefix: str) -> list[ListedObject]:
+        start = self._root / prefix.rpartition("/")[0]
+        with _translated_errors(str(start), OSError):
+            return sorted(found for found in self._walk(start) if found.key.startswith(prefix))
 
     def get(self, key: str) -> bytes:
-        return (self._root / key).read_bytes()
+        with _translated_errors(str(self._root / key), OSError):
+            return (self._root / key).read_bytes()
+
+    def _walk(self, start: Path) -> Iterator[ListedObject]:
+        for folder, _, names in os.walk(start):
+            for path in (Path(folder, name) for name in names):
+                try:
+                    status = path.lstat()
+                except FileNotFoundError:  # removed since the folder was read
+                    continue
+                if path.is_file() and not path.is_symlink():
+                    key = path.relative_to(self._root).as_posix()
+                    yield ListedObject(key, status.st_size, str(status.st_mtime_ns))
 
 
 class _S3Reader:
@@ -67,31 +94,67 @@ class _S3Reader:
         # boto3 costs half a second that parsing a DAG file must not pay.
         import boto3  # noqa: PLC0415
         from botocore.config import Config  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
+        self._errors = (BotoCoreError, ClientError, OSError, ValueError)
+        self._uri = uri
         self._bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        session = boto3.session.Session()
-        self._client: S3Client = session.client(
-            "s3",
-            endpoint_url=endpoint,
-            region_name=session.region_name or DEFAULT_REGION,
-            config=Config(
-                connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 6, "mode": "standard"}
-            ),
-        )
+        with self._translated_errors():
+            session = boto3.session.Session()
+            self._client: S3Client = session.client(
+                "s3",
+                endpoint_url=endpoint,
+                region_name=session.region_name or DEFAULT_REGION,
+                config=Config(
+                    connect_timeout=10, read_timeout=60, retries={"total_max_attempts": 6, "mode": "standard"}
+                ),
+            )
 
     def folders(self) -> list[str]:
         pages = self._pages(Prefix=self._prefix, Delimiter="/")
         found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
-        return sorted(name.removeprefix(self._prefix).rstrip("/") for name in found)
+        return sorted(name.removeprefix(self._prefix)[:-1] for name in found)
 
-    def listing(self, prefix: str) -> dict[str, datetime]:
+    def listing(self, prefix: str) -> list[ListedObject]:
         pages = self._pages(Prefix=self._prefix + prefix)
-        found = {entry["Key"]: entry["LastModified"] for page in pages for entry in page.get("Contents", [])}
-        return {key.removeprefix(self._prefix): written for key, written in sorted(found.items())}
+        start = len(self._prefix)
+        return sorted(
+            ListedObject(
+                item["Key"][start:], item["Size"], f"{item['ETag']} {item['LastModified'].isoformat()}"
+            )
+            for page in pages
+            for item in page.get("Contents", [])
+            if not item["Key"].endswith("/")  # objects by which some tools show folders
+        )
 
     def get(self, key: str) -> bytes:
-        return self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"].read()
+        with self._translated_errors():
+            return self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"].read()
 
-    def _pages(self, **arguments: Any) -> Any:  # noqa: ANN401 - a botocore iterator
-        return self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, **arguments)
+    def _pages(self, **arguments: Any) -> list[Any]:  # noqa: ANN401 - boto3's dictionaries
+        with self._translated_errors():
+            paginator = self._client.get_paginator("list_objects_v2")
+            return list(paginator.paginate(Bucket=self._bucket, **arguments))
+
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        with _translated_errors(self._uri, *self._errors):
+            yield
+
+
+_UNFINISHED = ".unfinished"
+"""Folder of a folder store for what is being written (``components/lib/objects/folder.py``)."""
+
+
+@contextmanager
+def _translated_errors(where: str, *errors: type[Exception]) -> Iterator[None]:
+    """Raise what a store fails with as one of our errors, without credentials."""
+    try:
+        yield
+    except errors as error:
+        raise SourceUnavailableError(
+            f"{where} does not answer: {redact(f'{type(error).__name__}: {first_line(error)}')}",
+            next_step="check that the endpoint answers, that bucket and prefix in the deployment file exist, "
+            "and the credentials of Airflow (Secret stormsight-airflow-s3)",
+        ) from error

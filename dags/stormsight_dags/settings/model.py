@@ -75,6 +75,7 @@ class Orchestration(Section):
 
     retrain_schedule: str | None
     landing_poll_s: float = Field(gt=0)
+    landing_bad_looks: int = Field(ge=1)
     deadline_h: float = Field(gt=0)
     lease_h: float = Field(gt=0)
     keep_runs: int = Field(ge=0)

@@ -90,8 +90,8 @@ def _wrong(landing: Path, name: str, registered: Ended, listed: Ended) -> str | 
     lost = [good for good in ("good-1", "good-2") if states.get(good) != "registered"]
     if lost:
         return f"a sound acquisition is {states.get(lost[0])}: {registered.message[:80]}"
-    if registered.code != 0:
-        return f"exit {registered.code} though two were registered"
+    if registered.code != (65 if states.get(name) == "rejected" else 0):
+        return f"exit {registered.code} though two were registered and this one is {states.get(name)}"
     if states.get(name) == "registered":
         return _untrue(landing / name)
     return None

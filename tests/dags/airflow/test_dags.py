@@ -156,16 +156,45 @@ def test_each_acquisition_is_announced_once_and_wakes_retrain(trial: dict[str, A
     assert landings["third"]["events"] == [[uri, {"acquisition": "three", "entry": 3}]]
 
 
-def test_a_refused_acquisition_is_reported(trial: dict[str, Any]) -> None:
+def test_a_rejection_is_told_and_fails_its_run(trial: dict[str, Any]) -> None:
     run = trial["landings"]["bad"]
-    assert states(run) == {"landed": "success", "register": "failed", "announce": "skipped"}
+    assert states(run) == {
+        "landed": "success",
+        "register": "failed",
+        "announce": "skipped",
+        "outcome": "upstream_failed",
+    }
+    assert run["state"] == "failed", "the list of runs shows it"
     assert run["tasks"]["register"][1] == 1
     assert [notice["class"] for notice in run["notices"]] == ["bad_data"]
 
 
+def test_a_rejection_beside_a_registration_is_told_and_retrain_starts(trial: dict[str, Any]) -> None:
+    run = trial["landings"]["both"]
+    assert run["state"] == "failed"
+    assert states(run)["announce"] == "success"
+    assert [extra["acquisition"] for _, extra in run["events"]] == ["four"]
+    assert run["woken"] == ["retrain"]
+    assert [notice["class"] for notice in run["notices"]] == ["bad_data"]
+
+
+def test_a_store_that_stays_away_is_told(trial: dict[str, Any]) -> None:
+    run = trial["landings"]["away"]
+    assert run["state"] == "failed"
+    assert run["tasks"]["landed"] == ["failed", 1]
+    assert commands(run) == []
+    (notice,) = run["notices"]
+    assert (notice["task"], notice["class"]) == ("landed", "source_unavailable")
+    assert "var/landing does not answer: NotADirectoryError" in notice["message"]
+
+
 def test_a_run_that_waited_in_vain_ends_quietly(trial: dict[str, Any]) -> None:
     run = trial["landings"]["vain"]
-    assert set(states(run).values()) == {"skipped"}
+    assert run["state"] == "success"
+    assert set(states(run).items()) == {
+        *((task, "skipped") for task in ("landed", "register", "announce")),
+        ("outcome", "success"),
+    }
     assert commands(run) == []
     assert run["notices"] == []
 

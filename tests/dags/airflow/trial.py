@@ -24,7 +24,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from tests.conftest import ROOT
-from tests.dags.airflow.trial_source import write_source
+from tests.dags.airflow.trial_source import REGISTERED_AND_REJECTED, write_source
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -121,9 +121,14 @@ def landings(trial: Trial) -> dict[str, Any]:
     second = trial.run("acquisitions", {})
     land("four")
     bad = trial.run("acquisitions", {"register": [65]})
+    both = trial.run("acquisitions", {"register": [REGISTERED_AND_REJECTED]})
     shutil.rmtree(landing)
+    landing.write_text("a file where the landing place should be")
+    away = trial.run("acquisitions", {})
+    landing.unlink()
     trial.bag.dags["acquisitions"].task_dict["landed"].renew_s = 0.1  # type: ignore[union-attr]
-    return {"two": first, "third": second, "bad": bad, "vain": trial.run("acquisitions", {})}
+    vain = trial.run("acquisitions", {})
+    return {"two": first, "third": second, "bad": bad, "both": both, "away": away, "vain": vain}
 
 
 def housekeeping(trial: Trial) -> dict[str, Any]:

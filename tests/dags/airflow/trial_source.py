@@ -29,6 +29,7 @@ profiles: {small: {}}
 orchestration:
   retrain_schedule: "0 3 * * 1"
   landing_poll_s: 0.05
+  landing_bad_looks: 3
   deadline_h: 1
   lease_h: 1
   keep_runs: 1
@@ -53,9 +54,9 @@ Path("script.json").write_text(json.dumps(script))
 print(f"line of {name}", flush=True)
 report = {"class": "ok", "result": {"registered": ["one"]}}
 if code:
-    report = {"class": "x", "exit_code": code, "message": f"{name} says no", "next_step": f"mend {name}"}
+    report = {"class": "x", "exit_code": abs(code), "message": f"{name} says no", "next_step": f"mend {name}"}
 Path(os.environ["STORMSIGHT_REPORT"]).write_text(json.dumps(report))
-if name == "register" and code == 0:
+if name == "register" and code in {0, -65}:
     ledger = Path(os.environ["STORMSIGHT_OBJECTS"], "ledger", "operations")
     ledger.mkdir(parents=True, exist_ok=True)
     for landed in sorted(Path(os.environ["STORMSIGHT_LANDING"]).iterdir()):
@@ -64,8 +65,11 @@ if name == "register" and code == 0:
             body = {"event": "registered", "acquisition": landed.name}
             (ledger / f"{len(entries) + 1:09d}.json").write_text(json.dumps({"body": body}))
 assert "AIRFLOW__CORE__FERNET_KEY" not in os.environ
-sys.exit(code)
+sys.exit(abs(code))
 '''
+
+REGISTERED_AND_REJECTED = -65
+"""Code of a ``register`` that finds bad data beside what it registers."""
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ from stormsight_dags.settings.model import Kubernetes, Orchestration, Settings
 ORCHESTRATION: dict[str, Any] = {
     "retrain_schedule": None,
     "landing_poll_s": 1,
+    "landing_bad_looks": 3,
     "deadline_h": 2,
     "lease_h": 1,
     "keep_runs": 1,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import time
+from pathlib import Path
 
+import pytest
+
+from components.acquisitions.registration import Found, Registrar
 from components.acquisitions.rejections import Rejection
-from components.contract.errors import BadDataError
+from components.contract.errors import BadDataError, SourceUnavailableError
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.events import Registered
 from components.lib.operations.operations import Operations
 from stormsight_dags.landing.scan import LandingScan, entries_since, registrations
-from stormsight_dags.landing.store import open_reader
+from stormsight_dags.landing.store import ListedObject, ObjectReader, open_reader
+from tests.object_stores import admin
 
 SHA = "0" * 64
 
@@ -24,7 +28,7 @@ def register(objects: ObjectStore, name: str) -> None:
 
 def refuse(landing: ObjectStore, objects: ObjectStore, name: str) -> None:
     error = BadDataError("no", next_step="mend it")
-    Rejection.of(name, landing.get(f"{name}/COMPLETE.json"), landing.list(f"{name}/"), error).write(objects)
+    Rejection.of(name, landing.list(f"{name}/"), error).write(objects)
 
 
 def test_the_scan_agrees_with_the_registering_command(store_uri: str) -> None:
@@ -41,12 +45,82 @@ def test_the_scan_agrees_with_the_registering_command(store_uri: str) -> None:
     refuse(landing, objects, "b")
     refuse(landing, objects, "Odd Name")
     assert scan.pending() == []
-    # S3 tells times in whole seconds.
-    time.sleep(1.1)
     landing.put("b/tile.tif", b"y")
     assert scan.pending() == ["b"], "an upload after the refusal deserves another look"
     register(objects, "b")
     assert scan.pending() == []
+
+
+def test_a_correction_uploaded_during_the_check_is_seen(store_uri: str) -> None:
+    """The rejection is written after the correction, by any clock; it is of the listing before."""
+    landing, objects = open_objects(f"{store_uri}/landing"), open_objects(f"{store_uri}/objects")
+    landing.put("b/COMPLETE.json", b"{wrong")
+    checked = landing.list("b/")
+    landing.put("b/COMPLETE.json", b"{right")
+    Rejection.of("b", checked, BadDataError("no", next_step="mend it")).write(objects)
+    scan = LandingScan(open_reader(f"{store_uri}/landing"), open_reader(f"{store_uri}/objects"))
+    assert scan.pending() == ["b"]
+    refuse(landing, objects, "b")
+    assert scan.pending() == []
+
+
+def test_a_name_that_is_no_key_is_pending_until_it_is_rejected(bucket: str, s3_environment: str) -> None:
+    for name in ("", "back\\slash"):
+        admin(s3_environment).put_object(Bucket=bucket, Key=f"landing/{name}/x", Body=b"x")
+    landing, objects = open_reader(f"s3://{bucket}/landing"), open_objects(f"s3://{bucket}/objects")
+    scan = LandingScan(landing, open_reader(f"s3://{bucket}/objects"))
+    assert scan.pending() == ["", "back\\slash"]
+    found = Registrar(open_objects(f"s3://{bucket}/landing"), objects).look()
+    assert len(found.rejected) == 2
+    assert scan.pending() == []
+
+
+def test_what_the_command_does_not_see_the_scan_does_not_see(tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    for name in (".unfinished", "elsewhere"):
+        (landing / name).mkdir(parents=True)
+        (landing / name / "COMPLETE.json").write_text("{}")
+    (landing / "elsewhere").rename(tmp_path / "elsewhere")
+    (landing / "link").symlink_to(tmp_path / "elsewhere")
+    objects = tmp_path / "objects"
+    assert Registrar(open_objects(str(landing)), open_objects(str(objects))).look() == Found()
+    assert LandingScan(open_reader(str(landing)), open_reader(str(objects))).pending() == []
+
+
+def test_one_folder_that_cannot_be_listed_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landing = open_objects(str(tmp_path / "landing"))
+    for name in ("a", "b"):
+        landing.put(f"{name}/COMPLETE.json", b"{}")
+    reader = open_reader(str(tmp_path / "landing"))
+    listing = type(reader).listing
+
+    def denied(self: ObjectReader, prefix: str) -> list[ListedObject]:
+        if prefix == "a/":
+            raise SourceUnavailableError("access denied", next_step="ask")
+        return listing(self, prefix)
+
+    monkeypatch.setattr(type(reader), "listing", denied)
+    objects = open_objects(str(tmp_path / "objects"))
+    scan = LandingScan(reader, open_reader(str(tmp_path / "objects")))
+    assert scan.pending() == ["b"]
+    register(objects, "b")
+    with pytest.raises(SourceUnavailableError, match="access denied"):
+        scan.pending()
+
+
+def test_a_store_that_fails_is_told_without_credentials(
+    bucket: str, s3_environment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SourceUnavailableError, match=r"no-such-bucket/x does not answer: .*NoSuchBucket"):
+        open_reader("s3://no-such-bucket/x").folders()
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(SourceUnavailableError, match="ProfileNotFound"):
+        open_reader(f"s3://{bucket}").folders()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SourceUnavailableError, match="NotADirectoryError"):
+        open_reader(str(tmp_path / "file")).folders()
 
 
 def test_ledger_is_read_on_from_an_entry(store_uri: str) -> None:

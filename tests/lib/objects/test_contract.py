@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError, SourceUnavailableError
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore, get_many
 
@@ -178,3 +178,50 @@ def test_a_prefix_cannot_leave_the_store(store: ObjectStore, prefix: str) -> Non
         store.list(prefix)
     with pytest.raises(ParameterError, match="is no object key"):
         store.folders(prefix)
+
+
+@pytest.fixture(params=["folder", "s3"])
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    """Another store, of each kind."""
+    if request.param == "folder":
+        return open_objects(str(tmp_path / "source"))
+    return open_objects(f"s3://{request.getfixturevalue('bucket')}/source")
+
+
+def test_an_object_is_copied_from_any_store(store: ObjectStore, source: ObjectStore) -> None:
+    content = bytes(range(256)) * 8192
+    source.put("a/b.tif", content)
+    (listed,) = source.list("a/")
+    store.copy(source, listed, "copies/b.tif", sha256=hashlib.sha256(content).hexdigest())
+    assert store.get("copies/b.tif") == content
+    assert source.get("a/b.tif") == content
+    source.delete("a/b.tif")
+    with pytest.raises(MissingInputError):
+        store.copy(source, listed, "copies/c.tif", sha256=hashlib.sha256(content).hexdigest())
+    assert not store.exists("copies/c.tif")
+
+
+def test_what_changed_since_it_was_listed_is_not_copied(store: ObjectStore, source: ObjectStore) -> None:
+    source.put("a", b"first")
+    (listed,) = source.list()
+    source.put("a", b"later")
+    with pytest.raises((BadDataError, SourceUnavailableError)):
+        store.copy(source, listed, "copy", sha256=hashlib.sha256(b"first").hexdigest())
+    assert not store.exists("copy")
+
+
+def test_a_service_copies_by_itself(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, store = open_objects(f"s3://{bucket}/source"), open_objects(f"s3://{bucket}/store")
+    source.put("a", b"content")
+    monkeypatch.setattr(type(source), "chunks", None)
+    monkeypatch.setattr(type(source), "download", None)
+    store.copy(source, source.list()[0], "b", sha256="")
+    monkeypatch.undo()
+
+
+def test_a_version_changes_with_every_write(store: ObjectStore) -> None:
+    store.put("a", b"1")
+    (before,) = store.list()
+    assert store.list() == [before]
+    store.put("a", b"2")
+    assert store.list()[0].version != before.version

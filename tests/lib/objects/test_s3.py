@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -18,63 +12,7 @@ from components.contract.errors import ResourceError, SourceUnavailableError
 from components.lib.objects import s3
 from components.lib.objects.opening import open_objects
 from tests.object_stores import SECRET
-
-
-@dataclass
-class Lossy:
-    """Proxy that passes requests on, and then may keep the answer, or all of it after ``cut`` bytes."""
-
-    upstream: str
-    drop: Callable[[str], bool] = lambda method: False
-    cut: list[int] = field(default_factory=list)
-    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        proxy = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                proxy.pass_on(self)
-
-            do_PUT = do_HEAD = do_GET  # noqa: N815 - http.server's names
-
-            def log_message(self, format: str, *args: Any) -> None:
-                del format, args
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def pass_on(self, request: BaseHTTPRequestHandler) -> None:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        self.seen.append((request.command, headers))
-        request.close_connection = True
-        length = int(headers.get("content-length", "0"))
-        if headers.pop("expect", None):
-            request.send_response_only(100)
-            request.end_headers()
-        body = request.rfile.read(length)
-        upstream = http.client.HTTPConnection(urlsplit(self.upstream).netloc, timeout=30)
-        upstream.request(request.command, request.path, body=body, headers=headers)
-        answer = upstream.getresponse()
-        content = answer.read()
-        upstream.close()
-        if self.drop(request.command):
-            return
-        request.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in {"connection", "transfer-encoding"}:
-                request.send_header(name, value)
-        request.end_headers()
-        keep = self.cut.pop(0) if self.cut and request.command == "GET" else len(content)
-        request.wfile.write(content[:keep])
+from tests.s3_proxy import Lossy
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ class Memory:
     """Object store in a dictionary. ``step`` is called around each operation."""
 
     uri = "memory://store"
+    endpoint = ""
     readers = 1
 
     def __init__(self, step: Callable[[], Callable[[], None]] = lambda: lambda: None) -> None:
@@ -65,7 +66,7 @@ class Memory:
     def list(self, prefix: str = "") -> Objects:
         after = self._step()
         found = [
-            ObjectInfo(key, len(self.objects[key]), START)
+            ObjectInfo(key, len(self.objects[key]), START, "1")
             for key in sorted(self.objects)
             if key.startswith(prefix)
         ]
@@ -79,6 +80,9 @@ class Memory:
         raise NotImplementedError
 
     def upload(self, key: str, path: Path) -> None:
+        raise NotImplementedError
+
+    def copy(self, source: object, listed: object, key: str, *, sha256: str) -> None:
         raise NotImplementedError
 
     def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
