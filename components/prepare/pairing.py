@@ -14,7 +14,7 @@ from components.lib.datasets.base import Dataset
 from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.files import require_input
 from components.lib.geo.footprints import Labels, read_building_csv
-from components.lib.geo.orientation import Orientation, read_orientations
+from components.lib.geo.orientation import Orientation, Orientations, read_orientations
 from components.lib.shards.manifest import FileRow
 from components.lib.tables import read_table
 
@@ -141,7 +141,7 @@ def _pair_acquisition(
                 image_id=image_id,
                 strip=strip,
                 tile=int(number),
-                orientation=_flag(flags, strip, acquisition, dataset),
+                orientation=_flag(flags, strip),
                 sar=sar,
                 optical=products[dataset.optical.name] if sensor.paired_optical else None,
                 labels=labels,
@@ -205,12 +205,10 @@ def _refuse_twins(tiles: list[TileSource]) -> None:
             )
 
 
-def _orientations(
-    acquisition: str, dataset: Dataset, summaries: list[FileRow], read: Read
-) -> dict[str, Orientation]:
+def _orientations(acquisition: str, dataset: Dataset, summaries: list[FileRow], read: Read) -> Orientations:
     for row in summaries:
         if row.name == dataset.summaries.orientations:
-            return read_orientations(read(row), f"{acquisition}: {row.name}")
+            return read_orientations(read(row), f"{row.name} of {acquisition}")
     raise BadDataError(
         f"acquisition {acquisition} has no {dataset.summaries.orientations}, so the side of view is unknown",
         next_step="add the file to the catalogue entry's objects and download again",
@@ -224,10 +222,10 @@ def _buildings(dataset: Dataset, summaries: list[FileRow], read: Read) -> dict[s
     return {}
 
 
-def _flag(flags: Mapping[str, Orientation], strip: str, acquisition: str, dataset: Dataset) -> Orientation:
-    if strip not in flags:
+def _flag(orientations: Orientations, strip: str) -> Orientation:
+    if strip not in orientations.flags:
         raise BadDataError(
-            f"strip {strip} of acquisition {acquisition} is not in {dataset.summaries.orientations}",
-            next_step="add the strip's line, or quarantine its tiles",
+            orientations.why_unknown(strip),
+            next_step="run validate, which quarantines the strip's tiles, or correct its line",
         )
-    return flags[strip]
+    return orientations.flags[strip]

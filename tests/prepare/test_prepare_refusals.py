@@ -73,7 +73,7 @@ def damaged(what: str) -> Acquisition:
         ("optical bands", r"PS-RGB_.*_tile_2\.tif has 2 bands"),
         ("optical elsewhere", r"PS-RGB_.*_tile_2\.tif does not cover the ground"),
         ("labels", r"Buildings_.*_tile_2\.geojson is not a GeoJSON"),
-        ("strip", r"strip 20200101000000_20200101000100 of acquisition tiny-airborne is not in"),
+        ("strip", r"strip 20200101000000_20200101000100 is not in SAR_orientations\.txt of tiny-airborne"),
         ("orientations", r"tiny-airborne has no SAR_orientations\.txt"),
     ],
 )
