@@ -23,6 +23,8 @@ READERS = {
     "kill-register": "killed_stages:KilledRegister",
     "kill-ledger": "killed_stages:KilledWithdraw",
     "store": "stores:Stores",
+    "orientations": "summaries:OrientationFiles",
+    "summary": "summaries:SummaryTables",
     "geojson": "labels:LabelFiles",
     "geotiff": "rasters:Rasters",
     "disk": "surroundings:Disk",

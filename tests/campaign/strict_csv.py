@@ -63,10 +63,15 @@ def _row(fields: dict[str, str]) -> Footprint:
             raise NotStrictError("confidence is no number") from error
         if not math.isfinite(confidence):
             raise NotStrictError("confidence is not finite")
-    return image, _polygon(fields["polygonwkt_pix"]), confidence
+    return image, polygon(fields["polygonwkt_pix"]), confidence
 
 
-def _polygon(text: str) -> Any:
+def polygon(text: str) -> Any:
+    """Read one polygon in WKT.
+
+    Raises:
+        NotStrictError: If it is none.
+    """
     if text.count("(") > 10_000 or _depth(text) > 3:
         raise NotStrictError("nested too deep")
     try:

@@ -109,6 +109,18 @@ def test_missing_inputs_name_the_stage_that_makes_them(folders: Folders) -> None
         folders.prepare()
 
 
+@pytest.mark.parametrize("key", [("tiny-airborne ", image_id(1)), ("tiny-airborne", image_id(1) + "0")])
+def test_a_quarantine_table_of_other_tiles_is_refused(folders: Folders, key: tuple[str, str]) -> None:
+    flight = Acquisition()
+    for tile in (1, 2):
+        flight.add_tile(tile, WEST + 100 * tile)
+    folders.write(flight, quarantined=[key])
+
+    with pytest.raises(BadDataError, match=r"quarantine\.csv names .* which was not downloaded"):
+        folders.prepare()
+    assert not folders.store.exists()
+
+
 def test_nothing_left_to_prepare_is_reported_with_the_reasons(folders: Folders) -> None:
     flight = Acquisition()
     flight.add_tile(1, WEST)
