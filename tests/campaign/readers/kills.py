@@ -97,10 +97,10 @@ class Killed(SingleReader):
 
 
 def _names(folder: Path) -> set[str]:
-    """Return all files and hidden folders, random parts of their names made equal."""
+    """Return all files and hidden folders, identities and times in their names made equal."""
     found = (path for path in folder.rglob("*") if path.name.startswith(".") or not path.is_dir())
     names = {path.relative_to(folder).as_posix() for path in found}
-    return {re.sub(r"[0-9a-f]{32}", "<id>", name) for name in names}
+    return {re.sub(r"[0-9a-f]{32}|\d{8}T\d{6}\.\d+Z", "<id>", name) for name in names}
 
 
 def _difference(right: Any, found: Any) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -12,12 +10,10 @@ import shapely
 
 from tests.campaign.mutations import TEXT, mutate_bytes
 from tests.campaign.readers.stages import Damaged, Fate, StageReader
-from tests.campaign.strict_csv import NotStrictError, polygon
+from tests.campaign.strict_csv import NotStrictError, polygon, read_rows
 from tests.campaign.world import SIDE_PX
 
 ORIENTATIONS = "SAR_orientations.txt"
-
-_OTHER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class OrientationFiles(StageReader):
@@ -58,8 +54,6 @@ def read_flags(content: bytes) -> dict[str, int] | None:
 
     A strip has a flag if every line that begins with its name gives it the same one.
     """
-    if content.startswith(_OTHER_MARKS):
-        return None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -198,12 +192,9 @@ def read_areas(content: bytes) -> dict[str, float | str] | None:
         By image id the area of its buildings inside of the tile in square pixels, or ``odd`` if a row of it
         needs a repair or cannot be read; None if it is no table with the needed columns.
     """
-    if content.startswith(_OTHER_MARKS) or b"\0" in content:
-        return None
     try:
-        text = content.decode("utf-8-sig")
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
-    except (UnicodeDecodeError, csv.Error):
+        rows = read_rows(content)
+    except NotStrictError:
         return None
     header = [name.strip().lower() for name in rows[0]] if rows else []
     if not {"imageid", "polygonwkt_pix"} <= set(header) or len(set(header)) < len(header):
