@@ -35,6 +35,13 @@ READERS = {
     "kill-prepare": "killed_stages:KilledPrepare",
     "bundle": "bundles:Bundles",
     "kill-training": "killed_training:KilledTraining",
+    "kill-optical": "killed_training:KilledOptical",
+    "kill-distill": "killed_training:KilledDistill",
+    "kill-adapt": "killed_training:KilledAdapt",
+    "kill-evaluate": "killed_scoring:KilledEvaluate",
+    "kill-report": "killed_scoring:KilledReport",
+    "kill-runs": "killed_services:KilledRun",
+    "kill-prune": "killed_services:KilledPrune",
     "kill-tracking": "killed_models:KilledTracking",
     "kill-promote": "killed_models:KilledPromotion",
 }
