@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +15,7 @@ from components.lib.shards.manifest import MANIFEST
 from tests.campaign.mutations import BINARY, TEXT, mutate_bytes
 from tests.campaign.readers.stages import Damaged, Fate, StageReader
 from tests.campaign.strict_csv import NotStrictError, read_rows
-from tests.campaign.world import ACQUISITION, SUMMARY
+from tests.campaign.world import ACQUISITION, SUMMARY, Release
 
 _QUARANTINE = Path("data/validated/quarantine.csv")
 _STRANGE = ("removed", "a folder", "a dangling link", "a link to itself", "another file")
@@ -29,10 +28,15 @@ class QuarantineTables(StageReader):
     stages = ("prepare",)
     names = ("quarantine.csv", "no tile is left")
 
+    def write(self, folder: Path, release: Release) -> None:
+        """Write what download leaves, and an empty quarantine."""
+        super().write(folder, release)
+        (folder / _QUARANTINE).parent.mkdir(parents=True)
+        (folder / _QUARANTINE).write_text("acquisition,image_id,product,rule,reason\n")
+
     def damage(self, rng: Random, folder: Path) -> Damaged:
         """Quarantine two tiles of four; damage the table's bytes, a row, or the file."""
-        shutil.copytree(self.sound, folder, dirs_exist_ok=True)
-        shutil.rmtree(folder / "data/prepared")
+        self.write(folder, self.release)
         path = folder / _QUARANTINE
         content = self._table()
         kind = rng.random()

@@ -111,11 +111,13 @@ class Killed(SingleReader):
 
 def _names(folder: Path) -> set[str]:
     """Return all files and hidden folders, identities and times in their names made equal."""
-    found = (path for path in folder.rglob("*") if path.name.startswith(".") or not path.is_dir())
     inside = folder / TEMPORARY
-    found = (path for path in found if inside not in path.parents)
-    # Of the temporary files those that bear our name: libraries leave their own.
-    found = (*found, *inside.glob("stormsight-*"))
+    found = [
+        path
+        for path in folder.rglob("*")
+        if (path.name.startswith(".") or not path.is_dir()) and inside not in path.parents
+    ]
+    found += inside.glob("stormsight-*")  # libraries leave files of their own there
     names = {path.relative_to(folder).as_posix() for path in found}
     return {re.sub(r"[0-9a-f]{32}|\d{8}T\d{6}\.\d+Z", "<id>", name) for name in names}
 

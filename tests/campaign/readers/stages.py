@@ -74,7 +74,7 @@ class StageReader(SingleReader):
     """
 
     stages: ClassVar[tuple[str, ...]] = ("validate", "prepare")
-    """What runs on the damaged input; what comes before it runs undisturbed, once."""
+    """Stages that run, in order; the input is what the first of them reads."""
 
     names: ClassVar[tuple[str, ...]]
     """Words of which a refusal must have one."""
@@ -96,7 +96,7 @@ class StageReader(SingleReader):
         self.unlabelled = [of_strip[1] for of_strip in by_strip.values()]
         self.sound = self.fresh("sound")
         self.write(self.sound, self.release)
-        name, ended = run_stages(self.sound, run=preload)
+        name, ended = run_stages(self.sound, self.stages, run=preload)
         assert ended.code == 0, f"{name}: {ended.stderr}"
         self.reference = read_store(self.sound / "data/prepared")
         assert set(self.reference.facts) == set(self.image_ids), "an undisturbed tile is missing"

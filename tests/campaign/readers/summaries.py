@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -204,12 +205,10 @@ def read_areas(content: bytes) -> dict[str, float | str] | None:
     found: dict[str, float | str] = {}
     for row in rows[1:]:
         image_id = row[image].strip() if image < len(row) else ""
-        area = found.get(image_id, 0.0)
-        try:
+        so_far, part = found.get(image_id, 0.0), None
+        with suppress(NotStrictError):
             shape = polygon(row[wkt] if len(row) == len(header) else "")
-            part = shapely.intersection(shape, tile).area if shape.is_valid else None
-        except NotStrictError:
-            part = None
-        plain = part is not None and isinstance(area, float) and shape.area < 1e6
-        found[image_id] = area + part if plain else "odd"
+            if shape.is_valid and shape.area < 1e6:
+                part = float(shapely.intersection(shape, tile).area)
+        found[image_id] = "odd" if part is None or isinstance(so_far, str) else so_far + part
     return found
