@@ -15,7 +15,7 @@ from components.lib.shards.manifest import MANIFEST
 from tests.campaign.mutations import BINARY, TEXT, mutate_bytes
 from tests.campaign.readers.stages import Damaged, Fate, StageReader
 from tests.campaign.strict_csv import NotStrictError, read_rows
-from tests.campaign.world import ACQUISITION, SUMMARY, Release
+from tests.campaign.world import ACQUISITION, LABELS, SUMMARY, Release
 
 _QUARANTINE = Path("data/validated/quarantine.csv")
 _STRANGE = ("removed", "a folder", "a dangling link", "a link to itself", "another file")
@@ -163,8 +163,9 @@ class Manifests(StageReader):
             return Damaged(described, must=True)
         if row["product"] == SUMMARY or column in ("acquisition", "sensor"):
             return Damaged(described, usual=Fate.SAME if same else Fate.EITHER)
-        mine = f"{row['strip']}_tile_{row['tile']}"
-        return Damaged(described, {} if same else {mine: Fate.EITHER})
+        # Without its file of labels a tile takes those of the summary CSV.
+        fate = Fate.PIXELS if row["product"] == LABELS else Fate.EITHER
+        return Damaged(described, {} if same else {f"{row['strip']}_tile_{row['tile']}": fate})
 
 
 def _odd(rng: Random, column: str, value: Any) -> Any:

@@ -59,6 +59,8 @@ def read_flags(content: bytes) -> dict[str, int] | None:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
+    if "\0" in text:
+        return None
     said: dict[str, set[str]] = {}
     for line in text.splitlines():
         words = line.split()
