@@ -21,7 +21,6 @@ from components.download.parameters import DownloadParameters
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.files import nearest_existing
 from components.lib.objects.opening import OBJECTS
-from components.lib.tracking.database import check_database
 from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
 from components.promote.parameters import PromoteParameters
 
@@ -60,14 +59,12 @@ def check_tracking(tracking: TrackingParameters, promote: PromoteParameters, roo
 
     Raises:
         SourceUnavailableError: If a store does not answer, or a file of it cannot be written.
-        BadDataError: If the file of a local store is something else, or damaged.
     """
     uri = tracking.effective_uri
     name = "MLFLOW_TRACKING_URI" if os.environ.get("MLFLOW_TRACKING_URI") else "tracking.uri"
     if uri.startswith(_SQLITE):
         path = root / uri.removeprefix(_SQLITE).partition("?")[0]
         _require_writable(path, name, folder=False)
-        check_database(path)
         _require_writable(root / tracking.effective_artifacts, "tracking.artifacts", folder=True)
     elif uri.startswith(("http://", "https://")):
         problem = _no_answer(f"{uri.rstrip('/')}/health")

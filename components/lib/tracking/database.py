@@ -51,21 +51,11 @@ def prepare_database(path: Path, build: Callable[[Path], None]) -> None:
             if not _is_whole(path):  # another process may have built it meanwhile
                 _build(path, build)
     except OSError as error:
-        raise _unusable(path, error) from error
-
-
-def check_database(path: Path) -> None:
-    """Check what is at ``path`` and change nothing; nothing and an unfinished beginning will do.
-
-    Raises:
-        BadDataError: If there is something else: a folder, another kind of file, a foreign database.
-        ResourceError: If it cannot be read or written.
-    """
-    try:
-        _require_writable(path)
-        _is_whole(path)
-    except OSError as error:
-        raise _unusable(path, error) from error
+        raise ResourceError(
+            f"MLflow's database {path}: {error.strerror or error}",
+            next_step="check free space and permissions, or point tracking.uri (MLFLOW_TRACKING_URI) "
+            "elsewhere",
+        ) from error
 
 
 def _require_writable(path: Path) -> None:
@@ -151,11 +141,4 @@ def _not_ours(path: Path, why: str) -> BadDataError:
         f"MLflow's database {path} cannot be used: {why}",
         next_step="restore it from a backup, or move it away: a new one is made then; or point tracking.uri "
         "(MLFLOW_TRACKING_URI) elsewhere",
-    )
-
-
-def _unusable(path: Path, error: OSError) -> ResourceError:
-    return ResourceError(
-        f"MLflow's database {path}: {error.strerror or error}",
-        next_step="check free space and permissions, or point tracking.uri (MLFLOW_TRACKING_URI) elsewhere",
     )

@@ -17,7 +17,7 @@ import pytest
 from components.contract.errors import BadDataError, ResourceError, SourceUnavailableError, StormsightError
 from components.lib.registry.artefact import CHAMPION, by_alias
 from components.lib.tracking.connection import connect
-from components.lib.tracking.database import check_database, prepare_database
+from components.lib.tracking.database import prepare_database
 from components.lib.tracking.parameters import TrackingParameters
 from tests.lib.tracking.local_store import local_store
 
@@ -45,7 +45,7 @@ def test_a_whole_database_is_left_alone(whole: Path) -> None:
 KILLED_IN_BUILD = """
 import os, signal, sqlite3, sys
 from pathlib import Path
-from components.lib.tracking.database import check_database, prepare_database
+from components.lib.tracking.database import prepare_database
 
 def build(path):
     sqlite3.connect(path).execute("CREATE TABLE experiments (name TEXT)")
@@ -153,12 +153,3 @@ def test_a_table_that_is_gone_is_told_without_a_traceback(
     with pytest.raises(SourceUnavailableError, match="no such table"):
         by_alias(connection, "a-model", CHAMPION)
     assert "Traceback" not in capsys.readouterr().err
-
-
-def test_a_check_builds_and_changes_nothing(whole: Path, tmp_path: Path) -> None:
-    check_database(tmp_path / "none" / "mlflow.db")
-    assert not (tmp_path / "none").exists()
-    check_database(whole)
-    text(tmp_path / "mlflow.db")
-    with pytest.raises(BadDataError, match="it is no SQLite database"):
-        check_database(tmp_path / "mlflow.db")
