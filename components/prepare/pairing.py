@@ -13,8 +13,9 @@ from components.contract.errors import BadDataError
 from components.lib.datasets.base import Dataset
 from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.files import require_input
+from components.lib.foreign import one_line
 from components.lib.geo.footprints import Labels, read_building_csv
-from components.lib.geo.orientation import Orientation, read_orientations
+from components.lib.geo.orientation import Orientation, Orientations, read_orientations
 from components.lib.shards.manifest import FileRow
 from components.lib.tables import read_table
 
@@ -102,8 +103,10 @@ def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -
         read: Content of a manifest row; asked for summary files only.
 
     Raises:
-        BadDataError: If a strip has no orientation flag, or one sensor has the same tile twice.
+        BadDataError: If a strip has no orientation flag, one sensor has the same tile twice, or the
+            quarantine table names a tile that was not downloaded.
     """
+    _refuse_strangers(manifest, quarantine)
     result = Pairing()
     for acquisition, files in manifest.groupby("acquisition", sort=True):
         _pair_acquisition(str(acquisition), files, quarantine, read, result)
@@ -111,6 +114,24 @@ def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -
     _drop_unlabelled(result)
     _refuse_twins(result.tiles)
     return result
+
+
+def _refuse_strangers(manifest: pd.DataFrame, quarantine: set[tuple[str, str]]) -> None:
+    """Refuse a table of another download: the tile that a damaged row means would be trained on."""
+    strangers = quarantine - set(zip(manifest["acquisition"], manifest["name"], strict=True))
+    if strangers:
+        tiles = manifest[["acquisition", "sensor", "strip", "tile"]].drop_duplicates()
+        strangers -= {
+            (acquisition, dataset_of(sensor).image_id(strip, tile))
+            for acquisition, sensor, strip, tile in tiles.itertuples(index=False)
+        }
+    if strangers:
+        acquisition, name = min(strangers)
+        raise BadDataError(
+            f"quarantine.csv names {one_line(name)[:80]!r} of acquisition {one_line(acquisition)[:80]!r}, "
+            f"which was not downloaded" + (f", and {len(strangers) - 1} more" if len(strangers) > 1 else ""),
+            next_step="run `dvc repro --force validate`",
+        )
 
 
 def _pair_acquisition(
@@ -141,7 +162,7 @@ def _pair_acquisition(
                 image_id=image_id,
                 strip=strip,
                 tile=int(number),
-                orientation=_flag(flags, strip, acquisition, dataset),
+                orientation=_flag(flags, strip),
                 sar=sar,
                 optical=products[dataset.optical.name] if sensor.paired_optical else None,
                 labels=labels,
@@ -205,12 +226,10 @@ def _refuse_twins(tiles: list[TileSource]) -> None:
             )
 
 
-def _orientations(
-    acquisition: str, dataset: Dataset, summaries: list[FileRow], read: Read
-) -> dict[str, Orientation]:
+def _orientations(acquisition: str, dataset: Dataset, summaries: list[FileRow], read: Read) -> Orientations:
     for row in summaries:
         if row.name == dataset.summaries.orientations:
-            return read_orientations(read(row), f"{acquisition}: {row.name}")
+            return read_orientations(read(row), f"{row.name} of {acquisition}")
     raise BadDataError(
         f"acquisition {acquisition} has no {dataset.summaries.orientations}, so the side of view is unknown",
         next_step="add the file to the catalogue entry's objects and download again",
@@ -224,10 +243,10 @@ def _buildings(dataset: Dataset, summaries: list[FileRow], read: Read) -> dict[s
     return {}
 
 
-def _flag(flags: Mapping[str, Orientation], strip: str, acquisition: str, dataset: Dataset) -> Orientation:
-    if strip not in flags:
+def _flag(orientations: Orientations, strip: str) -> Orientation:
+    if strip not in orientations.flags:
         raise BadDataError(
-            f"strip {strip} of acquisition {acquisition} is not in {dataset.summaries.orientations}",
-            next_step="add the strip's line, or quarantine its tiles",
+            orientations.why_unknown(strip),
+            next_step="run validate, which quarantines the strip's tiles, or correct its line",
         )
-    return flags[strip]
+    return orientations.flags[strip]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +28,7 @@ from components.runs.parameters import load_runs_parameters
 from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.supervision import supervise
 from components.runs.worker import RESULT
-from components.runs.workspace import STATE, require_planned_code, workspace
+from components.runs.workspace import STATE, remove_left, require_planned_code, workspace
 
 LOG = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ def run_stage(environment: Environment, address: str, run: str) -> int:
         if finished is not None:
             LOG.info("%s: finished already, by run %s at %s", address, finished.run, finished.ended)
             report_result({"key": plan.key, "stage": address, "executed": False})
+            with suppress(OSError):  # of an attempt that was killed after it had finished the stage
+                remove_left(environment.workspaces)
             return 0
         attempt = _Attempt(environment, objects, plan, records, address, stop, begun)
         try:

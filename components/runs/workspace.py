@@ -104,13 +104,22 @@ def workspace(
         yield folder
 
 
+def remove_left(parent: Path) -> None:
+    """Remove the workspaces of processes that have ended.
+
+    Args:
+        parent: Folder of all workspaces.
+    """
+    for left in parent.glob(f"{_PREFIX}*"):
+        remove_unlocked(left)
+
+
 @contextmanager
 def _owned_folder(parent: Path, name: str) -> Iterator[Path]:
     """Yield a new folder, locked until this process ends; remove those of processes that have ended."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        for left in parent.glob(f"{_PREFIX}*"):
-            remove_unlocked(left)
+        remove_left(parent)
         folder, held = make_locked(lambda: Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{name}-", dir=parent)))
         (folder / STATE).mkdir()
     except OSError as error:

@@ -58,11 +58,15 @@ def tile_features(
     if tile.misnamed is not None:
         return row
     dataset = dataset_of(sensor.name)
-    orientation = summaries.flags.get(tile.strip)
+    orientations = summaries.orientations
+    orientation = None if orientations is None else orientations.flags.get(tile.strip)
     row |= {
         "duplicates": tile.duplicates,
         "orientation": orientation,
         "orientation_known": orientation is not None,
+        "orientation_error": (
+            "" if orientations is None or orientation is not None else orientations.why_unknown(tile.strip)
+        ),
         "sar_present": dataset.sar.name in tile.files,
     }
     sar = _raster_columns(row, "sar", tile.files.get(dataset.sar.name), sensor.bands, read)

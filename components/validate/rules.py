@@ -111,7 +111,12 @@ def tile_rules(sensor: Sensor, parameters: ValidateParameters, features: pd.Data
             low=0,
             high=0,
         ),
-        _true("orientation_known", "orientation_known", "orientation flag known for the strip"),
+        _true(
+            "orientation_known",
+            "orientation_known",
+            "orientation flag known for the strip",
+            "orientation_error",
+        ),
         _true("sar_present", "sar_present", "SAR file present", product=sar),
         *_raster_rules("sar", sar, dtype=dataset.sar.dtype, bands=len(sensor.bands), crs=sensor.crs),
         _nodata_rule("sar", sar, parameters),

@@ -12,7 +12,7 @@ from components.contract.errors import BadDataError
 from components.lib.datasets.sensors import dataset_of
 from components.lib.foreign import judged
 from components.lib.geo.footprints import Labels, read_building_csv
-from components.lib.geo.orientation import read_orientations
+from components.lib.geo.orientation import Orientations, read_orientations
 from components.validate.rules import SetFailure
 from components.validate.tiles import Record
 
@@ -24,11 +24,11 @@ class Summaries:
     """Content of one acquisition's summary files.
 
     Attributes:
-        flags: Orientation flag by strip.
+        orientations: Orientation flags; None without a readable file of them.
         buildings: Entry of the summary CSV by image id; empty without such a file.
     """
 
-    flags: Mapping[str, int] = field(default_factory=dict)
+    orientations: Orientations | None = None
     buildings: Mapping[str, Labels] = field(default_factory=dict)
 
 
@@ -59,7 +59,9 @@ def read_summaries(
             with judged(name):
                 content = read(record)
                 if name == declared.orientations:
-                    summaries.flags = read_orientations(content, name)
+                    summaries.orientations = read_orientations(content, name)
+                    for fault in summaries.orientations.faults.values():
+                        _LOG.warning("%s: %s: that strip has no flag", acquisition, fault)
                     oriented.add(acquisition)
                 elif name.endswith(declared.buildings_ending):
                     buildings = read_building_csv(content, name)

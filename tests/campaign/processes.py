@@ -47,6 +47,8 @@ def run_forked(
         limit_s: Seconds until the child and everything it started are killed.
     """
     out, err = folder.with_name(f"{folder.name}.out"), folder.with_name(f"{folder.name}.err")
+    for path in (out, err):
+        path.touch()  # the child may be killed before it opens them
     sys.stdout.flush()
     sys.stderr.flush()
     started = time.monotonic()
@@ -151,6 +153,8 @@ def _wait(pid: int, limit_s: float) -> int | None:
         ready, _, _ = select.select([handle], [], [], limit_s)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
+        if not ready:
+            os.kill(pid, signal.SIGKILL)  # it may have no group of its own yet
         _, status = os.waitpid(pid, 0)
     finally:
         os.close(handle)

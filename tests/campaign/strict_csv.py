@@ -11,6 +11,9 @@ import shapely
 
 _NAMES = ("imageid", "polygonwkt_pix", "confidence")
 
+MAX_FIELD = 4 * 2**20
+"""Characters of one field; a longer one is no polygon and no reason."""
+
 Footprint = tuple[str, Any, float]
 """Image id, polygon, confidence."""
 
@@ -25,16 +28,7 @@ def read_strictly(content: bytes) -> list[Footprint]:
     Raises:
         NotStrictError: If a field is missing or one too many, a polygon or number is none, or it is no text.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise NotStrictError("no UTF-8") from error
-    if "\0" in text:
-        raise NotStrictError("holds NUL")
-    try:
-        lines = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
-    except csv.Error as error:
-        raise NotStrictError(str(error)) from error
+    lines = read_rows(content)
     lines = [row for row in lines if any(field.strip() for field in row) or len(row) > 1]
     if not lines:
         raise NotStrictError("no header")
@@ -42,6 +36,25 @@ def read_strictly(content: bytes) -> list[Footprint]:
     if any(header.count(name) > 1 for name in _NAMES) or not set(_NAMES[:2]) <= set(header):
         raise NotStrictError("header without or with doubled columns")
     return [_row(dict(zip(header, row, strict=True))) for row in _checked(lines[1:], header)]
+
+
+def read_rows(content: bytes) -> list[list[str]]:
+    """Return the fields of all rows that are not empty.
+
+    Raises:
+        NotStrictError: If it is no text, or wrongly quoted.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotStrictError("no UTF-8") from error
+    if "\0" in text:
+        raise NotStrictError("holds NUL")
+    csv.field_size_limit(MAX_FIELD)
+    try:
+        return [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    except csv.Error as error:
+        raise NotStrictError(str(error)) from error
 
 
 def _checked(rows: list[list[str]], header: list[str]) -> list[list[str]]:
@@ -63,10 +76,15 @@ def _row(fields: dict[str, str]) -> Footprint:
             raise NotStrictError("confidence is no number") from error
         if not math.isfinite(confidence):
             raise NotStrictError("confidence is not finite")
-    return image, _polygon(fields["polygonwkt_pix"]), confidence
+    return image, polygon(fields["polygonwkt_pix"]), confidence
 
 
-def _polygon(text: str) -> Any:
+def polygon(text: str) -> Any:
+    """Read one polygon in WKT.
+
+    Raises:
+        NotStrictError: If it is none.
+    """
     if text.count("(") > 10_000 or _depth(text) > 3:
         raise NotStrictError("nested too deep")
     try:

@@ -20,6 +20,8 @@ SLICE: dict[str, range] = {
     "store": range(1_000_000, 1_000_016),
     "ledger": range(1_000_000, 1_000_010),
     "landing": range(1_000_000, 1_000_008),
+    "quarantine": range(1_000_000, 1_000_004),
+    "kill-prune": range(1_000_000, 1_000_004),
     "kill-ledger": range(1_000_000, 1_000_004),
     "kill-download": range(1_000_000, 1_000_004),
 }

@@ -168,6 +168,32 @@ def read_store(folder: Path) -> Stored:
     return Stored(arrays, facts, found)
 
 
+def difference(right: Stored, found: Stored, image_id: str) -> str | None:
+    """Return the first thing about a tile in ``found`` that is not as in ``right``."""
+    if image_id not in found.facts:
+        return "is missing"
+    for name, array in right.arrays[image_id].items():
+        other = found.arrays[image_id][name]
+        if array.shape != other.shape or not np.array_equal(array, other):
+            return f"its {name} differs"
+    if found.footprints.get(image_id) != right.footprints.get(image_id):
+        return "its footprints differ"
+    for name, value in right.facts[image_id].items():
+        if not _same(value, found.facts[image_id][name]):
+            return f"its {name} is {found.facts[image_id][name]} instead of {value}"
+    return None
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a == b) or (isinstance(a, float) and abs(a - b) < 1e-6)
+
+
+def read_quarantined(path: Path) -> dict[str, str]:
+    """Return the reason by image id of the tiles that validate quarantined."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return dict(zip(table["image_id"], table["reason"], strict=True))
+
+
 def run_stages(
     folder: Path, names: Sequence[str] = ("validate", "prepare"), run: Callable[..., Ended] = run_forked
 ) -> tuple[str, Ended]:

@@ -73,7 +73,7 @@ def damaged(what: str) -> Acquisition:
         ("optical bands", r"PS-RGB_.*_tile_2\.tif has 2 bands"),
         ("optical elsewhere", r"PS-RGB_.*_tile_2\.tif does not cover the ground"),
         ("labels", r"Buildings_.*_tile_2\.geojson is not a GeoJSON"),
-        ("strip", r"strip 20200101000000_20200101000100 of acquisition tiny-airborne is not in"),
+        ("strip", r"strip 20200101000000_20200101000100 is not in SAR_orientations\.txt of tiny-airborne"),
         ("orientations", r"tiny-airborne has no SAR_orientations\.txt"),
     ],
 )
@@ -107,6 +107,18 @@ def test_missing_inputs_name_the_stage_that_makes_them(folders: Folders) -> None
     folders.quarantine.write_text("nonsense\n")
     with pytest.raises(BadDataError, match="not a quarantine table"):
         folders.prepare()
+
+
+@pytest.mark.parametrize("key", [("tiny-airborne ", image_id(1)), ("tiny-airborne", image_id(1) + "0")])
+def test_a_quarantine_table_of_other_tiles_is_refused(folders: Folders, key: tuple[str, str]) -> None:
+    flight = Acquisition()
+    for tile in (1, 2):
+        flight.add_tile(tile, WEST + 100 * tile)
+    folders.write(flight, quarantined=[key])
+
+    with pytest.raises(BadDataError, match=r"quarantine\.csv names .* which was not downloaded"):
+        folders.prepare()
+    assert not folders.store.exists()
 
 
 def test_nothing_left_to_prepare_is_reported_with_the_reasons(folders: Folders) -> None:

@@ -235,7 +235,7 @@ def test_quarantined_and_unpaired_tiles_stay_out(folders: Folders) -> None:
     flight.add("SAR-Intensity", 2, b"damaged")
     del flight.files["PS-RGB", NORTH, 3]
     del flight.files["SAR-Intensity", NORTH, 4]
-    folders.write(flight, quarantined=[(flight.name, image_id(2)), (flight.name, "stranger.tif")])
+    folders.write(flight, quarantined=[(flight.name, image_id(2))])
     summary = folders.prepare()
 
     assert Store.open(folders.store).index["image_id"].tolist() == [image_id(1)]

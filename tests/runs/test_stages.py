@@ -82,6 +82,13 @@ def test_a_repeated_stage_and_a_repeated_end_change_nothing(trained: World) -> N
     assert plan(world.environment(), "r2", force=True) == 99, "the set is trained"
 
 
+def test_a_stage_that_is_finished_already_removes_what_a_killed_attempt_left(trained: World) -> None:
+    left = trained.workspaces / "stormsight-workspace-prepare-killed"
+    (left / "data").mkdir(parents=True)
+    assert run_stage(trained.environment(), "prepare", "r1") == 0
+    assert not left.exists()
+
+
 def test_equal_stages_of_another_key_are_restored_but_the_gate_always_runs(trained: World) -> None:
     world = trained
     finish(world.environment(), "r1")

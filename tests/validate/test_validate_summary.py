@@ -17,7 +17,8 @@ def summaries(raw: Path, release: Release) -> tuple[dict[str, dict[str, int]], l
     write_release(raw, release)
     with ShardReader(raw) as reader:
         found, failures = read_summaries(read_manifest(raw), reader.read)
-    return {name: dict(value.flags) for name, value in found.items() if value.flags}, failures
+    read = {name: value.orientations for name, value in found.items()}
+    return {name: dict(value.flags) for name, value in read.items() if value is not None}, failures
 
 
 def test_flags_are_read_by_acquisition(release: Release, tmp_path: Path) -> None:
@@ -25,7 +26,7 @@ def test_flags_are_read_by_acquisition(release: Release, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("content", [b"no flags here at all\n", f"{STRIPS[0]} 0\n{STRIPS[0]} 1\n".encode()])
-def test_a_malformed_or_contradicting_file_is_reported_once(
+def test_a_file_without_a_flag_that_is_clear_is_reported_once(
     content: bytes, release: Release, tmp_path: Path
 ) -> None:
     release.files["SAR_orientations.txt"].content = content
@@ -33,6 +34,14 @@ def test_a_malformed_or_contradicting_file_is_reported_once(
     assert flags == {}
     assert [(f.rule, f.subject) for f in failures] == [("summary_file", "tiny")]
     assert "SAR_orientations.txt line" in failures[0].reason
+
+
+def test_a_malformed_line_costs_its_strip_only(
+    release: Release, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    release.files["SAR_orientations.txt"].content = f"{STRIPS[0]} north\n{STRIPS[1]} 1\n".encode()
+    assert summaries(tmp_path, release) == ({"tiny": {STRIPS[1]: 1}}, [])
+    assert f"line 1: '{STRIPS[0]} north' is not '<strip> <0|1>'" in caplog.text
 
 
 def test_a_checksum_mismatch_of_any_summary_file_is_reported(release: Release, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ inverse.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -22,20 +24,46 @@ Orientation = Literal[0, 1]
 """0: imaged from the north, stored as it is. 1: imaged from the south, stored turned by 180 degrees."""
 
 
-def read_orientations(content: bytes, name: str) -> dict[str, Orientation]:
+@dataclass(frozen=True, slots=True)
+class Orientations:
+    """Content of one file of orientation flags.
+
+    Attributes:
+        name: File name, for messages.
+        flags: Flag of every strip that the file is clear about.
+        faults: First word of a malformed line, or a strip with both flags, to what is wrong, with its line.
+    """
+
+    name: str
+    flags: Mapping[str, Orientation]
+    faults: Mapping[str, str]
+
+    def why_unknown(self, strip: str) -> str:
+        """Return why ``strip`` has no flag, in words."""
+        if strip in self.faults:
+            return self.faults[strip]
+        other = next(iter(self.faults.values()), "")  # the strip's own line may have a misspelt name
+        return f"strip {strip} is not in {self.name}" + (f"; {other}" if other else "")
+
+
+def read_orientations(content: bytes, name: str) -> Orientations:
     """Read the file of orientation flags (``Summaries.orientations`` of a data set).
+
+    A malformed line, or one that contradicts another, leaves its strip without a flag and the others as
+    they are.
 
     Args:
         content: Lines ``<start14>_<stop14> <0|1>``, no header; UTF-8, with or without a byte order mark.
         name: File name, for messages.
 
     Returns:
-        The flag of every strip.
+        The flag of every strip, and what is wrong with the strips that have none.
 
     Raises:
-        BadDataError: If a line is malformed or contradicts an earlier one, or the text is not UTF-8.
+        BadDataError: If lines are wrong and no strip has a flag, or the text is not UTF-8.
     """
     flags: dict[str, Orientation] = {}
+    faults: dict[str, str] = {}
     for number, line in enumerate(decode_text(content, name).splitlines(), 1):
         match line.split():
             case []:
@@ -43,10 +71,16 @@ def read_orientations(content: bytes, name: str) -> dict[str, Orientation]:
             case [strip, "0" | "1" as flag]:
                 value: Orientation = 1 if flag == "1" else 0
                 if flags.setdefault(strip, value) != value:
-                    raise _bad(f"{name} line {number}: strip {strip} appears with both flags")
-            case _:
-                raise _bad(f"{name} line {number}: {one_line(line)[:80]!r} is not '<strip> <0|1>'")
-    return flags
+                    faults.setdefault(strip, f"{name} line {number}: strip {strip} appears with both flags")
+            case [word, *_]:
+                what = f"{one_line(line)[:80]!r} is not '<strip> <0|1>'"
+                faults.setdefault(word, f"{name} line {number}: {what}")
+    clear = {strip: flag for strip, flag in flags.items() if strip not in faults}
+    if faults and not clear:
+        raise BadDataError(
+            next(iter(faults.values())), next_step="correct the orientation file of this acquisition"
+        )
+    return Orientations(name, clear, faults)
 
 
 def align(array: npt.NDArray[T], orientation: int) -> npt.NDArray[T]:
@@ -81,7 +115,3 @@ def align_polygon(polygon: shapely.Polygon, orientation: int, height: int, width
         return np.array([width, height], dtype=np.float64) - xy
 
     return shapely.transform(polygon, turn)
-
-
-def _bad(message: str) -> BadDataError:
-    return BadDataError(message, next_step="correct the orientation file of this acquisition")

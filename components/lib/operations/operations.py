@@ -98,7 +98,7 @@ class Operations:
         def choose(state: State) -> tuple[Event | None, bool]:
             if acquisition not in state.registered:
                 raise MissingInputError(
-                    f"{acquisition} is not registered",
+                    f"{acquisition} is not registered in {self._objects.uri}",
                     next_step="see `python -m components.acquisitions list`",
                 )
             if acquisition in state.withdrawn:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.contract.errors import BadDataError
@@ -35,6 +36,10 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns in order; the fields of :class:`FileRow`."""
+
+
+LONGEST_TEXT = 4096
+"""Characters of a name, path or address; a longer one is damage, and would fill every message about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +100,17 @@ def read_manifest(raw: Path) -> pd.DataFrame:
         empty = [name for name in SCHEMA.names if table[name].null_count]
         if empty:
             raise ValueError(f"rows without {', '.join(empty)}")
+        long = [field.name for field in SCHEMA if field.type == pa.string() and _is_long(table[field.name])]
+        if long:
+            raise ValueError(f"more than {LONGEST_TEXT} characters in {', '.join(long)}")
     except (pa.ArrowException, ValueError, OSError, KeyError, TypeError) as error:
         raise BadDataError(
             f"{path} is not a manifest: {one_line(error)}", next_step="run `dvc repro --force download`"
         ) from error
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def _is_long(column: pa.ChunkedArray) -> bool:
+    longest = pc.max(pc.utf8_length(column)).as_py()
+    return longest is not None and longest > LONGEST_TEXT

@@ -71,6 +71,8 @@ def connect(parameters: TrackingParameters) -> Connection:
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # migrations of a new store are not news
+    # It prints each error of the database as a traceback; the error itself is told by store_errors.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     uri = parameters.effective_uri
     with store_errors(uri):
         from mlflow import MlflowClient  # noqa: PLC0415 - seconds of import, see above

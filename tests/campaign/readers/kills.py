@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tempfile
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,9 @@ from tests.campaign.verdicts import Ended, Judgement, Outcome, last_line
 
 MOST_KILLS = 3
 """Kills in a row, before the command may end."""
+
+TEMPORARY = "tmp"
+"""Folder for temporary files of a command that is killed."""
 
 
 class Killed(SingleReader):
@@ -88,7 +92,16 @@ class Killed(SingleReader):
         return f"debris: {', '.join(debris[:3])}" if debris else None
 
     def _run(self, folder: Path, run: Callable[..., Ended], limit_s: float) -> Ended:
-        return run(self.work, folder, variables=self.variables, limit_s=limit_s)
+        """Run the command with a folder of its own for temporary files."""
+        temporary = folder / TEMPORARY
+        temporary.mkdir(exist_ok=True)
+
+        def work() -> None:
+            tempfile.tempdir = None  # this process may have asked for it
+            self.work()
+
+        variables = {**self.variables, "TMPDIR": str(temporary)}
+        return run(work, folder, variables=variables, limit_s=limit_s)
 
     def _copy(self, name: str) -> Path:
         folder = self.fresh(name)
@@ -97,10 +110,16 @@ class Killed(SingleReader):
 
 
 def _names(folder: Path) -> set[str]:
-    """Return all files and hidden folders, random parts of their names made equal."""
-    found = (path for path in folder.rglob("*") if path.name.startswith(".") or not path.is_dir())
+    """Return all files and hidden folders, identities and times in their names made equal."""
+    inside = folder / TEMPORARY
+    found = [
+        path
+        for path in folder.rglob("*")
+        if (path.name.startswith(".") or not path.is_dir()) and inside not in path.parents
+    ]
+    found += inside.glob("stormsight-*")  # libraries leave files of their own there
     names = {path.relative_to(folder).as_posix() for path in found}
-    return {re.sub(r"[0-9a-f]{32}", "<id>", name) for name in names}
+    return {re.sub(r"[0-9a-f]{32}|\d{8}T\d{6}\.\d+Z", "<id>", name) for name in names}
 
 
 def _difference(right: Any, found: Any) -> str:
@@ -112,6 +131,5 @@ def _difference(right: Any, found: Any) -> str:
 
 def content(folder: Path, *, without: tuple[str, ...] = ()) -> dict[str, str]:
     """Return the hashes of files, those below ``without`` left out."""
-    return {
-        name: digest for name, digest in hashes(folder).items() if not name.startswith(without or ("\0",))
-    }
+    left_out = (f"{TEMPORARY}/", *without)
+    return {name: digest for name, digest in hashes(folder).items() if not name.startswith(left_out)}

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import shapely
 
 from tests.campaign.processes import preload
@@ -21,7 +19,9 @@ from tests.campaign.world import (
     Release,
     Stored,
     TileKey,
+    difference,
     landed,
+    read_quarantined,
     read_release,
     read_store,
     repeated,
@@ -118,7 +118,7 @@ class ReleaseReader(Reader):
         if flaw is not None:
             ((seed, product, damage),) = damages.values()
             return [self._breach(seed, product, damage, f"stops {stage} for all tiles: {flaw}", seconds)]
-        quarantined = _quarantined(folder / "data/validated/quarantine.csv")
+        quarantined = read_quarantined(folder / "data/validated/quarantine.csv")
         stored = read_store(folder / "data/prepared")
         wrong = self._neighbours(quarantined, stored)
         found = []
@@ -148,9 +148,9 @@ class ReleaseReader(Reader):
         for key in self.keys[self.at_once : self.at_once + NEIGHBOURS]:
             if key.image_id in quarantined:
                 return f"quarantined an undamaged neighbour: {quarantined[key.image_id]}"
-            difference = self._difference(key.image_id, stored)
-            if difference is not None:
-                return f"changed an undamaged neighbour: {difference}"
+            changed = difference(self.reference, stored, key.image_id)
+            if changed is not None:
+                return f"changed an undamaged neighbour: {changed}"
         return None
 
     def _wrong(
@@ -167,10 +167,10 @@ class ReleaseReader(Reader):
             return "stored though it is quarantined"
         if damage.right is Right.NEVER:
             return "accepted what must be quarantined"
-        difference = self._difference(image_id, stored)
-        if damage.right in (Right.SAME, Right.KEPT) and difference is not None:
-            return f"accepted and {difference}"
-        if damage.right is Right.OTHER and difference is None:
+        changed = difference(self.reference, stored, image_id)
+        if damage.right in (Right.SAME, Right.KEPT) and changed is not None:
+            return f"accepted and {changed}"
+        if damage.right is Right.OTHER and changed is None:
             return "accepted as if nothing were said"
         if damage.right is Right.REVERSED and not self._reversed(image_id, stored):
             return "accepted with the bands in the file's order, whatever their names"
@@ -180,25 +180,6 @@ class ReleaseReader(Reader):
         right = self.reference.arrays[image_id]["sar"][..., ::-1]
         return bool(np.array_equal(stored.arrays[image_id]["sar"], right))
 
-    def _difference(self, image_id: str, stored: Stored) -> str | None:
-        """Return the first thing about a tile that is not as undisturbed."""
-        if image_id not in stored.facts:
-            return "is missing"
-        for name, array in self.reference.arrays[image_id].items():
-            other = stored.arrays[image_id][name]
-            if array.shape != other.shape or not np.array_equal(array, other):
-                return f"its {name} differs"
-        if stored.footprints.get(image_id) != self.reference.footprints.get(image_id):
-            return "its footprints differ"
-        for name, value in self.reference.facts[image_id].items():
-            if not _same(value, stored.facts[image_id][name]):
-                return f"its {name} is {stored.facts[image_id][name]} instead of {value}"
-        return None
-
-
-def _same(a: Any, b: Any) -> bool:
-    return bool(a == b) or (isinstance(a, float) and abs(a - b) < 1e-6)
-
 
 def _wrong_area(damage: Damage, footprints: list[str]) -> str | None:
     if damage.area_px is None:
@@ -207,8 +188,3 @@ def _wrong_area(damage: Damage, footprints: list[str]) -> str | None:
     if abs(area - damage.area_px) > max(2.0, 0.01 * damage.area_px):
         return f"its footprints cover {area:.0f} pixels, read apart {damage.area_px:.0f}"
     return None
-
-
-def _quarantined(path: Path) -> dict[str, str]:
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return dict(zip(table["image_id"], table["reason"], strict=True))

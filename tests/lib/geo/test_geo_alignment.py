@@ -22,16 +22,35 @@ HEIGHT, WIDTH = 20, 30
 def test_orientation_file_gives_every_strips_flag() -> None:
     content = b"20190804111224_20190804111453 1\n20190804111851_20190804112030 0\r\n\n"
 
-    assert read_orientations(content, "SAR_orientations.txt") == {
+    assert read_orientations(content, "SAR_orientations.txt").flags == {
         "20190804111224_20190804111453": 1,
         "20190804111851_20190804112030": 0,
     }
 
 
 @pytest.mark.parametrize("line", [b"a_b", b"a_b 2", b"a_b 0 1", b"a_b 0\na_b 1", b"a_b \xff"])
-def test_malformed_or_contradicting_orientation_is_refused(line: bytes) -> None:
+def test_a_file_without_any_flag_but_with_wrong_lines_is_refused(line: bytes) -> None:
     with pytest.raises(BadDataError, match="SAR_orientations"):
         read_orientations(line, "SAR_orientations.txt")
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("a_b", "line 2: 'a_b' is not '<strip> <0|1>'"),
+        ("a_b 2", "line 2: 'a_b 2' is not '<strip> <0|1>'"),
+        ("a_b 0\na_b 1", "line 3: strip a_b appears with both flags"),
+        ("a_b 0\na_b x", "line 3: 'a_b x' is not '<strip> <0|1>'"),
+        ("a_b0", "strip a_b is not in SAR_orientations.txt; SAR_orientations.txt line 2: 'a_b0' is not"),
+        ("", "strip a_b is not in SAR_orientations.txt"),
+    ],
+)
+def test_a_malformed_line_leaves_its_strip_without_a_flag_and_the_others_as_they_are(
+    lines: str, why: str
+) -> None:
+    found = read_orientations(f"first 1\n{lines}\nlast 0\n".encode(), "SAR_orientations.txt")
+    assert found.flags == {"first": 1, "last": 0}
+    assert why in found.why_unknown("a_b")
 
 
 def test_turning_is_flipud_and_fliplr() -> None:

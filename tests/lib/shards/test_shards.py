@@ -195,6 +195,16 @@ def test_a_content_of_another_size_than_announced_is_refused(tmp_path: Path, chu
         shards.add_chunks("PS-RGB/a.tif", 5, chunks)
 
 
+def test_a_manifest_with_a_text_that_would_fill_every_message_is_refused(tmp_path: Path) -> None:
+    write(tmp_path)
+    table = pq.read_table(tmp_path / MANIFEST).to_pylist()
+    table[1]["shard"] = "x" * 70_000
+    pq.write_table(pa.Table.from_pylist(table, schema=SCHEMA), tmp_path / MANIFEST)
+    with pytest.raises(BadDataError, match="more than 4096 characters in shard") as caught:
+        read_manifest(tmp_path)
+    assert len(str(caught.value)) < 1000
+
+
 def test_names_and_sizes_beyond_a_tar_header_are_refused(tmp_path: Path) -> None:
     with ShardWriter(tmp_path / "acq") as shards:
         with pytest.raises(BadDataError, match="does not fit a tar header"):

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from components.contract.errors import BadDataError, ResourceError, StormsightError
+from components.contract.errors import BadDataError, ResourceError, SourceUnavailableError, StormsightError
+from components.lib.registry.artefact import CHAMPION, by_alias
 from components.lib.tracking.connection import connect
 from components.lib.tracking.database import prepare_database
 from components.lib.tracking.parameters import TrackingParameters
@@ -140,3 +141,15 @@ def test_a_parent_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "var").touch()
     with pytest.raises(StormsightError, match=r"mlflow\.db"):
         prepare_database(tmp_path / "var" / "mlflow.db", never)
+
+
+def test_a_table_that_is_gone_is_told_without_a_traceback(
+    whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection = connect(TrackingParameters(uri=f"sqlite:///{whole}", artifacts=str(whole.parent)))
+    connection.client.create_registered_model("a-model")
+    with closing(sqlite3.connect(whole)) as database, database:
+        database.execute("DROP TABLE registered_model_aliases")
+    with pytest.raises(SourceUnavailableError, match="no such table"):
+        by_alias(connection, "a-model", CHAMPION)
+    assert "Traceback" not in capsys.readouterr().err
