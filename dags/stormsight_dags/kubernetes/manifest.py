@@ -48,7 +48,7 @@ def pod_template(settings: Settings, work: Work, name: str) -> Json:
     image = work.requirements.image
     spec: Json = {
         "restartPolicy": "Never",
-        "serviceAccountName": getattr(cluster.service_accounts, work.account or image),
+        "serviceAccountName": getattr(cluster.service_accounts, work.pod_account),
         "automountServiceAccountToken": False,
         "securityContext": {
             "runAsNonRoot": True,
@@ -148,7 +148,7 @@ def _container(settings: Settings, work: Work) -> Json:
         "name": CONTAINER,
         "image": getattr(cluster.images, work.requirements.image),
         "env": [{"name": k, "value": v} for k, v in environment(settings, work).items()],
-        "envFrom": [{"secretRef": {"name": secret}} for secret in cluster.secrets],
+        "envFrom": [{"secretRef": {"name": secret}} for secret in getattr(cluster.secrets, work.pod_account)],
         "resources": resources(cluster, work),
         "securityContext": {
             "allowPrivilegeEscalation": False,

@@ -25,12 +25,22 @@ class ByImage(Section):
     train: str
 
 
-class ServiceAccounts(ByImage):
-    """Service accounts of pods: one per image, and one that alone may delete objects."""
+class ServiceAccounts(Section):
+    """Service accounts of pods, by the accounts of ``components.contract.work``."""
 
     data: str = "stormsight-data"
     train: str = "stormsight-train"
+    ledger: str = "stormsight-ledger"
     housekeeping: str = "stormsight-housekeeping"
+
+
+class AccountSecrets(Section):
+    """Names of the Secrets whose keys a pod gets as variables, by account; no two accounts need share one."""
+
+    data: list[str] = []
+    train: list[str] = []
+    ledger: list[str] = []
+    housekeeping: list[str] = []
 
 
 class Gpu(Section):
@@ -53,7 +63,7 @@ class Kubernetes(Section):
 
     namespace: str = "stormsight"
     images: ByImage
-    secrets: list[str] = []
+    secrets: AccountSecrets = AccountSecrets()
     service_accounts: ServiceAccounts = ServiceAccounts()
     max_cpu: float | None = None
     max_memory: str | None = None
