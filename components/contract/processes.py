@@ -128,7 +128,7 @@ class ChildProcess:
         assert code is not None
         return code
 
-    def read(self, on_line: Callable[[str], None]) -> None:
+    def read(self, on_line: Callable[[str], object]) -> None:
         """Pass each line of the piped output on, credentials taken out, until nothing writes there any more.
 
         Args:
@@ -144,7 +144,7 @@ class ChildProcess:
             on_line(self.tail[-1])
 
     @contextlib.contextmanager
-    def reading(self, on_line: Callable[[str], None]) -> Iterator[None]:
+    def reading(self, on_line: Callable[[str], object]) -> Iterator[None]:
         """Do what :meth:`read` does in a thread, while the caller waits in another way.
 
         Leave the block after the child has ended. What a process that it left behind still writes is read
