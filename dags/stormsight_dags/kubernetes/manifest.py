@@ -64,16 +64,21 @@ def pod_template(settings: Settings, work: Work, name: str) -> Json:
     }
     if cluster.priority_classes is not None:
         spec["priorityClassName"] = getattr(cluster.priority_classes, image)
+    if cluster.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": secret} for secret in cluster.image_pull_secrets]
+    if cluster.affinity is not None:
+        spec["affinity"] = cluster.affinity.model_dump(exclude_defaults=True)
     if cluster.host_aliases:
         spec["hostAliases"] = cluster.host_aliases
     if work.requirements.gpu:
         spec |= _gpu_placement(cluster)
     labels = {
+        **cluster.labels,
         **MANAGED_BY,
         "app.kubernetes.io/name": f"stormsight-{image}",
         "stormsight/stage": label_value(name),
     }
-    metadata = {"labels": labels, "annotations": {"stormsight/stage": name}}
+    metadata = {"labels": labels, "annotations": {**cluster.annotations, "stormsight/stage": name}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
