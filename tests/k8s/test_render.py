@@ -84,9 +84,7 @@ def test_the_orchestrator_is_bound_in_one_namespace_only() -> None:
 
 def test_every_service_has_a_budget_for_disruptions() -> None:
     objects = rendered("cloud")
-    selectors = [
-        m["spec"]["selector"]["matchLabels"] for m in objects if m["kind"] == "PodDisruptionBudget"
-    ]
+    selectors = [m["spec"]["selector"]["matchLabels"] for m in objects if m["kind"] == "PodDisruptionBudget"]
     for kind in ("Deployment", "StatefulSet"):
         for workload in [m for m in objects if m["kind"] == kind]:
             labels = workload["spec"]["template"]["metadata"]["labels"].items()
