@@ -45,9 +45,9 @@ def with_signs(state: State, objects: ObjectStore, now: datetime) -> State:
     """
     claims = dict(state.claims)
     for key, claim in state.claims.items():
-        if claim.outcome is None and (sign := _last_sign(objects, claim.run)) is not None:
-            if sign <= now + CLOCKS_DIFFER:
-                claims[key] = replace(claim, alive=max(claim.alive, sign))
+        sign = _last_sign(objects, claim.run) if claim.outcome is None else None
+        if sign is not None and sign <= now + CLOCKS_DIFFER:
+            claims[key] = replace(claim, alive=max(claim.alive, sign))
     return replace(state, claims=claims)
 
 
