@@ -4,8 +4,8 @@
     .venv/bin/python k8s/installation.py acme <k8s/airflow/values.yaml >acme-values.yaml
 
 Namespaces become `acme` and `acme-services`, priority classes `acme-data`, ... These are all names that a
-cluster has once; the rest lives in namespaces. `deployment.yaml` in its config map is renamed as well; where it
-is used elsewhere (k8s/command.py, k8s/policies/render.py), filter it, too. Buckets are its own matter.
+cluster has once; the rest lives in namespaces. `deployment.yaml` in its config map is renamed as well; filter
+it where it is used elsewhere (k8s/command.py, k8s/policies/render.py), too. Buckets are their own matter.
 """
 
 from __future__ import annotations

@@ -77,6 +77,8 @@ def pod_template(settings: Settings, work: Work, name: str) -> Json:
         **MANAGED_BY,
         "app.kubernetes.io/name": f"stormsight-{image}",
         "stormsight/stage": label_value(name),
+        # Network policies select by it.
+        "stormsight/account": work.pod_account,
     }
     metadata = {"labels": labels, "annotations": {**cluster.annotations, "stormsight/stage": name}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
