@@ -67,14 +67,12 @@ class RedactedStream:
     def write(self, text: str) -> int:
         """Take ``text``, and write the lines that it completes."""
         with self._lock:
-            self._pending += text
-            taken, done = 0, []
-            for match in _LINE.finditer(self._pending):
-                done.append(self._redact(match[0][:-1]) + match[0][-1])
-                taken = match.end()
-            self._pending = self._pending[taken:]
-            if done:
-                self._target.write("".join(done))
+            # A signal's handler may write in the middle of this: it finds nothing pending.
+            pending, self._pending = self._pending + text, ""
+            lines = _LINE.findall(pending)
+            self._pending = pending[sum(map(len, lines)) :]
+            if lines:
+                self._target.write("".join(self._redact(line[:-1]) + line[-1] for line in lines))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
