@@ -43,6 +43,7 @@ def _of_data_stages(pattern: str, *verbs: Verb) -> tuple[Grant, ...]:
 
 _SHARED = (
     Grant("objects", "catalogue/*", ("read",)),
+    Grant("objects", "deliveries/*", ("list", "read")),
     Grant("objects", "ledger/*", ("list", "read")),
     Grant("objects", "runs/*", ("read",)),
     Grant("objects", "runs/*/alive.json", ("write",)),
@@ -71,12 +72,16 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", "ledger/*", ("create",)),
         Grant("objects", "ledger/*.head.json", ("write",)),
         Grant("objects", "catalogue/*", ("create",)),
+        Grant("objects", "deliveries/*", ("write",)),
         Grant("objects", "rejected/*", ("write",)),
+        Grant("objects", "accepted/*", ("write",)),
+        Grant("objects", "strips.json", ("write",)),
+        Grant("objects", "probe/*", ("create",)),
         Grant("objects", "runs/*", ("create",)),
         Grant("objects", "runs/*/alive.json", ("write",)),
         Grant("objects", "work/*", ("create",)),
         Grant("objects", "work/*/dvc.lock", ("write",)),
-        Grant("objects", "work/*/decisions.json", ("delete",)),
+        Grant("objects", "work/*/decisions.json", ("write", "delete")),
         Grant("landing", "*", ("list", "read")),
         Grant("remote", "*", ("list", "read", "write")),
         Grant("artifacts", "*", ("list", "read", "write")),
@@ -91,6 +96,7 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("landing", "*", ("list", "read")),
         Grant("objects", "ledger/*", ("list", "read")),
         Grant("objects", "rejected/*", ("list", "read")),
+        Grant("objects", "accepted/*", ("list", "read")),
     ),
     "mlflow": (Grant("artifacts", "*", ("list", "read")),),
 }
