@@ -2,6 +2,8 @@
 
     .venv/bin/python k8s/policies/render.py k8s/overlays/cloud/deployment.yaml k8s/policies/cloud
 
+    .venv/bin/python k8s/policies/render.py --matrix            # the table in k8s/README.md
+
 The matrix is ``components/contract/rights.py``; the places are the deployment file's, and MLflow's artefacts.
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +22,7 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "dags")]
 
-from components.contract.rights import RIGHTS, Grant, Verb  # noqa: E402
+from components.contract.rights import DATA_STAGES, RIGHTS, Grant, Verb  # noqa: E402
 from stormsight_dags.settings.load import load_settings  # noqa: E402
 
 ACTIONS: dict[Verb, list[str]] = {
@@ -36,10 +39,16 @@ ONLY_NEW = {"Null": {"s3:if-none-match": "false"}}
 def main() -> int:
     """Write one file for each account."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("deployment", type=Path, help="deployment.yaml of the overlay")
-    parser.add_argument("folder", type=Path, help="folder for ACCOUNT.json")
+    parser.add_argument("deployment", type=Path, nargs="?", help="deployment.yaml of the overlay")
+    parser.add_argument("folder", type=Path, nargs="?", help="folder for ACCOUNT.json")
+    parser.add_argument("--matrix", action="store_true", help="print the rights as a table instead")
     parser.add_argument("--artifacts", default="s3://stormsight/mlflow", help="MLflow's (%(default)s)")
     options = parser.parse_args()
+    if options.matrix:
+        sys.stdout.write(matrix())
+        return 0
+    if options.folder is None:
+        parser.error("deployment and folder are needed")
     options.folder.mkdir(parents=True, exist_ok=True)
     for account, text in policies(options.deployment, options.artifacts).items():
         (options.folder / f"{account}.json").write_text(text)
@@ -58,6 +67,20 @@ def policies(deployment: Path, artifacts: str) -> dict[str, str]:
     roots = {store: place_of(uri) for store, uri in places.items()}
     made = {account: policy(grants, roots) for account, grants in RIGHTS.items()}
     return {account: json.dumps(document, indent=2) + "\n" for account, document in made.items()}
+
+
+def matrix() -> str:
+    """Return the rights as a Markdown table: a row for each pattern of keys, a column for each account."""
+    cells: dict[str, dict[str, str]] = {}
+    for account, grants in RIGHTS.items():
+        for grant in grants:
+            keys = re.sub("|".join(DATA_STAGES), "STAGE", grant.keys)
+            place = f"{grant.store} `{keys}`"
+            letters = " ".join(verb[0] for verb in grant.verbs)
+            cells.setdefault(place, {})[account] = letters
+    rows = [[place, *(cells[place].get(account, "") for account in RIGHTS)] for place in sorted(cells)]
+    table = [["", *(f"`{account}`" for account in RIGHTS)], ["---"] * (len(RIGHTS) + 1), *rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in table)
 
 
 def place_of(uri: str) -> tuple[str, str]:

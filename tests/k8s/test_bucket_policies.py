@@ -101,6 +101,11 @@ def test_no_policy_reaches_beyond_the_places_of_the_installation(account: str) -
             assert all(f"stormsight/{prefix}".startswith(tuple(PLACES.values())) for prefix in prefixes)
 
 
+def test_the_guide_shows_the_matrix() -> None:
+    """After a change of the matrix: ``k8s/policies/render.py --matrix``."""
+    assert RENDER["matrix"]() in (ROOT / "k8s/README.md").read_text()
+
+
 @pytest.mark.parametrize("account", ["data", "train", "ledger", "housekeeping"])
 def test_each_account_of_pods_has_secrets_of_its_own(account: str) -> None:
     for overlay in OVERLAYS:
