@@ -29,9 +29,20 @@ MARKER = "COMPLETE.json"
 """Name of the completeness marker, which the producer of an acquisition writes last."""
 
 CATALOGUE = "catalogue/"
+DELIVERIES = "deliveries/"
 REJECTED = "rejected/"
+ACCEPTED = "accepted/"
 RUNS = "runs/"
 WORK = "work/"
+
+STRIPS = "strips.json"
+"""Index of the strips that registered acquisitions hold; it can be made anew from the catalogue."""
+
+PROBE = "probe/conditional-write"
+"""Object by which a store shows, at any time, that it creates an object only once."""
+
+LEDGERS = "ledger/"
+"""Prefix of all ledgers."""
 
 OPERATIONS = "ledger/operations"
 """Chain of the operations ledger."""

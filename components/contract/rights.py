@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from components.contract import keys
+
 Store = Literal["objects", "landing", "remote", "artifacts"]
 """``STORMSIGHT_OBJECTS``, ``STORMSIGHT_LANDING``, ``STORMSIGHT_REMOTE`` (DVC), and MLflow's artefacts."""
 
@@ -37,66 +39,78 @@ class Grant:
     verbs: tuple[Verb, ...]
 
 
-def _of_data_stages(pattern: str, *verbs: Verb) -> tuple[Grant, ...]:
-    return tuple(Grant("objects", pattern.format(stage), verbs) for stage in DATA_STAGES)
+_CATALOGUE = f"{keys.CATALOGUE}*"
+_DELIVERIES = f"{keys.DELIVERIES}*"
+_LEDGERS = f"{keys.LEDGERS}*"
+_NOTES = keys.head_key(_LEDGERS)
+_REJECTED = f"{keys.REJECTED}*"
+_ACCEPTED = f"{keys.ACCEPTED}*"
+_RUNS = f"{keys.RUNS}*"
+_SIGNS = keys.alive_key("*")
+_WORK = f"{keys.WORK}*"
+_RECORDS = f"{keys.stage_records_prefix('*')}*"
+_FAILURES = f"{keys.failures_prefix('*')}*"
+_CHECKPOINTS = f"{keys.checkpoints_prefix('*')}*"
+_DECISIONS = keys.decisions_key(keys.training_prefix("*"))
 
-
-_SHARED = (
-    Grant("objects", "catalogue/*", ("read",)),
-    Grant("objects", "deliveries/*", ("list", "read")),
-    Grant("objects", "ledger/*", ("list", "read")),
-    Grant("objects", "runs/*", ("read",)),
-    Grant("objects", "runs/*/alive.json", ("write",)),
-    Grant("objects", "work/*", ("list", "read")),
+_STAGE = (
+    Grant("objects", _CATALOGUE, ("read",)),
+    Grant("objects", _DELIVERIES, ("list", "read")),
+    Grant("objects", _LEDGERS, ("list", "read")),
+    Grant("objects", _RUNS, ("read",)),
+    Grant("objects", _SIGNS, ("write",)),
+    Grant("objects", _WORK, ("list", "read")),
+    Grant("remote", "*", ("list", "read", "write")),
 )
-"""What every stage needs: its plan, its place in the training, a sign of life."""
+"""What every stage needs: its plan, its place in the training, its data, a sign of life."""
 
 RIGHTS: Mapping[str, tuple[Grant, ...]] = {
     "data": (
-        *_SHARED,
-        *_of_data_stages("work/*/stages/{}*.json", "create"),
-        *_of_data_stages("work/*/failures/{}*.json", "create"),
+        *_STAGE,
+        *(Grant("objects", keys.stage_record_key("*", f"{stage}*"), ("create",)) for stage in DATA_STAGES),
+        *(
+            Grant("objects", f"{keys.failures_prefix('*', f'{stage}*')}*.json", ("create",))
+            for stage in DATA_STAGES
+        ),
         Grant("landing", "*", ("list", "read")),
-        Grant("remote", "*", ("list", "read", "write")),
     ),
     "train": (
-        *_SHARED,
-        Grant("objects", "work/*/stages/*", ("create",)),
-        Grant("objects", "work/*/failures/*", ("create",)),
-        Grant("objects", "work/*/checkpoints/*", ("write", "delete")),
-        Grant("remote", "*", ("list", "read", "write")),
+        *_STAGE,
+        Grant("objects", _RECORDS, ("create",)),
+        Grant("objects", _FAILURES, ("create",)),
+        Grant("objects", _CHECKPOINTS, ("write", "delete")),
         Grant("artifacts", "*", ("list", "read", "write")),
     ),
     "ledger": (
         Grant("objects", "*", ("list", "read")),
-        Grant("objects", "ledger/*", ("create",)),
-        Grant("objects", "ledger/*.head.json", ("write",)),
-        Grant("objects", "catalogue/*", ("create",)),
-        Grant("objects", "deliveries/*", ("write",)),
-        Grant("objects", "rejected/*", ("write",)),
-        Grant("objects", "accepted/*", ("write",)),
-        Grant("objects", "strips.json", ("write",)),
-        Grant("objects", "probe/*", ("create",)),
-        Grant("objects", "runs/*", ("create",)),
-        Grant("objects", "runs/*/alive.json", ("write",)),
-        Grant("objects", "work/*", ("create",)),
-        Grant("objects", "work/*/dvc.lock", ("write",)),
-        Grant("objects", "work/*/decisions.json", ("write", "delete")),
+        Grant("objects", _LEDGERS, ("create",)),
+        Grant("objects", _NOTES, ("write",)),
+        Grant("objects", _CATALOGUE, ("create",)),
+        Grant("objects", _DELIVERIES, ("write",)),
+        Grant("objects", _REJECTED, ("write",)),
+        Grant("objects", _ACCEPTED, ("write",)),
+        Grant("objects", keys.STRIPS, ("write",)),
+        Grant("objects", keys.PROBE, ("create",)),
+        Grant("objects", _RUNS, ("create",)),
+        Grant("objects", _SIGNS, ("write",)),
+        Grant("objects", _WORK, ("create",)),
+        Grant("objects", keys.lock_key("*"), ("write",)),
+        Grant("objects", _DECISIONS, ("write", "delete")),
         Grant("landing", "*", ("list", "read")),
         Grant("remote", "*", ("list", "read", "write")),
         Grant("artifacts", "*", ("list", "read", "write")),
     ),
     "housekeeping": (
         Grant("objects", "*", ("list", "read")),
-        Grant("objects", "runs/*", ("delete",)),
-        Grant("objects", "work/*", ("delete",)),
+        Grant("objects", _RUNS, ("delete",)),
+        Grant("objects", _WORK, ("delete",)),
         Grant("remote", "*", ("list", "read", "delete")),
     ),
     "airflow": (
         Grant("landing", "*", ("list", "read")),
-        Grant("objects", "ledger/*", ("list", "read")),
-        Grant("objects", "rejected/*", ("list", "read")),
-        Grant("objects", "accepted/*", ("list", "read")),
+        Grant("objects", _LEDGERS, ("list", "read")),
+        Grant("objects", _REJECTED, ("list", "read")),
+        Grant("objects", _ACCEPTED, ("list", "read")),
     ),
     "mlflow": (Grant("artifacts", "*", ("list", "read")),),
 }
