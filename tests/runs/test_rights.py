@@ -10,7 +10,15 @@ import pytest
 from components.acquisitions.registration import Registrar
 from components.contract.errors import SourceUnavailableError
 from components.contract.graph.load import load_graph
-from components.contract.keys import OPERATIONS, alive_key, catalogue_key, champion_chain, entry_key, head_key
+from components.contract.keys import (
+    OPERATIONS,
+    alive_key,
+    catalogue_key,
+    champion_chain,
+    entry_key,
+    head_key,
+    stage_checkpoints_prefix,
+)
 from components.contract.rights import DATA_STAGES, RIGHTS, Verb, allows
 from components.contract.work import Work
 from components.housekeeping.parameters import Places, Policy
@@ -20,6 +28,7 @@ from components.lib.ledger.chain import Chain
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
+from components.runs.checkpoints import CheckpointMirror
 from components.runs.environment import Environment
 from components.runs.finish import finish
 from components.runs.plan import plan
@@ -79,6 +88,22 @@ def test_a_failing_stage_leaves_its_record_with_the_rights_of_its_account(
         assert run_stage(world.environment(), "prepare", "r1") == 65
     assert store.refused == set()
     assert any(verb == "create" and "/failures/prepare-1" in key for verb, key in store.used)
+
+
+def test_training_sends_restores_and_removes_its_checkpoints(tmp_path: Path) -> None:
+    guarded = GuardedObjects(open_objects(str(tmp_path / "objects")), "train")
+    folder = tmp_path / "work" / "checkpoints"
+    folder.mkdir(parents=True)
+    prefix = stage_checkpoints_prefix("k", "distill@one")
+    mirror = CheckpointMirror(guarded, prefix, folder, tmp_path / "work" / "scratch")
+    for content in (b"step 1", b"step 20"):
+        (folder / "last.pt").unlink(missing_ok=True)
+        (folder / "last.pt").write_bytes(content)
+        assert mirror.sync()
+    assert CheckpointMirror(guarded, prefix, tmp_path / "again", tmp_path / "scratch").restore()
+    mirror.discard()
+    assert guarded.refused == set()
+    assert {verb for verb, _ in guarded.used} >= {"write", "read", "delete"}
 
 
 def test_the_guard_guards(tmp_path: Path) -> None:
