@@ -33,6 +33,7 @@ with DAG(
         Work(
             ("python", "-m", "components.acquisitions", "register"),
             Requirements(cpu=2, memory="2Gi", retry="transfer"),
+            account="ledger",
         ),
     )
     # Also when registering failed: what was registered before the failure must not wait for it.

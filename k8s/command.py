@@ -31,6 +31,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("deployment", type=Path, help="deployment.yaml of the overlay")
     parser.add_argument("--image", choices=("data", "train"), default="data", help="(%(default)s)")
+    parser.add_argument(
+        "--account",
+        choices=("data", "train", "ledger", "housekeeping"),
+        default="ledger",
+        help="whose rights it has (%(default)s)",
+    )
     parser.add_argument("--memory", default="2Gi", help="(%(default)s)")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run")
     options = parser.parse_args()
@@ -51,7 +57,8 @@ def manifest(options: argparse.Namespace) -> dict[str, Any]:
     from stormsight_dags.settings.load import load_settings  # noqa: PLC0415
 
     settings = load_settings({**os.environ, "STORMSIGHT_DEPLOYMENT": str(options.deployment)})
-    work = Work(tuple(options.command), Requirements(image=options.image, memory=options.memory))
+    needs = Requirements(image=options.image, memory=options.memory)
+    work = Work(tuple(options.command), needs, account=options.account)
     pod = pod_template(settings, work, "command")
     name = f"command-{uuid.uuid4().hex[:8]}"
     pod["metadata"] |= {"name": name, "namespace": settings.cluster.namespace}

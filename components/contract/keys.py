@@ -12,6 +12,7 @@
     ledger/operations/000000001.json             entries of the operations ledger; .head.json notes its length
     ledger/champions/<model>/000000001.json      entries of a model's champion history
     runs/<run>/plan.json                         what a run trains
+    runs/<run>/alive.json                        last sign of life of a run at work
     work/<key>/stages/<stage>.json               record of a finished stage
     work/<key>/failures/<stage>-<n>.json         records of failed attempts
     work/<key>/checkpoints/<stage>/              unfinished trainings; manifest.json names one consistent set
@@ -43,6 +44,9 @@ STRIPS = "strips.json"
 
 PROBE = "probe/conditional-write"
 """Object by which a store shows, at any time, that it creates an object only once."""
+
+LEDGERS = "ledger/"
+"""Prefix of all ledgers."""
 
 OPERATIONS = "ledger/operations"
 """Chain of the operations ledger."""
@@ -156,6 +160,11 @@ def run_prefix(run: str) -> str:
 def plan_key(run: str) -> str:
     """Return the key of a run's plan."""
     return f"{run_prefix(run)}plan.json"
+
+
+def alive_key(run: str) -> str:
+    """Return the key of a run's last sign of life."""
+    return f"{run_prefix(run)}alive.json"
 
 
 def training_prefix(key: str) -> str:

@@ -23,10 +23,15 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO
 
+from components.contract.redacted_streams import LineRedactor
+
 LOG = logging.getLogger(__name__)
 
 TAIL_LINES = 200
 """Lines of a child's output kept for the text of a failure."""
+
+LAST_LINES_S = 5.0
+"""Seconds for the last lines of a child that has ended."""
 
 GRACE_S = 60.0
 """Seconds between SIGTERM and SIGKILL: a training writes a checkpoint meanwhile."""
@@ -64,11 +69,11 @@ class ChildProcess:
         environment: The whole environment of the child.
         directory: Its working directory.
         output: Where standard output and error go; None inherits both, ``subprocess.PIPE`` is for
-            :meth:`run`.
+            :meth:`run` and :meth:`reading`.
         parent_death: What happens when this process dies.
         inherited: File descriptors that stay open in the child.
         grace_s: Seconds between SIGTERM and SIGKILL in :meth:`stop`.
-        tail: Last lines of a piped output.
+        tail: Last lines of a piped output, credentials taken out.
     """
 
     command: Sequence[str]
@@ -110,21 +115,47 @@ class ChildProcess:
     def run(self, on_line: Callable[[str], None]) -> int:
         """Start the command, pass each line of its output on while it runs, and wait for its end.
 
+        Args:
+            on_line: Called with each line, credentials taken out.
+
         Returns:
             Exit code, as :meth:`wait`.
         """
         self.output = subprocess.PIPE
         with self:
-            stdout = self._started().stdout
-            assert stdout is not None
-            # A name of its own: a wrapper that is collected closes the pipe of a child that still writes.
-            lines = io.TextIOWrapper(stdout, errors="replace")
-            for line in lines:
-                self.tail.append(line.rstrip("\n"))
-                on_line(self.tail[-1])
+            self.read(on_line)
             code = self.wait()
         assert code is not None
         return code
+
+    def read(self, on_line: Callable[[str], object]) -> None:
+        """Pass each line of the piped output on, credentials taken out, until nothing writes there any more.
+
+        Args:
+            on_line: Called with each line.
+        """
+        stdout = self._started().stdout
+        assert stdout is not None
+        redacted = LineRedactor({**os.environ, **self.environment})
+        # A name of its own: a wrapper that is collected closes the pipe of a child that still writes.
+        lines = io.TextIOWrapper(stdout, errors="replace")
+        for line in lines:
+            self.tail.append(redacted(line.rstrip("\n")))
+            on_line(self.tail[-1])
+
+    @contextlib.contextmanager
+    def reading(self, on_line: Callable[[str], object]) -> Iterator[None]:
+        """Do what :meth:`read` does in a thread, while the caller waits in another way.
+
+        Leave the block after the child has ended. What a process that it left behind still writes is read
+        for ``LAST_LINES_S`` seconds.
+        """
+        reader = threading.Thread(target=self.read, args=(on_line,), daemon=True)
+        reader.start()
+        try:
+            yield
+        finally:
+            reader.join(LAST_LINES_S)
 
     def wait(self, timeout_s: float | None = None) -> int | None:
         """Wait for the command's end.

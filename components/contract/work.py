@@ -16,8 +16,8 @@ GATE = "gate"
 """Retry class (``meta.retry``) of stages that decide about a model and change a registry outside of their
 outputs: their results are never taken from a run cache, nor put there for others."""
 
-Account = Literal["housekeeping"]
-"""Accounts with more rights than their image's own: ``housekeeping`` may delete objects."""
+Account = Literal["data", "train", "ledger", "housekeeping"]
+"""Accounts of pods; their rights are :data:`components.contract.rights.RIGHTS`."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,20 @@ class Work:
         command: Program and arguments; may hold the orchestrator's templates.
         requirements: Image, resources and retry class.
         stage: Address of the graph's stage; ``None`` for a command that is no stage.
-        account: Service account of its pod where it is not the image's own.
+        account: Account of its pod where it is another than :attr:`pod_account` finds.
     """
 
     command: tuple[str, ...]
     requirements: Requirements = Requirements()
     stage: str | None = None
     account: Account | None = None
+
+    @property
+    def pod_account(self) -> Account:
+        """Account of its pod: what decides about a model or a claim writes ledgers, the rest is a stage."""
+        if self.account is not None:
+            return self.account
+        return "ledger" if self.requirements.retry == GATE else self.requirements.image
 
 
 def _image(name: object, where: str) -> ImageName:

@@ -122,7 +122,7 @@ class _Pruning:
     def state(self) -> State:
         """Return the present state; only entries appended meanwhile are read."""
         self._entries = self._operations.chain.entries(self._entries)
-        return State.from_entries(self._entries)
+        return self._operations.with_signs(State.from_entries(self._entries))
 
     def kept(self, state: State) -> set[str]:
         return kept_keys(

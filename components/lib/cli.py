@@ -21,12 +21,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from components.contract.documents import shortened
 from components.contract.errors import ResourceError, StormsightError
 from components.contract.failures import FAILURE_CLASSES, NOTHING_TO_DO, TERMINATED, FailureKind, kind_of_exit
-from components.contract.redaction import redact
+from components.contract.redacted_streams import redacted_output
+from components.contract.redaction import redact, redact_values
 from components.contract.variables import LOG_LEVELS, check_variables
 from components.lib.disk import resource_failure
 from components.lib.files import write_text
@@ -53,32 +54,25 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     that is full or read-only, wherever it was noticed; anything else is our bug and keeps its traceback.
     SIGTERM leaves with 143 after cleaning up, as process 1 of a container too, where it would be ignored
     otherwise. ``STORMSIGHT_LOG`` sets the log level (default ``INFO``). Environment variables are checked
-    first. A reader that leaves (``... | head``) ends the command without a word.
+    first. A reader that leaves (``... | head``) ends the command without a word. Standard output and error
+    are redacted, line by line.
     """
-    level = (os.environ.get("STORMSIGHT_LOG") or "INFO").upper()
-    logging.basicConfig(
-        level=level if level in LOG_LEVELS else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    # Tiles are also handled as plain pixels, on purpose; rasterio remarks on it once per tile.
-    warnings.filterwarnings("ignore", message="Dataset has no geotransform")
-    for library in CHATTY:
-        logging.getLogger(library).setLevel(logging.WARNING)
-    with _REPORTER.taken_from_environment(), _sigterm_raises():
-        try:
-            code = _exit_code(main)
-        finally:
-            _reader_left()  # or else the interpreter says so at its end
-        sys.exit(code)
+    try:
+        with redacted_output():
+            _set_up_logging()
+            with _REPORTER.taken_from_environment(), _sigterm_raises():
+                code = _exit_code(main)
+    finally:
+        _reader_left()  # or else the interpreter says so at its end
+    sys.exit(code)
 
 
 def report_result(result: Mapping[str, Any]) -> None:
-    """Leave ``result`` (JSON values, no secrets) as the command's report; a hint, never the truth itself.
+    """Leave ``result`` (JSON values) as the command's report, redacted; a hint, never the truth itself.
 
     The largest values are left out, and named under ``omitted``, if the whole would be too long.
     """
-    kept, omitted = dict(result), list[str]()
+    kept, omitted = cast("dict[str, Any]", redact_values(dict(result))), list[str]()
     while len(content := _encoded({"class": "ok", "result": kept, "omitted": omitted})) > REPORT_BYTES:
         largest = max(kept, key=lambda name: len(_encoded(kept[name])))
         del kept[largest]
@@ -104,6 +98,19 @@ def report_failure(exit_code: int, message: str, next_step: str) -> None:
     _REPORTER.write(content)
 
 
+def _set_up_logging() -> None:
+    level = (os.environ.get("STORMSIGHT_LOG") or "INFO").upper()
+    logging.basicConfig(
+        level=level if level in LOG_LEVELS else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    # Tiles are also handled as plain pixels, on purpose; rasterio remarks on it once per tile.
+    warnings.filterwarnings("ignore", message="Dataset has no geotransform")
+    for library in CHATTY:
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
 def _exit_code(main: Callable[[], int | None]) -> int:
     """Return the exit code of ``main`` and report its failure; a bug is reported and raised."""
     try:
@@ -117,9 +124,12 @@ def _exit_code(main: Callable[[], int | None]) -> int:
         report_failure(130, "interrupted", FAILURE_CLASSES[FailureKind.TERMINATED].next_step)
         return 130
     except SystemExit as leave:
-        code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
-        _report_code(code)
-        raise
+        if isinstance(leave.code, int | None):
+            _report_code(leave.code or 0)
+            raise
+        _say(f"{leave.code}\n")  # the interpreter would say it past the redaction
+        _report_code(1)
+        return 1
     except BrokenPipeError as error:
         if not _reader_left():
             report_failure(1, f"{type(error).__name__}: {error}", "a bug: read the traceback in the log")

@@ -16,6 +16,7 @@ from components.contract.errors import StormsightError
 from components.contract.failures import NOTHING_TO_DO, TERMINATED, kind_of_exit
 from components.contract.keys import LOCK
 from components.contract.processes import StopRequest
+from components.contract.redaction import redact
 from components.contract.strict_yaml import DVC_LOCK
 from components.lib.cli import report_failure, report_result
 from components.lib.files import read_json
@@ -138,8 +139,8 @@ class _Attempt:
             stage=self.address,
             failure_class=kind_of_exit(exit_code),
             exit_code=exit_code,
-            message=message,
-            next_step=next_step,
+            message=redact(message),
+            next_step=redact(next_step),
             time=now(),
             image=self.environment.image,
         )

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -60,18 +61,21 @@ def supervise(
         [sys.executable, "-m", "components.runs.worker", str(workspace), address],
         environment={**environment, REPORT: str(report)},
         directory=PACKAGE,
+        # Read here, lest what DVC, native code or a crashing command writes pass the redaction.
+        output=subprocess.PIPE,
         # The worker ends its whole session then: training and shells have no other parent to end them.
         parent_death=ParentDeath.CLOSE_INPUT,
     )
     with worker:
         forwarding = StopForwarding(worker.pid, address, workspace / STATE / PHASE)
-        try:
-            while (code := worker.wait(TICK_S)) is None:
-                on_tick()
-                if stop.received:
-                    forwarding.send()
-        finally:
-            worker.kill_group()  # nobody would wait for what the worker left running
+        with worker.reading(lambda line: sys.stderr.write(f"{line}\n")):
+            try:
+                while (code := worker.wait(TICK_S)) is None:
+                    on_tick()
+                    if stop.received:
+                        forwarding.send()
+            finally:
+                worker.kill_group()  # nobody would wait for what the worker left running
     return TERMINATED if forwarding.killed else code
 
 

@@ -21,6 +21,7 @@ from tests.conftest import ROOT
 BUCKET = "stormsight"
 LANDING_BUCKET = "stormsight-landing"
 ORCHESTRATOR = "stormsight-orchestrator"
+ACCOUNTS = ("data", "train", "ledger", "housekeeping")
 
 APPLIED = (
     "Namespace",
@@ -84,7 +85,7 @@ def build_image(cluster: Cluster) -> None:
 
 
 def make_namespace(cluster: Cluster, name: str, folder: Path) -> Namespace:
-    """Create namespaces with the lab overlay's accounts, roles, quotas and policies, and the secret."""
+    """Create namespaces with the lab overlay's accounts, roles, quotas and policies, and the secrets."""
     services = f"{name}-services"
     for stale in (name, services):
         cluster.delete_namespace(stale)
@@ -92,7 +93,7 @@ def make_namespace(cluster: Cluster, name: str, folder: Path) -> Namespace:
     rendered = yaml.safe_load_all(cluster.kubectl("kustomize", str(ROOT / "k8s" / "overlays" / "lab")))
     names = {"stormsight": name, "stormsight-services": services}
     cluster.apply(*(renamed(document, names) for document in rendered if document["kind"] in APPLIED))
-    cluster.apply(secret(name, "stormsight-s3", CREDENTIALS))
+    cluster.apply(*(secret(name, f"stormsight-s3-{account}", CREDENTIALS) for account in ACCOUNTS))
     kubeconfig = folder / f"{name}.kubeconfig"
     kubeconfig.write_text(command([str(cluster.tools / "sa-kubeconfig"), services, ORCHESTRATOR]))
     kubeconfig.chmod(0o600)
@@ -141,8 +142,8 @@ def deployment(
     kubernetes = {
         "namespace": namespace.name,
         "images": {"data": IMAGE, "train": IMAGE},
-        "secrets": ["stormsight-s3"],
-        "service_accounts": {"data": "stormsight-data", "train": "stormsight-train"},
+        "secrets": {account: [f"stormsight-s3-{account}"] for account in ACCOUNTS},
+        "service_accounts": {account: f"stormsight-{account}" for account in ACCOUNTS},
         "max_cpu": 0.3,
         "max_memory": "3Gi",
         "gpu": GPU,

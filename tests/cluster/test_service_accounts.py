@@ -38,7 +38,7 @@ RBAC, APPS = "/apis/rbac.authorization.k8s.io/v1", "/apis/apps/v1"
 FORBIDDEN = [
     # Secrets and settings, also of its own pods.
     ("GET", f"/api/v1{OWN}/secrets"),
-    ("GET", f"/api/v1{OWN}/secrets/stormsight-s3"),
+    ("GET", f"/api/v1{OWN}/secrets/stormsight-s3-data"),
     ("GET", f"/api/v1{OWN}/configmaps"),
     ("POST", f"/api/v1{OWN}/configmaps"),
     # Into running pods, or around the scheduler.

@@ -81,6 +81,14 @@ def test_a_wrong_key_is_named_with_the_nearest_valid_one(
         assert word in str(error.value)
 
 
+def test_an_annotation_holds_no_secret(tmp_path: Path) -> None:
+    text = MINIMAL.replace(
+        "kubernetes: {", "kubernetes: {annotations: {webhook: https://hooks.example.com/a/b}, "
+    )
+    with pytest.raises(ParameterError, match="webhook looks like a secret"):
+        deployed(tmp_path, text)
+
+
 def test_kubernetes_mode_needs_its_section(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="needs a section 'kubernetes'"):
         deployed(tmp_path, "".join(MINIMAL.splitlines(keepends=True)[:-1]))

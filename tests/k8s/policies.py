@@ -6,6 +6,7 @@ container and pinned images. They hold for pods and for every workload's pod tem
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator
 
@@ -15,6 +16,8 @@ from tests.k8s.manifests import Manifest, called, containers, template
 SAFE_VOLUMES = {"configMap", "secret", "emptyDir", "projected", "downwardAPI", "persistentVolumeClaim", "csi"}
 PATH_LIKE = re.compile(r"^/[\w./-]+$")
 URL_WITH_PASSWORD = re.compile(r"\w+://[^/\s:@]+:[^/\s@]+@")
+WIDEST_BLOCK = {4: 16, 6: 32}
+"""Bits of an address that an opened block must fix; the blocks that AWS names for S3 fix more."""
 MAY_HOLD_A_TOKEN = {"stormsight-orchestrator"}
 
 Policy = Callable[[list[Manifest]], list[str]]
@@ -216,6 +219,20 @@ def no_open_doors(objects: list[Manifest]) -> list[str]:
     return found
 
 
+def no_open_egress(objects: list[Manifest]) -> list[str]:
+    """Addresses outside of the cluster are named: no block is as wide as a country's worth of hosts."""
+    found = []
+    for manifest in objects:
+        if manifest["kind"] != "NetworkPolicy":
+            continue
+        for rule in manifest["spec"].get("egress") or []:
+            for block in [peer["ipBlock"]["cidr"] for peer in rule.get("to") or [] if "ipBlock" in peer]:
+                network = ipaddress.ip_network(block)
+                if network.prefixlen < WIDEST_BLOCK[network.version]:
+                    found.append(f"{called(manifest)}: egress to {block}")
+    return found
+
+
 def restricted_namespaces(objects: list[Manifest]) -> list[str]:
     """The API server holds every namespace to the restricted standard."""
     label = "pod-security.kubernetes.io/enforce"
@@ -242,5 +259,6 @@ POLICIES: tuple[Policy, ...] = (
     no_broad_rights,
     denied_by_default,
     no_open_doors,
+    no_open_egress,
     restricted_namespaces,
 )

@@ -93,6 +93,11 @@ def opened(objects: list[Manifest]) -> None:
             policy["spec"]["egress"] = [{}]
 
 
+def reaching(block: str) -> Mutation:
+    to = [{"ipBlock": {"cidr": block, "except": ["169.254.0.0/16"] if ":" not in block else []}}]
+    return adding("NetworkPolicy", spec={"egress": [{"to": to, "ports": [{"port": 443}]}]})
+
+
 LIMITS = {"cpu": "1", "memory": "1Gi"}
 VIOLATIONS: list[tuple[policies.Policy, str, Mutation]] = [
     (policies.no_host_access, "hostNetwork", on_pod(hostNetwork=True)),
@@ -142,6 +147,9 @@ VIOLATIONS: list[tuple[policies.Policy, str, Mutation]] = [
         "any peer",
         adding("NetworkPolicy", spec={"ingress": [{"ports": [{"port": 1}]}]}),
     ),
+    (policies.no_open_egress, "anywhere", reaching("0.0.0.0/0")),
+    (policies.no_open_egress, "half of anywhere", reaching("128.0.0.0/1")),
+    (policies.no_open_egress, "IPv6", reaching("::/0")),
     (policies.restricted_namespaces, "baseline", label("stormsight", "baseline")),
 ]
 
@@ -157,3 +165,26 @@ def test_policy_notices(policy: policies.Policy, what: str, mutate: Mutation) ->
 
 def test_every_policy_is_tried() -> None:
     assert {policy for policy, _, _ in VIOLATIONS} == set(policies.POLICIES)
+
+
+def test_the_cloud_opens_nothing_until_addresses_are_filled_in() -> None:
+    """As images are zeros: RFC 5737's addresses belong to nobody."""
+    blocks = {
+        peer["ipBlock"]["cidr"]
+        for policy in rendered("cloud")
+        if policy["kind"] == "NetworkPolicy"
+        for rule in policy["spec"].get("egress") or []
+        for peer in rule["to"]
+        if "ipBlock" in peer
+    }
+    assert blocks
+    assert all(block.startswith("192.0.2.") for block in blocks)
+
+
+def test_one_patch_reaches_every_way_to_the_object_store() -> None:
+    opened = {
+        (policy["metadata"]["namespace"], str(policy["spec"]["podSelector"].get("matchLabels")))
+        for policy in rendered("cloud")
+        if policy["metadata"].get("labels", {}).get("stormsight/opens") == "object-store"
+    }
+    assert len(opened) == 3

@@ -80,3 +80,12 @@ def test_the_orchestrator_is_bound_in_one_namespace_only() -> None:
     assert [m["metadata"]["namespace"] for m in bindings] == ["stormsight"]
     [subject] = bindings[0]["subjects"]
     assert subject["namespace"] != "stormsight", "a pod of a stage could borrow the orchestrator's account"
+
+
+def test_every_service_has_a_budget_for_disruptions() -> None:
+    objects = rendered("cloud")
+    selectors = [m["spec"]["selector"]["matchLabels"] for m in objects if m["kind"] == "PodDisruptionBudget"]
+    for kind in ("Deployment", "StatefulSet"):
+        for workload in [m for m in objects if m["kind"] == kind]:
+            labels = workload["spec"]["template"]["metadata"]["labels"].items()
+            assert any(selector.items() <= labels for selector in selectors), called(workload)

@@ -62,3 +62,26 @@ def test_the_network_policies_select_stage_pods(overlay: str) -> None:
     for pod in pods(overlay):
         labels = pod["metadata"]["labels"].items()
         assert all(selector.items() <= labels for selector in selectors)
+
+
+def selects(selector: Manifest, labels: Manifest) -> bool:
+    wanted = selector.get("matchLabels", {}).items() <= labels.items()
+    return wanted and all(
+        labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", [])
+    )
+
+
+@pytest.mark.skipif(kubectl() is None, reason="kubectl is not installed: no overlay can be rendered")
+def test_mlflow_is_out_of_reach_of_pods_that_read_foreign_rasters() -> None:
+    """Both ends say so: what leaves the stages' namespace, and what MLflow lets in."""
+    objects = rendered("cloud")
+    leaving = find(objects, "NetworkPolicy", "to-mlflow")["spec"]["podSelector"]
+    [source] = find(objects, "NetworkPolicy", "mlflow")["spec"]["ingress"][0]["from"]
+    reaching = {
+        pod["metadata"]["name"]
+        for pod in pods("cloud")
+        if selects(leaving, pod["metadata"]["labels"])
+        and selects(source["podSelector"], pod["metadata"]["labels"])
+    }
+    stages = {pod["metadata"]["name"] for pod in pods("cloud")}
+    assert stages - reaching == {"download", "validate", "prepare", "report"}

@@ -55,7 +55,10 @@ class Claimed(_Event):
 
 
 class Renewed(_Event):
-    """Event: the run of a claim is still at work; its lease starts anew."""
+    """Event: the run of a claim is still at work; its lease starts anew.
+
+    Ledgers hold it from the time before runs gave their signs of life beside the ledger.
+    """
 
     event: Literal["renewed"] = "renewed"
     key: Sha256

@@ -21,10 +21,10 @@ from components.lib.operations.events import (
     Event,
     Failed,
     Registered,
-    Renewed,
     Succeeded,
     Withdrawn,
 )
+from components.lib.operations.liveness import give_sign, with_signs
 from components.lib.operations.plan import RunPlan
 from components.lib.operations.state import State
 
@@ -48,12 +48,16 @@ class Operations:
         self.chain = Chain(objects, OPERATIONS, clock)
 
     def state(self) -> State:
-        """Return the present state.
+        """Return the present state, signs of life included.
 
         Raises:
             BadDataError: If the chain is broken.
         """
-        return State.from_entries(self.chain.entries())
+        return self.with_signs(State.from_entries(self.chain.entries()))
+
+    def with_signs(self, state: State) -> State:
+        """Return a state of the chain with the signs of life of the runs at work."""
+        return with_signs(state, self._objects, self._clock())
 
     def verify(self) -> list[Entry]:
         """Return all entries, with chain, length and history checked.
@@ -120,7 +124,7 @@ class Operations:
         """
 
         def choose(state: State) -> tuple[Event | None, ClaimGranted | NothingToDo]:
-            found = decide(state, request, now=self._clock(), lease=lease, force=force)
+            found = decide(self.with_signs(state), request, now=self._clock(), lease=lease, force=force)
             return (found.claimed if isinstance(found, ClaimGranted) and found.new else None), found
 
         found = self._change(choose)
@@ -131,21 +135,18 @@ class Operations:
         return plan
 
     def renew(self, run: str, *, lease: timedelta) -> bool:
-        """Record that a run is alive; written down only when half of its lease is over.
+        """Give a sign of life of a run, once half of its lease is over; nothing is added to the ledger.
 
         Returns:
             Whether the run still holds its claim.
         """
-
-        def choose(state: State) -> tuple[Event | None, bool]:
-            claim = state.claim_of(run)
-            if claim is None or claim.outcome is not None:
-                return None, False
-            if self._clock() - claim.alive < lease / 2:
-                return None, True
-            return Renewed(key=claim.claimed.key, run=run), True
-
-        return self._change(choose)
+        claim = self.state().claim_of(run)
+        if claim is None or claim.outcome is not None:
+            return False
+        now = self._clock()
+        if now - claim.alive >= lease / 2:
+            give_sign(self._objects, run, now)
+        return True
 
     def succeeded(self, run: str, *, record_sha256: str, promoted: bool) -> Succeeded | Failed | NothingToDo:
         """Record that a run trained its set.

@@ -77,11 +77,12 @@ async def notify_deadline(hours: float, context: Mapping[str, Any] | None = None
 
 
 def send(notice: Notice) -> bool:
-    """Log the notice and post it as JSON; an error of the webhook is logged and changes nothing.
+    """Log the notice and post it as JSON, redacted; an error of the webhook is logged and changes nothing.
 
     Returns:
         ``True`` if a webhook accepted it.
     """
+    notice = {name: redact(text) for name, text in notice.items()}
     log.error("NOTICE %s", json.dumps(notice, ensure_ascii=False))
     url = os.environ.get(NOTICE_URL, "")
     if not url:

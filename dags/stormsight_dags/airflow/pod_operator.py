@@ -21,7 +21,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from components.contract.failures import NOTHING_TO_DO, FailureKind
-from components.contract.redaction import redact
+from components.contract.redacted_streams import LineRedactor
 from components.contract.work import Work
 from stormsight_dags.airflow.pod_watch import LAST_SEEN, StagePodManager, StagePodTrigger
 from stormsight_dags.airflow.retry_policy import retry_arguments
@@ -225,10 +225,14 @@ class StagePodOperator(KubernetesPodOperator):
             log_formatter=self._remember_line,
         )
 
+    @cached_property
+    def _redact(self) -> LineRedactor:
+        return LineRedactor()
+
     def _remember_line(self, container: str, line: str) -> str:
         """Keep a line of the container's log; return it as Airflow shows it."""
-        self._lines.append(line)
-        return f"[{container}] {redact(line)}"
+        self._lines.append(self._redact(line))
+        return f"[{container}] {self._lines[-1]}"
 
     # ---------------------------------------------------------------- the end
 

@@ -19,7 +19,7 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import (
 )
 from kubernetes.client.exceptions import ApiException
 
-from components.contract.redaction import redact
+from components.contract.redacted_streams import LineRedactor
 from stormsight_dags.kubernetes.status import PodStatus, read_status, stuck_reason
 
 LAST_SEEN = "last_seen"
@@ -65,6 +65,10 @@ class StagePodManager(PodManager):
 class AsyncStagePodManager(AsyncPodManager):
     """Pod manager of the trigger, for the time until the pod runs."""
 
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - the provider's own
+        super().__init__(**kwargs)
+        self._redact = LineRedactor()
+
     async def read_pod(self, pod: Any) -> Any:  # noqa: ANN401
         """Read the pod.
 
@@ -80,7 +84,7 @@ class AsyncStagePodManager(AsyncPodManager):
         return remote
 
     def _emit_container_logs(self, logs: list[str], now: Any, container_name: str) -> None:  # noqa: ANN401
-        super()._emit_container_logs([redact(line) for line in logs], now, container_name)
+        super()._emit_container_logs([self._redact(line) for line in logs], now, container_name)
 
 
 class StagePodTrigger(KubernetesPodTrigger):

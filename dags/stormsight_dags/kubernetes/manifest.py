@@ -48,7 +48,7 @@ def pod_template(settings: Settings, work: Work, name: str) -> Json:
     image = work.requirements.image
     spec: Json = {
         "restartPolicy": "Never",
-        "serviceAccountName": getattr(cluster.service_accounts, work.account or image),
+        "serviceAccountName": getattr(cluster.service_accounts, work.pod_account),
         "automountServiceAccountToken": False,
         "securityContext": {
             "runAsNonRoot": True,
@@ -64,16 +64,23 @@ def pod_template(settings: Settings, work: Work, name: str) -> Json:
     }
     if cluster.priority_classes is not None:
         spec["priorityClassName"] = getattr(cluster.priority_classes, image)
+    if cluster.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": secret} for secret in cluster.image_pull_secrets]
+    if cluster.affinity is not None:
+        spec["affinity"] = cluster.affinity.model_dump(exclude_defaults=True)
     if cluster.host_aliases:
         spec["hostAliases"] = cluster.host_aliases
     if work.requirements.gpu:
         spec |= _gpu_placement(cluster)
     labels = {
+        **cluster.labels,
         **MANAGED_BY,
         "app.kubernetes.io/name": f"stormsight-{image}",
         "stormsight/stage": label_value(name),
+        # Network policies select by it.
+        "stormsight/account": work.pod_account,
     }
-    metadata = {"labels": labels, "annotations": {"stormsight/stage": name}}
+    metadata = {"labels": labels, "annotations": {**cluster.annotations, "stormsight/stage": name}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
@@ -148,7 +155,7 @@ def _container(settings: Settings, work: Work) -> Json:
         "name": CONTAINER,
         "image": getattr(cluster.images, work.requirements.image),
         "env": [{"name": k, "value": v} for k, v in environment(settings, work).items()],
-        "envFrom": [{"secretRef": {"name": secret}} for secret in cluster.secrets],
+        "envFrom": [{"secretRef": {"name": secret}} for secret in getattr(cluster.secrets, work.pod_account)],
         "resources": resources(cluster, work),
         "securityContext": {
             "allowPrivilegeEscalation": False,

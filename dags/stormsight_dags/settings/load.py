@@ -92,6 +92,7 @@ def _check(deployment: Deployment, params: Mapping[str, Any], where: str) -> Non
     plain = {
         **deployment.environment,
         **(deployment.kubernetes.env if deployment.kubernetes else {}),
+        **(deployment.kubernetes.annotations if deployment.kubernetes else {}),
         "objects": deployment.objects or "",
         "landing": deployment.landing or "",
         "remote": deployment.remote or "",

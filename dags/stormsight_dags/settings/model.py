@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_graph
@@ -25,12 +25,22 @@ class ByImage(Section):
     train: str
 
 
-class ServiceAccounts(ByImage):
-    """Service accounts of pods: one per image, and one that alone may delete objects."""
+class ServiceAccounts(Section):
+    """Service accounts of pods, by the accounts of ``components.contract.work``."""
 
     data: str = "stormsight-data"
     train: str = "stormsight-train"
+    ledger: str = "stormsight-ledger"
     housekeeping: str = "stormsight-housekeeping"
+
+
+class AccountSecrets(Section):
+    """Names of the Secrets whose keys a pod gets as variables, by account; no two accounts need share one."""
+
+    data: list[str] = []
+    train: list[str] = []
+    ledger: list[str] = []
+    housekeeping: list[str] = []
 
 
 class Gpu(Section):
@@ -48,12 +58,44 @@ class Scratch(Section):
     size: str = "20Gi"
 
 
+class Affinity(Section):
+    """Placement of all pods beside ``gpu.node_selector``, as Kubernetes has it."""
+
+    nodeAffinity: dict[str, Any] = {}  # noqa: N815 - Kubernetes' own names
+    podAffinity: dict[str, Any] = {}  # noqa: N815
+    podAntiAffinity: dict[str, Any] = {}  # noqa: N815
+
+
+def _not_ours(key: str) -> str:
+    """Refuse labels and annotations by which pods are found again, or by which policies select them."""
+    if key.startswith(("stormsight/", "app.kubernetes.io/")):
+        raise ValueError(f"{key} is set by the DAGs: use a prefix of your own")
+    return key
+
+
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
+
+ObjectName = Annotated[str, StringConstraints(pattern=rf"^{_DOMAIN}$")]
+MetadataKey = Annotated[
+    str, StringConstraints(pattern=rf"^(?:{_DOMAIN}/)?{_NAME}$"), AfterValidator(_not_ours)
+]
+LabelValue = Annotated[str, StringConstraints(pattern=rf"^(?:{_NAME})?$")]
+
+
 class Kubernetes(Section):
-    """Cluster that pods run on; times in seconds, sizes as Kubernetes quantities, images by digest."""
+    """Cluster that pods run on; times in seconds, sizes as Kubernetes quantities, images by digest.
+
+    ``labels`` and ``annotations`` are added to every pod: for queues (Kueue), cost reports, injectors.
+    """
 
     namespace: str = "stormsight"
     images: ByImage
-    secrets: list[str] = []
+    image_pull_secrets: list[ObjectName] = []
+    labels: dict[MetadataKey, LabelValue] = {}
+    annotations: dict[MetadataKey, str] = {}
+    affinity: Affinity | None = None
+    secrets: AccountSecrets = AccountSecrets()
     service_accounts: ServiceAccounts = ServiceAccounts()
     max_cpu: float | None = None
     max_memory: str | None = None

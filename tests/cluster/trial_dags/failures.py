@@ -55,6 +55,7 @@ SMALL = Requirements(memory="128Mi")
 RETRIED = replace(SMALL, retry="trial")
 TWO_GPUS = replace(SMALL, gpu=2)
 NO_IMAGE = SETTINGS.cluster.images.model_copy(update={"data": "localhost/stormsight-absent:1"})
+NO_SECRET = SETTINGS.cluster.secrets.model_copy(update={"data": ["no-such-secret"]})
 NO_ACCOUNT = SETTINGS.cluster.service_accounts.model_copy(update={"data": "nobody"})
 
 CASES: Mapping[str, dict[str, Any]] = {
@@ -79,7 +80,7 @@ CASES: Mapping[str, dict[str, Any]] = {
     "over_quota": {"command": SLEEP, "requirements": replace(SMALL, gpu=64)},
     "image_pull": {"command": SLEEP, "settings": cluster(images=NO_IMAGE)},
     "startup": {"command": ["/no/such/command"]},
-    "no_secret": {"command": SLEEP, "settings": cluster(secrets=["no-such-secret"])},
+    "no_secret": {"command": SLEEP, "settings": cluster(secrets=NO_SECRET)},
     "refused": {"command": SLEEP, "settings": cluster(service_accounts=NO_ACCOUNT)},
 }
 """Arguments by task id; the rest are defaults."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from components.contract.errors import ParameterError
 from components.contract.work import Requirements, Work
@@ -61,6 +64,54 @@ def test_only_gpu_stages_get_a_gpus_surroundings() -> None:
 def test_without_priority_classes_none_is_named() -> None:
     spec = pod_template(settings(priority_classes=None), PLAIN, "plan")["spec"]
     assert "priorityClassName" not in spec
+
+
+PLACEMENT = {
+    "nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [
+                {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a", "b"]}]}
+            ]
+        }
+    }
+}
+
+
+def test_what_a_platform_adds_reaches_the_pod_that_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    added = settings(
+        image_pull_secrets=["registry"],
+        labels={"kueue.x-k8s.io/queue-name": "research", "cost-centre": "4711"},
+        annotations={"sidecar.istio.io/inject": "false"},
+        affinity=PLACEMENT,
+    )
+    made = pod_template(added, TRAIN, "distill@disoptnet")
+    whole = {**made, "metadata": {**made["metadata"], "name": "a"}}
+    assert kubernetes_validate.validate(whole, "1.34", strict=True)
+    StagePodOperator(task_id="t", work=TRAIN, settings=added).dry_run()
+    printed = capsys.readouterr().out
+    sent = yaml.safe_load(printed[printed.index("api_version: v1") :])
+    assert sent["spec"]["image_pull_secrets"] == [{"name": "registry"}]
+    assert sent["spec"]["affinity"]["node_affinity"]
+    assert sent["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "research"
+    assert sent["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "stormsight"
+    assert sent["metadata"]["annotations"]["sidecar.istio.io/inject"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("added", "named"),
+    [
+        ({"affinity": {"nodeAfinity": {}}}, "nodeAfinity"),
+        ({"labels": {"stormsight/task": "x"}}, "set by the DAGs"),
+        ({"labels": {"app.kubernetes.io/managed-by": "x"}}, "set by the DAGs"),
+        ({"labels": {"queue": "a b"}}, "labels.queue"),
+        ({"labels": {"a b": "c"}}, "labels"),
+        ({"annotations": {"-x": "y"}}, "annotations"),
+        ({"image_pull_secrets": ["Registry"]}, "image_pull_secrets"),
+    ],
+)
+def test_what_kubernetes_or_the_dags_would_not_take_is_refused(added: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        settings(**added)
 
 
 def test_a_small_node_caps_requests_and_memory() -> None:

@@ -23,7 +23,11 @@ ORCHESTRATION: dict[str, Any] = {
 
 KUBERNETES: dict[str, Any] = {
     "images": {"data": "registry/data@sha256:0", "train": "registry/train@sha256:1"},
-    "secrets": ["stormsight-s3"],
+    "secrets": {
+        "data": ["stormsight-s3-data"],
+        "train": ["stormsight-s3-train"],
+        "ledger": ["stormsight-s3-ledger"],
+    },
     "max_cpu": 0.5,
     "max_memory": "8Gi",
     "gpu": {

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
-from components.contract.keys import OPERATIONS, plan_key, run_name
+from components.contract.keys import OPERATIONS, alive_key, plan_key, run_name
 from components.lib.ledger.chain import Chain
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import seal
 from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.events import Failed, Registered, Succeeded
 from components.lib.operations.operations import Operations
@@ -126,14 +127,36 @@ def test_a_live_claim_is_respected_and_a_silent_one_taken_over(operations: Opera
     assert isinstance(operations.succeeded("run-2", record_sha256=RECORD, promoted=True), Succeeded)
 
 
-def test_signs_of_life_keep_a_claim(operations: Operations, time: Time) -> None:
+def test_signs_of_life_keep_a_claim_and_leave_the_ledger_alone(operations: Operations, time: Time) -> None:
     claim(operations, "run-1")
     length = len(operations.verify())
     for _ in range(5):
         time.now += LEASE / 4
         assert operations.renew("run-1", lease=LEASE)
-    assert len(operations.verify()) == length + 2, "only every half lease is written down"
+    assert len(operations.verify()) == length
     assert "run run-1 trains this set" in refusal(operations, "run-2")
+    time.now += LEASE
+    assert claim(operations, "run-2").run == "run-2"
+    assert not operations.renew("run-1", lease=LEASE)
+
+
+@pytest.mark.parametrize("sign", [b"", b"{}", seal({"time": "soon"}), seal({"time": "2026-01-01T00:00:00"})])
+def test_a_damaged_sign_of_life_counts_as_none(
+    memory: Memory, operations: Operations, time: Time, sign: bytes
+) -> None:
+    claim(operations, "run-1")
+    memory.put(alive_key("run-1"), sign)
+    time.now += LEASE + timedelta(seconds=1)
+    assert claim(operations, "run-2").run == "run-2"
+
+
+def test_a_sign_of_life_from_the_future_counts_as_none(
+    memory: Memory, operations: Operations, time: Time
+) -> None:
+    claim(operations, "run-1")
+    memory.put(alive_key("run-1"), seal({"time": (time.now + 100 * LEASE).isoformat()}))
+    time.now += LEASE + timedelta(seconds=1)
+    assert claim(operations, "run-2").run == "run-2"
 
 
 @pytest.mark.parametrize(

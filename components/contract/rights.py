@@ -1,0 +1,141 @@
+"""Rights of each account on the object stores: the matrix that policies are rendered from and tests hold.
+
+A pod has one account, and with it one set of credentials. ``data`` runs GDAL on rasters that strangers
+wrote, so it may write nothing that decisions rest on: no ledger, no plan, no record of another stage.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from components.contract import keys
+
+Store = Literal["objects", "landing", "remote", "artifacts"]
+"""``STORMSIGHT_OBJECTS``, ``STORMSIGHT_LANDING``, ``STORMSIGHT_REMOTE`` (DVC), and MLflow's artefacts."""
+
+Verb = Literal["list", "read", "create", "write", "delete"]
+"""``create`` makes an object where there is none (``If-None-Match: *``); ``write`` also replaces one."""
+
+DATA_STAGES = ("download", "validate", "prepare", "report")
+"""Stages that run in the account ``data``: their records and failures are all it may write."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Right to handle the objects of one store whose keys fit a pattern.
+
+    Attributes:
+        store: The store.
+        keys: Pattern of keys, relative to the store; ``*`` stands for any characters, slashes included.
+        verbs: Verbs that are allowed. A listing is allowed by prefix: it shows names, never contents.
+    """
+
+    store: Store
+    keys: str
+    verbs: tuple[Verb, ...]
+
+
+_CATALOGUE = f"{keys.CATALOGUE}*"
+_DELIVERIES = f"{keys.DELIVERIES}*"
+_LEDGERS = f"{keys.LEDGERS}*"
+_NOTES = keys.head_key(_LEDGERS)
+_REJECTED = f"{keys.REJECTED}*"
+_ACCEPTED = f"{keys.ACCEPTED}*"
+_RUNS = f"{keys.RUNS}*"
+_SIGNS = keys.alive_key("*")
+_WORK = f"{keys.WORK}*"
+_RECORDS = f"{keys.stage_records_prefix('*')}*"
+_FAILURES = f"{keys.failures_prefix('*')}*"
+_CHECKPOINTS = f"{keys.checkpoints_prefix('*')}*"
+_DECISIONS = keys.decisions_key(keys.training_prefix("*"))
+
+_STAGE = (
+    Grant("objects", _CATALOGUE, ("read",)),
+    Grant("objects", _DELIVERIES, ("list", "read")),
+    Grant("objects", _LEDGERS, ("list", "read")),
+    Grant("objects", _RUNS, ("read",)),
+    Grant("objects", _SIGNS, ("write",)),
+    Grant("objects", _WORK, ("list", "read")),
+    Grant("remote", "*", ("list", "read", "write")),
+)
+"""What every stage needs: its plan, its place in the training, its data, a sign of life."""
+
+RIGHTS: Mapping[str, tuple[Grant, ...]] = {
+    "data": (
+        *_STAGE,
+        *(Grant("objects", keys.stage_record_key("*", f"{stage}*"), ("create",)) for stage in DATA_STAGES),
+        *(
+            Grant("objects", f"{keys.failures_prefix('*', f'{stage}*')}*.json", ("create",))
+            for stage in DATA_STAGES
+        ),
+        Grant("landing", "*", ("list", "read")),
+    ),
+    "train": (
+        *_STAGE,
+        Grant("objects", _RECORDS, ("create",)),
+        Grant("objects", _FAILURES, ("create",)),
+        Grant("objects", _CHECKPOINTS, ("write", "delete")),
+        Grant("artifacts", "*", ("list", "read", "write")),
+    ),
+    "ledger": (
+        Grant("objects", "*", ("list", "read")),
+        Grant("objects", _LEDGERS, ("create",)),
+        Grant("objects", _NOTES, ("write",)),
+        Grant("objects", _CATALOGUE, ("create",)),
+        Grant("objects", _DELIVERIES, ("write",)),
+        Grant("objects", _REJECTED, ("write",)),
+        Grant("objects", _ACCEPTED, ("write",)),
+        Grant("objects", keys.STRIPS, ("write",)),
+        Grant("objects", keys.PROBE, ("create",)),
+        Grant("objects", _RUNS, ("create",)),
+        Grant("objects", _SIGNS, ("write",)),
+        Grant("objects", _WORK, ("create",)),
+        Grant("objects", keys.lock_key("*"), ("write",)),
+        Grant("objects", _DECISIONS, ("write", "delete")),
+        Grant("landing", "*", ("list", "read")),
+        Grant("remote", "*", ("list", "read", "write")),
+        Grant("artifacts", "*", ("list", "read", "write")),
+    ),
+    "housekeeping": (
+        Grant("objects", "*", ("list", "read")),
+        Grant("objects", _RUNS, ("delete",)),
+        Grant("objects", _WORK, ("delete",)),
+        Grant("remote", "*", ("list", "read", "delete")),
+    ),
+    "airflow": (
+        Grant("landing", "*", ("list", "read")),
+        Grant("objects", _LEDGERS, ("list", "read")),
+        Grant("objects", _REJECTED, ("list", "read")),
+        Grant("objects", _ACCEPTED, ("list", "read")),
+    ),
+    "mlflow": (Grant("artifacts", "*", ("list", "read")),),
+}
+"""Grants by account: those of pods (:data:`components.contract.work.Account`), and of Airflow and MLflow."""
+
+
+def allows(account: str, store: Store, verb: Verb, key: str) -> bool:
+    """Return whether an account may do something with a key, or list below it.
+
+    Args:
+        account: Key of :data:`RIGHTS`.
+        store: The store.
+        verb: What is to be done.
+        key: Key relative to the store; for ``list`` the prefix.
+    """
+    return any(
+        grant.store == store and _covers(grant, verb) and _compiled(grant.keys).fullmatch(key) is not None
+        for grant in RIGHTS[account]
+    )
+
+
+def _covers(grant: Grant, verb: Verb) -> bool:
+    return verb in grant.verbs or (verb == "create" and "write" in grant.verbs)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
