@@ -7,7 +7,7 @@ from pathlib import Path
 
 from components.contract.errors import SourceUnavailableError
 from components.contract.rights import Store, Verb, allows
-from components.lib.objects.protocol import Objects, ObjectStore
+from components.lib.objects.protocol import ObjectInfo, Objects, ObjectStore
 
 
 class GuardedObjects:
@@ -28,6 +28,10 @@ class GuardedObjects:
     @property
     def uri(self) -> str:
         return self._inner.uri
+
+    @property
+    def endpoint(self) -> str:
+        return self._inner.endpoint
 
     @property
     def readers(self) -> int:
@@ -72,6 +76,10 @@ class GuardedObjects:
     def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
         self._ask("read", key)
         self._inner.download(key, path, sha256=sha256)
+
+    def copy(self, source: ObjectStore, listed: ObjectInfo, key: str, *, sha256: str) -> None:
+        self._ask("write", key)
+        self._inner.copy(source, listed, key, sha256=sha256)
 
     def _ask(self, verb: Verb, key: str) -> None:
         self.used.add((verb, key))
