@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from components.contract.failures import NOTHING_TO_DO, FailureKind, shown_kind_of_exit
+from components.contract.failures import NOTHING_TO_DO, FailureKind, kind_of_exit, shown_kind_of_exit
 from stormsight_dags.failures import Failure
 from stormsight_dags.kubernetes.status import PodEvent, PodStatus, node_lost
 
@@ -225,7 +225,7 @@ def _timed_out(evidence: Evidence) -> Failure | None:
 def _anything_else(evidence: Evidence) -> Failure:
     code = evidence.known.exit_code
     if code:
-        return _failure(evidence, FailureKind.CODE_ERROR, evidence.known.exit_reason)
+        return _failure(evidence, kind_of_exit(code), evidence.known.exit_reason)
     reason = evidence.known.reason or evidence.known.phase
     return _failure(evidence, FailureKind.UNKNOWN, reason, evidence.known.message or evidence.cause)
 

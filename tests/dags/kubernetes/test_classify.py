@@ -54,6 +54,8 @@ def ended(code: int, reason: str = "Error", **more: Any) -> PodStatus:
         (78, "misconfigured"),
         (1, "code_error"),
         (2, "code_error"),
+        (134, "crashed"),
+        (139, "crashed"),
         (143, "evicted"),
         (137, "out_of_memory"),
     ],
