@@ -227,7 +227,7 @@ FAILURE_CLASSES: Mapping[FailureKind, FailureClass] = MappingProxyType(
         ),
         FailureKind.NO_RECORD: FailureClass(
             severity=Severity.WARNING,
-            next_step="look for the stage's pod: it never ran, or its machine was lost"
+            next_step="look for the stage's pod: it never ran, or its machine was lost",
         ),
         FailureKind.NOTHING_TO_DO: FailureClass(
             severity=Severity.INFO, exit_code=NOTHING_TO_DO, next_step="none"

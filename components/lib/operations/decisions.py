@@ -48,12 +48,12 @@ class NothingToDo:
     Attributes:
         reason: Explanation for the reader.
         next_step: Action that would change the answer.
-        barred: Whether the set failed for good, so that no run trains it before a person has acted.
+        barred: Key of the set if it failed for good, so that no run trains it before a person has acted.
     """
 
     reason: str
     next_step: str
-    barred: bool = False
+    barred: str | None = None
 
 
 def decide(
@@ -146,6 +146,6 @@ def obstacle_of(claim: Claim, *, now: datetime, lease: timedelta, force: bool = 
             f"this set failed for good in run {claim.run}, stage {failed.stage}: {failed.failure_class}: "
             f"{failed.message}",
             f"{FAILURE_CLASSES[FailureKind(failed.failure_class)].next_step}; or plan with --force",
-            barred=True,
+            barred=claim.claimed.key,
         )
     return None

@@ -331,8 +331,8 @@ def operator_arguments(settings: Settings, work: Work, name: str) -> dict[str, A
         "startup_timeout_seconds": cluster.startup_timeout_s,
         "schedule_timeout_seconds": cluster.schedule_timeout_s,
         "termination_grace_period": cluster.termination_grace_s,
-        # A backstop: Airflow's own clocks stop with Airflow.
-        "active_deadline_seconds": int(settings.orchestration.deadline_h * 3600),
+        # A backstop: Airflow's own clocks stop with Airflow. It comes after the alert of the run's deadline.
+        "active_deadline_seconds": int(settings.orchestration.pod_limit_h * 3600),
         "termination_message_policy": "FallbackToLogsOnError",
         "skip_on_exit_code": NOTHING_TO_DO,
         "on_finish_action": "delete_pod",

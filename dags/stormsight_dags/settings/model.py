@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_graph
@@ -74,15 +74,30 @@ class Orchestration(Section):
     """Section ``orchestration`` of ``params.yaml``, which explains each key."""
 
     retrain_schedule: str | None
+    redrive_schedule: str | None
+    redrives: dict[str, int]
     landing_poll_s: float = Field(gt=0)
     deadline_h: float = Field(gt=0)
+    pod_limit_h: float = Field(gt=0)
+    stall_min: float | None = Field(gt=0)
     lease_h: float = Field(gt=0)
+    abandoned_h: float = Field(gt=0)
     keep_runs: int = Field(ge=0)
     keep_cache_days: float = Field(ge=0)
     orphan_pod_h: float = Field(gt=0)
-    infrastructure_retries: dict[str, int]
-    retries: dict[str, dict[str, int]]
+    infrastructure_retries: dict[str, int | str]
+    retries: dict[str, dict[str, int | str]]
     retry_delay_s: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _limits_behind_alerts(self) -> Self:
+        """Refuse a limit that comes before its alert, and a reaper that comes after every pod's own end."""
+        for name in ("deadline_h", "orphan_pod_h"):
+            if getattr(self, name) >= self.pod_limit_h:
+                raise ValueError(
+                    f"{name} is {getattr(self, name):g}, pod_limit_h {self.pod_limit_h:g}: it must be less"
+                )
+        return self
 
 
 class Deployment(Section):

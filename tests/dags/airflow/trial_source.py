@@ -29,8 +29,13 @@ profiles: {small: {}}
 orchestration:
   retrain_schedule: "0 3 * * 1"
   landing_poll_s: 0.05
+  redrive_schedule: "20 * * * *"
+  redrives: {other: 1}
   deadline_h: 1
+  pod_limit_h: 2
+  stall_min: null
   lease_h: 1
+  abandoned_h: 1
   keep_runs: 1
   keep_cache_days: 1
   orphan_pod_h: 1

@@ -71,9 +71,7 @@ def test_bad_input_bars_the_set_and_says_why(ledger: Ledger, failure_class: str)
 
 
 @pytest.mark.parametrize("failure_class", ["code_error", "crashed", "missing_input", "resource", "stalled"])
-def test_anything_else_is_started_again_a_bounded_number_of_times(
-    ledger: Ledger, failure_class: str
-) -> None:
+def test_anything_else_is_started_again_a_bounded_number_of_times(ledger: Ledger, failure_class: str) -> None:
     for number in (1, 2):
         ledger.fail(f"run-{number}", failure_class)
         found = ledger.standing()
