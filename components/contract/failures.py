@@ -252,7 +252,7 @@ _BY_SIGNAL = {
         for number in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
     },
 }
-"""Kinds of processes that a signal ended. SIGKILL without a request to stop is the kernel's, short of memory."""
+"""Kinds of processes that a signal ended; SIGKILL that nobody sent is the kernel's, short of memory."""
 
 _BY_EXIT_CODE = {row.exit_code: kind for kind, row in FAILURE_CLASSES.items() if row.exit_code is not None}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from components.contract.failures import NOTHING_TO_DO
 from components.contract.keys import run_name
 from components.lib.cli import run
 from components.runs.environment import Environment
@@ -63,10 +64,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plan(options: argparse.Namespace, environment: Environment) -> int:
-    from components.runs.plan import plan, show_plan  # noqa: PLC0415
+    from components.runs.plan import describe_plan, plan  # noqa: PLC0415
 
     if options.dry_run:
-        return show_plan(environment)
+        text, trains = describe_plan(environment)
+        print(text)
+        return 0 if trains else NOTHING_TO_DO
     return plan(environment, options.run, force=options.force)
 
 

@@ -24,8 +24,8 @@ class RunsParameters(Parameters):
     Attributes:
         lease_h: Hours of silence after which a claim may be taken over.
         stall_min: Minutes without a step, a log line or a byte after which a stage is killed; None for never.
-        redrives: Number of times that a training which failed is started again by the clock, by failure class,
-            and under ``other`` for the classes that are not named.
+        redrives: Number of times that a failed training is started again by the clock, by failure class, and
+            under ``other`` for the classes that are not named.
     """
 
     lease_h: float = Field(default=2.0, gt=0)

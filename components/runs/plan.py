@@ -83,23 +83,20 @@ def last_failures(objects: ObjectStore, key: str) -> list[FailureRecord]:
     return [record for stage, record in sorted(latest.items()) if stage not in done]
 
 
-def show_plan(environment: Environment) -> int:
-    """Print what ``plan`` would do, and why; nothing is claimed.
+def describe_plan(environment: Environment) -> tuple[str, bool]:
+    """Describe what ``plan`` would do, and why; nothing is claimed.
 
     Returns:
-        0 if a run would train, 99 if not.
+        Text with the standing of the set and the last failure of each stage, and whether a run would train.
     """
     found = standing(environment)
-    print(found.text())
-    for failure in last_failures(environment.objects, found.key):
-        print(
-            f"  last failure of {failure.stage}: {failure.failure_class} at {failure.time}, run {failure.run}: "
-            f"{failure.message}"
-        )
+    failures = [
+        f"  last failure of {record.stage}: {record.failure_class} at {record.time}, run {record.run}: "
+        f"{record.message}"
+        for record in last_failures(environment.objects, found.key)
+    ]
     trains = found.position in {Position.NEW, Position.REDRIVE, Position.SPENT}
-    if not trains:
-        report_failure(NOTHING_TO_DO, found.reason, found.next_step)
-    return 0 if trains else NOTHING_TO_DO
+    return "\n".join([found.text(), *failures]), trains
 
 
 def redrive(environment: Environment) -> int:

@@ -1,8 +1,8 @@
 """Retry budgets: the number of retries for each kind of failure, and the decision about one failed try.
 
 An orchestrator counts tries, not reasons: ten evictions would use up the one retry that a failing source was
-granted. Here each kind has its own budget: a number of retries, or, for what is waited for (a free node, a bucket
-that answers), the hours within which it is tried again. Infrastructure has the same for every stage
+granted. Here each kind has its own budget: a number of retries, or, for what is waited for (a free node, a
+bucket that answers), the hours within which it is tried again. Infrastructure has the same for every stage
 (``infrastructure_retries`` in section ``orchestration`` of ``params.yaml``), the rest by the stage's retry
 class (``retries``). A kind that no budget names is not retried; final kinds (bad data, gate refusals, ...)
 cannot be named.

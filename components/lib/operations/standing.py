@@ -1,8 +1,8 @@
 """Position of the set that would be trained next: at work, trained, barred, or to be started again.
 
-A failure that is not final may have been bad luck: the set is then started again by the clock, as often as the
-failure's class allows. Runs that a person, a new acquisition or the schedule starts are not counted out: they
-may train a set whose redrives are spent.
+A failure that is not final may have been bad luck: the set is then started again by the clock, as often as
+the failure's class allows. Runs that a person, a new acquisition or the schedule starts are not counted out:
+they may train a set whose redrives are spent.
 """
 
 from __future__ import annotations
