@@ -70,9 +70,9 @@ class PromotionSettings:
 def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDATES)) -> dict[str, Any]:
     """Judge every challenger against its champion, promote those that pass, and write the record.
 
-    All judgements are made before the first alias moves. Where another process changed a champion meanwhile, a
-    rollback for instance, that model's decision is dropped and the error raised: the stage, run again, judges
-    its challenger against the present champion, and leaves what it decided on the others as it is.
+    All judgements are made before the first alias moves. Where another process changed a champion meanwhile,
+    a rollback for instance, that model's decision is dropped and the error raised: the stage, run again,
+    judges its challenger against the present champion, and leaves what it decided on the others as it is.
 
     Returns:
         The content of ``reports/promote/decision.json``.
@@ -253,7 +253,10 @@ def _apply(run: _PromotionRun, model: str, decision: dict[str, Any]) -> dict[str
     digest = record_hash(decision)
     outcome, reasons = decision["outcome"], decision["reasons"]
     _save(run.connection, model, decision, digest)
-    entry = _promote(run.registry(model), decision, digest) if outcome == "promoted" else None
+    registry = run.registry(model)
+    entry = _promote(registry, decision, digest) if outcome == "promoted" else None
+    if entry is None:  # refused by a champion that may have been rolled back meanwhile
+        registry.require_champion(decision["champion_version"], version=decision["version"])
     with store_errors(run.connection.uri):
         run.connection.client.set_model_version_tag(model, decision["version"], "outcome", outcome)
     present(run.connection, model, decision, digest)

@@ -90,9 +90,11 @@ class SavedDecisions:
         if set(known.models) == set(self._registries):
             return known.models
         made = self._completed(known.models, lambda model: {**judge(model), "training": training})
+        record = _Saved(models=made).record()
         if known.models:  # an earlier attempt dropped a decision, which this one replaces
-            objects.delete(self._key)
-        create_sealed(objects, self._key, _Saved(models=made).record())
+            objects.put(self._key, seal(record))
+        else:
+            create_sealed(objects, self._key, record)
         return read_sealed(objects, self._key, _Saved).models
 
     def _completed(self, known: Decisions, judge: Callable[[str], dict[str, Any]]) -> Decisions:
@@ -113,9 +115,10 @@ class SavedDecisions:
             self._write(_Saved(models=decisions, inputs=self._inputs))
             return
         objects = objects_from_environment()
-        objects.delete(self._key)
         if decisions:
-            create_sealed(objects, self._key, _Saved(models=decisions).record())
+            objects.put(self._key, seal(_Saved(models=decisions).record()))
+        else:
+            objects.delete(self._key)
 
     def _local(self) -> _Saved | None:
         """Return the decisions of an attempt with the same inputs that was cut off; None if there is none.

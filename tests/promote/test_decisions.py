@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.contract.errors import GateRefusedError
+from components.contract.errors import ChampionChangedError
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
 from components.lib.tracking.connection import connect
@@ -83,10 +83,10 @@ def test_a_decision_that_came_too_late_is_made_anew_next_time(
     monkeypatch.setenv("STORMSIGHT_TRAINING", "work/late")
 
     def overtaken(registry: ChampionRegistry, *_: object, **__: object) -> None:
-        raise GateRefusedError("the champion is version 7 by now", next_step="judge again")
+        raise ChampionChangedError("the champion is version 7 by now", next_step="judge again")
 
     with monkeypatch.context() as racing:
         racing.setattr(ChampionRegistry, "promote", overtaken)
-        with pytest.raises(GateRefusedError):
+        with pytest.raises(ChampionChangedError):
             run(stage, FINDS)
     assert run(stage, FINDS)["outcome"] == "promoted"

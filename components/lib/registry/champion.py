@@ -119,7 +119,26 @@ class ChampionRegistry:
                 return self._change(entries, change)
             except HeadMovedError:
                 current = self._champion_by_now()
-        raise ChampionChangedError(
+        raise self._changed_since(version, decided_against, current)
+
+    def require_champion(self, decided_against: str | None, *, version: str) -> None:
+        """Check that the champion is still the one that a decision was made against.
+
+        Args:
+            decided_against: Its version, None if there was none.
+            version: Version that was judged, for the message.
+
+        Raises:
+            ChampionChangedError: If the champion is another one by now.
+        """
+        current = self._champion_by_now()
+        if current != decided_against:
+            raise self._changed_since(version, decided_against, current)
+
+    def _changed_since(
+        self, version: str, decided_against: str | None, current: str | None
+    ) -> ChampionChangedError:
+        return ChampionChangedError(
             f"{self.model}: version {version} was judged against {_name(decided_against)}, but the "
             f"champion is {_name(current)} by now",
             next_step="judge it against the present champion: run `python -m components.promote`",

@@ -40,7 +40,7 @@ orchestration:
   keep_cache_days: 1
   orphan_pod_h: 1
   infrastructure_retries: {evicted: 2}
-  retries: {transfer: {source_unavailable: 1}, gate: {}}
+  retries: {transfer: {source_unavailable: 1, stalled: 1}, gate: {}}
   retry_delay_s: 0
 """
 
@@ -59,6 +59,7 @@ print(f"line of {name}", flush=True)
 report = {"class": "ok", "result": {"registered": ["one"]}}
 if code:
     report = {"class": "x", "exit_code": code, "message": f"{name} says no", "next_step": f"mend {name}"}
+    report["notice"] = name == "plan" and "notice" in script["codes"]
 Path(os.environ["STORMSIGHT_REPORT"]).write_text(json.dumps(report))
 if name == "register" and code == 0:
     ledger = Path(os.environ["STORMSIGHT_OBJECTS"], "ledger", "operations")
