@@ -54,13 +54,16 @@ class ProgressWatch:
         self._warned = False
 
     def stalled(self) -> bool:
-        """Return whether nothing has moved for the whole time; looks at most every ``LONGEST_LOOK_S`` s."""
+        """Return whether nothing has moved for the whole time; looks about every ``LONGEST_LOOK_S`` seconds.
+
+        Where the kernel shows no counters nothing is known, and no stage is killed for it.
+        """
         now = self._clock()
         if now - self._looked < min(self._limit_s / LOOKS, LONGEST_LOOK_S):
             return False
         self._looked = now
         counters = self._read(self._worker)
-        if counters != self._counters:
+        if counters != self._counters or not counters:
             self._counters, self._progressed, self._warned = counters, now, False
             return False
         silent_s = now - self._progressed

@@ -64,19 +64,15 @@ class Budget:
 
     @property
     def total(self) -> int:
-        """Number of retries the orchestrator must allow so that no budget is cut short.
-
-        A kind with hours may begin a new row after each failure of another kind.
-        """
-        counted = sum(self.retries.values())
-        return counted * (1 + len(self.hours)) + sum(map(self._most, self.hours)) + WORKER_LOSSES
+        """Number of retries the orchestrator must allow so that no budget is cut short."""
+        return sum(self.retries.values()) + sum(map(self.most, self.hours)) + WORKER_LOSSES
 
     def delay(self, nth: int, kind: FailureKind | None = None) -> float:
         """Return the wait before the ``nth`` retry of a kind (from 1), seconds."""
         delay = float(min(self.delay_s * 2.0 ** min(nth - 1, 32), LONGEST_DELAY_S))
         return max(delay, SHORTEST_WAIT_S) if kind in self.hours else delay
 
-    def _most(self, kind: FailureKind) -> int:
+    def most(self, kind: FailureKind) -> int:
         """Return the number of retries that fit into a kind's hours, if each fails at once."""
         waited, number = 0.0, 0
         while waited <= self.hours[kind] * 3600:
@@ -201,7 +197,7 @@ def judge(
 
 def _within_hours(kind: FailureKind, failed: int, history: History, budget: Budget) -> RetryVerdict:
     hours, waited = budget.hours[kind], _waited_s(kind, history) / 3600
-    if waited <= hours:
+    if waited <= hours and failed <= budget.most(kind):  # rows may be many, between failures of other kinds
         words = f"{kind}: retry {failed}, {waited:.1f} of {hours:g} hours are over"
         return RetryVerdict(True, budget.delay(failed, kind), words, history)
     return RetryVerdict(False, 0.0, f"{kind}: it did not pass within {hours:g} hours", history)

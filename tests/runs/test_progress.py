@@ -40,7 +40,9 @@ def test_silence_is_a_stall_after_a_warning(caplog: pytest.LogCaptureFixture) ->
 
 
 @pytest.mark.parametrize(
-    "counters", [{1: (1, 0)}, {1: (0, 1)}, {1: (0, 0), 2: (0, 0)}, {}], ids=["read", "written", "new", "gone"]
+    "counters",
+    [{1: (1, 0)}, {1: (0, 1)}, {1: (0, 0), 2: (0, 0)}, {2: (0, 0)}],
+    ids=["read", "written", "new", "gone"],
 )
 def test_a_byte_or_a_process_is_progress(counters: Counters) -> None:
     stage = Stage(3600)
@@ -48,6 +50,12 @@ def test_a_byte_or_a_process_is_progress(counters: Counters) -> None:
     stage.counters = counters
     assert not stage.stalls_after(3500)
     assert stage.stalls_after(200)
+
+
+def test_where_the_kernel_shows_no_counters_nothing_is_killed() -> None:
+    stage = Stage(3600)
+    stage.counters = {}
+    assert not stage.stalls_after(20_000)
 
 
 def test_the_bytes_of_a_process_are_counted(tmp_path: Path) -> None:

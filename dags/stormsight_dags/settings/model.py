@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_graph
@@ -89,15 +89,21 @@ class Orchestration(Section):
     retries: dict[str, dict[str, int | str]]
     retry_delay_s: float = Field(ge=0)
 
-    @model_validator(mode="after")
-    def _limits_behind_alerts(self) -> Self:
-        """Refuse a limit that comes before its alert, and a reaper that comes after every pod's own end."""
-        for name in ("deadline_h", "orphan_pod_h"):
-            if getattr(self, name) >= self.pod_limit_h:
-                raise ValueError(
-                    f"{name} is {getattr(self, name):g}, pod_limit_h {self.pod_limit_h:g}: it must be less"
-                )
-        return self
+    @field_validator("pod_limit_h")
+    @classmethod
+    def _behind_the_alert(cls, limit: float, info: ValidationInfo) -> float:
+        """Refuse a limit that comes before its alert."""
+        if limit <= info.data.get("deadline_h", 0.0):
+            raise ValueError(f"it is {limit:g}, and must be more than deadline_h")
+        return limit
+
+    @field_validator("orphan_pod_h")
+    @classmethod
+    def _before_the_limit(cls, age: float, info: ValidationInfo) -> float:
+        """Refuse a reaper that comes after every pod's own end."""
+        if age >= info.data.get("pod_limit_h", age + 1):
+            raise ValueError(f"it is {age:g}, and must be less than pod_limit_h")
+        return age
 
 
 class Deployment(Section):
