@@ -23,6 +23,10 @@ TERMINATED = 128 + signal.SIGTERM
 """Exit code of a command that SIGTERM ended."""
 
 
+STALL_WARNING = "STALL WARNING"
+"""Words in a stage's log half way to its end as ``stalled``, by which the orchestrator tells people in time."""
+
+
 class Severity(StrEnum):
     """Urgency of a notice: ``critical`` is for whoever is on duty, ``info`` for the record."""
 

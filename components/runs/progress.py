@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 
 import psutil  # type: ignore[import-untyped]
 
+from components.contract.failures import STALL_WARNING
+
 LOG = logging.getLogger(__name__)
 
 LOOKS = 60
@@ -70,7 +72,8 @@ class ProgressWatch:
         if silent_s >= self._limit_s / 2 and not self._warned:
             self._warned = True
             LOG.warning(
-                "%s: no step, no log line and no byte for %.0f minutes; it is killed after %.0f",
+                "%s: %s: no step, no log line and no byte for %.0f minutes; it is killed after %.0f",
+                STALL_WARNING,
                 self._address,
                 silent_s / 60,
                 self._limit_s / 60,

@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from components.contract.failures import FAILURE_CLASSES, FailureKind, Severity
+from components.contract.failures import FAILURE_CLASSES, STALL_WARNING, FailureKind, Severity
 from components.contract.redaction import redact
 from stormsight_dags.failures import StageFailure
 from stormsight_dags.kubernetes.classify import CommandReport
@@ -80,6 +80,34 @@ def notify_skip(context: Mapping[str, Any], stage: str, report: CommandReport, *
     send(_about(context["ti"], event, severity, said))
 
 
+class StallWarnings:
+    """Watch over the log of a stage: the warning that nothing moves in it becomes a notice, once.
+
+    Args:
+        instance: Airflow's task instance; None where there is none.
+    """
+
+    def __init__(self, instance: Any) -> None:  # noqa: ANN401 - one of several classes of Airflow's
+        self._instance = instance
+        self._told: set[str] = set()
+
+    def look(self, line: str) -> None:
+        """Look at a line of the log; one that is seen twice is told once. Blocks while a notice is posted."""
+        if STALL_WARNING not in line or line in self._told:
+            return
+        self._told.add(line)
+        row = FAILURE_CLASSES[FailureKind.STALLED]
+        stage = str(getattr(self._instance, "task_id", ""))
+        words = line[line.index(STALL_WARNING) :]
+        said = {
+            "stage": stage,
+            "class": str(FailureKind.STALLED),
+            "message": words,
+            "next_step": row.next_step,
+        }
+        send(_about(self._instance, "stalling", row.severity, said))
+
+
 def _about(
     instance: Any,  # noqa: ANN401 - Airflow's task instance
     event: str,
@@ -90,10 +118,10 @@ def _about(
     return {
         "event": event,
         "severity": severity.value,
-        "dag": str(instance.dag_id),
-        "run": str(instance.run_id),
-        "task": str(instance.task_id),
-        "try": str(instance.try_number),
+        "dag": str(getattr(instance, "dag_id", "")),
+        "run": str(getattr(instance, "run_id", "")),
+        "task": str(getattr(instance, "task_id", "")),
+        "try": str(getattr(instance, "try_number", "")),
         **{name: redact(words) for name, words in said.items()},
         "log": str(getattr(instance, "log_url", "") or ""),
     }

@@ -14,6 +14,7 @@ from airflow.sdk import BaseOperator, Context
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.processes import ChildProcess, ParentDeath
 from components.contract.work import Work
+from stormsight_dags.airflow.notices import StallWarnings
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.airflow.skips import skip
 from stormsight_dags.budgets import load_budget
@@ -83,7 +84,13 @@ class StageProcessOperator(BaseOperator):
                 process_environment(self._settings, os.environ, report),
                 self._settings.source,
             )
-            code = self._process.run(self.log.info)
+            warnings = StallWarnings(context["ti"])
+
+            def show(line: str) -> None:
+                self.log.info(line)
+                warnings.look(line)
+
+            code = self._process.run(show)
             text = report.read_text(encoding="utf-8", errors="replace") if report.is_file() else ""
         if code == 0:
             return read_report(text).result
