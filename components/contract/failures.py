@@ -24,7 +24,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 STALL_WARNING = "STALL WARNING"
-"""Words in a stage's log half way to its end as ``stalled``, by which the orchestrator tells people in time."""
+"""Words in the log of a stage that will be ended as ``stalled``, by which the orchestrator tells people."""
 
 
 class Severity(StrEnum):
