@@ -168,19 +168,28 @@ def test_a_training_that_ends_after_its_claim_was_lost_keeps_no_record(
 
 
 def test_a_stage_that_hangs_is_killed_as_its_own_class(
-    training: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    training: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held, report = tmp_path / "held", tmp_path / "report"
-    training.edit_params(orchestration={"stall_min": 3 / 60})
-    variables = {"HELD": str(held), "RESUMED": str(tmp_path / "resumed"), REPORT: str(report)}
-    stage = training.start("stage", "train", "--run", "r1", HOLD_AT="7", HOLD="forever", **variables)
-    assert stage.wait(TIMEOUT_S) == 124
-    assert json.loads(report.read_text())["class"] == "stalled"
+    held = tmp_path / "held"
+
+    class Watch:
+        """Progress that ends when the training is held: no test waits for minutes."""
+
+        def __init__(self, worker: int, address: str, limit_s: float) -> None:
+            assert (address, limit_s) == ("train", 3600)
+
+        def stalled(self) -> bool:
+            return held.exists() and sent_step(training) == 5
+
+    monkeypatch.setattr(supervision, "ProgressWatch", Watch)
+    variables = {"HELD": held, "RESUMED": tmp_path / "resumed", "HOLD_AT": "7", "HOLD": "forever"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(value))
+    assert run_stage(training.environment(), "train", "r1") == 124
     (failure,) = training.records("r1").failures()
     assert failure.failure_class == "stalled"
     assert "no step, no log line and no byte" in failure.message
     until(lambda: not psutil.pid_exists(int(held.read_text())))
-    assert "it is killed after" in capfd.readouterr().err, "a warning comes first"
     assert sent_step(training) == 5, "the next try goes on from here"
 
 
