@@ -28,7 +28,7 @@ with DAG(
     tags=["stormsight"],
     doc_md=__doc__,
 ):
-    command_task(
+    redrive = command_task(
         settings,
         "redrive",
         Work(("python", "-m", "components.runs", "redrive"), Requirements(retry="gate")),
