@@ -1,7 +1,7 @@
 """Retrain on everything registered: claim it, run the stages of dvc.yaml, record the outcome, pass the gate.
 
 Whatever starts a run, an event, the clock or a person, `plan` decides by the ledger: a set of acquisitions
-that is trained already, or is being trained, skips the run.
+that is trained already, or is being trained, skips the run. A model that does not pass skips the task `gate`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airflow.sdk import (
 )
 
 from components.contract.work import Requirements, Work
-from stormsight_dags.airflow.assets import ACQUISITIONS, MODEL
+from stormsight_dags.airflow.assets import ACQUISITIONS, MODEL, REDRIVE
 from stormsight_dags.airflow.notices import notify_deadline
 from stormsight_dags.airflow.rendering import DEFAULT_ARGS, RUN, command_task, render
 from stormsight_dags.settings.load import load_settings
@@ -27,13 +27,14 @@ settings = load_settings()
 orchestration = settings.orchestration
 cron = orchestration.retrain_schedule
 RUNS = ("python", "-m", "components.runs")
+STARTERS = ACQUISITIONS | REDRIVE
 
 with DAG(
     "retrain",
     description="Train, evaluate and gate on all registered acquisitions",
-    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=[ACQUISITIONS])
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=STARTERS)
     if cron
-    else [ACQUISITIONS],
+    else STARTERS,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     # Events that arrive meanwhile are kept and start one run afterwards, which takes all that is pending.

@@ -66,6 +66,18 @@ class GateRefusedError(StormsightError):
     exit_code = exit_code_of(FailureKind.GATE_REFUSED)
 
 
+class ChampionChangedError(StormsightError):
+    """The champion changed while its challenger was judged (``EX_TEMPFAIL``): it is to be judged anew."""
+
+    exit_code = exit_code_of(FailureKind.CHAMPION_CHANGED)
+
+
+class RedrivesSpentError(StormsightError):
+    """A training failed by bad luck as often as it may be started again by the clock."""
+
+    exit_code = exit_code_of(FailureKind.REDRIVES_SPENT)
+
+
 class ParameterError(StormsightError):
     """``params.yaml``, a catalogue entry or a command line is wrong (``EX_CONFIG``)."""
 

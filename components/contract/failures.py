@@ -3,7 +3,9 @@
 A command ends with the exit code of its class, and writes the class into its report and into the ledger;
 Airflow shows the exception named here (``stormsight_dags.failures`` makes them). Whether a failure is
 worth another attempt has two answers, in two columns: Airflow repeats a task with unchanged inputs, while the
-ledger decides whether a later run may train the same set of acquisitions again.
+ledger decides whether a later run may train the same set of acquisitions again. Only what a person has to
+correct in data or parameters is final there; whatever may have been bad luck is started again by the clock,
+within ``orchestration.redrives`` of ``params.yaml``.
 """
 
 from __future__ import annotations
@@ -19,6 +21,18 @@ NOTHING_TO_DO = 99
 
 TERMINATED = 128 + signal.SIGTERM
 """Exit code of a command that SIGTERM ended."""
+
+
+STALL_WARNING = "STALL WARNING"
+"""Words in the log of a stage that will be ended as ``stalled``, by which the orchestrator tells people."""
+
+
+class Severity(StrEnum):
+    """Urgency of a notice: ``critical`` is for whoever is on duty, ``info`` for the record."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
 
 
 class FailureKind(StrEnum):
@@ -41,6 +55,11 @@ class FailureKind(StrEnum):
     MISCONFIGURED = "misconfigured"
     STARTUP = "startup"
     CODE_ERROR = "code_error"
+    CRASHED = "crashed"
+    STALLED = "stalled"
+    CHAMPION_CHANGED = "champion_changed"
+    CLAIM_LOST = "claim_lost"
+    REDRIVES_SPENT = "redrives_spent"
     UNKNOWN = "unknown"
     # Never shown by Airflow: it sees a terminated command as evicted, and skips after 99.
     TERMINATED = "terminated"
@@ -59,6 +78,7 @@ class FailureClass:
         airflow_may_retry: Whether ``orchestration`` in ``params.yaml`` may grant retries of the task.
         final_for_set: Whether the ledger bars the same acquisitions, code and parameters from being trained
             again. A missing input is not final: Airflow cannot mend it by repeating the task, a new run can.
+        severity: Urgency of the notice about it.
         next_step: What the reader should do.
     """
 
@@ -67,12 +87,14 @@ class FailureClass:
     from_cluster: bool = False
     airflow_may_retry: bool = False
     final_for_set: bool = False
+    severity: Severity = Severity.CRITICAL
     next_step: str
 
 
 FAILURE_CLASSES: Mapping[FailureKind, FailureClass] = MappingProxyType(
     {
         FailureKind.EVICTED: FailureClass(
+            severity=Severity.WARNING,
             airflow_name="PodEvicted",
             from_cluster=True,
             airflow_may_retry=True,
@@ -80,18 +102,21 @@ FAILURE_CLASSES: Mapping[FailureKind, FailureClass] = MappingProxyType(
             "look at priority classes, node pressure and who drains the nodes",
         ),
         FailureKind.NODE_LOST: FailureClass(
+            severity=Severity.WARNING,
             airflow_name="NodeLost",
             from_cluster=True,
             airflow_may_retry=True,
             next_step="look at the node (kubectl describe node); the retry runs elsewhere",
         ),
         FailureKind.IMAGE_PULL: FailureClass(
+            severity=Severity.WARNING,
             airflow_name="ImagePullFailed",
             from_cluster=True,
             airflow_may_retry=True,
             next_step="compare the image in the deployment file with the registry, and the pull secret",
         ),
         FailureKind.UNSCHEDULABLE: FailureClass(
+            severity=Severity.WARNING,
             airflow_name="Unschedulable",
             from_cluster=True,
             airflow_may_retry=True,
@@ -99,6 +124,7 @@ FAILURE_CLASSES: Mapping[FailureKind, FailureClass] = MappingProxyType(
             "add nodes",
         ),
         FailureKind.CLUSTER: FailureClass(
+            severity=Severity.WARNING,
             airflow_name="ClusterUnavailable",
             from_cluster=True,
             airflow_may_retry=True,
@@ -115,6 +141,7 @@ FAILURE_CLASSES: Mapping[FailureKind, FailureClass] = MappingProxyType(
             next_step="find out why it takes so long, or raise orchestration.deadline_h in params.yaml",
         ),
         FailureKind.SOURCE_UNAVAILABLE: FailureClass(
+            severity=Severity.WARNING,
             airflow_name="SourceUnavailable",
             exit_code=69,
             airflow_may_retry=True,
@@ -139,6 +166,7 @@ FAILURE_CLASSES: Mapping[FailureKind, FailureClass] = MappingProxyType(
             next_step="clear the stage that makes the missing input, with everything after it",
         ),
         FailureKind.GATE_REFUSED: FailureClass(
+            severity=Severity.WARNING,
             airflow_name="GateRefused",
             exit_code=77,
             final_for_set=True,
@@ -158,19 +186,56 @@ FAILURE_CLASSES: Mapping[FailureKind, FailureClass] = MappingProxyType(
         ),
         FailureKind.CODE_ERROR: FailureClass(
             airflow_name="CodeError",
-            final_for_set=True,
             next_step="read the traceback in the log and correct the code: new code is a new key",
+        ),
+        FailureKind.CRASHED: FailureClass(
+            airflow_name="Crashed",
+            airflow_may_retry=True,
+            next_step="look for a failing GPU, driver or node (dmesg, nvidia-smi); if it repeats on another "
+            "machine, read the log: a library fails",
+        ),
+        FailureKind.STALLED: FailureClass(
+            airflow_name="Stalled",
+            exit_code=124,
+            airflow_may_retry=True,
+            next_step="read the end of the log, and look at the node and at the stores that the stage waits "
+            "for; if it was at work, raise orchestration.stall_min in params.yaml",
+        ),
+        FailureKind.CHAMPION_CHANGED: FailureClass(
+            severity=Severity.WARNING,
+            airflow_name="ChampionChanged",
+            exit_code=75,
+            airflow_may_retry=True,
+            next_step="nothing, if a retry follows: the challenger is judged against the present champion; "
+            "else clear the stage promote",
+        ),
+        FailureKind.CLAIM_LOST: FailureClass(
+            severity=Severity.INFO,
+            airflow_name="ClaimLost",
+            exit_code=76,
+            next_step="look at the run that holds the claim; nothing is trained twice",
+        ),
+        FailureKind.REDRIVES_SPENT: FailureClass(
+            airflow_name="RedrivesSpent",
+            exit_code=80,
+            next_step="find the cause in the last failure; the next scheduled run, or one started by hand, "
+            "trains the set again",
         ),
         FailureKind.UNKNOWN: FailureClass(
             airflow_name="StageFailure",
             airflow_may_retry=True,
             next_step="read the task's log and the pod's events",
         ),
-        FailureKind.TERMINATED: FailureClass(exit_code=TERMINATED, next_step="run the command again"),
-        FailureKind.NO_RECORD: FailureClass(
-            next_step="look for the stage's pod: it never ran, or its machine was lost"
+        FailureKind.TERMINATED: FailureClass(
+            severity=Severity.WARNING, exit_code=TERMINATED, next_step="run the command again"
         ),
-        FailureKind.NOTHING_TO_DO: FailureClass(exit_code=NOTHING_TO_DO, next_step="none"),
+        FailureKind.NO_RECORD: FailureClass(
+            severity=Severity.WARNING,
+            next_step="look for the stage's pod: it never ran, or its machine was lost",
+        ),
+        FailureKind.NOTHING_TO_DO: FailureClass(
+            severity=Severity.INFO, exit_code=NOTHING_TO_DO, next_step="none"
+        ),
     }
 )
 """Every failure class by its name."""
@@ -183,6 +248,15 @@ NEVER_RETRIED = frozenset(kind for kind, row in FAILURE_CLASSES.items() if not r
 
 FINAL_FOR_SET = frozenset(kind for kind, row in FAILURE_CLASSES.items() if row.final_for_set)
 """Kinds after which the ledger lets no other run train the same acquisitions, code and parameters."""
+
+_BY_SIGNAL = {
+    128 + signal.SIGKILL: FailureKind.OUT_OF_MEMORY,
+    **{
+        128 + number: FailureKind.CRASHED
+        for number in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
+    },
+}
+"""Kinds of processes that a signal ended; SIGKILL that nobody sent is the kernel's, short of memory."""
 
 _BY_EXIT_CODE = {row.exit_code: kind for kind, row in FAILURE_CLASSES.items() if row.exit_code is not None}
 
@@ -200,12 +274,14 @@ def exit_code_of(kind: FailureKind) -> int:
 
 
 def kind_of_exit(exit_code: int) -> FailureKind:
-    """Return the kind that owns ``exit_code``; any code but 0 that nobody owns is a ``code_error``.
+    """Return the kind of a command's end: the owner of its exit code, else by the signal that ended it.
 
-    >>> str(kind_of_exit(65)), str(kind_of_exit(2))
-    ('bad_data', 'code_error')
+    Any other code but 0 is a ``code_error``.
+
+    >>> str(kind_of_exit(65)), str(kind_of_exit(139)), str(kind_of_exit(2))
+    ('bad_data', 'crashed', 'code_error')
     """
-    return _BY_EXIT_CODE.get(exit_code, FailureKind.CODE_ERROR)
+    return _BY_EXIT_CODE.get(exit_code) or _BY_SIGNAL.get(exit_code, FailureKind.CODE_ERROR)
 
 
 def shown_kind_of_exit(exit_code: int) -> FailureKind | None:

@@ -15,6 +15,7 @@
     runs/<run>/alive.json                        last sign of life of a run at work
     work/<key>/stages/<stage>.json               record of a finished stage
     work/<key>/failures/<stage>-<n>.json         records of failed attempts
+    work/<key>/notices/<name>.json               notices that were given and are not to be repeated
     work/<key>/checkpoints/<stage>/              unfinished trainings; manifest.json names one consistent set
     work/<key>/decisions.json                    decisions of the gate, before they are carried out
     work/<key>/dvc.lock, record.json             the finished training
@@ -195,6 +196,11 @@ def failures_prefix(key: str, stage: str | None = None) -> str:
 def failure_key(key: str, stage: str, number: int) -> str:
     """Return the key of a stage's failure; failures are numbered from 1."""
     return f"{failures_prefix(key, stage)}{number}.json"
+
+
+def notice_key(key: str, name: str) -> str:
+    """Return the key of a notice about a training that is given once."""
+    return f"{training_prefix(key)}/notices/{name}.json"
 
 
 def checkpoints_prefix(key: str) -> str:

@@ -24,17 +24,18 @@ class Policy(Parameters):
     Attributes:
         keep_runs: Number of newest trainings whose records and data are kept.
         keep_cache_days: Age in days from which data that no kept record names are removed.
-        lease_h: Hours after its last renewal from which a claim counts as abandoned.
+        abandoned_h: Hours after its last sign of life from which a training counts as abandoned. Longer than
+            the lease of its claim: a stage may wait for a node that long, or a person may repeat it.
     """
 
     keep_runs: int = Field(ge=0)
     keep_cache_days: float = Field(ge=0)
-    lease_h: float = Field(gt=0)
+    abandoned_h: float = Field(gt=0)
 
     @property
-    def lease(self) -> timedelta:
-        """``lease_h`` as a duration."""
-        return timedelta(hours=self.lease_h)
+    def abandoned(self) -> timedelta:
+        """``abandoned_h`` as a duration."""
+        return timedelta(hours=self.abandoned_h)
 
     @property
     def keep_cache(self) -> timedelta:

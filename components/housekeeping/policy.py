@@ -10,7 +10,7 @@ from components.lib.operations.events import Failed
 from components.lib.operations.state import Claim, State
 
 
-def at_work(state: State, now: datetime, lease: timedelta) -> dict[str, str]:
+def at_work(state: State, now: datetime, abandoned: timedelta) -> dict[str, str]:
     """Return the run, by training key, of all trainings that may be running.
 
     A failed one counts as well: somebody may have repeated its failed task, which the ledger does not record.
@@ -18,12 +18,12 @@ def at_work(state: State, now: datetime, lease: timedelta) -> dict[str, str]:
     return {
         key: claim.run
         for key, claim in state.claims.items()
-        if not claim.succeeded and now - claim.alive <= lease
+        if not claim.succeeded and now - claim.alive <= abandoned
     }
 
 
 def kept_keys(
-    state: State, *, keep: int, now: datetime, lease: timedelta, protected: Collection[str] = ()
+    state: State, *, keep: int, now: datetime, abandoned: timedelta, protected: Collection[str] = ()
 ) -> set[str]:
     """Return the keys of trainings whose records and data stay.
 
@@ -31,11 +31,11 @@ def kept_keys(
         state: State of the operations.
         keep: Number of newest trainings that stay.
         now: Present time.
-        lease: Time after its last renewal from which a claim counts as abandoned.
+        abandoned: Time after its last sign of life from which a training counts as abandoned.
         protected: Keys that stay in any case: those of champions.
     """
     newest = sorted(state.claims, key=lambda key: state.claims[key].alive, reverse=True)
-    return {*newest[:keep], *at_work(state, now, lease), *protected}
+    return {*newest[:keep], *at_work(state, now, abandoned), *protected}
 
 
 def is_finished(claim: Claim) -> bool:

@@ -93,7 +93,7 @@ def prune(
         work.records(state, kept),
         work.checkpoints(state, kept),
     ]
-    waiting = sorted(at_work(state, clock(), policy.lease).values())
+    waiting = sorted(at_work(state, clock(), policy.abandoned).values())
     if not waiting:
         freed += work.data(kept)
     return Pruned(tuple(freed), tuple(waiting))
@@ -129,7 +129,7 @@ class _Pruning:
             state,
             keep=self.policy.keep_runs,
             now=self.clock(),
-            lease=self.policy.lease,
+            abandoned=self.policy.abandoned,
             protected=keys_of_champions(self.places.objects, state),
         )
 
@@ -185,10 +185,10 @@ class _Pruning:
         return [info for info in infos if info.modified < before]
 
     def _is_claimed(self, key: str) -> bool:
-        return key in at_work(self.state(), self.clock(), self.policy.lease)
+        return key in at_work(self.state(), self.clock(), self.policy.abandoned)
 
     def _is_anybody_at_work(self) -> bool:
-        return bool(at_work(self.state(), self.clock(), self.policy.lease))
+        return bool(at_work(self.state(), self.clock(), self.policy.abandoned))
 
     def _remove(
         self, store: ObjectStore, kind: str, infos: Sequence[ObjectInfo], *, unless: Callable[[], bool]

@@ -4,8 +4,9 @@ Where ``STORMSIGHT_REPORT`` names a file, a command that fails leaves JSON of at
 
     {"class": "bad_data", "exit_code": 65, "message": "...", "next_step": "..."}
 
-and one that succeeds may leave ``{"class": "ok", "result": {...}}`` (:func:`report_result`). In a pod the
-file is ``/dev/termination-log``, which the orchestrator reads with the pod's status.
+and one that succeeds may leave ``{"class": "ok", "result": {...}}`` (:func:`report_result`). A failure with
+``"notice": true`` is told to people although the orchestrator skips what follows. In a pod the file is
+``/dev/termination-log``, which the orchestrator reads with the pod's status.
 """
 
 from __future__ import annotations
@@ -80,8 +81,15 @@ def report_result(result: Mapping[str, Any]) -> None:
     _REPORTER.write(content if omitted else _encoded({"class": "ok", "result": kept}))
 
 
-def report_failure(exit_code: int, message: str, next_step: str) -> None:
-    """Leave a failure as the command's report; a command that returns ``exit_code`` itself calls this."""
+def report_failure(exit_code: int, message: str, next_step: str, *, notice: bool = False) -> None:
+    """Leave a failure as the command's report; a command that returns ``exit_code`` itself calls this.
+
+    Args:
+        exit_code: Exit code of the command.
+        message: Description of the failure.
+        next_step: Action for the reader.
+        notice: Tell people about it, though the orchestrator skips what follows.
+    """
     length = REPORT_BYTES
     while True:
         content = _encoded(
@@ -90,6 +98,7 @@ def report_failure(exit_code: int, message: str, next_step: str) -> None:
                 "exit_code": exit_code,
                 "message": shortened(redact(message), length),
                 "next_step": shortened(redact(next_step), length // 4),
+                **({"notice": True} if notice else {}),
             }
         )
         if len(content) <= REPORT_BYTES:

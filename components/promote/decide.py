@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.contract.errors import BadDataError, GateRefusedError
+from components.contract.errors import BadDataError, ChampionChangedError
 from components.contract.hashing import canonical_json, sha256_file, sha256_folder
 from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
@@ -71,8 +71,9 @@ class PromotionSettings:
 def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDATES)) -> dict[str, Any]:
     """Judge every challenger against its champion, promote those that pass, and write the record.
 
-    All judgements are made before the first alias moves. A champion that another process changed meanwhile
-    turns that model's outcome into a refusal, recorded and then raised.
+    All judgements are made before the first alias moves. Where another process changed a champion meanwhile,
+    a rollback for instance, that model's decision is dropped and the error raised: the stage, run again,
+    judges its challenger against the present champion, and leaves what it decided on the others as it is.
 
     Returns:
         The content of ``reports/promote/decision.json``.
@@ -81,7 +82,7 @@ def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDAT
         MissingInputError: If the store, the verdict or a model is missing.
         BadDataError: If a model folder or the champion's artefact is not intact, or ledger and registry
             disagree.
-        GateRefusedError: If a champion changed while its challenger was judged.
+        ChampionChangedError: If a champion changed while its challenger was judged.
         SourceUnavailableError: If MLflow does not answer.
         ResourceError: If the record cannot be written.
     """
@@ -91,11 +92,17 @@ def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDAT
     saved = SavedDecisions(
         _inputs(run, models), {model: run.registry(model) for model in models}, settings.out / "metrics.json"
     )
-    decisions = saved.load_or_save(lambda: {model: _judge_one(run, model) for model in models})
-    outcomes, refusal = {}, None
+    decisions = saved.load_or_save(lambda model: _judge_one(run, model))
+    outcomes = {}
+    changed: dict[str, ChampionChangedError] = {}
     for model in models:
-        outcomes[model], lost = _apply(run, model, decisions[model])
-        refusal = refusal or lost
+        try:
+            outcomes[model] = _apply(run, model, decisions[model])
+        except ChampionChangedError as error:
+            changed[model] = error
+    if changed:
+        saved.keep_only({name: decision for name, decision in decisions.items() if name not in changed})
+        raise next(iter(changed.values()))
     document = {"simulated": run.simulated, "models": outcomes}
     text = text_of(document)
     write_json(settings.out / "decision.json", document)
@@ -103,9 +110,6 @@ def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDAT
     write_json(settings.out / "metrics.json", headline(document))
     for line in text.splitlines():
         LOG.info("%s", line)
-    if refusal is not None:
-        saved.discard()
-        raise refusal
     saved.complete(decisions)
     return document
 
@@ -248,30 +252,29 @@ def _reproduce(run: _PromotionRun, model: str, version: str, expected: CleanTest
         return Reproduction(False, error.message)
 
 
-def _apply(
-    run: _PromotionRun, model: str, decision: dict[str, Any]
-) -> tuple[dict[str, Any], GateRefusedError | None]:
-    """Save the decision with the version, and move the alias if the decision is to promote."""
+def _apply(run: _PromotionRun, model: str, decision: dict[str, Any]) -> dict[str, Any]:
+    """Save the decision with the version, and move the alias if the decision is to promote.
+
+    Raises:
+        ChampionChangedError: If the decision was made against another champion than the present one.
+    """
     digest = record_hash(decision)
     outcome, reasons = decision["outcome"], decision["reasons"]
     _save(run.connection, model, decision, digest)
-    entry: ChampionEntry | None = None
-    lost: GateRefusedError | None = None
-    if outcome == "promoted":
-        try:
-            entry = _promote(run.registry(model), decision, digest)
-        except GateRefusedError as error:
-            outcome, reasons, lost = "refused", [error.message], error
+    registry = run.registry(model)
+    entry = _promote(registry, decision, digest) if outcome == "promoted" else None
+    if entry is None:  # refused by a champion that may have been rolled back meanwhile
+        registry.require_champion(decision["champion_version"], version=decision["version"])
     with store_errors(run.connection.uri):
         run.connection.client.set_model_version_tag(model, decision["version"], "outcome", outcome)
-    present(run.connection, model, {**decision, "outcome": outcome, "reasons": reasons}, digest)
+    present(run.connection, model, decision, digest)
     return {
         "outcome": outcome,
         "reasons": reasons,
         "decision": decision,
         "decision_sha256": digest,
         "ledger": None if entry is None else {"seq": entry.seq, "hash": entry.hash, "time": entry.time},
-    }, lost
+    }
 
 
 def _promote(registry: ChampionRegistry, decision: Mapping[str, Any], digest: str) -> ChampionEntry:
@@ -288,7 +291,7 @@ def _promote(registry: ChampionRegistry, decision: Mapping[str, Any], digest: st
             decision=digest,
             reason=decision["reasons"][0],
         )
-    except GateRefusedError:
+    except ChampionChangedError:
         if (done := _carried_out(registry, decision, digest)) is not None:
             return done
         raise

@@ -68,11 +68,11 @@ class SavedDecisions:
         prefix = os.environ.get(TRAINING)
         self._key = decisions_key(prefix) if prefix else None
 
-    def load_or_save(self, judge: Callable[[], Decisions]) -> Decisions:
+    def load_or_save(self, judge: Callable[[str], dict[str, Any]]) -> Decisions:
         """Return the decisions that stand: those of the first attempt that got so far.
 
         Args:
-            judge: Function that makes the decisions, by model.
+            judge: Function that makes the decision on a model.
 
         Raises:
             BadDataError: If the decisions saved under a training's key are damaged.
@@ -80,32 +80,45 @@ class SavedDecisions:
         """
         if self._key is None:
             known = self._local()
-            if known is not None:
-                return known.models
-            made = judge()
-            self._write(_Saved(models=made, inputs=self._inputs))
+            made = self._completed({} if known is None else known.models, judge)
+            if known is None or known.models != made:
+                self._write(_Saved(models=made, inputs=self._inputs))
             return made
+        training = os.environ[TRAINING]
         objects = objects_from_environment()
-        if not objects.exists(self._key):
-            training = os.environ[TRAINING]
-            made = {model: {**decision, "training": training} for model, decision in judge().items()}
-            create_sealed(objects, self._key, _Saved(models=made).record())
+        known = read_sealed(objects, self._key, _Saved) if objects.exists(self._key) else _Saved(models={})
+        if set(known.models) == set(self._registries):
+            return known.models
+        made = self._completed(known.models, lambda model: {**judge(model), "training": training})
+        record = _Saved(models=made).record()
+        if known.models:  # an earlier attempt dropped a decision, which this one replaces
+            objects.put(self._key, seal(record))
+        else:
+            create_sealed(objects, self._key, record)
         return read_sealed(objects, self._key, _Saved).models
+
+    def _completed(self, known: Decisions, judge: Callable[[str], dict[str, Any]]) -> Decisions:
+        return {model: known[model] if model in known else judge(model) for model in self._registries}
 
     def complete(self, decisions: Decisions) -> None:
         """Note that the report was written: a further run by hand judges anew."""
         if self._key is None:
             self._write(_Saved(models=decisions, inputs=self._inputs, completed=True))
 
-    def discard(self) -> None:
-        """Delete the saved decisions: the champion changed before they were carried out.
+    def keep_only(self, decisions: Decisions) -> None:
+        """Drop all other decisions: their champion changed before they were carried out.
 
-        The next attempt judges anew.
+        The next attempt judges these models anew. What it decided on the others stands: a challenger that was
+        promoted would otherwise be judged against itself.
         """
         if self._key is None:
-            LOCAL.unlink(missing_ok=True)
+            self._write(_Saved(models=decisions, inputs=self._inputs))
+            return
+        objects = objects_from_environment()
+        if decisions:
+            objects.put(self._key, seal(_Saved(models=decisions).record()))
         else:
-            objects_from_environment().delete(self._key)
+            objects.delete(self._key)
 
     def _local(self) -> _Saved | None:
         """Return the decisions of an attempt with the same inputs that was cut off; None if there is none.
@@ -117,7 +130,7 @@ class SavedDecisions:
             saved = parse_sealed(LOCAL.read_bytes(), _Saved, name=str(LOCAL))
         except (FileNotFoundError, BadDataError):
             return None
-        if saved.inputs != self._inputs or set(saved.models) != set(self._registries):
+        if saved.inputs != self._inputs or not set(saved.models) <= set(self._registries):
             return None
         promoted = any(decision.get("outcome") == "promoted" for decision in saved.models.values())
         if saved.completed and (self._report.exists() or not promoted):

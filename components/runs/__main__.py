@@ -1,9 +1,10 @@
-"""Command line: ``python -m components.runs plan|stage|finish|gate --run ID``."""
+"""Command line: ``python -m components.runs plan|stage|finish|gate --run ID``, and ``redrive``."""
 
 from __future__ import annotations
 
 import argparse
 
+from components.contract.failures import NOTHING_TO_DO
 from components.contract.keys import run_name
 from components.lib.cli import run
 from components.runs.environment import Environment
@@ -12,7 +13,8 @@ from components.runs.environment import Environment
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run one command."""
     options = _parser().parse_args(arguments)
-    options.run = run_name(options.run)
+    if options.run is not None:
+        options.run = run_name(options.run)
     code: int = options.command(options, Environment.read())
     return code
 
@@ -23,10 +25,17 @@ def _parser() -> argparse.ArgumentParser:
         description="Run the pipeline stage by stage without a shared disk: state lies below "
         "STORMSIGHT_OBJECTS, data in STORMSIGHT_REMOTE, scratch in STORMSIGHT_WORKSPACE.",
     )
-    commands = parser.add_subparsers(required=True, metavar="plan | stage | finish | gate")
+    commands = parser.add_subparsers(required=True, metavar="plan | stage | finish | gate | redrive")
 
     plan = commands.add_parser("plan", help="claim what is to be trained; exit 99 if nothing is")
     plan.add_argument("--force", action="store_true", help="train though the same set failed for good")
+    how = plan.add_mutually_exclusive_group(required=True)
+    how.add_argument("--run", metavar="ID", help="the orchestrator's run id")
+    how.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="claim nothing: print what would be trained, who is at it, why it is barred or failed",
+    )
     plan.set_defaults(command=_plan)
 
     stage = commands.add_parser("stage", help="run one stage of dvc.yaml; exit with its command's code")
@@ -39,8 +48,15 @@ def _parser() -> argparse.ArgumentParser:
     gate = commands.add_parser("gate", help="exit 0 if the run promoted a model, 77 if it was refused")
     gate.set_defaults(command=_gate)
 
-    for command in (plan, stage, finish, gate):
+    for command in (stage, finish, gate):
         command.add_argument("--run", required=True, metavar="ID", help="the orchestrator's run id")
+
+    redrive = commands.add_parser(
+        "redrive",
+        help="exit 0 if a training that failed by bad luck is to be started again, 99 if none is, 80 if that "
+        "was tried too often",
+    )
+    redrive.set_defaults(command=_redrive, run=None)
     return parser
 
 
@@ -48,9 +64,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plan(options: argparse.Namespace, environment: Environment) -> int:
-    from components.runs.plan import plan  # noqa: PLC0415
+    from components.runs.plan import describe_plan, plan  # noqa: PLC0415
 
+    if options.dry_run:
+        text, trains = describe_plan(environment)
+        print(text)
+        return 0 if trains else NOTHING_TO_DO
     return plan(environment, options.run, force=options.force)
+
+
+def _redrive(options: argparse.Namespace, environment: Environment) -> int:
+    from components.runs.plan import redrive  # noqa: PLC0415
+
+    del options
+    return redrive(environment)
 
 
 def _stage(options: argparse.Namespace, environment: Environment) -> int:

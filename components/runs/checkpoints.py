@@ -72,6 +72,7 @@ class CheckpointMirror:
         self._sent: dict[str, tuple[_Version, str]] = {}
         self._manifest: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._abandoned = False
 
     def restore(self) -> bool:
         """Bring the latest set into the folder. A damaged one is ignored: the stage begins anew.
@@ -105,6 +106,8 @@ class CheckpointMirror:
             Whether something was sent.
         """
         with self._lock:
+            if self._abandoned:
+                return False
             names = self._names()
             if not any(Path(name).name == _FIRST for name in names):
                 return False  # no checkpoint yet, or none any more: the last one sent stays
@@ -124,6 +127,11 @@ class CheckpointMirror:
         finally:
             done.set()
             thread.join()
+
+    def abandon(self) -> None:
+        """Send nothing any more: they belong to another run. Waits for a set that is being sent."""
+        with self._lock:
+            self._abandoned = True
 
     def discard(self) -> None:
         """Remove all that was sent: the stage is finished."""

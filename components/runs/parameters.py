@@ -3,23 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from components.contract.documents import read_yaml, shown
+from components.contract.documents import nearest, read_yaml, shown
 from components.contract.errors import ParameterError
+from components.contract.failures import FINAL_FOR_SET, FailureKind
 from components.contract.parameters import resolve
 from components.contract.strict_yaml import dump
 from components.lib.config.loader import Parameters, load_known
+from components.lib.operations.standing import OTHER
 
 
 class RunsParameters(Parameters):
-    """Keys of the section ``orchestration`` that these commands read."""
+    """Keys of the section ``orchestration`` that these commands read.
 
-    lease_h: float = Field(default=72.0, gt=0)
-    """A claim that says nothing for so long may be taken over, hours."""
+    Attributes:
+        lease_h: Hours of silence after which a claim may be taken over.
+        stall_min: Minutes without a step, a log line or a byte after which a stage is killed; None for never.
+        redrives: Number of times that a failed training is started again by the clock, by failure class, and
+            under ``other`` for the classes that are not named.
+    """
+
+    lease_h: float = Field(default=2.0, gt=0)
+    stall_min: float | None = Field(default=60.0, gt=0)
+    redrives: dict[str, int] = Field(default_factory=lambda: {OTHER: 3})
+
+    @property
+    def lease(self) -> timedelta:
+        """``lease_h`` as a duration."""
+        return timedelta(hours=self.lease_h)
+
+    @field_validator("redrives")
+    @classmethod
+    def _known_classes(cls, redrives: dict[str, int]) -> dict[str, int]:
+        """Refuse classes that do not exist or are final, and negative numbers."""
+        known = [OTHER, *sorted(set(FailureKind) - FINAL_FOR_SET)]
+        for name, number in redrives.items():
+            if name in FINAL_FOR_SET:
+                raise ValueError(f"{name} is never started again")
+            if name not in known:
+                raise ValueError(f"{name} is no failure class{nearest(name, known)}")
+            if number < 0:
+                raise ValueError(f"{name} is {number}: a whole number, 0 or more, is needed")
+        return redrives
 
 
 def load_runs_parameters(path: Path) -> RunsParameters:

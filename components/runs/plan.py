@@ -1,18 +1,24 @@
-"""Planning of a run: its claim and its sealed plan."""
+"""Planning of a run: its claim and its sealed plan, and what a run would find."""
 
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime
 
+from components.contract.errors import RedrivesSpentError
 from components.contract.failures import NOTHING_TO_DO
+from components.contract.keys import notice_key
 from components.lib.cli import report_failure, report_result
 from components.lib.objects.conditional import require_conditional_writes
+from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import create_sealed
 from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.operations import Operations
+from components.lib.operations.standing import Position, Standing, standing_of
 from components.runs.checking import require_checked
 from components.runs.environment import Environment
-from components.runs.parameters import load_runs_parameters
+from components.runs.parameters import RunsParameters, load_runs_parameters
+from components.runs.records import FailureRecord, Records
 from components.runs.workspace import identity_of
 
 LOG = logging.getLogger(__name__)
@@ -20,6 +26,8 @@ LOG = logging.getLogger(__name__)
 
 def plan(environment: Environment, run: str, *, force: bool = False) -> int:
     """Claim all pending acquisitions for ``run`` and seal its plan.
+
+    A set that failed for good is told to people once a day; whatever else there is not to do is no news.
 
     Args:
         environment: Settings of the command.
@@ -38,13 +46,95 @@ def plan(environment: Environment, run: str, *, force: bool = False) -> int:
     identity = identity_of(environment.source, environment.profile)
     require_checked(environment.source, environment.profile)
     request = ClaimRequest(run=run, code=identity.code, params=identity.params, profile=environment.profile)
-    lease = timedelta(hours=load_runs_parameters(environment.source / "params.yaml").lease_h)
-    found = Operations(environment.objects).claim(request, lease=lease, force=force)
+    found = Operations(environment.objects).claim(request, lease=_parameters(environment).lease, force=force)
     if isinstance(found, NothingToDo):
         LOG.info("nothing to do: %s; %s", found.reason, found.next_step)
-        report_failure(NOTHING_TO_DO, found.reason, found.next_step)
+        report_failure(
+            NOTHING_TO_DO, found.reason, found.next_step, notice=_is_news(environment.objects, found)
+        )
         return NOTHING_TO_DO
     names = [item.id for item in found.acquisitions]
     LOG.info("run %s trains key %s: %s", found.run, found.key[:12], ", ".join(names) or "no acquisition")
     report_result({"key": found.key, "acquisitions": names})
     return 0
+
+
+def standing(environment: Environment) -> Standing:
+    """Return the standing of the set that a run planned now would train; nothing is written.
+
+    Raises:
+        ParameterError: If params.yaml is malformed, or has no such profile.
+        BadDataError: If the ledger is broken.
+    """
+    identity = identity_of(environment.source, environment.profile)
+    parameters = _parameters(environment)
+    return standing_of(
+        Operations(environment.objects).state(),
+        identity.code,
+        identity.params,
+        now=datetime.now(UTC),
+        lease=parameters.lease,
+        redrives=parameters.redrives,
+    )
+
+
+def last_failures(objects: ObjectStore, key: str) -> list[FailureRecord]:
+    """Return the last failure of each stage of a training that has not finished since, by stage."""
+    records = Records(objects, key)
+    done = records.stages()
+    latest = {record.stage: record for record in records.failures()}
+    return [record for stage, record in sorted(latest.items()) if stage not in done]
+
+
+def describe_plan(environment: Environment) -> tuple[str, bool]:
+    """Describe what ``plan`` would do, and why; nothing is claimed.
+
+    Returns:
+        Text with the standing of the set and the last failure of each stage, and whether a run would train.
+    """
+    found = standing(environment)
+    failures = [
+        f"  last failure of {record.stage}: {record.failure_class} at {record.time}, run {record.run}: "
+        f"{record.message}"
+        for record in last_failures(environment.objects, found.key)
+    ]
+    trains = found.position in {Position.NEW, Position.REDRIVE, Position.SPENT}
+    return "\n".join([found.text(), *failures]), trains
+
+
+def redrive(environment: Environment) -> int:
+    """Tell whether a training that failed by bad luck, or fell silent, is to be started again.
+
+    Returns:
+        0 if it is, 99 if nothing is to be started by the clock.
+
+    Raises:
+        RedrivesSpentError: If the redrives of its failure's class are spent; once for each such failure.
+        ParameterError: If params.yaml is malformed, or has no such profile.
+        BadDataError: If the ledger is broken.
+    """
+    found = standing(environment)
+    LOG.info("%s", found.text())
+    if found.position is Position.REDRIVE:
+        report_result({"key": found.key, "reason": found.reason})
+        return 0
+    if found.position is Position.SPENT and found.claim is not None:
+        name = f"redrives-spent-{found.claim.run}"
+        if _given_first(environment.objects, found.key, name, found.reason):
+            raise RedrivesSpentError(found.reason, next_step=found.next_step)
+    report_failure(NOTHING_TO_DO, found.reason, found.next_step)
+    return NOTHING_TO_DO
+
+
+def _is_news(objects: ObjectStore, found: NothingToDo) -> bool:
+    """Return whether a set is barred, and nobody was told today."""
+    today = f"barred-{datetime.now(UTC):%F}"
+    return found.barred is not None and _given_first(objects, found.barred, today, found.reason)
+
+
+def _given_first(objects: ObjectStore, key: str, name: str, reason: str) -> bool:
+    return create_sealed(objects, notice_key(key, name), {"reason": reason})
+
+
+def _parameters(environment: Environment) -> RunsParameters:
+    return load_runs_parameters(environment.source / "params.yaml")

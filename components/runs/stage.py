@@ -13,7 +13,14 @@ from typing import Any
 
 from components.contract.documents import read_yaml
 from components.contract.errors import StormsightError
-from components.contract.failures import NOTHING_TO_DO, TERMINATED, kind_of_exit
+from components.contract.failures import (
+    FAILURE_CLASSES,
+    NOTHING_TO_DO,
+    TERMINATED,
+    FailureKind,
+    exit_code_of,
+    kind_of_exit,
+)
 from components.contract.keys import LOCK
 from components.contract.processes import StopRequest
 from components.contract.redaction import redact
@@ -33,10 +40,14 @@ from components.runs.workspace import STATE, remove_left, require_planned_code, 
 
 LOG = logging.getLogger(__name__)
 
-RENEWAL_S = 3600.0
-"""Seconds between two checks whether the run still holds its claim."""
+RENEWALS = 4
+"""Checks within one lease whether the run still holds its claim; a lost one ends the stage at the next."""
 
 _WORKER_REPORT = "worker.json"
+
+
+class ClaimLostError(Exception):
+    """Signal that another run took over the training while a stage of it was at work."""
 
 
 def run_stage(environment: Environment, address: str, run: str) -> int:
@@ -49,7 +60,8 @@ def run_stage(environment: Environment, address: str, run: str) -> int:
 
     Returns:
         Exit code: 0 if the stage's record stands, the command's own if it failed, 143 if this was stopped,
-        99 if another run holds the claim meanwhile.
+        124 if it stalled, 99 if another run holds the claim already, 76 if one took it over meanwhile. In the
+        last two cases nothing is written, and nothing of the other run's is removed.
 
     Raises:
         MissingInputError: If the run was never planned.
@@ -89,13 +101,10 @@ class _Attempt:
 
     def run(self) -> int:
         require_planned_code(self.environment.source, self.plan)
-        claim = _ClaimWatch(
-            Operations(self.objects),
-            self.plan.run,
-            load_runs_parameters(self.environment.source / "params.yaml").lease_h,
-        )
+        parameters = load_runs_parameters(self.environment.source / "params.yaml")
+        claim = _ClaimWatch(Operations(self.objects), self.plan.run, parameters.lease)
         if not claim.held():
-            return self._stand_down()
+            return self._stand_down(NOTHING_TO_DO)
         started = now()
         entries = {item.id: item.entry(self.objects) for item in self.plan.acquisitions}
         lock = {name: record.lock for name, record in self.records.stages().items()}
@@ -115,21 +124,38 @@ class _Attempt:
             mirror.restore()
             if self.stop.received:
                 return self._failed(TERMINATED, folder)
-            with mirror.watching():
-                code = supervise(
-                    folder,
-                    self.address,
-                    environment=self.environment.of_stage(folder, self.plan),
-                    report=folder / STATE / _WORKER_REPORT,
-                    stop=self.stop,
-                    on_tick=claim.renew,
-                )
+            try:
+                with mirror.watching():
+                    code = supervise(
+                        folder,
+                        self.address,
+                        environment=self.environment.of_stage(folder, self.plan),
+                        report=folder / STATE / _WORKER_REPORT,
+                        stop=self.stop,
+                        stall_min=parameters.stall_min,
+                        on_tick=lambda: self._renew(claim, mirror),
+                    )
+                # Before the record and before the checkpoints go: both may be the other run's by now.
+                if not claim.held():
+                    raise ClaimLostError
+            except ClaimLostError:
+                return self._stand_down(exit_code_of(FailureKind.CLAIM_LOST))
             if code != 0:
                 mirror.sync()
                 return self._failed(code, folder)
             self._keep(folder, started)
         mirror.discard()
         return 0
+
+    def _renew(self, claim: _ClaimWatch, mirror: CheckpointMirror) -> None:
+        """Renew the claim when it is time to.
+
+        Raises:
+            ClaimLostError: If another run took it over; no checkpoint is sent any more then.
+        """
+        if not claim.renewed_when_due():
+            mirror.abandon()
+            raise ClaimLostError
 
     def keep_failure(self, exit_code: int, message: str, next_step: str) -> None:
         """Leave a failure where ``finish`` finds it; not to be able to must not hide the failure itself."""
@@ -156,6 +182,9 @@ class _Attempt:
         next_step = str(report.get("next_step") or "read the stage's log")
         if code == TERMINATED:
             message, next_step = f"{self.address}: stopped by SIGTERM", "run the stage again: it goes on"
+        if code == exit_code_of(FailureKind.STALLED):
+            message = f"{self.address}: no step, no log line and no byte for a long time: it was killed"
+            next_step = FAILURE_CLASSES[FailureKind.STALLED].next_step
         report_failure(code, message, next_step)
         self.keep_failure(code, message, next_step)
         LOG.error("%s: %s", kind_of_exit(code), message)
@@ -192,21 +221,22 @@ class _Attempt:
             }
         )
 
-    def _stand_down(self) -> int:
+    def _stand_down(self, exit_code: int) -> int:
         message = f"run {self.plan.run} lost its claim: another run trains this set"
-        report_failure(NOTHING_TO_DO, message, "look at that run; nothing is trained twice")
+        report_failure(exit_code, message, FAILURE_CLASSES[FailureKind.CLAIM_LOST].next_step)
         LOG.warning(message)
-        return NOTHING_TO_DO
+        return exit_code
 
 
 class _ClaimWatch:
     """Renewal of the run's claim while a stage works."""
 
-    def __init__(self, operations: Operations, run: str, lease_h: float) -> None:
+    def __init__(self, operations: Operations, run: str, lease: timedelta) -> None:
         self._operations = operations
         self._run = run
-        self._lease = timedelta(hours=lease_h)
-        self._due = time.monotonic() + RENEWAL_S
+        self._lease = lease
+        self._due = 0.0
+        self._set_due()
 
     def held(self) -> bool:
         """Renew the claim and return whether no other run took it over."""
@@ -215,12 +245,20 @@ class _ClaimWatch:
         # A failed run's stage may be repeated: it holds its claim until another run takes it.
         return self._operations.state().claim_of(self._run) is not None
 
-    def renew(self) -> None:
-        """Renew from time to time; a store that does not answer now may answer the next time."""
+    def renewed_when_due(self) -> bool:
+        """Renew when it is time to; a store that does not answer now may answer the next time.
+
+        Returns:
+            False if the claim is lost.
+        """
         if time.monotonic() < self._due:
-            return
-        self._due = time.monotonic() + RENEWAL_S
+            return True
+        self._set_due()
         try:
-            self._operations.renew(self._run, lease=self._lease)
+            return self.held()
         except StormsightError as error:
             LOG.warning("the claim was not renewed: %s", error.message)
+            return True
+
+    def _set_due(self) -> None:
+        self._due = time.monotonic() + self._lease.total_seconds() / RENEWALS

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from components.contract.failures import TERMINATED
+from components.contract.failures import TERMINATED, FailureKind, exit_code_of
 from components.contract.processes import ChildProcess, ParentDeath, StopRequest, signal_group
 from components.lib.cli import REPORT
 from components.runs.environment import PACKAGE
+from components.runs.progress import ProgressWatch
 from components.runs.worker import PHASE
 from components.runs.workspace import STATE
 
@@ -42,6 +43,7 @@ def supervise(
     environment: Mapping[str, str],
     report: Path,
     stop: StopRequest,
+    stall_min: float | None = None,
     on_tick: Callable[[], None] = lambda: None,
 ) -> int:
     """Run the stage's worker to its end.
@@ -52,10 +54,12 @@ def supervise(
         environment: Environment of the worker and of all it starts.
         report: File for the worker's failure report.
         stop: Request to stop, looked at every ``TICK_S`` seconds.
-        on_tick: Called every ``TICK_S`` seconds.
+        stall_min: Minutes without a sign of progress after which the stage is killed; None for never.
+        on_tick: Called every ``TICK_S`` seconds; what it raises ends the stage at once, by SIGKILL.
 
     Returns:
-        Exit code; 143 if the stage was stopped, 128 and the signal's number if another signal ended it.
+        Exit code; 143 if the stage was stopped, 124 if it stalled, 128 and the signal's number if another
+        signal ended it.
     """
     worker = ChildProcess(
         [sys.executable, "-m", "components.runs.worker", str(workspace), address],
@@ -68,12 +72,15 @@ def supervise(
     )
     with worker:
         forwarding = StopForwarding(worker.pid, address, workspace / STATE / PHASE)
+        progress = None if stall_min is None else ProgressWatch(worker.pid, address, stall_min * 60)
         with worker.reading(lambda line: sys.stderr.write(f"{line}\n")):
             try:
                 while (code := worker.wait(TICK_S)) is None:
                     on_tick()
                     if stop.received:
                         forwarding.send()
+                    elif progress is not None and progress.stalled():
+                        return exit_code_of(FailureKind.STALLED)
             finally:
                 worker.kill_group()  # nobody would wait for what the worker left running
     return TERMINATED if forwarding.killed else code

@@ -14,6 +14,7 @@ from components.contract.failures import (
     FROM_CLUSTER,
     NEVER_RETRIED,
     FailureKind,
+    Severity,
     exit_code_of,
     kind_of_exit,
     shown_kind_of_exit,
@@ -48,15 +49,21 @@ def test_exit_codes_are_unique_and_stay_what_orchestrators_know() -> None:
         "missing_input": 66,
         "source_unavailable": 69,
         "resource": 71,
+        "champion_changed": 75,
+        "claim_lost": 76,
         "gate_refused": 77,
         "misconfigured": 78,
+        "redrives_spent": 80,
         "nothing_to_do": 99,
+        "stalled": 124,
         "terminated": 143,
     }
     for name, code in owned.items():
         assert kind_of_exit(code) == name
         assert exit_code_of(FailureKind(name)) == code
     assert kind_of_exit(1) is FailureKind.CODE_ERROR
+    assert kind_of_exit(137) is FailureKind.OUT_OF_MEMORY
+    assert {kind_of_exit(code) for code in (132, 134, 135, 136, 139)} == {FailureKind.CRASHED}
     with pytest.raises(ValueError, match="out_of_memory"):
         exit_code_of(FailureKind.OUT_OF_MEMORY)
 
@@ -72,12 +79,23 @@ def test_every_error_class_takes_its_code_from_the_table() -> None:
             assert kind_of_exit(error.exit_code) is not FailureKind.CODE_ERROR, error
 
 
-def test_what_is_never_retried_and_what_bars_a_set_differ_in_missing_input_alone() -> None:
-    """Missing inputs cannot be mended by repeating the task, but a new run may train the set."""
+def test_bad_data_bad_parameters_and_a_refusal_alone_bar_a_set() -> None:
+    """What cannot be mended by repeating the task may be mended by a new run."""
     shown = {kind for kind, row in FAILURE_CLASSES.items() if row.airflow_name}
-    assert {"bad_data", "gate_refused", "code_error", "misconfigured"} == FINAL_FOR_SET
-    assert (NEVER_RETRIED & shown) - FINAL_FOR_SET == {"missing_input"}
+    assert {"bad_data", "gate_refused", "misconfigured"} == FINAL_FOR_SET
+    assert (NEVER_RETRIED & shown) - FINAL_FOR_SET == {
+        "missing_input",
+        "code_error",
+        "claim_lost",
+        "redrives_spent",
+    }
     assert FINAL_FOR_SET <= NEVER_RETRIED
+
+
+def test_neither_bad_luck_of_the_cluster_nor_a_lost_claim_calls_anybody() -> None:
+    calling = {kind for kind, row in FAILURE_CLASSES.items() if row.severity is Severity.CRITICAL}
+    assert not calling & (FROM_CLUSTER | {"claim_lost", "champion_changed", "gate_refused", "nothing_to_do"})
+    assert calling >= {"bad_data", "misconfigured", "code_error", "redrives_spent", "stalled"}
 
 
 def test_what_the_cluster_caused_may_be_retried_and_bars_nothing() -> None:

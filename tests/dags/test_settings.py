@@ -103,3 +103,21 @@ def test_orchestration_is_checked_too(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("profile: a\n")
     with pytest.raises(ParameterError, match="no section 'orchestration'"):
         load_settings({"STORMSIGHT_SOURCE": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        ("pod_limit_h: 96", "pod_limit_h: 48", "pod_limit_h: .*more than deadline_h"),
+        ("orphan_pod_h: 2 ", "orphan_pod_h: 96 ", "orphan_pod_h: .*less than pod_limit_h"),
+    ],
+)
+def test_an_alert_comes_before_the_limit_and_the_reaper_before_both(
+    repository: Path, tmp_path: Path, old: str, new: str, match: str
+) -> None:
+    shutil.copy(repository / "dvc.yaml", tmp_path)
+    text = (repository / "params.yaml").read_text()
+    assert old in text
+    (tmp_path / "params.yaml").write_text(text.replace(old, new))
+    with pytest.raises(ParameterError, match=match):
+        load_settings({"STORMSIGHT_SOURCE": str(tmp_path)})

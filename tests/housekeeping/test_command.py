@@ -77,7 +77,7 @@ def test_verify_exits_65_and_names_what_is_broken(folder: History, tmp_path: Pat
     assert "catalogue/first" in report["message"]
 
 
-@pytest.mark.parametrize(("text", "match"), [("keep_runs: -1", "keep_runs"), ("lease_h: 1", "keep_runs")])
+@pytest.mark.parametrize(("text", "match"), [("keep_runs: -1", "keep_runs"), ("abandoned_h: 1", "keep_runs")])
 def test_a_wrong_policy_is_explained(tmp_path: Path, text: str, match: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(f"profile: p\nprofiles: {{p: {{}}}}\norchestration: {{{text}}}\n")

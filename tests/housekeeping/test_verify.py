@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, cast
+
 from components.housekeeping.verify import Finding, verify
+from components.lib.objects.protocol import Objects, ObjectStore
+from components.lib.objects.sealed import seal
 from tests.housekeeping.history import History
 
 
@@ -60,3 +65,44 @@ def test_every_damage_is_named(folder: History) -> None:
         f"work/{plan.key}/stages/optical.json",
         f"runs/{plan.run}/plan.json",
     }
+
+
+class Changing:
+    """Store in which something happens once, when an object is read or a prefix is listed."""
+
+    def __init__(self, inner: ObjectStore, at: str, happens: Callable[[], object]) -> None:
+        self._inner = inner
+        self._at = at
+        self._happens: Callable[[], object] | None = happens
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def get(self, key: str) -> bytes:
+        self._now(key)
+        return self._inner.get(key)
+
+    def list(self, prefix: str = "") -> Objects:
+        self._now(prefix)
+        return self._inner.list(prefix)
+
+    def _now(self, name: str) -> None:
+        if self._happens is not None and name == self._at:
+            happens, self._happens = self._happens, None
+            happens()
+
+
+def test_a_checkpoint_that_is_removed_while_it_is_looked_at_is_no_alarm(folder: History) -> None:
+    plan, _ = folder.training("one")
+    objects = folder.places.objects
+    manifest = f"work/{plan.key}/checkpoints/optical/manifest.json"
+    objects.put(manifest, seal({"files": {}, "made": "now"}))
+    found = verify(cast("ObjectStore", Changing(objects, manifest, lambda: objects.delete(manifest))))
+    assert [finding for finding in found if not finding.sound] == []
+    assert not objects.exists(manifest)
+
+
+def test_a_first_training_that_begins_while_the_ledger_is_read_is_no_alarm(folder: History) -> None:
+    changing = Changing(folder.places.objects, "runs/", lambda: folder.training("one"))
+    found = verify(cast("ObjectStore", changing))
+    assert [finding for finding in found if not finding.sound] == []

@@ -66,7 +66,9 @@ def test_a_bug_is_a_code_error_with_its_type_and_keeps_its_traceback(report: Pat
     [
         (99, "nothing_to_do"),
         (143, "terminated"),
-        (137, "code_error"),
+        (137, "out_of_memory"),
+        (139, "crashed"),
+        (134, "crashed"),
         (2, "code_error"),
         (77, "gate_refused"),
     ],

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.contract.errors import BadDataError, GateRefusedError, MissingInputError
+from components.contract.errors import BadDataError, ChampionChangedError, MissingInputError
 from components.contract.hashing import sha256_bytes
 from components.contract.parameters import read_sections
 from components.housekeeping.verify import verify as verify_objects
@@ -280,9 +280,10 @@ def test_a_champion_of_another_version_of_the_code_is_named_with_a_way_on(stage:
     assert "ledger of 3 entries is whole" in verify(connection, ledgers, (SAR,), repair=False)
 
 
-def test_a_champion_that_changes_during_the_judgement_turns_into_a_refusal(stage: PromotionSettings) -> None:
+def test_a_champion_that_changes_during_the_judgement_is_faced_anew(stage: PromotionSettings) -> None:
     run(stage, 5.0)
     run(stage, 4.0)
+    (stage.out / "decision.json").unlink()  # DVC removes outputs before it runs a stage
 
     def meanwhile(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
         registry_of(stage).promote(
@@ -290,13 +291,28 @@ def test_a_champion_that_changes_during_the_judgement_turns_into_a_refusal(stage
         )
         return Reproduction(True, "fine")
 
-    with pytest.raises(GateRefusedError, match="judged against version 1, but the champion is version 2"):
+    with pytest.raises(ChampionChangedError, match="against version 1, but the champion is version 2"):
         run(replace(stage, reproducer=meanwhile), FINDS)
-    part = json.loads((stage.out / "decision.json").read_text())["models"][SAR]
-    assert (part["outcome"], part["decision"]["outcome"]) == ("refused", "promoted")
-    assert "by now" in part["reasons"][0]
+    assert not (stage.out / "decision.json").exists(), "nothing was decided"
     assert registry_of(stage).current() == "2"
     registry_of(stage).require_agreement()
+    again = run(stage, FINDS)
+    assert (again["outcome"], again["decision"]["champion_version"]) == ("promoted", "2")
+
+
+def test_a_rollback_during_the_judgement_is_no_refusal(stage: PromotionSettings) -> None:
+    run(stage, 5.0)
+    assert run(stage, FINDS)["outcome"] == "promoted"
+    (stage.out / "decision.json").unlink()
+
+    def meanwhile(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
+        registry_of(stage).rollback("misses barns")
+        return Reproduction(True, "fine")
+
+    with pytest.raises(ChampionChangedError, match="against version 2, but the champion is version 1"):
+        run(replace(stage, reproducer=meanwhile), 4.0)
+    assert not (stage.out / "decision.json").exists(), "nothing was decided"
+    assert run(stage, 4.0)["decision"]["champion_version"] == "1"
 
 
 def test_missing_inputs_name_the_stage_that_makes_them(stage: PromotionSettings) -> None:

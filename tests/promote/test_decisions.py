@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from components.contract.errors import GateRefusedError
+from components.contract.errors import ChampionChangedError
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
 from components.lib.tracking.connection import connect
 from components.promote.decide import PromotionSettings
-from components.promote.decisions import LOCAL
+from components.promote.decisions import LOCAL, SavedDecisions
 from tests.promote.running import LEDGER, SAR, registry_of, run
 from tests.promote.world import FINDS
 
@@ -83,10 +84,40 @@ def test_a_decision_that_came_too_late_is_made_anew_next_time(
     monkeypatch.setenv("STORMSIGHT_TRAINING", "work/late")
 
     def overtaken(registry: ChampionRegistry, *_: object, **__: object) -> None:
-        raise GateRefusedError("the champion is version 7 by now", next_step="judge again")
+        raise ChampionChangedError("the champion is version 7 by now", next_step="judge again")
 
     with monkeypatch.context() as racing:
         racing.setattr(ChampionRegistry, "promote", overtaken)
-        with pytest.raises(GateRefusedError):
+        with pytest.raises(ChampionChangedError):
             run(stage, FINDS)
     assert run(stage, FINDS)["outcome"] == "promoted"
+
+
+@pytest.mark.parametrize("training", ["work/two-models", None])
+def test_what_was_decided_on_another_model_stands(
+    training: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A teacher that was promoted would be judged against itself, and refused."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STORMSIGHT_OBJECTS", str(tmp_path / "objects"))
+    if training is not None:
+        monkeypatch.setenv("STORMSIGHT_TRAINING", training)
+    monkeypatch.setattr(SavedDecisions, "_stands", lambda *_: True)
+    judged: list[str] = []
+
+    def judge(model: str) -> dict[str, Any]:
+        judged.append(model)
+        return {"outcome": "promoted", "number": len(judged)}
+
+    registries = cast("Any", {"optical": None, "sar": None})
+
+    def attempt() -> SavedDecisions:
+        return SavedDecisions({}, registries, tmp_path / "metrics.json")
+
+    first = attempt().load_or_save(judge)
+    attempt().keep_only({"optical": first["optical"]})
+    second = attempt().load_or_save(judge)
+    assert judged == ["optical", "sar", "sar"]
+    assert second["optical"] == first["optical"]
+    assert second["sar"]["number"] == 3
+    assert attempt().load_or_save(judge) == second, "and so it stays"

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,12 @@ import yaml
 
 from components.lib.cli import REPORT
 from components.lib.objects.sealed import unseal
+from components.lib.operations.decisions import ClaimRequest
+from components.lib.operations.operations import Operations
+from components.lib.operations.plan import RunPlan, read_plan
 from components.runs import supervision
 from components.runs.plan import plan
+from components.runs.stage import run_stage
 from components.runs.supervision import StopForwarding, command_processes
 from tests.lib.engine.tiny import seeded_task, train
 from tests.runs.pipeline import TRAINING, World, through
@@ -110,6 +115,82 @@ def test_evicted_and_then_lost_a_training_ends_as_if_undisturbed(training: World
     assert found.keys() == undisturbed.state_dict().keys()
     assert all(torch.equal(value, found[name]) for name, value in undisturbed.state_dict().items())
     assert sent_checkpoint(training) is None, "what is finished needs no checkpoint"
+
+
+def take_over(world: World, run: str) -> None:
+    """Claim the training of r1 for another run, as if r1 had said nothing for longer than its lease."""
+    later = Operations(world.objects, lambda: datetime.now(UTC) + timedelta(days=1))
+    known = read_plan(world.objects, "r1")
+    found = later.claim(
+        ClaimRequest(run=run, code=known.code, params=known.params), lease=timedelta(hours=1), force=True
+    )
+    assert isinstance(found, RunPlan)
+
+
+def test_a_training_that_loses_its_claim_stops_and_touches_nothing(training: World, tmp_path: Path) -> None:
+    held, report = tmp_path / "held", tmp_path / "report"
+    training.edit_params(orchestration={"lease_h": 4 / 3600, "stall_min": None})  # looks once a second
+    variables = {"HELD": str(held), "RESUMED": str(tmp_path / "resumed"), REPORT: str(report)}
+    stage = training.start("stage", "train", "--run", "r1", HOLD_AT="7", HOLD="forever", **variables)
+    until(held.exists)
+    until(lambda: sent_step(training) == 5)
+    trainer = int(held.read_text())
+    take_over(training, "r2")
+    seen = {info.key: training.objects.get(info.key) for info in training.objects.list("work/")}
+
+    assert stage.wait(TIMEOUT_S) == 76
+    assert json.loads(report.read_text())["class"] == "claim_lost"
+    assert "another run trains this set" in json.loads(report.read_text())["message"]
+    until(lambda: not psutil.pid_exists(trainer))
+    assert {info.key: training.objects.get(info.key) for info in training.objects.list("work/")} == seen
+    assert list(training.workspaces.iterdir()) == []
+    # The other run goes on from the checkpoint that was left to it.
+    stage = training.start("stage", "train", "--run", "r2", **variables)
+    assert stage.wait(TIMEOUT_S) == 0
+    assert Path(variables["RESUMED"]).read_text() == "5\n"
+
+
+def test_a_training_that_ends_after_its_claim_was_lost_keeps_no_record(
+    training: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESUMED", str(tmp_path / "resumed"))
+
+    def supervised(*arguments: Any, **named: Any) -> int:
+        take_over(training, "r2")
+        training.objects.put(f"{training.records('r1').checkpoints('train')}/manifest.json", b"of run r2")
+        return 0
+
+    monkeypatch.setattr("components.runs.stage.supervise", supervised)
+    assert run_stage(training.environment(), "train", "r1") == 76
+    assert training.records("r1").stages() == {}
+    assert training.records("r1").failures() == []
+    assert training.objects.get(f"{training.records('r2').checkpoints('train')}/manifest.json")
+
+
+def test_a_stage_that_hangs_is_killed_as_its_own_class(
+    training: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = tmp_path / "held"
+
+    class Watch:
+        """Progress that ends when the training is held: no test waits for minutes."""
+
+        def __init__(self, worker: int, address: str, limit_s: float) -> None:
+            assert (address, limit_s) == ("train", 3600)
+
+        def stalled(self) -> bool:
+            return held.exists() and sent_step(training) == 5
+
+    monkeypatch.setattr(supervision, "ProgressWatch", Watch)
+    variables = {"HELD": held, "RESUMED": tmp_path / "resumed", "HOLD_AT": "7", "HOLD": "forever"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(value))
+    assert run_stage(training.environment(), "train", "r1") == 124
+    (failure,) = training.records("r1").failures()
+    assert failure.failure_class == "stalled"
+    assert "no step, no log line and no byte" in failure.message
+    until(lambda: not psutil.pid_exists(int(held.read_text())))
+    assert sent_step(training) == 5, "the next try goes on from here"
 
 
 @pytest.fixture

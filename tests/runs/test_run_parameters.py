@@ -130,3 +130,18 @@ def test_relative_places_hold_for_stages_run_elsewhere(
     )
     assert served.remote == "s3://b/dvc"
     assert "STORMSIGHT_ARTIFACTS" not in served.of_stage(tmp_path / "w", plan, {})
+
+
+@pytest.mark.parametrize(
+    ("redrives", "match"),
+    [
+        ({"bad_data": 1}, "bad_data is never started again"),
+        ({"out_of_memry": 1}, "the nearest valid one is 'out_of_memory'"),
+        ({"other": -1}, "0 or more"),
+    ],
+)
+def test_redrives_of_what_is_final_or_unknown_are_refused(
+    tmp_path: Path, redrives: dict[str, int], match: str
+) -> None:
+    with pytest.raises(ParameterError, match=match):
+        load_runs_parameters(written(tmp_path, {**PARAMS, "orchestration": {"redrives": redrives}}, None))

@@ -214,7 +214,7 @@ def test_a_stage_that_is_not_there_is_named(world: World) -> None:
         (
             "killed",
             137,
-            "code_error",
+            "out_of_memory",
             "evaluate: the command was killed by SIGKILL: out of memory, most likely",
         ),
     ],

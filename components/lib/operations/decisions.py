@@ -48,10 +48,12 @@ class NothingToDo:
     Attributes:
         reason: Explanation for the reader.
         next_step: Action that would change the answer.
+        barred: Key of the set if it failed for good, so that no run trains it before a person has acted.
     """
 
     reason: str
     next_step: str
+    barred: str | None = None
 
 
 def decide(
@@ -73,7 +75,7 @@ def decide(
     if not state.pending and not force:
         return NothingToDo("no acquisition is registered", "land one; --force trains without any")
     claim = state.claims.get(key)
-    obstacle = None if claim is None else _obstacle(claim, now, lease, force=force)
+    obstacle = None if claim is None else obstacle_of(claim, now=now, lease=lease, force=force)
     if obstacle is not None:
         return obstacle
     if state.runs.get(request.run, key) != key:
@@ -115,8 +117,15 @@ def _planned_before(mine: Claim, request: ClaimRequest) -> ClaimGranted | Nothin
     return ClaimGranted(mine.claimed, new=False)
 
 
-def _obstacle(claim: Claim, now: datetime, lease: timedelta, *, force: bool) -> NothingToDo | None:
-    """Return the reason why a key with this claim may not be claimed by another run, or again."""
+def obstacle_of(claim: Claim, *, now: datetime, lease: timedelta, force: bool = False) -> NothingToDo | None:
+    """Return the reason why a key with this claim may not be claimed by another run, or again.
+
+    Args:
+        claim: The latest claim of the key.
+        now: The present time.
+        lease: A claim without a sign of life for longer may be taken over.
+        force: Train though the key failed for good.
+    """
     key = claim.claimed.key[:12]
     if claim.succeeded:
         return NothingToDo(
@@ -137,5 +146,6 @@ def _obstacle(claim: Claim, now: datetime, lease: timedelta, *, force: bool) -> 
             f"this set failed for good in run {claim.run}, stage {failed.stage}: {failed.failure_class}: "
             f"{failed.message}",
             f"{FAILURE_CLASSES[FailureKind(failed.failure_class)].next_step}; or plan with --force",
+            barred=claim.claimed.key,
         )
     return None

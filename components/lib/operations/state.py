@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from components.contract.errors import BadDataError
+from components.contract.failures import FailureKind
 from components.contract.identity import training_key
 from components.lib.ledger.chain import Entry
 from components.lib.operations.events import (
@@ -33,11 +34,14 @@ class Claim:
         claimed: The event.
         alive: Last sign of life of the run.
         outcome: How it ended, None while it runs.
+        failures: Number of failures of the key so far by class, of earlier claims too; a run that fell silent
+            and lost its claim to another one counts as ``infrastructure``.
     """
 
     claimed: Claimed
     alive: datetime
     outcome: Succeeded | Failed | None = None
+    failures: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
 
     @property
     def run(self) -> str:
@@ -48,6 +52,10 @@ class Claim:
     def succeeded(self) -> bool:
         """Return whether the key is trained."""
         return isinstance(self.outcome, Succeeded)
+
+    def after_failure(self, failure_class: str) -> Mapping[str, int]:
+        """Return ``failures`` with one more of a class."""
+        return {**self.failures, failure_class: self.failures.get(failure_class, 0) + 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,10 @@ class State:
             case Succeeded() | Failed():
                 claim = self._held(event.key, event.run)
                 _require(not claim.succeeded, "the key is trained already")
-                return self._with_claim(replace(claim, outcome=event))
+                failures = (
+                    claim.after_failure(event.failure_class) if isinstance(event, Failed) else claim.failures
+                )
+                return self._with_claim(replace(claim, outcome=event, failures=failures))
 
     def _claimed(self, event: Claimed, time: datetime) -> State:
         _require(
@@ -150,9 +161,13 @@ class State:
         _require(self.runs.get(event.run, event.key) == event.key, f"{event.run} claims a second key")
         before = self.claims.get(event.key)
         _require(before is None or not before.succeeded, "the key is trained already")
+        failures: Mapping[str, int] = _EMPTY
+        if before is not None:
+            silent = before.outcome is None and before.run != event.run
+            failures = before.after_failure(FailureKind.NO_RECORD) if silent else before.failures
         return replace(
             self,
-            claims={**self.claims, event.key: Claim(event, time)},
+            claims={**self.claims, event.key: Claim(event, time, failures=failures)},
             runs={**self.runs, event.run: event.key},
         )
 

@@ -3,7 +3,7 @@
 Order of one change: an interrupted change is completed, chain, registry and alias are compared, the champion
 is compared with the one the decision was made against, the coming entry's hash is announced as a tag of the
 registered model, the entry is created, the alias is moved, the hash is tagged as the head. Of two processes
-that saw the same champion, on any machines, one creates the entry; the other is refused.
+that saw the same champion, on any machines, one creates the entry; the other has to decide anew.
 
 A crash leaves nothing, or announced entries whose alias or head tag is still to come: the next change carries
 them out. An entry that was never announced (somebody wrote into the store) is never carried out.
@@ -19,7 +19,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.contract.errors import BadDataError, GateRefusedError, MissingInputError, StormsightError
+from components.contract.errors import BadDataError, ChampionChangedError, MissingInputError, StormsightError
 from components.contract.hashing import sha256_bytes
 from components.lib.ledger.chain import GENESIS, HeadMovedError
 from components.lib.registry.artefact import CHAMPION, by_alias, by_version, exists, fetched
@@ -98,7 +98,7 @@ class ChampionRegistry:
             reason: Reason in words.
 
         Raises:
-            GateRefusedError: If the champion is another one by now.
+            ChampionChangedError: If the champion is another one by now.
             BadDataError: If ledger and registry disagree.
             MissingInputError: If there is no such version.
         """
@@ -119,7 +119,26 @@ class ChampionRegistry:
                 return self._change(entries, change)
             except HeadMovedError:
                 current = self._champion_by_now()
-        raise GateRefusedError(
+        raise self._changed_since(version, decided_against, current)
+
+    def require_champion(self, decided_against: str | None, *, version: str) -> None:
+        """Check that the champion is still the one that a decision was made against.
+
+        Args:
+            decided_against: Its version, None if there was none.
+            version: Version that was judged, for the message.
+
+        Raises:
+            ChampionChangedError: If the champion is another one by now.
+        """
+        current = self._champion_by_now()
+        if current != decided_against:
+            raise self._changed_since(version, decided_against, current)
+
+    def _changed_since(
+        self, version: str, decided_against: str | None, current: str | None
+    ) -> ChampionChangedError:
+        return ChampionChangedError(
             f"{self.model}: version {version} was judged against {_name(decided_against)}, but the "
             f"champion is {_name(current)} by now",
             next_step="judge it against the present champion: run `python -m components.promote`",
@@ -137,7 +156,7 @@ class ChampionRegistry:
         Raises:
             MissingInputError: If there is no earlier champion.
             BadDataError: If ledger and registry disagree, or no earlier artefact is intact.
-            GateRefusedError: If another process changed the champion meanwhile.
+            ChampionChangedError: If another process changed the champion meanwhile.
         """
         self.recover()
         entries = self.require_agreement(champion_may_be_gone=True)
@@ -155,7 +174,7 @@ class ChampionRegistry:
         try:
             return self._change(entries, change)
         except HeadMovedError as error:
-            raise GateRefusedError(
+            raise ChampionChangedError(
                 f"{self.model}: the champion is {_name(self._champion_by_now())} by now, no longer "
                 f"{_name(stack[-1])}",
                 next_step="look at `python -m components.promote history`, then decide again",

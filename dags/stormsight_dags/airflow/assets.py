@@ -12,5 +12,8 @@ ANNOUNCEMENTS = AssetAlias(name="acquisition-announcements")
 """Alias by which one task emits several events of one asset. Partition keys would do so too, but an event
 with a partition key starts no DAG whose schedule is a time as well (``AssetOrTimeSchedule``)."""
 
+REDRIVE = Asset(name="redrive", uri="stormsight://redrive")
+"""Asset with one event per look that found a training to be started again."""
+
 MODEL = Asset(name="model", uri="stormsight://model")
 """Asset with one event per promotion."""

@@ -1,4 +1,6 @@
-"""Notices about failed tasks and missed deadlines: in the log always, to a webhook where one is named.
+"""Notices about failures, refusals and missed deadlines: in the log always, to a webhook where one is named.
+
+Each has a severity: ``critical`` for whoever is on duty, ``warning``, and ``info`` for ordinary results.
 
 The webhook's URL comes from the environment of Airflow (``STORMSIGHT_NOTICE_URL``, on a cluster from a
 Secret). Such URLs often carry a token, so it is never written anywhere.
@@ -14,14 +16,18 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from components.contract.failures import FAILURE_CLASSES, FailureKind
+from components.contract.failures import FAILURE_CLASSES, STALL_WARNING, FailureKind, Severity
 from components.contract.redaction import redact
 from stormsight_dags.failures import StageFailure
+from stormsight_dags.kubernetes.classify import CommandReport
 
 log = logging.getLogger(__name__)
 
 NOTICE_URL = "STORMSIGHT_NOTICE_URL"
 TIMEOUT_S = 10.0
+
+TOLD_BEFORE_RETRY = frozenset({FailureKind.STALLED, FailureKind.CRASHED, FailureKind.DEADLINE})
+"""Failures that are told even when a retry follows."""
 
 Notice = dict[str, str]
 
@@ -39,18 +45,9 @@ def failure_notice(context: Mapping[str, Any]) -> Notice:
         kind, stage = FailureKind.UNKNOWN, task_id
         message = f"{type(exception).__name__}: {exception}" if exception else "the task left no message"
         next_step = FAILURE_CLASSES[kind].next_step
-    return {
-        "event": "failed",
-        "dag": str(instance.dag_id),
-        "run": str(instance.run_id),
-        "task": task_id,
-        "try": str(instance.try_number),
-        "stage": stage,
-        "class": str(kind),
-        "message": redact(message),
-        "next_step": redact(next_step),
-        "log": str(getattr(instance, "log_url", "") or ""),
-    }
+    severity = FAILURE_CLASSES[kind].severity
+    said = {"stage": stage, "class": str(kind), "message": message, "next_step": next_step}
+    return _about(instance, "failed", severity, said)
 
 
 def notify_failure(context: Mapping[str, Any]) -> None:
@@ -58,11 +55,84 @@ def notify_failure(context: Mapping[str, Any]) -> None:
     send(failure_notice(context))
 
 
+def notify_retry(context: Mapping[str, Any]) -> None:
+    """Send a notice before a retry where the failure tells of a fault; Airflow's ``on_retry_callback``.
+
+    A stage that hung is killed and tried again, and nobody would hear of it otherwise.
+    """
+    exception = context.get("exception")
+    if isinstance(exception, StageFailure) and exception.kind in TOLD_BEFORE_RETRY:
+        send({**failure_notice(context), "event": "retried", "severity": Severity.WARNING.value})
+
+
+def notify_skip(context: Mapping[str, Any], stage: str, report: CommandReport, *, refused: bool) -> None:
+    """Send a notice about a task that is skipped, but no silence: a model was refused, or a set is barred.
+
+    Args:
+        context: Airflow's context of the task.
+        stage: Stage or command.
+        report: Report of the command.
+        refused: True for a refusal, an ordinary result; False for a set that waits for a person.
+    """
+    event, severity = ("refused", Severity.INFO) if refused else ("barred", Severity.WARNING)
+    kind = FailureKind.GATE_REFUSED if refused else FailureKind.NOTHING_TO_DO
+    said = {"stage": stage, "class": str(kind), "message": report.message, "next_step": report.next_step}
+    send(_about(context["ti"], event, severity, said))
+
+
+class StallWarnings:
+    """Watch over the log of a stage: the warning that nothing moves in it becomes a notice, once.
+
+    Args:
+        instance: Airflow's task instance; None where there is none.
+    """
+
+    def __init__(self, instance: Any) -> None:  # noqa: ANN401 - one of several classes of Airflow's
+        self._instance = instance
+        self._told: set[str] = set()
+
+    def look(self, line: str) -> None:
+        """Look at a line of the log; one that is seen twice is told once. Blocks while a notice is posted."""
+        if STALL_WARNING not in line or line in self._told:
+            return
+        self._told.add(line)
+        row = FAILURE_CLASSES[FailureKind.STALLED]
+        stage = str(getattr(self._instance, "task_id", ""))
+        words = line[line.index(STALL_WARNING) :]
+        said = {
+            "stage": stage,
+            "class": str(FailureKind.STALLED),
+            "message": words,
+            "next_step": row.next_step,
+        }
+        send(_about(self._instance, "stalling", row.severity, said))
+
+
+def _about(
+    instance: Any,  # noqa: ANN401 - Airflow's task instance
+    event: str,
+    severity: Severity,
+    said: Mapping[str, str],
+) -> Notice:
+    """Return a notice about a task instance, its words redacted."""
+    return {
+        "event": event,
+        "severity": severity.value,
+        "dag": str(getattr(instance, "dag_id", "")),
+        "run": str(getattr(instance, "run_id", "")),
+        "task": str(getattr(instance, "task_id", "")),
+        "try": str(getattr(instance, "try_number", "")),
+        **{name: redact(words) for name, words in said.items()},
+        "log": str(getattr(instance, "log_url", "") or ""),
+    }
+
+
 def deadline_notice(context: Mapping[str, Any], hours: float) -> Notice:
     """Return the notice about a run that takes ``hours`` more than is usual."""
     run = context.get("dag_run") or {}
     return {
         "event": "deadline missed",
+        "severity": Severity.WARNING.value,
         "dag": str(run.get("dag_id", "")),
         "run": str(run.get("dag_run_id") or run.get("run_id") or ""),
         "class": str(FailureKind.DEADLINE),

@@ -25,6 +25,7 @@ from components.contract.redacted_streams import LineRedactor
 from components.contract.work import Work
 from stormsight_dags.airflow.pod_watch import LAST_SEEN, StagePodManager, StagePodTrigger
 from stormsight_dags.airflow.retry_policy import retry_arguments
+from stormsight_dags.airflow.skips import skip
 from stormsight_dags.budgets import load_budget
 from stormsight_dags.failures import TAIL_LINES, Failure, StageFailure, exception_for
 from stormsight_dags.kubernetes.classify import Evidence, classify, read_report, skipped, succeeded
@@ -57,9 +58,10 @@ class StagePodOperator(KubernetesPodOperator):
     """Run a command of ``components`` in a pod.
 
     A failure is raised as one of :class:`~stormsight_dags.failures.StageFailure`'s subclasses, and
-    retried within the budget of its kind. Exit code 99 skips the task. The pod's name follows from the task
-    instance, so that no restart of scheduler, worker or triggerer makes a second one: whoever comes next
-    takes over the pod, running or ended, whose end nobody has classified yet.
+    retried within the budget of its kind. Exit code 99 skips the task, as does a refusal (77) of a command
+    that is no stage. The pod's name follows from the task instance, so that no restart of scheduler, worker
+    or triggerer makes a second one: whoever comes next takes over the pod, running or ended, whose end nobody
+    has classified yet.
 
     Args:
         work: Command (templated), requirements, stage and account.
@@ -87,6 +89,7 @@ class StagePodOperator(KubernetesPodOperator):
         }
         super().__init__(task_id=task_id, **{**own, **kwargs})
         self.stage = stage
+        self._refusal_skips = work.stage is None
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
         self._last_seen: PodStatus | None = None
         self._pod_name = ""
@@ -301,7 +304,7 @@ class StagePodOperator(KubernetesPodOperator):
             cause=self._gave_up,
             now=time.time(),
         )
-        if not (succeeded(evidence) or skipped(evidence)):
+        if not (succeeded(evidence) or skipped(evidence, refusal_skips=self._refusal_skips)):
             tail = self._reader.log_tail(name, status) or "\n".join(self._lines)
             evidence = replace(evidence, events=self._reader.events(name), log_tail=tail)
         if pod is not None:
@@ -311,8 +314,9 @@ class StagePodOperator(KubernetesPodOperator):
 
     def _report(self, evidence: Evidence, context: Any) -> None:  # noqa: ANN401
         report = read_report(evidence.known.report)
-        if skipped(evidence):
-            raise AirflowSkipException(f"{self.stage}: {report.message or 'nothing to do'}")
+        if skipped(evidence, refusal_skips=self._refusal_skips):
+            refused = evidence.known.exit_code != NOTHING_TO_DO
+            raise skip(context, self.stage, report, refused=refused)
         if not succeeded(evidence):
             raise exception_for(classify(evidence))
         if report.result is not None:
@@ -335,8 +339,8 @@ def operator_arguments(settings: Settings, work: Work, name: str) -> dict[str, A
         "startup_timeout_seconds": cluster.startup_timeout_s,
         "schedule_timeout_seconds": cluster.schedule_timeout_s,
         "termination_grace_period": cluster.termination_grace_s,
-        # A backstop: Airflow's own clocks stop with Airflow.
-        "active_deadline_seconds": int(settings.orchestration.deadline_h * 3600),
+        # A backstop: Airflow's own clocks stop with Airflow. It comes after the alert of the run's deadline.
+        "active_deadline_seconds": int(settings.orchestration.pod_limit_h * 3600),
         "termination_message_policy": "FallbackToLogsOnError",
         "skip_on_exit_code": NOTHING_TO_DO,
         "on_finish_action": "delete_pod",

@@ -20,6 +20,7 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import (
 from kubernetes.client.exceptions import ApiException
 
 from components.contract.redacted_streams import LineRedactor
+from stormsight_dags.airflow.notices import StallWarnings
 from stormsight_dags.kubernetes.status import PodStatus, read_status, stuck_reason
 
 LAST_SEEN = "last_seen"
@@ -63,10 +64,16 @@ class StagePodManager(PodManager):
 
 
 class AsyncStagePodManager(AsyncPodManager):
-    """Pod manager of the trigger, for the time until the pod runs."""
+    """Pod manager of the trigger: it waits until the pod runs, and shows its log.
 
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - the provider's own
+    Args:
+        warnings: Watch over the lines of the log.
+        **kwargs: Arguments of ``AsyncPodManager``.
+    """
+
+    def __init__(self, *, warnings: StallWarnings, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(**kwargs)
+        self._warnings = warnings
         self._redact = LineRedactor()
 
     async def read_pod(self, pod: Any) -> Any:  # noqa: ANN401
@@ -84,7 +91,10 @@ class AsyncStagePodManager(AsyncPodManager):
         return remote
 
     def _emit_container_logs(self, logs: list[str], now: Any, container_name: str) -> None:  # noqa: ANN401
-        super()._emit_container_logs([self._redact(line) for line in logs], now, container_name)
+        lines = [self._redact(line) for line in logs]
+        super()._emit_container_logs(lines, now, container_name)
+        for line in lines:  # in a thread of its own, as the provider calls this
+            self._warnings.look(line)
 
 
 class StagePodTrigger(KubernetesPodTrigger):
@@ -101,7 +111,7 @@ class StagePodTrigger(KubernetesPodTrigger):
     @cached_property
     def pod_manager(self) -> AsyncPodManager:
         """Pod manager that gives up on a pod that will never end."""
-        return AsyncStagePodManager(async_hook=self.hook)
+        return AsyncStagePodManager(async_hook=self.hook, warnings=StallWarnings(self.task_instance))
 
     async def _get_pod(self) -> Any:  # type: ignore[override]  # noqa: ANN401
         try:

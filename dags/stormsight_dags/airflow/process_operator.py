@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowSkipException
 
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.processes import ChildProcess, ParentDeath
 from components.contract.temporary import scratch_folder
 from components.contract.work import Work
+from stormsight_dags.airflow.notices import StallWarnings
 from stormsight_dags.airflow.retry_policy import retry_arguments
+from stormsight_dags.airflow.skips import skip
 from stormsight_dags.budgets import load_budget
 from stormsight_dags.failures import exception_for
-from stormsight_dags.kubernetes.classify import classify_exit, read_report
+from stormsight_dags.kubernetes.classify import classify_exit, is_skip, read_report
 from stormsight_dags.settings.model import Settings
 
 
@@ -47,8 +48,9 @@ def process_environment(settings: Settings, inherited: Mapping[str, str], report
 class StageProcessOperator(BaseOperator):
     """Run a command as ``StagePodOperator`` does, but as a process.
 
-    Exit code 99 skips the task; another one raises the failure's class, and its budget decides on a retry.
-    The result in the command's report becomes the XCom value, a hint and nothing more.
+    Exit code 99 skips the task, as does a refusal (77) of a command that is no stage; another code raises the
+    failure's class, and its budget decides on a retry. The result in the command's report becomes the XCom
+    value, a hint and nothing more.
 
     Args:
         work: Command (templated) and retry class; a process takes what resources there are.
@@ -64,6 +66,7 @@ class StageProcessOperator(BaseOperator):
         super().__init__(**{**retry_arguments(budget), **kwargs})
         self.command = list(work.command)
         self.stage = work.stage or self.task_id
+        self._refusal_skips = work.stage is None
         self._settings = settings
         self._process: ChildProcess | None = None
 
@@ -81,12 +84,18 @@ class StageProcessOperator(BaseOperator):
                 process_environment(self._settings, os.environ, report),
                 self._settings.source,
             )
-            code = self._process.run(self.log.info)
+            warnings = StallWarnings(context["ti"])
+
+            def show(line: str) -> None:
+                self.log.info(line)
+                warnings.look(line)
+
+            code = self._process.run(show)
             text = report.read_text(encoding="utf-8", errors="replace") if report.is_file() else ""
         if code == 0:
             return read_report(text).result
-        if code == NOTHING_TO_DO:
-            raise AirflowSkipException(read_report(text).message or "nothing to do")
+        if is_skip(code, refusal_skips=self._refusal_skips):
+            raise skip(context, self.stage, read_report(text), refused=code != NOTHING_TO_DO)
         raise exception_for(classify_exit(self.stage, code, text, "\n".join(self._process.tail)))
 
     def on_kill(self) -> None:

@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator, TaskGroup
 from components.contract.errors import ParameterError
 from components.contract.graph.model import Graph
 from components.contract.work import Work
-from stormsight_dags.airflow.notices import notify_failure
+from stormsight_dags.airflow.notices import notify_failure, notify_retry
 from stormsight_dags.settings.model import Settings
 
 PIPELINE = "pipeline"
@@ -24,6 +24,7 @@ DEFAULT_ARGS: dict[str, Any] = {
     "owner": "stormsight",
     "retry_delay": timedelta(seconds=60),
     "on_failure_callback": notify_failure,
+    "on_retry_callback": notify_retry,
 }
 """Defaults of every task of ours."""
 

@@ -8,6 +8,7 @@ a worker dies under a task (it only sees heartbeats stop); the next try takes ov
 from __future__ import annotations
 
 import logging
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -54,7 +55,7 @@ class BudgetedRetries(RetryPolicy):
         kind = exception.kind if isinstance(exception, StageFailure) else FailureKind.UNKNOWN
         store = context.get("task_state_store") if context is not None else None
         history = _load_history(store, kind, try_number, max_tries)
-        verdict = judge(kind, try_number, max_tries, history, self.budget)
+        verdict = judge(kind, try_number, max_tries, history, self.budget, now=time.time())
         _save_history(store, verdict.history)
         if verdict.retry:
             return RetryDecision.retry(timedelta(seconds=verdict.delay_s), verdict.reason)
@@ -63,13 +64,20 @@ class BudgetedRetries(RetryPolicy):
     def serialize(self) -> dict[str, Any]:
         """Return plain values; the scheduler only learns that there is a policy."""
         retries = {kind.value: number for kind, number in self.budget.retries.items()}
-        return {"__type": "BudgetedRetries", "retries": retries, "delay_s": self.budget.delay_s}
+        hours = {kind.value: number for kind, number in self.budget.hours.items()}
+        return {
+            "__type": "BudgetedRetries",
+            "retries": retries,
+            "hours": hours,
+            "delay_s": self.budget.delay_s,
+        }
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> BudgetedRetries:
         """Restore a policy from :meth:`serialize`."""
         retries = {FailureKind(kind): int(number) for kind, number in data["retries"].items()}
-        return cls(Budget(retries, float(data["delay_s"])))
+        hours = {FailureKind(kind): float(number) for kind, number in data["hours"].items()}
+        return cls(Budget(retries, float(data["delay_s"]), hours))
 
 
 def _load_history(store: Any, kind: FailureKind, try_number: int, max_tries: int) -> object:  # noqa: ANN401
@@ -79,7 +87,9 @@ def _load_history(store: Any, kind: FailureKind, try_number: int, max_tries: int
             return store.get(STATE_KEY)
     except Exception:
         log.warning("The task state store cannot be read; every earlier try counts as %s", kind)
-    return History(epoch=max_tries, kinds={str(n): kind.value for n in range(1, try_number)})
+    tries = [str(number) for number in range(1, try_number)]
+    # With times of long ago, a budget of hours counts as used up.
+    return History(epoch=max_tries, kinds=dict.fromkeys(tries, kind.value), times=dict.fromkeys(tries, 0.0))
 
 
 def _save_history(store: Any, history: History) -> None:  # noqa: ANN401

@@ -6,7 +6,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from components.contract.failures import NOTHING_TO_DO, FailureKind, shown_kind_of_exit
+from components.contract.failures import (
+    NOTHING_TO_DO,
+    FailureKind,
+    exit_code_of,
+    kind_of_exit,
+    shown_kind_of_exit,
+)
 from stormsight_dags.failures import Failure
 from stormsight_dags.kubernetes.status import PodEvent, PodStatus, node_lost
 
@@ -72,9 +78,28 @@ def succeeded(evidence: Evidence) -> bool:
     return evidence.known.succeeded
 
 
-def skipped(evidence: Evidence) -> bool:
-    """Return ``True`` if the command found nothing to do."""
-    return evidence.known.exit_code == NOTHING_TO_DO
+def skipped(evidence: Evidence, *, refusal_skips: bool = False) -> bool:
+    """Return ``True`` if the command found nothing to do, or ended with a result after which others are idle.
+
+    Args:
+        evidence: Evidence about its pod.
+        refusal_skips: Whether a refusal is such a result, as in :func:`is_skip`.
+    """
+    code = evidence.known.exit_code
+    return code is not None and is_skip(code, refusal_skips=refusal_skips)
+
+
+def is_skip(exit_code: int, *, refusal_skips: bool) -> bool:
+    """Return ``True`` if a task is skipped after this exit code of its command.
+
+    Args:
+        exit_code: Exit code.
+        refusal_skips: Whether a refusal is an ordinary result of this command, after which the task is
+            skipped, and not a failure. So it is for the gate of a run, which judges what the run has made.
+    """
+    return exit_code == NOTHING_TO_DO or (
+        refusal_skips and exit_code == exit_code_of(FailureKind.GATE_REFUSED)
+    )
 
 
 def classify(evidence: Evidence) -> Failure:
@@ -98,12 +123,21 @@ def classify(evidence: Evidence) -> Failure:
 
 @dataclass(frozen=True)
 class CommandReport:
-    """Report that a command left when it ended: fields of its JSON, or loose text."""
+    """Report that a command left when it ended: fields of its JSON, or loose text.
+
+    Attributes:
+        message: Description of the failure.
+        next_step: Action for the reader.
+        text: The whole of it, where it is no JSON.
+        result: Result of a command that succeeded.
+        notice: Whether people are to be told although the task is skipped.
+    """
 
     message: str = ""
     next_step: str = ""
     text: str = ""
     result: object = None
+    notice: bool = False
 
 
 def read_report(text: str) -> CommandReport:
@@ -118,6 +152,7 @@ def read_report(text: str) -> CommandReport:
         message=str(values.get("message") or ""),
         next_step=str(values.get("next_step") or ""),
         result=values.get("result"),
+        notice=values.get("notice") is True,
     )
 
 
@@ -225,7 +260,7 @@ def _timed_out(evidence: Evidence) -> Failure | None:
 def _anything_else(evidence: Evidence) -> Failure:
     code = evidence.known.exit_code
     if code:
-        return _failure(evidence, FailureKind.CODE_ERROR, evidence.known.exit_reason)
+        return _failure(evidence, kind_of_exit(code), evidence.known.exit_reason)
     reason = evidence.known.reason or evidence.known.phase
     return _failure(evidence, FailureKind.UNKNOWN, reason, evidence.known.message or evidence.cause)
 

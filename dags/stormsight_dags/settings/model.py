@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_graph
@@ -116,16 +124,37 @@ class Orchestration(Section):
     """Section ``orchestration`` of ``params.yaml``, which explains each key."""
 
     retrain_schedule: str | None
+    redrive_schedule: str | None
+    redrives: dict[str, int]
     landing_poll_s: float = Field(gt=0)
     landing_bad_looks: int = Field(ge=1)
     deadline_h: float = Field(gt=0)
+    pod_limit_h: float = Field(gt=0)
+    stall_min: float | None = Field(gt=0)
     lease_h: float = Field(gt=0)
+    abandoned_h: float = Field(gt=0)
     keep_runs: int = Field(ge=0)
     keep_cache_days: float = Field(ge=0)
     orphan_pod_h: float = Field(gt=0)
-    infrastructure_retries: dict[str, int]
-    retries: dict[str, dict[str, int]]
+    infrastructure_retries: dict[str, int | str]
+    retries: dict[str, dict[str, int | str]]
     retry_delay_s: float = Field(ge=0)
+
+    @field_validator("pod_limit_h")
+    @classmethod
+    def _behind_the_alert(cls, limit: float, info: ValidationInfo) -> float:
+        """Refuse a limit that comes before its alert."""
+        if limit <= info.data.get("deadline_h", 0.0):
+            raise ValueError(f"it is {limit:g}, and must be more than deadline_h")
+        return limit
+
+    @field_validator("orphan_pod_h")
+    @classmethod
+    def _before_the_limit(cls, age: float, info: ValidationInfo) -> float:
+        """Refuse a reaper that comes after every pod's own end."""
+        if age >= info.data.get("pod_limit_h", age + 1):
+            raise ValueError(f"it is {age:g}, and must be less than pod_limit_h")
+        return age
 
 
 class Deployment(Section):

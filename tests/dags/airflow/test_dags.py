@@ -23,7 +23,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 before = set(sys.modules)
 for deployment in ("", "k8s/overlays/lab/deployment.yaml"):
     os.environ["STORMSIGHT_DEPLOYMENT"] = deployment
-    for name in ("acquisitions", "housekeeping", "retrain"):
+    for name in ("acquisitions", "housekeeping", "redrive", "retrain"):
         runpy.run_path(f"dags/{name}.py")
 ours = "stormsight_dags.airflow"
 assert {f"{ours}.process_operator", f"{ours}.pod_operator"} <= set(sys.modules)
@@ -84,10 +84,11 @@ def test_dag_files_import_of_components_the_contract_alone(repository: Path) -> 
 
 def test_airflow_parses_all_dags(trial: dict[str, Any]) -> None:
     assert trial["import_errors"] == {}
-    assert trial["dags"] == ["acquisitions", "housekeeping", "retrain"]
+    assert trial["dags"] == ["acquisitions", "housekeeping", "redrive", "retrain"]
     assert trial["schedules"] == {
         "acquisitions": "@continuous",
         "housekeeping": "30 1 * * *",
+        "redrive": "20 * * * *",
         "retrain": "Asset or 0 3 * * 1",
     }
     assert trial["deadline"] == [3600.0]
@@ -106,13 +107,44 @@ def test_a_promotion_emits_the_model(trial: dict[str, Any]) -> None:
     assert run["notices"] == []
 
 
-def test_a_refusal_fails_the_run_once_and_emits_nothing(trial: dict[str, Any]) -> None:
+def test_a_refusal_is_an_ordinary_result_that_is_told_and_calls_nobody(trial: dict[str, Any]) -> None:
     run = trial["retrainings"]["refused"]
-    assert run["state"] == "failed"
-    assert run["tasks"]["gate"] == ["failed", 1]
+    assert run["state"] == "success"
+    assert run["tasks"]["gate"] == ["skipped", 1]
+    assert {state for task, state in states(run).items() if task != "gate"} == {"success"}
     assert run["events"] == []
     (notice,) = run["notices"]
+    assert (notice["event"], notice["severity"]) == ("refused", "info")
     assert (notice["stage"], notice["class"], notice["next_step"]) == ("gate", "gate_refused", "mend gate")
+    assert notice["message"] == "gate says no"
+
+
+def test_a_set_that_is_barred_is_told(trial: dict[str, Any]) -> None:
+    run = trial["retrainings"]["barred"]
+    assert run["state"] == "success"
+    assert set(states(run).values()) == {"skipped"}
+    (notice,) = run["notices"]
+    assert (notice["event"], notice["severity"], notice["stage"]) == ("barred", "warning", "plan")
+
+
+def test_a_hung_stage_is_told_although_it_is_retried(trial: dict[str, Any]) -> None:
+    run = trial["retrainings"]["hung"]
+    assert run["state"] == "success"
+    assert run["tasks"]["pipeline.get"] == ["success", 2]
+    (notice,) = run["notices"]
+    assert (notice["event"], notice["class"], notice["severity"]) == ("retried", "stalled", "warning")
+
+
+def test_a_training_that_is_to_be_started_again_wakes_retrain(trial: dict[str, Any]) -> None:
+    due, idle, spent = (trial["redrives"][name] for name in ("due", "idle", "spent"))
+    assert commands(due) == ["redrive"]
+    assert [uri for uri, _ in due["events"]] == ["stormsight://redrive/"]
+    assert due["woken"] == ["retrain"]
+    assert (idle["state"], states(idle), idle["woken"]) == ("success", {"redrive": "skipped"}, [])
+    assert idle["notices"] == []
+    assert (spent["state"], spent["tasks"]["redrive"], spent["woken"]) == ("failed", ["failed", 1], [])
+    (notice,) = spent["notices"]
+    assert (notice["class"], notice["severity"]) == ("redrives_spent", "critical")
 
 
 def test_nothing_to_do_skips_the_run(trial: dict[str, Any]) -> None:
@@ -129,7 +161,7 @@ def test_the_budget_of_a_class_is_kept(trial: dict[str, Any]) -> None:
     assert back["tasks"]["pipeline.get"] == ["success", 2]
     assert away["state"] == "failed"
     assert away["tasks"]["pipeline.get"] == ["failed", 2]
-    assert [notice["class"] for notice in away["notices"]] == ["source_unavailable"]
+    assert [(n["class"], n["severity"]) for n in away["notices"]] == [("source_unavailable", "warning")]
 
 
 def test_bad_data_is_recorded_and_never_retried(trial: dict[str, Any]) -> None:
@@ -140,7 +172,7 @@ def test_bad_data_is_recorded_and_never_retried(trial: dict[str, Any]) -> None:
     assert states(run)["gate"] == "upstream_failed"
     (notice,) = run["notices"]
     assert notice["stage"] == "part@b"
-    assert notice["class"] == "bad_data"
+    assert (notice["class"], notice["severity"]) == ("bad_data", "critical")
     assert notice["message"] == "stage part@b says no"
     assert notice["log"].startswith("http")
 

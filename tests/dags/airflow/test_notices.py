@@ -6,9 +6,20 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
+from airflow.providers.cncf.kubernetes.utils.pod_manager import AsyncPodManager
 
 from components.contract.failures import FailureKind
-from stormsight_dags.airflow.notices import NOTICE_URL, deadline_notice, failure_notice, notify_deadline, send
+from stormsight_dags.airflow import notices
+from stormsight_dags.airflow.notices import (
+    NOTICE_URL,
+    Notice,
+    StallWarnings,
+    deadline_notice,
+    failure_notice,
+    notify_deadline,
+    send,
+)
+from stormsight_dags.airflow.pod_watch import AsyncStagePodManager
 from stormsight_dags.failures import Failure, exception_for
 
 INSTANCE = SimpleNamespace(
@@ -51,3 +62,20 @@ def test_an_unreachable_webhook_harms_nobody(
     assert send({"event": "failed"}) is False
     assert "not posted" in caplog.text
     assert "secret-token" not in caplog.text
+
+
+def test_a_stage_in_which_nothing_moves_is_told_before_it_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trigger reads the lines of the current second twice."""
+    sent: list[Notice] = []
+    monkeypatch.setattr(notices, "send", sent.append)
+    monkeypatch.setattr(AsyncPodManager, "_emit_container_logs", lambda *_: None)
+    manager = AsyncStagePodManager(async_hook=None, warnings=StallWarnings(INSTANCE))
+    line = (
+        "2026-11-28T21:00:00Z WARNING STALL WARNING: optical: no step, no log line and no byte for 30 minutes"
+    )
+    for lines in (["2026-11-28T20:00:00Z step 7"], [line], [line]):
+        manager._emit_container_logs(lines, None, "base")
+    (notice,) = sent
+    assert (notice["event"], notice["class"], notice["severity"]) == ("stalling", "stalled", "critical")
+    assert notice["message"].startswith("STALL WARNING: optical: no step")
+    assert (notice["run"], notice["task"]) == ("r1", "pipeline.optical")

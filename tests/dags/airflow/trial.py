@@ -102,6 +102,8 @@ def retrainings(trial: Trial) -> dict[str, Any]:
         "source came back": {"stage get": [69, 0]},
         "source stayed away": {"stage get": [69]},
         "bad data": {"stage part@b": [65]},
+        "barred": {"plan": [99], "finish": [99], "notice": [1]},
+        "hung": {"stage get": [124, 0]},
     }
     return {name: trial.run("retrain", codes) for name, codes in scenarios.items()}
 
@@ -131,6 +133,12 @@ def landings(trial: Trial) -> dict[str, Any]:
     return {"two": first, "third": second, "bad": bad, "both": both, "away": away, "vain": vain}
 
 
+def redrives(trial: Trial) -> dict[str, Any]:
+    """The redrive DAG, by what its command finds."""
+    codes = {"due": 0, "idle": 99, "spent": 80}
+    return {name: trial.run("redrive", {"redrive": [code]}) for name, code in codes.items()}
+
+
 def housekeeping(trial: Trial) -> dict[str, Any]:
     """The housekeeping DAG, with sound ledgers and with a broken one."""
     return {
@@ -155,7 +163,12 @@ def main(folder: Path) -> None:
         "schedules": {name: summary(dag) for name, dag in trial.bag.dags.items()},
         "deadline": [alert.interval.total_seconds() for alert in alerts],
     }
-    steps: tuple[Callable[[Trial], dict[str, Any]], ...] = (retrainings, landings, housekeeping)
+    steps: tuple[Callable[[Trial], dict[str, Any]], ...] = (
+        retrainings,
+        landings,
+        redrives,
+        housekeeping,
+    )
     for step in steps:
         result |= {step.__name__: step(trial)}
     server.shutdown()

@@ -30,13 +30,18 @@ orchestration:
   retrain_schedule: "0 3 * * 1"
   landing_poll_s: 0.05
   landing_bad_looks: 3
+  redrive_schedule: "20 * * * *"
+  redrives: {other: 1}
   deadline_h: 1
+  pod_limit_h: 2
+  stall_min: null
   lease_h: 1
+  abandoned_h: 1
   keep_runs: 1
   keep_cache_days: 1
   orphan_pod_h: 1
   infrastructure_retries: {evicted: 2}
-  retries: {transfer: {source_unavailable: 1}, gate: {}}
+  retries: {transfer: {source_unavailable: 1, stalled: 1}, gate: {}}
   retry_delay_s: 0
 """
 
@@ -55,6 +60,7 @@ print(f"line of {name}", flush=True)
 report = {"class": "ok", "result": {"registered": ["one"]}}
 if code:
     report = {"class": "x", "exit_code": abs(code), "message": f"{name} says no", "next_step": f"mend {name}"}
+    report["notice"] = name == "plan" and "notice" in script["codes"]
 Path(os.environ["STORMSIGHT_REPORT"]).write_text(json.dumps(report))
 if name == "register" and code in {0, -65}:
     ledger = Path(os.environ["STORMSIGHT_OBJECTS"], "ledger", "operations")

@@ -19,6 +19,7 @@ from stormsight_dags.kubernetes.classify import (
     classify,
     classify_exit,
     classify_refusal,
+    is_skip,
     read_report,
     skipped,
     succeeded,
@@ -54,6 +55,8 @@ def ended(code: int, reason: str = "Error", **more: Any) -> PodStatus:
         (78, "misconfigured"),
         (1, "code_error"),
         (2, "code_error"),
+        (134, "crashed"),
+        (139, "crashed"),
         (143, "evicted"),
         (137, "out_of_memory"),
     ],
@@ -273,3 +276,19 @@ def test_when_waiting_is_in_vain() -> None:
     assert not stuck_reason(broken, NOW)
     assert stuck_reason(broken, NOW + 60)
     assert not stuck_reason(ended(1, deleted_at=NOW - 900), NOW)
+
+
+@pytest.mark.parametrize(
+    ("code", "refusal_skips", "expected"),
+    [(99, False, True), (77, True, True), (77, False, False), (65, True, False), (0, True, False)],
+)
+def test_a_refusal_skips_where_it_is_an_ordinary_result(
+    code: int, refusal_skips: bool, expected: bool
+) -> None:
+    assert skipped(evidence(ended(code)), refusal_skips=refusal_skips) is expected
+    assert is_skip(code, refusal_skips=refusal_skips) is expected
+
+
+def test_a_report_says_whether_people_are_to_be_told() -> None:
+    assert read_report('{"class": "nothing_to_do", "message": "barred", "notice": true}').notice
+    assert not read_report('{"class": "nothing_to_do", "message": "trained"}').notice

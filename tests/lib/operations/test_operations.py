@@ -164,7 +164,6 @@ def test_a_sign_of_life_from_the_future_counts_as_none(
     [
         ("bad_data", "withdraw the acquisition"),
         ("gate_refused", "read the refusal"),
-        ("code_error", "new code is a new key"),
         ("misconfigured", "correct params.yaml or the deployment"),
     ],
 )
@@ -182,9 +181,10 @@ def test_a_failure_for_good_waits_for_a_person(
 
 
 @pytest.mark.parametrize(
-    "failure_class", ["evicted", "node_lost", "source_unavailable", "resource", "terminated"]
+    "failure_class",
+    ["evicted", "source_unavailable", "resource", "terminated", "out_of_memory", "crashed", "code_error"],
 )
-def test_a_failure_of_the_infrastructure_is_tried_again(operations: Operations, failure_class: str) -> None:
+def test_bad_luck_is_tried_again(operations: Operations, failure_class: str) -> None:
     plan = claim(operations, "run-1")
     fail(operations, "run-1", failure_class)
     assert claim(operations, "run-1") == plan

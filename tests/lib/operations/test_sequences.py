@@ -1,4 +1,7 @@
-"""Thousands of event sequences: whatever is lost, doubled, reordered or killed, a set is trained once."""
+"""Thousands of event sequences: whatever is lost, doubled, reordered or killed, a set is trained once.
+
+A run may lose its claim in mid-training, and the clock starts again what failed by bad luck.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import Any
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from components.contract.failures import FINAL_FOR_SET
 from components.contract.identity import training_key
 from components.contract.keys import OPERATIONS
 from components.lib.ledger.chain import Chain
@@ -21,11 +25,13 @@ from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.events import Registered
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan
+from components.lib.operations.standing import OTHER, Position, standing_of
 from tests.lib.operations.stepping import Memory, World
 
 LEASE = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 """Entries keep their times to the second."""
+REDRIVES = 2
 CODE, PARAMS = "c" * 64, "d" * 64
 
 
@@ -48,7 +54,8 @@ class Scenario:
 
     arrivals: tuple[Arrival, ...]
     outcomes: tuple[str, ...]
-    """Ends of the runs, in the order in which they come to it: ok, silent (the run vanishes) or a class."""
+    """Ends of the runs, in the order in which they come to it: ok, silent (the run vanishes), slow (it says
+    nothing for longer than its lease and goes on) or a class."""
     retried: int
     """Runs whose plan task is started a second time, beside the first."""
     new_code: bool
@@ -67,7 +74,9 @@ STORIES = st.builds(
         unique_by=lambda arrival: arrival.name,
     ).map(tuple),
     outcomes=st.lists(
-        st.sampled_from(["ok", "ok", "silent", "evicted", "source_unavailable", "bad_data", "code_error"]),
+        st.sampled_from(
+            ["ok", "ok", "slow", "silent", "evicted", "source_unavailable", "bad_data", "code_error"]
+        ),
         max_size=6,
     ).map(tuple),
     retried=st.integers(0, 2),
@@ -84,6 +93,10 @@ class Simulation:
 
     scenario: Scenario
     plans: dict[str, set[RunPlan]] = field(default_factory=dict)
+    redrives: Counter[str] = field(default_factory=Counter)
+    """Looks that found a key to be started again."""
+    stopped: set[str] = field(default_factory=set)
+    """Runs that found their claim lost in mid-training, and wrote nothing."""
 
     def __post_init__(self) -> None:
         self.world = World(
@@ -105,6 +118,9 @@ class Simulation:
         self.world.kill_share = self.world.long_share = 0.0
         # The landing place is looked at again: a registration that was killed is repeated.
         failures += self.world.run({f"again-{a.name}": self._registrar(a) for a in self.scenario.arrivals})
+        for number in range(REDRIVES + 2):  # the clock alone, without an event and without force
+            self.world.now += 2 * LEASE
+            failures += self.world.run({f"redrive-{number}": self._redriver()})
         for _ in range(3):  # a claim whose run vanished holds the set until its lease is over
             self.world.now += 2 * LEASE
             failures += self.world.run({f"scheduled-{self.world.steps}": self._runner("ok", force=True)})
@@ -141,6 +157,18 @@ class Simulation:
 
         return withdraw
 
+    def _redriver(self) -> Callable[[], None]:
+        def look() -> None:
+            state = self.operations.state()
+            found = standing_of(
+                state, CODE, PARAMS, now=self.world.clock(), lease=LEASE, redrives={OTHER: REDRIVES}
+            )
+            if found.position is Position.REDRIVE:
+                self.redrives[found.key] += 1
+                self._runner()()
+
+        return look
+
     def _runner(self, end: str | None = None, *, force: bool = False) -> Callable[[], None]:
         def run() -> None:
             name = threading.current_thread().name.rstrip("+")  # a repeated task belongs to the same run
@@ -151,9 +179,14 @@ class Simulation:
                 return
             self.plans.setdefault(name, set()).add(plan)
             self.operations.renew(name, lease=LEASE)
-            create_sealed(self.world.store, f"work/{plan.key}/stages/train.json", {"key": plan.key})
             how = end or (self.outcomes.pop() if self.outcomes else "ok")
-            if how == "ok":
+            if how == "slow":
+                self.world.now += 2 * LEASE  # another run may take the claim now, in mid-training
+            if self.operations.state().claim_of(name) is None:  # checked before anything is written
+                self.stopped.add(name)
+                return
+            create_sealed(self.world.store, f"work/{plan.key}/stages/train.json", {"key": plan.key})
+            if how in {"ok", "slow"}:
                 self.operations.succeeded(name, record_sha256=sha("record"), promoted=True)
             elif how != "silent":
                 self.operations.failed(name, failure_class=how, stage="train", message="a test")
@@ -183,6 +216,17 @@ class Oracle:
     def check_trained_once(self) -> None:
         per_key = Counter(body["key"] for body in self.of("succeeded"))
         assert all(count == 1 for count in per_key.values()), "a set was trained twice"
+
+    def check_redrives(self, redrives: Counter[str]) -> None:
+        """Check that the clock starts nothing that is final, and nothing else without end."""
+        last: dict[str, str] = {}
+        for body in self.bodies:
+            if body["event"] == "claimed" and body["run"].startswith("redrive-"):
+                assert last.get(body["key"]) not in FINAL_FOR_SET, "bad data were trained again"
+            last[body.get("key", "")] = str(body.get("class", body["event"]))
+        for key, count in redrives.items():
+            classes = {body["class"] for body in self.of("failed") if body["key"] == key}
+            assert count <= REDRIVES * len({*classes, "silent"}), "a set was started again without end"
 
     def check_claims(self) -> None:
         """Check that no claim is taken from a live run or after its key is trained; outcomes have claims."""
@@ -224,6 +268,8 @@ def test_each_set_is_trained_once_and_none_is_forgotten(scenario: Scenario) -> N
     oracle.check_trained_once()
     oracle.check_claims()
     assert all(len(plans) == 1 for plans in simulation.plans.values()), "a run got two plans"
+    assert not simulation.stopped & {body["run"] for body in oracle.of("succeeded")}
+    oracle.check_redrives(simulation.redrives)
     assert {a.name for a in scenario.arrivals} == {body["acquisition"] for body in oracle.of("registered")}
     trained = {body["key"] for body in oracle.of("succeeded")}
     assert training_key(oracle.pending, CODE, PARAMS) in trained or not oracle.pending
@@ -232,4 +278,5 @@ def test_each_set_is_trained_once_and_none_is_forgotten(scenario: Scenario) -> N
     assert set(oracle.pending) <= covered, "an acquisition was left untrained"
     Operations(simulation.world.store).verify()
     event(f"trainings: {len(trained)}")
+    event(f"redriven: {simulation.redrives.total() > 0}; stopped: {len(simulation.stopped) > 0}")
     event(f"takeovers: {len(oracle.of('claimed')) > len(claimed)}")

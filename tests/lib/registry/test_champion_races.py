@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from components.contract.errors import GateRefusedError
+from components.contract.errors import ChampionChangedError
 from components.lib.objects.protocol import ObjectStore
 from components.lib.registry.champion import ANNOUNCED, ChampionRegistry
 from components.lib.registry.ledger import ChampionEntry
@@ -112,7 +112,7 @@ def promote_after_recovery(registry: ChampionRegistry, version: str) -> None:
 
 RIVAL = """
 import sys
-from components.contract.errors import GateRefusedError
+from components.contract.errors import ChampionChangedError
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
 from components.lib.tracking.connection import connect
@@ -127,7 +127,7 @@ sys.stdin.readline()
 try:
     registry.promote(version, decided_against=against, decision="d" * 64, reason="a test")
     print("won")
-except GateRefusedError as error:
+except ChampionChangedError as error:
     print(f"lost: {error.message}")
 """
 
@@ -180,7 +180,7 @@ def test_whoever_loses_the_entry_is_refused_and_leaves_no_trace(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ChampionRegistry, "_change", held_up)
-        with pytest.raises(GateRefusedError, match="against version 1, but the champion is version 3 by now"):
+        with pytest.raises(ChampionChangedError, match="version 1, but the champion is version 3 by now"):
             registry.promote("2", decided_against="1", decision=HASH, reason="a test")
     registry.require_agreement()
     assert registry.current() == "3"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.contract.errors import BadDataError, GateRefusedError, MissingInputError
+from components.contract.errors import BadDataError, ChampionChangedError, MissingInputError
 from components.lib.registry.artefact import CHAMPION, by_alias
 from components.lib.registry.champion import ANNOUNCED, HEAD_TAG, ChampionRegistry
 from components.lib.registry.ledger import ChampionEntry
@@ -42,10 +42,10 @@ def test_a_decision_against_a_former_champion_is_refused_and_leaves_no_trace(
 ) -> None:
     promote(registry, "1", "2")
     with pytest.raises(
-        GateRefusedError, match="judged against version 1, but the champion is version 2 by now"
+        ChampionChangedError, match="judged against version 1, but the champion is version 2 by now"
     ):
         registry.promote("3", decided_against="1", decision=HASH, reason="a test")
-    with pytest.raises(GateRefusedError, match="judged against none"):
+    with pytest.raises(ChampionChangedError, match="judged against none"):
         registry.promote("3", decided_against=None, decision=HASH, reason="a test")
     assert registry.current() == "2"
     assert len(registry.ledger.entries()) == 2
