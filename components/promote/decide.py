@@ -28,6 +28,7 @@ from components.promote.decisions import LOCAL, SavedDecisions
 from components.promote.gate import Rivals, judge
 from components.promote.parameters import CANDIDATES, Candidate, PromoteParameters
 from components.promote.presentation import present
+from components.promote.promotion import ask_for_approval, carry_out
 from components.promote.record import (
     decision_record,
     headline,
@@ -69,6 +70,8 @@ class PromotionSettings:
 
 def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDATES)) -> dict[str, Any]:
     """Judge every challenger against its champion, promote those that pass, and write the record.
+
+    Where an approval is required, what passes waits for it, and the champion stays meanwhile.
 
     All judgements are made before the first alias moves. A champion that another process changed meanwhile
     turns that model's outcome into a refusal, recorded and then raised.
@@ -247,11 +250,15 @@ def _apply(
     digest = record_hash(decision)
     outcome, reasons = decision["outcome"], decision["reasons"]
     _save(run.connection, model, decision, digest)
+    registry = run.registry(model)
     entry: ChampionEntry | None = None
     lost: GateRefusedError | None = None
     if outcome == "promoted":
         try:
-            entry = _promote(run.registry(model), decision, digest)
+            if run.settings.parameters.approval == "required":
+                outcome, reasons, entry = ask_for_approval(registry, decision, digest)
+            else:
+                entry = carry_out(registry, decision, digest)
         except GateRefusedError as error:
             outcome, reasons, lost = "refused", [error.message], error
     with store_errors(run.connection.uri):
@@ -264,33 +271,6 @@ def _apply(
         "decision_sha256": digest,
         "ledger": None if entry is None else {"seq": entry.seq, "hash": entry.hash, "time": entry.time},
     }, lost
-
-
-def _promote(registry: ChampionRegistry, decision: Mapping[str, Any], digest: str) -> ChampionEntry:
-    """Carry the decision out, unless an earlier or a concurrent attempt did.
-
-    A decision names the ledger's head, so no decision that was made later has the same hash.
-    """
-    if (done := _carried_out(registry, decision, digest)) is not None:
-        return done
-    try:
-        return registry.promote(
-            decision["version"],
-            decided_against=decision["champion_version"],
-            decision=digest,
-            reason=decision["reasons"][0],
-        )
-    except GateRefusedError:
-        if (done := _carried_out(registry, decision, digest)) is not None:
-            return done
-        raise
-
-
-def _carried_out(
-    registry: ChampionRegistry, decision: Mapping[str, Any], digest: str
-) -> ChampionEntry | None:
-    registry.recover()
-    return next((entry for entry in registry.ledger.entries() if entry.change.decision == digest), None)
 
 
 def _save(connection: Connection, model: str, decision: dict[str, Any], digest: str) -> None:

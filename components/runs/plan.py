@@ -9,7 +9,7 @@ from components.contract.failures import NOTHING_TO_DO
 from components.lib.cli import report_failure, report_result
 from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.operations import Operations
-from components.runs.checking import require_checked
+from components.runs.checking import require_champions, require_checked
 from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters
 from components.runs.workspace import identity_of
@@ -30,10 +30,13 @@ def plan(environment: Environment, run: str, *, force: bool = False) -> int:
 
     Raises:
         ParameterError: If params.yaml is malformed, has no such profile, or holds a wrong parameter.
-        BadDataError: If the ledger is broken.
+        BadDataError: If the ledger is broken, or a champion's ledger, alias and files disagree.
+        MissingInputError: If a champion's files are gone.
+        SourceUnavailableError: If a store or MLflow does not answer.
     """
     identity = identity_of(environment.source, environment.profile)
     require_checked(environment.source, environment.profile)
+    require_champions(environment)
     request = ClaimRequest(run=run, code=identity.code, params=identity.params, profile=environment.profile)
     lease = timedelta(hours=load_runs_parameters(environment.source / "params.yaml").lease_h)
     found = Operations(environment.objects).claim(request, lease=lease, force=force)

@@ -88,6 +88,7 @@ def decide(
             code=request.code,
             params=request.params,
             profile=request.profile,
+            forced=force,
         ),
         new=True,
     )

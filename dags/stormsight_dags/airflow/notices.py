@@ -1,4 +1,4 @@
-"""Notices about failed tasks and missed deadlines: in the log always, to a webhook where one is named.
+"""Notices about failed tasks, missed deadlines and promotions: in the log, and to a webhook if one is named.
 
 The webhook's URL comes from the environment of Airflow (``STORMSIGHT_NOTICE_URL``, on a cluster from a
 Secret). Such URLs often carry a token, so it is never written anywhere.
@@ -7,23 +7,13 @@ Secret). Such URLs often carry a token, so it is never written anywhere.
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import os
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
 from components.contract.failures import FAILURE_CLASSES, FailureKind
+from components.contract.notices import Notice, champion_notice, send
 from components.contract.redaction import redact
 from stormsight_dags.failures import StageFailure
-
-log = logging.getLogger(__name__)
-
-NOTICE_URL = "STORMSIGHT_NOTICE_URL"
-TIMEOUT_S = 10.0
-
-Notice = dict[str, str]
 
 
 def failure_notice(context: Mapping[str, Any]) -> Notice:
@@ -58,6 +48,29 @@ def notify_failure(context: Mapping[str, Any]) -> None:
     send(failure_notice(context))
 
 
+def promotion_notice(context: Mapping[str, Any]) -> Notice:
+    """Return the notice about a run whose gate passed: its model is champion."""
+    instance = context["ti"]
+    run = str(instance.run_id)
+    notice = champion_notice(
+        "promoted",
+        f"run {run} made a new champion",
+        actor=f"{instance.dag_id} {run}",
+        next_step="`python -m components.promote history` shows it; `rollback` there goes back",
+    )
+    return {
+        **notice,
+        "dag": str(instance.dag_id),
+        "run": run,
+        "log": str(getattr(instance, "log_url", "") or ""),
+    }
+
+
+def notify_promotion(context: Mapping[str, Any]) -> None:
+    """Send the notice about a promotion; Airflow's ``on_success_callback`` of the gate."""
+    send(promotion_notice(context))
+
+
 def deadline_notice(context: Mapping[str, Any], hours: float) -> Notice:
     """Return the notice about a run that takes ``hours`` more than is usual."""
     run = context.get("dag_run") or {}
@@ -74,28 +87,3 @@ def deadline_notice(context: Mapping[str, Any], hours: float) -> Notice:
 async def notify_deadline(hours: float, context: Mapping[str, Any] | None = None) -> None:
     """Send the notice about a missed deadline; callback of the deadline alert, run in the triggerer."""
     await asyncio.to_thread(send, deadline_notice(context or {}, hours))
-
-
-def send(notice: Notice) -> bool:
-    """Log the notice and post it as JSON; an error of the webhook is logged and changes nothing.
-
-    Returns:
-        ``True`` if a webhook accepted it.
-    """
-    log.error("NOTICE %s", json.dumps(notice, ensure_ascii=False))
-    url = os.environ.get(NOTICE_URL, "")
-    if not url:
-        return False
-    if not url.startswith(("https://", "http://")):
-        log.error("The notice was not posted: %s holds no http(s) URL", NOTICE_URL)
-        return False
-    request = urllib.request.Request(  # noqa: S310 - its scheme was just checked
-        url, data=json.dumps(notice).encode(), headers={"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310
-            return True
-    except Exception as error:
-        # The text of the error may hold the URL.
-        log.error("The notice was not posted: %s", type(error).__name__)
-        return False

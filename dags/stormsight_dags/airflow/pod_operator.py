@@ -20,15 +20,17 @@ from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from components.contract.actor import actor_of_run
 from components.contract.failures import NOTHING_TO_DO, FailureKind
 from components.contract.redaction import redact
+from components.contract.variables import ACTOR
 from components.contract.work import Work
 from stormsight_dags.airflow.pod_watch import LAST_SEEN, StagePodManager, StagePodTrigger
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.budgets import load_budget
 from stormsight_dags.failures import TAIL_LINES, Failure, StageFailure, exception_for
 from stormsight_dags.kubernetes.classify import Evidence, classify, read_report, skipped, succeeded
-from stormsight_dags.kubernetes.manifest import pod_template
+from stormsight_dags.kubernetes.manifest import account_of, pod_template
 from stormsight_dags.kubernetes.names import (
     NUMBER_LABEL,
     RUN_LABEL,
@@ -326,6 +328,7 @@ def operator_arguments(settings: Settings, work: Work, name: str) -> dict[str, A
         "namespace": cluster.namespace,
         "cmds": list(work.command),
         "pod_template_dict": pod_template(settings, work, name),
+        "env_vars": {ACTOR: actor_of_run("{{ ti.dag_id }}", "{{ run_id[:200] }}", account_of(cluster, work))},
         "random_name_suffix": False,
         "automount_service_account_token": False,
         "startup_timeout_seconds": cluster.startup_timeout_s,

@@ -12,8 +12,10 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from components.contract.actor import actor_of_run, current_actor
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.processes import ChildProcess, ParentDeath
+from components.contract.variables import ACTOR
 from components.contract.work import Work
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.budgets import load_budget
@@ -76,9 +78,10 @@ class StageProcessOperator(BaseOperator):
         """
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.json"
+            actor = actor_of_run(context["ti"].dag_id, context["ti"].run_id[:200], current_actor())
             self._process = stage_process(
                 self.command,
-                process_environment(self._settings, os.environ, report),
+                {**process_environment(self._settings, os.environ, report), ACTOR: actor},
                 self._settings.source,
             )
             code = self._process.run(self.log.info)

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from components.contract.failures import FailureKind
-from stormsight_dags.airflow.notices import NOTICE_URL, deadline_notice, failure_notice, notify_deadline, send
+from components.contract.notices import NOTICE_URL, send
+from stormsight_dags.airflow.notices import deadline_notice, failure_notice, notify_deadline
 from stormsight_dags.failures import Failure, exception_for
 
 INSTANCE = SimpleNamespace(

@@ -99,6 +99,7 @@ def retrainings(trial: Trial) -> dict[str, Any]:
         "promoted": {},
         "refused": {"gate": [77]},
         "nothing": {"plan": [99], "finish": [99]},
+        "awaits approval": {"gate": [99]},
         "source came back": {"stage get": [69, 0]},
         "source stayed away": {"stage get": [69]},
         "bad data": {"stage part@b": [65]},
@@ -127,10 +128,11 @@ def landings(trial: Trial) -> dict[str, Any]:
 
 
 def housekeeping(trial: Trial) -> dict[str, Any]:
-    """The housekeeping DAG, with sound ledgers and with a broken one."""
+    """The housekeeping DAG: all is sound, a ledger is broken, an alias was moved (both run `verify`)."""
     return {
         "sound": trial.run("housekeeping", {}),
         "broken": trial.run("housekeeping", {"verify": [65]}),
+        "moved": trial.run("housekeeping", {"verify": [0, 65]}),
     }
 
 

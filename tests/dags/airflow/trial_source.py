@@ -91,7 +91,7 @@ def environment(folder: Path) -> dict[str, str]:
 def write_source(folder: Path) -> None:
     """A pipeline of three stages and commands that follow a script."""
     source = folder / "source"
-    for package in ("runs", "acquisitions", "housekeeping"):
+    for package in ("runs", "acquisitions", "housekeeping", "promote"):
         (source / "components" / package).mkdir(parents=True)
         (source / "components" / package / "__init__.py").touch()
         (source / "components" / package / "__main__.py").write_text(COMMAND)
