@@ -34,15 +34,17 @@ def current_actor(environment: Mapping[str, str] = os.environ) -> str:
     return given
 
 
-def actor_of_run(dag: str, run: str, account: str) -> str:
+def actor_of_run(dag: str, run: str, account: str, person: str | None = None) -> str:
     """Return the actor of a command that an orchestrator's run started.
 
     Args:
         dag: The DAG.
-        run: The run's id, or a template of it.
+        run: The run's id.
         account: Service account of the command's pod, or user of its process.
+        person: Person who started the run by hand, as the orchestrator knows them.
     """
-    return f"{dag} {run} as {account}"
+    started = f" of {person[:100]}" if person else ""
+    return f"{dag[:60]} {run[:100]}{started} as {account}"[:LONGEST_ACTOR]
 
 
 def _user() -> str:

@@ -15,6 +15,8 @@ from components.contract.variables import ACTOR, LONGEST_ACTOR, check_variables
 def test_the_variable_names_the_actor() -> None:
     assert current_actor({ACTOR: "Ada Lovelace"}) == "Ada Lovelace"
     assert actor_of_run("retrain", "r1", "stormsight-train") == "retrain r1 as stormsight-train"
+    assert actor_of_run("retrain", "r1", "me", "ada") == "retrain r1 of ada as me"
+    check_variables({ACTOR: actor_of_run("d" * 250, "r" * 250, "a" * 253, "p" * 250)})
 
 
 def test_without_it_the_user_of_the_process_is_the_actor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,12 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from components.contract.actor import actor_of_run, current_actor
+from components.contract.actor import current_actor
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.processes import ChildProcess, ParentDeath
 from components.contract.variables import ACTOR
 from components.contract.work import Work
+from stormsight_dags.airflow.actor import actor_of
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.budgets import load_budget
 from stormsight_dags.failures import exception_for
@@ -78,7 +79,7 @@ class StageProcessOperator(BaseOperator):
         """
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.json"
-            actor = actor_of_run(context["ti"].dag_id, context["ti"].run_id[:200], current_actor())
+            actor = actor_of(context, current_actor())
             self._process = stage_process(
                 self.command,
                 {**process_environment(self._settings, os.environ, report), ACTOR: actor},

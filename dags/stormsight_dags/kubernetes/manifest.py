@@ -48,7 +48,7 @@ def pod_template(settings: Settings, work: Work, name: str) -> Json:
     image = work.requirements.image
     spec: Json = {
         "restartPolicy": "Never",
-        "serviceAccountName": account_of(cluster, work),
+        "serviceAccountName": getattr(cluster.service_accounts, work.account or image),
         "automountServiceAccountToken": False,
         "securityContext": {
             "runAsNonRoot": True,
@@ -75,11 +75,6 @@ def pod_template(settings: Settings, work: Work, name: str) -> Json:
     }
     metadata = {"labels": labels, "annotations": {"stormsight/stage": name}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-
-
-def account_of(cluster: Kubernetes, work: Work) -> str:
-    """Return the service account of the work's pod."""
-    return str(getattr(cluster.service_accounts, work.account or work.requirements.image))
 
 
 def environment(settings: Settings, work: Work) -> dict[str, str]:

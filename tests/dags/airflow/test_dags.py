@@ -106,6 +106,8 @@ def test_a_promotion_emits_the_model(trial: dict[str, Any]) -> None:
     (notice,) = run["notices"]
     assert (notice["event"], notice["severity"], notice["run"]) == ("promoted", "info", run["run"])
     assert notice["actor"] == f"retrain {run['run']}"
+    (actor,) = set(run["actors"])
+    assert actor.startswith(f"retrain {run['run'][:100]} of dag_test as "), "what ledger entries name"
 
 
 def test_a_refusal_fails_the_run_once_and_emits_nothing(trial: dict[str, Any]) -> None:

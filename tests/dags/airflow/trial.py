@@ -64,6 +64,7 @@ class Trial:
             "state": str(run.state),
             "tasks": {ti.task_id: [str(ti.state), ti.try_number] for ti in run.get_task_instances()},
             "calls": json.loads((self.source / "script.json").read_text())["calls"],
+            "actors": json.loads((self.source / "script.json").read_text()).get("actors", []),
             "notices": [*Hook.notices],
             "events": self.events(run.run_id),
             "woken": self.woken(),

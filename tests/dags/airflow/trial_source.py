@@ -49,6 +49,7 @@ script = json.loads(Path("script.json").read_text())
 codes = script["codes"].get(name, [0])
 code = codes.pop(0) if len(codes) > 1 else codes[0]
 script["calls"].append([*sys.argv[1:]])
+script["actors"] = [*script.get("actors", ()), os.environ["STORMSIGHT_ACTOR"]]
 Path("script.json").write_text(json.dumps(script))
 print(f"line of {name}", flush=True)
 report = {"class": "ok", "result": {"registered": ["one"]}}
