@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,15 +89,16 @@ def _decision(registry: ChampionRegistry, found: Approval) -> dict[str, Any]:
     Raises:
         BadDataError: If it is gone, or its hash is not the one in the request.
     """
-    run_id = by_version(registry.connection, registry.model, found.version).run_id
+    client, record = registry.connection.client, None
+    run_id = str(by_version(registry.connection, registry.model, found.version).run_id)
     name = f"decisions/{found.decision}.json"
     with tempfile.TemporaryDirectory(prefix="stormsight-decision-") as folder:
+        content = b""
         with store_errors(registry.connection.uri):
-            path = Path(registry.connection.client.download_artifacts(str(run_id), name, folder))
-        try:
-            record = json.loads(path.read_bytes())
-        except ValueError:
-            record = None
+            if name in {artefact.path for artefact in client.list_artifacts(run_id, "decisions")}:
+                content = Path(client.download_artifacts(run_id, name, folder)).read_bytes()
+        with suppress(ValueError):
+            record = json.loads(content)
     if not isinstance(record, dict) or sha256_json(record) != found.decision:
         raise BadDataError(
             f"{registry.model} version {found.version}: {name} is not the decision that was made",

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,8 +135,11 @@ def test_other_files_or_another_record_than_were_judged_are_not_approved(
     weights.write_text("one")
     (record,) = artifacts.rglob("decisions/*.json")
     record.write_text(record.read_text().replace('"promoted"', '"refused"'))
-    with pytest.raises(BadDataError, match="is not the decision that was made"):
-        approve(registry, "unseen")
+    spoils: tuple[Callable[[], object], ...] = (dict, lambda: record.write_text("?"), record.unlink)
+    for spoil in spoils:
+        spoil()
+        with pytest.raises(BadDataError, match="is not the decision that was made"):
+            approve(registry, "unseen")
     assert registry.current() is None
 
 

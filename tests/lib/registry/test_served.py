@@ -62,7 +62,7 @@ def test_weights_and_their_tag_changed_together_are_found(registry: ChampionRegi
     promote(registry, "1", "2")
     client = registry.connection.client
     version = client.get_model_version(MODEL, "2")
-    weights = Path(version.source.removeprefix("file://"), "weights.safetensors")
+    weights = Path(str(version.source).removeprefix("file://"), "weights.safetensors")
     weights.write_text("other")
     client.set_model_version_tag(MODEL, "2", "sha256", sha256_file(weights))
     with pytest.raises(BadDataError, match="MLflow states another SHA-256 of weights") as caught:
