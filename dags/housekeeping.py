@@ -1,4 +1,4 @@
-"""Every night: prune old records and cache, verify the ledgers, remove pods that nobody waits for."""
+"""Every night: verify ledgers and served models, prune old records and cache, remove orphan pods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ settings = load_settings()
 
 with DAG(
     "housekeeping",
-    description="Prune by policy, verify the ledgers, reap orphan pods",
+    description="Verify ledgers and served models, prune by policy, reap orphan pods",
     schedule=CronTriggerTimetable("30 1 * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -33,7 +33,13 @@ with DAG(
         "prune",
         Work(("python", "-m", "components.housekeeping", "prune"), needs, account="housekeeping"),
     )
-    # Nothing is deleted because of a ledger that may have been tampered with.
-    verify >> prune
+    # What MLflow serves, against the ledger: an alias that somebody moved is a failed task with its notice.
+    served = command_task(
+        settings,
+        "served",
+        Work(("python", "-m", "components.promote", "verify"), Requirements(memory="2Gi", retry="gate")),
+    )
+    # Nothing is deleted because of a ledger that may have been tampered with, or that MLflow contradicts.
+    [verify, served] >> prune
     if settings.mode == "kubernetes":
         DeleteOrphanPodsOperator(task_id="reap", settings=settings, retries=3)

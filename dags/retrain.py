@@ -19,7 +19,7 @@ from airflow.sdk import (
 
 from components.contract.work import Requirements, Work
 from stormsight_dags.airflow.assets import ACQUISITIONS, MODEL, REDRIVE
-from stormsight_dags.airflow.notices import notify_deadline
+from stormsight_dags.airflow.notices import notify_deadline, notify_promotion
 from stormsight_dags.airflow.rendering import DEFAULT_ARGS, RUN, command_task, render
 from stormsight_dags.settings.load import load_settings
 
@@ -58,7 +58,13 @@ with DAG(
     finish = command_task(
         settings, "finish", Work((*RUNS, "finish", "--run", RUN), needs), trigger_rule="all_done"
     )
-    gate = command_task(settings, "gate", Work((*RUNS, "gate", "--run", RUN), needs), outlets=[MODEL])
+    gate = command_task(
+        settings,
+        "gate",
+        Work((*RUNS, "gate", "--run", RUN), needs),
+        outlets=[MODEL],
+        on_success_callback=notify_promotion,
+    )
     plan >> pipeline >> finish >> gate
     # A failed stage fails the run, although `finish` records it and succeeds.
     pipeline >> gate

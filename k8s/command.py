@@ -52,6 +52,8 @@ def main() -> int:
 def manifest(options: argparse.Namespace) -> dict[str, Any]:
     """Return the pod."""
     sys.path[:0] = [str(ROOT), str(ROOT / "dags")]
+    from components.contract.actor import current_actor  # noqa: PLC0415
+    from components.contract.variables import ACTOR  # noqa: PLC0415
     from components.contract.work import Requirements, Work  # noqa: PLC0415
     from stormsight_dags.kubernetes.manifest import pod_template  # noqa: PLC0415
     from stormsight_dags.settings.load import load_settings  # noqa: PLC0415
@@ -63,7 +65,10 @@ def manifest(options: argparse.Namespace) -> dict[str, Any]:
     name = f"command-{uuid.uuid4().hex[:8]}"
     pod["metadata"] |= {"name": name, "namespace": settings.cluster.namespace}
     pod["spec"]["activeDeadlineSeconds"] = 3600
-    pod["spec"]["containers"][0] |= {"command": options.command, "workingDir": SOURCE}
+    container = pod["spec"]["containers"][0]
+    container |= {"command": options.command, "workingDir": SOURCE}
+    # Who asked for it, and not the pod: ledger entries name the person.
+    container["env"].append({"name": ACTOR, "value": current_actor()})
     return pod
 
 

@@ -11,6 +11,7 @@
     probe/conditional-write                      object by which a store shows that it creates once
     ledger/operations/000000001.json             entries of the operations ledger; .head.json notes its length
     ledger/champions/<model>/000000001.json      entries of a model's champion history
+    ledger/approvals/<model>/000000001.json      promotions that wait for a person, and the verdicts on them
     runs/<run>/plan.json                         what a run trains
     runs/<run>/alive.json                        last sign of life of a run at work
     work/<key>/stages/<stage>.json               record of a finished stage
@@ -54,6 +55,9 @@ OPERATIONS = "ledger/operations"
 
 CHAMPIONS = "ledger/champions"
 """Prefix of the models' champion histories, each a chain of its own."""
+
+APPROVALS = "ledger/approvals"
+"""Prefix of the models' approvals, each a chain of its own: beside the champions' histories."""
 
 MANIFEST = "manifest.json"
 """Name of the file that lists a set of checkpoints; written last, removed first."""
@@ -146,11 +150,21 @@ def champion_chain(model: str) -> str:
     return f"{CHAMPIONS}/{model}"
 
 
-def champion_model(key: str) -> str | None:
-    """Return the model whose champion history ``key`` belongs to, None if it belongs to none."""
+def approval_chain(model: str) -> str:
+    """Return the chain of a model's approvals."""
+    return f"{APPROVALS}/{model}"
+
+
+def champion_model(key: str, prefix: str = CHAMPIONS) -> str | None:
+    """Return the model whose champion history ``key`` belongs to, None if it belongs to none.
+
+    Args:
+        key: Key of an entry, or of the note about the last one.
+        prefix: Prefix of the histories, or of the approvals.
+    """
     found = _HEAD.fullmatch(key) or _ENTRY.fullmatch(key)
     parent, _, model = found["chain"].rpartition("/") if found else ("", "", "")
-    return model if parent == CHAMPIONS else None
+    return model if parent == prefix else None
 
 
 def run_prefix(run: str) -> str:

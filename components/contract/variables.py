@@ -26,6 +26,12 @@ TRACKING_SCHEMES = (
 )  # fmt: skip
 """Kinds of stores that MLflow knows; a database's may name its driver (``postgresql+psycopg2``)."""
 
+ACTOR = "STORMSIGHT_ACTOR"
+"""Environment variable: name of the person, or of the run and its account, that ledger entries keep."""
+
+LONGEST_ACTOR = 300
+"""Characters of an actor's name at most."""
+
 Rule = Callable[[str], str | None]
 """Check of a value: its fault in words, None if there is none."""
 
@@ -81,6 +87,13 @@ def problem_of_url(url: str) -> str | None:
     return "it is no http(s) address"
 
 
+def problem_of_actor(name: str) -> str | None:
+    """Return why ``name`` names no actor: too long, or with blanks at its ends or unprintable characters."""
+    if len(name) > LONGEST_ACTOR:
+        return f"it has {len(name)} characters, {LONGEST_ACTOR} are the most"
+    return None if name.isprintable() and name == name.strip() else "it is not one line of plain text"
+
+
 def _problem_of_level(level: str) -> str | None:
     if level.upper() in LOG_LEVELS:
         return None
@@ -123,6 +136,7 @@ _URL = (problem_of_url, "http://host:port or https://host")
 VARIABLES: Mapping[str, tuple[Rule, str]] = MappingProxyType(
     {
         "STORMSIGHT_LOG": (_problem_of_level, f"one of {', '.join(LOG_LEVELS)}"),
+        ACTOR: (problem_of_actor, f"a name of at most {LONGEST_ACTOR} characters"),
         "STORMSIGHT_OBJECTS": _PLACE,
         "STORMSIGHT_LANDING": _PLACE,
         "STORMSIGHT_REMOTE": _PLACE,

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from components.contract.keys import CHAMPIONS, champion_chain, champion_model, run_record_key
+from components.contract.keys import (
+    APPROVALS,
+    CHAMPIONS,
+    approval_chain,
+    champion_chain,
+    champion_model,
+    run_record_key,
+)
 from components.housekeeping.policy import standing_decisions
 from components.lib.ledger.chain import Chain
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.state import State
 
 
-def models(objects: ObjectStore) -> list[str]:
-    """Return the names of models that have a chain of champions, or the head note of one."""
-    found = (champion_model(info.key) for info in objects.list(f"{CHAMPIONS}/"))
+def models(objects: ObjectStore, prefix: str = CHAMPIONS) -> list[str]:
+    """Return the names of models that have a chain of champions, or the head note of one.
+
+    Args:
+        objects: Store of the chains.
+        prefix: Prefix of the champions' chains, or of the approvals'.
+    """
+    found = (champion_model(info.key, prefix) for info in objects.list(f"{prefix}/"))
     return sorted({model for model in found if model is not None})
 
 
@@ -21,7 +33,7 @@ def chain(objects: ObjectStore, model: str) -> Chain:
 
 
 def keys_of_champions(objects: ObjectStore, state: State) -> set[str]:
-    """Return the keys of trainings whose decisions made the present champions and those before them.
+    """Return the keys of trainings that made the present champions, those before them, or one that waits.
 
     A champion that came from elsewhere (a laptop) has no key here.
 
@@ -31,6 +43,11 @@ def keys_of_champions(objects: ObjectStore, state: State) -> set[str]:
     decisions: set[str] = set()
     for model in models(objects):
         decisions |= standing_decisions([entry.body for entry in chain(objects, model).entries()])
+    for model in models(objects, APPROVALS):
+        # What waits for an approval may be the next champion.
+        decisions |= {
+            str(entry.body["decision"]) for entry in Chain(objects, approval_chain(model)).entries()[-1:]
+        }
     succeeded = [key for key, claim in state.claims.items() if claim.succeeded]
     return {key for key in succeeded if decisions and _mentions(objects, key, decisions)}
 

@@ -12,8 +12,17 @@ from functools import partial
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_bytes
-from components.contract.keys import CATALOGUE, OPERATIONS, RUNS, WORK, champion_chain
+from components.contract.keys import (
+    APPROVALS,
+    CATALOGUE,
+    OPERATIONS,
+    RUNS,
+    WORK,
+    approval_chain,
+    champion_chain,
+)
 from components.housekeeping.champions import chain, models
+from components.lib.ledger.chain import Chain
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import unseal
 from components.lib.operations.operations import Operations
@@ -51,6 +60,8 @@ def verify(objects: ObjectStore) -> list[Finding]:
     except BadDataError as error:
         findings.append(Finding(OPERATIONS, error.message, sound=False))
     findings += [_check(champion_chain(model), partial(_chain, objects, model)) for model in models(objects)]
+    for model in models(objects, APPROVALS):
+        findings.append(_check(approval_chain(model), partial(_approvals, objects, model)))
     findings += _lost_ledger(objects, state, findings)
     findings += _catalogue(objects, state)
     findings += _records(objects)
@@ -68,6 +79,10 @@ def _length(entries: int) -> str:
 
 def _chain(objects: ObjectStore, model: str) -> str:
     return _length(len(chain(objects, model).entries()))
+
+
+def _approvals(objects: ObjectStore, model: str) -> str:
+    return _length(len(Chain(objects, approval_chain(model)).entries()))
 
 
 def _check(subject: str, check: Callable[[], str]) -> Finding:

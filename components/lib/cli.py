@@ -5,7 +5,7 @@ Where ``STORMSIGHT_REPORT`` names a file, a command that fails leaves JSON of at
     {"class": "bad_data", "exit_code": 65, "message": "...", "next_step": "..."}
 
 and one that succeeds may leave ``{"class": "ok", "result": {...}}`` (:func:`report_result`). A failure with
-``"notice": true`` is told to people although the orchestrator skips what follows. In a pod the file is
+a ``"notice"``, the name of an event, is told to people although the orchestrator skips what follows. In a pod the file is
 ``/dev/termination-log``, which the orchestrator reads with the pod's status.
 """
 
@@ -81,14 +81,14 @@ def report_result(result: Mapping[str, Any]) -> None:
     _REPORTER.write(content if omitted else _encoded({"class": "ok", "result": kept}))
 
 
-def report_failure(exit_code: int, message: str, next_step: str, *, notice: bool = False) -> None:
+def report_failure(exit_code: int, message: str, next_step: str, *, notice: str = "") -> None:
     """Leave a failure as the command's report; a command that returns ``exit_code`` itself calls this.
 
     Args:
         exit_code: Exit code of the command.
         message: Description of the failure.
         next_step: Action for the reader.
-        notice: Tell people about it, though the orchestrator skips what follows.
+        notice: Event that people are told of, though the orchestrator skips what follows.
     """
     length = REPORT_BYTES
     while True:
@@ -98,7 +98,7 @@ def report_failure(exit_code: int, message: str, next_step: str, *, notice: bool
                 "exit_code": exit_code,
                 "message": shortened(redact(message), length),
                 "next_step": shortened(redact(next_step), length // 4),
-                **({"notice": True} if notice else {}),
+                **({"notice": notice} if notice else {}),
             }
         )
         if len(content) <= REPORT_BYTES:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.contract.actor import current_actor
 from components.contract.errors import GateRefusedError
+from components.contract.notices import champion_notice, send
 from components.lib.cli import run
 from components.lib.config.loader import load_parameters
 from components.lib.config.scoring import ScoringSettings
 from components.lib.files import require_input
+from components.lib.registry.served import SAR_MODEL
 from components.promote.parameters import CANDIDATES
+from components.promote.promotion import REFUSED
 
 if TYPE_CHECKING:
+    from components.lib.registry.champion import ChampionRegistry
     from components.lib.registry.ledger import ChampionLedgers
     from components.lib.tracking.connection import Connection
 
@@ -39,13 +45,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fail-on-refusal", action="store_true", help="exit 77 if a challenger is refused (default: exit 0)"
     )
-    commands = parser.add_subparsers(metavar="[history | rollback | verify | reproduce]")
+    commands = parser.add_subparsers(
+        metavar="[history | rollback | approve | reject | verify | restore-alias | reproduce]"
+    )
 
     show = commands.add_parser("history", help="show every change of the champions")
     show.set_defaults(command=_history)
 
     back = commands.add_parser("rollback", help="restore the champion before the present one")
-    back.add_argument("--model", choices=MODELS, default="stormsight-sar", help="(%(default)s)")
+    back.add_argument("--model", choices=MODELS, default=SAR_MODEL, help="(%(default)s)")
     back.add_argument("--reason", default="rolled back by hand", help="kept in the ledger (%(default)s)")
     back.set_defaults(command=_rollback)
 
@@ -56,6 +64,21 @@ def _parser() -> argparse.ArgumentParser:
         "--repair", action="store_true", help="complete what a crash cut off, renew a damaged head note"
     )
     check.set_defaults(command=_verify)
+
+    restore = commands.add_parser(
+        "restore-alias", help="point the alias in MLflow to the ledger's champion again, whoever moved it"
+    )
+    restore.add_argument("--model", choices=MODELS, default=SAR_MODEL, help="(%(default)s)")
+    restore.set_defaults(command=_restore_alias)
+
+    for name, command, words in (
+        ("approve", _approve, "promote the challenger that waits for an approval"),
+        ("reject", _reject, "refuse the challenger that waits for an approval"),
+    ):
+        verdict = commands.add_parser(name, help=words)
+        verdict.add_argument("--model", choices=MODELS, default=SAR_MODEL, help="(%(default)s)")
+        verdict.add_argument("--reason", default=f"{name} by hand", help="kept in the chain of approvals")
+        verdict.set_defaults(command=command)
 
     again = commands.add_parser(
         "reproduce", help="score a model folder on the clean test tiles and print the digest of its scores"
@@ -72,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 def _decide(options: argparse.Namespace) -> None:
     from components.lib.tracking.parameters import TrackingParameters  # noqa: PLC0415
     from components.promote.decide import PromotionSettings, decide  # noqa: PLC0415
+    from components.promote.decisions import TRAINING  # noqa: PLC0415
     from components.promote.parameters import PromoteParameters  # noqa: PLC0415
 
     settings = PromotionSettings(
@@ -80,8 +104,18 @@ def _decide(options: argparse.Namespace) -> None:
         tracking=load_parameters("tracking", TrackingParameters),
     )
     document = decide(settings)
+    if not os.environ.get(TRAINING):  # of a training's promotions the orchestrator tells
+        _tell_outcomes(document)
     if options.fail_on_refusal:
         require_promotion(document)
+
+
+def _tell_outcomes(document: Mapping[str, Any]) -> None:
+    """Send a notice about each model that was promoted, or that waits for an approval."""
+    for model, part in document["models"].items():
+        if part["outcome"] != REFUSED:
+            words = f"{model}: version {part['decision']['version']}: {'; '.join(part['reasons'])}"
+            send(champion_notice(part["outcome"], words, actor=current_actor()))
 
 
 def require_promotion(document: Mapping[str, Any]) -> None:
@@ -93,7 +127,7 @@ def require_promotion(document: Mapping[str, Any]) -> None:
     Raises:
         GateRefusedError: If one was, naming it.
     """
-    refused = [name for name, part in document["models"].items() if part["outcome"] != "promoted"]
+    refused = [name for name, part in document["models"].items() if part["outcome"] == REFUSED]
     if refused:
         raise GateRefusedError(
             f"refused: {', '.join(refused)}", next_step="read reports/promote/decision.txt for the reasons"
@@ -111,7 +145,7 @@ def _rollback(options: argparse.Namespace) -> None:
     from components.promote.history import rollback  # noqa: PLC0415
 
     connection, ledgers = _registry()
-    print(rollback(connection, ledgers, options.model, options.reason))
+    _tell("rolled back", rollback(connection, ledgers, options.model, options.reason))
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -119,6 +153,38 @@ def _verify(options: argparse.Namespace) -> None:
 
     connection, ledgers = _registry()
     print(verify(connection, ledgers, MODELS, repair=options.repair))
+
+
+def _restore_alias(options: argparse.Namespace) -> None:
+    from components.promote.history import restore_alias  # noqa: PLC0415
+
+    connection, ledgers = _registry()
+    _tell("alias restored", restore_alias(connection, ledgers, options.model))
+
+
+def _approve(options: argparse.Namespace) -> None:
+    from components.promote.approval import approve  # noqa: PLC0415
+
+    _tell("approved", approve(_champion(options.model), options.reason))
+
+
+def _reject(options: argparse.Namespace) -> None:
+    from components.promote.approval import reject  # noqa: PLC0415
+
+    _tell("rejected", reject(_champion(options.model), options.reason))
+
+
+def _tell(event: str, words: str) -> None:
+    """Print what was done, and send it as a notice."""
+    print(words)
+    send(champion_notice(event, words, actor=current_actor()))
+
+
+def _champion(model: str) -> ChampionRegistry:
+    from components.lib.registry.champion import ChampionRegistry  # noqa: PLC0415
+
+    connection, ledgers = _registry()
+    return ChampionRegistry(connection, ledgers, model)
 
 
 def _reproduce(options: argparse.Namespace) -> None:

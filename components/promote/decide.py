@@ -29,6 +29,7 @@ from components.promote.decisions import LOCAL, SavedDecisions
 from components.promote.gate import Rivals, judge
 from components.promote.parameters import CANDIDATES, Candidate, PromoteParameters
 from components.promote.presentation import present
+from components.promote.promotion import PROMOTED, ask_for_approval, carry_out
 from components.promote.record import (
     decision_record,
     headline,
@@ -70,6 +71,8 @@ class PromotionSettings:
 
 def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDATES)) -> dict[str, Any]:
     """Judge every challenger against its champion, promote those that pass, and write the record.
+
+    Where an approval is required, what passes waits for it, and the champion stays meanwhile.
 
     All judgements are made before the first alias moves. Where another process changed a champion meanwhile,
     a rollback for instance, that model's decision is dropped and the error raised: the stage, run again,
@@ -262,12 +265,16 @@ def _apply(run: _PromotionRun, model: str, decision: dict[str, Any]) -> dict[str
     outcome, reasons = decision["outcome"], decision["reasons"]
     _save(run.connection, model, decision, digest)
     registry = run.registry(model)
-    entry = _promote(registry, decision, digest) if outcome == "promoted" else None
-    if entry is None:  # refused by a champion that may have been rolled back meanwhile
+    entry: ChampionEntry | None = None
+    if outcome == PROMOTED and run.settings.parameters.approval == "required":
+        outcome, reasons, entry = ask_for_approval(registry, decision, digest)
+    elif outcome == PROMOTED:
+        entry = carry_out(registry, decision, digest)
+    else:  # refused by a champion that may have been rolled back meanwhile
         registry.require_champion(decision["champion_version"], version=decision["version"])
     with store_errors(run.connection.uri):
         run.connection.client.set_model_version_tag(model, decision["version"], "outcome", outcome)
-    present(run.connection, model, decision, digest)
+    present(run.connection, model, {**decision, "outcome": outcome, "reasons": reasons}, digest)
     return {
         "outcome": outcome,
         "reasons": reasons,
@@ -275,33 +282,6 @@ def _apply(run: _PromotionRun, model: str, decision: dict[str, Any]) -> dict[str
         "decision_sha256": digest,
         "ledger": None if entry is None else {"seq": entry.seq, "hash": entry.hash, "time": entry.time},
     }
-
-
-def _promote(registry: ChampionRegistry, decision: Mapping[str, Any], digest: str) -> ChampionEntry:
-    """Carry the decision out, unless an earlier or a concurrent attempt did.
-
-    A decision names the ledger's head, so no decision that was made later has the same hash.
-    """
-    if (done := _carried_out(registry, decision, digest)) is not None:
-        return done
-    try:
-        return registry.promote(
-            decision["version"],
-            decided_against=decision["champion_version"],
-            decision=digest,
-            reason=decision["reasons"][0],
-        )
-    except ChampionChangedError:
-        if (done := _carried_out(registry, decision, digest)) is not None:
-            return done
-        raise
-
-
-def _carried_out(
-    registry: ChampionRegistry, decision: Mapping[str, Any], digest: str
-) -> ChampionEntry | None:
-    registry.recover()
-    return next((entry for entry in registry.ledger.entries() if entry.change.decision == digest), None)
 
 
 def _save(connection: Connection, model: str, decision: dict[str, Any], digest: str) -> None:

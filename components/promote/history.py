@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components.contract.errors import BadDataError, MissingInputError, StormsightError
-from components.lib.registry.artefact import by_version, fetched
+from components.lib.ledger.chain import Entry
+from components.lib.registry.agreement import name_of
+from components.lib.registry.approvals import Approval
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import ChampionEntry, ChampionLedgers
+from components.lib.registry.served import of_every_model, require_served
 from components.lib.tracking.connection import Connection
 
 
 def history(connection: Connection, ledgers: ChampionLedgers, models: tuple[str, ...]) -> str:
-    """Return every change of every champion, oldest first, as text.
+    """Return every change of every champion, then requests for approvals and the verdicts, as text.
 
     Raises:
         BadDataError: If a ledger's chain is broken.
@@ -23,6 +25,7 @@ def history(connection: Connection, ledgers: ChampionLedgers, models: tuple[str,
         entries = registry.ledger.entries()
         blocks.append(f"{model}: {_standing(registry, entries)}")
         blocks += [_row(entry) for entry in entries]
+        blocks += [_approval_row(*found) for found in ledgers.approvals(model).all()]
     return "\n".join(blocks)
 
 
@@ -59,31 +62,28 @@ def verify(connection: Connection, ledgers: ChampionLedgers, models: tuple[str, 
         BadDataError: If anything does not fit, after all models were checked.
         MissingInputError: If all that is wrong is that the champion's files are gone.
     """
-    found: list[str] = []
-    failures: list[StormsightError] = []
-    for model in models:
-        registry = ChampionRegistry(connection, ledgers, model)
-        try:
-            if repair and registry.renew_note():
-                found.append(f"{model}: renewed the note of the ledger's length")
-            if repair and registry.recover():
-                found.append(f"{model}: completed a change that had been cut off")
-            registry.require_agreement()
-            champion = registry.current()
-            if champion is not None:
-                with fetched(connection, by_version(connection, model, champion)):
-                    pass
-            entries = len(registry.ledger.entries())
-            found.append(
-                f"{model}: ledger of {entries} entries is whole, registry and champion agree with it"
-            )
-        except (BadDataError, MissingInputError) as error:
-            failures.append(error)
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        raise BadDataError("; ".join(f.message for f in failures), next_step=failures[0].next_step)
-    return "\n".join(found)
+
+    def check(model: str) -> list[str]:
+        registry, done = ChampionRegistry(connection, ledgers, model), []
+        if repair and registry.renew_note():
+            done.append(f"{model}: renewed the note of the ledger's length")
+        if repair and registry.recover():
+            done.append(f"{model}: completed a change that had been cut off")
+        return [*done, require_served(registry)]
+
+    return "\n".join(of_every_model(models, check))
+
+
+def restore_alias(connection: Connection, ledgers: ChampionLedgers, model: str) -> str:
+    """Point the alias to the ledger's champion again; return a sentence about it.
+
+    Raises:
+        BadDataError: If anything else disagrees, or the champion's files are not those of the ledger.
+        MissingInputError: If its files are gone.
+    """
+    registry = ChampionRegistry(connection, ledgers, model)
+    before = registry.restore_alias()
+    return f"{model}: the alias points to {name_of(registry.current())}; it was {name_of(before)}"
 
 
 def _standing(registry: ChampionRegistry, entries: Sequence[ChampionEntry]) -> str:
@@ -101,4 +101,11 @@ def _standing(registry: ChampionRegistry, entries: Sequence[ChampionEntry]) -> s
 def _row(entry: ChampionEntry) -> str:
     change = f"{entry.previous_version or 'none'} -> {entry.version or 'none'}"
     what = f"{entry.action:<9} {change:<12} {entry.hash[:12]}  {entry.change.reason}"
+    what += f"  [{entry.change.actor or 'actor not recorded'}]"
     return f"  {entry.seq:>4}  {entry.time}  {what}"
+
+
+def _approval_row(entry: Entry, approval: Approval) -> str:
+    change = f"{approval.decided_against or 'none'} -> {approval.version}"
+    what = f"{approval.event:<9} {change:<12} {entry.hash[:12]}  {approval.reason}  [{approval.actor}]"
+    return f"  approval {entry.seq}  {entry.time}  {what}"

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from components.lib.config.loader import Parameters
+from components.lib.registry.served import OPTICAL_MODEL, SAR_MODEL
 
 Metric = Literal["iou", "f1"]
 
@@ -49,6 +50,8 @@ class PromoteParameters(Parameters):
         min_slice_buildings: True buildings, counted in every tile that shows them, below which a slice is
             told but not judged.
         min_slice_blocks: Ground blocks below which a slice is told but not judged.
+        approval: ``required`` leaves a challenger that passed waiting until a person says yes (``python -m
+            components.promote approve``); ``none`` promotes it at once.
         ledger: Folder or ``s3://`` URI of the champions' history; where ``STORMSIGHT_OBJECTS`` is set, that
             store has it.
     """
@@ -66,6 +69,7 @@ class PromoteParameters(Parameters):
     guard_slices: tuple[Literal["orientation", "building_size", "nodata", "sensor"], ...]
     min_slice_buildings: int = Field(ge=0)
     min_slice_blocks: int = Field(ge=2)
+    approval: Literal["none", "required"] = "none"
     ledger: str = Field(min_length=1)
 
     @property
@@ -94,10 +98,10 @@ class Candidate:
 
 CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
     {
-        "stormsight-optical": Candidate(
+        OPTICAL_MODEL: Candidate(
             folder=Path("models/optical/deeplabv3plus"), made_by="optical", modality="optical"
         ),
-        "stormsight-sar": Candidate(
+        SAR_MODEL: Candidate(
             folder=Path("models/adapted"),
             made_by="adapt",
             modality="sar",

@@ -45,7 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     finish = commands.add_parser("finish", help="put the results together and record the outcome")
     finish.set_defaults(command=_finish)
 
-    gate = commands.add_parser("gate", help="exit 0 if the run promoted a model, 77 if it was refused")
+    gate = commands.add_parser(
+        "gate", help="exit 0 if the run promoted a model, 77 if it was refused, 99 if it awaits approval"
+    )
     gate.set_defaults(command=_gate)
 
     for command in (stage, finish, gate):

@@ -1,4 +1,4 @@
-"""Check of a run's parameters, before the run is planned."""
+"""Checks before a run is planned: its parameters, and the champions that it will be judged against."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+from components.contract.documents import read_yaml
 from components.contract.errors import ParameterError
 from components.contract.graph.lock import render_lock
-from components.contract.parameters import PARAMS_LOCK
+from components.contract.keys import CHAMPIONS
+from components.contract.parameters import PARAMS_LOCK, resolve, value_at
 from components.contract.temporary import scratch_folder
 from components.lib.cli import REPORT
-from components.runs.parameters import write_for_run
+from components.lib.config.loader import validated
+from components.lib.registry.ledger import ChampionLedgers
+from components.lib.registry.served import require_all_served
+from components.lib.tracking.parameters import TrackingParameters
+from components.runs.environment import Environment
+from components.runs.parameters import with_run, write_for_run
 
-PACKAGE = Path("components/check")
+PACKAGE, GATE = Path("components/check"), Path("components/promote")
 
 
 def require_checked(source: Path, profile: str | None) -> None:
@@ -55,6 +62,25 @@ def require_checked(source: Path, profile: str | None) -> None:
     raise ParameterError(
         words, next_step=str(told.get("next_step") or "run `python -m components.check` in the checkout")
     )
+
+
+def require_champions(environment: Environment) -> None:
+    """Check that ledger, alias and files of all champions agree: a training must not find out at its end.
+
+    A pipeline without our gate has no champions.
+
+    Raises:
+        BadDataError: If they do not, with the command that repairs it.
+        MissingInputError: If a champion's files are gone.
+        SourceUnavailableError: If MLflow does not answer.
+    """
+    if not (environment.source / GATE).is_dir():
+        return
+    path = environment.source / "params.yaml"
+    sections = resolve(with_run(read_yaml(path), environment.profile, []), str(path))
+    tracking = validated("tracking", TrackingParameters, value_at(sections, "tracking", path), path)
+    places = {"uri": environment.tracking, "artifacts": environment.artifacts or tracking.artifacts}
+    require_all_served(tracking.model_copy(update=places), ChampionLedgers(environment.objects, CHAMPIONS))
 
 
 def _python_path(source: Path) -> str:

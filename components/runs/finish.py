@@ -155,6 +155,6 @@ def _report_outcome(run: str, outcome: Succeeded | Failed | NothingToDo) -> int:
         )
         report_result({"outcome": "failed", "stage": outcome.stage, "class": outcome.failure_class})
         return 0
-    LOG.info("run %s succeeded: %s", run, "promoted" if outcome.promoted else "refused")
+    LOG.info("run %s succeeded: %s", run, "promoted" if outcome.promoted else "not promoted")
     report_result({"outcome": "succeeded", "key": outcome.key, "promoted": outcome.promoted})
     return 0

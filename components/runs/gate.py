@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.contract.errors import BadDataError, GateRefusedError
+from components.contract.failures import NOTHING_TO_DO
 from components.contract.hashing import sha256_bytes
 from components.contract.keys import run_record_key
-from components.lib.cli import report_result
+from components.contract.notices import AWAITS_APPROVAL
+from components.lib.cli import report_failure, report_result
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import checked, seal, unseal
 from components.lib.operations.events import Succeeded
@@ -19,6 +21,8 @@ from components.runs.environment import Environment
 
 LOG = logging.getLogger(__name__)
 
+APPROVE = "run `python -m components.promote approve`"
+
 PRODUCT = "stormsight-sar"
 """Model that is served; the teacher only helps to train it."""
 
@@ -27,7 +31,7 @@ def gate(environment: Environment, run: str) -> int:
     """Require that the run's sealed decision promoted the served model.
 
     Returns:
-        0 if it did.
+        0 if it did, 99 if it waits for a person's approval.
 
     Raises:
         GateRefusedError: If it was refused, saying why.
@@ -46,6 +50,10 @@ def gate(environment: Environment, run: str) -> int:
         )
     promoted = is_promoted(decision)
     why = reasons(decision) if decision is not None else "the pipeline has no gate"
+    if decision is not None and decision.models[PRODUCT].outcome == AWAITS_APPROVAL:
+        LOG.info("run %s: %s", run, why)
+        report_failure(NOTHING_TO_DO, f"run {run}: {why}", f"{APPROVE}, or reject", notice=AWAITS_APPROVAL)
+        return NOTHING_TO_DO
     if not promoted:
         raise GateRefusedError(
             f"run {run}: {why}", next_step="the champion stays; read the decision's record"
@@ -60,11 +68,11 @@ class ModelOutcome:
     """Part of a decision that is read here: how one model fared, and why.
 
     Attributes:
-        outcome: ``promoted`` or ``refused``.
+        outcome: ``promoted``, ``refused``, or ``awaits approval`` of a person.
         reasons: Reasons in words.
     """
 
-    outcome: Literal["promoted", "refused"]
+    outcome: Literal["promoted", "refused", "awaits approval"]
     reasons: list[str]
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from components.contract.errors import RedrivesSpentError
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.keys import notice_key
+from components.contract.notices import BARRED
 from components.lib.cli import report_failure, report_result
 from components.lib.objects.conditional import require_conditional_writes
 from components.lib.objects.protocol import ObjectStore
@@ -15,7 +16,7 @@ from components.lib.objects.sealed import create_sealed
 from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.operations import Operations
 from components.lib.operations.standing import Position, Standing, standing_of
-from components.runs.checking import require_checked
+from components.runs.checking import require_champions, require_checked
 from components.runs.environment import Environment
 from components.runs.parameters import RunsParameters, load_runs_parameters
 from components.runs.records import FailureRecord, Records
@@ -39,18 +40,24 @@ def plan(environment: Environment, run: str, *, force: bool = False) -> int:
 
     Raises:
         ParameterError: If params.yaml is malformed, has no such profile, or holds a wrong parameter.
-        BadDataError: If the ledger is broken.
+        BadDataError: If the ledger is broken, or a champion's ledger, alias and files disagree.
+        MissingInputError: If a champion's files are gone.
         UnconditionalStoreError: If the store ignores conditional writes.
+        SourceUnavailableError: If a store or MLflow does not answer.
     """
     require_conditional_writes(environment.objects)
     identity = identity_of(environment.source, environment.profile)
     require_checked(environment.source, environment.profile)
+    require_champions(environment)
     request = ClaimRequest(run=run, code=identity.code, params=identity.params, profile=environment.profile)
     found = Operations(environment.objects).claim(request, lease=_parameters(environment).lease, force=force)
     if isinstance(found, NothingToDo):
         LOG.info("nothing to do: %s; %s", found.reason, found.next_step)
         report_failure(
-            NOTHING_TO_DO, found.reason, found.next_step, notice=_is_news(environment.objects, found)
+            NOTHING_TO_DO,
+            found.reason,
+            found.next_step,
+            notice=BARRED if _is_news(environment.objects, found) else "",
         )
         return NOTHING_TO_DO
     names = [item.id for item in found.acquisitions]

@@ -109,6 +109,11 @@ class History:
         body = {"action": action, "version": version, "decision": decision}
         chain.append(entries[-1] if entries else None, body)
 
+    def approval(self, decision: str) -> None:
+        chain = Chain(self.places.objects, "ledger/approvals/stormsight-sar")
+        entries = chain.entries()
+        chain.append(entries[-1] if entries else None, {"event": "requested", "decision": decision})
+
     def remaining(self, hashes: set[str]) -> set[str]:
         """Those of ``hashes`` whose content is still in the remote."""
         return {md5 for md5 in hashes if self.places.remote.exists(content_key(md5))}

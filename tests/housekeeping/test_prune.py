@@ -107,6 +107,17 @@ def test_a_champions_training_stays(folder: History, rolled_back: bool) -> None:
     assert kept == ([False, True, True, False, True] if rolled_back else [False, False, True, True, True])
 
 
+def test_the_training_of_a_challenger_that_awaits_approval_stays(folder: History) -> None:
+    plan, _ = folder.training("waiting", decision={"sha256": "1" * 64})
+    folder.approval("1" * 64)
+    folder.training("newest")
+    run(folder)
+    assert folder.records(plan)
+    folder.approval("2" * 64)
+    run(folder)
+    assert not folder.records(plan)
+
+
 def test_young_data_stay(folder: History) -> None:
     _, old_data = folder.training("old")
     folder.training("new")

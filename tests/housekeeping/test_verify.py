@@ -48,6 +48,14 @@ def test_a_champions_ledger_without_entries_is_named(folder: History) -> None:
     assert [f.subject for f in wrong(folder)] == ["ledger/champions/stormsight-sar"]
 
 
+def test_a_changed_approval_is_named(folder: History) -> None:
+    folder.approval("1" * 64)
+    assert wrong(folder) == []
+    key = "ledger/approvals/stormsight-sar/000000001.json"
+    folder.places.objects.put(key, folder.places.objects.get(key).replace(b"requested", b"approved"))
+    assert [f.subject for f in wrong(folder)] == ["ledger/approvals/stormsight-sar"]
+
+
 def test_a_removed_ledger_is_named(folder: History) -> None:
     folder.training("one")
     for info in folder.places.objects.list("ledger/"):

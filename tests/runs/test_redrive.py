@@ -59,7 +59,7 @@ def test_bad_data_are_told_once_a_day_and_never_started_again(
     fail(world, "r1", monkeypatch, "bad_data")
     assert command(world, "redrive")[0] == 99
     code, report = command(world, "plan", "--run", "r2")
-    assert (code, report["notice"]) == (99, True)
+    assert (code, report["notice"]) == (99, "barred")
     assert "failed for good in run r1, stage prepare: bad_data" in report["message"]
     code, report = command(world, "plan", "--run", "r3")
     assert (code, "notice" in report) == (99, False)

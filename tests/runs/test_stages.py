@@ -279,6 +279,20 @@ def test_a_refusal_closes_the_gate_and_says_why(trained: World, monkeypatch: pyt
     assert "stormsight-sar refused: the gain is +0.1" in report["message"]
 
 
+def test_a_model_that_awaits_approval_is_neither_promoted_nor_refused(
+    trained: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = trained
+    world.undo("promote")
+    monkeypatch.setenv("OUTCOME", "awaits approval")
+    assert run_stage(world.environment(), "promote", "r1") == 0
+    assert command(world, "finish", "--run", "r1")[1]["result"]["promoted"] is False
+    code, report = command(world, "gate", "--run", "r1")
+    assert (code, report["class"]) == (99, "nothing_to_do")
+    assert "stormsight-sar awaits approval" in report["message"]
+    assert "python -m components.promote approve" in report["next_step"]
+
+
 def test_the_gate_is_closed_unless_record_and_ledger_agree(trained: World) -> None:
     world = trained
     assert command(world, "gate", "--run", "r1")[0] == 66

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from components.contract.errors import ResourceError, SourceUnavailableError
 from components.contract.redaction import redact
+from components.contract.temporary import scratch_folder
 from components.lib.files import atomic_file
 from components.lib.objects.client import aws_session, s3_client
 from components.lib.objects.conditional import unconditional
@@ -202,8 +202,8 @@ class S3Objects:
         if isinstance(source, S3Objects) and source.endpoint == self.endpoint:
             self._copy_within(source, listed, key)
             return
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "object"
+        with scratch_folder("copy") as folder:
+            path = folder / "object"
             source.download(listed.key, path, sha256=sha256)
             self.upload(key, path)
 

@@ -90,6 +90,7 @@ def decide(
             code=request.code,
             params=request.params,
             profile=request.profile,
+            forced=force,
         ),
         new=True,
     )

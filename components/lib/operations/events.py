@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from components.contract.errors import BadDataError
 from components.contract.failures import FINAL_FOR_SET
+from components.contract.variables import LONGEST_ACTOR
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 AcquisitionId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -52,6 +53,8 @@ class Claimed(_Event):
     code: Sha256
     params: Sha256
     profile: str | None = None
+    forced: bool = False
+    """True if it was planned with ``--force``."""
 
 
 class Renewed(_Event):
@@ -99,6 +102,10 @@ Event = Registered | Withdrawn | Claimed | Renewed | Succeeded | Failed
 
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 
+_ACTORS: TypeAdapter[str | None] = TypeAdapter(
+    Annotated[str, Field(min_length=1, max_length=LONGEST_ACTOR)] | None
+)
+
 
 def parse_event(body: Mapping[str, Any], where: str) -> Event:
     """Return the event in an entry's body.
@@ -110,8 +117,11 @@ def parse_event(body: Mapping[str, Any], where: str) -> Event:
     Raises:
         BadDataError: If the body is no event.
     """
+    # Who wrote it changes nothing about what happened; entries of former code do not say.
+    fields = {name: value for name, value in body.items() if name != "actor"}
     try:
-        return _EVENTS.validate_python(dict(body))
+        _ACTORS.validate_python(body.get("actor"))
+        return _EVENTS.validate_python(fields)
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
         raise BadDataError(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from components.contract.actor import current_actor
 from components.contract.errors import MissingInputError
 from components.contract.keys import OPERATIONS
 from components.lib.ledger.chain import Chain, Entry, HeadMovedError, utc_now
@@ -199,7 +200,9 @@ class Operations:
                 return result
             state.apply(event, self._clock())  # what the fold would refuse is never written
             try:
-                self.chain.append(entries[-1] if entries else None, event.body())
+                self.chain.append(
+                    entries[-1] if entries else None, {**event.body(), "actor": current_actor()}
+                )
             except HeadMovedError:
                 continue
             return result

@@ -17,77 +17,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from components.contract.actor import current_actor
 from components.contract.errors import BadDataError, ChampionChangedError, MissingInputError, StormsightError
 from components.contract.hashing import sha256_bytes
-from components.lib.ledger.chain import GENESIS, HeadMovedError
-from components.lib.registry.artefact import CHAMPION, by_alias, by_version, exists, fetched
-from components.lib.registry.ledger import (
-    ChampionChange,
-    ChampionEntry,
-    ChampionLedger,
-    ChampionLedgers,
-    champions,
-    head_of,
-)
-from components.lib.tracking.connection import Connection, store_errors
+from components.lib.ledger.chain import HeadMovedError
+from components.lib.registry.agreement import ANNOUNCED, HEAD_TAG, ChampionReader, name_of
+from components.lib.registry.artefact import CHAMPION, FILES, by_version, exists
+from components.lib.registry.ledger import ChampionChange, ChampionEntry, champions
+from components.lib.tracking.connection import store_errors
 
 LOG = logging.getLogger(__name__)
 
-HEAD_TAG = "ledger_head"
-"""Tag of the registered model: hash of the last ledger entry that was carried out."""
-
-ANNOUNCED = "ledger_entry."
-"""Tags of the registered model that start so name, by hash, the entries that were announced."""
-
 
 @dataclass(frozen=True, slots=True)
-class _Tags:
-    """Tags of the registered model: the ledger as the registry knows it."""
-
-    head: str
-    announced: frozenset[str]
-
-    def behind(self, entries: Sequence[ChampionEntry]) -> Sequence[ChampionEntry] | None:
-        """Return the entries after the one that the head tag names; None if there is no such entry."""
-        if self.head == GENESIS:
-            return entries
-        for index, entry in enumerate(entries):
-            if entry.hash == self.head:
-                return entries[index + 1 :]
-        return None
-
-    def knows(self, entry: ChampionEntry) -> bool:
-        return entry.hash in self.announced
-
-
-@dataclass(frozen=True, slots=True)
-class ChampionRegistry:
-    """Champion of one registered model: its alias in MLflow and its history in a ledger.
-
-    Attributes:
-        connection: Connection to MLflow.
-        ledgers: Ledgers of all models.
-        model: Registered model.
-    """
-
-    connection: Connection
-    ledgers: ChampionLedgers
-    model: str
-
-    @property
-    def ledger(self) -> ChampionLedger:
-        """Return the model's ledger."""
-        return self.ledgers.of(self.model)
-
-    def current(self) -> str | None:
-        """Return the champion's version, None if there is none yet."""
-        version = by_alias(self.connection, self.model, CHAMPION)
-        return None if version is None else str(version.version)
+class ChampionRegistry(ChampionReader):
+    """Champion of one registered model, and the changes of it; attributes as of :class:`ChampionReader`."""
 
     def promote(
-        self, version: str, *, decided_against: str | None, decision: str, reason: str
+        self,
+        version: str,
+        *,
+        decided_against: str | None,
+        decision: str,
+        reason: str,
+        actor: str | None = None,
     ) -> ChampionEntry:
         """Make ``version`` the champion.
 
@@ -96,6 +51,7 @@ class ChampionRegistry:
             decided_against: Champion version the decision was made against, None if there was none.
             decision: SHA-256 of the decision record.
             reason: Reason in words.
+            actor: Person who approved it; None for the actor of this process.
 
         Raises:
             ChampionChangedError: If the champion is another one by now.
@@ -114,6 +70,7 @@ class ChampionRegistry:
                 previous_version=current,
                 decision=decision,
                 reason=reason,
+                actor=actor,
             )
             try:
                 return self._change(entries, change)
@@ -139,8 +96,8 @@ class ChampionRegistry:
         self, version: str, decided_against: str | None, current: str | None
     ) -> ChampionChangedError:
         return ChampionChangedError(
-            f"{self.model}: version {version} was judged against {_name(decided_against)}, but the "
-            f"champion is {_name(current)} by now",
+            f"{self.model}: version {version} was judged against {name_of(decided_against)}, but the "
+            f"champion is {name_of(current)} by now",
             next_step="judge it against the present champion: run `python -m components.promote`",
         )
 
@@ -175,8 +132,8 @@ class ChampionRegistry:
             return self._change(entries, change)
         except HeadMovedError as error:
             raise ChampionChangedError(
-                f"{self.model}: the champion is {_name(self._champion_by_now())} by now, no longer "
-                f"{_name(stack[-1])}",
+                f"{self.model}: the champion is {name_of(self._champion_by_now())} by now, no longer "
+                f"{name_of(stack[-1])}",
                 next_step="look at `python -m components.promote history`, then decide again",
             ) from error
 
@@ -190,8 +147,8 @@ class ChampionRegistry:
             if version == stack[-1]:
                 continue
             try:
-                with fetched(self.connection, by_version(self.connection, self.model, version)):
-                    return version
+                self.require_intact(version)
+                return version
             except (BadDataError, MissingInputError) as error:
                 LOG.warning("%s: version %s cannot be restored: %s", self.model, version, error.message)
                 failure = failure or error
@@ -217,7 +174,7 @@ class ChampionRegistry:
         """
         if not self.ledger.chain.note_is_damaged:
             return False
-        entries, tags = self.ledger.entries_without_note(), self._tags()
+        entries, tags = self.ledger.entries_without_note(), self.tags()
         behind = tags.behind(entries)
         if not entries or behind is None or not all(tags.knows(entry) for entry in behind):
             return False
@@ -230,83 +187,38 @@ class ChampionRegistry:
         Returns:
             True if there were any.
         """
-        entries, tags = self.ledger.entries(), self._tags()
-        behind = tags.behind(entries)
-        if not behind or not all(tags.knows(entry) for entry in behind):
-            return False
-        # Only a champion that nobody moved meanwhile may be replaced by the recorded one.
-        if self.current() not in {behind[0].previous_version, *(entry.version for entry in behind)}:
-            return False
-        self._carry_out(behind[-1])
-        return True
+        entry = self.interrupted()
+        if entry is not None:
+            self._carry_out(entry)
+        return entry is not None
 
-    def require_agreement(self, *, champion_may_be_gone: bool = False) -> list[ChampionEntry]:
-        """Check the chain, the head's tag and the alias against each other.
-
-        Args:
-            champion_may_be_gone: Accept that the ledger's champion was deleted in MLflow, with its alias.
+    def restore_alias(self) -> str | None:
+        """Point the alias to the ledger's champion again, after it was moved by other means.
 
         Returns:
-            The ledger's entries.
+            The version that it pointed to; None if there was no alias.
 
         Raises:
-            BadDataError: If the ledger is broken, misses its tail, or names another champion than the alias.
+            BadDataError: If anything else disagrees, or the champion's files are not those of the ledger.
+            MissingInputError: If its files are gone.
         """
-        entries, tags = self.ledger.entries(), self._tags()
-        behind = tags.behind(entries)
-        if behind and all(tags.knows(entry) for entry in behind):
-            raise self._disagree(
-                f"entry {behind[0].seq} was recorded but not carried out (the process was killed?)",
-                "run `python -m components.promote verify --repair`; a promotion does it too",
-            )
-        if behind and tags.head == GENESIS and not tags.announced:
-            raise self._disagree(
-                f"{self.ledger.uri} has {len(entries)} entries, the registry knows none: it was started "
-                "anew, or the model was deleted in it",
-                f"restore the registry at {self.connection.uri} from a backup; or move {self.ledger.uri} and "
-                f"{self.ledger.uri}.head.json away: the history then begins anew",
-            )
-        if behind is None or behind:
-            raise self._disagree(
-                f"{self.ledger.uri} ends with entry {head_of(entries)[:12]} ({len(entries)} in all), the "
-                f"registry knows {tags.head[:12]} as the last one: entries are missing, or another copy of "
-                "the ledger was used",
-                f"restore the ledger from a backup; without one, move what is left of it and "
-                f"{self.ledger.uri}.head.json away, and delete the alias {CHAMPION!r} and the tag "
-                f"{HEAD_TAG!r} of {self.model} in MLflow: the history then begins anew",
-            )
-        recorded, current = (entries[-1].version if entries else None), self.current()
-        if recorded != current and not (champion_may_be_gone and current is None and self.champion_is_gone()):
-            raise self._other_champion(recorded, current)
-        return entries
-
-    def champion_is_gone(self) -> bool:
-        """Return whether the ledger's champion is a version that the registry no longer has."""
         entries = self.ledger.entries()
-        version = entries[-1].version if entries else None
-        return version is not None and not exists(self.connection, self.model, version)
-
-    def _other_champion(self, recorded: str | None, current: str | None) -> BadDataError:
+        self.require_known(entries, self.tags())
+        recorded, current = (entries[-1].version if entries else None), self.current()
         if recorded is not None and not exists(self.connection, self.model, recorded):
-            return self._disagree(
-                f"the ledger's champion is {_name(recorded)}, which was deleted in MLflow; the alias points "
-                f"to {_name(current)}",
-                ("" if current is None else f"delete the alias {CHAMPION!r} of {self.model} in MLflow, then ")
-                + f"run `python -m components.promote rollback --model {self.model}`: it restores the latest "
-                "earlier champion that is intact",
-            )
-        return self._disagree(
-            f"the ledger's champion is {_name(recorded)}, the alias points to {_name(current)}",
-            "find out who moved it; then in MLflow "
-            + (
-                f"delete the alias {CHAMPION!r} of {self.model}"
-                if recorded is None
-                else f"set the alias {CHAMPION!r} of {self.model} to {_name(recorded)}"
-            ),
-        )
+            raise self.other_champion(recorded, current)
+        if entries:
+            self._carry_out(entries[-1])
+        else:
+            self._point_alias_to(None)
+        if recorded is not None:
+            # Only now: whoever also changed the files can be rolled back from the right alias alone.
+            self.require_intact(recorded)
+        return current
 
     def _change(self, entries: Sequence[ChampionEntry], change: ChampionChange) -> ChampionEntry:
         ledger, client = self.ledger, self.connection.client
+        change = replace(change, actor=change.actor or current_actor(), files=self._files_of(change.version))
         entry = ledger.next_entry(entries[-1] if entries else None, change)
         tag = ANNOUNCED + entry.hash
         with store_errors(self.connection.uri):
@@ -320,6 +232,13 @@ class ChampionRegistry:
         self._carry_out(entry)
         return entry
 
+    def _files_of(self, version: str | None) -> dict[str, str] | None:
+        """Return the SHA-256 of a version's files as MLflow states them."""
+        if version is None:
+            return None
+        tags = by_version(self.connection, self.model, version).tags
+        return {file: tags[tag] for file, tag in FILES.items() if tag in tags}
+
     def _carry_out(self, entry: ChampionEntry) -> None:
         """Point alias and head tag to ``entry``, or to what follows it by the time that is done."""
         while True:
@@ -327,7 +246,7 @@ class ChampionRegistry:
                 self._point_alias_to(entry.version)
                 self.connection.client.set_registered_model_tag(self.model, HEAD_TAG, entry.hash)
             later = self.ledger.entries()[entry.seq :]
-            tags = self._tags() if later else None
+            tags = self.tags() if later else None
             if tags is None or not all(tags.knows(one) for one in later):
                 return
             entry = later[-1]
@@ -342,23 +261,3 @@ class ChampionRegistry:
         """Return the chain's champion: the winner's alias may still be on its way."""
         entries = self.ledger.entries()
         return entries[-1].version if entries else None
-
-    def _tags(self) -> _Tags:
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - seconds of import
-
-        tags: dict[str, str] = {}
-        with store_errors(self.connection.uri):
-            try:
-                tags = self.connection.client.get_registered_model(self.model).tags
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                    raise
-        announced = {value for name, value in tags.items() if name.startswith(ANNOUNCED)}
-        return _Tags(tags.get(HEAD_TAG, GENESIS), frozenset(announced))
-
-    def _disagree(self, what: str, next_step: str) -> BadDataError:
-        return BadDataError(f"{self.model}: ledger and registry disagree: {what}", next_step=next_step)
-
-
-def _name(version: str | None) -> str:
-    return "none" if version is None else f"version {version}"

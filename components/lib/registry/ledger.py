@@ -10,17 +10,19 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from components.contract.errors import BadDataError
 from components.contract.keys import CHAMPIONS
+from components.contract.variables import LONGEST_ACTOR
 from components.lib.ledger.chain import GENESIS, Chain
 from components.lib.ledger.chain import Entry as ChainEntry
 from components.lib.objects.opening import OBJECTS, objects_from_environment, open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import checked
+from components.lib.registry.approvals import Approvals
 
 Action = Literal["promote", "rollback"]
 
@@ -36,6 +38,8 @@ class ChampionChange:
         previous_version: Its champion before, None where there was none.
         decision: SHA-256 of the decision record that led to it; for a rollback, of its reason.
         reason: Reason in words.
+        actor: Person, or run and account, that made it; None in entries of former code.
+        files: SHA-256 of the new champion's files by name; None where there is none, and in former entries.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -46,10 +50,17 @@ class ChampionChange:
     previous_version: str | None
     decision: str
     reason: str
+    actor: Annotated[str, Field(min_length=1, max_length=LONGEST_ACTOR)] | None = None
+    files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] | None = None
 
     def body(self) -> dict[str, Any]:
-        """Return the fields as the chain keeps them."""
-        return asdict(self)
+        """Return the fields as the chain keeps them; those that former code did not have only where set."""
+        fields = asdict(self)
+        return {
+            name: value
+            for name, value in fields.items()
+            if value is not None or name not in {"actor", "files"}
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +190,11 @@ class ChampionLedgers:
         chain = Chain(self.objects, f"{self.prefix}/{model}" if self.prefix else model)
         return ChampionLedger(chain, model)
 
+    def approvals(self, model: str) -> Approvals:
+        """Return one model's approvals: in ``approvals`` beside the histories."""
+        above = self.prefix.rpartition("/")[0]
+        return Approvals(Chain(self.objects, "/".join(filter(None, (above, "approvals", model)))), model)
+
 
 def open_ledgers(ledger: str) -> ChampionLedgers:
     """Open the champions' history.
@@ -199,6 +215,12 @@ def open_ledgers(ledger: str) -> ChampionLedgers:
 def head_of(entries: Sequence[ChampionEntry]) -> str:
     """Return the hash of the last entry."""
     return entries[-1].hash if entries else GENESIS
+
+
+def pinned_files(entries: Sequence[ChampionEntry], version: str) -> dict[str, str]:
+    """Return the SHA-256 of a version's files by name, as its latest entry has them; may be empty."""
+    found = (entry.change.files for entry in reversed(entries) if entry.version == version)
+    return next((files for files in found if files is not None), {})
 
 
 def champions(entries: Sequence[ChampionEntry]) -> list[str]:

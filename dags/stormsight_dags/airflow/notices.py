@@ -1,4 +1,4 @@
-"""Notices about failures, refusals and missed deadlines: in the log always, to a webhook where one is named.
+"""Notices of the orchestrator: failures, refusals, missed deadlines, promotions.
 
 Each has a severity: ``critical`` for whoever is on duty, ``warning``, and ``info`` for ordinary results.
 
@@ -9,27 +9,17 @@ Secret). Such URLs often carry a token, so it is never written anywhere.
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import os
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
 from components.contract.failures import FAILURE_CLASSES, STALL_WARNING, FailureKind, Severity
+from components.contract.notices import BARRED, Notice, champion_notice, send
 from components.contract.redaction import redact
 from stormsight_dags.failures import StageFailure
 from stormsight_dags.kubernetes.classify import CommandReport
 
-log = logging.getLogger(__name__)
-
-NOTICE_URL = "STORMSIGHT_NOTICE_URL"
-TIMEOUT_S = 10.0
-
 TOLD_BEFORE_RETRY = frozenset({FailureKind.STALLED, FailureKind.CRASHED, FailureKind.DEADLINE})
 """Failures that are told even when a retry follows."""
-
-Notice = dict[str, str]
 
 
 def failure_notice(context: Mapping[str, Any]) -> Notice:
@@ -66,15 +56,16 @@ def notify_retry(context: Mapping[str, Any]) -> None:
 
 
 def notify_skip(context: Mapping[str, Any], stage: str, report: CommandReport, *, refused: bool) -> None:
-    """Send a notice about a task that is skipped, but no silence: a model was refused, or a set is barred.
+    """Send a notice about a task that is skipped, but no silence: a model was refused, or something waits.
 
     Args:
         context: Airflow's context of the task.
         stage: Stage or command.
         report: Report of the command.
-        refused: True for a refusal, an ordinary result; False for a set that waits for a person.
+        refused: True for a refusal, an ordinary result; False for what waits for a person: the report names it.
     """
-    event, severity = ("refused", Severity.INFO) if refused else ("barred", Severity.WARNING)
+    event = "refused" if refused else report.notice
+    severity = Severity.WARNING if event == BARRED else Severity.INFO
     kind = FailureKind.GATE_REFUSED if refused else FailureKind.NOTHING_TO_DO
     said = {"stage": stage, "class": str(kind), "message": report.message, "next_step": report.next_step}
     send(_about(context["ti"], event, severity, said))
@@ -127,6 +118,29 @@ def _about(
     }
 
 
+def promotion_notice(context: Mapping[str, Any]) -> Notice:
+    """Return the notice about a run whose gate passed: its model is champion."""
+    instance = context["ti"]
+    run = str(instance.run_id)
+    notice = champion_notice(
+        "promoted",
+        f"run {run} made a new champion",
+        actor=f"{instance.dag_id} {run}",
+        next_step="`python -m components.promote history` shows it; `rollback` there goes back",
+    )
+    return {
+        **notice,
+        "dag": str(instance.dag_id),
+        "run": run,
+        "log": str(getattr(instance, "log_url", "") or ""),
+    }
+
+
+def notify_promotion(context: Mapping[str, Any]) -> None:
+    """Send the notice about a promotion; Airflow's ``on_success_callback`` of the gate."""
+    send(promotion_notice(context))
+
+
 def deadline_notice(context: Mapping[str, Any], hours: float) -> Notice:
     """Return the notice about a run that takes ``hours`` more than is usual."""
     run = context.get("dag_run") or {}
@@ -144,29 +158,3 @@ def deadline_notice(context: Mapping[str, Any], hours: float) -> Notice:
 async def notify_deadline(hours: float, context: Mapping[str, Any] | None = None) -> None:
     """Send the notice about a missed deadline; callback of the deadline alert, run in the triggerer."""
     await asyncio.to_thread(send, deadline_notice(context or {}, hours))
-
-
-def send(notice: Notice) -> bool:
-    """Log the notice and post it as JSON, redacted; an error of the webhook is logged and changes nothing.
-
-    Returns:
-        ``True`` if a webhook accepted it.
-    """
-    notice = {name: redact(text) for name, text in notice.items()}
-    log.error("NOTICE %s", json.dumps(notice, ensure_ascii=False))
-    url = os.environ.get(NOTICE_URL, "")
-    if not url:
-        return False
-    if not url.startswith(("https://", "http://")):
-        log.error("The notice was not posted: %s holds no http(s) URL", NOTICE_URL)
-        return False
-    request = urllib.request.Request(  # noqa: S310 - its scheme was just checked
-        url, data=json.dumps(notice).encode(), headers={"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310
-            return True
-    except Exception as error:
-        # The text of the error may hold the URL.
-        log.error("The notice was not posted: %s", type(error).__name__)
-        return False

@@ -17,12 +17,15 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import (
     detect_pod_terminate_early_issues,
 )
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
+from kubernetes.client import V1EnvVar
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from components.contract.failures import NOTHING_TO_DO, FailureKind
 from components.contract.redacted_streams import LineRedactor
+from components.contract.variables import ACTOR
 from components.contract.work import Work
+from stormsight_dags.airflow.actor import actor_of
 from stormsight_dags.airflow.pod_watch import LAST_SEEN, StagePodManager, StagePodTrigger
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.airflow.skips import skip
@@ -126,7 +129,7 @@ class StagePodOperator(KubernetesPodOperator):
     # ---------------------------------------------------------------- one pod per task instance
 
     def build_pod_request_obj(self, context: Any = None, *, dry_run: bool = False) -> Any:  # noqa: ANN401
-        """Return the pod, with labels that identify its task instance."""
+        """Return the pod, with labels that identify its task instance, and the actor that ledgers name."""
         pod = super().build_pod_request_obj(context, dry_run=dry_run)
         # The provider's merge drops what is false in a template.
         pod.spec.enable_service_links = False
@@ -134,6 +137,8 @@ class StagePodOperator(KubernetesPodOperator):
             run = str(context["run_id"])
             pod.metadata.labels |= {TASK_LABEL: _identity(context), RUN_LABEL: label_value(run)}
             pod.metadata.annotations |= {RUN_LABEL: run}
+            actor = actor_of(context, pod.spec.service_account_name)
+            pod.spec.containers[0].env.append(V1EnvVar(name=ACTOR, value=actor))
         return pod
 
     def get_or_create_pod(self, pod_request_obj: Any, context: Any) -> Any:  # noqa: ANN401

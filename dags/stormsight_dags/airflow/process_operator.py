@@ -10,10 +10,13 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
+from components.contract.actor import current_actor
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.processes import ChildProcess, ParentDeath
 from components.contract.temporary import scratch_folder
+from components.contract.variables import ACTOR
 from components.contract.work import Work
+from stormsight_dags.airflow.actor import actor_of
 from stormsight_dags.airflow.notices import StallWarnings
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.airflow.skips import skip
@@ -79,9 +82,10 @@ class StageProcessOperator(BaseOperator):
         """
         with scratch_folder("task") as folder:
             report = folder / "report.json"
+            actor = actor_of(context, current_actor())
             self._process = stage_process(
                 self.command,
-                process_environment(self._settings, os.environ, report),
+                {**process_environment(self._settings, os.environ, report), ACTOR: actor},
                 self._settings.source,
             )
             warnings = StallWarnings(context["ti"])

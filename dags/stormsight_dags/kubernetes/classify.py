@@ -130,14 +130,14 @@ class CommandReport:
         next_step: Action for the reader.
         text: The whole of it, where it is no JSON.
         result: Result of a command that succeeded.
-        notice: Whether people are to be told although the task is skipped.
+        notice: Event that people are told of although the task is skipped; empty for none.
     """
 
     message: str = ""
     next_step: str = ""
     text: str = ""
     result: object = None
-    notice: bool = False
+    notice: str = ""
 
 
 def read_report(text: str) -> CommandReport:
@@ -152,7 +152,7 @@ def read_report(text: str) -> CommandReport:
         message=str(values.get("message") or ""),
         next_step=str(values.get("next_step") or ""),
         result=values.get("result"),
-        notice=values.get("notice") is True,
+        notice=str(values.get("notice") or ""),
     )
 
 

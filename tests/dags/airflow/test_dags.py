@@ -104,7 +104,11 @@ def test_a_promotion_emits_the_model(trial: dict[str, Any]) -> None:
     assert {"stage part@a", "stage part@b"} == set(order[2:-2])
     assert all(call[-1] == run["run"] for call in run["calls"])
     assert [uri for uri, _ in run["events"]] == ["stormsight://model/"]
-    assert run["notices"] == []
+    (notice,) = run["notices"]
+    assert (notice["event"], notice["severity"], notice["run"]) == ("promoted", "info", run["run"])
+    assert notice["actor"] == f"retrain {run['run']}"
+    (actor,) = set(run["actors"])
+    assert actor.startswith(f"retrain {run['run'][:100]} of dag_test as "), "what ledger entries name"
 
 
 def test_a_refusal_is_an_ordinary_result_that_is_told_and_calls_nobody(trial: dict[str, Any]) -> None:
@@ -131,7 +135,8 @@ def test_a_hung_stage_is_told_although_it_is_retried(trial: dict[str, Any]) -> N
     run = trial["retrainings"]["hung"]
     assert run["state"] == "success"
     assert run["tasks"]["pipeline.get"] == ["success", 2]
-    (notice,) = run["notices"]
+    notice, promoted = run["notices"]
+    assert (promoted["event"], promoted["severity"]) == ("promoted", "info")
     assert (notice["event"], notice["class"], notice["severity"]) == ("retried", "stalled", "warning")
 
 
@@ -232,7 +237,20 @@ def test_a_run_that_waited_in_vain_ends_quietly(trial: dict[str, Any]) -> None:
 
 
 def test_housekeeping_verifies_before_it_prunes(trial: dict[str, Any]) -> None:
-    assert commands(trial["housekeeping"]["sound"]) == ["verify", "prune"]
+    assert commands(trial["housekeeping"]["sound"]) == ["verify", "verify", "prune"]
     broken = trial["housekeeping"]["broken"]
-    assert commands(broken) == ["verify"]
+    assert commands(broken) == ["verify", "verify"]
     assert states(broken)["prune"] == "upstream_failed"
+
+
+def test_a_moved_alias_is_an_alert_and_stops_pruning(trial: dict[str, Any]) -> None:
+    moved = trial["housekeeping"]["moved"]
+    assert sorted(states(moved).values()) == ["failed", "success", "upstream_failed"]
+    assert [(notice["class"], notice["next_step"]) for notice in moved["notices"]] == [
+        ("bad_data", "mend verify")
+    ]
+
+
+def test_a_model_that_awaits_approval_is_no_failure_and_emits_nothing(trial: dict[str, Any]) -> None:
+    run = trial["retrainings"]["awaits approval"]
+    assert (run["state"], run["tasks"]["gate"][0], run["events"]) == ("success", "skipped", [])

@@ -9,15 +9,13 @@ import pytest
 from airflow.providers.cncf.kubernetes.utils.pod_manager import AsyncPodManager
 
 from components.contract.failures import FailureKind
+from components.contract.notices import NOTICE_URL, Notice, send
 from stormsight_dags.airflow import notices
 from stormsight_dags.airflow.notices import (
-    NOTICE_URL,
-    Notice,
     StallWarnings,
     deadline_notice,
     failure_notice,
     notify_deadline,
-    send,
 )
 from stormsight_dags.airflow.pod_watch import AsyncStagePodManager
 from stormsight_dags.failures import Failure, exception_for

@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -133,3 +134,15 @@ def test_only_pruning_runs_as_the_account_that_may_delete(repository: Path) -> N
         for task in (plain, pruning)
     ]
     assert accounts == ["stormsight-data", "stormsight-housekeeping"]
+
+
+def test_a_pod_is_told_who_started_it(repository: Path) -> None:
+    """The run, the person who started it by hand, and the pod's account: what ledger entries name."""
+    with DAG("trial"):
+        task: Any = command_task(settings_of(repository, "kubernetes"), "t", Work(("python",)))
+    task.__dict__["hook"] = SimpleNamespace(is_in_cluster=True, get_namespace=lambda: "stormsight")
+    instance = SimpleNamespace(dag_id="trial", run_id="r1", task_id="t", map_index=-1, try_number=1)
+    run = SimpleNamespace(triggering_user_name="ada")
+    pod = task.build_pod_request_obj({"ti": instance, "run_id": "r1", "dag_run": run, "dag": None})
+    told = {variable.name: variable.value for variable in pod.spec.containers[0].env}
+    assert told["STORMSIGHT_ACTOR"] == "trial r1 of ada as stormsight-data"

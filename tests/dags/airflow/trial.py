@@ -64,6 +64,7 @@ class Trial:
             "state": str(run.state),
             "tasks": {ti.task_id: [str(ti.state), ti.try_number] for ti in run.get_task_instances()},
             "calls": json.loads((self.source / "script.json").read_text())["calls"],
+            "actors": json.loads((self.source / "script.json").read_text()).get("actors", []),
             "notices": [*Hook.notices],
             "events": self.events(run.run_id),
             "woken": self.woken(),
@@ -99,6 +100,7 @@ def retrainings(trial: Trial) -> dict[str, Any]:
         "promoted": {},
         "refused": {"gate": [77]},
         "nothing": {"plan": [99], "finish": [99]},
+        "awaits approval": {"gate": [99]},
         "source came back": {"stage get": [69, 0]},
         "source stayed away": {"stage get": [69]},
         "bad data": {"stage part@b": [65]},
@@ -140,10 +142,11 @@ def redrives(trial: Trial) -> dict[str, Any]:
 
 
 def housekeeping(trial: Trial) -> dict[str, Any]:
-    """The housekeeping DAG, with sound ledgers and with a broken one."""
+    """The housekeeping DAG: all is sound, a ledger is broken, an alias was moved (both run `verify`)."""
     return {
         "sound": trial.run("housekeeping", {}),
         "broken": trial.run("housekeeping", {"verify": [65]}),
+        "moved": trial.run("housekeeping", {"verify": [0, 65]}),
     }
 
 

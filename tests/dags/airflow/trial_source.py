@@ -55,12 +55,13 @@ script = json.loads(Path("script.json").read_text())
 codes = script["codes"].get(name, [0])
 code = codes.pop(0) if len(codes) > 1 else codes[0]
 script["calls"].append([*sys.argv[1:]])
+script["actors"] = [*script.get("actors", ()), os.environ["STORMSIGHT_ACTOR"]]
 Path("script.json").write_text(json.dumps(script))
 print(f"line of {name}", flush=True)
 report = {"class": "ok", "result": {"registered": ["one"]}}
 if code:
     report = {"class": "x", "exit_code": abs(code), "message": f"{name} says no", "next_step": f"mend {name}"}
-    report["notice"] = name == "plan" and "notice" in script["codes"]
+    report["notice"] = "barred" if name == "plan" and "notice" in script["codes"] else ""
 Path(os.environ["STORMSIGHT_REPORT"]).write_text(json.dumps(report))
 if name == "register" and code in {0, -65}:
     ledger = Path(os.environ["STORMSIGHT_OBJECTS"], "ledger", "operations")
@@ -101,7 +102,7 @@ def environment(folder: Path) -> dict[str, str]:
 def write_source(folder: Path) -> None:
     """A pipeline of three stages and commands that follow a script."""
     source = folder / "source"
-    for package in ("runs", "acquisitions", "housekeeping"):
+    for package in ("runs", "acquisitions", "housekeeping", "promote"):
         (source / "components" / package).mkdir(parents=True)
         (source / "components" / package / "__init__.py").touch()
         (source / "components" / package / "__main__.py").write_text(COMMAND)

@@ -290,5 +290,7 @@ def test_a_refusal_skips_where_it_is_an_ordinary_result(
 
 
 def test_a_report_says_whether_people_are_to_be_told() -> None:
-    assert read_report('{"class": "nothing_to_do", "message": "barred", "notice": true}').notice
+    assert (
+        read_report('{"class": "nothing_to_do", "message": "barred", "notice": "barred"}').notice == "barred"
+    )
     assert not read_report('{"class": "nothing_to_do", "message": "trained"}').notice

@@ -12,7 +12,8 @@ import pytest
 
 from components.contract.errors import ChampionChangedError
 from components.lib.objects.protocol import ObjectStore
-from components.lib.registry.champion import ANNOUNCED, ChampionRegistry
+from components.lib.registry.agreement import ANNOUNCED
+from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import ChampionEntry
 from components.lib.tracking.connection import Connection
 from components.lib.tracking.parameters import TrackingParameters

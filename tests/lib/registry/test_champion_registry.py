@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from components.contract.errors import BadDataError, ChampionChangedError, MissingInputError
+from components.lib.registry.agreement import ANNOUNCED, HEAD_TAG
 from components.lib.registry.artefact import CHAMPION, by_alias
-from components.lib.registry.champion import ANNOUNCED, HEAD_TAG, ChampionRegistry
+from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import ChampionEntry
 from components.lib.tracking.connection import Connection
 from components.lib.tracking.parameters import TrackingParameters

@@ -14,6 +14,7 @@ from components.contract.parameters import read_sections
 from components.lib.ledger.chain import GENESIS, Chain
 from components.lib.ledger.chain import Entry as Link
 from components.lib.objects.opening import objects_from_environment
+from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import (
     Action,
     ChampionChange,
@@ -144,3 +145,30 @@ def test_the_default_place_is_that_of_the_object_store(
     assert open_ledgers(default).of(MODEL).entries() == entries
     assert Chain(objects_from_environment(), champion_chain(MODEL)).entries()
     assert not (tmp_path / default / ".unfinished").exists()
+
+
+def test_entries_of_former_code_without_an_actor_are_read_and_followed(
+    registry: ChampionRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {
+        "action": "promote",
+        "model": MODEL,
+        "version": "1",
+        "previous_version": None,
+        "decision": "d" * 64,
+        "reason": "by former code",
+    }
+    chain = registry.ledger.chain
+    client = registry.connection.client
+    former = chain.next_entry(None, body)
+    client.set_registered_model_tag(MODEL, f"ledger_entry.{former.hash}", former.hash)
+    chain.put_entry(former)
+    monkeypatch.setenv("STORMSIGHT_ACTOR", "ada")
+    registry.promote("2", decided_against="1", decision="e" * 64, reason="a test")
+    first, second = registry.require_agreement()
+    assert (first.hash, first.change.actor, first.change.body()) == (former.hash, None, body)
+    assert (second.chained.prev_hash, second.change.actor) == (former.hash, "ada")
+    assert set(second.change.files or {}) == {"weights.safetensors", "model.json"}
+    monkeypatch.setenv("STORMSIGHT_ACTOR", "grace")
+    assert registry.rollback("a test").change.actor == "grace"
+    registry.require_agreement()

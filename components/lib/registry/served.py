@@ -1,0 +1,90 @@
+"""Check of what is served: ledger, alias, version and files of every champion against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from components.contract.errors import BadDataError, MissingInputError, StormsightError
+from components.lib.registry.agreement import ChampionReader
+from components.lib.registry.ledger import ChampionLedgers
+from components.lib.tracking.connection import connect
+from components.lib.tracking.database import sqlite_file
+from components.lib.tracking.parameters import TrackingParameters
+
+OPTICAL_MODEL, SAR_MODEL = "stormsight-optical", "stormsight-sar"
+
+MODELS = (OPTICAL_MODEL, SAR_MODEL)
+"""Registered models of the pipeline."""
+
+
+def require_served(champion: ChampionReader, *, may_be_interrupted: bool = False) -> str:
+    """Check one model's ledger, alias and files; return a sentence about them.
+
+    Args:
+        champion: The model's champion.
+        may_be_interrupted: Accept a change that a crash left recorded but not done: the next promotion
+            completes it.
+
+    Raises:
+        BadDataError: If anything does not fit, with the command that repairs it.
+        MissingInputError: If the champion's files are gone.
+        SourceUnavailableError: If MLflow does not answer.
+    """
+    coming = champion.interrupted() if may_be_interrupted else None
+    if coming is None:
+        champion.require_agreement()
+        version = champion.current()
+    else:
+        version = coming.version
+    if version is not None:
+        champion.require_intact(version)
+    entries = len(champion.ledger.entries())
+    return f"{champion.model}: ledger of {entries} entries is whole, registry and champion agree with it"
+
+
+def of_every_model(models: Sequence[str], check: Callable[[str], list[str]]) -> list[str]:
+    """Return what ``check`` finds of each model, in one list.
+
+    Raises:
+        BadDataError: If it raised this, or :class:`MissingInputError`, for several; after all were checked.
+        MissingInputError: If it raised only this, for one.
+    """
+    found: list[str] = []
+    failures: list[StormsightError] = []
+    for model in models:
+        try:
+            found += check(model)
+        except (BadDataError, MissingInputError) as error:
+            failures.append(error)
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        steps = dict.fromkeys(failure.next_step for failure in failures)
+        raise BadDataError("; ".join(f.message for f in failures), next_step="; ".join(steps))
+    return found
+
+
+def require_all_served(tracking: TrackingParameters, ledgers: ChampionLedgers) -> None:
+    """Check all champions before a training begins, which would find out in its last stage.
+
+    A local store that nothing was written to yet agrees with ledgers without entries; it is not made here.
+
+    Args:
+        tracking: Section ``tracking``.
+        ledgers: Ledgers of all models.
+
+    Raises:
+        BadDataError: If anything does not fit, with the command that repairs it.
+        MissingInputError: If all that is wrong is that a champion's files are gone.
+        SourceUnavailableError: If MLflow does not answer.
+        ParameterError: If tracking is switched off.
+    """
+    database = sqlite_file(tracking.effective_uri)
+    is_new = database is not None and not database.exists()
+    if is_new and not any(ledgers.of(model).entries() for model in MODELS):
+        return
+    connection = connect(tracking)
+    of_every_model(
+        MODELS,
+        lambda model: [require_served(ChampionReader(connection, ledgers, model), may_be_interrupted=True)],
+    )
