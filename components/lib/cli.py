@@ -5,8 +5,8 @@ Where ``STORMSIGHT_REPORT`` names a file, a command that fails leaves JSON of at
     {"class": "bad_data", "exit_code": 65, "message": "...", "next_step": "..."}
 
 and one that succeeds may leave ``{"class": "ok", "result": {...}}`` (:func:`report_result`). A failure with
-a ``"notice"``, the name of an event, is told to people although the orchestrator skips what follows. In a pod the file is
-``/dev/termination-log``, which the orchestrator reads with the pod's status.
+a ``"notice"``, the name of an event, is told to people although the orchestrator skips what follows. In a pod
+the file is ``/dev/termination-log``, which the orchestrator reads with the pod's status.
 """
 
 from __future__ import annotations

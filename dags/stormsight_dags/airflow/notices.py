@@ -62,7 +62,7 @@ def notify_skip(context: Mapping[str, Any], stage: str, report: CommandReport, *
         context: Airflow's context of the task.
         stage: Stage or command.
         report: Report of the command.
-        refused: True for a refusal, an ordinary result; False for what waits for a person: the report names it.
+        refused: True for a refusal, an ordinary result; False for the event that the report names.
     """
     event = "refused" if refused else report.notice
     severity = Severity.WARNING if event == BARRED else Severity.INFO
