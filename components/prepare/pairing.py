@@ -63,7 +63,7 @@ class Pairing:
     """Tiles that can be prepared, and why the others cannot.
 
     Attributes:
-        tiles: By sensor, then image id: their order in the store.
+        tiles: By sensor, then image id.
         excluded: (acquisition, image id) to the reason.
     """
 
@@ -78,7 +78,7 @@ def read_quarantine(path: Path) -> set[tuple[str, str]]:
         MissingInputError: If validation has not run.
         BadDataError: If the file is no quarantine table.
     """
-    require_input(path, made_by="validate")
+    require_input(path, made_by="verdict")
     try:
         table = read_table(path.read_bytes(), str(path))
         acquisition, image_id = table.require(("acquisition", "image_id"))
@@ -88,7 +88,7 @@ def read_quarantine(path: Path) -> set[tuple[str, str]]:
     except (BadDataError, OSError) as error:
         why = error.message if isinstance(error, BadDataError) else error
         raise BadDataError(
-            f"{path} is not a quarantine table: {why}", next_step="run `dvc repro --force validate`"
+            f"{path} is not a quarantine table: {why}", next_step="run `dvc repro --force verdict`"
         ) from error
     return keys
 
@@ -184,7 +184,7 @@ def _obstacle(products: Mapping[str, FileRow], dataset: Dataset, *, quarantined:
 
 
 def _drop_unlabelled(result: Pairing) -> None:
-    """Leave out tiles about whose buildings nothing is known, unless their whole sensor is without labels.
+    """Leave out tiles about whose buildings nothing is known, unless all these tiles of the sensor are such.
 
     Taking such a tile for an empty one would teach that buildings are ground.
     """
@@ -198,11 +198,15 @@ def _drop_unlabelled(result: Pairing) -> None:
 def _refuse_twins(tiles: list[TileSource]) -> None:
     for first, second in pairwise(tiles):
         if (first.sensor, first.image_id) == (second.sensor, second.image_id):
-            raise BadDataError(
-                f"tile {first.image_id} of {first.sensor} is in both {first.acquisition} and "
-                f"{second.acquisition}",
-                next_step="remove one of the two acquisitions from params.yaml",
-            )
+            raise twins(first.image_id, first.sensor, first.acquisition, second.acquisition)
+
+
+def twins(image_id: str, sensor: str, first: str, second: str) -> BadDataError:
+    """Return the failure for a tile that two acquisitions have."""
+    return BadDataError(
+        f"tile {image_id} of {sensor} is in both {first} and {second}",
+        next_step="remove one of the two acquisitions from params.yaml",
+    )
 
 
 def _orientations(

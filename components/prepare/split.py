@@ -20,8 +20,6 @@ from components.prepare.parameters import SplitParameters
 _SLACK_M = 1e-6
 """Overlap below a micrometre is rounding in coordinates of some millions of metres."""
 
-_CHUNK = 256
-
 Shares = npt.NDArray[np.float64]
 
 
@@ -67,17 +65,17 @@ def groups(x_left_m: npt.NDArray[np.float64], parameters: SplitParameters) -> np
 def overlap_shares(tiles: pd.DataFrame, others: pd.DataFrame) -> Shares:
     """Return for each tile the largest share of its rectangle that one of ``others`` covers."""
     result = np.zeros(len(tiles))
-    if others.empty:
+    if others.empty or tiles.empty:
         return result
-    left, top, right, bottom = _edges(others)
-    for start in range(0, len(tiles), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        west, north, east, south = (edge[:, None] for edge in _edges(tiles.iloc[part]))
-        width = np.minimum(east, right) - np.maximum(west, left)
-        height = np.minimum(north, top) - np.maximum(south, bottom)
-        common = np.where((width > _SLACK_M) & (height > _SLACK_M), width * height, 0.0)
-        result[part] = common.max(axis=1) / ((east - west) * (north - south))[:, 0]
-    return result
+    # By a spatial index: a tile meets some 17 others, of a hundred thousand.
+    mine, theirs = shapely.STRtree(_boxes(others)).query(_boxes(tiles))
+    left, top, right, bottom = (edge[theirs] for edge in _edges(others))
+    west, north, east, south = _edges(tiles)
+    width = np.minimum(east[mine], right) - np.maximum(west[mine], left)
+    height = np.minimum(north[mine], top) - np.maximum(south[mine], bottom)
+    common = np.where((width > _SLACK_M) & (height > _SLACK_M), width * height, 0.0)
+    np.maximum.at(result, mine, common)
+    return result / ((east - west) * (north - south))
 
 
 def leak(tiles: pd.DataFrame, train: pd.DataFrame) -> dict[str, float | int]:

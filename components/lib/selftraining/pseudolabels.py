@@ -25,8 +25,10 @@ from components.lib.selftraining.thresholds import (
     sample_confidences,
     sample_probabilities,
 )
+from components.lib.store.layer import StoredLayer
 
-UInt8 = npt.NDArray[np.uint8]
+Tiles = StoredLayer | npt.NDArray[Any]
+"""Images, (N, H, W, C): a layer of a store, or an array."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ class LabelSummary:
 
 def make_pseudo_labels(
     net: SegmentationNetwork,
-    tiles: UInt8,
+    tiles: Tiles,
     rows: npt.NDArray[np.integer],
     *,
     sensor: str,
@@ -139,7 +141,7 @@ def _scratch(folder: Path, shape: tuple[int, ...]) -> Codes:
     return np.lib.format.open_memmap(folder / "fused.npy", mode="w+", dtype=np.uint16, shape=shape)
 
 
-def _batches(tiles: UInt8, rows: npt.NDArray[np.integer], size: int, title: str) -> Iterator[torch.Tensor]:
+def _batches(tiles: Tiles, rows: npt.NDArray[np.integer], size: int, title: str) -> Iterator[torch.Tensor]:
     """Yield tiles (B, C, H, W) uint8, in order."""
     for start in tqdm(range(0, len(rows), size), desc=title, unit="batch", disable=None, leave=False):
         yield torch.from_numpy(tiles[rows[start : start + size]]).permute(0, 3, 1, 2)
@@ -147,7 +149,7 @@ def _batches(tiles: UInt8, rows: npt.NDArray[np.integer], size: int, title: str)
 
 def _write_labels(
     output: Path,
-    tiles: UInt8,
+    tiles: Tiles,
     rows: npt.NDArray[np.integer],
     maps: Iterable[npt.NDArray[np.float64]],
     thresholds: npt.NDArray[np.float64],
