@@ -93,7 +93,7 @@ def judge(folders: Folders, parameters: ValidateParameters, partitions: Sequence
         finish_docs(docs, verdict, quarantine)
     _write(folders, features, quarantine, verdict)
     for partition in partitions:
-        own = [partition_of(name, partitions) == partition for name in quarantine["acquisition"]]
+        own = quarantine["acquisition"].map(lambda name: partition_of(name, partitions)) == partition
         _write_quarantine(quarantine[own], folders.validated / partition)
     _conclude(folders, verdict)
     return verdict

@@ -35,9 +35,9 @@ def test_a_disk_that_fills_up(raw: Folders, monkeypatch: pytest.MonkeyPatch) -> 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
-    with pytest.raises(ResourceError, match="validated cannot be written: No space left on device"):
+    with pytest.raises(ResourceError, match="features cannot be written: No space left on device"):
         validate(raw, PARAMETERS, ["p00"])
-    assert list(raw.validated.iterdir()) == []
+    assert list(raw.features.iterdir()) == []
 
 
 def test_a_page_that_great_expectations_could_not_write_is_no_success(tmp_path: Path) -> None:

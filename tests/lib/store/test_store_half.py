@@ -46,7 +46,7 @@ def test_predictions(stores: Pair, views: tuple[View, ...]) -> None:
         dict(predict_tiles(Pointwise(), store, AIRBORNE, range(8), window_px=64, views=views))
         for store in stores
     ]
-    sar = stores[0].layer(AIRBORNE, "sar")
+    sar = np.asarray(stores[0].layer(AIRBORNE, "sar"))
     assert not sar.any(axis=-1).all()
     for row in range(8):
         np.testing.assert_array_equal(maps[0][row].values, maps[1][row].values)

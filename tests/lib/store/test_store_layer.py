@@ -48,7 +48,7 @@ def test_the_layer_has_the_shape_and_the_rows_of_an_array(pair: tuple[Store, Sto
     np.testing.assert_array_equal(np.asarray(several), np.asarray(one))
     for row, tile in enumerate(several):
         np.testing.assert_array_equal(tile, one[row])
-        assert isinstance(tile.base, np.memmap), "a tile is no copy"
+        assert isinstance(tile.base.base, np.memmap), "a tile is no copy"
         assert not tile.flags.writeable
     for row in (TILES, -TILES - 1):
         with pytest.raises(IndexError):

@@ -20,7 +20,7 @@ def test_store_reads_back_what_was_written(tmp_path: Path) -> None:
     assert list(store.index.columns) == list(INDEX_COLUMNS)
     for layer, channels in LAYERS.items():
         mapped = store.layer(SENSOR, layer)
-        assert isinstance(mapped[0].base, np.memmap), "a tile is no copy"
+        assert isinstance(mapped[0].base.base, np.memmap), "a tile is no copy"
         assert mapped.shape[-1] == channels
         np.testing.assert_array_equal(mapped, layers[SENSOR, layer])
 
