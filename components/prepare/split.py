@@ -20,6 +20,9 @@ from components.prepare.parameters import SplitParameters
 _SLACK_M = 1e-6
 """Overlap below a micrometre is rounding in coordinates of some millions of metres."""
 
+_NEIGHBOURHOOD = 4
+"""Side of the places whose ground is united at a time, in sides of a tile."""
+
 Shares = npt.NDArray[np.float64]
 
 
@@ -89,10 +92,26 @@ def leak(tiles: pd.DataFrame, train: pd.DataFrame) -> dict[str, float | int]:
     measured: dict[str, float | int] = {"tiles": len(tiles)}
     for per_cent in (0, 10, 25, 50):
         measured[f"over_{per_cent}"] = _mean(shares > per_cent / 100)
-    boxes = _boxes(tiles)
-    ground = shapely.union_all(_boxes(train))
-    measured["ground"] = _mean(shapely.area(shapely.intersection(boxes, ground)) / shapely.area(boxes))
+    measured["ground"] = _mean(covered_shares(tiles, train))
     return measured
+
+
+def covered_shares(tiles: pd.DataFrame, others: pd.DataFrame) -> Shares:
+    """Return for each tile the share of its rectangle that ``others`` cover together."""
+    result = np.zeros(len(tiles))
+    if tiles.empty or others.empty:
+        return result
+    boxes, ground = _boxes(tiles), _boxes(others)
+    tree = shapely.STRtree(ground)
+    left, top, _, _ = _edges(tiles)
+    side = _NEIGHBOURHOOD * max(part.max() for part in _sides(tiles))
+    # Place by place: the union of all ground has as many corners as there are tiles, and each would meet it.
+    places = pd.DataFrame({"column": left // side, "row": top // side}).groupby(["column", "row"]).indices
+    for own in places.values():
+        near = tree.query(shapely.box(*shapely.total_bounds(boxes[own])))
+        common = shapely.intersection(boxes[own], shapely.union_all(ground[near]))
+        result[own] = shapely.area(common) / shapely.area(boxes[own])
+    return result
 
 
 def measure_leaks(index: pd.DataFrame, official: OfficialSplit) -> dict[str, dict[str, float | int]]:

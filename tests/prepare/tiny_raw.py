@@ -162,4 +162,5 @@ class Folders:
 
     def array(self, sensor: str, layer: str) -> npt.NDArray[Any]:
         """Return a layer of the sensor's one acquisition, from its file."""
-        return np.load(array_path(self.store, sensor, layer))
+        stored: npt.NDArray[Any] = np.load(array_path(self.store, sensor, layer))
+        return stored

@@ -129,7 +129,7 @@ def make_pseudo_labels(
         shape = (len(rows), classes, height, width)
         scratch = _scratch(Path(folder), shape) if settings.keep_maps else None
         for i, codes in enumerate(fused("thresholds of")):
-            histogram.add(sample(codes, tiles[rows[i]].any(axis=-1), classes))
+            histogram.add(sample(codes, np.any(tiles[rows[i]], axis=-1), classes))
             if scratch is not None:
                 scratch[i] = codes
         thresholds = histogram.thresholds(settings.portion, settings.prior)

@@ -35,7 +35,7 @@ class StoredLayer:
         self._files, self._positions = files, positions
         first = self._array(int(files[0]))
         self.dtype: np.dtype[Any] = first.dtype
-        self.shape: tuple[int, int, int, int] = (len(files), *first.shape[1:])  # type: ignore[assignment]
+        self.shape: tuple[int, int, int, int] = (len(files), *first.shape[1:])
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -46,7 +46,8 @@ class StoredLayer:
         Raises:
             IndexError: If there is no such row.
         """
-        return self._array(int(self._files[row]))[self._positions[row]]
+        pixels: Pixels = self._array(int(self._files[row]))[int(self._positions[row])]
+        return pixels
 
     def __getitem__(self, key: Any) -> Pixels:  # noqa: ANN401 - whatever NumPy takes
         """Return one row, or several; a tuple goes on inside of the tile: ``layer[row, top:bottom]``."""
@@ -62,7 +63,7 @@ class StoredLayer:
     def __iter__(self) -> Iterator[Pixels]:
         return (self.tile(row) for row in range(len(self)))
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> Pixels:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Pixels:
         """Return all tiles as one array in memory."""
         return self[:].astype(dtype or self.dtype, copy=False)
 

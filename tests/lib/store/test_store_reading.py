@@ -10,7 +10,7 @@ import shapely
 from components.contract.errors import MissingInputError, ParameterError
 from components.lib.store.layout import INDEX_COLUMNS, LAYERS, create_layer
 from components.lib.store.store import Store
-from tests.lib.store.tiny_store import OTHER, SENSOR, array_path, tiny_store
+from tests.lib.store.tiny_store import OTHER, SENSOR, array_path, mapped, tiny_store
 
 
 def test_store_reads_back_what_was_written(tmp_path: Path) -> None:
@@ -19,10 +19,10 @@ def test_store_reads_back_what_was_written(tmp_path: Path) -> None:
     assert store.sensors == [SENSOR, OTHER]
     assert list(store.index.columns) == list(INDEX_COLUMNS)
     for layer, channels in LAYERS.items():
-        mapped = store.layer(SENSOR, layer)
-        assert isinstance(mapped[0].base.base, np.memmap), "a tile is no copy"
-        assert mapped.shape[-1] == channels
-        np.testing.assert_array_equal(mapped, layers[SENSOR, layer])
+        stored = store.layer(SENSOR, layer)
+        assert mapped(stored[0]), "a tile is no copy"
+        assert stored.shape[-1] == channels
+        np.testing.assert_array_equal(stored, layers[SENSOR, layer])
 
 
 def test_layers_are_mapped_once_and_read_only(tmp_path: Path) -> None:

@@ -23,6 +23,14 @@ def array_path(store: Path, sensor: str, layer: str) -> Path:
     return path
 
 
+def mapped(pixels: npt.NDArray[Any]) -> bool:
+    """Return whether pixels are a view of a mapped file."""
+    base: Any = pixels
+    while base is not None and not isinstance(base, np.memmap):
+        base = base.base
+    return base is not None
+
+
 def tiny_store(
     folder: Path,
     *,
