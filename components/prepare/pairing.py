@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 
@@ -105,8 +105,13 @@ def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -
         BadDataError: If a strip has no orientation flag, or one sensor has the same tile twice.
     """
     result = Pairing()
-    for acquisition, files in manifest.groupby("acquisition", sort=True):
-        _pair_acquisition(str(acquisition), files, quarantine, read, result)
+    by_acquisition: dict[str, list[FileRow]] = {}
+    names = [one.name for one in fields(FileRow)]
+    for values in manifest[names].itertuples(index=False, name=None):
+        row = FileRow(**dict(zip(names, values, strict=True)))
+        by_acquisition.setdefault(row.acquisition, []).append(row)
+    for acquisition, rows in sorted(by_acquisition.items()):
+        _pair_acquisition(acquisition, rows, quarantine, read, result)
     result.tiles.sort(key=lambda tile: (tile.sensor, tile.image_id))
     _drop_unlabelled(result)
     _refuse_twins(result.tiles)
@@ -115,12 +120,11 @@ def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -
 
 def _pair_acquisition(
     acquisition: str,
-    files: pd.DataFrame,
+    rows: list[FileRow],
     quarantine: set[tuple[str, str]],
     read: Read,
     result: Pairing,
 ) -> None:
-    rows = [FileRow(**{str(key): value for key, value in row.items()}) for row in files.to_dict("records")]
     dataset = dataset_of(rows[0].sensor)
     summaries = [row for row in rows if row.product == dataset.summaries.product]
     flags = _orientations(acquisition, dataset, summaries, read)
