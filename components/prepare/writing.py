@@ -76,20 +76,23 @@ class WrittenTile:
 def plan(tiles: Sequence[TileSource], read: Read) -> tuple[list[TileJob], dict[Key, ArrayLayout]]:
     """Assign places to the tiles, in their order, and list their layers.
 
-    It reads the header of the first SAR tile of each acquisition.
+    It reads the header of each sensor's first SAR tile: all others must have its size.
     """
     groups: dict[Key, list[TileSource]] = {}
     for tile in tiles:
         groups.setdefault((tile.acquisition, tile.sensor), []).append(tile)
     jobs: list[TileJob] = []
     layouts: dict[Key, ArrayLayout] = {}
+    sizes: dict[str, tuple[int, int]] = {}
     for key, own in sorted(groups.items()):
         first = own[0]
-        grid = grid_of(profile_geotiff(read(first.sar), first.sar.name)).resized()
+        if first.sensor not in sizes:
+            grid = grid_of(profile_geotiff(read(first.sar), first.sar.name)).resized()
+            sizes[first.sensor] = (grid.height, grid.width)
         layers = ["sar"]
         layers += ["optical"] if first.optical is not None else []
         layers += ["target"] if first.labelled else []
-        layouts[key] = ArrayLayout(len(own), (grid.height, grid.width), tuple(layers))
+        layouts[key] = ArrayLayout(len(own), sizes[first.sensor], tuple(layers))
         jobs += [TileJob(source, position) for position, source in enumerate(own)]
     return jobs, layouts
 
@@ -118,7 +121,7 @@ def write_tiles(
 
     Raises:
         ResourceError: If the disk has no room for the layers.
-        BadDataError: If a tile is damaged or of another size than its acquisition's first.
+        BadDataError: If a tile is damaged or of another size than its sensor's first.
     """
     dtypes = {layer: np.dtype(parameters.sar_dtype if layer == "sar" else "uint8") for layer in LAYERS}
     require_free_space(folder, _size(layouts, dtypes))
