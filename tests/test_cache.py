@@ -20,9 +20,11 @@ from components.contract.graph.lock import render_lock
 from components.contract.identity import code_hash, params_hash
 from components.contract.keys import CHECKED, CHECKED_TEXT
 from components.contract.parameters import PARAMS_LOCK
+from components.contract.partitions import CATALOGUE, partition_names, partition_of
 from tests.conftest import ROOT
 
 TRAININGS = {"optical@deeplabv3plus", "control", "distill@disoptnet", "distill@concord", "adapt"}
+PARTITIONS = 3
 CONSUMERS_OF_CONCORD = {"adapt", "evaluate", "report", "promote"}
 COPIED = (
     ".assets", "components", "dvc.yaml", "params.yaml", ".dvcignore", "README.md", "docs", "dags", "tests"
@@ -39,10 +41,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             shutil.copyfile(source, folder / name)
-    # Two methods, so that one can be edited without the other.
+    # Two methods, so that one can be edited without the other, and partitions of which one is.
     params = folder / "params.yaml"
     text = params.read_text()
     assert "methods: [concord]" in text
+    assert "\npartitions: 1\n" in text
+    text = text.replace("\npartitions: 1\n", f"\npartitions: {PARTITIONS}\n")
     params.write_text(text.replace("methods: [concord]", "methods: [disoptnet, concord]"))
     (folder / PARAMS_LOCK).write_text(render_lock(folder / "dvc.yaml", params))
     (folder / CHECKED).parent.mkdir(parents=True)
@@ -82,10 +86,15 @@ def edited(path: Path, edit: Callable[[str], str]) -> Iterator[None]:
         path.write_text(before)
 
 
+def changed(tree: Path) -> set[str]:
+    """Addresses of the stages whose own dependencies or outputs have changed."""
+    with Repo(str(tree)) as repo:
+        return set(repo.status()) - {"check"}  # it looks at every change, and changes nothing
+
+
 def outdated(tree: Path) -> set[str]:
     """Addresses of the stages that ``dvc repro`` would rerun, those included that read what others remake."""
-    with Repo(str(tree)) as repo:
-        found = set(repo.status()) - {"check"}  # it looks at every change, and changes nothing
+    found = changed(tree)
     graph = load_graph(tree / "dvc.yaml", tree / "params.yaml")
     pending = list(found)
     while pending:
@@ -101,7 +110,7 @@ def appended(text: str) -> str:
 
 def identity(tree: Path) -> tuple[str, str]:
     graph = load_graph(tree / "dvc.yaml", tree / "params.yaml")
-    return code_hash(tree, graph), params_hash(tree / "params.yaml", graph)
+    return code_hash(tree, graph), params_hash(tree / "params.yaml", graph, tree)
 
 
 def test_a_method_s_own_file_retrains_it_alone(tree: Path) -> None:
@@ -174,3 +183,68 @@ def test_where_runs_are_kept_starts_no_training(tree: Path) -> None:
     ):
         assert outdated(tree) == {"promote"}
         assert identity(tree) == before
+
+
+STORE_READERS = ("optical@", "control", "distill@", "adapt", "evaluate", "promote")
+"""Stages that read the whole store."""
+
+ONE = "rehearsal-airborne"
+MINE = partition_of(ONE, partition_names({"partitions": PARTITIONS}))
+
+
+@contextmanager
+def relocked(tree: Path) -> Iterator[None]:
+    """The lock of the present parameters and catalogue, put back at the end."""
+    lock = tree / PARAMS_LOCK
+    before = lock.read_text()
+    lock.write_text(render_lock(tree / "dvc.yaml", tree / "params.yaml"))
+    try:
+        yield
+    finally:
+        lock.write_text(before)
+
+
+def test_a_new_acquisition_or_another_entry_reruns_the_download_of_its_partition_alone(tree: Path) -> None:
+    before, catalogue = identity(tree), tree / CATALOGUE
+    with edited(catalogue / f"{ONE}.yaml", appended), relocked(tree):
+        assert changed(tree) == {f"download@{MINE}"}
+        assert identity(tree) != before
+    new = catalogue / "new.yaml"
+    shutil.copyfile(catalogue / f"{ONE}.yaml", new)
+    try:
+        assert changed(tree) == set(), "an entry that no parameter names is nobody's"
+        assert identity(tree) == before
+        with (
+            edited(tree / "params.yaml", lambda text: text.replace(f"  - {ONE}\n", f"  - {ONE}\n  - new\n")),
+            relocked(tree),
+        ):
+            theirs = partition_of("new", partition_names({"partitions": PARTITIONS}))
+            assert changed(tree) == {f"download@{theirs}"}
+            assert identity(tree) != before
+    finally:
+        new.unlink()
+
+
+def test_what_one_partition_has_anew_reruns_its_own_stages_and_the_light_ones(tree: Path) -> None:
+    """``changed`` looks one step ahead: a stage whose inputs come out equal goes on to none."""
+    steps = {
+        "data/raw/{}/content": {"download@{}", "validate@{}", "prepare@{}"},
+        "data/features/{}/content": {"validate@{}", "verdict"},
+        "data/validated/{}": {"verdict", "prepare@{}"},
+        "data/prepared/tables/{}/content": {"prepare@{}", "split"},
+        "data/prepared/layers/{}/content": {"prepare@{}"},
+    }
+    for path, stages in steps.items():
+        with edited(tree / path.format(MINE), appended):
+            found = {stage for stage in changed(tree) if not stage.startswith(STORE_READERS)}
+            assert found == {stage.format(MINE) for stage in stages}, path
+
+
+def test_a_limit_of_the_verdict_measures_nothing_anew(tree: Path) -> None:
+    def stricter(text: str) -> str:
+        return text.replace("max_strip_drift: 20.0", "max_strip_drift: 19.0")
+
+    with edited(tree / "params.yaml", stricter):
+        assert changed(tree) == {"verdict"}
+    with edited(tree / "params.yaml", lambda text: text.replace("west_m: 591550.0", "west_m: 591551.0")):
+        assert changed(tree) == {"split"}

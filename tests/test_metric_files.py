@@ -13,7 +13,7 @@ from components.adapt.run import AdaptRun
 from components.contract.graph.load import load_graph
 from components.evaluate.results import headline_numbers
 from components.lib.engine.stage import HEADLINE, StageRun
-from components.prepare.pipeline import headline
+from components.prepare.store import headline
 from components.promote.record import headline as promotion_headline
 from components.validate.stage import HEADLINE as VERDICT
 from tests.conftest import ROOT

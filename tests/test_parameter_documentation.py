@@ -30,8 +30,8 @@ MODELS = section_models()
 COMMENTS = comments((ROOT / "params.yaml").read_text("utf-8"))
 LEAVES = [leaf for name, models in MODELS.items() for leaf in leaves(name, value_at(name, BASE), models)]
 
-WITHOUT_MODEL = {"acquisitions"}
-"""A list of names, checked against the catalogue."""
+WITHOUT_MODEL = {"acquisitions", "partitions"}
+"""A list of names, checked against the catalogue, and a number."""
 
 DESCRIBED_ONCE = {"epochs": "optical.epochs", "crops_per_tile": "optical.epochs"}
 """Keys that mean the same in every section that has them, and where that is said."""

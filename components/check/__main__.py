@@ -9,7 +9,7 @@ from typing import Any
 
 from components.check.disk import check_disk
 from components.check.findings import Findings
-from components.check.lock import renew_lock, renewed
+from components.check.lock import remove_leftovers, renew_lock, renewed
 from components.check.methods import check_methods
 from components.check.parameters import check_graph, check_sections
 from components.check.services import check_gpu, check_sources, check_tracking
@@ -71,6 +71,8 @@ def _check_parameters(sections: dict[str, Any], findings: Findings, *, stage: bo
     check_methods(sections, ROOT, findings)
     with findings.collecting():
         stale = renew_lock(ROOT)
+        if stale:
+            remove_leftovers(ROOT)
         check_graph(ROOT)
         if stale and stage:
             raise renewed(ROOT)

@@ -1,15 +1,20 @@
-"""Upkeep of ``params.lock``, from which DVC resolves the graph."""
+"""Upkeep of ``params.lock``, from which DVC resolves the graph, and of the outputs that follow from it."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from components.contract.documents import read_yaml
 from components.contract.errors import ParameterError
 from components.contract.graph.lock import render_lock
-from components.contract.parameters import PARAMS_LOCK
+from components.contract.parameters import PARAMS_LOCK, read_sections
+from components.contract.partitions import partition_names
 from components.lib.disk import writing_to
 from components.lib.files import write_text
+
+PARTITIONED = ("data/raw", "data/features", "data/prepared/tables", "data/prepared/layers")
+"""Folders that have one folder for each partition, which a stage of its own makes."""
 
 
 def renew_lock(root: Path) -> bool:
@@ -34,6 +39,22 @@ def renew_lock(root: Path) -> bool:
             return False
         write_text(path, text)
     return True
+
+
+def remove_leftovers(root: Path) -> None:
+    """Remove the outputs of partitions that are no more; DVC's cache has them, if they are wanted again.
+
+    DVC leaves the outputs of a stage that the graph has lost where they are, and hashes a dependency such as
+    ``data/prepared`` with all that lies in it.
+
+    Args:
+        root: Folder of ``params.yaml``.
+    """
+    names = partition_names(read_sections(root / "params.yaml"))
+    found = [path for kind in PARTITIONED for path in (root / kind).glob("p[0-9][0-9]")]
+    for path in found:
+        if path.name not in names:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def renewed(root: Path) -> ParameterError:

@@ -18,6 +18,7 @@ from components.contract.graph.model import contains
 from components.contract.identity import ROOT as SOURCE
 from components.contract.keys import CHECKED
 from components.contract.parameters import value_at
+from components.contract.partitions import partition_names
 from components.distill.parameters import DistillParameters
 from components.download.catalogue import known_acquisitions, load_entry
 from components.download.parameters import DownloadParameters, check_acquisitions
@@ -76,6 +77,8 @@ def check_sections(sections: Sections, params: Path, findings: Findings) -> None
         with findings.collecting():
             check = validated_known if name == SHARED else validated
             check(name, model, value_at(sections, name, params), params)
+    with findings.collecting():
+        partition_names(sections)
     if findings.errors:
         return  # the names below are read from sections of the right shape
     with findings.collecting():

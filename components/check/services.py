@@ -37,15 +37,14 @@ _NVIDIA, _AMD = Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd")
 def check_sources(
     entries: Iterable[CatalogueEntry], download: DownloadParameters, root: Path, findings: Findings
 ) -> None:
-    """Check that each acquisition's source answers; a warning is enough where the data are there already."""
-    fetched = (root / "data/raw").is_dir()
+    """Check that each acquisition's source answers; a warning is enough where its data are there already."""
     for entry in entries:
         uri = download.mirrors.get(entry.id, entry.source)
         problem = _problem_of_source(uri, download.endpoint_url, entry.region, root)
         if problem is None:
             continue
-        if fetched:
-            findings.warnings.append(f"acquisition {entry.id}: {problem}; data/raw is there and will do")
+        if any((root / "data/raw").glob(f"*/{entry.id}")):
+            findings.warnings.append(f"acquisition {entry.id}: {problem}; its data are there and will do")
         else:
             findings.errors.append(
                 SourceUnavailableError(

@@ -13,13 +13,15 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import components
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_graph, load_stage
 from components.contract.graph.model import Graph, Stage
 from components.contract.hashing import files_below, sha256_files, sha256_folder, sha256_json
-from components.contract.parameters import PARAMS_FILE, read_sections, value_at
+from components.contract.parameters import GRAPH, PARAMS_FILE, PARAMS_LOCK, read_sections, value_at
+from components.contract.partitions import PARTITION_HASHES, graph_values, partition_hashes
 from components.contract.work import GATE
 
 ROOT = Path(next(iter(components.__path__))).parent
@@ -71,7 +73,7 @@ def pipeline_identity(
     if planned:
         return _planned(planned)
     graph = load_graph(root / "dvc.yaml", params)
-    return Identity(code=code_hash(root, graph), params=params_hash(params, graph))
+    return Identity(code=code_hash(root, graph), params=params_hash(params, graph, root))
 
 
 def code_hash(root: Path, graph: Graph) -> str:
@@ -111,13 +113,18 @@ def stage_code_hash(address: str, root: Path = ROOT) -> str:
     return sha256_files(_code_files(root, [stage]), root)
 
 
-def params_hash(params: Path, graph: Graph) -> str:
+def params_hash(params: Path, graph: Graph, root: Path = ROOT) -> str:
     """Return the SHA-256 of all parameters that a deciding stage names, the active profile laid over them.
+
+    Args:
+        params: The parameter file.
+        graph: The stages.
+        root: Folder of ``components``, whose catalogue entries the partitions' hashes are of.
 
     Raises:
         ParameterError: If a stage names a parameter that the file does not have.
     """
-    return _hash_of_parameters(params, _decisive(graph))
+    return _hash_of_parameters(params, _decisive(graph), root)
 
 
 def stage_params_hash(address: str, params: Path, root: Path = ROOT) -> str:
@@ -131,7 +138,7 @@ def stage_params_hash(address: str, params: Path, root: Path = ROOT) -> str:
     Raises:
         ParameterError: If there is no such stage, or the file lacks one of its parameters.
     """
-    return _hash_of_parameters(params, [load_stage(root / "dvc.yaml", params, address)])
+    return _hash_of_parameters(params, [load_stage(root / "dvc.yaml", params, address)], root)
 
 
 def data_hash(store: Path) -> str:
@@ -178,11 +185,26 @@ def _code_files(root: Path, stages: Iterable[Stage]) -> list[Path]:
     return files
 
 
-def _hash_of_parameters(params: Path, stages: Iterable[Stage]) -> str:
+def lock_values(sections: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """Return the values that ``params.lock`` has for these sections, whether the file is true or not.
+
+    Args:
+        sections: Sections of ``params.yaml``, with the active profile laid over them.
+        root: Folder of ``components``.
+    """
+    return {GRAPH: graph_values(sections), PARTITION_HASHES: partition_hashes(sections, root)}
+
+
+def _hash_of_parameters(params: Path, stages: Iterable[Stage], root: Path) -> str:
     sections = read_sections(params)
-    keys = {parameter.key for stage in stages for parameter in stage.params}
+    named = {parameter for stage in stages for parameter in stage.params}
+    locked = {parameter.key for parameter in named if parameter.path == PARAMS_LOCK}
+    keys = {parameter.key for parameter in named} - locked
     kept = {key for key in keys if not key.startswith(_PROFILES) and key.partition(".")[0] not in NO_RESULT}
     values = {key: value_at(sections, key, params) for key in sorted(kept)}
+    if locked:
+        found = lock_values(sections, root)
+        values |= {key: value_at(found, key, params) for key in sorted(locked)}
     return sha256_json(values)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from components.contract.documents import nearest, read_yaml, refuse_unknown, require_mapping, shown
 from components.contract.errors import ParameterError
+from components.contract.partitions import PARTITIONS, graph_values
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -22,6 +23,7 @@ GRAPH = "graph"
 SECTIONS = (
     "world",
     "acquisitions",
+    PARTITIONS,
     "download",
     "validate",
     "prepare",
@@ -96,8 +98,9 @@ def refuse_stale_lock(sections: Mapping[str, Any], path: Path) -> None:
     lock = path.with_name(PARAMS_LOCK)
     if not lock.is_file():
         return
+    values = graph_values(sections)
     for key, locked in _leaves(require_mapping(read_yaml(lock).get(GRAPH), f"{lock}: {GRAPH}")):
-        found = value_at(sections, key, path)
+        found = value_at(values, key, path)
         if found != locked:
             raise ParameterError(
                 f"{lock} has {key}: {shown(locked)}, and {path} under its profile {shown(found)}: "

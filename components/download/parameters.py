@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from pydantic import Field
@@ -61,13 +62,14 @@ def check_acquisitions(names: list[str], known: list[str], *, where: str) -> lis
     Raises:
         ParameterError: Otherwise, naming the nearest known id.
     """
+    there, listed = set(known), Counter(names)
     for name in names:
-        if name not in known:
+        if name not in there:
             raise ParameterError(
                 f"{where}: unknown acquisition {shown(name)}{nearest(name, known, cutoff=0.0)}",
                 next_step=f"use one of {', '.join(known)} or add "
                 f"components/download/catalogue/{shortened(name)}.yaml",
             )
-        if names.count(name) > 1:
+        if listed[name] > 1:
             raise ParameterError(f"{where}: {name!r} is listed twice", next_step="list it once")
     return names

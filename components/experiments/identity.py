@@ -17,7 +17,9 @@ from components.contract.errors import ParameterError
 from components.contract.graph.load import load_stage
 from components.contract.graph.model import Stage
 from components.contract.hashing import files_below, sha256_files, sha256_json
-from components.contract.identity import ROOT, stage_code_hash
+from components.contract.identity import ROOT, lock_values, stage_code_hash
+from components.contract.parameters import PARAMS_LOCK
+from components.contract.partitions import PARTITIONS
 from components.experiments.parameters import ParameterOverlay, without_noise
 from components.lib.files import write_json
 
@@ -93,12 +95,16 @@ def stage_key(
     """
     stage = graph.stage(command)
     # The profile's own keys are laid over the sections already.
-    keys = [parameter.key for parameter in stage.params if not parameter.key.startswith("profiles.")]
+    named = [parameter for parameter in stage.params if not parameter.key.startswith("profiles.")]
+    keys = [parameter.key for parameter in named if parameter.path != PARAMS_LOCK]
+    overrides = list(overrides)
     sections = without_noise(parameters.sections({key.partition(".")[0] for key in keys}, *overrides))
-    return {
-        "code": stage_code_hash(stage.address, graph.root),
-        "parameters": sha256_json({key: _value(sections, key) for key in keys}),
-    }
+    values = {key: _value(sections, key) for key in keys}
+    locked = [parameter.key for parameter in named if parameter.path == PARAMS_LOCK]
+    if locked:
+        found = lock_values(parameters.sections(("acquisitions", PARTITIONS), *overrides), graph.root)
+        values |= {key: _value(found, key) for key in locked}
+    return {"code": stage_code_hash(stage.address, graph.root), "parameters": sha256_json(values)}
 
 
 def _value(sections: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401 - YAML holds any value

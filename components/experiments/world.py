@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.contract.hashing import sha256_json
 from components.contract.identity import data_hash
+from components.contract.partitions import PARTITIONS, partition_names
 from components.experiments.grid import WORLDS
 from components.experiments.identity import StageGraph, begin_attempt, current_stamp, stage_key
 from components.experiments.parameters import ParameterOverlay
@@ -18,8 +20,25 @@ from components.experiments.processes import StageProcesses
 from components.lib.files import write_json, write_text
 from components.lib.store.store import Store
 
-STAGES = ("components.download", "components.validate", "components.prepare")
 PREPARED = Path("data/prepared")
+
+
+def data_commands(partitions: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the modules and arguments that make ``data/raw`` and ``data/validated``, in order."""
+    names = list(partitions)
+    return [
+        *(("components.download", "--partition", name) for name in names),
+        *(("components.validate", "--partition", name) for name in names),
+        ("components.validate", "--verdict"),
+    ]
+
+
+def store_commands(partitions: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the modules and arguments that make the store from those, in order."""
+    return [
+        *(("components.prepare", "--partition", name) for name in partitions),
+        ("components.prepare", "--split"),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +79,10 @@ class WorldMaker:
     def key(self, name: str) -> str:
         """Return the hash of everything a world is made from."""
         return sha256_json(
-            [stage_key(self.graph, (module,), self.parameters, (WORLDS[name],)) for module in STAGES]
+            [
+                stage_key(self.graph, command, self.parameters, (WORLDS[name],))
+                for command in (*data_commands(self._partitions()), *store_commands(self._partitions()))
+            ]
         )
 
     def found(self, name: str) -> World | None:
@@ -87,18 +109,23 @@ class WorldMaker:
             self.make("base")
         begin_attempt(work / "begun.json", key, [work])
         write_text(work / "params.yaml", self.parameters.document(WORLDS[name]))
-        stages: tuple[str, ...] = STAGES
-        if name != "base":
-            stages = STAGES[-1:]
+        commands = store_commands(self._partitions())
+        if name == "base":
+            commands = [*data_commands(self._partitions()), *commands]
+        else:
             for part in ("raw", "validated"):
                 link(self.folder / "base" / "data" / part, work / "data" / part)
-        for module in stages:
-            command = [sys.executable, "-m", module]
-            self.processes.run(command, work, work / "world.log", label=f"world {name}")
+        for command in commands:
+            self.processes.run(
+                [sys.executable, "-m", *command], work, work / "world.log", label=f"world {name}"
+            )
         write_json(work / "world.json", {"key": key})
         made = self.found(name)
         assert made is not None
         return made
+
+    def _partitions(self) -> list[str]:
+        return partition_names(self.parameters.sections((PARTITIONS,)))
 
 
 def link(existing: Path, at: Path) -> None:

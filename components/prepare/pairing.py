@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 
@@ -64,7 +64,7 @@ class Pairing:
     """Tiles that can be prepared, and why the others cannot.
 
     Attributes:
-        tiles: By sensor, then image id: their order in the store.
+        tiles: By sensor, then image id.
         excluded: (acquisition, image id) to the reason.
     """
 
@@ -79,7 +79,7 @@ def read_quarantine(path: Path) -> set[tuple[str, str]]:
         MissingInputError: If validation has not run.
         BadDataError: If the file is no quarantine table.
     """
-    require_input(path, made_by="validate")
+    require_input(path, made_by="verdict")
     try:
         table = read_table(path.read_bytes(), str(path))
         acquisition, image_id = table.require(("acquisition", "image_id"))
@@ -89,7 +89,7 @@ def read_quarantine(path: Path) -> set[tuple[str, str]]:
     except (BadDataError, OSError) as error:
         why = error.message if isinstance(error, BadDataError) else error
         raise BadDataError(
-            f"{path} is not a quarantine table: {why}", next_step="run `dvc repro --force validate`"
+            f"{path} is not a quarantine table: {why}", next_step="run `dvc repro --force verdict`"
         ) from error
     return keys
 
@@ -108,8 +108,13 @@ def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -
     """
     _refuse_strangers(manifest, quarantine)
     result = Pairing()
-    for acquisition, files in manifest.groupby("acquisition", sort=True):
-        _pair_acquisition(str(acquisition), files, quarantine, read, result)
+    by_acquisition: dict[str, list[FileRow]] = {}
+    names = [one.name for one in fields(FileRow)]
+    for values in manifest[names].itertuples(index=False, name=None):
+        row = FileRow(**dict(zip(names, values, strict=True)))
+        by_acquisition.setdefault(row.acquisition, []).append(row)
+    for acquisition, rows in sorted(by_acquisition.items()):
+        _pair_acquisition(acquisition, rows, quarantine, read, result)
     result.tiles.sort(key=lambda tile: (tile.sensor, tile.image_id))
     _drop_unlabelled(result)
     _refuse_twins(result.tiles)
@@ -136,12 +141,11 @@ def _refuse_strangers(manifest: pd.DataFrame, quarantine: set[tuple[str, str]]) 
 
 def _pair_acquisition(
     acquisition: str,
-    files: pd.DataFrame,
+    rows: list[FileRow],
     quarantine: set[tuple[str, str]],
     read: Read,
     result: Pairing,
 ) -> None:
-    rows = [FileRow(**{str(key): value for key, value in row.items()}) for row in files.to_dict("records")]
     dataset = dataset_of(rows[0].sensor)
     summaries = [row for row in rows if row.product == dataset.summaries.product]
     flags = _orientations(acquisition, dataset, summaries, read)
@@ -205,7 +209,7 @@ def _obstacle(products: Mapping[str, FileRow], dataset: Dataset, *, quarantined:
 
 
 def _drop_unlabelled(result: Pairing) -> None:
-    """Leave out tiles about whose buildings nothing is known, unless their whole sensor is without labels.
+    """Leave out tiles about whose buildings nothing is known, unless all these tiles of the sensor are such.
 
     Taking such a tile for an empty one would teach that buildings are ground.
     """
@@ -219,11 +223,15 @@ def _drop_unlabelled(result: Pairing) -> None:
 def _refuse_twins(tiles: list[TileSource]) -> None:
     for first, second in pairwise(tiles):
         if (first.sensor, first.image_id) == (second.sensor, second.image_id):
-            raise BadDataError(
-                f"tile {first.image_id} of {first.sensor} is in both {first.acquisition} and "
-                f"{second.acquisition}",
-                next_step="remove one of the two acquisitions from params.yaml",
-            )
+            raise twins(first.image_id, first.sensor, first.acquisition, second.acquisition)
+
+
+def twins(image_id: str, sensor: str, first: str, second: str) -> BadDataError:
+    """Return the failure for a tile that two acquisitions have."""
+    return BadDataError(
+        f"tile {image_id} of {sensor} is in both {first} and {second}",
+        next_step="remove one of the two acquisitions from params.yaml",
+    )
 
 
 def _orientations(acquisition: str, dataset: Dataset, summaries: list[FileRow], read: Read) -> Orientations:

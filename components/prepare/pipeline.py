@@ -1,147 +1,177 @@
-"""The stage: raw shards and quarantine in, training store and metrics out."""
+"""Preparing of a partition: shards and quarantine in, the arrays and tables of its tiles out.
+
+Nothing here depends on the other partitions: what does, from the split to the rows of the store, is made from
+the tables of all of them (:mod:`.store`).
+"""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
-from components.contract.errors import BadDataError
-from components.lib.datasets.base import OfficialSplit
-from components.lib.datasets.sensors import dataset_of, get_sensor
-from components.lib.files import atomic_directory, write_json
+from components.contract.errors import BadDataError, first_line
+from components.lib.files import atomic_directory, read_json, require_input, write_json
 from components.lib.shards.manifest import read_manifest
 from components.lib.shards.reader import ShardReader
-from components.lib.store.layout import FOOTPRINT_COLUMNS, SPLITS, write_tables
-from components.prepare.pairing import Pairing, pair, read_quarantine
+from components.lib.store.layout import (
+    FOOTPRINT_COLUMNS,
+    FOOTPRINTS_FILE,
+    INDEX_COLUMNS,
+    LAYERS_FOLDER,
+    TABLES,
+    write_footprints,
+)
+from components.prepare.pairing import pair, read_quarantine
 from components.prepare.parameters import PrepareParameters
-from components.prepare.split import assign, measure_leaks
 from components.prepare.writing import WrittenTile, plan, write_tiles
 
 _LOG = logging.getLogger(__name__)
 
+TILES_FILE, EXCLUDED_FILE, ACQUISITIONS_FILE = "tiles.parquet", "excluded.json", "acquisitions.json"
 
-def prepare(
-    raw: Path,
-    quarantine: Path,
-    store: Path,
-    metrics: Path,
-    parameters: PrepareParameters,
-    *,
-    processes: int | None = None,
-) -> dict[str, Any]:
-    """Write the training store of everything in ``raw`` that is not quarantined.
+OF_THE_STORE = ("row", "split", "kang", "clean")
+"""Columns of the index that need the tiles of all partitions."""
+
+TILE_COLUMNS: Mapping[str, str] = {
+    **{name: kind for name, kind in INDEX_COLUMNS.items() if name not in OF_THE_STORE},
+    "labelled": "bool",
+}
+"""Columns of a partition's ``tiles.parquet``: facts of its tiles, and whether anything is known about their
+buildings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Folders that the stages read and write, relative to the repository root.
+
+    Attributes:
+        raw: Shards and manifests, with a folder for each partition.
+        validated: Quarantine lists, with a folder for each partition.
+        store: The store.
+        metrics: JSON file for the few numbers that the DVC metric shows; ``details.json`` beside it has all.
+    """
+
+    raw: Path = Path("data/raw")
+    validated: Path = Path("data/validated")
+    store: Path = Path("data/prepared")
+    metrics: Path = Path("reports/prepare/metrics.json")
+
+
+def prepare_partition(
+    folders: Folders, partition: str, parameters: PrepareParameters, *, processes: int | None = None
+) -> int:
+    """Write the arrays and tables of everything in a partition that is not quarantined.
+
+    The partition's folders below ``layers`` and ``tables`` of the store are replaced, each whole or not at
+    all.
 
     Args:
-        raw: Output of the download stage.
-        quarantine: ``quarantine.csv`` of the validate stage.
-        store: Folder to write, replaced whole or not at all.
-        metrics: JSON file for the few numbers that the DVC metric shows; ``details.json`` beside it has all.
+        folders: Folders of all partitions.
+        partition: Name of the partition.
         parameters: Section ``prepare``.
         processes: See :func:`components.prepare.writing.write_tiles`.
 
     Returns:
-        Content of ``details.json``: counts and leaks.
+        Number of tiles, which may be none.
 
     Raises:
         MissingInputError: If an earlier stage has not run.
-        BadDataError: If no tile is left, or one is damaged that validation let through.
+        BadDataError: If a tile is damaged that validation let through.
     """
+    raw, store = folders.raw / partition, folders.store
     manifest = read_manifest(raw)
-    refused = read_quarantine(quarantine)
+    refused = read_quarantine(folders.validated / partition / "quarantine.csv")
     with ShardReader(raw) as reader:
         pairing = pair(manifest, refused, reader.read)
-        if not pairing.tiles:
-            raise BadDataError(
-                f"no tile is left to prepare; left out: {_reasons(pairing) or 'nothing was downloaded'}",
-                next_step="see data/validated/quarantine.csv and the products of the catalogue entries",
-            )
         jobs, layouts = plan(pairing.tiles, reader.read)
-    with atomic_directory(store) as folder:
+    with atomic_directory(store / LAYERS_FOLDER / partition) as folder:
         written = write_tiles(raw, folder, jobs, layouts, parameters, processes=processes)
-        index = build_index(written, parameters)
-        write_tables(folder, index, _footprints(written))
-        summary = summarise(index, pairing)
-    write_json(metrics, headline(summary))
-    write_json(metrics.with_name("details.json"), summary)
-    return summary
+        # A folder without a file would be no output for DVC.
+        write_json(folder / ACQUISITIONS_FILE, sorted({tile.acquisition for tile in pairing.tiles}))
+    with atomic_directory(store / TABLES / partition) as folder:
+        _tile_table(written).to_parquet(folder / TILES_FILE, index=False)
+        write_footprints(folder / FOOTPRINTS_FILE, _footprints(written))
+        write_json(folder / EXCLUDED_FILE, dict(sorted(Counter(pairing.excluded.values()).items())))
+    _LOG.info("%s: %d tiles prepared, %d left out", partition, len(written), len(pairing.excluded))
+    return len(written)
 
 
-def build_index(written: Sequence[WrittenTile], parameters: PrepareParameters) -> pd.DataFrame:
-    """Build the store's index: facts of every tile and its place in the split."""
-    index = pd.DataFrame(
-        [
-            {
-                "acquisition": tile.job.source.acquisition,
-                "sensor": tile.job.source.sensor,
-                "image_id": tile.job.source.image_id,
-                "strip": tile.job.source.strip,
-                "tile": tile.job.source.tile,
-                "orientation": tile.job.source.orientation,
-                "row": tile.job.row,
-                "x_left_m": tile.x_left_m,
-                "y_top_m": tile.y_top_m,
-                "gsd_m": tile.gsd_m,
-                "height": tile.height,
-                "width": tile.width,
-                "nodata_share": tile.nodata_share,
-                "n_buildings": tile.n_buildings,
-                "has_optical": tile.job.source.optical is not None,
-            }
-            for tile in written
-        ]
-    )
-    return index.join(assign(index, parameters.split))
+@dataclass(frozen=True, slots=True)
+class PreparedTables:
+    """Tables of all partitions together.
+
+    Attributes:
+        tiles: Columns ``TILE_COLUMNS``, by sensor and image id.
+        partitions: Partition by acquisition that has a tile.
+        excluded: Number of tiles that were left out, by reason.
+    """
+
+    tiles: pd.DataFrame
+    partitions: dict[str, str]
+    excluded: Counter[str]
 
 
-def summarise(index: pd.DataFrame, pairing: Pairing) -> dict[str, Any]:
-    """Count by sensor and split, name what was left out and why, and measure the leaks."""
-    sensors: dict[str, Any] = {}
-    for name, tiles in index.groupby("sensor"):
-        counts = {split: int((tiles["split"] == split).sum()) for split in SPLITS}
-        for split in ("train", "selection", "test"):
-            if counts[split] == 0:
-                _LOG.warning("%s has no %s tile: no stage that needs one can run on it", name, split)
-        sensors[str(name)] = {
-            **counts,
-            "clean": int(tiles["clean"].sum()),
-            "buildings": int(tiles["n_buildings"].sum()),
-            "nodata_share": float(tiles["nodata_share"].mean()),
-        }
-    return {
-        "tiles": len(index),
-        "sensors": sensors,
-        "excluded": _reasons(pairing),
-        "leak": measure_leaks(index, _official_split(list(sensors))),
-        "simulated": any(get_sensor(name).simulated for name in sensors),
-    }
-
-
-def headline(summary: Mapping[str, Any]) -> dict[str, int]:
-    """Return the number of tiles, and of those on ground that no train tile saw, of all sensors together."""
-    return {
-        "tiles": summary["tiles"],
-        "clean": sum(sensor["clean"] for sensor in summary["sensors"].values()),
-    }
-
-
-def _official_split(sensors: Sequence[str]) -> OfficialSplit:
-    """Return the one official split of all data sets in the store.
+def read_tables(store: Path, partitions: Sequence[str]) -> PreparedTables:
+    """Read the tables of all partitions; what else lies in the folder is not read.
 
     Raises:
-        BadDataError: If they have different ones: a store is split by one rule.
+        MissingInputError: If a partition was not prepared.
+        BadDataError: If a table is damaged.
     """
-    splits = {dataset_of(sensor).split for sensor in sensors}
-    if len(splits) > 1:
+    parts: list[pd.DataFrame] = []
+    found: dict[str, str] = {}
+    excluded: Counter[str] = Counter()
+    for partition in partitions:
+        folder = store / TABLES / partition
+        parts.append(_read_tiles(folder / TILES_FILE, partition))
+        found |= dict.fromkeys(parts[-1]["acquisition"], partition)
+        excluded.update(read_json(folder / EXCLUDED_FILE, made_by=f"prepare@{partition}"))
+    tiles = pd.concat(parts, ignore_index=True)
+    tiles = tiles.sort_values(["sensor", "image_id", "acquisition"], kind="stable", ignore_index=True)
+    return PreparedTables(tiles, found, excluded)
+
+
+def _read_tiles(path: Path, partition: str) -> pd.DataFrame:
+    require_input(path, made_by=f"prepare@{partition}")
+    try:
+        return pd.read_parquet(path)[list(TILE_COLUMNS)].astype(dict(TILE_COLUMNS))
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise BadDataError(
-            f"{', '.join(sensors)} belong to data sets with different official splits",
-            next_step="prepare acquisitions of one data set at a time",
-        )
-    return splits.pop()
+            f"{path} is no table of tiles: {first_line(error)[:200]}",
+            next_step=f"run `dvc repro --force prepare@{partition}`",
+        ) from error
+
+
+def _tile_table(written: Sequence[WrittenTile]) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = [
+        {
+            "acquisition": tile.job.source.acquisition,
+            "sensor": tile.job.source.sensor,
+            "image_id": tile.job.source.image_id,
+            "strip": tile.job.source.strip,
+            "tile": tile.job.source.tile,
+            "orientation": tile.job.source.orientation,
+            "position": tile.job.position,
+            "x_left_m": tile.x_left_m,
+            "y_top_m": tile.y_top_m,
+            "gsd_m": tile.gsd_m,
+            "height": tile.height,
+            "width": tile.width,
+            "nodata_share": tile.nodata_share,
+            "n_buildings": tile.n_buildings,
+            "has_optical": tile.job.source.optical is not None,
+            "labelled": tile.job.source.labelled,
+        }
+        for tile in written
+    ]
+    return pd.DataFrame(rows, columns=list(TILE_COLUMNS)).astype(dict(TILE_COLUMNS))
 
 
 def _footprints(written: Sequence[WrittenTile]) -> pd.DataFrame:
@@ -152,7 +182,3 @@ def _footprints(written: Sequence[WrittenTile]) -> pd.DataFrame:
         for number, footprint in enumerate(tile.footprints)
     ]
     return pd.DataFrame(rows, columns=list(FOOTPRINT_COLUMNS))
-
-
-def _reasons(pairing: Pairing) -> dict[str, int]:
-    return dict(sorted(Counter(pairing.excluded.values()).items()))

@@ -1,4 +1,4 @@
-"""Writing of tiles: every process puts its rows straight into the store's mapped layers."""
+"""Writing of tiles: every process puts its tiles straight into the mapped layers of their acquisitions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from components.lib.disk import require_free_space
 from components.lib.geo.grid import grid_of
 from components.lib.geo.raster import profile_geotiff
 from components.lib.shards.reader import ShardReader
-from components.lib.store.layout import LAYERS, Layer, create_layer, layer_path
+from components.lib.store.layout import LAYERS, Array, create_layer, layer_path
 from components.lib.tasks.labels import pack_masks
 from components.prepare.pairing import Read, TileSource
 from components.prepare.parameters import PrepareParameters
@@ -36,9 +36,13 @@ _MAX_PROCESSES = 8
 """Each holds one tile, about 0.3 GB at full size; the disk is the limit beyond."""
 
 
+Key = tuple[str, str]
+"""Acquisition and sensor of an array."""
+
+
 @dataclass(frozen=True, slots=True)
-class SensorLayout:
-    """Layers of one sensor: tiles, their size in pixels, and which layers there are."""
+class ArrayLayout:
+    """Layers of one acquisition's tiles of one sensor: how many, their size in pixels, and which layers."""
 
     tiles: int
     size: tuple[int, int]
@@ -47,10 +51,10 @@ class SensorLayout:
 
 @dataclass(frozen=True, slots=True)
 class TileJob:
-    """One tile and its row."""
+    """One tile and its place in its acquisition's arrays."""
 
     source: TileSource
-    row: int
+    position: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,27 +73,35 @@ class WrittenTile:
     """(WKT in pixels, area in pixels, height in metres)."""
 
 
-def plan(tiles: Sequence[TileSource], read: Read) -> tuple[list[TileJob], dict[str, SensorLayout]]:
-    """Assign rows to the tiles and list their layers; reads the header of each sensor's first SAR tile."""
+def plan(tiles: Sequence[TileSource], read: Read) -> tuple[list[TileJob], dict[Key, ArrayLayout]]:
+    """Assign places to the tiles, in their order, and list their layers.
+
+    It reads the header of each sensor's first SAR tile: all others must have its size.
+    """
+    groups: dict[Key, list[TileSource]] = {}
+    for tile in tiles:
+        groups.setdefault((tile.acquisition, tile.sensor), []).append(tile)
     jobs: list[TileJob] = []
-    layouts: dict[str, SensorLayout] = {}
-    for sensor in sorted({tile.sensor for tile in tiles}):
-        own = [tile for tile in tiles if tile.sensor == sensor]
+    layouts: dict[Key, ArrayLayout] = {}
+    sizes: dict[str, tuple[int, int]] = {}
+    for key, own in sorted(groups.items()):
         first = own[0]
-        grid = grid_of(profile_geotiff(read(first.sar), first.sar.name)).resized()
+        if first.sensor not in sizes:
+            grid = grid_of(profile_geotiff(read(first.sar), first.sar.name)).resized()
+            sizes[first.sensor] = (grid.height, grid.width)
         layers = ["sar"]
         layers += ["optical"] if first.optical is not None else []
         layers += ["target"] if first.labelled else []
-        layouts[sensor] = SensorLayout(len(own), (grid.height, grid.width), tuple(layers))
-        jobs += [TileJob(source, row) for row, source in enumerate(own)]
+        layouts[key] = ArrayLayout(len(own), sizes[first.sensor], tuple(layers))
+        jobs += [TileJob(source, position) for position, source in enumerate(own)]
     return jobs, layouts
 
 
 def write_tiles(
     raw: Path,
-    store: Path,
+    folder: Path,
     jobs: Sequence[TileJob],
-    layouts: dict[str, SensorLayout],
+    layouts: dict[Key, ArrayLayout],
     parameters: PrepareParameters,
     *,
     processes: int | None = None,
@@ -98,9 +110,9 @@ def write_tiles(
 
     Args:
         raw: Folder of the shards.
-        store: Folder of the store being made.
-        jobs: Tiles and rows.
-        layouts: Layers by sensor.
+        folder: Folder of the acquisitions' arrays.
+        jobs: Tiles and places.
+        layouts: Layers by acquisition and sensor.
         parameters: Section ``prepare``.
         processes: Default: the CPUs this process may use, fewer for few tiles. The result is the same.
 
@@ -112,12 +124,13 @@ def write_tiles(
         BadDataError: If a tile is damaged or of another size than its sensor's first.
     """
     dtypes = {layer: np.dtype(parameters.sar_dtype if layer == "sar" else "uint8") for layer in LAYERS}
-    require_free_space(store, _size(layouts, dtypes))
-    for sensor, layout in layouts.items():
+    require_free_space(folder, _size(layouts, dtypes))
+    for (acquisition, sensor), layout in layouts.items():
+        arrays = folder / acquisition
         for layer in layout.layers:
-            create_layer(store, sensor, layer, layout.tiles, layout.size, dtype=dtypes[layer]).flush()
-            _reserve(layer_path(store, sensor, layer))
-    bar = tqdm(_results(raw, store, jobs, parameters, processes), total=len(jobs), unit="tile", disable=None)
+            create_layer(arrays, sensor, layer, layout.tiles, layout.size, dtype=dtypes[layer]).flush()
+            _reserve(layer_path(arrays, sensor, layer))
+    bar = tqdm(_results(raw, folder, jobs, parameters, processes), total=len(jobs), unit="tile", disable=None)
     return list(bar)
 
 
@@ -135,7 +148,7 @@ def _reserve(path: Path) -> None:
                 raise
 
 
-def _size(layouts: dict[str, SensorLayout], dtypes: Mapping[str, np.dtype[Any]]) -> int:
+def _size(layouts: dict[Key, ArrayLayout], dtypes: Mapping[str, np.dtype[Any]]) -> int:
     return sum(
         layout.tiles * layout.size[0] * layout.size[1] * LAYERS[layer] * dtypes[layer].itemsize
         for layout in layouts.values()
@@ -144,19 +157,19 @@ def _size(layouts: dict[str, SensorLayout], dtypes: Mapping[str, np.dtype[Any]])
 
 
 def _results(
-    raw: Path, store: Path, jobs: Sequence[TileJob], parameters: PrepareParameters, processes: int | None
+    raw: Path, folder: Path, jobs: Sequence[TileJob], parameters: PrepareParameters, processes: int | None
 ) -> Iterator[WrittenTile]:
     count = processes or min(
         len(os.sched_getaffinity(0)), _MAX_PROCESSES, max(1, len(jobs) // _TILES_PER_PROCESS)
     )
     if count == 1:
         with ShardReader(raw) as reader:
-            worker = _Worker(reader.read, store, parameters)
+            worker = _Worker(reader.read, folder, parameters)
             yield from map(worker.write, jobs)
         return
     _LOG.info("writing %d tiles with %d processes", len(jobs), count)
     with ProcessPoolExecutor(
-        count, multiprocessing.get_context("spawn"), _start_worker, (raw, store, parameters)
+        count, multiprocessing.get_context("spawn"), _start_worker, (raw, folder, parameters)
     ) as pool:
         try:
             yield from pool.map(_work, jobs, chunksize=4)
@@ -165,13 +178,13 @@ def _results(
 
 
 class _Worker:
-    """Writes tiles into the layers of one store."""
+    """Writes tiles into the layers of one partition."""
 
-    def __init__(self, read: Read, store: Path, parameters: PrepareParameters) -> None:
+    def __init__(self, read: Read, folder: Path, parameters: PrepareParameters) -> None:
         self._read = read
-        self._store = store
+        self._folder = folder
         self._parameters = parameters
-        self._layers: dict[Path, Layer] = {}
+        self._layers: dict[Path, Array] = {}
 
     def write(self, job: TileJob) -> WrittenTile:
         tile = prepare_tile(job.source, self._read, self._parameters)
@@ -179,17 +192,18 @@ class _Worker:
         for layer, array in (("sar", tile.sar), ("optical", tile.optical), ("target", packed)):
             if array is None:
                 continue
-            mapped = self._mapped(layer_path(self._store, job.source.sensor, layer))
+            arrays = self._folder / job.source.acquisition
+            mapped = self._mapped(layer_path(arrays, job.source.sensor, layer))
             if array.shape != mapped.shape[1:]:
                 raise BadDataError(
                     f"{job.source.sar.name} has {array.shape[0]} x {array.shape[1]} pixels on the grid, "
                     f"the other {job.source.sensor} tiles {mapped.shape[1]} x {mapped.shape[2]}",
                     next_step="run validate, which quarantines such tiles",
                 )
-            mapped[job.row] = array
+            mapped[job.position] = array
         return _written(job, tile)
 
-    def _mapped(self, path: Path) -> Layer:
+    def _mapped(self, path: Path) -> Array:
         if path not in self._layers:
             self._layers[path] = np.lib.format.open_memmap(path, mode="r+")
         return self._layers[path]
@@ -216,8 +230,8 @@ _WORKER: list[_Worker] = []
 """This process's worker, made once by the pool's initialiser."""
 
 
-def _start_worker(raw: Path, store: Path, parameters: PrepareParameters) -> None:
-    _WORKER[:] = [_Worker(ShardReader(raw).read, store, parameters)]
+def _start_worker(raw: Path, folder: Path, parameters: PrepareParameters) -> None:
+    _WORKER[:] = [_Worker(ShardReader(raw).read, folder, parameters)]
 
 
 def _work(job: TileJob) -> WrittenTile:

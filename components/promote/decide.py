@@ -137,7 +137,7 @@ class _PromotionRun:
 
 
 def _open(settings: PromotionSettings) -> _PromotionRun:
-    verdict = read_json(settings.verdict, made_by="validate")
+    verdict = read_json(settings.verdict, made_by="verdict")
     if not isinstance(verdict, dict):
         raise BadDataError(
             f"{settings.verdict} is not a verdict", next_step="run `dvc repro --force validate`"

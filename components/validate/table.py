@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -51,6 +51,32 @@ def with_columns(table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     """Return ``table`` with the named columns, missing values throughout where it had no such column."""
     absent = dict.fromkeys(name for name in columns if name not in table)
     return table.assign(**{name: pd.Series(pd.NA, index=table.index, dtype="Float64") for name in absent})
+
+
+def concatenated(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join tile tables into the one of all their tiles, whichever tiles each of them has.
+
+    Args:
+        parts: Results of :func:`tile_table`, of different tiles.
+
+    Returns:
+        Rows sorted by acquisition and image id; the columns of ``BASE_COLUMNS``, then the others by name,
+        each of the type that its values in all parts have.
+    """
+    filled = [part for part in parts if len(part)]
+    others = {str(name) for part in filled for name in part.columns} - set(BASE_COLUMNS)
+    types = {name: _common_type(name, filled) for name in (*BASE_COLUMNS, *sorted(others))}
+    aligned = [with_columns(part, types)[list(types)].astype(types) for part in filled]
+    if not aligned:
+        return with_columns(pd.DataFrame(), BASE_COLUMNS)
+    table = pd.concat(aligned, ignore_index=True)
+    return table.sort_values(["acquisition", "image_id"], kind="stable", ignore_index=True)
+
+
+def _common_type(name: str, parts: Sequence[pd.DataFrame]) -> str:
+    """Return the one type that a column's values have, as :func:`_column_type` does for one table."""
+    found = {str(part[name].dtype) for part in parts if name in part and part[name].notna().any()}
+    return found.pop() if len(found) == 1 else "Float64"
 
 
 def strip_table(features: pd.DataFrame, quarantined: set[tuple[str, str]], sensor: Sensor) -> pd.DataFrame:

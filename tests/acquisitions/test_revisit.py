@@ -10,6 +10,7 @@ import pandas as pd
 from components.acquisitions.landing import land_simulated
 from components.acquisitions.parameters import LandOptions
 from components.acquisitions.registration import Registrar
+from components.contract.partitions import acquisitions_of, partition_names, partition_of
 from components.download.acquire import acquire
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
@@ -20,8 +21,9 @@ from components.lib.operations.decisions import ClaimRequest
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan
 from components.prepare.parameters import PrepareParameters
-from components.prepare.pipeline import prepare
+from components.prepare.pipeline import Folders as PrepareFolders
 from components.prepare.split import overlap_shares
+from components.prepare.store import prepare
 from components.validate.parameters import ValidateParameters
 from components.validate.stage import Folders, validate
 
@@ -44,16 +46,20 @@ def test_a_revisit_of_the_same_ground(tmp_path: Path, repository: Path) -> None:
     shards = {
         entry.id: acquire(entry, DownloadParameters(), staging_root=tmp_path / "staging") for entry in entries
     }
-    publish(shards, tmp_path / "raw")
-    folders = Folders(raw=tmp_path / "raw", validated=tmp_path / "validated", reports=tmp_path / "reports")
-    verdict = validate(folders, load_parameters("validate", ValidateParameters, repository / "params.yaml"))
+    partitions = partition_names({"partitions": 3})
+    assert len({partition_of(name, partitions) for name in NAMES}) == 2, "each in a partition of its own"
+    for partition in partitions:
+        inside = acquisitions_of(partition, NAMES, partitions)
+        publish({name: shards[name] for name in inside}, tmp_path / "raw" / partition)
+    raw, validated = tmp_path / "raw", tmp_path / "validated"
+    folders = Folders(raw, tmp_path / "features", validated, tmp_path / "reports")
+    limits = load_parameters("validate", ValidateParameters, repository / "params.yaml")
+    verdict = validate(folders, limits, partitions)
     assert (verdict["verdict"], verdict["tiles"], verdict["quarantined"]) == ("good", 24, 0)
     summary = prepare(
-        tmp_path / "raw",
-        tmp_path / "validated" / "quarantine.csv",
-        tmp_path / "prepared",
-        tmp_path / "metrics.json",
+        PrepareFolders(raw, validated, tmp_path / "prepared", tmp_path / "metrics.json"),
         load_parameters("prepare", PrepareParameters, repository / "params.yaml"),
+        partitions,
         processes=1,
     )
     assert (summary["tiles"], summary["excluded"]) == (24, {})

@@ -15,10 +15,11 @@ import yaml
 from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.shards.manifest import write_manifest
 from components.lib.shards.writer import ShardWriter
-from components.lib.store.layout import FOOTPRINTS_FILE, INDEX_FILE, LAYERS
+from components.lib.store.layout import INDEX_FILE, LAYERS, footprints_path
 from tests.campaign.processes import command, run_forked
 from tests.campaign.verdicts import Ended
 from tests.lib.shards.packed import packed_row
+from tests.lib.store.tiny_store import array_path
 
 ROOT = Path(__file__).parents[2]
 SENSOR, ACQUISITION = "simulated-airborne", "chaos"
@@ -155,14 +156,14 @@ class Stored:
 def read_store(folder: Path) -> Stored:
     """Read the store that prepare left."""
     index = pd.read_parquet(folder / INDEX_FILE)
-    layers = {name: np.load(folder / SENSOR / f"{name}.npy") for name in LAYERS}
-    table = pd.read_parquet(folder / FOOTPRINTS_FILE)
+    layers = {name: np.load(array_path(folder, SENSOR, name)) for name in LAYERS}
+    table = pd.read_parquet(footprints_path(folder, "p00"))
     arrays, facts = {}, {}
     for record in index.to_dict("records"):
-        image_id, row = str(record["image_id"]), int(record["row"])
+        image_id, row = str(record["image_id"]), int(record["position"])
         arrays[image_id] = {name: layer[row] for name, layer in layers.items()}
         # The split follows from the other tiles, too.
-        left_out = ("row", "split", "clean", "kang")
+        left_out = ("row", "position", "split", "clean", "kang")
         facts[image_id] = {str(key): value for key, value in record.items() if key not in left_out}
     found = {str(name): [str(w) for w in rows["wkt_px"]] for name, rows in table.groupby("image_id")}
     return Stored(arrays, facts, found)
@@ -200,7 +201,7 @@ def run_stages(
     """Run stages of the pipeline in ``folder`` as their commands, each in a child; stop at a failure.
 
     Args:
-        folder: Has ``params.yaml`` and ``data/raw``.
+        folder: Has ``params.yaml`` and ``data/raw/p00``.
         names: The stages, in order.
         run: :func:`run_forked`, or :func:`preload` to load what they import as well.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.check import __main__ as command
+from components.contract.partitions import CATALOGUE
 from tests.conftest import ROOT
 
 Check = Callable[..., tuple[int, str]]
@@ -16,9 +17,10 @@ Check = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the committed params.yaml, params.lock and dvc.yaml, in which commands run."""
+    """A folder with the committed params.yaml, params.lock, dvc.yaml and catalogue, in which commands run."""
     for name in ("params.yaml", "params.lock", "dvc.yaml"):
         shutil.copyfile(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / CATALOGUE, tmp_path / CATALOGUE)
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_TRACKING_URI", "STORMSIGHT_ARTIFACTS", "STORMSIGHT_OBJECTS"):
         monkeypatch.delenv(name, raising=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
 
+from components.check.lock import PARTITIONED
 from components.contract.graph.load import load_graph
 from components.contract.parameters import PARAMS_LOCK
 from tests.check.conftest import Check, edit
@@ -64,3 +66,21 @@ def test_graph_of_runs_and_airflow_is_that_of_the_lock(pipeline: Path, check: Ch
     assert "distill@disoptnet" in ours.addresses
     assert "check" not in ours.addresses
     assert "models/sar/disoptnet" in ours["adapt"].deps
+
+
+def test_outputs_of_partitions_that_are_no_more_are_removed(pipeline: Path, check: Check) -> None:
+    """A folder such as data/prepared is a dependency with all that lies in it."""
+    params = pipeline / "params.yaml"
+    for count in (3, 2):
+        params.write_text(re.sub(r"(?m)^partitions: \d+", f"partitions: {count}", params.read_text()))
+        assert check()[0] == 0
+        for kind in PARTITIONED:
+            for name in ("p00", "p01", "p02", "other"):
+                (pipeline / kind / name).mkdir(parents=True, exist_ok=True)
+    params.write_text(params.read_text().replace("partitions: 2", "partitions: 1"))
+    assert check("parameters")[0] == 78
+    for kind in PARTITIONED:
+        assert {path.name for path in (pipeline / kind).iterdir()} == {"p00", "other"}
+    (pipeline / "data/raw/p01").mkdir()
+    assert check()[0] == 0
+    assert (pipeline / "data/raw/p01").exists(), "nothing is looked for while the graph is the same"

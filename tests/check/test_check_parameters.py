@@ -21,7 +21,7 @@ def test_the_committed_parameters_pass(pipeline: Path, check: Check) -> None:
 
 
 def test_every_section_is_checked() -> None:
-    assert {name for name, _ in MODELS} | {"acquisitions", "methods"} == set(SECTIONS)
+    assert {name for name, _ in MODELS} | {"acquisitions", "partitions", "methods"} == set(SECTIONS)
 
 
 @pytest.mark.parametrize(

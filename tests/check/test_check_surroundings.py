@@ -39,7 +39,7 @@ def test_a_source_that_does_not_answer_is_an_error_until_the_data_are_there(
     code, printed = check()
     assert code == 69
     assert f"s3://bucket/root/ does not answer at {CLOSED}" in printed
-    (pipeline / "data/raw").mkdir(parents=True)
+    (pipeline / "data/raw/p00/rehearsal-airborne").mkdir(parents=True)
     code, printed = check()
     assert code == 0
     assert "warning: acquisition rehearsal-airborne: s3://bucket/root/" in printed

@@ -62,8 +62,8 @@ def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, 
     """Land a second acquisition, and inject failures while it is trained on.
 
     Its event is lost; an old one comes again instead. The scheduler dies under ``plan``, whose supervisor
-    dies with it; scheduler and triggerer die under ``prepare``, which is deferred. The training of ``MODEL``
-    is evicted after a checkpoint. The gate demands what no model reaches.
+    dies with it; scheduler and triggerer die under ``prepare@p00``, which is deferred. The training of
+    ``MODEL`` is evicted after a checkpoint. The gate demands what no model reaches.
 
     Returns:
         The run, and the evicted training as it runs undisturbed in ``folder``.
@@ -80,7 +80,7 @@ def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, 
     pipeline.airflow.restart("scheduler")
     run_id = pipeline.wait_claim(1)
 
-    new_pod(pipeline, known, "prepare", is_running)
+    new_pod(pipeline, known, "prepare@p00", is_running)
     for component in ("scheduler", "triggerer"):
         pipeline.airflow.kill(component)
         pipeline.airflow.restart(component)
@@ -103,7 +103,9 @@ def new_pod(
     """Wait for a pod of a stage that is not among ``known``."""
 
     def found() -> client.V1Pod | None:
-        new = [p for p in pipeline.pods.pods(stormsight_stage=stage) if p.metadata.uid not in known]
+        # The annotation is the address; the label of `prepare@p00` has a hash of it.
+        pods = [p for p in pipeline.pods.pods() if p.metadata.annotations.get("stormsight/stage") == stage]
+        new = [p for p in pods if p.metadata.uid not in known]
         return next((pod for pod in new if when(pod)), None)
 
     return wait_for(f"a pod of {stage}", found, timeout_s=300, poll_s=0.05)

@@ -52,8 +52,8 @@ def test_a_scheduler_that_dies_under_a_task_makes_no_second_pod(disturbed: Retra
 
 
 def test_a_deferred_task_outlives_scheduler_and_triggerer_with_its_pod(disturbed: Retraining) -> None:
-    assert len(disturbed.pods_of("prepare")) == 1
-    assert disturbed.states["pipeline.prepare"] == "success"
+    assert len(disturbed.pods_of("prepare@p00")) == 1
+    assert disturbed.states["pipeline.prepare.p00"] == "success"
 
 
 def test_an_evicted_training_ends_with_a_checkpoint_and_is_retried(

@@ -22,7 +22,11 @@ from tests.cluster.pipeline import PREFIX, Pipeline
 MODEL = "adapt"
 """Stage whose training is evicted."""
 
-UPSTREAM = {"prepare": "data/prepared", "distill@concord": "models/sar/concord"}
+UPSTREAM = {
+    "prepare@p00": ("data/prepared/layers/p00", "data/prepared/tables/p00"),
+    "split": ("data/prepared/index.parquet", "data/prepared/partitions.json"),
+    "distill@concord": ("models/sar/concord",),
+}
 """Inputs of the training, by the stage that makes them."""
 
 OUTPUT = "models/adapted"
@@ -46,7 +50,8 @@ class Undisturbed:
     def start(cls, pipeline: Pipeline, key: str, folder: Path) -> Undisturbed:
         """Pull the outputs of the stages before it for ``key``, and train."""
         workspace = _workspace(pipeline, key, list(UPSTREAM), folder)
-        return cls(pipeline, workspace, _start(pipeline, workspace, _pull(UPSTREAM.values()), _train()))
+        inputs = [path for paths in UPSTREAM.values() for path in paths]
+        return cls(pipeline, workspace, _start(pipeline, workspace, _pull(inputs), _train()))
 
     def weights(self) -> dict[str, str]:
         """Return the hashes of the weights it made."""

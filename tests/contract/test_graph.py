@@ -18,7 +18,8 @@ from components.contract.graph.load import load_graph
 from components.contract.graph.lock import graph_keys, render_lock
 from components.contract.graph.model import Graph, Parameter
 from components.contract.keys import CHECKED
-from components.contract.parameters import PARAMS_LOCK
+from components.contract.parameters import PARAMS_LOCK, resolve
+from components.contract.partitions import partition_names
 from components.contract.work import Requirements
 from tests.contract.pipelines import FILES, FOREACH, MATRIX, META, NESTED
 
@@ -110,8 +111,9 @@ def test_graph_of_the_repository_equals_that_of_dvc(
     (tmp_path / PARAMS_LOCK).write_text(render_lock(tmp_path / "dvc.yaml", tmp_path / "params.yaml"))
     stages, edges = seen_by_dvc(tmp_path)
     assert stages.pop("check")["outs"] == [CHECKED]
-    assert ("check", "download") in edges
-    assert seen_by_us(graph) == (stages, edges - {("check", "download")})
+    checked = {edge for edge in edges if edge[0] == "check"}
+    assert checked == {("check", f"download@{name}") for name in partition_names(resolve(params))}
+    assert seen_by_us(graph) == (stages, edges - checked)
     assert {f"distill@{method}" for method in methods} <= set(graph.addresses)
 
 
@@ -121,7 +123,7 @@ def test_graph_reads_what_a_pod_needs(repository: Path) -> None:
     assert stage.cmd == ("python -m components.distill --method concord",)
     assert stage.requirements == Requirements(image="train", cpu=4.0, memory="16Gi", gpu=1, retry="train")
     assert Parameter("params.yaml", "profiles.rehearsal.distill") in stage.params
-    assert graph.roots == ("download",)
+    assert graph.roots == ("download@p00",)
     assert graph.leaves == ("report", "promote")
     assert graph.order().index("distill@concord") < graph.order().index("adapt")
 

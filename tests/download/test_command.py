@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from components.contract.errors import ParameterError
+from components.contract.partitions import partition_of
 from components.download.__main__ import main
 from components.lib.shards.manifest import read_manifest
 from tests.download.release import entry, release, write_world
@@ -33,13 +34,13 @@ def world(tmp_path: Path) -> Path:
 
 def test_all_acquisitions_of_the_parameters(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call(monkeypatch, world) == 0
-    manifest = read_manifest(world / "raw")
+    manifest = read_manifest(world / "raw/p00")
     assert manifest.groupby("acquisition").size().to_dict() == {"other": 3, "tiny": 11}
 
 
 def test_one_acquisition_by_name(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call(monkeypatch, world, "--acquisition", "other") == 0
-    assert set(read_manifest(world / "raw")["acquisition"]) == {"other"}
+    assert set(read_manifest(world / "raw/p00")["acquisition"]) == {"other"}
 
 
 def test_the_catalogue_is_listed(
@@ -87,3 +88,20 @@ def test_a_typo_in_the_last_entry_costs_no_transfer(world: Path, monkeypatch: py
 def test_staging_inside_the_output_is_refused(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ParameterError, match="lies inside --output"):
         call(monkeypatch, world, "--staging", str(world / "raw" / "staging"))
+
+
+def test_an_acquisition_lies_in_the_partition_of_its_id(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = world / "params.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "partitions": 4}))
+    assert call(monkeypatch, world) == 0
+    names = [f"p0{number}" for number in range(4)]
+    whole = {name: set(read_manifest(world / "raw" / name)["acquisition"]) for name in names}
+    assert whole == {name: {a for a in ("tiny", "other") if partition_of(a, names) == name} for name in names}
+    assert set() in whole.values(), "an empty partition is a manifest without rows"
+    before = {p: p.stat().st_ino for p in (world / "raw").rglob("*") if p.is_file()}
+    mine = partition_of("tiny", names)
+    assert call(monkeypatch, world, "--partition", mine) == 0
+    renewed = {path for path, inode in before.items() if path.stat().st_ino != inode}
+    assert renewed == {world / "raw" / mine / "manifest.parquet"}
+    with pytest.raises(ParameterError, match="--partition: there is no partition 'p04'"):
+        call(monkeypatch, world, "--partition", "p04")

@@ -106,7 +106,7 @@ def test_the_command_tells_a_full_disk_in_two_lines(tmp_path: Path, repository: 
     assert "next step: free some space" in result.stderr
     assert not (tmp_path / "raw").exists()
     assert subprocess.run(command, cwd=repository, env=environment, check=False).returncode == 0
-    assert len(read_manifest(tmp_path / "raw")) == len(release(tiles=2))
+    assert len(read_manifest(tmp_path / "raw/p00")) == len(release(tiles=2))
 
 
 def test_a_second_process_is_kept_out(tmp_path: Path, source: CatalogueEntry) -> None:

@@ -111,8 +111,8 @@ def test_killed_in_mid_object_resumes_behind_the_finished_ranges(
     assert not (tmp_path / "raw").exists()
     resume_and_compare(tmp_path, repository, proxy, done, sum(map(len, files.values())))
     expected = {path.split("/")[-1]: content for path, content in files.items()}
-    with ShardReader(tmp_path / "raw") as reader:
-        rows = list(read_manifest(tmp_path / "raw").itertuples())
+    with ShardReader(tmp_path / "raw/p00") as reader:
+        rows = list(read_manifest(tmp_path / "raw/p00").itertuples())
         assert {str(row.name): reader.read(row) for row in rows} == expected
 
 
@@ -127,4 +127,4 @@ def test_a_killed_tarball_resumes_too(
     done = kill_after(proxy, start(tmp_path, repository), journal, 2)
     assert 0 < len(done) < 5
     resume_and_compare(tmp_path, repository, proxy, done, len(packed))
-    assert len(read_manifest(tmp_path / "raw")) == len(files)
+    assert len(read_manifest(tmp_path / "raw/p00")) == len(files)

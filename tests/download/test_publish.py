@@ -1,4 +1,4 @@
-"""``data/raw``: never more than 64 shards, put in place whole, joined and copied correctly."""
+"""Publication of a partition: put in place whole, its shards linked or copied."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.contract.errors import ParameterError, ResourceError
+from components.contract.errors import ResourceError
 from components.download.publish import publish
 from components.download.staging import FinishedShard
 from components.lib.shards.manifest import FileRow, read_manifest
@@ -62,17 +62,19 @@ def check(raw: Path, acquisitions: dict[str, list[FinishedShard]]) -> int:
     return len(list(raw.rglob("*.tar")))
 
 
-@pytest.mark.parametrize(("counts", "expected"), [((3, 2), 5), ((64,), 64), ((40, 40), 64), ((70, 3, 1), 25)])
-def test_at_most_64_shards_whatever_comes_in(tmp_path: Path, counts: tuple[int, ...], expected: int) -> None:
+@pytest.mark.parametrize("counts", [(), (3, 2), (70, 3, 1), (1,) * 65])
+def test_every_acquisition_keeps_its_own_shards(tmp_path: Path, counts: tuple[int, ...]) -> None:
+    """There is no limit on acquisitions, and what one adds changes no shard of the others."""
     acquisitions = {f"acq{i}": finished(tmp_path, f"acq{i}", count) for i, count in enumerate(counts)}
     publish(acquisitions, tmp_path / "raw")
-    assert check(tmp_path / "raw", acquisitions) == expected <= 64
-
-
-def test_too_many_acquisitions_are_refused(tmp_path: Path) -> None:
-    one = finished(tmp_path, "a", 1)
-    with pytest.raises(ParameterError, match="65, but data/raw holds at most 64"):
-        publish({f"a{i}": one for i in range(65)}, tmp_path / "raw")
+    assert check(tmp_path / "raw", acquisitions) == sum(counts)
+    shards = {
+        path.relative_to(tmp_path / "raw"): path.read_bytes() for path in (tmp_path / "raw").rglob("*.tar")
+    }
+    more = {**acquisitions, "more": finished(tmp_path, "more", 1)}
+    publish(more, tmp_path / "raw")
+    assert check(tmp_path / "raw", more) == sum(counts) + 1
+    assert all((tmp_path / "raw" / path).read_bytes() == content for path, content in shards.items())
 
 
 def test_another_disk_gets_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

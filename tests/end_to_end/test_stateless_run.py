@@ -21,9 +21,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 RUN = "asset_triggered__2026-11-20T03:00:00+00:00"
 STAGES = (
-    "download",
-    "validate",
-    "prepare",
+    "download@p00",
+    "validate@p00",
+    "verdict",
+    "prepare@p00",
+    "split",
     "optical@deeplabv3plus",
     "control",
     "distill@concord",

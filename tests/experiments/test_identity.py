@@ -6,6 +6,7 @@ import pytest
 
 from components.contract.errors import ParameterError
 from components.contract.graph.model import Stage
+from components.contract.partitions import partition_names, partition_of
 from components.experiments.grid import (
     GRID,
 )
@@ -31,15 +32,34 @@ def test_stages_are_known_by_what_the_graph_declares(repository: Path) -> None:
     assert (control.address, concord.address) == ("control", "distill@concord")
     assert "components/lib/losses" in concord.deps
     assert "components/lib/selftraining" in graph.stage(("components.adapt",)).deps
-    assert sections(graph.stage(("components.download",))) == {"world", "acquisitions", "download"}
+    download = graph.stage(("components.download", "--partition", "p00"))
+    assert download.address == "download@p00"
+    assert sections(download) == {"world", "download", "partition_sha256"}
+    assert graph.stage(("components.validate", "--verdict")).address == "verdict"
     with pytest.raises(ParameterError, match="no stage that runs"):
         graph.stage(("components.distill",))
     for method in GRID:
         assert method.command is None or graph.stage(method.command).deps, method.name
     parameters = ParameterOverlay(repository / "params.yaml", "evidence")
     commands = [("components.adapt",), ("components.distill", "--method", "concord")]
-    commands += [("components.distill", "--method", "hfd_reading"), ("components.prepare",)]
+    commands += [("components.distill", "--method", "hfd_reading"), ("components.prepare", "--split")]
     assert len({stage_key(graph, command, parameters)["code"] for command in commands}) == 4
+
+
+def test_a_world_s_key_follows_the_acquisitions_of_its_partition(repository: Path) -> None:
+    parameters = ParameterOverlay(repository / "params.yaml", "evidence")
+
+    def key(partition: str, **changes: object) -> object:
+        command = ("components.download", "--partition", partition)
+        return stage_key(StageGraph(), command, parameters, [changes])["parameters"]
+
+    both = ["rehearsal-airborne", "rehearsal-spaceborne"]
+    whole: dict[str, object] = {"partitions": 3, "acquisitions": both}
+    one: dict[str, object] = {**whole, "acquisitions": both[:1]}
+    mine, other = (partition_of(name, partition_names(whole)) for name in both)
+    assert mine != other
+    assert key(mine, **whole) == key(mine, **one)
+    assert key(other, **whole) != key(other, **one)
 
 
 def test_parameters_of_other_methods_are_no_part_of_a_trials_key(repository: Path) -> None:

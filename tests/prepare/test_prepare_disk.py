@@ -29,8 +29,7 @@ def test_room_is_taken_before_a_page_is_mapped(one_tile: Folders, monkeypatch: p
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(ResourceError, match="cannot be written: No space left on device"):
         one_tile.prepare()
-    assert not one_tile.store.exists()
-    assert not list(one_tile.root.glob(".prepared*"))
+    assert not [path for path in one_tile.store.rglob("*") if path.is_file() or path.name.startswith(".")]
 
 
 def test_a_file_system_that_cannot_reserve_is_used_as_before(
@@ -50,5 +49,5 @@ def test_a_file_in_the_place_of_an_output_folder(blocked: str, one_tile: Folders
         metrics = property(lambda self: self.root / ("file/m.json" if blocked == "reports" else "m.json"))
 
     (tmp_path / "file").write_text("")
-    with pytest.raises(ResourceError, match="file cannot be written"):
+    with pytest.raises(ResourceError, match=r"file(/prepared/layers)? cannot be written"):
         Elsewhere(one_tile.root).prepare()

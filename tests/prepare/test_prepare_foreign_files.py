@@ -17,7 +17,7 @@ WEST = 592_000.0
 
 
 def stored(folders: Folders, layer: str) -> Any:
-    return np.load(folders.store / AIRBORNE / f"{layer}.npy")
+    return folders.array(AIRBORNE, layer)
 
 
 def index(folders: Folders) -> pd.DataFrame:

@@ -82,7 +82,8 @@ def test_what_validation_should_have_caught_is_named(folders: Folders, what: str
 
     with pytest.raises(BadDataError, match=message):
         folders.prepare()
-    assert not folders.store.exists()
+    assert not list(folders.store.rglob("*.npy"))
+    assert not (folders.store / "index.parquet").exists()
 
 
 def test_the_same_tile_in_two_acquisitions_of_a_sensor_is_refused(folders: Folders) -> None:
@@ -102,7 +103,7 @@ def test_missing_inputs_name_the_stage_that_makes_them(folders: Folders) -> None
     flight.add_tile(1, WEST)
     folders.write(flight)
     folders.quarantine.unlink()
-    with pytest.raises(MissingInputError, match="dvc repro validate"):
+    with pytest.raises(MissingInputError, match="dvc repro verdict"):
         folders.prepare()
     folders.quarantine.write_text("nonsense\n")
     with pytest.raises(BadDataError, match="not a quarantine table"):
@@ -138,4 +139,5 @@ def test_full_disk_is_found_before_the_first_byte(folders: Folders, monkeypatch:
 
     with pytest.raises(ResourceError, match="are needed"):
         folders.prepare()
-    assert not folders.store.exists()
+    assert not list(folders.store.rglob("*.npy"))
+    assert not (folders.store / "index.parquet").exists()

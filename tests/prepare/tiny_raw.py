@@ -20,12 +20,15 @@ from components.lib.geo.raster import encode_geotiff
 from components.lib.shards.manifest import FileRow, write_manifest
 from components.lib.shards.writer import ShardWriter
 from components.prepare.parameters import PrepareParameters, SplitParameters
-from components.prepare.pipeline import prepare
+from components.prepare.pipeline import Folders as StageFolders
+from components.prepare.store import prepare
 from tests.lib.shards.packed import packed_row
+from tests.lib.store.tiny_store import array_path
 
 NORTH, SOUTH = "20190804111224_20190804111453", "20190804111851_20190804112030"
 AIRBORNE, SPACEBORNE = "simulated-airborne", "simulated-spaceborne"
 SIDE = 64
+PARTITION = "p00"
 TOP = 5_750_000.0
 WEST = 592_000.0
 
@@ -127,11 +130,12 @@ class Folders:
 
     @property
     def raw(self) -> Path:
-        return self.root / "raw"
+        """The one partition's folder."""
+        return self.root / "raw" / PARTITION
 
     @property
     def quarantine(self) -> Path:
-        return self.root / "validated" / "quarantine.csv"
+        return self.root / "validated" / PARTITION / "quarantine.csv"
 
     @property
     def store(self) -> Path:
@@ -152,4 +156,11 @@ class Folders:
     def prepare(
         self, parameters: PrepareParameters = PARAMETERS, *, processes: int | None = 1
     ) -> dict[str, Any]:
-        return prepare(self.raw, self.quarantine, self.store, self.metrics, parameters, processes=processes)
+        """Prepare the one partition, and split it."""
+        folders = StageFolders(self.raw.parent, self.quarantine.parents[1], self.store, self.metrics)
+        return prepare(folders, parameters, [PARTITION], processes=processes)
+
+    def array(self, sensor: str, layer: str) -> npt.NDArray[Any]:
+        """Return a layer of the sensor's one acquisition, from its file."""
+        stored: npt.NDArray[Any] = np.load(array_path(self.store, sensor, layer))
+        return stored

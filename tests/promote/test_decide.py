@@ -322,7 +322,7 @@ def test_missing_inputs_name_the_stage_that_makes_them(stage: PromotionSettings)
     stage.verdict.unlink()
     with pytest.raises(MissingInputError) as caught:
         decide(stage, (SAR,))
-    assert "dvc repro validate" in str(caught.value)
+    assert "dvc repro verdict" in str(caught.value)
 
 
 def test_a_tampered_ledger_stops_the_stage_before_anything_is_judged(stage: PromotionSettings) -> None:

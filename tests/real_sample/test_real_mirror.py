@@ -25,7 +25,8 @@ from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.geo.raster import encode_geotiff, read_geotiff
 from components.lib.store.store import Store
 from components.prepare.parameters import PrepareParameters
-from components.prepare.pipeline import prepare
+from components.prepare.pipeline import Folders as PrepareFolders
+from components.prepare.store import prepare
 from components.validate.parameters import ValidateParameters
 from components.validate.stage import Folders, validate
 from tests.conftest import ROOT
@@ -102,25 +103,20 @@ def test_real_files_travel_from_a_mirror_to_the_store(mirror: Path, monkeypatch:
     command = ["download", "--acquisition", "real-sample", "--catalogue", "catalogue"]
     monkeypatch.setattr(sys, "argv", [*command, "--params", str(ROOT / "params.yaml")])
     assert download() == 0
-    manifest = pd.read_parquet("data/raw/manifest.parquet")
+    manifest = pd.read_parquet("data/raw/p00/manifest.parquet")
     assert len(manifest) == 5
 
     # dB lie outside the sanity bounds of the release's units; those are of no interest here.
     lenient = {**section("validate"), "mean_range": [-1.0, 1.0]}
     with pytest.raises(BadDataError, match="quarantine"):
-        validate(Folders(), ValidateParameters.model_validate(lenient))
+        validate(Folders(), ValidateParameters.model_validate(lenient), ["p00"])
     verdict = json.loads(Path("reports/validate/verdict.json").read_text())
     assert (verdict["verdict"], verdict["tiles"], verdict["quarantined"]) == ("bad", 2, 1)
     quarantine = pd.read_csv("data/validated/quarantine.csv")
     assert set(quarantine["image_id"]) == {SPACENET6.parse(OPTICAL_TILE).image_id}
 
     summary = prepare(
-        Path("data/raw"),
-        Path("data/validated/quarantine.csv"),
-        Path("data/prepared"),
-        Path("reports/prepare/metrics.json"),
-        PrepareParameters.model_validate(section("prepare")),
-        processes=1,
+        PrepareFolders(), PrepareParameters.model_validate(section("prepare")), ["p00"], processes=1
     )
     store = Store.open(Path("data/prepared"))
     assert summary["simulated"] is False

@@ -182,7 +182,7 @@ Runner = Callable[..., Result]
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
-    return Folders(tmp_path / "raw", tmp_path / "validated", tmp_path / "reports")
+    return Folders(tmp_path / "raw", tmp_path / "features", tmp_path / "validated", tmp_path / "reports")
 
 
 @pytest.fixture
@@ -190,8 +190,8 @@ def run_validate(folders: Folders) -> Runner:
     """Write releases, validate them, and read back what lies on disk; a bad verdict raises."""
 
     def run(*releases: Release, parameters: ValidateParameters = PARAMETERS) -> Result:
-        write_release(folders.raw, *releases)
-        validate(folders, parameters)
+        write_release(folders.raw / "p00", *releases)
+        validate(folders, parameters, ["p00"])
         return read_result(folders)
 
     return run

@@ -296,7 +296,7 @@ FIRST_ODD = 300
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """One run over a release with a tile per case."""
     root = tmp_path_factory.mktemp("mixed")
-    folders = Folders(root / "raw", root / "validated", root / "reports")
+    folders = Folders(root / "raw", root / "features", root / "validated", root / "reports")
     release = healthy_release()
     for tile, case in enumerate(CASES, start=FIRST):
         release.add_tile(tile)
@@ -307,9 +307,9 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Result:
     release.files["tile.tif"] = Listed("SAR-Intensity", STRIPS[0], 1, tif(sar_pixels(), grid(1)))
     release.files[HOSTILE] = Listed("SAR-Intensity", STRIPS[0], 1, b"")
     release.add_tile(1, UNFLAGGED)
-    write_release(folders.raw, release)
+    write_release(folders.raw / "p00", release)
     lenient = PARAMETERS.model_copy(update={"max_quarantine_share": 1.0, "min_strip_coverage": 0.0})
-    validate(folders, lenient)
+    validate(folders, lenient, ["p00"])
     return read_result(folders)
 
 

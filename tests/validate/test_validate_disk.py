@@ -20,14 +20,14 @@ from tests.validate.conftest import PARAMETERS, Release, write_release
 
 @pytest.fixture
 def raw(folders: Folders, release: Release) -> Folders:
-    write_release(folders.raw, release)
+    write_release(folders.raw / "p00", release)
     return folders
 
 
 def test_a_file_in_the_place_of_the_reports(raw: Folders, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="file/reports cannot be written"):
-        validate(replace(raw, reports=tmp_path / "file" / "reports"), PARAMETERS)
+        validate(replace(raw, reports=tmp_path / "file" / "reports"), PARAMETERS, ["p00"])
 
 
 def test_a_disk_that_fills_up(raw: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,9 +35,9 @@ def test_a_disk_that_fills_up(raw: Folders, monkeypatch: pytest.MonkeyPatch) -> 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
-    with pytest.raises(ResourceError, match="validated cannot be written: No space left on device"):
-        validate(raw, PARAMETERS)
-    assert list(raw.validated.iterdir()) == []
+    with pytest.raises(ResourceError, match="features cannot be written: No space left on device"):
+        validate(raw, PARAMETERS, ["p00"])
+    assert list(raw.features.iterdir()) == []
 
 
 def test_a_page_that_great_expectations_could_not_write_is_no_success(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_page_that_great_expectations_could_not_write_is_no_success(tmp_path: 
 def test_no_temporary_folder(raw: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "gettempdir", none_usable)
     with pytest.raises(ResourceError, match="no temporary folder can be made: No usable"):
-        validate(raw, PARAMETERS)
+        validate(raw, PARAMETERS, ["p00"])
 
 
 def none_usable(**_: object) -> None:

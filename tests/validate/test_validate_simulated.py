@@ -34,13 +34,13 @@ def simulated_release(sensor: str, acquisition: str) -> Release:
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
     root = tmp_path_factory.mktemp("simulated")
-    folders = Folders(root / "raw", root / "validated", root / "reports")
+    folders = Folders(root / "raw", root / "features", root / "validated", root / "reports")
     write_release(
-        folders.raw,
+        folders.raw / "p00",
         simulated_release("simulated-airborne", "airborne"),
         simulated_release("simulated-spaceborne", "spaceborne"),
     )
-    validate(folders, load_parameters("validate", ValidateParameters, ROOT / "params.yaml"))
+    validate(folders, load_parameters("validate", ValidateParameters, ROOT / "params.yaml"), ["p00"])
     return read_result(folders)
 
 

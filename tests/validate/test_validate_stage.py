@@ -37,9 +37,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Result:
     root = tmp_path_factory.mktemp("healthy")
-    folders = Folders(root / "raw", root / "validated", root / "reports")
-    write_release(folders.raw, healthy_release())
-    validate(folders, PARAMETERS)
+    folders = Folders(root / "raw", root / "features", root / "validated", root / "reports")
+    write_release(folders.raw / "p00", healthy_release())
+    validate(folders, PARAMETERS, ["p00"])
     return read_result(folders)
 
 
@@ -103,7 +103,7 @@ def test_features_are_the_facts_of_the_files(healthy: Result) -> None:
 
 
 def test_running_again_gives_the_same_tables(healthy: Result) -> None:
-    validate(healthy.folders, PARAMETERS)
+    validate(healthy.folders, PARAMETERS, ["p00"])
     again = read_result(healthy.folders)
     pd.testing.assert_frame_equal(healthy.features, again.features)
     assert healthy.verdict == again.verdict
@@ -124,9 +124,9 @@ def test_a_target_sensor_needs_neither_optical_nor_labels(release: Release, run_
 
 def bad_verdict(folders: Folders, *releases: Release) -> dict[str, str]:
     """Reasons by rule of a set that must be bad."""
-    write_release(folders.raw, *releases)
+    write_release(folders.raw / "p00", *releases)
     with pytest.raises(BadDataError) as caught:
-        validate(folders, PARAMETERS)
+        validate(folders, PARAMETERS, ["p00"])
     assert caught.value.exit_code == 65
     result = read_result(folders)
     assert result.verdict["verdict"] == "bad"
@@ -175,9 +175,9 @@ def test_a_strip_far_from_the_others_makes_the_set_bad(release: Release, folders
             release.put("SAR-Intensity", tile, tif((sar_pixels(tile) * gain).clip(0, 99), grid(tile)), name)
     release.files["SAR_orientations.txt"].content += f"{strip} 0\n{third} 0\n".encode()
     strict = PARAMETERS.model_copy(update={"min_strip_coverage": 1.0})
-    write_release(folders.raw, release)
+    write_release(folders.raw / "p00", release)
     with pytest.raises(BadDataError, match=strip):
-        validate(folders, strict)
+        validate(folders, strict, ["p00"])
     failures = read_result(folders).verdict["failures"]
     assert [failure["rule"] for failure in failures] == ["strip_drift"]
 
@@ -207,30 +207,30 @@ def test_a_missing_orientation_file_makes_the_set_bad(release: Release, folders:
 
 def test_a_missing_manifest_names_the_stage_that_makes_it(folders: Folders) -> None:
     with pytest.raises(MissingInputError, match="dvc repro download"):
-        validate(folders, PARAMETERS)
+        validate(folders, PARAMETERS, ["p00"])
 
 
 def test_a_missing_shard_is_reported(release: Release, folders: Folders) -> None:
-    write_release(folders.raw, release)
-    (folders.raw / "tiny" / "shard-000.tar").unlink()
+    write_release(folders.raw / "p00", release)
+    (folders.raw / "p00/tiny" / "shard-000.tar").unlink()
     with pytest.raises(MissingInputError, match=r"shard-000\.tar"):
-        validate(folders, PARAMETERS)
+        validate(folders, PARAMETERS, ["p00"])
     assert not folders.reports.exists()
 
 
 def test_an_unknown_sensor_is_reported_with_the_nearest_known(release: Release, folders: Folders) -> None:
     release.sensor = "simulated-airborn"
-    write_release(folders.raw, release)
+    write_release(folders.raw / "p00", release)
     with pytest.raises(ParameterError, match="simulated-airborne"):
-        validate(folders, PARAMETERS)
+        validate(folders, PARAMETERS, ["p00"])
 
 
 def test_the_command_exits_with_65_and_leaves_the_verdict(release: Release, tmp_path: Path) -> None:
     for tile in (1, 2):
         release.put("SAR-Intensity", tile, b"II*\x00")
-    write_release(tmp_path / "raw", release)
+    write_release(tmp_path / "raw/p00", release)
     command = [sys.executable, "-m", "components.validate"]
-    for option in ("raw", "validated", "reports"):
+    for option in ("raw", "features", "validated", "reports"):
         command += [f"--{option}", str(tmp_path / option)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 65, done.stderr

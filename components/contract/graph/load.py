@@ -12,6 +12,7 @@ from components.contract.graph.interpolation import Values, loop_items, matrix_i
 from components.contract.graph.model import Graph, Parameter, Stage, normalise
 from components.contract.parameters import GRAPH, PARAMS_LOCK
 from components.contract.parameters import resolve as with_profile
+from components.contract.partitions import graph_values
 from components.contract.work import Requirements
 
 STAGE_KEYS = (
@@ -81,7 +82,8 @@ def _read(dvc_yaml: Path, params_yaml: Path, profile: str | None) -> tuple[Mappi
     entries = list(document.get("vars") or [])
     if PARAMS_LOCK in entries:
         # Not from the file, which holds the values of another profile than a deployment may set.
-        entries[entries.index(PARAMS_LOCK)] = {GRAPH: with_profile(values, str(params_yaml))}
+        sections = with_profile(values, str(params_yaml))
+        entries[entries.index(PARAMS_LOCK)] = {GRAPH: graph_values(sections)}
     values = _with_vars(values, entries, dvc_yaml.parent, dvc_yaml.name)
     stages = require_mapping(document.get("stages") or {}, f"{dvc_yaml.name}: stages")
     return {name: stage for name, stage in stages.items() if not _is_local(stage)}, values

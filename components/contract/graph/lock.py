@@ -2,7 +2,8 @@
 
 DVC resolves expressions from flat files and knows no profiles. So ``dvc.yaml`` names such a value below
 ``graph`` (``${graph.distill.methods}``), and reads it from this file, which is made from ``params.yaml`` and
-committed. Which values these are is read off ``dvc.yaml`` itself.
+committed. Which values these are is read off ``dvc.yaml`` itself. Where the stages run by partition, the file
+also has a hash of each partition's acquisitions, on which its download depends.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from components.contract.documents import read_yaml, shown
 from components.contract.errors import ParameterError
 from components.contract.parameters import GRAPH, read_sections, value_at
+from components.contract.partitions import PARTITION_HASHES, PARTITIONS, graph_values, partition_hashes
 
 HEADER = """\
 # The values of params.yaml, under its active profile, that shape the graph of dvc.yaml. `make check` renders
@@ -39,7 +41,7 @@ def render_lock(dvc_yaml: Path, params_yaml: Path) -> str:
     """Return the text of ``params.lock``.
 
     Args:
-        dvc_yaml: The pipeline file.
+        dvc_yaml: The pipeline file, at the root of the pipeline.
         params_yaml: The parameters; their own profile is the active one.
 
     Raises:
@@ -47,16 +49,24 @@ def render_lock(dvc_yaml: Path, params_yaml: Path) -> str:
             neither a word or number nor a list of distinct ones.
     """
     sections = read_sections(params_yaml)
-    tree: dict[str, Any] = {}
-    for key in graph_keys(dvc_yaml):
+    values, tree = graph_values(sections), dict[str, Any]()
+    keys = graph_keys(dvc_yaml)
+    for key in keys:
         *folders, leaf = key.split(".")
         inner = tree
         for name in folders:
             inner = inner.setdefault(name, {})
-        inner[leaf] = _checked(value_at(sections, key, params_yaml), key, params_yaml)
+        inner[leaf] = _checked(value_at(values, key, params_yaml), key, params_yaml)
     # Each section as JSON, which is YAML: a name such as `on` stays a name.
-    lines = [f"  {name}: {json.dumps(tree[name], ensure_ascii=False)}\n" for name in tree]
-    return f"{HEADER}{GRAPH}:{'' if lines else ' {}'}\n{''.join(lines)}"
+    text = f"{HEADER}{_block(GRAPH, tree)}"
+    if PARTITIONS in keys:
+        text += _block(PARTITION_HASHES, partition_hashes(sections, dvc_yaml.parent))
+    return text
+
+
+def _block(name: str, values: Mapping[str, Any]) -> str:
+    lines = [f"  {key}: {json.dumps(values[key], ensure_ascii=False)}\n" for key in values]
+    return f"{name}:{'' if lines else ' {}'}\n{''.join(lines)}"
 
 
 def _texts(value: object) -> Iterator[str]:

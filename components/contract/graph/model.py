@@ -71,12 +71,17 @@ class Graph:
         As in DVC, a dependency meets an output if either path contains the other: a stage may read a file
         inside another's output folder, or a folder in which several stages leave their outputs.
         """
+        # By path, not by pairs of stages: there are some two hundred with 64 partitions.
+        outs = {out: stage.address for stage in self.stages for out in stage.outs}
+        below: dict[str, set[str]] = {}
+        for out, address in outs.items():
+            for folder in _folders(out):
+                below.setdefault(folder, set()).add(address)
         return frozenset(
-            (writer.address, reader.address)
+            (writer, reader.address)
             for reader in self.stages
-            for read in (*reader.deps, *(parameter.path for parameter in reader.params))
-            for writer in self.stages
-            if any(contains(read, out) or contains(out, read) for out in writer.outs)
+            for read in {*reader.deps, *(parameter.path for parameter in reader.params)}
+            for writer in below.get(read, set()) | {outs[path] for path in _folders(read) if path in outs}
         )
 
     def order(self) -> tuple[str, ...]:
@@ -119,6 +124,14 @@ def normalise(path: str, wdir: str = "") -> str:
     if "://" in path:
         return path
     return posixpath.normpath(posixpath.join(wdir, path))
+
+
+def _folders(path: str) -> Iterator[str]:
+    """Yield ``path`` itself and every folder above it."""
+    yield path
+    while (parent := posixpath.dirname(path)) not in ("", path):
+        yield (path := parent)
+    yield "."
 
 
 def contains(folder: str, path: str) -> bool:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from components.contract.documents import nearest, require_mapping, shortened, shown
 from components.contract.errors import ParameterError
 from components.contract.parameters import PARAMS_FILE, read_sections, refuse_stale_lock, value_at
+from components.contract.partitions import partition_names, require_partition
 
 SERVICES = frozenset({"orchestration", "evidence"})
 """Sections that no stage reads: what reads them does not follow DVC's graph."""
@@ -100,6 +101,22 @@ def load_section(section: str, path: Path = PARAMS_FILE) -> Any:  # noqa: ANN401
     if section.partition(".")[0] not in SERVICES:
         refuse_stale_lock(sections, path)
     return value_at(sections, section, path)
+
+
+def load_partitions(only: str | None = None, path: Path = PARAMS_FILE) -> list[str]:
+    """Return the names of the partitions.
+
+    Args:
+        only: Name of the one that is asked for; None for all.
+        path: The parameter file.
+
+    Raises:
+        ParameterError: As :func:`load_parameters`, or if there is no such partition.
+    """
+    sections = read_sections(path)
+    refuse_stale_lock(sections, path)
+    names = partition_names(sections)
+    return names if only is None else [require_partition(only, names)]
 
 
 def _explain(section: str, model: type[BaseModel], error: ValidationError) -> str:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from components.contract.errors import ResourceError
-from components.lib.store.sampler import Crops, CropSampler, Window
+from components.lib.store.layer import StoredLayer
+from components.lib.store.sampler import CropSampler, Window
 
 SHARE = 0.8
 """The layers' largest share of the device's free memory; networks, activations and batches need the rest."""
@@ -102,7 +103,7 @@ def _source(window: Window, crop: int, down: int, right: int) -> tuple[int, int]
     return window.y + y, window.x + (last - x if window.flip else x)
 
 
-def _upload(layer: Crops, rows: npt.NDArray[np.int64], device: torch.device) -> _Resident:
+def _upload(layer: StoredLayer, rows: npt.NDArray[np.int64], device: torch.device) -> _Resident:
     tile = torch.from_numpy(layer[rows[:1]])
     try:
         pixels = torch.empty((len(rows), *tile.shape[1:]), dtype=tile.dtype, device=device)

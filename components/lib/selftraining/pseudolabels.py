@@ -26,8 +26,10 @@ from components.lib.selftraining.thresholds import (
     sample_confidences,
     sample_probabilities,
 )
+from components.lib.store.layer import StoredLayer
 
-UInt8 = npt.NDArray[np.uint8]
+Tiles = StoredLayer | npt.NDArray[Any]
+"""Images, (N, H, W, C): a layer of a store, or an array."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ class LabelSummary:
 
 def make_pseudo_labels(
     net: SegmentationNetwork,
-    tiles: UInt8,
+    tiles: Tiles,
     rows: npt.NDArray[np.integer],
     *,
     sensor: str,
@@ -126,7 +128,7 @@ def make_pseudo_labels(
         shape = (len(rows), classes, height, width)
         scratch = _scratch(folder, shape) if settings.keep_maps else None
         for i, codes in enumerate(fused("thresholds of")):
-            histogram.add(sample(codes, tiles[rows[i]].any(axis=-1), classes))
+            histogram.add(sample(codes, np.any(tiles[rows[i]], axis=-1), classes))
             if scratch is not None:
                 scratch[i] = codes
         thresholds = histogram.thresholds(settings.portion, settings.prior)
@@ -138,7 +140,7 @@ def _scratch(folder: Path, shape: tuple[int, ...]) -> Codes:
     return np.lib.format.open_memmap(folder / "fused.npy", mode="w+", dtype=np.uint16, shape=shape)
 
 
-def _batches(tiles: UInt8, rows: npt.NDArray[np.integer], size: int, title: str) -> Iterator[torch.Tensor]:
+def _batches(tiles: Tiles, rows: npt.NDArray[np.integer], size: int, title: str) -> Iterator[torch.Tensor]:
     """Yield tiles (B, C, H, W) uint8, in order."""
     for start in tqdm(range(0, len(rows), size), desc=title, unit="batch", disable=None, leave=False):
         yield torch.from_numpy(tiles[rows[start : start + size]]).permute(0, 3, 1, 2)
@@ -146,7 +148,7 @@ def _batches(tiles: UInt8, rows: npt.NDArray[np.integer], size: int, title: str)
 
 def _write_labels(
     output: Path,
-    tiles: UInt8,
+    tiles: Tiles,
     rows: npt.NDArray[np.integer],
     maps: Iterable[npt.NDArray[np.float64]],
     thresholds: npt.NDArray[np.float64],

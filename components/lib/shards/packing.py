@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from components.contract.errors import BadDataError
 
 MAX_SHARDS = 64
-"""Most shards of ``data/raw``; DVC then moves few large files."""
+"""Most shards of an acquisition; DVC then moves few large files."""
 
 BLOCK = 512
 """Tar block, bytes: a header is one block, contents are padded to whole blocks."""

@@ -1,10 +1,19 @@
 """File layout of a training store: names, shapes, number formats, and writing.
 
-``<sensor>/<layer>.npy`` holds all tiles of a sensor, (N, H, W, C), row i being the tile whose ``row`` in
-``index.parquet`` is i. All layers are uint8; ``sar`` may be float16 on the same scale: 0 is no data, 1 to 255
-are data, which float16 does not round to whole numbers. Channels come last, so that a crop permuted for torch
-is channels-last already. Layers are stored orientation-aligned; ``footprints.parquet`` keeps each tile's
-original orientation.
+::
+
+    index.parquet                                            all tiles, and their place in the split
+    partitions.json                                          partition of each acquisition
+    tables/<partition>/footprints.parquet                    buildings of a partition's tiles
+    layers/<partition>/<acquisition>/<sensor>/<layer>.npy    pixels of an acquisition's tiles, (N, H, W, C)
+
+A sensor's rows count its tiles in the order of their image ids, whatever the partitions: row i is the tile
+whose ``row`` in the index is i, and its pixels are at ``position`` in its acquisition's array. So what an
+acquisition holds is written once, and never again for those that come after it.
+
+All layers are uint8; ``sar`` may be float16 on the same scale: 0 is no data, 1 to 255 are data, which float16
+does not round to whole numbers. Channels come last, so that a crop permuted for torch is channels-last
+already. Layers are stored orientation-aligned; ``footprints.parquet`` keeps each tile's original orientation.
 """
 
 from __future__ import annotations
@@ -19,7 +28,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from components.contract.errors import ParameterError
-from components.lib.files import atomic_directory
+from components.lib.files import atomic_directory, atomic_file, write_json
 from components.lib.tasks.labels import pack_masks
 
 BANDS = MappingProxyType(
@@ -33,13 +42,15 @@ LAYERS = MappingProxyType({layer: len(bands) for layer, bands in BANDS.items()})
 DTYPES = MappingProxyType({"sar": ("uint8", "float16"), "optical": ("uint8",), "target": ("uint8",)})
 """Number formats that a layer may have."""
 
-Layer = np.memmap[tuple[int, ...], np.dtype[Any]]
-"""A mapped layer: (N, H, W, C), one of its ``DTYPES``."""
+Array = np.memmap[tuple[int, ...], np.dtype[Any]]
+"""A mapped layer of one acquisition: (N, H, W, C), one of its ``DTYPES``."""
 
 SPLITS = ("train", "buffer", "selection", "test")
 
 INDEX_FILE = "index.parquet"
+PARTITIONS_FILE = "partitions.json"
 FOOTPRINTS_FILE = "footprints.parquet"
+TABLES, LAYERS_FOLDER = "tables", "layers"
 
 INDEX_COLUMNS = MappingProxyType(
     {
@@ -49,7 +60,8 @@ INDEX_COLUMNS = MappingProxyType(
         "strip": "str",
         "tile": "int32",
         "orientation": "int8",  # 1: stored turned by 180 degrees
-        "row": "int32",  # into the sensor's arrays
+        "row": "int32",  # among the sensor's tiles, by image id
+        "position": "int32",  # into the acquisition's arrays
         "x_left_m": "float64",
         "y_top_m": "float64",
         "gsd_m": "float64",  # of the stored grid
@@ -79,8 +91,18 @@ FOOTPRINT_COLUMNS = MappingProxyType(
 """Columns of ``footprints.parquet``: every valid footprint, also those too small to be labelled."""
 
 
+def arrays_folder(store: Path, partition: str, acquisition: str) -> Path:
+    """Return the folder of an acquisition's arrays."""
+    return store / LAYERS_FOLDER / partition / acquisition
+
+
+def footprints_path(store: Path, partition: str) -> Path:
+    """Return the table of a partition's footprints."""
+    return store / TABLES / partition / FOOTPRINTS_FILE
+
+
 def layer_path(folder: Path, sensor: str, layer: str) -> Path:
-    """Return the file of one layer.
+    """Return the file of one layer below an acquisition's :func:`arrays_folder`.
 
     Raises:
         ParameterError: If there is no such layer.
@@ -98,7 +120,7 @@ def create_layer(
     size: tuple[int, int],
     *,
     dtype: npt.DTypeLike = np.uint8,
-) -> Layer:
+) -> Array:
     """Create a zero-filled (tiles, *size, C) layer on disk, mapped for writing.
 
     The file is sparse until tiles are written, and memory holds only the pages in use.
@@ -118,16 +140,28 @@ def check_dtype(sensor: str, layer: str, dtype: np.dtype[Any]) -> None:
     if dtype.name not in DTYPES[layer]:
         raise ParameterError(
             f"layer {layer!r} of {sensor} is {dtype.name}, it can be {' or '.join(DTYPES[layer])}",
-            next_step="prepare the store again (`dvc repro --force prepare`)",
+            next_step="prepare its pixels again (`dvc repro --force prepare`)",
         )
 
 
-def write_tables(folder: Path, index: pd.DataFrame, footprints: pd.DataFrame) -> None:
-    """Write both tables with the declared columns and types."""
-    folder.mkdir(parents=True, exist_ok=True)
-    index[list(INDEX_COLUMNS)].astype(dict(INDEX_COLUMNS)).to_parquet(folder / INDEX_FILE, index=False)
+def write_index(store: Path, index: pd.DataFrame, partitions: Mapping[str, str]) -> None:
+    """Write the index with the declared columns and types, and where the arrays of its tiles are.
+
+    Args:
+        store: Folder of the store.
+        index: Columns ``INDEX_COLUMNS``.
+        partitions: Partition by acquisition.
+    """
+    with atomic_file(store / INDEX_FILE) as path:
+        index[list(INDEX_COLUMNS)].astype(dict(INDEX_COLUMNS)).to_parquet(path, index=False)
+    write_json(store / PARTITIONS_FILE, dict(sorted(partitions.items())))
+
+
+def write_footprints(path: Path, footprints: pd.DataFrame) -> None:
+    """Write a partition's footprints with the declared columns and types."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     footprints = footprints.reindex(columns=list(FOOTPRINT_COLUMNS)).astype(dict(FOOTPRINT_COLUMNS))
-    footprints.to_parquet(folder / FOOTPRINTS_FILE, index=False)
+    footprints.to_parquet(path, index=False)
 
 
 def write_store(
@@ -135,21 +169,30 @@ def write_store(
     index: pd.DataFrame,
     footprints: pd.DataFrame,
     layers: Mapping[tuple[str, str], npt.NDArray[Any]],
+    *,
+    partition: str = "p00",
 ) -> None:
-    """Write a store that fits in memory, whole or not at all.
+    """Write a store of one partition that fits in memory, whole or not at all.
 
     Args:
         folder: Where the store goes.
-        index: Columns ``INDEX_COLUMNS``.
+        index: Columns ``INDEX_COLUMNS`` but ``position``.
         footprints: Columns ``FOOTPRINT_COLUMNS``; may be empty.
-        layers: (sensor, layer) to (N, H, W, C), one of the layer's ``DTYPES``; ``target``
+        layers: (sensor, layer) to (N, H, W, C) by row, one of the layer's ``DTYPES``; ``target``
             packed, or its ``LABELS`` (N, H, W, 3), which are packed here.
+        partition: Name of the partition.
     """
+    index = index.assign(position=index.groupby(["acquisition", "sensor"]).cumcount())
     with atomic_directory(folder) as temporary:
         for (sensor, layer), given in layers.items():
             array = pack_masks(given) if given.shape[-1] != LAYERS[layer] else given
-            n, height, width, _ = array.shape
-            mapped = create_layer(temporary, sensor, layer, n, (height, width), dtype=array.dtype)
-            mapped[:] = array
-            mapped.flush()
-        write_tables(temporary, index, footprints)
+            for acquisition, tiles in index[index["sensor"] == sensor].groupby("acquisition"):
+                own = array[tiles["row"].to_numpy()]
+                arrays = arrays_folder(temporary, partition, str(acquisition))
+                mapped = create_layer(
+                    arrays, sensor, layer, len(own), (own.shape[1], own.shape[2]), dtype=own.dtype
+                )
+                mapped[:] = own
+                mapped.flush()
+        write_footprints(footprints_path(temporary, partition), footprints)
+        write_index(temporary, index, dict.fromkeys(index["acquisition"], partition))

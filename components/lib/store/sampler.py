@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.contract.errors import BadDataError, ParameterError
+from components.lib.store.layer import StoredLayer
 from components.lib.store.store import Store
 
 Crops = npt.NDArray[Any]
@@ -167,24 +168,27 @@ class _Plane:
     Four channels are one item per pixel, 32 bits of uint8 (15 times faster when mirrored) or 64 of float16.
     """
 
-    def __init__(self, layer: Crops) -> None:
+    def __init__(self, layer: StoredLayer) -> None:
         self.channels, self.dtype = layer.shape[-1], layer.dtype
-        self.pixels = np.asarray(layer)  # without memmap's per-slice overhead
-        self.items = self.pixels.view(_ITEMS[self.channels * self.dtype.itemsize])[..., 0]
+        self.pixels = layer
+        self._item = _ITEMS[self.channels * self.dtype.itemsize]
 
     def data_share(self, row: int, y: int, x: int, crop: int) -> float:
         """Share of valid pixels of a crop, from a lattice of samples."""
         every = max(1, crop // _PROBES)
-        lattice = row, slice(y, y + crop, every), slice(x, x + crop, every)
         # No data are zero bits in every channel, so the item tells.
-        probe = self.items[lattice]
+        probe = self._items(row)[y : y + crop : every, x : x + crop : every]
         return np.count_nonzero(probe) / probe.size
 
     def write(self, window: Window, out: Crops) -> None:
         """Copy a window into ``out``, (crop, crop, C)."""
         crop = out.shape[0]
-        place = window.row, slice(window.y, window.y + crop), slice(window.x, window.x + crop)
-        out.view(self.items.dtype)[..., 0] = _turned(self.items[place], window)
+        items = self._items(window.row)[window.y : window.y + crop, window.x : window.x + crop]
+        out.view(self._item)[..., 0] = _turned(items, window)
+
+    def _items(self, row: int) -> Crops:
+        """Return a tile as single items, (H, W)."""
+        return self.pixels.tile(row).view(self._item)[..., 0]
 
 
 def _mirrored(pixels: npt.NDArray[Item]) -> npt.NDArray[Item]:

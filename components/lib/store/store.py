@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,13 @@ import pandas as pd
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.datasets.sensors import get_sensor
 from components.lib.geo.geoarray import GeoArray, PixelTransform
+from components.lib.store.layer import StoredLayer
 from components.lib.store.layout import (
     BANDS,
-    FOOTPRINTS_FILE,
     INDEX_FILE,
     SPLITS,
-    Layer,
+    TABLES,
+    arrays_folder,
     check_dtype,
     layer_path,
 )
@@ -37,11 +39,13 @@ class Store:
         >>> tile = store.layer("capella-airborne", "sar")[rows[0]]  # (H, W, 4)
     """
 
-    def __init__(self, folder: Path, index: pd.DataFrame) -> None:
+    def __init__(self, folder: Path, index: pd.DataFrame, partitions: Mapping[str, str]) -> None:
         self.folder = folder
         self.index = index
         """One row per tile, columns ``INDEX_COLUMNS``."""
-        self._layers: dict[tuple[str, str], Layer] = {}
+        self.partitions = partitions
+        """Partition by acquisition."""
+        self._layers: dict[tuple[str, str], StoredLayer] = {}
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -51,19 +55,26 @@ class Store:
             MissingInputError: If there is none.
             BadDataError: If a table or an array is damaged, or they do not fit together; the file is named.
         """
-        return cls(folder, checked_index(folder))
+        return cls(folder, *checked_index(folder))
 
     @cached_property
     def footprints(self) -> pd.DataFrame:
-        """One row per building and tile, columns ``FOOTPRINT_COLUMNS``, original orientation."""
-        return read_footprints(self.folder)
+        """One row per building and tile, columns ``FOOTPRINT_COLUMNS``, original orientation.
+
+        Sorted by sensor and image id, the buildings of a tile as its files have them.
+        """
+        table = read_footprints(self.folder, sorted(set(self.partitions.values())))
+        # An acquisition whose tiles were left out of the index, as they have no labels, may have a table.
+        used = self.index[["acquisition", "sensor"]].drop_duplicates()
+        own = table.merge(used, on=["acquisition", "sensor"])
+        return own.sort_values(["sensor", "image_id"], kind="stable", ignore_index=True)
 
     @property
     def sensors(self) -> list[str]:
         """Sensors in the store, sorted."""
         return sorted(self.index["sensor"].unique())
 
-    def layer(self, sensor: str, layer: str) -> Layer:
+    def layer(self, sensor: str, layer: str) -> StoredLayer:
         """Return a layer, mapped read-only and aligned: (N, H, W, C) uint8, ``sar`` uint8 or float16.
 
         ``target`` has its masks as bits: see :mod:`components.lib.tasks.labels`.
@@ -75,15 +86,20 @@ class Store:
         """
         key = (sensor, layer)
         if key not in self._layers:
-            path = layer_path(self.folder, self._known(sensor), layer)
-            if not path.exists():
+            tiles = self.index[self.index["sensor"] == self._known(sensor)].sort_values("row")
+            files, acquisitions = pd.factorize(tiles["acquisition"], sort=True)
+            paths = [
+                layer_path(arrays_folder(self.folder, self.partitions[name], name), sensor, layer)
+                for name in acquisitions
+            ]
+            if not all(path.exists() for path in paths):
                 raise MissingInputError(
                     f"sensor {sensor} has no layer {layer!r} in {self.folder}",
                     next_step="choose a sensor whose tiles come with this product, or prepare them again",
                 )
-            mapped = np.lib.format.open_memmap(path, mode="r")
-            check_dtype(sensor, layer, mapped.dtype)
-            self._layers[key] = mapped
+            stored = StoredLayer(paths, files.astype(np.int64), tiles["position"].to_numpy(np.int64))
+            check_dtype(sensor, layer, stored.dtype)
+            self._layers[key] = stored
         return self._layers[key]
 
     def rows(self, sensor: str, split: str, clean: bool | None = None) -> npt.NDArray[np.int64]:
@@ -121,7 +137,7 @@ class Store:
         if (sensor, row) not in self._places:
             raise BadDataError(
                 f"{self.folder / INDEX_FILE} has no row {row} of sensor {sensor}",
-                next_step="prepare the store again (`dvc repro --force prepare`)",
+                next_step="make it again (`dvc repro --force split`)",
             )
         transform, orientation = self._places[sensor, row]
         height, width = valid.shape
@@ -166,7 +182,7 @@ class Store:
         try:
             polygons = shapely.from_wkt(table["wkt_px"].to_numpy(object))
         except (shapely.errors.ShapelyError, TypeError) as error:
-            raise damaged(self.folder / FOOTPRINTS_FILE, f"a footprint is no WKT: {error}") from error
+            raise damaged(self.folder / TABLES, f"a footprint is no WKT: {error}") from error
         truth: dict[tuple[str, str], list[shapely.Polygon]] = {}
         for sensor, image_id, polygon in zip(table["sensor"], table["image_id"], polygons, strict=True):
             truth.setdefault((sensor, image_id), []).append(polygon)

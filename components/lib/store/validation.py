@@ -1,34 +1,37 @@
 """Checks of a training store when it is opened: tables, headers and sizes of arrays; no pixel is read.
 
 A damaged store must not be trained on, and must not end in an error of some library in mid-training. The cost
-is one pass over ``index.parquet`` and one header per array, whatever the number of tiles.
+is one pass over ``index.parquet`` and one header per array: three for an acquisition, whatever its tiles.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tokenize import TokenError
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.contract.errors import BadDataError, ParameterError, first_line
 from components.lib.datasets.sensors import get_sensor
-from components.lib.files import require_input
+from components.lib.files import read_json, require_input
 from components.lib.store.layout import (
     DTYPES,
     FOOTPRINT_COLUMNS,
-    FOOTPRINTS_FILE,
     INDEX_COLUMNS,
     INDEX_FILE,
     LAYERS,
+    PARTITIONS_FILE,
     SPLITS,
+    arrays_folder,
+    footprints_path,
     layer_path,
 )
 
@@ -40,39 +43,63 @@ _HEADER_ERRORS = (ValueError, EOFError, SyntaxError, TokenError, RecursionError,
 """Errors of NumPy's reader of headers, which are Python literals: its parser's and its tokenizer's, too."""
 
 
-def checked_index(folder: Path) -> pd.DataFrame:
+def checked_index(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the index of the store in ``folder`` after checking it and everything it refers to.
+
+    Returns:
+        The index, and the partition of each acquisition in it.
 
     Raises:
         MissingInputError: If there is no store, or an array of it is missing.
         BadDataError: If a table or an array is damaged, or they do not fit together; the file is named.
     """
-    path = require_input(folder / INDEX_FILE, made_by="prepare")
+    path = require_input(folder / INDEX_FILE, made_by="split")
     index = _read_table(path, INDEX_COLUMNS)
     _check_values(path, index)
+    partitions = _read_partitions(folder, index)
     for sensor, tiles in index.groupby("sensor", sort=True):
-        _check_sensor(folder, str(sensor), tiles)
-    footprints = folder / FOOTPRINTS_FILE
-    if footprints.exists():
-        _check_columns(footprints, FOOTPRINT_COLUMNS)
-    return index
+        _check_sensor(folder, str(sensor), tiles, partitions)
+    for partition in sorted(set(partitions.values())):
+        footprints = footprints_path(folder, partition)
+        if footprints.exists():
+            _check_columns(footprints, FOOTPRINT_COLUMNS)
+    return index, partitions
 
 
-def read_footprints(folder: Path) -> pd.DataFrame:
-    """Return the footprints of the store in ``folder``.
+def read_footprints(folder: Path, partitions: Iterable[str]) -> pd.DataFrame:
+    """Return the footprints of the store in ``folder``, those of some partitions, one table after the other.
 
     Raises:
         MissingInputError: If they are missing.
         BadDataError: If they are damaged.
     """
-    return _read_table(require_input(folder / FOOTPRINTS_FILE, made_by="prepare"), FOOTPRINT_COLUMNS)
+    paths = [require_input(footprints_path(folder, name), made_by="prepare") for name in partitions]
+    return pd.concat([_read_table(path, FOOTPRINT_COLUMNS) for path in paths], ignore_index=True)
 
 
 def damaged(path: Path, why: str) -> BadDataError:
     """Return the failure for a file of a store."""
+    stage = "split" if path.name in {INDEX_FILE, PARTITIONS_FILE} else "prepare"
     return BadDataError(
-        f"{path}: {why}", next_step="prepare the store again (`dvc repro --force prepare`): it was damaged"
+        f"{path}: {why}", next_step=f"make it again (`dvc repro --force {stage}`): the store was damaged"
     )
+
+
+def _read_partitions(folder: Path, index: pd.DataFrame) -> dict[str, str]:
+    """Read the partition of each acquisition in the index."""
+    path = folder / PARTITIONS_FILE
+    found = read_json(path, made_by="split")
+    if not isinstance(found, dict) or not all(_is_name(part) for item in found.items() for part in item):
+        raise damaged(path, "it does not name a partition for each acquisition")
+    absent = sorted(set(index["acquisition"]) - set(found))
+    if absent:
+        raise damaged(path, f"acquisition {absent[0]} is in no partition")
+    return {name: found[name] for name in sorted(set(index["acquisition"]))}
+
+
+def _is_name(value: object) -> bool:
+    """Return True for what may be a folder's name."""
+    return isinstance(value, str) and bool(value) and "/" not in value and value not in {".", ".."}
 
 
 def _read_table(path: Path, columns: MappingProxyType[str, str]) -> pd.DataFrame:
@@ -127,6 +154,7 @@ def _check_values(path: Path, index: pd.DataFrame) -> None:
             raise damaged(path, error.message) from error
     limits: dict[str, tuple[float, float]] = {
         "row": (0, math.inf),
+        "position": (0, math.inf),
         "orientation": (0, 1),
         "height": (1, math.inf),
         "width": (1, math.inf),
@@ -144,32 +172,45 @@ def _check_values(path: Path, index: pd.DataFrame) -> None:
             raise damaged(path, f"column {name!r} of tile {tile['image_id']} is {tile[name]}")
 
 
-def _check_sensor(folder: Path, sensor: str, tiles: pd.DataFrame) -> None:
+def _check_sensor(folder: Path, sensor: str, tiles: pd.DataFrame, partitions: Mapping[str, str]) -> None:
     rows = tiles["row"].to_numpy(np.int64)
     if len(np.unique(rows)) != len(rows):
         raise damaged(folder / INDEX_FILE, f"two tiles of {sensor} have the same row")
+    if rows.max() >= len(rows):
+        raise damaged(folder / INDEX_FILE, f"a tile of {sensor} has row {rows.max()}, of {len(rows)} tiles")
     sizes = tiles[["height", "width"]].drop_duplicates()
     if len(sizes) != 1:
         raise damaged(folder / INDEX_FILE, f"tiles of {sensor} differ in size")
     size = (int(sizes["height"].iloc[0]), int(sizes["width"].iloc[0]))
-    count: int | None = None
+    parts = [
+        (arrays_folder(folder, partitions[str(acquisition)], str(acquisition)), own)
+        for acquisition, own in tiles.groupby("acquisition", sort=True)
+    ]
     for layer in LAYERS:
-        path = layer_path(folder, sensor, layer)
-        if not path.exists() and (layer != "optical" or not tiles["has_optical"].any()):
+        paths = [layer_path(arrays, sensor, layer) for arrays, _ in parts]
+        promised = layer == "optical" and tiles["has_optical"].any()
+        if not promised and not any(path.exists() for path in paths):
             continue  # told when it is asked for: not everybody needs every layer
-        shape = _check_array(path, layer)
-        if shape[1:] != (*size, LAYERS[layer]):
-            raise damaged(path, f"its tiles are {shape[1:]}, {(*size, LAYERS[layer])} is in the index")
-        if rows.max() >= shape[0] or len(rows) != shape[0]:
-            named = f"row {rows.max()}" if rows.max() >= shape[0] else f"{len(rows)} of them"
-            raise damaged(path, f"it has {shape[0]} tiles, the index names {named}")
-        if count not in (None, shape[0]):
-            raise damaged(path, f"it has {shape[0]} tiles, another layer of {sensor} has {count}")
-        count = shape[0]
+        headers = [_check_array(path, layer) for path in paths]
+        for path, (shape, dtype), (_, own) in zip(paths, headers, parts, strict=True):
+            if shape[1:] != (*size, LAYERS[layer]):
+                raise damaged(path, f"its tiles are {shape[1:]}, {(*size, LAYERS[layer])} is in the index")
+            if dtype != headers[0][1]:
+                raise damaged(path, f"it holds {dtype}, {paths[0]} {headers[0][1]}")
+            _check_positions(folder, path, own["position"].to_numpy(np.int64), shape[0])
 
 
-def _check_array(path: Path, layer: str) -> tuple[int, ...]:
-    """Check header and length of a layer's file; return its shape."""
+def _check_positions(folder: Path, path: Path, positions: npt.NDArray[np.int64], count: int) -> None:
+    """Check that an acquisition's tiles are those of its array, one by one."""
+    if len(np.unique(positions)) != len(positions):
+        raise damaged(folder / INDEX_FILE, f"two tiles have the same position in {path}")
+    if positions.max() >= count or len(positions) != count:
+        named = f"position {positions.max()}" if positions.max() >= count else f"{len(positions)} of them"
+        raise damaged(path, f"it has {count} tiles, the index names {named}")
+
+
+def _check_array(path: Path, layer: str) -> tuple[tuple[int, ...], str]:
+    """Check header and length of a layer's file; return its shape and number format."""
     try:
         shape, in_columns, dtype, begin = _header(path)
     except (*_HEADER_ERRORS, OSError) as error:
@@ -181,7 +222,7 @@ def _check_array(path: Path, layer: str) -> tuple[int, ...]:
     expected, found = begin + math.prod(shape) * dtype.itemsize, path.stat().st_size
     if expected != found:
         raise damaged(path, f"it has {found} bytes instead of {expected}")
-    return shape
+    return shape, dtype.name
 
 
 def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:

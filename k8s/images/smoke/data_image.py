@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from checks import absent, clean_tree, command, importable
 
-STAGES = ("download", "validate", "prepare")
+COMPONENTS = ("download", "validate", "prepare")
+STAGES = ("download@p00", "validate@p00", "verdict", "prepare@p00", "split")
 SERVICES = ("acquisitions", "runs", "housekeeping")
 
 
@@ -15,7 +16,7 @@ def main() -> None:
     importable(
         "boto3", "dvc.repo", "dvc_s3", "great_expectations", "mlflow", "psycopg2", "rasterio", "skimage"
     )
-    for component in (*STAGES, *SERVICES):
+    for component in (*COMPONENTS, *SERVICES):
         command(f"components.{component}", "--help", quiet=True)
     command("mlflow", "server", "--help", quiet=True)
     command(

@@ -116,8 +116,8 @@ class Catalogue(SingleReader):
 
 def arrived(raw: Path) -> dict[str, bytes]:
     """Return the files of ``data/raw`` by name."""
-    with ShardReader(raw) as reader:
-        return {str(row.name): reader.read(row) for row in read_manifest(raw).itertuples()}
+    with ShardReader(raw / "p00") as reader:
+        return {str(row.name): reader.read(row) for row in read_manifest(raw / "p00").itertuples()}
 
 
 def _left(folder: Path, ended: Ended) -> str | None:

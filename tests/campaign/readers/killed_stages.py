@@ -23,7 +23,7 @@ class KilledValidate(Killed):
 
     def make_inputs(self, folder: Path) -> None:
         """Write shards and parameters."""
-        read_release(landed(self.folder.parent)).write(folder / "data/raw")
+        read_release(landed(self.folder.parent)).write(folder / "data/raw/p00")
         write_parameters(folder / "params.yaml")
 
     def work(self) -> None:
@@ -42,7 +42,7 @@ class KilledPrepare(Killed):
 
     def make_inputs(self, folder: Path) -> None:
         """Write shards and parameters; validate them."""
-        read_release(landed(self.folder.parent)).write(folder / "data/raw")
+        read_release(landed(self.folder.parent)).write(folder / "data/raw/p00")
         write_parameters(folder / "params.yaml")
         _, ended = run_stages(folder, ("validate",))
         assert ended.code == 0, ended.stderr

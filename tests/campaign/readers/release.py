@@ -139,7 +139,7 @@ class ReleaseReader(Reader):
         return Judgement(self.name, seed, described, Outcome.BREACH, reason, seconds)
 
     def _written(self, folder: Path, release: Release) -> Path:
-        release.write(folder / "data/raw")
+        release.write(folder / "data/raw/p00")
         write_parameters(folder / "params.yaml")
         return folder
 

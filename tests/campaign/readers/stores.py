@@ -69,7 +69,7 @@ class Stores(SingleReader):
         accepted = None
         if strict and ended.stdout != self.right:
             accepted = "opened a store that is not whole"
-        names = ("index.parquet", "footprints.parquet", ".npy", "layer", "store")
+        names = ("index.parquet", "partitions.json", "footprints.parquet", "tables", ".npy", "layer", "store")
         return judged(self.name, seed, described, ended, names=names, accepted=accepted)
 
 
@@ -102,7 +102,7 @@ def read_all(folder: Path) -> None:
 
 def _index(rng: Random, folder: Path) -> tuple[str, bool]:
     """Change the index or the footprints as a table."""
-    name = rng.choice(("index.parquet",) * 4 + ("footprints.parquet",))
+    name = rng.choice(("index.parquet",) * 4 + ("tables/p00/footprints.parquet",))
     table = pd.read_parquet(folder / name)
     column = rng.choice(list(table.columns))
     kind = rng.choice(
@@ -126,7 +126,8 @@ def _index(rng: Random, folder: Path) -> tuple[str, bool]:
         except Exception:
             table[column] = changed.map(lambda v: None if v is None else str(v))
             table.to_parquet(folder / name, index=False)
-        return described, column in ("row", "sensor", "split") and name == "index.parquet"
+        decisive = ("row", "position", "sensor", "acquisition", "split")
+        return described, column in decisive and name == "index.parquet"
     if kind == "drop":
         table = table.drop(columns=column)
     elif kind == "twice":
@@ -143,10 +144,12 @@ def _index(rng: Random, folder: Path) -> tuple[str, bool]:
 
 
 def _odd(rng: Random, column: str) -> Any:
-    if column == "row":
+    if column in ("row", "position"):
         return rng.choice((-1, 4, 2**31 - 1, 0, 1, "0", 0.5))
     if column == "split":
         return rng.choice(("Train", "", "validation", "train ", "5"))
+    if column == "acquisition":
+        return rng.choice(("b", "", "a ", "../a"))
     if column == "sensor":
         return rng.choice(("nobody", "", "simulated-airborne ", "../x"))
     if column == "wkt_px":

@@ -146,8 +146,9 @@ _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _MS_RDONLY, _MS_REMOUNT, _MS_PRIVATE, _MS_REC = 1, 32, 1 << 18, 1 << 14
 
 _STAGES: dict[str, str] = {
-    "validate": "components.validate --raw raw --validated out/validated --reports out/reports",
-    "prepare": "components.prepare --raw raw --quarantine quarantine.csv --out out/prepared "
+    "validate": "components.validate --raw raw --features out/features --validated out/validated "
+    "--reports out/reports",
+    "prepare": "components.prepare --raw raw --validated validated --out out/prepared "
     "--metrics out/metrics/metrics.json",
     "download": "components.download --output out/raw --staging out/staging --catalogue catalogue",
     "register": "components.acquisitions register",
@@ -164,7 +165,7 @@ class Disk(SingleReader):
         """Make the inputs of every command; keep the hashes of undisturbed outputs."""
         base = landed(self.folder.parent)
         self.sound = self.fresh("sound")
-        read_release(base).write(self.sound / "raw")
+        read_release(base).write(self.sound / "raw/p00")
         write_parameters(self.sound / "params.yaml", acquisitions=["chaos"])
         (self.sound / "catalogue").mkdir()
         entry = (
@@ -184,7 +185,7 @@ class Disk(SingleReader):
             self.right[name] = hashes(out)
             self.bytes[name] = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
             if name == "validate":
-                shutil.copy(out / "validated" / "quarantine.csv", self.sound / "quarantine.csv")
+                shutil.copytree(out / "validated", self.sound / "validated")
             shutil.rmtree(out)
 
     def judge_one(self, seed: int) -> Judgement:

@@ -89,7 +89,7 @@ def test_a_stage_more_is_a_task_more(
     tasks = tasks_of(names["pipeline"])
     assert {task.task_id for task in tasks["publish"].upstream_list} == {"pipeline.adapt", "pipeline.promote"}
     assert {task.task_id for task in tasks["publish"].downstream_list} == {"finish", "gate"}
-    assert {task.task_id for task in tasks["download"].upstream_list} == {"plan"}
+    assert {task.task_id for task in tasks["download@p00"].upstream_list} == {"plan"}
 
 
 def test_two_stages_cannot_be_one_task(repository: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from components.lib.inference.tiles import predict_images, predict_tiles, window
 from components.lib.store.store import Store
 from components.lib.tasks.labels import BUILDING_BAND
 from tests.evaluate.worlds import AIRBORNE, SIDE, SPACEBORNE, Pointwise, write_tiny_store
+from tests.lib.store.tiny_store import array_path
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_an_unknown_sensor_is_refused_unless_statistics_are_chosen(store: Store)
 
 def test_an_optical_network_reads_the_optical_layer(tmp_path: Path) -> None:
     store = write_tiny_store(tmp_path / "prepared", tiles=4)
-    optical = np.lib.format.open_memmap(store.folder / AIRBORNE / "optical.npy", mode="r+")
+    optical = np.lib.format.open_memmap(array_path(store.folder, AIRBORNE, "optical"), mode="r+")
     optical[:] = 10
     optical.flush()
     net = Pointwise(modality="optical")

@@ -19,11 +19,11 @@ from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.report.panels import sar_picture
 from components.lib.selftraining.pseudolabels import PseudoLabelSettings, make_pseudo_labels
-from components.lib.store.layout import layer_path
 from components.lib.store.sampler import CropSampler
 from components.lib.store.store import Store
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, Pointwise, write_tiny_store
 from tests.lib.engine.tiny import parameters
+from tests.lib.store.tiny_store import array_path
 
 Pair = tuple[Store, Store]
 
@@ -35,7 +35,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     plain = write_tiny_store(folder / "uint8", tiles=8, nodata_rows=20)
     shutil.copytree(plain.folder, folder / "float16")
     for sensor in (AIRBORNE, SPACEBORNE):
-        np.save(layer_path(folder / "float16", sensor, "sar"), plain.layer(sensor, "sar").astype(np.float16))
+        sar = np.asarray(plain.layer(sensor, "sar")).astype(np.float16)
+        np.save(array_path(folder / "float16", sensor, "sar"), sar)
     return plain, Store.open(folder / "float16")
 
 
@@ -45,7 +46,7 @@ def test_predictions(stores: Pair, views: tuple[View, ...]) -> None:
         dict(predict_tiles(Pointwise(), store, AIRBORNE, range(8), window_px=64, views=views))
         for store in stores
     ]
-    sar = stores[0].layer(AIRBORNE, "sar")
+    sar = np.asarray(stores[0].layer(AIRBORNE, "sar"))
     assert not sar.any(axis=-1).all()
     for row in range(8):
         np.testing.assert_array_equal(maps[0][row].values, maps[1][row].values)

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.contract.errors import BadDataError, ParameterError
-from components.lib.store.layout import LAYERS, layer_path
+from components.lib.store.layout import LAYERS
 from components.lib.store.prefetch import prefetch
 from components.lib.store.sampler import MIN_DATA_SHARE, CropSampler, _mirrored
 from components.lib.store.store import Store
 from components.lib.tasks.labels import footprints_of, pack_masks
-from tests.lib.store.tiny_store import OTHER, SENSOR, SIDE, tiny_store
+from tests.lib.store.tiny_store import OTHER, SENSOR, SIDE, array_path, tiny_store
 
 CROP = 16
 Batch = dict[str, npt.NDArray[np.uint8]]
@@ -148,7 +148,7 @@ def test_mostly_black_crops_are_drawn_again(tmp_path: Path) -> None:
     store, layers = tiny_store(tmp_path, splits=["train"])
     half = layers[SENSOR, "sar"].copy()
     half[:, :, : SIDE // 2] = 0
-    np.save(layer_path(store.folder, SENSOR, "sar"), half)
+    np.save(array_path(store.folder, SENSOR, "sar"), half)
     blind = CropSampler(store, SENSOR, np.array([0]), ("target",), crop=8, batch=64, seed=1)
     seeing = CropSampler(store, SENSOR, np.array([0]), ("sar", "target"), crop=8, batch=64, seed=1)
 
@@ -163,7 +163,7 @@ def test_mostly_black_crops_are_drawn_again(tmp_path: Path) -> None:
 
 def test_a_black_tile_still_gives_a_crop(tmp_path: Path) -> None:
     store, layers = tiny_store(tmp_path, splits=["train"])
-    np.save(layer_path(store.folder, SENSOR, "sar"), np.zeros_like(layers[SENSOR, "sar"]))
+    np.save(array_path(store.folder, SENSOR, "sar"), np.zeros_like(layers[SENSOR, "sar"]))
     drawn = CropSampler(store, SENSOR, np.array([0]), ("sar",), crop=8, batch=2, seed=1)
 
     assert not drawn.batch(0)["sar"].any()

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from components.contract.errors import BadDataError
-from components.lib.store.layout import FOOTPRINTS_FILE, INDEX_FILE
+from components.lib.store.layout import FOOTPRINTS_FILE, INDEX_FILE, PARTITIONS_FILE, footprints_path
 from components.lib.store.store import Store
 from components.lib.store.validation import checked_index
-from tests.lib.store.tiny_store import OTHER, SENSOR, SIDE, tiny_store
+from tests.lib.store.tiny_store import OTHER, SENSOR, SIDE, array_path, tiny_store
 
 
 @pytest.fixture
@@ -34,6 +34,9 @@ COLUMNS: list[tuple[str, object]] = [
     ("row", -1),
     ("row", 4),
     ("row", 0),
+    ("position", -1),
+    ("position", 4),
+    ("position", 0),
     ("row", "text"),
     ("row", 0.5),
     ("row", None),
@@ -63,10 +66,10 @@ def test_a_damaged_column_of_the_index_is_refused(folder: Path, name: str, value
     with pytest.raises(BadDataError) as caught:
         Store.open(folder)
     assert str(folder) in caught.value.message
-    assert "dvc repro --force prepare" in caught.value.next_step
+    assert any(f"dvc repro --force {stage}" in caught.value.next_step for stage in ("prepare", "split"))
 
 
-@pytest.mark.parametrize("name", list(pd.Index(["row", "split", "clean", "gsd_m"])))
+@pytest.mark.parametrize("name", list(pd.Index(["row", "position", "split", "clean", "gsd_m"])))
 def test_a_missing_column_is_named(folder: Path, name: str) -> None:
     pd.read_parquet(folder / INDEX_FILE).drop(columns=name).to_parquet(folder / INDEX_FILE)
     with pytest.raises(BadDataError, match=rf"index\.parquet: column '{name}' is missing"):
@@ -101,7 +104,7 @@ def a_folder(path: Path) -> None:
 @pytest.mark.parametrize("damage", [empty, cut, one_byte_less, text, a_folder])
 @pytest.mark.parametrize("name", [INDEX_FILE, FOOTPRINTS_FILE])
 def test_a_damaged_table_is_refused(folder: Path, name: str, damage: Callable[[Path], None]) -> None:
-    damage(folder / name)
+    damage(folder / name if name == INDEX_FILE else footprints_path(folder, "p00"))
     with pytest.raises(BadDataError, match=name):
         Store.open(folder)
 
@@ -138,10 +141,20 @@ def saved(array: Any) -> Callable[[Path], None]:
 )
 @pytest.mark.parametrize("layer", ["sar", "optical"])
 def test_a_damaged_array_is_refused(folder: Path, layer: str, damage: Callable[[Path], None]) -> None:
-    damage(folder / SENSOR / f"{layer}.npy")
+    damage(array_path(folder, SENSOR, layer))
     with pytest.raises(BadDataError, match=rf"{layer}\.npy: ") as caught:
         Store.open(folder)
     assert "dvc repro --force prepare" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"a": 0}', '{"a": ".."}', '{"a": "x/y"}', '{"b": "p00"}', '{"a": "p07"}']
+)
+def test_damaged_partitions_are_refused(folder: Path, content: str) -> None:
+    (folder / PARTITIONS_FILE).write_text(content)
+    with pytest.raises(BadDataError) as caught:
+        Store.open(folder)
+    assert str(folder) in caught.value.message
 
 
 def test_optical_that_the_index_promises_must_be_there(folder: Path) -> None:
@@ -165,7 +178,7 @@ def test_a_footprint_that_is_no_polygon_is_told_when_it_is_drawn(tmp_path: Path)
         }
     )
     store, _ = tiny_store(tmp_path, footprints=table)
-    with pytest.raises(BadDataError, match=r"footprints\.parquet: a footprint is no WKT"):
+    with pytest.raises(BadDataError, match=r"tables: a footprint is no WKT"):
         store.truth("tile_0", SENSOR)
 
 
@@ -173,11 +186,11 @@ def test_a_hundred_thousand_tiles_are_checked_in_no_time(tmp_path: Path) -> None
     store, _ = tiny_store(tmp_path)
     count = 100_000
     index = store.index[store.index["sensor"] == SENSOR].iloc[[0] * count].copy()
-    index["row"] = np.arange(count, dtype=np.int32)
+    index["row"] = index["position"] = np.arange(count, dtype=np.int32)
     index["height"] = index["width"] = 1
     for layer, channels in (("sar", 4), ("optical", 4), ("target", 1)):
-        np.save(store.folder / SENSOR / f"{layer}.npy", np.ones((count, 1, 1, channels), np.uint8))
+        np.save(array_path(store.folder, SENSOR, layer), np.ones((count, 1, 1, channels), np.uint8))
     index.to_parquet(store.folder / INDEX_FILE, index=False)
     begun = time.perf_counter()
-    assert len(checked_index(store.folder)) == count
+    assert len(checked_index(store.folder)[0]) == count
     assert time.perf_counter() - begun < 5

@@ -10,11 +10,25 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from components.lib.store.layout import FOOTPRINT_COLUMNS, LAYERS, write_store
+from components.lib.store.layout import FOOTPRINT_COLUMNS, LAYERS, LAYERS_FOLDER, write_store
 from components.lib.store.store import Store
 
 SENSOR, OTHER = "simulated-airborne", "simulated-spaceborne"
 SIDE = 40
+
+
+def array_path(store: Path, sensor: str, layer: str) -> Path:
+    """File of a layer in a store with one acquisition of the sensor."""
+    [path] = (store / LAYERS_FOLDER).glob(f"*/*/{sensor}/{layer}.npy")
+    return path
+
+
+def mapped(pixels: npt.NDArray[Any]) -> bool:
+    """Return whether pixels are a view of a mapped file."""
+    base: Any = pixels
+    while base is not None and not isinstance(base, np.memmap):
+        base = base.base
+    return base is not None
 
 
 def tiny_store(
