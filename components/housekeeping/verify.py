@@ -20,6 +20,7 @@ from components.contract.keys import (
     WORK,
     approval_chain,
     champion_chain,
+    snapshot_key,
 )
 from components.housekeeping.champions import chain, models
 from components.lib.ledger.chain import Chain
@@ -57,6 +58,7 @@ def verify(objects: ObjectStore) -> list[Finding]:
         entries = Operations(objects).verify()
         state = State.from_entries(entries)
         findings.append(Finding(OPERATIONS, _length(len(entries)), sound=True))
+        findings.append(_check(snapshot_key(OPERATIONS), partial(_snapshot, objects)))
     except BadDataError as error:
         findings.append(Finding(OPERATIONS, error.message, sound=False))
     findings += [_check(champion_chain(model), partial(_chain, objects, model)) for model in models(objects)]
@@ -79,6 +81,11 @@ def _length(entries: int) -> str:
 
 def _chain(objects: ObjectStore, model: str) -> str:
     return _length(len(chain(objects, model).entries()))
+
+
+def _snapshot(objects: ObjectStore) -> str:
+    seq = Operations(objects).verify_snapshot()
+    return "none yet" if seq is None else f"as the entries up to {seq} add up to"
 
 
 def _approvals(objects: ObjectStore, model: str) -> str:
