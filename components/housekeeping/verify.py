@@ -54,11 +54,13 @@ def verify(objects: ObjectStore) -> list[Finding]:
     """
     state = State()
     findings: list[Finding] = []
+    operations = Operations(objects)
     try:
-        entries = Operations(objects).verify()
+        entries = operations.verify()
         state = State.from_entries(entries)
         findings.append(Finding(OPERATIONS, _length(len(entries)), sound=True))
-        findings.append(_check(snapshot_key(OPERATIONS), partial(_snapshot, objects)))
+        if objects.exists(snapshot_key(OPERATIONS)):
+            findings.append(_check(snapshot_key(OPERATIONS), partial(_snapshot, operations)))
     except BadDataError as error:
         findings.append(Finding(OPERATIONS, error.message, sound=False))
     findings += [_check(champion_chain(model), partial(_chain, objects, model)) for model in models(objects)]
@@ -83,9 +85,9 @@ def _chain(objects: ObjectStore, model: str) -> str:
     return _length(len(chain(objects, model).entries()))
 
 
-def _snapshot(objects: ObjectStore) -> str:
-    seq = Operations(objects).verify_snapshot()
-    return "none yet" if seq is None else f"as the entries up to {seq} add up to"
+def _snapshot(operations: Operations) -> str:
+    seq = operations.verify_snapshot()
+    return "removed meanwhile" if seq is None else f"as the entries up to {seq} add up to"
 
 
 def _approvals(objects: ObjectStore, model: str) -> str:

@@ -80,8 +80,18 @@ class Operations:
         return entries
 
     def verify_snapshot(self) -> int | None:
-        """Compare the snapshot with what the entries add up to; see :meth:`SnapshotReader.compare`."""
-        return self._snapshots.compare()
+        """Compare the snapshot with what all entries add up to, as :meth:`verify` read them.
+
+        Returns:
+            Number of the entry after which the snapshot holds; None if there is none.
+
+        Raises:
+            BadDataError: If it is damaged or leads to another state, or if the chain is broken.
+        """
+        if self._view is None or not self._view.from_first:
+            self.verify()
+        assert self._view is not None
+        return self._snapshots.compare(self._view)
 
     def register(self, event: Registered, check: Callable[[State], None] = lambda _: None) -> bool:
         """Register an acquisition whose catalogue entry is in place.

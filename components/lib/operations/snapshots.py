@@ -43,6 +43,11 @@ class View:
     state: State
     folded: int
 
+    @property
+    def from_first(self) -> bool:
+        """Return whether it was folded from the first entry, without a snapshot."""
+        return self.head is None or self.folded == self.head.seq
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SavedClaim:
@@ -165,26 +170,32 @@ class SnapshotReader:
             return view
         return View(view.head, view.state, 0)
 
-    def compare(self) -> int | None:
-        """Compare the snapshot with a fold from the first entry.
+    def compare(self, right: View) -> int | None:
+        """Compare what a reader of the snapshot sees with a view that was folded from the first entry.
+
+        Args:
+            right: The view; what was appended since is added to both.
 
         Returns:
-            Number of the entry after which it holds; None if there is none.
+            Number of the entry after which the snapshot holds; None if there is none.
 
         Raises:
-            BadDataError: If it is damaged, or is not what the entries add up to.
+            BadDataError: If it is damaged, or leads to another state than the entries do.
         """
-        # The snapshot is read first: one that is renewed meanwhile must not look like one from the future.
-        snapshot = self._read()
-        if snapshot is None:
+        start = self._snapshot()
+        if start is None or start.head is None:
             return None
-        entries = self._chain.entries()[: snapshot.seq]
-        if not entries or (entries[-1].seq, entries[-1].hash) != (snapshot.seq, snapshot.hash):
-            raise self._wrong(f"it follows an entry {snapshot.seq} that the ledger does not hold")
-        right = _Snapshot.of(entries[-1], State.from_entries(entries))
-        if canonical_json(right.record()) != canonical_json(snapshot.record()):
-            raise self._wrong(f"it is not what the entries up to {snapshot.seq} add up to")
-        return snapshot.seq
+        try:
+            seen, right = self._read_on(start), self.read(right)
+            while _seq(seen) != _seq(right):
+                seen, right = self._read_on(seen), self.read(right)
+        except BadDataError as error:
+            raise self._wrong(f"the ledger does not go on from it: {error.message}") from error
+        assert seen.head is not None
+        states = (_Snapshot.of(seen.head, view.state).record() for view in (seen, right))
+        if len(set(map(canonical_json, states))) > 1:
+            raise self._wrong(f"it is not what the entries up to {start.head.seq} add up to")
+        return start.head.seq
 
     def _snapshot(self) -> View | None:
         snapshot = self._read()
@@ -213,3 +224,7 @@ class SnapshotReader:
             f"{self._objects.uri}/{self._key}: {why}",
             next_step="find out who wrote it, and remove it: an append to a long ledger makes it anew",
         )
+
+
+def _seq(view: View) -> int:
+    return 0 if view.head is None else view.head.seq

@@ -206,9 +206,13 @@ def test_a_useless_snapshot_is_ignored_told_and_made_anew(
 def test_a_forged_snapshot_is_found_by_the_verification(store: Counting) -> None:
     history(store)
     record = unseal(store.objects[SNAPSHOT])
-    store.objects[SNAPSHOT] = seal({**record, "withdrawn": []})
-    with pytest.raises(BadDataError, match=r"snapshot\.json: it is not what the entries up to \d+ add up to"):
-        Operations(store).verify_snapshot()
+    for forged, text in [
+        ({"withdrawn": []}, "the ledger does not go on from it: operations ledger, entry"),
+        ({"runs": {**record["runs"], "run-9": RECORD}}, r"it is not what the entries up to \d+ add up to"),
+    ]:
+        store.objects[SNAPSHOT] = seal({**record, **forged})
+        with pytest.raises(BadDataError, match=rf"snapshot\.json: {text}"):
+            Operations(store).verify_snapshot()
 
 
 def test_a_lost_tail_shows_with_a_snapshot_too(store: Counting) -> None:
