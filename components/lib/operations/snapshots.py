@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
 
-from components.contract.errors import BadDataError, MissingInputError, SourceUnavailableError
+from components.contract.errors import BadDataError, MissingInputError, ResourceError, SourceUnavailableError
 from components.contract.hashing import canonical_json
 from components.contract.keys import snapshot_key
 from components.lib.ledger.chain import Chain, Entry
@@ -150,12 +150,13 @@ class SnapshotReader:
         Raises:
             BadDataError: If the chain is broken, as a fold from its first entry finds it.
         """
+        beginning = "snapshot" if known is None or known.head is None else "earlier reading"
         try:
-            start = known if known is not None and known.head is not None else self._snapshot()
+            start = self._snapshot() if beginning == "snapshot" else known
             if start is not None:
                 return self._read_on(start)
         except BadDataError as error:
-            LOG.warning("snapshot ignored, the ledger is read from its first entry: %s", error.message)
+            LOG.warning("%s ignored, the ledger is read from its first entry: %s", beginning, error.message)
         entries = self._chain.entries()
         return View(entries[-1] if entries else None, State.from_entries(entries), len(entries))
 
@@ -165,7 +166,7 @@ class SnapshotReader:
             return view
         try:
             self._objects.put(self._key, seal(_Snapshot.of(view.head, view.state).record()))
-        except SourceUnavailableError as error:  # what it follows is in the ledger
+        except (SourceUnavailableError, ResourceError) as error:  # the entries themselves are written
             LOG.warning("no snapshot was written: %s", error.message)
             return view
         return View(view.head, view.state, 0)

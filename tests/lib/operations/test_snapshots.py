@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.contract.errors import BadDataError, SourceUnavailableError
+from components.contract.errors import BadDataError, ResourceError, SourceUnavailableError, StormsightError
 from components.contract.hashing import sha256_json
 from components.contract.identity import training_key
 from components.contract.keys import OPERATIONS, entry_key, head_key, snapshot_key
@@ -206,10 +206,11 @@ def test_a_useless_snapshot_is_ignored_told_and_made_anew(
 def test_a_forged_snapshot_is_found_by_the_verification(store: Counting) -> None:
     history(store)
     record = unseal(store.objects[SNAPSHOT])
-    for forged, text in [
+    cases: list[tuple[dict[str, object], str]] = [
         ({"withdrawn": []}, "the ledger does not go on from it: operations ledger, entry"),
         ({"runs": {**record["runs"], "run-9": RECORD}}, r"it is not what the entries up to \d+ add up to"),
-    ]:
+    ]
+    for forged, text in cases:
         store.objects[SNAPSHOT] = seal({**record, **forged})
         with pytest.raises(BadDataError, match=rf"snapshot\.json: {text}"):
             Operations(store).verify_snapshot()
@@ -238,14 +239,18 @@ def test_the_nightly_verification_compares_the_snapshot(tmp_path: Path) -> None:
     assert states[OPERATIONS].sound
 
 
+@pytest.mark.parametrize("kind", [SourceUnavailableError, ResourceError])
 def test_an_append_stands_though_no_snapshot_could_be_written(
-    store: Counting, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    store: Counting,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kind: type[StormsightError],
 ) -> None:
     put = store.put
 
     def refuse(key: str, content: bytes) -> None:
         if key == SNAPSHOT:
-            raise SourceUnavailableError("the disk is full", next_step="make room")
+            raise kind("the disk is full", next_step="make room")
         put(key, content)
 
     monkeypatch.setattr(store, "put", refuse)
