@@ -10,6 +10,7 @@
     strips.json                                  index of the strips that registered acquisitions hold
     probe/conditional-write                      object by which a store shows that it creates once
     ledger/operations/000000001.json             entries of the operations ledger; .head.json notes its length
+    ledger/operations.snapshot.json              its state after one of the entries, a cache
     ledger/champions/<model>/000000001.json      entries of a model's champion history
     ledger/approvals/<model>/000000001.json      promotions that wait for a person, and the verdicts on them
     runs/<run>/plan.json                         what a run trains
@@ -143,6 +144,11 @@ def entry_number(key: str) -> int | None:
 def head_key(chain: str) -> str:
     """Return the key of the note about a ledger's last entry."""
     return f"{chain}.head.json"
+
+
+def snapshot_key(chain: str) -> str:
+    """Return the key of the snapshot of what a ledger's entries add up to."""
+    return f"{chain}.snapshot.json"
 
 
 def champion_chain(model: str) -> str:

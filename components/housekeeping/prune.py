@@ -117,12 +117,11 @@ class _Pruning:
         self.dry_run = dry_run
         self.clock = clock
         self._operations = Operations(places.objects)
-        self._entries = self._operations.verify()
+        self._operations.verify()
 
     def state(self) -> State:
-        """Return the present state; only entries appended meanwhile are read."""
-        self._entries = self._operations.chain.entries(self._entries)
-        return self._operations.with_signs(State.from_entries(self._entries))
+        """Return the present state; only entries appended since the verification are read."""
+        return self._operations.state()
 
     def kept(self, state: State) -> set[str]:
         return kept_keys(

@@ -20,6 +20,7 @@ from components.contract.keys import (
     WORK,
     approval_chain,
     champion_chain,
+    snapshot_key,
 )
 from components.housekeeping.champions import chain, models
 from components.lib.ledger.chain import Chain
@@ -53,10 +54,13 @@ def verify(objects: ObjectStore) -> list[Finding]:
     """
     state = State()
     findings: list[Finding] = []
+    operations = Operations(objects)
     try:
-        entries = Operations(objects).verify()
+        entries = operations.verify()
         state = State.from_entries(entries)
         findings.append(Finding(OPERATIONS, _length(len(entries)), sound=True))
+        if objects.exists(snapshot_key(OPERATIONS)):
+            findings.append(_check(snapshot_key(OPERATIONS), partial(_snapshot, operations)))
     except BadDataError as error:
         findings.append(Finding(OPERATIONS, error.message, sound=False))
     findings += [_check(champion_chain(model), partial(_chain, objects, model)) for model in models(objects)]
@@ -79,6 +83,11 @@ def _length(entries: int) -> str:
 
 def _chain(objects: ObjectStore, model: str) -> str:
     return _length(len(chain(objects, model).entries()))
+
+
+def _snapshot(operations: Operations) -> str:
+    seq = operations.verify_snapshot()
+    return "removed meanwhile" if seq is None else f"as the entries up to {seq} add up to"
 
 
 def _approvals(objects: ObjectStore, model: str) -> str:

@@ -23,6 +23,7 @@ KEY = "0" * 64
         (keys.STRIPS, "strips.json"),
         (keys.entry_key(keys.OPERATIONS, 7), "ledger/operations/000000007.json"),
         (keys.head_key(keys.OPERATIONS), "ledger/operations.head.json"),
+        (keys.snapshot_key(keys.OPERATIONS), "ledger/operations.snapshot.json"),
         (keys.champion_chain("sar"), "ledger/champions/sar"),
         (keys.plan_key("r"), "runs/r/plan.json"),
         (keys.stage_record_key(KEY, "distill@control"), f"work/{KEY}/stages/distill@control.json"),

@@ -25,6 +25,7 @@ PLACES: dict[Store, str] = {
 KEYS = [
     "ledger/operations/000000001.json",
     "ledger/operations.head.json",
+    "ledger/operations.snapshot.json",
     "ledger/champions/m/000000001.json",
     "catalogue/new-1.json",
     "rejected/new-1-0123.json",

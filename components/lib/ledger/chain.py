@@ -30,6 +30,7 @@ GENESIS = "0" * 64
 
 _LOST = "it is missing: the chain once had {} entries"
 _OTHER = "it is not the one that was noted when it was written"
+_FOLLOWS = "it does not follow the entry before it"
 _REPAIR_NOTE = (
     "find out who wrote it, and restore the object from a backup or an older version of it; a champions' "
     "ledger whose last entry the registry confirms is noted anew by `python -m components.promote verify "
@@ -160,6 +161,42 @@ class Chain:
             entries.append(self._read(number, content, entries[-1] if entries else None))
         return entries
 
+    def after(self, known: Entry) -> list[Entry]:
+        """Return the entries that follow ``known``, oldest first, checked; nothing before it is read.
+
+        The number of requests depends on what follows, not on the length of the chain.
+
+        Raises:
+            BadDataError: As :meth:`entries` does, for ``known`` and what follows it.
+        """
+        noted = self._noted()
+        last = known.seq if noted is None else max(noted.seq, known.seq)
+        try:
+            contents = get_many(self._objects, [self._key(n) for n in range(known.seq, last + 1)])
+        except MissingInputError as error:
+            raise self._broken(known.seq, "it, or one after it, is missing") from error
+        if contents[0] != known.content():
+            raise self._broken(known.seq, _OTHER)
+        entries = [known]
+        for content in contents[1:]:
+            entries.append(self._read(entries[-1].seq + 1, content, entries[-1]))
+        # The note may lag behind: entries of writers that have not come to it yet.
+        while (following := self._get(entries[-1].seq + 1)) is not None:
+            entries.append(self._read(entries[-1].seq + 1, following, entries[-1]))
+        if noted is not None and noted.seq >= known.seq and entries[noted.seq - known.seq].hash != noted.hash:
+            raise self._broken(noted.seq, _OTHER)
+        return entries[1:]
+
+    def entry(self, number: int, sha256: str) -> Entry | None:
+        """Return the entry of a number if there is one of this hash; nothing before it is read.
+
+        Raises:
+            BadDataError: If it is damaged.
+        """
+        content = self._get(number)
+        entry = None if content is None else self._parse(number, content)
+        return entry if entry is not None and entry.hash == sha256 else None
+
     def append(self, expected_head: Entry | None, body: Mapping[str, Any]) -> Entry:
         """Add an entry after ``expected_head``: the last of :meth:`entries`, None for an empty chain.
 
@@ -249,7 +286,19 @@ class Chain:
                 raise self._broken(number, "it is missing")
         return range(1, len(found) + 1)
 
+    def _get(self, number: int) -> bytes | None:
+        try:
+            return self._objects.get(self._key(number))
+        except MissingInputError:
+            return None
+
     def _read(self, number: int, content: bytes, before: Entry | None) -> Entry:
+        entry = self._parse(number, content)
+        if entry.prev_hash != (GENESIS if before is None else before.hash):
+            raise self._broken(number, _FOLLOWS)
+        return entry
+
+    def _parse(self, number: int, content: bytes) -> Entry:
         try:
             fields = json.loads(content)
             if not isinstance(fields, dict) or set(fields) != _FIELDS or not isinstance(fields["body"], dict):
@@ -261,8 +310,8 @@ class Chain:
                 raise self._broken(number, "its hash does not fit its content")
         except (ValueError, TypeError, RecursionError) as error:
             raise self._broken(number, "it is not an entry") from error
-        if entry.seq != number or entry.prev_hash != (GENESIS if before is None else before.hash):
-            raise self._broken(number, "it does not follow the entry before it")
+        if entry.seq != number:
+            raise self._broken(number, _FOLLOWS)
         return entry
 
     def _broken(self, number: int, why: str) -> BadDataError:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from components.contract.failures import FAILURE_CLASSES, FailureKind
-from components.contract.identity import training_key
 from components.lib.operations.events import Claimed, Failed, Succeeded
 from components.lib.operations.state import Claim, State
 
@@ -34,10 +34,12 @@ class ClaimGranted:
 
     Attributes:
         claimed: The run's claim.
+        acquisitions: Its set: SHA-256 of the catalogue entry by acquisition.
         new: Whether the claim must still be written to the ledger.
     """
 
     claimed: Claimed
+    acquisitions: Mapping[str, str]
     new: bool
 
 
@@ -70,9 +72,10 @@ def decide(
     """
     mine = state.claim_of(request.run)
     if mine is not None and mine.outcome is None:
-        return _planned_before(mine, request)
-    key = training_key(state.pending, request.code, request.params)
-    if not state.pending and not force:
+        return _planned_before(state, mine, request)
+    key = state.training_key(request.code, request.params)
+    pending = state.pending
+    if not pending and not force:
         return NothingToDo("no acquisition is registered", "land one; --force trains without any")
     claim = state.claims.get(key)
     obstacle = None if claim is None else obstacle_of(claim, now=now, lease=lease, force=force)
@@ -86,12 +89,13 @@ def decide(
         Claimed(
             key=key,
             run=request.run,
-            acquisitions=state.pending,
+            acquisitions_sha256=state.pending_sha256,
             code=request.code,
             params=request.params,
             profile=request.profile,
             forced=force,
         ),
+        pending,
         new=True,
     )
 
@@ -112,10 +116,10 @@ def decide_outcome(state: State, run: str, outcome: Succeeded | Failed) -> Succe
     return outcome
 
 
-def _planned_before(mine: Claim, request: ClaimRequest) -> ClaimGranted | NothingToDo:
+def _planned_before(state: State, mine: Claim, request: ClaimRequest) -> ClaimGranted | NothingToDo:
     if (mine.claimed.code, mine.claimed.params) != (request.code, request.params):
         return NothingToDo(f"run {request.run} was planned with other code or parameters", "start a new run")
-    return ClaimGranted(mine.claimed, new=False)
+    return ClaimGranted(mine.claimed, state.acquisitions_of(mine), new=False)
 
 
 def obstacle_of(claim: Claim, *, now: datetime, lease: timedelta, force: bool = False) -> NothingToDo | None:

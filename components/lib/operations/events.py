@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from components.contract.errors import BadDataError
 from components.contract.failures import FINAL_FOR_SET
+from components.contract.hashing import sha256_json
 from components.contract.variables import LONGEST_ACTOR
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -43,18 +44,43 @@ class Withdrawn(_Event):
 
 
 class Claimed(_Event):
-    """Event: a run trains a set of acquisitions."""
+    """Event: a run trains the set of all acquisitions that are pending at this point of the ledger.
+
+    Former code wrote the whole set instead of its hash; such entries stay readable.
+    """
 
     event: Literal["claimed"] = "claimed"
     key: Sha256
     run: Run
-    acquisitions: dict[AcquisitionId, Sha256]
-    """Catalogue hash by acquisition."""
+    acquisitions: dict[AcquisitionId, Sha256] | None = None
+    """Catalogue hash by acquisition; None if the set is named by its hash."""
+    acquisitions_sha256: Sha256 | None = None
+    """SHA-256 of the catalogue hashes by acquisition as canonical JSON."""
     code: Sha256
     params: Sha256
     profile: str | None = None
     forced: bool = False
     """True if it was planned with ``--force``."""
+
+    @model_validator(mode="after")
+    def _names_one_set(self) -> Self:
+        if (self.acquisitions is None) == (self.acquisitions_sha256 is None):
+            raise ValueError("either acquisitions or acquisitions_sha256 names the set")
+        return self
+
+    @property
+    def set_sha256(self) -> str:
+        """SHA-256 of the set, however the entry names it."""
+        return self.acquisitions_sha256 or sha256_json(self.acquisitions)
+
+    def by_hash(self) -> Claimed:
+        """Return the event with the set's hash in place of the set."""
+        return self.model_copy(update={"acquisitions": None, "acquisitions_sha256": self.set_sha256})
+
+    def body(self) -> dict[str, Any]:
+        """Return the event as a chain records it."""
+        unused = "acquisitions" if self.acquisitions is None else "acquisitions_sha256"
+        return {name: value for name, value in super().body().items() if name != unused}
 
 
 class Renewed(_Event):

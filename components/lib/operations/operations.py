@@ -1,4 +1,7 @@
-"""Operations chain of an object store: read, decide, append, and again if another process was first."""
+"""Operations chain of an object store: read, decide, append, and again if another process was first.
+
+What was read and checked once is kept: a further call of the same object reads what was appended since.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,7 @@ from components.lib.operations.events import (
 )
 from components.lib.operations.liveness import give_sign, with_signs
 from components.lib.operations.plan import RunPlan
+from components.lib.operations.snapshots import SnapshotReader, View
 from components.lib.operations.state import State
 
 ATTEMPTS = 100
@@ -47,6 +51,8 @@ class Operations:
         self._objects = objects
         self._clock = clock
         self.chain = Chain(objects, OPERATIONS, clock)
+        self._snapshots = SnapshotReader(objects, self.chain, OPERATIONS)
+        self._view: View | None = None
 
     def state(self) -> State:
         """Return the present state, signs of life included.
@@ -54,21 +60,38 @@ class Operations:
         Raises:
             BadDataError: If the chain is broken.
         """
-        return self.with_signs(State.from_entries(self.chain.entries()))
+        return self.with_signs(self._read().state)
 
     def with_signs(self, state: State) -> State:
         """Return a state of the chain with the signs of life of the runs at work."""
         return with_signs(state, self._objects, self._clock())
 
     def verify(self) -> list[Entry]:
-        """Return all entries, with chain, length and history checked.
+        """Return all entries, with chain, length and history checked from the first entry on.
+
+        The snapshot plays no part in it; see :meth:`verify_snapshot`.
 
         Raises:
             BadDataError: If anything is wrong, naming the entry.
         """
         entries = self.chain.entries()
-        State.from_entries(entries)
+        state = State.from_entries(entries)
+        self._view = View(entries[-1] if entries else None, state, len(entries))
         return entries
+
+    def verify_snapshot(self) -> int | None:
+        """Compare the snapshot with what all entries add up to, as :meth:`verify` read them.
+
+        Returns:
+            Number of the entry after which the snapshot holds; None if there is none.
+
+        Raises:
+            BadDataError: If it is damaged or leads to another state, or if the chain is broken.
+        """
+        if self._view is None or not self._view.from_first:
+            self.verify()
+        assert self._view is not None
+        return self._snapshots.compare(self._view)
 
     def register(self, event: Registered, check: Callable[[State], None] = lambda _: None) -> bool:
         """Register an acquisition whose catalogue entry is in place.
@@ -131,7 +154,7 @@ class Operations:
         found = self._change(choose)
         if isinstance(found, NothingToDo):
             return found
-        plan = RunPlan.of(found.claimed)
+        plan = RunPlan.of(found.claimed, found.acquisitions)
         plan.write(self._objects)
         return plan
 
@@ -189,23 +212,24 @@ class Operations:
 
     def _change(self, choose: Callable[[State], tuple[Event | None, T]]) -> T:
         """Append the event that ``choose`` finds right for the present state, if any."""
-        entries: list[Entry] = []
-        state = State()
         for _ in range(ATTEMPTS):
-            known = len(entries)
-            entries = self.chain.entries(entries)
-            state = State.from_entries(entries[known:], state)
-            event, result = choose(state)
+            view = self._read()
+            event, result = choose(view.state)
             if event is None:
                 return result
-            state.apply(event, self._clock())  # what the fold would refuse is never written
+            entry = self.chain.next_entry(view.head, {**event.body(), "actor": current_actor()})
+            # What the fold would refuse is never written.
+            state = view.state.apply(event, datetime.fromisoformat(entry.time))
             try:
-                self.chain.append(
-                    entries[-1] if entries else None, {**event.body(), "actor": current_actor()}
-                )
+                self.chain.put_entry(entry)
             except HeadMovedError:
                 continue
+            self._view = self._snapshots.save(View(entry, state, view.folded + 1))
             return result
         raise HeadMovedError(
             f"{self.chain.uri}: others were first {ATTEMPTS} times", next_step="run the command again"
         )
+
+    def _read(self) -> View:
+        self._view = self._snapshots.read(self._view)
+        return self._view

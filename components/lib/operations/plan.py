@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,12 +74,17 @@ class RunPlan:
     profile: str | None
 
     @classmethod
-    def of(cls, claimed: Claimed) -> RunPlan:
-        """Return the plan of a claim."""
+    def of(cls, claimed: Claimed, acquisitions: Mapping[str, str]) -> RunPlan:
+        """Return the plan of a claim.
+
+        Args:
+            claimed: The claim.
+            acquisitions: Its set: SHA-256 of the catalogue entry by acquisition.
+        """
         return cls(
             run=claimed.run,
             key=claimed.key,
-            acquisitions=tuple(Acquisition(*item) for item in sorted(claimed.acquisitions.items())),
+            acquisitions=tuple(Acquisition(*item) for item in sorted(acquisitions.items())),
             code=claimed.code,
             params=claimed.params,
             profile=claimed.profile,

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from components.contract.failures import FailureKind
-from components.contract.identity import training_key
 from components.lib.operations.decisions import NothingToDo, obstacle_of
 from components.lib.operations.events import Failed
 from components.lib.operations.state import Claim, State
@@ -79,7 +78,7 @@ def standing_of(
         redrives: Redrives by failure class, and under ``other`` for the rest.
     """
     pending = state.pending
-    key = training_key(pending, code, params)
+    key = state.training_key(code, params)
     claim = state.claims.get(key)
     position, reason, next_step = _position(bool(pending), claim, now, lease, redrives)
     return Standing(

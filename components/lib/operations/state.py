@@ -1,16 +1,18 @@
-"""State of the operations: a fold of the chain's events."""
+"""State of the operations: a fold of the chain's events.
+
+A claim is always for the set that is pending at its place in the chain. So the state keeps no sets: how many
+acquisitions were registered and withdrawn by then says which ones a claim took.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any
+from itertools import accumulate, islice
 
 from components.contract.errors import BadDataError
 from components.contract.failures import FailureKind
-from components.contract.identity import training_key
 from components.lib.ledger.chain import Entry
 from components.lib.operations.events import (
     Claimed,
@@ -22,8 +24,7 @@ from components.lib.operations.events import (
     Withdrawn,
     parse_event,
 )
-
-_EMPTY: Mapping[str, Any] = MappingProxyType({})
+from components.lib.operations.pending import PendingSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +32,21 @@ class Claim:
     """Claim of the run that trains, or trained, a key; a takeover replaces it.
 
     Attributes:
-        claimed: The event.
+        claimed: The event, which names its set by hash.
         alive: Last sign of life of the run.
         outcome: How it ended, None while it runs.
         failures: Number of failures of the key so far by class, of earlier claims too; a run that fell silent
             and lost its claim to another one counts as ``infrastructure``.
+        registered: Number of acquisitions that were registered before the claim.
+        withdrawn: Number of acquisitions that were withdrawn before the claim.
     """
 
     claimed: Claimed
     alive: datetime
     outcome: Succeeded | Failed | None = None
-    failures: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
+    failures: Mapping[str, int] = field(default_factory=dict)
+    registered: int = 0
+    withdrawn: int = 0
 
     @property
     def run(self) -> str:
@@ -64,15 +69,15 @@ class State:
 
     Attributes:
         registered: By acquisition, withdrawn ones included, in the order of registration.
-        withdrawn: By acquisition.
+        withdrawn: By acquisition, in the order of withdrawal.
         claims: By key: the latest claim.
         runs: By run: the key it claimed. A run keeps its key for life.
     """
 
-    registered: Mapping[str, Registered] = field(default_factory=lambda: _EMPTY)
-    withdrawn: Mapping[str, Withdrawn] = field(default_factory=lambda: _EMPTY)
-    claims: Mapping[str, Claim] = field(default_factory=lambda: _EMPTY)
-    runs: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    registered: Mapping[str, Registered] = field(default_factory=dict)
+    withdrawn: Mapping[str, Withdrawn] = field(default_factory=dict)
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    runs: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_entries(cls, entries: Iterable[Entry], before: State | None = None) -> State:
@@ -85,19 +90,19 @@ class State:
         Raises:
             BadDataError: If the events tell an impossible history, naming the entry.
         """
-        state = before or cls()
+        fold = _Fold(before or cls())
         for entry in entries:
             where = f"operations ledger, entry {entry.seq}"
             event = parse_event(entry.body, where)
             try:
-                state = state.apply(event, datetime.fromisoformat(entry.time))
+                fold.apply(event, datetime.fromisoformat(entry.time))
             except ValueError as error:
                 raise BadDataError(
                     f"{where}: {error}",
                     next_step="something else than these components wrote it: find out what, and restore the "
                     "chain from a backup",
                 ) from error
-        return state
+        return fold.state
 
     @property
     def pending(self) -> dict[str, str]:
@@ -109,10 +114,34 @@ class State:
         }
 
     @property
+    def pending_sha256(self) -> str:
+        """Return the SHA-256 of :attr:`pending`, by which a claim names it."""
+        return PendingSet(self.pending).sha256
+
+    def training_key(self, code: str, params: str) -> str:
+        """Return the key of a training of :attr:`pending`."""
+        return PendingSet(self.pending).training_key(code, params)
+
+    def acquisitions_of(self, claim: Claim) -> dict[str, str]:
+        """Return the catalogue hash of each acquisition that a claim of this state took."""
+        gone = set(islice(self.withdrawn, claim.withdrawn))
+        took = islice(self.registered.items(), claim.registered)
+        return {name: event.catalogue_sha256 for name, event in sorted(took) if name not in gone}
+
+    @property
     def trained(self) -> set[str]:
         """Return the acquisitions that some finished training took."""
+        # Most registered acquisitions of any training that began after at most so many withdrawals.
+        reach = [0] * (len(self.withdrawn) + 1)
+        for claim in self.claims.values():
+            if claim.succeeded:
+                reach[claim.withdrawn] = max(reach[claim.withdrawn], claim.registered)
+        reach = list(accumulate(reach, max))
+        left = {name: number for number, name in enumerate(self.withdrawn)}
         return {
-            name for claim in self.claims.values() if claim.succeeded for name in claim.claimed.acquisitions
+            name
+            for number, name in enumerate(self.registered)
+            if number < reach[left.get(name, len(self.withdrawn))]
         }
 
     def claim_of(self, run: str) -> Claim | None:
@@ -130,55 +159,94 @@ class State:
         Raises:
             ValueError: If it cannot follow, saying why.
         """
+        fold = _Fold(self)
+        fold.apply(event, time)
+        return fold.state
+
+
+class _Fold:
+    """Fold of one event after the other into copies of a state's mappings, made once for all events."""
+
+    def __init__(self, before: State) -> None:
+        self._registered = dict(before.registered)
+        self._withdrawn = dict(before.withdrawn)
+        self._claims = dict(before.claims)
+        self._runs = dict(before.runs)
+        self._pending: PendingSet | None = None  # made for the first claim: few folds of new entries meet one
+
+    @property
+    def state(self) -> State:
+        """State after the events so far; no event is applied after it was taken."""
+        return State(self._registered, self._withdrawn, self._claims, self._runs)
+
+    @property
+    def _set(self) -> PendingSet:
+        if self._pending is None:
+            self._pending = PendingSet(self.state.pending)
+        return self._pending
+
+    def apply(self, event: Event, time: datetime) -> None:
+        """Take in the next event; see :meth:`State.apply`."""
         match event:
             case Registered():
-                _require(event.acquisition not in self.registered, f"{event.acquisition} is registered twice")
-                return replace(self, registered={**self.registered, event.acquisition: event})
+                self._register(event)
             case Withdrawn():
-                _require(event.acquisition in self.registered, f"{event.acquisition} is not registered")
-                _require(event.acquisition not in self.withdrawn, f"{event.acquisition} is withdrawn twice")
-                return replace(self, withdrawn={**self.withdrawn, event.acquisition: event})
+                self._withdraw(event)
             case Claimed():
-                return self._claimed(event, time)
+                self._claim(event, time)
             case Renewed():
                 claim = self._held(event.key, event.run)
                 _require(claim.outcome is None, "the claim has ended")
-                return self._with_claim(replace(claim, alive=max(claim.alive, time)))
+                self._claims[event.key] = replace(claim, alive=max(claim.alive, time))
             case Succeeded() | Failed():
                 claim = self._held(event.key, event.run)
                 _require(not claim.succeeded, "the key is trained already")
                 failures = (
                     claim.after_failure(event.failure_class) if isinstance(event, Failed) else claim.failures
                 )
-                return self._with_claim(replace(claim, outcome=event, failures=failures))
+                self._claims[event.key] = replace(claim, outcome=event, failures=failures)
 
-    def _claimed(self, event: Claimed, time: datetime) -> State:
-        _require(
-            event.key == training_key(event.acquisitions, event.code, event.params),
-            "the key does not fit the claim",
-        )
-        _require(event.acquisitions == self.pending, "the claim is not for the pending acquisitions")
-        _require(self.runs.get(event.run, event.key) == event.key, f"{event.run} claims a second key")
-        before = self.claims.get(event.key)
+    def _register(self, event: Registered) -> None:
+        name = event.acquisition
+        _require(name not in self._registered, f"{name} is registered twice")
+        self._registered[name] = event
+        if self._pending is not None:
+            self._pending.add(name, event.catalogue_sha256)
+
+    def _withdraw(self, event: Withdrawn) -> None:
+        name = event.acquisition
+        _require(name in self._registered, f"{name} is not registered")
+        _require(name not in self._withdrawn, f"{name} is withdrawn twice")
+        self._withdrawn[name] = event
+        if self._pending is not None:
+            self._pending.remove(name, self._registered[name].catalogue_sha256)
+
+    def _claim(self, event: Claimed, time: datetime) -> None:
+        pending = self._set
+        _require(event.set_sha256 == pending.sha256, "the claim is not for the pending acquisitions")
+        key = pending.training_key(event.code, event.params)
+        _require(event.key == key, "the key does not fit the claim")
+        _require(self._runs.get(event.run, event.key) == event.key, f"{event.run} claims a second key")
+        before = self._claims.get(event.key)
         _require(before is None or not before.succeeded, "the key is trained already")
-        failures: Mapping[str, int] = _EMPTY
+        failures: Mapping[str, int] = {}
         if before is not None:
             silent = before.outcome is None and before.run != event.run
             failures = before.after_failure(FailureKind.NO_RECORD) if silent else before.failures
-        return replace(
-            self,
-            claims={**self.claims, event.key: Claim(event, time, failures=failures)},
-            runs={**self.runs, event.run: event.key},
+        self._claims[event.key] = Claim(
+            event.by_hash(),
+            time,
+            failures=failures,
+            registered=len(self._registered),
+            withdrawn=len(self._withdrawn),
         )
+        self._runs[event.run] = event.key
 
     def _held(self, key: str, run: str) -> Claim:
-        claim = self.claims.get(key)
+        claim = self._claims.get(key)
         if claim is None or claim.run != run:
             raise ValueError(f"{run} does not hold the claim")
         return claim
-
-    def _with_claim(self, claim: Claim) -> State:
-        return replace(self, claims={**self.claims, claim.claimed.key: claim})
 
 
 def _require(holds: bool, otherwise: str) -> None:

@@ -297,3 +297,43 @@ def test_a_note_that_says_nothing_stops_reads_and_appends(store: ObjectStore, co
             attempt()
         assert "restore the object" in caught.value.next_step
     assert not store.exists(key(3))
+
+
+def test_what_follows_an_entry_is_read_without_what_is_before_it(store: ObjectStore) -> None:
+    entries, chain = fill(store), Chain(store, PREFIX)
+    store.delete(key(1))
+    assert chain.after(entries[1]) == entries[2:]
+    assert chain.after(entries[3]) == []
+    assert chain.entry(2, entries[1].hash) == entries[1]
+    assert chain.entry(2, entries[2].hash) is None
+    assert chain.entry(9, entries[1].hash) is None
+
+
+def test_entries_after_a_note_that_lags_behind_are_found(store: ObjectStore) -> None:
+    entries, chain = fill(store), Chain(store, PREFIX)
+    for noted in (entries[0], entries[2]):
+        store.put(f"{PREFIX}.head.json", seal({"seq": noted.seq, "hash": noted.hash}))
+        assert chain.after(entries[1]) == entries[2:]
+    store.delete(f"{PREFIX}.head.json")
+    assert chain.after(entries[1]) == entries[2:]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "text"),
+    [
+        (lambda store: store.delete(key(2)), "entry 2: it, or one after it, is missing"),
+        (lambda store: store.delete(key(4)), "entry 2: it, or one after it, is missing"),
+        (lambda store: store.put(key(2), store.get(key(1))), "entry 2: it is not the one that was noted"),
+        (lambda store: store.put(key(3), store.get(key(4))), "entry 3: it does not follow"),
+        (lambda store: store.put(key(4), b"{}"), "entry 4: it is not an entry"),
+        (
+            lambda store: store.put(f"{PREFIX}.head.json", seal({"seq": 3, "hash": "0" * 64})),
+            "entry 3: it is not the one that was noted",
+        ),
+    ],
+)
+def test_a_broken_tail_is_named(store: ObjectStore, spoil: Callable[[ObjectStore], None], text: str) -> None:
+    entries = fill(store)
+    spoil(store)
+    with pytest.raises(BadDataError, match=text):
+        Chain(store, PREFIX).after(entries[1])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.contract.hashing import sha256_json
 from components.contract.keys import OPERATIONS, alive_key, plan_key, run_name
 from components.lib.ledger.chain import Chain
 from components.lib.objects.opening import open_objects
@@ -282,7 +283,24 @@ IMPOSSIBLE: list[tuple[list[dict[str, Any]], str]] = [
                 "profile": None,
             }
         ],
+        "the claim is not for the pending acquisitions",
+    ),
+    (
+        [
+            {
+                "event": "claimed",
+                "key": "0" * 64,
+                "run": "r",
+                "acquisitions_sha256": sha256_json({"a": "a" * 64, "b": "b" * 64}),
+                "code": CODE,
+                "params": PARAMS,
+            }
+        ],
         "the key does not fit",
+    ),
+    (
+        [{"event": "claimed", "key": "0" * 64, "run": "r", "code": CODE, "params": PARAMS}],
+        "either acquisitions or acquisitions_sha256 names the set",
     ),
     ([{"event": "promoted"}], "holds no event"),
     ([{"event": "withdrawn", "acquisition": "../a", "reason": "r"}], "holds no event"),

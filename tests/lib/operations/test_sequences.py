@@ -1,6 +1,7 @@
 """Thousands of event sequences: whatever is lost, doubled, reordered or killed, a set is trained once.
 
-A run may lose its claim in mid-training, and the clock starts again what failed by bad luck.
+A run may lose its claim in mid-training, and the clock starts again what failed by bad luck. Snapshots are
+written often and damaged: they change nothing.
 """
 
 from __future__ import annotations
@@ -12,20 +13,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from components.contract.failures import FINAL_FOR_SET
+from components.contract.hashing import sha256_json
 from components.contract.identity import training_key
-from components.contract.keys import OPERATIONS
+from components.contract.keys import OPERATIONS, snapshot_key
 from components.lib.ledger.chain import Chain
-from components.lib.objects.sealed import create_sealed
+from components.lib.objects.sealed import create_sealed, seal, unseal
+from components.lib.operations import snapshots
 from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.events import Registered
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan
 from components.lib.operations.standing import OTHER, Position, standing_of
+from components.lib.operations.state import State
 from tests.lib.operations.stepping import Memory, World
 
 LEASE = timedelta(hours=1)
@@ -33,6 +38,7 @@ SECOND = timedelta(seconds=1)
 """Entries keep their times to the second."""
 REDRIVES = 2
 CODE, PARAMS = "c" * 64, "d" * 64
+SNAPSHOT = snapshot_key(OPERATIONS)
 
 
 def sha(text: str) -> str:
@@ -62,6 +68,10 @@ class Scenario:
     """True if half of the runs carry newer code."""
     kill_share: float
     long_share: float
+    every: int
+    """Entries between snapshots."""
+    damages: int
+    """Number of times that something damages the snapshot."""
     seed: int
 
 
@@ -83,6 +93,8 @@ STORIES = st.builds(
     new_code=st.booleans(),
     kill_share=st.sampled_from([0.0, 0.0, 0.02, 0.1]),
     long_share=st.sampled_from([0.0, 0.0, 0.02, 0.2]),
+    every=st.sampled_from([1, 2, 3, 100]),
+    damages=st.integers(0, 3),
     seed=st.integers(0, 2**32),
 )
 
@@ -134,6 +146,8 @@ class Simulation:
                 actors[f"run-{arrival.name}-{number}"] = self._runner()
             if arrival.withdrawn:
                 actors[f"withdraw-{arrival.name}"] = self._withdrawer(arrival.name)
+        for number in range(self.scenario.damages):
+            actors[f"damage-{number}"] = self._vandal
         names = [name for name in actors if name.startswith("run-")]
         for name in names[: self.scenario.retried]:
             actors[f"{name}+"] = self._runner()
@@ -149,6 +163,29 @@ class Simulation:
             )
 
         return register
+
+    def _vandal(self) -> None:
+        """Do to the snapshot what accidents can: no more than that, for it is sealed."""
+        store, random = self.world.store, self.world.random
+        now = store.objects.get(SNAPSHOT)
+        if store.exists("anything") or now is None:  # one step, so that the moment is drawn
+            return
+        place = random.randrange(len(now))
+        accidents = {
+            "lost": None,
+            "cut off": now[:place],
+            "changed": now[:place] + bytes([now[place] ^ 1]) + now[place + 1 :],
+            "empty": b"",
+            "another sealed record": seal({"seq": 1, "hash": "0" * 64}),
+            "of another chain": seal({**unseal(now), "hash": sha("another chain")}),
+            "ahead": seal({**unseal(now), "seq": 10**6}),
+            "stale": now,
+        }
+        damaged = accidents[random.choice(sorted(accidents))]
+        if damaged is None:
+            store.objects.pop(SNAPSHOT, None)
+        else:
+            store.objects[SNAPSHOT] = damaged
 
     def _withdrawer(self, name: str) -> Callable[[], None]:
         def withdraw() -> None:
@@ -213,6 +250,20 @@ class Oracle:
             if body["acquisition"] not in withdrawn
         }
 
+    def sets(self) -> dict[str, dict[str, str]]:
+        """Return the set of each key, by the events before its claims, which name it by its hash."""
+        found: dict[str, dict[str, str]] = {}
+        present: dict[str, str] = {}
+        for body in self.bodies:
+            if body["event"] == "registered":
+                present = {**present, body["acquisition"]: body["catalogue_sha256"]}
+            elif body["event"] == "withdrawn":
+                present = {name: sha for name, sha in present.items() if name != body["acquisition"]}
+            elif body["event"] == "claimed":
+                assert body["acquisitions_sha256"] == sha256_json(present)
+                assert found.setdefault(body["key"], present) == present
+        return found
+
     def check_trained_once(self) -> None:
         per_key = Counter(body["key"] for body in self.of("succeeded"))
         assert all(count == 1 for count in per_key.values()), "a set was trained twice"
@@ -263,7 +314,8 @@ class Oracle:
 @given(STORIES)
 def test_each_set_is_trained_once_and_none_is_forgotten(scenario: Scenario) -> None:
     simulation = Simulation(scenario)
-    assert simulation.act() == []
+    with patch.object(snapshots, "EVERY", scenario.every):
+        assert simulation.act() == []
     oracle = Oracle(simulation.world.store)
     oracle.check_trained_once()
     oracle.check_claims()
@@ -273,10 +325,15 @@ def test_each_set_is_trained_once_and_none_is_forgotten(scenario: Scenario) -> N
     assert {a.name for a in scenario.arrivals} == {body["acquisition"] for body in oracle.of("registered")}
     trained = {body["key"] for body in oracle.of("succeeded")}
     assert training_key(oracle.pending, CODE, PARAMS) in trained or not oracle.pending
-    claimed = {body["key"]: body["acquisitions"] for body in oracle.of("claimed")}
+    claimed = oracle.sets()
     covered = {name for key in trained for name in claimed[key]}
     assert set(oracle.pending) <= covered, "an acquisition was left untrained"
-    Operations(simulation.world.store).verify()
+    folded = State.from_entries(oracle.entries)
+    reader = simulation.operations
+    reader.verify()
+    assert reader.state() == reader.with_signs(folded), "a reader that verified sees something else"
+    assert simulation.operations.state() == reader.with_signs(folded), "a snapshot changed what readers see"
+    event(f"snapshot: {SNAPSHOT in simulation.world.store.objects}; damages: {scenario.damages}")
     event(f"trainings: {len(trained)}")
     event(f"redriven: {simulation.redrives.total() > 0}; stopped: {len(simulation.stopped) > 0}")
     event(f"takeovers: {len(oracle.of('claimed')) > len(claimed)}")
