@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
         "STORMSIGHT_OBJECTS, data in STORMSIGHT_REMOTE, scratch in STORMSIGHT_WORKSPACE.",
     )
     commands = parser.add_subparsers(
-        required=True, metavar="plan | stage | finish | gate | redrive | status | report"
+        required=True, metavar="plan | stage | finish | gate | redrive | release | status | report"
     )
 
     plan = commands.add_parser("plan", help="claim what is to be trained; exit 99 if nothing is")
@@ -53,7 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     gate.set_defaults(command=_gate)
 
-    for command in (stage, finish, gate):
+    release = commands.add_parser("release", help="give up the claim of a run that nobody works on any more")
+    release.add_argument("--reason", required=True, help="kept in the ledger")
+    release.set_defaults(command=_release)
+
+    for command in (stage, finish, gate, release):
         command.add_argument("--run", required=True, metavar="ID", help="the orchestrator's run id")
 
     redrive = commands.add_parser(
@@ -97,6 +101,12 @@ def _redrive(options: argparse.Namespace, environment: Environment) -> int:
 
     del options
     return redrive(environment)
+
+
+def _release(options: argparse.Namespace, environment: Environment) -> int:
+    from components.runs.release import release  # noqa: PLC0415
+
+    return release(environment, options.run, options.reason)
 
 
 def _stage(options: argparse.Namespace, environment: Environment) -> int:
