@@ -131,7 +131,7 @@ def _status(options: argparse.Namespace, environment: Environment) -> int:
     from components.runs.status.page import json_of, read_status, text_of  # noqa: PLC0415
 
     sections = read_status(environment)
-    print(json_of(sections) if options.json else text_of(sections))
+    print(json_of(sections, environment) if options.json else text_of(sections, environment))
     return 0
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from components.contract.errors import SourceUnavailableError
 from components.contract.hashing import sha256_json
-from components.contract.keys import CHAMPIONS, run_record_key
+from components.contract.keys import CHAMPIONS, run_record_key, stage_record_key
 from components.lib.objects.sealed import seal
 from components.lib.operations.operations import Operations
 from components.lib.registry.artefact import CHAMPION
@@ -40,6 +41,10 @@ DECISION = {
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow that does not answer is not asked again."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+
+def page(environment: Environment) -> str:
+    return text_of(read_status(environment), environment)
 
 
 def lines(environment: Environment, section: str) -> list[str]:
@@ -77,12 +82,21 @@ def test_the_last_run_its_cost_its_quarantine_and_its_pages(
 
 def test_gpu_hours_are_those_of_the_graph(trained: World) -> None:
     path = trained.source / "dvc.yaml"
-    path.write_text(path.read_text().replace("gpu: 0", "gpu: 1"))
+    path.write_text(path.read_text().replace("gpu: 0", "gpu: 2"))
+    records = trained.records("r1")
+    long = replace(
+        records.stages()["evaluate"],
+        started="2026-11-01T00:00:00.000+00:00",
+        ended="2026-11-01T03:30:00.000+00:00",
+    )
+    trained.objects.put(stage_record_key(records.key, "evaluate"), seal(asdict(long)))
     assert finish_as_recorded(trained)
-    text = "\n".join(lines(trained.environment(), "Last run and its cost"))
-    assert "unknown" not in text
-    hours, gpu_hours = text.partition("run r1: ")[2].partition(" h of stages, ")[::2]
-    assert gpu_hours.startswith(f"{hours} GPU hours")
+    found = lines(trained.environment(), "Last run and its cost")
+    assert "evaluate: 3.50 h, 7.00 GPU hours, image registry/train@sha256:0" in found
+    assert "3.5" in found[1]
+    assert "unknown" not in found[1]
+    path.write_text("stages: {}")
+    assert "GPUs unknown of" in lines(trained.environment(), "Last run and its cost")[1]
 
 
 def finish_as_recorded(world: World) -> bool:
@@ -120,14 +134,14 @@ def test_champion_with_method_score_actor_and_reason(
         assert words in text
     registry.connection.client.set_registered_model_alias(MODEL, CHAMPION, "2")
     trained.objects.delete(run_record_key(key))
-    text = text_of(read_status(environment))
+    text = page(environment)
     assert "the ledger's champion is version 1, the alias points to version 2" in text
     assert "promote restore-alias" in text
     assert "no kept training has the decision" in text
     ChampionLedgers(trained.objects, CHAMPIONS).approvals(MODEL).request(
         version="2", decided_against="1", decision="e" * 64, reason="it sees more barns"
     )
-    assert "version 2 waits for approval since" in text_of(read_status(environment))
+    assert "version 2 waits for approval since" in page(environment)
 
 
 def test_what_is_at_work_stuck_barred_failed(registered: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +152,7 @@ def test_what_is_at_work_stuck_barred_failed(registered: World, monkeypatch: pyt
         "no run is at work",
     ]
     fail(world, "r1", monkeypatch, "bad_data")
-    text = text_of(read_status(world.environment()))
+    text = page(world.environment())
     for words in (
         ": barred: this set failed for good in run r1",
         "last failure of prepare: bad_data",
@@ -146,9 +160,9 @@ def test_what_is_at_work_stuck_barred_failed(registered: World, monkeypatch: pyt
     ):
         assert words in text
     assert plan(world.environment(), "r2", force=True) == 0
-    assert "run r2 holds the claim of set" in text_of(read_status(world.environment()))
+    assert "run r2 holds the claim of set" in page(world.environment())
     world.edit_params(orchestration={"lease_h": 1e-9})
-    text = text_of(read_status(world.environment()))
+    text = page(world.environment())
     assert "silent for longer than its lease, so stuck" in text
 
 
@@ -164,7 +178,7 @@ def test_a_damaged_record_is_a_line_and_the_rest_is_told(trained: World) -> None
         "next_step": "again",
     }
     trained.objects.put("rejected/b.json", seal(rejection))
-    text = text_of(read_status(trained.environment()))
+    text = page(trained.environment())
     assert "evaluate.json is damaged" in text
     assert "delivery: a.tif has a wrong hash" in text
     assert "rejected/a.json is damaged" in text
@@ -177,7 +191,7 @@ def test_a_broken_ledger_hides_neither_rejections_nor_champions(trained: World) 
     sections = {part.title: part.findings for part in read_status(trained.environment())}
     assert not any(finding.read for finding in sections["Next training"])
     assert any(finding.read for finding in sections["Champions"])
-    assert json.loads(json_of(list(read_status(trained.environment()))))
+    assert json.loads(json_of(read_status(trained.environment()), trained.environment()))
 
 
 def test_nothing_readable_is_a_failure(trained: World) -> None:

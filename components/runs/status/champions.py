@@ -8,7 +8,14 @@ from functools import partial
 from itertools import islice
 
 from components.contract.errors import MissingInputError, StormsightError
-from components.contract.keys import APPROVALS, CHAMPIONS, approval_chain, champion_chain, run_record_key
+from components.contract.keys import (
+    APPROVALS,
+    CHAMPIONS,
+    WORK,
+    approval_chain,
+    champion_chain,
+    run_record_key,
+)
 from components.lib.objects.sealed import checked, unseal
 from components.lib.operations.operations import Operations
 from components.lib.operations.state import Claim, State
@@ -75,7 +82,7 @@ def find_approvals(environment: Environment) -> list[Finding]:
     found: list[Finding] = []
     for model in MODELS:
         found += attempt(approval_chain(model), partial(_waiting, environment, model))
-    return found or [Finding("nothing waits for approval", f"{environment.objects_uri}/{APPROVALS}")]
+    return found or [Finding("nothing waits for approval", APPROVALS)]
 
 
 def _waiting(environment: Environment, model: str) -> list[Finding]:
@@ -86,14 +93,14 @@ def _waiting(environment: Environment, model: str) -> list[Finding]:
     return [
         Finding(
             f"{model}: version {request.version} waits for approval since {entry.time}: {request.reason}",
-            f"{environment.objects_uri}/{approval_chain(model)}",
+            approval_chain(model),
             f"python -m components.promote approve --model {model} --reason ... (or reject)",
         )
     ]
 
 
 def _recorded(environment: Environment, model: str) -> list[Finding]:
-    source = f"{environment.objects_uri}/{champion_chain(model)}"
+    source = champion_chain(model)
     entries = ChampionLedgers(environment.objects, CHAMPIONS).of(model).entries()
     last = entries[-1] if entries else None
     if last is None:
@@ -107,7 +114,7 @@ def _recorded(environment: Environment, model: str) -> list[Finding]:
     )
     return [
         Finding(words, source, HISTORY),
-        *attempt(f"{environment.objects_uri}/work", lambda: [_judged(environment, model, entries)]),
+        *attempt(WORK, lambda: [_judged(environment, model, entries)]),
     ]
 
 
@@ -126,7 +133,7 @@ def _judged(environment: Environment, model: str, entries: Sequence[ChampionEntr
             continue
         if judged is not None and judged.decision_sha256 == digest:
             words = f"{model}: version {version}: {_score(judged.decision)}; run {claim.run}"
-            return Finding(words, f"{environment.objects_uri}/{key}", report_command(claim.run))
+            return Finding(words, key, report_command(claim.run))
     raise MissingInputError(
         f"{model}: no kept training has the decision {digest[:12]} that made version {version} champion",
         next_step=f"look at version {version} of {model} in MLflow: its tags have method and score",

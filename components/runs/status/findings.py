@@ -17,7 +17,7 @@ class Finding:
 
     Attributes:
         text: The fact in words.
-        source: Place that says so: prefix of an object store, service, file.
+        source: Place that says so: key or prefix in the object store, ``remote: ...``, ``MLflow at ...``.
         next_step: Action for the reader; empty where none is needed.
         read: False if the source could not be read; the text then says why.
     """

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from components.contract.errors import BadDataError, StormsightError
 from components.contract.graph.load import load_graph
-from components.contract.keys import stage_records_prefix
+from components.contract.keys import OPERATIONS, WORK, stage_records_prefix
 from components.lib.objects.content import FOLDER, folder_files, read_content
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
@@ -35,15 +35,18 @@ _LIST = "quarantine.csv"
 def find_cost(environment: Environment) -> list[Finding]:
     """Return how the last run that ended did, and what its stages cost."""
     claim = next((claim for claim in _newest(environment) if claim.outcome is not None), None)
-    source = f"{environment.objects_uri}/ledger/operations"
     if claim is None:
-        return [Finding("no run has ended yet", source)]
+        return [Finding("no run has ended yet", OPERATIONS)]
     records = Records(environment.objects, claim.claimed.key).stages()
     costs = [_cost(record, gpus) for record, gpus in _with_gpus(environment, claim, records.values())]
     own = [cost for cost in costs if cost.run == claim.run]
-    place = f"{environment.objects_uri}/{stage_records_prefix(claim.claimed.key)}"
+    place = stage_records_prefix(claim.claimed.key)
     total = _total(claim.run, own, found_before=len(costs) - len(own))
-    return [Finding(_outcome(claim), source), Finding(total, place), *(Finding(t, place) for t in _rows(own))]
+    return [
+        Finding(_outcome(claim), OPERATIONS),
+        Finding(total, place),
+        *(Finding(t, place) for t in _rows(own)),
+    ]
 
 
 def find_quarantine(environment: Environment) -> list[Finding]:
@@ -54,8 +57,8 @@ def find_quarantine(environment: Environment) -> list[Finding]:
         lists = list(_quarantine_lists(remote, records.values()))
         if lists:
             rows = [row for md5 in lists for row in _rows_of(remote, md5)]
-            return _quarantined(claim, rows, f"{remote.uri}: {_LIST} of run {claim.run}")
-    return [Finding("no run has listed quarantined tiles yet", f"{environment.objects_uri}/work")]
+            return _quarantined(claim, rows, f"remote: {_LIST}")
+    return [Finding("no run has listed quarantined tiles yet", WORK)]
 
 
 def find_pages(environment: Environment) -> list[Finding]:
@@ -67,12 +70,12 @@ def find_pages(environment: Environment) -> list[Finding]:
         if pages:
             index = [path for path in pages if PurePosixPath(path).name == "index.html"] or pages
             maps = [path for path in pages if "map" in PurePosixPath(path).stem.lower()]
-            source, fetch = f"{environment.remote} (DVC)", report_command(claim.run)
+            source, fetch = "remote: pages", report_command(claim.run)
             return [
                 Finding(f"pages of run {claim.run}: {listed(index)}", source, fetch),
                 Finding(f"its map: {listed(maps, none='this run made no page of that name')}", source, fetch),
             ]
-    return [Finding("no run has made pages yet", f"{environment.objects_uri}/work")]
+    return [Finding("no run has made pages yet", WORK)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +106,8 @@ def _outcome(claim: Claim) -> str:
 def _total(run: str, costs: list[_Cost], *, found_before: int) -> str:
     unknown = [cost.stage for cost in costs if cost.gpus is None]
     words = (
-        f"run {run}: {_hours(sum(cost.hours for cost in costs))} of stages, "
-        f"{_hours(_gpu_hours(costs), 'GPU hours')}; {found_before} stages were found from earlier "
+        f"run {run}: {_time(sum(cost.hours for cost in costs))} of stages, "
+        f"{_gpu_hours(costs):.2f} GPU hours; {found_before} stages were found from earlier "
         "runs, failed attempts are not counted"
     )
     return words + (f"; GPUs unknown of {listed(unknown)}: not in this code's graph" if unknown else "")
@@ -149,12 +152,12 @@ def _rows(costs: list[_Cost]) -> list[str]:
         hours = sum(cost.hours for cost in found)
         title = found[0].stage if len(found) == 1 else f"{name} ({len(found)} parts)"
         images = listed(sorted({cost.image for cost in found}))
-        lines.append(f"  {title}: {_hours(hours)}, {_hours(_gpu_hours(found), 'GPU hours')}, image {images}")
+        lines.append(f"{title}: {_time(hours)}, {_gpu_hours(found):.2f} GPU hours, image {images}")
     return lines
 
 
-def _hours(hours: float, unit: str = "h") -> str:
-    return f"{hours:.2f} {unit}"
+def _time(hours: float) -> str:
+    return f"{hours:.2f} h" if hours >= 1 else f"{60 * hours:.1f} min"
 
 
 def _quarantine_lists(remote: ObjectStore, records: Iterable[StageRecord]) -> Iterator[str]:
@@ -185,5 +188,5 @@ def _quarantined(claim: Claim, rows: list[dict[str, str]], source: str) -> list[
     rules = Counter(rule for rule, _, _ in {(r["rule"], r["acquisition"], r["image_id"]) for r in rows})
     counts = ", ".join(f"{rule} {count}" for rule, count in rules.most_common()) or "none"
     words = f"run {claim.run}: {len(tiles)} quarantined tiles; by rule: {counts}"
-    first = [Finding(f"  {row['acquisition']}: {row['reason']}", source) for row in rows[:LISTED]]
+    first = [Finding(f"{row['acquisition']}: {row['reason']}", source) for row in rows[:LISTED]]
     return [Finding(words, source, report_command(claim.run) if rows else ""), *first]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from components.contract.errors import SourceUnavailableError
-from components.contract.keys import CHAMPIONS, OPERATIONS, REJECTED
+from components.contract.keys import CHAMPIONS, OPERATIONS, REJECTED, WORK
 from components.lib.foreign import one_line
 from components.runs.environment import Environment
 from components.runs.status.champions import find_approvals, find_champions
@@ -23,8 +23,8 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Environment], list[Finding]]], ...] =
     ("Next training", OPERATIONS, find_next),
     ("Rejected deliveries", REJECTED, find_rejections),
     ("Last run and its cost", OPERATIONS, find_cost),
-    ("Quarantined tiles", "work", find_quarantine),
-    ("Report and map", "work", find_pages),
+    ("Quarantined tiles", WORK, find_quarantine),
+    ("Report and map", WORK, find_pages),
 )
 
 
@@ -35,8 +35,7 @@ def read_status(environment: Environment) -> list[Section]:
         SourceUnavailableError: If nothing could be read.
     """
     sections = [
-        Section(title, attempt(f"{environment.objects_uri}/{source}", partial(find, environment)))
-        for title, source, find in _SECTIONS
+        Section(title, attempt(source, partial(find, environment))) for title, source, find in _SECTIONS
     ]
     findings = [finding for section in sections for finding in section.findings]
     if not any(finding.read for finding in findings):
@@ -47,23 +46,26 @@ def read_status(environment: Environment) -> list[Section]:
     return sections
 
 
-def text_of(sections: list[Section]) -> str:
+def text_of(sections: list[Section], environment: Environment) -> str:
     """Return the sections for people: each finding with its source and, below it, its next step."""
-    lines = [f"status at {datetime.now(UTC):%F %R} UTC"]
+    lines = [
+        f"status at {datetime.now(UTC):%F %R} UTC",
+        f"sources are keys in {environment.objects_uri}; remote is {environment.remote}",
+    ]
     for section in sections:
         lines += ["", section.title]
-        shown = ""
         for finding in section.findings:
-            source = "" if finding.source == shown else f"  [{finding.source}]"
-            shown = finding.source
-            lines.append(f"  {one_line(finding.text)}{source}")
+            lines.append(f"  {one_line(finding.text)}  [{finding.source}]")
             lines += [f"      next: {one_line(finding.next_step)}"] if finding.next_step else []
     return "\n".join(lines)
 
 
-def json_of(sections: list[Section]) -> str:
+def json_of(sections: list[Section], environment: Environment) -> str:
     """Return the sections as JSON."""
-    return json.dumps(
-        {"time": datetime.now(UTC).isoformat(timespec="seconds"), "sections": [asdict(s) for s in sections]},
-        indent=2,
-    )
+    document = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "objects": environment.objects_uri,
+        "remote": environment.remote,
+        "sections": [asdict(section) for section in sections],
+    }
+    return json.dumps(document, indent=2)

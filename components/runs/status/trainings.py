@@ -23,7 +23,7 @@ LOOKED_AT = 50
 
 def find_next(environment: Environment) -> list[Finding]:
     """Return what is to be trained next, who is at it, why it is barred or spent, and the last failures."""
-    source = f"{environment.objects_uri}/{OPERATIONS}"
+    source = OPERATIONS
     return [
         *attempt(source, lambda: _standing(environment, source)),
         *attempt(source, lambda: _pending(environment, source)),
@@ -33,12 +33,12 @@ def find_next(environment: Environment) -> list[Finding]:
 
 def find_rejections(environment: Environment) -> list[Finding]:
     """Return the newest deliveries that were rejected and not registered since."""
-    objects, source = environment.objects, f"{environment.objects_uri}/{REJECTED}"
+    objects, source = environment.objects, REJECTED
     registered = Operations(objects).state().registered
     newest = sorted(objects.list(REJECTED), key=attrgetter("modified"), reverse=True)
     found: dict[str, Finding] = {}
     for info in newest[:LOOKED_AT]:
-        place = f"{objects.uri}/{info.key}"
+        place = info.key
         try:
             record = read_sealed(objects, info.key, _Rejection)
         except StormsightError as error:
@@ -67,9 +67,7 @@ def _standing(environment: Environment, source: str) -> list[Finding]:
     words = f"set {found.key[:12]}: {found.position}: {found.reason}"
     return [
         Finding(words, source, found.next_step),
-        *attempt(
-            f"{environment.objects_uri}/{failures_prefix(found.key)}", lambda: _failures(environment, found)
-        ),
+        *attempt(failures_prefix(found.key), lambda: _failures(environment, found)),
     ]
 
 
@@ -98,7 +96,7 @@ def _at_work(environment: Environment, source: str) -> list[Finding]:
                 f"run {claim.run} holds the claim of set {claim.claimed.key[:12]}, last sign of life "
                 f"{claim.alive:%F %R} UTC"
                 + (": silent for longer than its lease, so stuck" if silent else ""),
-                f"{environment.objects_uri}/{alive_key(claim.run)}",
+                alive_key(claim.run),
                 _unstick(claim) if silent else "",
             )
         )
@@ -116,7 +114,7 @@ def _failures(environment: Environment, found: Standing) -> list[Finding]:
         Finding(
             f"last failure of {record.stage}: {record.failure_class} at {record.time}, run {record.run}: "
             f"{record.message}",
-            f"{environment.objects_uri}/{failures_prefix(found.key, record.stage)}",
+            failures_prefix(found.key, record.stage),
             record.next_step,
         )
         for record in last_failures(environment.objects, found.key)
