@@ -16,6 +16,7 @@ from components.lib.operations.operations import Operations
 from components.lib.registry.artefact import CHAMPION
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import ChampionLedgers
+from components.lib.tracking import connection
 from components.lib.tracking.connection import connect
 from components.runs.environment import Environment
 from components.runs.finish import finish
@@ -40,7 +41,7 @@ DECISION = {
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow that does not answer is not asked again."""
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setitem(connection._PATIENCE, "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
 
 def page(environment: Environment) -> str:
