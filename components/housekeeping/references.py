@@ -1,7 +1,4 @@
-"""Objects of DVC's remote that kept records name.
-
-Besides content, DVC 3 keeps the run cache at ``runs/<2>/<64>/<64>``: the outputs of a stage, by its inputs.
-"""
+"""Objects of DVC's remote that kept records name."""
 
 from __future__ import annotations
 
@@ -14,8 +11,6 @@ from components.contract.strict_yaml import DVC_LOCK, YamlMistake, parse
 from components.lib.objects.content import FOLDER, content_key, folder_files
 from components.lib.objects.protocol import ObjectStore, get_many
 from components.lib.objects.sealed import unseal
-
-RUN_CACHE = "runs/"
 
 
 def lock_entries(objects: ObjectStore, key: str) -> list[Mapping[str, Any]]:

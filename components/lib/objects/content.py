@@ -1,6 +1,7 @@
 """Content of a DVC remote by its MD5: files, and the lists that stand for folders.
 
-DVC 3 keeps content at ``files/md5/<2>/<30>``, and a folder's list of files at ``...<30>.dir``.
+DVC 3 keeps content at ``files/md5/<2>/<30>``, a folder's list of files at ``...<30>.dir``, and the run cache
+at ``runs/<2>/<64>/<64>``: the outputs of a stage, by its inputs.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from components.contract.errors import BadDataError
 from components.contract.keys import is_key
 from components.lib.objects.protocol import ObjectStore
 
-CONTENT = "files/md5/"
-"""Prefix of all content."""
+CONTENT, RUN_CACHE = "files/md5/", "runs/"
+"""Prefixes of all content, and of the run cache."""
 
 FOLDER = ".dir"
 """End of the hash of a folder."""
