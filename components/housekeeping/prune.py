@@ -18,14 +18,12 @@ from components.housekeeping.champions import keys_of_champions
 from components.housekeeping.parameters import Places, Policy
 from components.housekeeping.policy import at_work, is_finished, kept_keys
 from components.housekeeping.references import (
-    CONTENT,
-    RUN_CACHE,
-    content_hash,
     is_named,
     lock_entries,
     named_hashes,
     stages_of,
 )
+from components.lib.objects.content import CONTENT, RUN_CACHE, content_hash
 from components.lib.objects.protocol import ObjectInfo, ObjectStore, get_many
 from components.lib.operations.operations import Operations
 from components.lib.operations.state import State

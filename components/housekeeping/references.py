@@ -1,33 +1,16 @@
-"""Objects of DVC's remote that kept records name.
-
-DVC 3 keeps content at ``files/md5/<2>/<30>``, a folder's list of files at ``...<30>.dir``, and the run cache
-at ``runs/<2>/<64>/<64>``: the outputs of a stage, by its inputs.
-"""
+"""Objects of DVC's remote that kept records name."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.contract.keys import lock_key, stage_records_prefix
 from components.contract.strict_yaml import DVC_LOCK, YamlMistake, parse
+from components.lib.objects.content import FOLDER, content_key, folder_files
 from components.lib.objects.protocol import ObjectStore, get_many
 from components.lib.objects.sealed import unseal
-
-CONTENT, RUN_CACHE = "files/md5/", "runs/"
-FOLDER = ".dir"
-
-
-def content_key(md5: str) -> str:
-    """Return the key of the object with this hash."""
-    return f"{CONTENT}{md5[:2]}/{md5[2:]}"
-
-
-def content_hash(key: str) -> str:
-    """Return the hash of the object with this key."""
-    return key.removeprefix(CONTENT).replace("/", "")
 
 
 def lock_entries(objects: ObjectStore, key: str) -> list[Mapping[str, Any]]:
@@ -112,12 +95,12 @@ def _hashes(items: Sequence[Mapping[str, Any]] | None) -> Iterator[str]:
 def _files_of(remote: ObjectStore, md5: str, *, required: bool) -> set[str]:
     name = f"{remote.uri}/{content_key(md5)}"
     try:
-        return {str(item["md5"]) for item in json.loads(remote.get(content_key(md5)))}
+        return set(folder_files(remote, md5).values())
     except MissingInputError as error:
         if required:
             raise _unreadable(name, "it is missing") from error
         return set()
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except BadDataError as error:
         raise _unreadable(name, "it is no list of files") from error
 
 

@@ -1,8 +1,9 @@
-"""Command line: ``python -m components.runs plan|stage|finish|gate --run ID``, and ``redrive``."""
+"""Command line: ``python -m components.runs`` and one of ``plan``, ``stage``, ``finish``, ``gate``, ..."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.keys import run_name
@@ -25,7 +26,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Run the pipeline stage by stage without a shared disk: state lies below "
         "STORMSIGHT_OBJECTS, data in STORMSIGHT_REMOTE, scratch in STORMSIGHT_WORKSPACE.",
     )
-    commands = parser.add_subparsers(required=True, metavar="plan | stage | finish | gate | redrive")
+    commands = parser.add_subparsers(
+        required=True, metavar="plan | stage | finish | gate | redrive | release | status | report"
+    )
 
     plan = commands.add_parser("plan", help="claim what is to be trained; exit 99 if nothing is")
     plan.add_argument("--force", action="store_true", help="train though the same set failed for good")
@@ -50,7 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     gate.set_defaults(command=_gate)
 
-    for command in (stage, finish, gate):
+    release = commands.add_parser("release", help="give up the claim of a run that nobody works on any more")
+    release.add_argument("--reason", required=True, help="kept in the ledger")
+    release.set_defaults(command=_release)
+
+    for command in (stage, finish, gate, release):
         command.add_argument("--run", required=True, metavar="ID", help="the orchestrator's run id")
 
     redrive = commands.add_parser(
@@ -59,6 +66,20 @@ def _parser() -> argparse.ArgumentParser:
         "was tried too often",
     )
     redrive.set_defaults(command=_redrive, run=None)
+
+    status = commands.add_parser(
+        "status",
+        help="print one page: champions, what waits, is at work or stuck, failures, rejections, cost of the "
+        "last run, quarantined tiles, where its pages are",
+    )
+    status.add_argument("--json", action="store_true", help="print it as JSON")
+    status.set_defaults(command=_status, run=None)
+
+    report = commands.add_parser("report", help="fetch the pages of a run and print where they lie")
+    report.add_argument("run", metavar="RUN", help="the orchestrator's run id, or its name in the ledger")
+    report.add_argument("--out", type=Path, metavar="DIR", help="new folder for them (var/reports/RUN)")
+    report.add_argument("--open", action="store_true", help="open the first page in a browser")
+    report.set_defaults(command=_report)
     return parser
 
 
@@ -82,6 +103,12 @@ def _redrive(options: argparse.Namespace, environment: Environment) -> int:
     return redrive(environment)
 
 
+def _release(options: argparse.Namespace, environment: Environment) -> int:
+    from components.runs.release import release  # noqa: PLC0415
+
+    return release(environment, options.run, options.reason)
+
+
 def _stage(options: argparse.Namespace, environment: Environment) -> int:
     from components.runs.stage import run_stage  # noqa: PLC0415
 
@@ -98,6 +125,25 @@ def _gate(options: argparse.Namespace, environment: Environment) -> int:
     from components.runs.gate import gate  # noqa: PLC0415
 
     return gate(environment, options.run)
+
+
+def _status(options: argparse.Namespace, environment: Environment) -> int:
+    from components.runs.status.page import json_of, read_status, text_of  # noqa: PLC0415
+
+    sections = read_status(environment)
+    print(json_of(sections, environment) if options.json else text_of(sections, environment))
+    return 0
+
+
+def _report(options: argparse.Namespace, environment: Environment) -> int:
+    from components.runs.pages import fetch_pages, open_page  # noqa: PLC0415
+
+    folder = options.out or Path("var/reports") / options.run
+    found = fetch_pages(environment, options.run, folder)
+    print("\n".join(str(path) for path in found))
+    if options.open:
+        open_page(found[0])
+    return 0
 
 
 if __name__ == "__main__":

@@ -76,11 +76,20 @@ def require_champions(environment: Environment) -> None:
     """
     if not (environment.source / GATE).is_dir():
         return
+    require_all_served(tracking_of(environment), ChampionLedgers(environment.objects, CHAMPIONS))
+
+
+def tracking_of(environment: Environment) -> TrackingParameters:
+    """Return the section ``tracking`` with the store that the environment names.
+
+    Raises:
+        ParameterError: If params.yaml is malformed, or has no such profile.
+    """
     path = environment.source / "params.yaml"
     sections = resolve(with_run(read_yaml(path), environment.profile, []), str(path))
     tracking = validated("tracking", TrackingParameters, value_at(sections, "tracking", path), path)
     places = {"uri": environment.tracking, "artifacts": environment.artifacts or tracking.artifacts}
-    require_all_served(tracking.model_copy(update=places), ChampionLedgers(environment.objects, CHAMPIONS))
+    return tracking.model_copy(update=places)
 
 
 def _python_path(source: Path) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from components.housekeeping.parameters import Places
-from components.housekeeping.references import content_key
 from components.lib.ledger.chain import Chain
+from components.lib.objects.content import content_key
 from components.lib.objects.sealed import create_sealed, seal
 from components.lib.operations.decisions import ClaimRequest
 from components.lib.operations.events import Registered

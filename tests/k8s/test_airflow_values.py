@@ -5,19 +5,32 @@ The chart itself is not at hand here; its keys were read in its values.yaml and 
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from airflow.cli import cli_parser
+from airflow.utils.db_cleanup import config_dict
 
 from components.contract.redaction import names_a_secret
 from tests.k8s.manifests import OVERLAYS, ROOT, kubectl, rendered
 from tests.k8s.policies import URL_WITH_PASSWORD
 
 VALUES: dict[str, Any] = yaml.safe_load((ROOT / "k8s/airflow/values.yaml").read_text())
-SERVICES = ("scheduler", "triggerer", "dagProcessor", "apiServer", "migrateDatabaseJob")
+SERVICES = (
+    "scheduler",
+    "triggerer",
+    "dagProcessor",
+    "apiServer",
+    "migrateDatabaseJob",
+    "databaseCleanup",
+)
 NAMES_A_SECRET = ("SecretName", "secretName", "passwords_file")
 
 
@@ -80,6 +93,36 @@ def test_airflow_knows_every_option() -> None:
     known = yaml.safe_load((files("airflow") / "config_templates" / "config.yml").read_text())
     for section, options in VALUES["config"].items():
         assert set(options) <= set(known[section]["options"]), section
+
+
+def test_old_runs_are_removed_by_a_command_that_airflow_has(tmp_path: Path) -> None:
+    """Airflow's own parser takes the command; the shell fills in the time."""
+    values = VALUES["databaseCleanup"]
+    (tmp_path / "airflow").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "airflow").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    said = subprocess.run(
+        values["command"], env=environment, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    options = cli_parser.get_parser().parse_args(said)
+    age = datetime.now(UTC) - options.clean_before_timestamp
+    assert (options.yes, options.skip_archive, age.days in {89, 90, 91}) == (True, True, True)
+    assert set(options.tables) <= set(config_dict)
+    assert values["args"] == []
+
+
+@pytest.mark.parametrize("service", ["scheduler", "triggerer", "dagProcessor"])
+def test_old_logs_are_removed(service: str, tmp_path: Path) -> None:
+    sidecar = VALUES[service]["logGroomerSidecar"]
+    assert {"cpu", "memory"} <= set(sidecar["resources"]["limits"])
+    old, new = tmp_path / "dag" / "old.log", tmp_path / "new.log"
+    old.parent.mkdir()
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+    script = sidecar["command"][2].replace("/opt/airflow/logs", str(tmp_path)).replace("sleep 3600", "exit")
+    subprocess.run(["bash", "-c", script.replace("& wait", ""), "groomer"], check=True)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 @pytest.mark.skipif(kubectl() is None, reason="kubectl is not installed: no overlay can be rendered")

@@ -28,7 +28,7 @@ GRAPH = {
         "cmd": f"{STEP} prepare",
         "deps": ["components/steps", "components/download"],
         "params": ["world", "acquisitions", "profiles.${profile}.world"],
-        "outs": ["data/prepared"],
+        "outs": ["data/prepared", "data/validated"],
         "metrics": [{"reports/prepare/metrics.json": {"cache": True}}],
         "meta": {**META, "retry": "data"},
     },
@@ -46,7 +46,7 @@ GRAPH = {
         "cmd": f"{STEP} evaluate",
         "deps": ["data/prepared", "models/sar", "reports/distill"],
         "params": ["evaluate"],
-        "outs": ["reports/evaluate/table.txt"],
+        "outs": ["reports/evaluate/table.txt", "reports/evaluate/report"],
         "meta": {**META, "retry": "train"},
     },
     "promote": {

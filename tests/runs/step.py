@@ -21,6 +21,9 @@ def prepare() -> None:
     write("data/prepared/a/x.txt", "x" * 100)
     write("data/prepared/y.txt", "y")
     write("reports/prepare/metrics.json", '{"tiles": 3}')
+    reason = "tile-7 SAR: all_zero: share of zeros is 1, allowed is at most 0.5"
+    header = "acquisition,image_id,product,rule,reason"
+    write("data/validated/quarantine.csv", f'{header}\ncommitted,tile-7,SAR,all_zero,"{reason}"\n')
 
 
 def distill(method: str) -> None:
@@ -30,6 +33,8 @@ def distill(method: str) -> None:
 
 def evaluate() -> None:
     found = sorted(Path("models/sar").rglob("w.txt")) + sorted(Path("reports/distill").rglob("curve.csv"))
+    write("reports/evaluate/report/index.html", "<h1>Report</h1>")
+    write("reports/evaluate/report/tiles/map.html", "<h1>Map</h1>")
     write("reports/evaluate/table.txt", "\n".join(f"{path}: {path.read_text()}" for path in found))
 
 

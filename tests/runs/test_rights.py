@@ -28,11 +28,15 @@ from components.lib.ledger.chain import Chain
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
+from components.lib.tracking import connection
 from components.runs.checkpoints import CheckpointMirror
 from components.runs.environment import Environment
 from components.runs.finish import finish
+from components.runs.pages import fetch_pages
 from components.runs.plan import plan
+from components.runs.release import release
 from components.runs.stage import run_stage
+from components.runs.status.page import read_status
 from tests.acquisitions.releases import land
 from tests.conftest import ROOT
 from tests.guarded_objects import GuardedObjects
@@ -74,6 +78,20 @@ def test_a_run_needs_no_more_than_its_accounts_have(
     store = acting("ledger")
     assert finish(world.environment(), "r1") == 0
     assert store.refused == set()
+
+
+def test_a_look_at_the_whole_writes_nothing_and_a_release_one_entry(
+    trained: World, acting: Callable[[str], GuardedObjects], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection._PATIENCE, "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    store = acting("ledger")
+    read_status(trained.environment())
+    fetch_pages(trained.environment(), "r1", tmp_path / "pages")
+    assert store.refused == set()
+    assert {verb for verb, _ in store.used} <= {"list", "read"}
+    assert release(trained.environment(), "r1", "a test") == 0
+    assert store.refused == set()
+    assert ("create", entry_key(OPERATIONS, 2)) in store.used
 
 
 def test_a_failing_stage_leaves_its_record_with_the_rights_of_its_account(

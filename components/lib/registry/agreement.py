@@ -151,13 +151,18 @@ class ChampionReader:
                 f"restore the registry at {self.connection.uri} from a backup; or move {self.ledger.uri} and "
                 f"{self.ledger.uri}.head.json away: the history then begins anew",
             )
+        if behind:
+            raise self._disagree(
+                f"{self.ledger.uri} goes on after entry {tags.head[:12]}, the last one that the registry "
+                f"knows, with {len(behind)} that were never announced to it: the registry was put back to an "
+                "older state, or something else wrote them",
+                f"restore a newer backup of the registry at {self.connection.uri}; without one, {self._anew}",
+            )
         raise self._disagree(
             f"{self.ledger.uri} ends with entry {head_of(entries)[:12]} ({len(entries)} in all), the "
             f"registry knows {tags.head[:12]} as the last one: entries are missing, or another copy of "
             "the ledger was used",
-            f"restore the ledger from a backup; without one, move what is left of it and "
-            f"{self.ledger.uri}.head.json away, and delete the alias {CHAMPION!r} and the tag "
-            f"{HEAD_TAG!r} of {self.model} in MLflow: the history then begins anew",
+            f"restore the ledger from a backup; without one, {self._anew}",
         )
 
     def _alias_is_where_it_was(self, behind: Sequence[ChampionEntry]) -> bool:
@@ -177,6 +182,14 @@ class ChampionReader:
         return self._disagree(
             f"the ledger's champion is {name_of(recorded)}, the alias points to {name_of(current)}",
             self._restore,
+        )
+
+    @property
+    def _anew(self) -> str:
+        return (
+            f"move {self.ledger.uri}, or what is left of it, and {self.ledger.uri}.head.json away, and "
+            f"delete the alias {CHAMPION!r} and the tag {HEAD_TAG!r} of {self.model} in MLflow: the history "
+            "then begins anew"
         )
 
     @property

@@ -214,6 +214,28 @@ def test_the_only_champion_deleted_leaves_none_and_the_line_goes_on(registry: Ch
     registry.require_agreement()
 
 
+def test_a_registry_older_than_the_ledger_is_told_and_the_advice_works(
+    registry: ChampionRegistry, tmp_path: Path
+) -> None:
+    """A backup of MLflow's database was restored: it knows nothing of the last change."""
+    promote(registry, "1")
+    client = registry.connection.client
+    head = client.get_registered_model(MODEL).tags[HEAD_TAG]
+    promote(registry, "2")
+    client.set_registered_model_tag(MODEL, HEAD_TAG, head)
+    client.delete_registered_model_tag(MODEL, ANNOUNCED + registry.ledger.entries()[-1].hash)
+    client.set_registered_model_alias(MODEL, CHAMPION, "1")
+    with pytest.raises(BadDataError, match=r"with 1 that were never announced.*older state") as caught:
+        registry.require_agreement()
+    assert "restore a newer backup of the registry" in caught.value.next_step
+    assert not registry.recover()
+    (tmp_path / "ledger").rename(tmp_path / "away")
+    client.delete_registered_model_alias(MODEL, CHAMPION)
+    client.delete_registered_model_tag(MODEL, HEAD_TAG)
+    promote(registry, "3")
+    registry.require_agreement()
+
+
 def test_a_registry_started_anew_is_told_and_the_advice_works(
     registry: ChampionRegistry, tmp_path: Path
 ) -> None:

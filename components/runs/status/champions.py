@@ -1,0 +1,181 @@
+"""Champions: version, method, score, since when, by whom and why, and whether MLflow agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+
+from components.contract.errors import MissingInputError, StormsightError
+from components.contract.keys import (
+    APPROVALS,
+    CHAMPIONS,
+    WORK,
+    approval_chain,
+    champion_chain,
+    run_record_key,
+)
+from components.lib.objects.sealed import checked, unseal
+from components.lib.operations.operations import Operations
+from components.lib.operations.state import Claim, State
+from components.lib.registry.agreement import ChampionReader
+from components.lib.registry.approvals import REQUESTED
+from components.lib.registry.ledger import ChampionEntry, ChampionLedgers
+from components.lib.registry.served import MODELS
+from components.lib.tracking.connection import connect
+from components.lib.tracking.database import sqlite_file
+from components.runs.checking import tracking_of
+from components.runs.environment import Environment
+from components.runs.status.findings import Finding, attempt
+
+HISTORY = "python -m components.promote history"
+TRAININGS = 200
+"""Newest finished trainings in whose records a champion's decision is looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Score:
+    """Score of a challenger with its confidence interval, if it has one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decision:
+    """Part of a decision record that is read here."""
+
+    method: str = "unknown"
+    metric: str = ""
+    challenger: _Score | None = None
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """Part of one model's outcome in ``decision.json`` that is read here."""
+
+    decision_sha256: str = ""
+    decision: _Decision = field(default_factory=_Decision)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    """Part of ``decision.json`` that is read here: the outcome by registered model."""
+
+    models: dict[str, _Judged] = field(default_factory=dict)
+
+
+def find_champions(environment: Environment) -> list[Finding]:
+    """Return what ledgers, records and MLflow say of each registered model's champion."""
+    found: list[Finding] = []
+    for model in MODELS:
+        source = champion_chain(model)
+        found += attempt(source, partial(_recorded, environment, model))
+    return [*found, *attempt(f"MLflow at {environment.tracking}", lambda: _served(environment))]
+
+
+def find_approvals(environment: Environment) -> list[Finding]:
+    """Return the challengers that wait for a person."""
+    found: list[Finding] = []
+    for model in MODELS:
+        found += attempt(approval_chain(model), partial(_waiting, environment, model))
+    return found or [Finding("nothing waits for approval", APPROVALS)]
+
+
+def _waiting(environment: Environment, model: str) -> list[Finding]:
+    known = ChampionLedgers(environment.objects, CHAMPIONS).approvals(model).all()
+    if not known or known[-1][1].event != REQUESTED:
+        return []
+    entry, request = known[-1]
+    return [
+        Finding(
+            f"{model}: version {request.version} waits for approval since {entry.time}: {request.reason}",
+            approval_chain(model),
+            f"python -m components.promote approve --model {model} --reason ... (or reject)",
+        )
+    ]
+
+
+def _recorded(environment: Environment, model: str) -> list[Finding]:
+    source = champion_chain(model)
+    entries = ChampionLedgers(environment.objects, CHAMPIONS).of(model).entries()
+    last = entries[-1] if entries else None
+    if last is None:
+        return [Finding(f"{model}: no champion yet", source)]
+    if last.version is None:
+        return [Finding(f"{model}: no champion any more since {last.time}", source, HISTORY)]
+    verb = "promoted" if last.action == "promote" else "restored by a rollback"
+    words = (
+        f"{model}: version {last.version} since {last.time}, {verb} by "
+        f"{last.change.actor or 'an actor not recorded'}: {last.change.reason}"
+    )
+    return [
+        Finding(words, source, HISTORY),
+        *attempt(WORK, lambda: [_judged(environment, model, entries)]),
+    ]
+
+
+def _judged(environment: Environment, model: str, entries: Sequence[ChampionEntry]) -> Finding:
+    """Return method and score of the champion, from the record of the training that promoted it."""
+    version = entries[-1].version
+    digest = next(
+        e.change.decision for e in reversed(entries) if e.version == version and e.action == "promote"
+    )
+    for claim in islice(_finished(Operations(environment.objects).state()), TRAININGS):
+        key = run_record_key(claim.claimed.key)
+        try:
+            record = unseal(environment.objects.get(key), name=key).get("decision") or {}
+            judged = checked(record, _Document, name=f"the decision in {key}").models.get(model)
+        except StormsightError:  # pruned, or damaged: another training may have it; verify tells
+            continue
+        if judged is not None and judged.decision_sha256 == digest:
+            words = f"{model}: version {version}: {_score(judged.decision)}; run {claim.run}"
+            return Finding(words, key, report_command(claim.run))
+    raise MissingInputError(
+        f"{model}: no kept training has the decision {digest[:12]} that made version {version} champion",
+        next_step=f"look at version {version} of {model} in MLflow: its tags have method and score",
+    )
+
+
+def report_command(run: str) -> str:
+    """Return the command that fetches the pages of a run."""
+    return f"python -m components.runs report {run}"
+
+
+def _finished(state: State) -> list[Claim]:
+    """Return the claims of finished trainings, newest first."""
+    done = [claim for claim in state.claims.values() if claim.succeeded]
+    return sorted(done, key=lambda claim: claim.alive, reverse=True)
+
+
+def _score(decision: _Decision) -> str:
+    simulated = " (simulated)" if decision.simulated else ""
+    if decision.challenger is None:
+        return f"method {decision.method}, without a score{simulated}"
+    score = decision.challenger
+    interval = "" if score.low is None or score.high is None else f" ({score.low:.3f} to {score.high:.3f})"
+    return f"method {decision.method}, {decision.metric} {score.value:.3f}{interval}{simulated}"
+
+
+def _served(environment: Environment) -> list[Finding]:
+    """Return whether the aliases in MLflow are those of the ledgers; files are not read."""
+    tracking = tracking_of(environment)
+    database = sqlite_file(tracking.effective_uri)
+    if database is not None and not database.exists():  # a look must not make it
+        return [Finding("there is no store yet", tracking.effective_uri)]
+    connection = connect(tracking)
+    ledgers = ChampionLedgers(environment.objects, CHAMPIONS)
+    found: list[Finding] = []
+    for model in MODELS:
+        reader = ChampionReader(connection, ledgers, model)
+        found += attempt(f"MLflow at {connection.uri}", partial(_agreement, reader))
+    return found
+
+
+def _agreement(reader: ChampionReader) -> list[Finding]:
+    reader.require_agreement()
+    words = f"{reader.model}: MLflow's alias is the ledger's champion"
+    return [Finding(words, f"MLflow at {reader.connection.uri}")]

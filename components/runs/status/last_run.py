@@ -1,0 +1,192 @@
+"""Last runs: outcome, cost, quarantined tiles, pages."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from pathlib import PurePosixPath
+
+from components.contract.errors import BadDataError, StormsightError
+from components.contract.graph.load import load_graph
+from components.contract.keys import OPERATIONS, WORK, stage_records_prefix
+from components.lib.objects.content import FOLDER, folder_files, read_content
+from components.lib.objects.opening import open_objects
+from components.lib.objects.protocol import ObjectStore
+from components.lib.operations.events import Failed, Succeeded
+from components.lib.operations.operations import Operations
+from components.lib.operations.state import Claim
+from components.runs.environment import Environment
+from components.runs.pages import outputs, page_outputs
+from components.runs.records import Records, StageRecord
+from components.runs.status.champions import report_command
+from components.runs.status.findings import LISTED, Finding, listed
+
+LOOKED_AT = 5
+"""Newest runs among which one with a quarantine list, or with pages, is looked for."""
+
+_LIST = "quarantine.csv"
+
+
+def find_cost(environment: Environment) -> list[Finding]:
+    """Return how the last run that ended did, and what its stages cost."""
+    claim = next((claim for claim in _newest(environment) if claim.outcome is not None), None)
+    if claim is None:
+        return [Finding("no run has ended yet", OPERATIONS)]
+    records = Records(environment.objects, claim.claimed.key).stages()
+    costs = [_cost(record, gpus) for record, gpus in _with_gpus(environment, claim, records.values())]
+    own = [cost for cost in costs if cost.run == claim.run]
+    place = stage_records_prefix(claim.claimed.key)
+    total = _total(claim.run, own, found_before=len(costs) - len(own))
+    return [
+        Finding(_outcome(claim), OPERATIONS),
+        Finding(total, place),
+        *(Finding(t, place) for t in _rows(own)),
+    ]
+
+
+def find_quarantine(environment: Environment) -> list[Finding]:
+    """Return the quarantined tiles of the newest run that has a list: counts by rule, and the first few."""
+    remote = open_objects(environment.remote)
+    for claim in list(_newest(environment))[:LOOKED_AT]:
+        records = Records(environment.objects, claim.claimed.key).stages()
+        lists = list(_quarantine_lists(remote, records.values()))
+        if lists:
+            rows = [row for md5 in lists for row in _rows_of(remote, md5)]
+            return _quarantined(claim, rows, f"remote: {_LIST}")
+    return [Finding("no run has listed quarantined tiles yet", WORK)]
+
+
+def find_pages(environment: Environment) -> list[Finding]:
+    """Return the pages of the newest run that has some, and the command that fetches them."""
+    for claim in list(_newest(environment))[:LOOKED_AT]:
+        records = Records(environment.objects, claim.claimed.key).stages()
+        found = page_outputs(open_objects(environment.remote), outputs(records.values()))
+        pages = sorted(path for path in found if PurePosixPath(path).suffix == ".html")
+        if pages:
+            index = [path for path in pages if PurePosixPath(path).name == "index.html"] or pages
+            maps = [path for path in pages if "map" in PurePosixPath(path).stem.lower()]
+            source, fetch = "remote: pages", report_command(claim.run)
+            return [
+                Finding(f"pages of run {claim.run}: {listed(index)}", source, fetch),
+                Finding(f"its map: {listed(maps, none='this run made no page of that name')}", source, fetch),
+            ]
+    return [Finding("no run has made pages yet", WORK)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """Cost of one stage: hours, GPUs by this code's graph (None if it has no such stage), run, image."""
+
+    stage: str
+    run: str
+    hours: float
+    gpus: int | None
+    image: str
+
+
+def _newest(environment: Environment) -> Iterator[Claim]:
+    state = Operations(environment.objects).state()
+    return iter(sorted(state.claims.values(), key=attrgetter("alive"), reverse=True))
+
+
+def _outcome(claim: Claim) -> str:
+    match claim.outcome:
+        case Succeeded(promoted=promoted):
+            return f"run {claim.run} succeeded: {'promoted' if promoted else 'not promoted'}"
+        case Failed() as failed:
+            return f"run {claim.run} failed in {failed.stage}: {failed.failure_class}: {failed.message}"
+    return f"run {claim.run} is at work"
+
+
+def _total(run: str, costs: list[_Cost], *, found_before: int) -> str:
+    unknown = [cost.stage for cost in costs if cost.gpus is None]
+    words = (
+        f"run {run}: {_time(sum(cost.hours for cost in costs))} of stages, "
+        f"{_gpu_hours(costs):.2f} GPU hours; {found_before} stages were found from earlier "
+        "runs, failed attempts are not counted"
+    )
+    return words + (f"; GPUs unknown of {listed(unknown)}: not in this code's graph" if unknown else "")
+
+
+def _gpu_hours(costs: list[_Cost]) -> float:
+    return sum(cost.hours * (cost.gpus or 0) for cost in costs)
+
+
+def _with_gpus(
+    environment: Environment, claim: Claim, records: Iterable[StageRecord]
+) -> Iterator[tuple[StageRecord, int | None]]:
+    """Yield the records with the GPUs that this code's graph gives their stages."""
+    source = environment.source
+    try:
+        graph = load_graph(source / "dvc.yaml", source / "params.yaml", claim.claimed.profile)
+        gpus: Mapping[str, int] = {stage.address: stage.requirements.gpu for stage in graph}
+    except StormsightError:  # the figures in hours stand without it
+        gpus = {}
+    for record in records:
+        yield record, gpus.get(record.stage)
+
+
+def _cost(record: StageRecord, gpus: int | None) -> _Cost:
+    try:
+        taken = datetime.fromisoformat(record.ended) - datetime.fromisoformat(record.started)
+    except (ValueError, TypeError) as error:
+        raise BadDataError(
+            f"the record of {record.stage} has no times: {record.started!r} to {record.ended!r}",
+            next_step="find out who wrote to the object store",
+        ) from error
+    return _Cost(record.stage, record.run, taken.total_seconds() / 3600, gpus, record.image)
+
+
+def _rows(costs: list[_Cost]) -> list[str]:
+    """Return a line per stage, the longest first; the parts of a stage that has many are one line."""
+    parts: dict[str, list[_Cost]] = {}
+    for cost in costs:
+        parts.setdefault(cost.stage.partition("@")[0], []).append(cost)
+    lines = []
+    for name, found in sorted(parts.items(), key=lambda item: -sum(cost.hours for cost in item[1])):
+        hours = sum(cost.hours for cost in found)
+        title = found[0].stage if len(found) == 1 else f"{name} ({len(found)} parts)"
+        images = listed(sorted({cost.image for cost in found}))
+        lines.append(f"{title}: {_time(hours)}, {_gpu_hours(found):.2f} GPU hours, image {images}")
+    return lines
+
+
+def _time(hours: float) -> str:
+    return f"{hours:.2f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+
+
+def _quarantine_lists(remote: ObjectStore, records: Iterable[StageRecord]) -> Iterator[str]:
+    """Yield the MD5 of each quarantine list among the outputs, in folders too."""
+    for path, md5 in outputs(records).items():
+        if PurePosixPath(path).name == _LIST:
+            yield md5
+        elif md5.endswith(FOLDER) and "validated" in PurePosixPath(path).parts:
+            yield from (
+                inside
+                for name, inside in folder_files(remote, md5).items()
+                if PurePosixPath(name).name == _LIST
+            )
+
+
+def _rows_of(remote: ObjectStore, md5: str) -> list[dict[str, str]]:
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_content(remote, md5).decode("utf-8"))))
+        return [{name: row[name] for name in ("acquisition", "image_id", "rule", "reason")} for row in rows]
+    except (UnicodeDecodeError, csv.Error, KeyError) as error:
+        raise BadDataError(
+            f"{_LIST} in {remote.uri} is no list of tiles", next_step="run the stage that made it again"
+        ) from error
+
+
+def _quarantined(claim: Claim, rows: list[dict[str, str]], source: str) -> list[Finding]:
+    tiles = {(row["acquisition"], row["image_id"]) for row in rows}
+    rules = Counter(rule for rule, _, _ in {(r["rule"], r["acquisition"], r["image_id"]) for r in rows})
+    counts = ", ".join(f"{rule} {count}" for rule, count in rules.most_common()) or "none"
+    words = f"run {claim.run}: {len(tiles)} quarantined tiles; by rule: {counts}"
+    first = [Finding(f"{row['acquisition']}: {row['reason']}", source) for row in rows[:LISTED]]
+    return [Finding(words, source, report_command(claim.run) if rows else ""), *first]

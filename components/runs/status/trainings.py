@@ -1,0 +1,121 @@
+"""Trainings and landings: what is pending, at work, stuck or barred, the last failures, rejections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import attrgetter
+
+from components.contract.errors import StormsightError
+from components.contract.keys import OPERATIONS, REJECTED, alive_key, failures_prefix
+from components.lib.objects.sealed import read_sealed
+from components.lib.operations.operations import Operations
+from components.lib.operations.standing import Standing
+from components.lib.operations.state import Claim
+from components.runs.environment import Environment
+from components.runs.parameters import load_runs_parameters
+from components.runs.plan import last_failures, standing
+from components.runs.status.findings import LISTED, Finding, attempt, listed, unread
+
+LOOKED_AT = 50
+"""Newest rejections that are read."""
+
+
+def find_next(environment: Environment) -> list[Finding]:
+    """Return what is to be trained next, who is at it, why it is barred or spent, and the last failures."""
+    source = OPERATIONS
+    return [
+        *attempt(source, lambda: _standing(environment, source)),
+        *attempt(source, lambda: _pending(environment, source)),
+        *attempt(source, lambda: _at_work(environment, source)),
+    ]
+
+
+def find_rejections(environment: Environment) -> list[Finding]:
+    """Return the newest deliveries that were rejected and not registered since."""
+    objects, source = environment.objects, REJECTED
+    registered = Operations(objects).state().registered
+    newest = sorted(objects.list(REJECTED), key=attrgetter("modified"), reverse=True)
+    found: dict[str, Finding] = {}
+    for info in newest[:LOOKED_AT]:
+        place = info.key
+        try:
+            record = read_sealed(objects, info.key, _Rejection)
+        except StormsightError as error:
+            found[info.key] = unread(place, error)
+            continue
+        if record.id not in registered:
+            found.setdefault(record.id, Finding(f"{record.id}: {record.message}", place, record.next_step))
+    if not found:
+        return [Finding("no delivery is rejected", source)]
+    more = len(found) - LISTED
+    rest = Finding(f"and {more} more rejected deliveries", source, "python -m components.acquisitions list")
+    return [*list(found.values())[:LISTED], *([rest] if more > 0 else [])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rejection:
+    """Part of a rejection's record that is read here."""
+
+    id: str
+    message: str
+    next_step: str
+
+
+def _standing(environment: Environment, source: str) -> list[Finding]:
+    found = standing(environment)
+    words = f"set {found.key[:12]}: {found.position}: {found.reason}"
+    return [
+        Finding(words, source, found.next_step),
+        *attempt(failures_prefix(found.key), lambda: _failures(environment, found)),
+    ]
+
+
+def _pending(environment: Environment, source: str) -> list[Finding]:
+    state = Operations(environment.objects).state()
+    trained = state.trained
+    new = [name for name in state.pending if name not in trained]
+    words = (
+        f"{len(state.pending)} acquisitions are registered, {len(new)} in no finished training: {listed(new)}"
+    )
+    return [Finding(words, source, "python -m components.acquisitions list" if new else "")]
+
+
+def _at_work(environment: Environment, source: str) -> list[Finding]:
+    """Return the runs that hold a claim without an outcome, the newest sign of life first."""
+    state = Operations(environment.objects).state()
+    lease = load_runs_parameters(environment.source / "params.yaml").lease
+    now = datetime.now(UTC)
+    open_claims = [claim for claim in state.claims.values() if claim.outcome is None]
+    open_claims.sort(key=attrgetter("alive"), reverse=True)
+    found = []
+    for claim in open_claims[:LISTED]:
+        silent = now - claim.alive > lease
+        found.append(
+            Finding(
+                f"run {claim.run} holds the claim of set {claim.claimed.key[:12]}, last sign of life "
+                f"{claim.alive:%F %R} UTC"
+                + (": silent for longer than its lease, so stuck" if silent else ""),
+                alive_key(claim.run),
+                _unstick(claim) if silent else "",
+            )
+        )
+    return found or [Finding("no run is at work", source)]
+
+
+def _unstick(claim: Claim) -> str:
+    return (
+        f"another run may take it over; or python -m components.runs release --run {claim.run} --reason ..."
+    )
+
+
+def _failures(environment: Environment, found: Standing) -> list[Finding]:
+    return [
+        Finding(
+            f"last failure of {record.stage}: {record.failure_class} at {record.time}, run {record.run}: "
+            f"{record.message}",
+            failures_prefix(found.key, record.stage),
+            record.next_step,
+        )
+        for record in last_failures(environment.objects, found.key)
+    ]
