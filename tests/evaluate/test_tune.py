@@ -20,6 +20,7 @@ from components.lib.store.store import Store
 from tests.conftest import ROOT
 from tests.evaluate.finished import SETTINGS
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, Contoured, touching_boxes, write_tiny_store
+from tests.lib.store.tiny_store import array_path
 
 CANDIDATES = Candidates(seed_thresholds=(0.9, 0.2), min_seeds_px=(20, 110))
 
@@ -72,13 +73,14 @@ def test_the_test_split_is_never_opened(store: Store, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Store, "rows", noted)
     for layer in ("sar", "target"):
-        path = store.folder / AIRBORNE / f"{layer}.npy"
+        path = array_path(store.folder, AIRBORNE, layer)
         array = np.load(path)
         array[[0, 1, 2, 5, 6]] = 7
         np.save(path, array)
-    footprints = pd.read_parquet(store.folder / "footprints.parquet")
+    [path] = store.folder.rglob("footprints.parquet")
+    footprints = pd.read_parquet(path)
     kept = footprints["image_id"].str.endswith(("_3", "_4", "_7"))
-    footprints[kept].to_parquet(store.folder / "footprints.parquet")
+    footprints[kept].to_parquet(path)
     pd.testing.assert_frame_equal(run(Store.open(store.folder)), before)
     assert set(asked) == {"selection"}
 

@@ -17,7 +17,7 @@ from tests.campaign.readers.stages import Damaged, Fate, StageReader
 from tests.campaign.strict_csv import NotStrictError, read_rows
 from tests.campaign.world import ACQUISITION, LABELS, SUMMARY, Release
 
-_QUARANTINE = Path("data/validated/quarantine.csv")
+_QUARANTINE = Path("data/validated/p00/quarantine.csv")
 _STRANGE = ("removed", "a folder", "a dangling link", "a link to itself", "another file")
 
 
@@ -136,7 +136,7 @@ class Manifests(StageReader):
     def damage(self, rng: Random, folder: Path) -> Damaged:
         """Damage the manifest's bytes, its columns, a cell, its rows, or the file."""
         self.write(folder, self.release)
-        path = folder / "data/raw" / MANIFEST
+        path = folder / "data/raw/p00" / MANIFEST
         kind = rng.choice(("bytes", "bytes", "cell", "cell", "cell", "columns", "rows", "file"))
         if kind == "bytes":
             described, content = mutate_bytes(rng, path.read_bytes(), BINARY)

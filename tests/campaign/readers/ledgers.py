@@ -109,8 +109,9 @@ def _alike(a: bytes, b: bytes) -> bool:
 
 
 def _chosen(rng: Random, objects: Path) -> Path:
-    """Return a file of the ledger, in one of four cases another one."""
-    files = sorted(path for path in objects.rglob("*.json"))
+    """Return a file of the ledger, in one of four cases a catalogue entry or a rejection."""
+    places = ("ledger", "catalogue", "rejected")
+    files = sorted(path for place in places for path in (objects / place).rglob("*.json"))
     ledger = [path for path in files if "ledger" in path.parts]
     return rng.choice(ledger if rng.random() < 0.75 else files)
 

@@ -103,7 +103,7 @@ class StageReader(SingleReader):
 
     def write(self, folder: Path, release: Release) -> None:
         """Write shards, manifest and parameters."""
-        release.write(folder / "data/raw")
+        release.write(folder / "data/raw/p00")
         write_parameters(folder / "params.yaml")
 
     @abstractmethod
