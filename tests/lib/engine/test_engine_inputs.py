@@ -12,6 +12,7 @@ from components.lib.engine.inputs import paired_rows, paired_sensor, sar_statist
 from components.lib.engine.parameters import Budget
 from components.lib.store.store import Store
 from tests.lib.engine.tiny_store import SENSOR, make_store
+from tests.lib.store.tiny_store import array_path
 
 LIMITS = (0.0, 92.0)
 
@@ -55,7 +56,8 @@ def test_no_or_several_paired_sensors_are_an_error(tmp_path: Path) -> None:
         paired_sensor(make_store(tmp_path / "none", optical=False))
     store = make_store(tmp_path / "two")
     other = store.index.assign(sensor="capella-airborne")
-    shutil.copytree(tmp_path / "two" / SENSOR, tmp_path / "two" / "capella-airborne")
+    arrays = array_path(store.folder, SENSOR, "sar").parent
+    shutil.copytree(arrays, arrays.with_name("capella-airborne"))
     pd.concat([store.index, other]).to_parquet(tmp_path / "two" / "index.parquet")
     with pytest.raises(BadDataError, match=r"the store has 2: capella-airborne, simulated-airborne"):
         paired_sensor(Store.open(tmp_path / "two"))
