@@ -82,7 +82,7 @@ def test_the_commands_promote_roll_back_and_tell_the_history(
     """Two fresh processes run here, one per model."""
     write_control()
     write_model(checkout / "models/adapted", 5.0)
-    write_model(checkout / "models/optical/deeplabv3plus", 5.0, sensors=(AIRBORNE,))
+    write_model(checkout / "models/optical/deeplabv3plus", 5.0, sensors=(AIRBORNE,), modality="optical")
     main([])
     document = json.loads((checkout / "reports/promote/decision.json").read_text())
     assert {name: part["outcome"] for name, part in document["models"].items()} == {

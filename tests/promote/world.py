@@ -13,7 +13,7 @@ from shapely.geometry import box
 
 from components.lib.config.scoring import ScoringSettings
 from components.lib.nets.bundle import save_bundle
-from components.lib.nets.config import NetworkConfig
+from components.lib.nets.config import Modality, NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.sensorset import use_sensor
@@ -91,9 +91,10 @@ def write_model(
     building: float,
     *,
     sensors: tuple[str, ...] = (AIRBORNE, SPACEBORNE),
+    modality: Modality = "sar",
     start_from: str = "concord",
 ) -> Path:
-    """A SAR network that gives every pixel the building logit ``building``: > 0 finds all, < 0 nothing.
+    """A network that gives every pixel the building logit ``building``: > 0 finds all, < 0 nothing.
 
     With ``FINDS`` it finds the buildings of the store in the working directory.
     """
@@ -103,6 +104,7 @@ def write_model(
         encoder="timm-mobilenetv3_small_minimal_100",
         decoder_channels=16,
         sensors=sensors,
+        modality=modality,
         sensor_specific=len(sensors) > 1,
     )
     net = build_network(config)
