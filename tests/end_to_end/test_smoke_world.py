@@ -7,7 +7,7 @@ import pytest
 
 from tests.end_to_end.conftest import Checkout
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 
 def test_the_run_leaves_a_gated_model_and_a_report(finished: Checkout) -> None:
