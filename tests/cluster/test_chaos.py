@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+from components.contract.keys import plan_key
 from tests.cluster.pipeline import Pipeline
 from tests.cluster.podlog import ended
 from tests.cluster.processes import wait_for
@@ -39,7 +41,9 @@ def test_doubled_reordered_and_unknown_events_train_nothing_again(
 
 def test_a_lost_event_is_made_up_for_by_the_next_one(disturbed: Retraining, pipeline: Pipeline) -> None:
     claims = pipeline.events("claimed")
-    assert [set(claim["acquisitions"]) for claim in claims] == [{"lab-first"}, {"lab-first", "lab-second"}]
+    plans = [json.loads(pipeline.record_text(plan_key(claim["run"]))) for claim in claims]
+    sets = [{item["id"] for item in plan["acquisitions"]} for plan in plans]
+    assert sets == [{"lab-first"}, {"lab-first", "lab-second"}]
     assert claims[-1]["key"] == disturbed.key
     assert len(pipeline.events("succeeded")) == 2
 
