@@ -63,7 +63,7 @@ _STAGE = (
     Grant("objects", _WORK, ("list", "read")),
     Grant("remote", "*", ("list", "read", "write")),
 )
-"""What every stage needs: its plan, its place in the training, its data, a sign of life."""
+"""Rights that every stage needs: to its plan, its place in the training, its data, a sign of life."""
 
 RIGHTS: Mapping[str, tuple[Grant, ...]] = {
     "data": (

@@ -36,7 +36,7 @@ IMAGE = {
     "python_version": "3.11",
     "sys_platform": "linux",
 }
-"""What the locks' markers see in the images; the last part of Python's version decides nothing in them."""
+"""Variables of the locks' markers in the images; the last part of Python's version decides nothing."""
 
 _REQUIREMENT = re.compile(r"^(?P<name>[a-z0-9][\w.-]*)==(?P<version>[^\s;\\]+)\s*(?:;\s*(?P<marker>[^\\]+))?")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")

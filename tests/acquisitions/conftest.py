@@ -11,7 +11,7 @@ __all__ = ["bucket", "s3_environment", "s3_url", "store", "store_uri"]
 
 @pytest.fixture
 def landing(store_uri: str) -> ObjectStore:
-    """Where acquisitions arrive, of each kind."""
+    """A landing place of each kind."""
     return open_objects(f"{store_uri}/landing")
 
 

@@ -80,7 +80,7 @@ def test_every_error_class_takes_its_code_from_the_table() -> None:
 
 
 def test_bad_data_bad_parameters_and_a_refusal_alone_bar_a_set() -> None:
-    """What cannot be mended by repeating the task may be mended by a new run."""
+    """A new run may mend a failure that repeating the task cannot."""
     shown = {kind for kind, row in FAILURE_CLASSES.items() if row.airflow_name}
     assert {"bad_data", "gate_refused", "misconfigured"} == FINAL_FOR_SET
     assert (NEVER_RETRIED & shown) - FINAL_FOR_SET == {

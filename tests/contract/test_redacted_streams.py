@@ -22,7 +22,7 @@ from tests.contract.test_redaction import CARRIERS, KEY_BODY, RANDOM_SECRETS, WO
 
 
 def written(chunks: list[str]) -> str:
-    """What arrives of chunks that are written and flushed one by one."""
+    """Return the text that arrives of chunks that are written and flushed one by one."""
     target = io.StringIO()
     stream = RedactedStream(target, {})
     for chunk in chunks:

@@ -48,7 +48,7 @@ ACTIONS = {"list": "s3:ListBucket", "read": "s3:GetObject", "delete": "s3:Delete
 
 
 def permits(policy: dict[str, Any], verb: Verb, place: str, key: str) -> bool:
-    """Whether a policy allows a request, evaluated as S3 does; there are only Allow statements."""
+    """Decide if a policy allows a request, evaluated as S3 does; there are only Allow statements."""
     bucket, _, prefix = place.partition("/")
     name = f"{prefix}{key}"
     action = ACTIONS.get(verb, "s3:PutObject")

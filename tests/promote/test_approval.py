@@ -1,4 +1,4 @@
-"""What passed waits for a person's word: approved, rejected, overtaken, and killed between any two steps."""
+"""Challengers that wait for a verdict: approved, rejected, overtaken, and killed between any two steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is started again by the clock, what waits for a person, and what both are told."""
+"""Trainings that are started again by the clock, those that wait for a person, and the notices of both."""
 
 from __future__ import annotations
 

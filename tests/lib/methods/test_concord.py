@@ -83,7 +83,7 @@ def test_a_wrong_teacher_has_no_say_where_it_is_trusted_only_if_right() -> None:
 
 
 def test_a_right_teacher_teaches_what_the_labels_do_not() -> None:
-    """Where the teacher's class is the true one, its probabilities still are not the label's 0 and 1."""
+    """A teacher whose class is the true one: its probabilities still are not the label's 0 and 1."""
     batch = tensors(0)
     task = make_task(masked=False, relation=0.0, channelwise=0.0, soft=1.0)
     with torch.no_grad():

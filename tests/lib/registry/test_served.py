@@ -1,4 +1,4 @@
-"""What is served is held against the ledger: alias, version, files; and put right by one command."""
+"""The served model is held against the ledger: alias, version, files; and put right by one command."""
 
 from __future__ import annotations
 
