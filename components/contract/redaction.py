@@ -83,11 +83,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (_pattern(rf"(?P<keep>{_NAME}(?: (?:access )?key)?{_ASSIGNS}){_UNQUOTED}"), _KEEP),
     (_pattern(r"(?P<keep>;[ \t]*Pwd[ \t]*=[ \t]*)[^;\s'\"]+"), _KEEP),
     # --name value, -name value, ['--name', 'value']
-    (_pattern(rf"(?P<keep>(?<![a-z0-9-])--?[a-z0-9_.-]{{0,80}}?{_NAME}{_NEXT_WORD}){_QUOTED}"), _KEEP),
-    (
-        _pattern(rf"(?P<keep>(?<![a-z0-9-])--?[a-z0-9_.-]{{0,80}}?{_NAME}{_NEXT_WORD})(?!-)[^\s'\"]{{6,}}"),
-        _KEEP,
-    ),
+    (_pattern(rf"(?P<keep>{_OPTION}{_NEXT_WORD}){_QUOTED}"), _KEEP),
+    (_pattern(rf"(?P<keep>{_OPTION}{_NEXT_WORD})(?!-)[^\s'\"]{{6,}}"), _KEEP),
     # aws_secret_access_key value, ('aws_secret_access_key', 'value')
     (_pattern(rf"(?P<keep>{_BARE}['\"][ \t]*,[ \t]*[bru]?){_QUOTED}"), _KEEP),
     (_pattern(rf"(?P<keep>{_BARE}[ \t]+['\"]?){_RANDOM}"), _KEEP),

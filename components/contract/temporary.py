@@ -33,11 +33,7 @@ def scratch_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]:
     """
     try:
         place = Path(tempfile.gettempdir()) if parent is None else parent
-        for left in place.glob(f"{PREFIX}*"):
-            remove_unlocked(left)
-        folder, held = make_locked(
-            lambda: Path(tempfile.mkdtemp(prefix=f"{PREFIX}{purpose}-", dir=place)),
-        )
+        folder, held = make_owned(place, PREFIX, purpose)
     except OSError as error:
         raise ResourceError(
             f"no temporary folder can be made: {error.strerror or error}",
@@ -48,6 +44,25 @@ def scratch_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
+
+
+def make_owned(place: Path, prefix: str, purpose: str) -> tuple[Path, int]:
+    """Make a locked folder ``<prefix><purpose>-...`` in ``place``; unlocked ones of the prefix are removed.
+
+    Returns:
+        As :func:`make_locked`.
+
+    Raises:
+        OSError: If it cannot be made.
+    """
+    remove_left(place, prefix)
+    return make_locked(lambda: Path(tempfile.mkdtemp(prefix=f"{prefix}{purpose}-", dir=place)))
+
+
+def remove_left(place: Path, prefix: str) -> None:
+    """Remove what killed processes left in ``place`` under names that start with ``prefix``."""
+    for left in place.glob(f"{prefix}*"):
+        remove_unlocked(left)
 
 
 def make_locked(make: Callable[[], Path]) -> tuple[Path, int]:

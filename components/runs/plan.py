@@ -16,6 +16,7 @@ from components.lib.objects.sealed import create_sealed
 from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.operations import Operations
 from components.lib.operations.standing import Position, Standing, standing_of
+from components.lib.operations.state import State
 from components.runs.checking import require_champions, require_checked
 from components.runs.environment import Environment
 from components.runs.parameters import RunsParameters, load_runs_parameters
@@ -66,17 +67,20 @@ def plan(environment: Environment, run: str, *, force: bool = False) -> int:
     return 0
 
 
-def standing(environment: Environment) -> Standing:
+def standing(environment: Environment, state: State) -> Standing:
     """Return the standing of the set that a run planned now would train; nothing is written.
+
+    Args:
+        environment: Settings of the command.
+        state: Present state of the operations.
 
     Raises:
         ParameterError: If params.yaml is malformed, or has no such profile.
-        BadDataError: If the ledger is broken.
     """
     identity = identity_of(environment.source, environment.profile)
     parameters = _parameters(environment)
     return standing_of(
-        Operations(environment.objects).state(),
+        state,
         identity.code,
         identity.params,
         now=datetime.now(UTC),
@@ -99,12 +103,8 @@ def describe_plan(environment: Environment) -> tuple[str, bool]:
     Returns:
         Text with the standing of the set and the last failure of each stage, and whether a run would train.
     """
-    found = standing(environment)
-    failures = [
-        f"  last failure of {record.stage}: {record.failure_class} at {record.time}, run {record.run}: "
-        f"{record.message}"
-        for record in last_failures(environment.objects, found.key)
-    ]
+    found = standing(environment, Operations(environment.objects).state())
+    failures = [f"  {record.text()}" for record in last_failures(environment.objects, found.key)]
     trains = found.position in {Position.NEW, Position.REDRIVE, Position.SPENT}
     return "\n".join([found.text(), *failures]), trains
 
@@ -120,7 +120,7 @@ def redrive(environment: Environment) -> int:
         ParameterError: If params.yaml is malformed, or has no such profile.
         BadDataError: If the ledger is broken.
     """
-    found = standing(environment)
+    found = standing(environment, Operations(environment.objects).state())
     LOG.info("%s", found.text())
     if found.position is Position.REDRIVE:
         report_result({"key": found.key, "reason": found.reason})

@@ -86,6 +86,11 @@ class FailureRecord:
     time: str
     image: str
 
+    def text(self) -> str:
+        """Return the failure for people, as the last one of its stage."""
+        subject = f"last failure of {self.stage}: {self.failure_class} at {self.time}"
+        return f"{subject}, run {self.run}: {self.message}"
+
 
 class Records:
     """Records of one key: ``work/<key>/...``."""

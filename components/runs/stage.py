@@ -25,6 +25,7 @@ from components.contract.keys import LOCK
 from components.contract.processes import StopRequest
 from components.contract.redaction import redact
 from components.contract.strict_yaml import DVC_LOCK
+from components.contract.temporary import remove_left
 from components.lib.cli import report_failure, report_result
 from components.lib.files import read_json
 from components.lib.objects.protocol import ObjectStore
@@ -36,7 +37,7 @@ from components.runs.parameters import load_runs_parameters
 from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.supervision import supervise
 from components.runs.worker import RESULT
-from components.runs.workspace import STATE, remove_left, require_planned_code, workspace
+from components.runs.workspace import PREFIX, STATE, require_planned_code, workspace
 
 LOG = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def run_stage(environment: Environment, address: str, run: str) -> int:
             LOG.info("%s: finished already, by run %s at %s", address, finished.run, finished.ended)
             report_result({"key": plan.key, "stage": address, "executed": False})
             with suppress(OSError):  # of an attempt that was killed after it had finished the stage
-                remove_left(environment.workspaces)
+                remove_left(environment.workspaces, PREFIX)
             return 0
         attempt = _Attempt(environment, objects, plan, records, address, stop, begun)
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +14,14 @@ from components.contract.graph.lock import graph_keys, render_lock
 from components.contract.identity import Identity, pipeline_identity
 from components.contract.keys import CHECKED, CHECKED_TEXT, LOCK
 from components.contract.parameters import PARAMS_LOCK
+from components.contract.partitions import CATALOGUE
 from components.contract.strict_yaml import dump
-from components.contract.temporary import make_locked, remove_unlocked, scratch_folder
+from components.contract.temporary import make_owned, scratch_folder
 from components.lib.files import write_text
 from components.lib.operations.plan import RunPlan
 from components.runs.environment import Environment
 from components.runs.parameters import write_for_run
 
-CATALOGUE = Path("components/download/catalogue")
 EVIDENCE = ".assets/evidence/evidence.json"
 """Committed file that the report reads: the spread between repeated trainings."""
 
@@ -31,7 +30,7 @@ STATE = ".stormsight"
 
 _REMOTE = "stormsight"
 
-_PREFIX = "stormsight-workspace-"
+PREFIX = "stormsight-workspace-"
 """Beginning of the names of workspaces; nothing else in their folder is ever removed."""
 
 
@@ -104,23 +103,12 @@ def workspace(
         yield folder
 
 
-def remove_left(parent: Path) -> None:
-    """Remove the workspaces of processes that have ended.
-
-    Args:
-        parent: Folder of all workspaces.
-    """
-    for left in parent.glob(f"{_PREFIX}*"):
-        remove_unlocked(left)
-
-
 @contextmanager
 def _owned_folder(parent: Path, name: str) -> Iterator[Path]:
     """Yield a new folder, locked until this process ends; remove those of processes that have ended."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        remove_left(parent)
-        folder, held = make_locked(lambda: Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{name}-", dir=parent)))
+        folder, held = make_owned(parent, PREFIX, name)
         (folder / STATE).mkdir()
     except OSError as error:
         raise ResourceError(

@@ -8,7 +8,7 @@ from components.contract.errors import BadDataError, MissingInputError, Stormsig
 from components.lib.registry.agreement import ChampionReader
 from components.lib.registry.ledger import ChampionLedgers
 from components.lib.tracking.connection import connect
-from components.lib.tracking.database import sqlite_file
+from components.lib.tracking.database import is_unmade
 from components.lib.tracking.parameters import TrackingParameters
 
 OPTICAL_MODEL, SAR_MODEL = "stormsight-optical", "stormsight-sar"
@@ -32,14 +32,12 @@ def require_served(champion: ChampionReader, *, may_be_interrupted: bool = False
     """
     coming = champion.interrupted() if may_be_interrupted else None
     if coming is None:
-        champion.require_agreement()
-        version = champion.current()
+        entries, version = champion.require_agreement(), champion.current()
     else:
-        version = coming.version
+        entries, version = champion.ledger.entries(), coming.version
     if version is not None:
         champion.require_intact(version)
-    entries = len(champion.ledger.entries())
-    return f"{champion.model}: ledger of {entries} entries is whole, registry and champion agree with it"
+    return f"{champion.model}: ledger of {len(entries)} entries is whole, registry and champion agree with it"
 
 
 def of_every_model(models: Sequence[str], check: Callable[[str], list[str]]) -> list[str]:
@@ -79,9 +77,7 @@ def require_all_served(tracking: TrackingParameters, ledgers: ChampionLedgers) -
         SourceUnavailableError: If MLflow does not answer.
         ParameterError: If tracking is switched off.
     """
-    database = sqlite_file(tracking.effective_uri)
-    is_new = database is not None and not database.exists()
-    if is_new and not any(ledgers.of(model).entries() for model in MODELS):
+    if is_unmade(tracking.effective_uri) and not any(ledgers.of(model).entries() for model in MODELS):
         return
     connection = connect(tracking)
     of_every_model(

@@ -39,6 +39,12 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(uri.removeprefix(_SQLITE).partition("?")[0]) if uri.startswith(_SQLITE) else None
 
 
+def is_unmade(uri: str) -> bool:
+    """Return whether a store is a SQLite file that nothing was written to yet; connecting would make it."""
+    path = sqlite_file(uri)
+    return path is not None and not path.exists()
+
+
 def check_database(path: Path) -> bool:
     """Check, without writing, that MLflow's database is whole or can be made.
 

@@ -10,24 +10,21 @@ from itertools import islice
 from components.contract.errors import MissingInputError, StormsightError
 from components.contract.keys import (
     APPROVALS,
-    CHAMPIONS,
     WORK,
     approval_chain,
     champion_chain,
     run_record_key,
 )
 from components.lib.objects.sealed import checked, unseal
-from components.lib.operations.operations import Operations
-from components.lib.operations.state import Claim, State
 from components.lib.registry.agreement import ChampionReader
 from components.lib.registry.approvals import REQUESTED
-from components.lib.registry.ledger import ChampionEntry, ChampionLedgers
+from components.lib.registry.ledger import ChampionEntry
 from components.lib.registry.served import MODELS
 from components.lib.tracking.connection import connect
-from components.lib.tracking.database import sqlite_file
+from components.lib.tracking.database import is_unmade
 from components.runs.checking import tracking_of
-from components.runs.environment import Environment
 from components.runs.status.findings import Finding, attempt
+from components.runs.status.sources import Sources
 
 HISTORY = "python -m components.promote history"
 TRAININGS = 200
@@ -68,25 +65,25 @@ class _Document:
     models: dict[str, _Judged] = field(default_factory=dict)
 
 
-def find_champions(environment: Environment) -> list[Finding]:
+def find_champions(sources: Sources) -> list[Finding]:
     """Return what ledgers, records and MLflow say of each registered model's champion."""
     found: list[Finding] = []
     for model in MODELS:
         source = champion_chain(model)
-        found += attempt(source, partial(_recorded, environment, model))
-    return [*found, *attempt(f"MLflow at {environment.tracking}", lambda: _served(environment))]
+        found += attempt(source, partial(_recorded, sources, model))
+    return [*found, *attempt(f"MLflow at {sources.environment.tracking}", lambda: _served(sources))]
 
 
-def find_approvals(environment: Environment) -> list[Finding]:
+def find_approvals(sources: Sources) -> list[Finding]:
     """Return the challengers that wait for a person."""
     found: list[Finding] = []
     for model in MODELS:
-        found += attempt(approval_chain(model), partial(_waiting, environment, model))
+        found += attempt(approval_chain(model), partial(_waiting, sources, model))
     return found or [Finding("nothing waits for approval", APPROVALS)]
 
 
-def _waiting(environment: Environment, model: str) -> list[Finding]:
-    known = ChampionLedgers(environment.objects, CHAMPIONS).approvals(model).all()
+def _waiting(sources: Sources, model: str) -> list[Finding]:
+    known = sources.ledgers.approvals(model).all()
     if not known or known[-1][1].event != REQUESTED:
         return []
     entry, request = known[-1]
@@ -99,9 +96,9 @@ def _waiting(environment: Environment, model: str) -> list[Finding]:
     ]
 
 
-def _recorded(environment: Environment, model: str) -> list[Finding]:
+def _recorded(sources: Sources, model: str) -> list[Finding]:
     source = champion_chain(model)
-    entries = ChampionLedgers(environment.objects, CHAMPIONS).of(model).entries()
+    entries = sources.ledgers.of(model).entries()
     last = entries[-1] if entries else None
     if last is None:
         return [Finding(f"{model}: no champion yet", source)]
@@ -114,20 +111,21 @@ def _recorded(environment: Environment, model: str) -> list[Finding]:
     )
     return [
         Finding(words, source, HISTORY),
-        *attempt(WORK, lambda: [_judged(environment, model, entries)]),
+        *attempt(WORK, lambda: [_judged(sources, model, entries)]),
     ]
 
 
-def _judged(environment: Environment, model: str, entries: Sequence[ChampionEntry]) -> Finding:
+def _judged(sources: Sources, model: str, entries: Sequence[ChampionEntry]) -> Finding:
     """Return method and score of the champion, from the record of the training that promoted it."""
     version = entries[-1].version
     digest = next(
         e.change.decision for e in reversed(entries) if e.version == version and e.action == "promote"
     )
-    for claim in islice(_finished(Operations(environment.objects).state()), TRAININGS):
+    finished = (claim for claim in sources.newest if claim.succeeded)
+    for claim in islice(finished, TRAININGS):
         key = run_record_key(claim.claimed.key)
         try:
-            record = unseal(environment.objects.get(key), name=key).get("decision") or {}
+            record = unseal(sources.objects.get(key), name=key).get("decision") or {}
             judged = checked(record, _Document, name=f"the decision in {key}").models.get(model)
         except StormsightError:  # pruned, or damaged: another training may have it; verify tells
             continue
@@ -145,12 +143,6 @@ def report_command(run: str) -> str:
     return f"python -m components.runs report {run}"
 
 
-def _finished(state: State) -> list[Claim]:
-    """Return the claims of finished trainings, newest first."""
-    done = [claim for claim in state.claims.values() if claim.succeeded]
-    return sorted(done, key=lambda claim: claim.alive, reverse=True)
-
-
 def _score(decision: _Decision) -> str:
     simulated = " (simulated)" if decision.simulated else ""
     if decision.challenger is None:
@@ -160,17 +152,15 @@ def _score(decision: _Decision) -> str:
     return f"method {decision.method}, {decision.metric} {score.value:.3f}{interval}{simulated}"
 
 
-def _served(environment: Environment) -> list[Finding]:
+def _served(sources: Sources) -> list[Finding]:
     """Return whether the aliases in MLflow are those of the ledgers; files are not read."""
-    tracking = tracking_of(environment)
-    database = sqlite_file(tracking.effective_uri)
-    if database is not None and not database.exists():  # a look must not make it
+    tracking = tracking_of(sources.environment)
+    if is_unmade(tracking.effective_uri):  # a look must not make it
         return [Finding("there is no store yet", tracking.effective_uri)]
     connection = connect(tracking)
-    ledgers = ChampionLedgers(environment.objects, CHAMPIONS)
     found: list[Finding] = []
     for model in MODELS:
-        reader = ChampionReader(connection, ledgers, model)
+        reader = ChampionReader(connection, sources.ledgers, model)
         found += attempt(f"MLflow at {connection.uri}", partial(_agreement, reader))
     return found
 

@@ -8,23 +8,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from pathlib import PurePosixPath
 
 from components.contract.errors import BadDataError, StormsightError
 from components.contract.graph.load import load_graph
 from components.contract.keys import OPERATIONS, WORK, stage_records_prefix
 from components.lib.objects.content import FOLDER, folder_files, read_content
-from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.events import Failed, Succeeded
-from components.lib.operations.operations import Operations
 from components.lib.operations.state import Claim
 from components.runs.environment import Environment
 from components.runs.pages import outputs, page_outputs
-from components.runs.records import Records, StageRecord
+from components.runs.records import StageRecord
 from components.runs.status.champions import report_command
 from components.runs.status.findings import LISTED, Finding, listed
+from components.runs.status.sources import Sources
 
 LOOKED_AT = 5
 """Newest runs among which one with a quarantine list, or with pages, is looked for."""
@@ -32,13 +30,13 @@ LOOKED_AT = 5
 _LIST = "quarantine.csv"
 
 
-def find_cost(environment: Environment) -> list[Finding]:
+def find_cost(sources: Sources) -> list[Finding]:
     """Return how the last run that ended did, and what its stages cost."""
-    claim = next((claim for claim in _newest(environment) if claim.outcome is not None), None)
+    claim = next((claim for claim in sources.newest if claim.outcome is not None), None)
     if claim is None:
         return [Finding("no run has ended yet", OPERATIONS)]
-    records = Records(environment.objects, claim.claimed.key).stages()
-    costs = [_cost(record, gpus) for record, gpus in _with_gpus(environment, claim, records.values())]
+    records = sources.stages(claim.claimed.key)
+    costs = [_cost(record, gpus) for record, gpus in _with_gpus(sources.environment, claim, records.values())]
     own = [cost for cost in costs if cost.run == claim.run]
     place = stage_records_prefix(claim.claimed.key)
     total = _total(claim.run, own, found_before=len(costs) - len(own))
@@ -49,11 +47,11 @@ def find_cost(environment: Environment) -> list[Finding]:
     ]
 
 
-def find_quarantine(environment: Environment) -> list[Finding]:
+def find_quarantine(sources: Sources) -> list[Finding]:
     """Return the quarantined tiles of the newest run that has a list: counts by rule, and the first few."""
-    remote = open_objects(environment.remote)
-    for claim in list(_newest(environment))[:LOOKED_AT]:
-        records = Records(environment.objects, claim.claimed.key).stages()
+    remote = sources.remote
+    for claim in sources.newest[:LOOKED_AT]:
+        records = sources.stages(claim.claimed.key)
         lists = list(_quarantine_lists(remote, records.values()))
         if lists:
             rows = [row for md5 in lists for row in _rows_of(remote, md5)]
@@ -61,11 +59,11 @@ def find_quarantine(environment: Environment) -> list[Finding]:
     return [Finding("no run has listed quarantined tiles yet", WORK)]
 
 
-def find_pages(environment: Environment) -> list[Finding]:
+def find_pages(sources: Sources) -> list[Finding]:
     """Return the pages of the newest run that has some, and the command that fetches them."""
-    for claim in list(_newest(environment))[:LOOKED_AT]:
-        records = Records(environment.objects, claim.claimed.key).stages()
-        found = page_outputs(open_objects(environment.remote), outputs(records.values()))
+    for claim in sources.newest[:LOOKED_AT]:
+        records = sources.stages(claim.claimed.key)
+        found = page_outputs(sources.remote, outputs(records.values()))
         pages = sorted(path for path in found if PurePosixPath(path).suffix == ".html")
         if pages:
             index = [path for path in pages if PurePosixPath(path).name == "index.html"] or pages
@@ -87,11 +85,6 @@ class _Cost:
     hours: float
     gpus: int | None
     image: str
-
-
-def _newest(environment: Environment) -> Iterator[Claim]:
-    state = Operations(environment.objects).state()
-    return iter(sorted(state.claims.values(), key=attrgetter("alive"), reverse=True))
 
 
 def _outcome(claim: Claim) -> str:

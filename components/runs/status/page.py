@@ -15,9 +15,10 @@ from components.runs.environment import Environment
 from components.runs.status.champions import find_approvals, find_champions
 from components.runs.status.findings import Finding, Section, attempt
 from components.runs.status.last_run import find_cost, find_pages, find_quarantine
+from components.runs.status.sources import Sources
 from components.runs.status.trainings import find_next, find_rejections
 
-_SECTIONS: tuple[tuple[str, str, Callable[[Environment], list[Finding]]], ...] = (
+_SECTIONS: tuple[tuple[str, str, Callable[[Sources], list[Finding]]], ...] = (
     ("Champions", CHAMPIONS, find_champions),
     ("Waits for a person", CHAMPIONS, find_approvals),
     ("Next training", OPERATIONS, find_next),
@@ -34,9 +35,8 @@ def read_status(environment: Environment) -> list[Section]:
     Raises:
         SourceUnavailableError: If nothing could be read.
     """
-    sections = [
-        Section(title, attempt(source, partial(find, environment))) for title, source, find in _SECTIONS
-    ]
+    sources = Sources(environment)
+    sections = [Section(title, attempt(source, partial(find, sources))) for title, source, find in _SECTIONS]
     findings = [finding for section in sections for finding in section.findings]
     if not any(finding.read for finding in findings):
         raise SourceUnavailableError(

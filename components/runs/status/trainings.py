@@ -9,32 +9,31 @@ from operator import attrgetter
 from components.contract.errors import StormsightError
 from components.contract.keys import OPERATIONS, REJECTED, alive_key, failures_prefix
 from components.lib.objects.sealed import read_sealed
-from components.lib.operations.operations import Operations
 from components.lib.operations.standing import Standing
 from components.lib.operations.state import Claim
-from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters
 from components.runs.plan import last_failures, standing
 from components.runs.status.findings import LISTED, Finding, attempt, listed, unread
+from components.runs.status.sources import Sources
 
 LOOKED_AT = 50
 """Newest rejections that are read."""
 
 
-def find_next(environment: Environment) -> list[Finding]:
+def find_next(sources: Sources) -> list[Finding]:
     """Return what is to be trained next, who is at it, why it is barred or spent, and the last failures."""
     source = OPERATIONS
     return [
-        *attempt(source, lambda: _standing(environment, source)),
-        *attempt(source, lambda: _pending(environment, source)),
-        *attempt(source, lambda: _at_work(environment, source)),
+        *attempt(source, lambda: _standing(sources, source)),
+        *attempt(source, lambda: _pending(sources, source)),
+        *attempt(source, lambda: _at_work(sources, source)),
     ]
 
 
-def find_rejections(environment: Environment) -> list[Finding]:
+def find_rejections(sources: Sources) -> list[Finding]:
     """Return the newest deliveries that were rejected and not registered since."""
-    objects, source = environment.objects, REJECTED
-    registered = Operations(objects).state().registered
+    objects, source = sources.objects, REJECTED
+    registered = sources.state.registered
     newest = sorted(objects.list(REJECTED), key=attrgetter("modified"), reverse=True)
     found: dict[str, Finding] = {}
     for info in newest[:LOOKED_AT]:
@@ -62,17 +61,17 @@ class _Rejection:
     next_step: str
 
 
-def _standing(environment: Environment, source: str) -> list[Finding]:
-    found = standing(environment)
+def _standing(sources: Sources, source: str) -> list[Finding]:
+    found = standing(sources.environment, sources.state)
     words = f"set {found.key[:12]}: {found.position}: {found.reason}"
     return [
         Finding(words, source, found.next_step),
-        *attempt(failures_prefix(found.key), lambda: _failures(environment, found)),
+        *attempt(failures_prefix(found.key), lambda: _failures(sources, found)),
     ]
 
 
-def _pending(environment: Environment, source: str) -> list[Finding]:
-    state = Operations(environment.objects).state()
+def _pending(sources: Sources, source: str) -> list[Finding]:
+    state = sources.state
     trained = state.trained
     new = [name for name in state.pending if name not in trained]
     words = (
@@ -81,13 +80,11 @@ def _pending(environment: Environment, source: str) -> list[Finding]:
     return [Finding(words, source, "python -m components.acquisitions list" if new else "")]
 
 
-def _at_work(environment: Environment, source: str) -> list[Finding]:
+def _at_work(sources: Sources, source: str) -> list[Finding]:
     """Return the runs that hold a claim without an outcome, the newest sign of life first."""
-    state = Operations(environment.objects).state()
-    lease = load_runs_parameters(environment.source / "params.yaml").lease
+    lease = load_runs_parameters(sources.environment.source / "params.yaml").lease
     now = datetime.now(UTC)
-    open_claims = [claim for claim in state.claims.values() if claim.outcome is None]
-    open_claims.sort(key=attrgetter("alive"), reverse=True)
+    open_claims = [claim for claim in sources.newest if claim.outcome is None]
     found = []
     for claim in open_claims[:LISTED]:
         silent = now - claim.alive > lease
@@ -109,13 +106,12 @@ def _unstick(claim: Claim) -> str:
     )
 
 
-def _failures(environment: Environment, found: Standing) -> list[Finding]:
+def _failures(sources: Sources, found: Standing) -> list[Finding]:
     return [
         Finding(
-            f"last failure of {record.stage}: {record.failure_class} at {record.time}, run {record.run}: "
-            f"{record.message}",
+            record.text(),
             failures_prefix(found.key, record.stage),
             record.next_step,
         )
-        for record in last_failures(environment.objects, found.key)
+        for record in last_failures(sources.objects, found.key)
     ]
