@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from components.acquisitions.parameters import ID, MOST_BYTES, MOST_FILES
 from components.contract.errors import BadDataError, StormsightError
 from components.contract.keys import CONTROL, MARKER
+from components.lib.config.loader import validated_strictly
 from components.lib.datasets.base import Dataset, TileName
 from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.foreign import read_json_text
@@ -132,7 +133,7 @@ def parse_marker(content: bytes, acquisition: str) -> Marker:
         BadDataError: If it is malformed, contradicts itself, or names another folder or an unknown sensor.
     """
     try:
-        marker = Marker.model_validate(read_json_text(content, MARKER))
+        marker = validated_strictly(Marker, read_json_text(content, MARKER))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))

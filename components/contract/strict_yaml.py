@@ -32,6 +32,7 @@ _SCALARS = {
 }
 _AMBIGUOUS = {
     re.compile(r"^(?:yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)$"): "write true or false, or quote the word",
+    re.compile(r"^(?:<<|=)$"): "quote it",
     re.compile(r"^[-+]?0[0-9_]+$"): "write the number without leading zeros, or quote it",
     re.compile(r"^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$"): "write one number, or quote it",
 }

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from components.contract.documents import nearest, read_yaml, shortened
 from components.contract.errors import ParameterError
 from components.contract.strict_yaml import Limits as DocumentLimits
+from components.lib.config.loader import validated_strictly
 from components.lib.datasets.sensors import dataset_of, get_sensor
 
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -124,7 +125,7 @@ def load_entry(acquisition: str, folder: Path = CATALOGUE) -> CatalogueEntry:
     path = folder / f"{acquisition}.yaml"
     correct = f"correct {path.name} in the catalogue"
     try:
-        entry = CatalogueEntry.model_validate(read_yaml(path, limits=LIMITS))
+        entry = validated_strictly(CatalogueEntry, read_yaml(path, limits=LIMITS))
     except ParameterError as error:
         raise ParameterError(
             f"catalogue entry {acquisition}: {error.message}", next_step=error.next_step

@@ -23,7 +23,7 @@ os.environ.update(
 
 from tests.campaign.catalogue import READERS, make_reader
 from tests.campaign.table import breaches, write
-from tests.campaign.verdicts import Judgement
+from tests.campaign.verdicts import Judgement, Outcome
 
 KILLS = "kill-"
 """Beginning of the names of what kills commands."""
@@ -81,7 +81,11 @@ def judge_until(name: str, folder: Path, seed: int, count: int, end: float) -> l
     while len(judgements) < count and (not judgements or time.monotonic() < end):
         start = first + len(judgements)
         seeds: Sequence[int] = range(start, start + min(reader.at_once, count - len(judgements)))
-        judgements += reader.judge(seeds)
+        try:
+            judgements += reader.judge(seeds)
+        except Exception as error:  # a fault of the campaign's own must not stop the other readers
+            why = f"the campaign itself failed: {type(error).__name__}: {error}"
+            return [*judgements, Judgement(name, start, f"from seed {start} on", Outcome.BREACH, why, 0.0)]
     return judgements
 
 

@@ -41,7 +41,7 @@ def test_every_section_is_checked() -> None:
             "  methods: [concord, concord] ",
             "distill.methods: a name is listed twice",
         ),
-        ("  methods: [concord] ", "  methods: concord ", "distill.methods: Input should be a valid list"),
+        ("  methods: [concord] ", "  methods: concord ", "distill.methods: Input should be a valid array"),
         ("  methods: [concord] ", "  methods: [none] ", "distill.methods: 'none' is the control"),
         ("  methods: [concord] ", "  methods: [disoptnet] ", "adapt.start_from: 'concord' is none of them"),
         ("  kinds: [deeplabv3plus] ", "  kinds: [deeplab] ", "optical.kinds: 'deeplab' is none of them"),

@@ -67,7 +67,7 @@ def lifetime_s(pod: client.V1Pod) -> float:
     return float((finished - pod.metadata.creation_timestamp).total_seconds())
 
 
-def is_running(pod: client.V1Pod) -> bool:
-    """Return ``True`` if a pod's container runs, and nobody has asked it to end."""
+def has_started(pod: client.V1Pod) -> bool:
+    """Return ``True`` from the start of a pod's container on: a look may come after its end."""
     statuses = pod.status.container_statuses or []
-    return bool(statuses and statuses[0].state.running and not pod.metadata.deletion_timestamp)
+    return bool(statuses and (statuses[0].state.running or statuses[0].state.terminated))

@@ -31,15 +31,31 @@ def free_port() -> int:
 
 
 def wait_for(
-    what: str, found: Callable[[], T], *, timeout_s: float, poll_s: float = 0.2, note: str = ""
+    what: str,
+    found: Callable[[], T],
+    *,
+    timeout_s: float,
+    poll_s: float = 0.2,
+    note: str = "",
+    hopeless: Callable[[], str | None] = lambda: None,
 ) -> T:
     """Poll ``found`` until it returns something true, and return that.
 
+    Args:
+        what: Name of what is waited for.
+        found: Look at it.
+        timeout_s: Seconds until the wait is given up, times ``PATIENCE``; ample, as it only ends a hang.
+        poll_s: Seconds between two looks.
+        note: Text for the end of the error's.
+        hopeless: Reason why it can no longer come; None as long as it can.
+
     Raises:
-        LabError: When ``timeout_s`` seconds, times ``PATIENCE``, have passed; ``note`` is added to the text.
+        LabError: When the time is over, or when there is no hope.
     """
     end = time.monotonic() + timeout_s * PATIENCE
     while not (result := found()):
+        if (reason := hopeless()) is not None:
+            raise LabError(f"{what}: {reason}. {note}".rstrip())
         if time.monotonic() > end:
             raise LabError(f"{what}: not within {timeout_s * PATIENCE:g} s. {note}".rstrip())
         time.sleep(poll_s)

@@ -12,7 +12,7 @@ from kubernetes import client
 
 from tests.cluster.lab import BUCKET
 from tests.cluster.pipeline import PREFIX, Pipeline
-from tests.cluster.podlog import ended, is_running
+from tests.cluster.podlog import ended, has_started
 from tests.cluster.processes import wait_for
 from tests.cluster.undisturbed import MODEL, Undisturbed
 
@@ -75,20 +75,26 @@ def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, 
     known = {pod.metadata.uid for pod in pipeline.pods.pods()}
     pipeline.airflow.client.emit(ACQUISITIONS, acquisition="lab-first")
 
-    new_pod(pipeline, known, "plan")  # too short to wait until it runs
+    new_pod(pipeline, known, "plan", lambda pod: ended(pod) is None)  # too short to wait until it runs
     pipeline.airflow.kill("scheduler")
     pipeline.airflow.restart("scheduler")
     run_id = pipeline.wait_claim(1)
 
-    new_pod(pipeline, known, "prepare@p00", is_running)
+    new_pod(pipeline, known, "prepare@p00", has_started, run_id)
     for component in ("scheduler", "triggerer"):
         pipeline.airflow.kill(component)
         pipeline.airflow.restart(component)
 
-    pod = new_pod(pipeline, known, MODEL, is_running)
+    pod = new_pod(pipeline, known, MODEL, has_started, run_id)
     key = pipeline.events("claimed")[-1]["key"]
     checkpoint = f"{PREFIX}work/{key}/checkpoints/{MODEL}/manifest.json"
-    wait_for("a checkpoint", lambda: pipeline.s3.keys(BUCKET, checkpoint), timeout_s=120)
+    wait_for(
+        f"a checkpoint of {MODEL}",
+        lambda: pipeline.s3.keys(BUCKET, checkpoint),
+        timeout_s=900,
+        poll_s=0.05,
+        hopeless=lambda: _over(pipeline, run_id, pod),
+    )
     pipeline.pods.namespace.cluster.evict(pod)
     peer = Undisturbed.start(pipeline, key, folder)
     return _finished(pipeline, "lab-second", landed, run_id), peer
@@ -98,9 +104,10 @@ def new_pod(
     pipeline: Pipeline,
     known: set[str],
     stage: str,
-    when: Callable[[client.V1Pod], bool] = lambda pod: ended(pod) is None,
+    when: Callable[[client.V1Pod], bool],
+    run_id: str | None = None,
 ) -> client.V1Pod:
-    """Wait for a pod of a stage that is not among ``known``."""
+    """Wait for a pod of a stage that is not among ``known``, as long as the run ``run_id`` goes on."""
 
     def found() -> client.V1Pod | None:
         # The annotation is the address; the label of `prepare@p00` has a hash of it.
@@ -108,7 +115,24 @@ def new_pod(
         new = [p for p in pods if p.metadata.uid not in known]
         return next((pod for pod in new if when(pod)), None)
 
-    return wait_for(f"a pod of {stage}", found, timeout_s=300, poll_s=0.05)
+    return wait_for(
+        f"a pod of {stage}",
+        found,
+        timeout_s=900,
+        poll_s=0.05,
+        hopeless=lambda: None if run_id is None else _over(pipeline, run_id),
+    )
+
+
+def _over(pipeline: Pipeline, run_id: str, pod: client.V1Pod | None = None) -> str | None:
+    """Return that a run, by its last pod, or ``pod`` has ended; None while both go on."""
+    for other in pipeline.pods.pods():
+        if pod is not None and other.metadata.uid == pod.metadata.uid and ended(other) is not None:
+            return f"the pod {other.metadata.name} has ended before"
+        annotations = other.metadata.annotations
+        if (annotations.get("stormsight/run"), annotations.get("stormsight/stage")) == (run_id, "finish"):
+            return f"the run {run_id} is at its end"
+    return None
 
 
 def _longer_and_refused(document: dict[str, Any]) -> None:

@@ -119,6 +119,11 @@ def test_merged_mappings_follow_dvc() -> None:
     assert read(text)["c"] == {"x": 3, "y": 1, "z": 2}
 
 
+@pytest.mark.parametrize("text", ["a: <<", "a: =", "- ="])
+def test_what_yaml_has_a_meaning_for_is_no_value(text: str) -> None:
+    assert "has two meanings in YAML: quote it" in mistake(text).message
+
+
 def test_an_empty_document_is_nothing() -> None:
     assert read("") is None
     assert read("# words\n") is None

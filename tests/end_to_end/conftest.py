@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import FINISHED_RUN, ROOT
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A fresh copy of the repository, with the smoke profile switched on."""
+    """A copy of the repository, with the smoke profile switched on."""
 
     root: Path
 
@@ -55,7 +55,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def finished(checkout: Checkout) -> Checkout:
-    """The checkout after ``make repro``."""
+def finished(request: pytest.FixtureRequest) -> Checkout:
+    """A checkout after ``make repro``: the one that the command line names, or a fresh one."""
+    root: Path | None = request.config.getoption(FINISHED_RUN)
+    if root is not None:
+        return Checkout(root.resolve())
+    checkout: Checkout = request.getfixturevalue("checkout")
     checkout.run("make repro")
     return checkout

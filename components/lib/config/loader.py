@@ -6,6 +6,7 @@ the nearest valid one, so that a typo can never fall back silently to a default.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,10 +27,11 @@ SHOWN_ISSUES = 8
 class Parameters(BaseModel):
     """Base of every section's model: immutable, without unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 P = TypeVar("P", bound=Parameters)
+M = TypeVar("M", bound=BaseModel)
 
 
 def load_parameters(section: str, model: type[P], path: Path = PARAMS_FILE) -> P:
@@ -80,11 +82,22 @@ def validated(section: str, model: type[P], value: object, path: Path = PARAMS_F
         ParameterError: If a key is unknown (the nearest valid key is named), or a value does not fit.
     """
     try:
-        return model.model_validate(value)
+        return validated_strictly(model, value)
     except ValidationError as error:
         raise ParameterError(
             _explain(section, model, error), next_step=f"correct {path} and run the command again"
         ) from error
+
+
+def validated_strictly(model: type[M], value: object) -> M:
+    """Return JSON values as ``model``, none converted: ``true`` is no 1 and ``"1"`` no number.
+
+    Lists become tuples and text becomes paths or times where a field says so, since JSON has neither.
+
+    Raises:
+        pydantic.ValidationError: If a value does not fit its field.
+    """
+    return model.model_validate_json(json.dumps(value), strict=True)
 
 
 def load_section(section: str, path: Path = PARAMS_FILE) -> Any:  # noqa: ANN401 - YAML holds any value

@@ -172,9 +172,12 @@ class FolderObjects:
         return path.resolve().is_relative_to(self.root.resolve())
 
     def _file(self, key: str) -> Path:
+        path = self._path(key)
+        if path.is_dir() and not path.is_symlink():
+            raise IsADirectoryError  # writing the key would fail; its absence must not be believed before
         if not self.exists(key):
             raise missing(self, key)
-        return self._path(key)
+        return path
 
     @contextmanager
     def _temporary(self) -> Iterator[Path]:

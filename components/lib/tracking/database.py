@@ -139,8 +139,8 @@ def _is_whole(path: Path) -> bool:
         raise _not_ours(path, str(error)) from error
     except sqlite3.DatabaseError as error:
         raise _not_ours(path, f"it is damaged: {error}") from error
-    # The default experiment is what MLflow makes last.
-    if rows.get("experiments"):
+    # The default experiment is what MLflow makes last; other programs have experiments, too.
+    if rows.get("experiments") and rows.get(_VERSION_TABLE):
         return True
     if any(number for table, number in rows.items() if table != _VERSION_TABLE):
         raise _not_ours(path, "it holds other tables than MLflow's")

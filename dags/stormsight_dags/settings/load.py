@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,7 +108,8 @@ def _check(deployment: Deployment, params: Mapping[str, Any], where: str) -> Non
 
 def _validate(model: type[S], value: object, where: str) -> S:
     try:
-        return model.model_validate(value)
+        # As JSON: lists may be tuples, but true is no number and no number is text.
+        return model.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         issues = error.errors(include_input=False, include_url=False)
         # A misspelt key is also a missing one: the misspelling is what the reader has to see.

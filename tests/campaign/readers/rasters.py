@@ -239,7 +239,7 @@ def _tags(rng: Random, content: bytes, product: str) -> Damage:  # noqa: C901 - 
         mask[:] = 0
         return Damage("a mask of no data throughout", _encoded(array, profile, mask=mask), Right.OTHER)
     if kind == "nodata":
-        value = rng.choice((0.0, -9999.0, 1e300, NAN, INF)) if array.dtype.kind == "f" else 0
+        value = rng.choice((0.0, -9999.0, 3e38, NAN, INF)) if array.dtype.kind == "f" else 0
         return Damage(f"no-data {value} declared", _encoded(array, {**profile, "nodata": value}), Right.SAME)
     if kind == "overviews":
         return Damage("overviews inside", _encoded(array, profile, overviews=[2, 4]), Right.SAME)

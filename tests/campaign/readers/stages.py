@@ -119,8 +119,8 @@ class StageReader(SingleReader):
         if ended.code and damaged.must is False:
             wrong = f"{stage} refuses all tiles"
         left = wrong if ended.code else None
-        if ended.code and stage == "prepare" and (folder / "data/prepared").exists():
-            left = "prepare left a store"
+        if ended.code and stage == "prepare":
+            left = _left_by_prepare(folder / "data/prepared")
         result = judged(
             self.name, seed, damaged.described, ended, names=self.names, accepted=wrong, left=left
         )
@@ -184,3 +184,14 @@ class StageReader(SingleReader):
         if abs(found - right) > max(2.0, 0.01 * right):
             return f"has footprints of {found:.0f} square pixels, read apart {right:.0f}"
         return None
+
+
+def _left_by_prepare(store: Path) -> str | None:
+    """Return what a refusal must not leave: an index, or a part of a partition.
+
+    A partition without tiles may be whole: the refusal is of the index over all of them then.
+    """
+    if (store / "index.parquet").exists():
+        return "prepare left an index"
+    halves = [sorted(path.name for path in (store / half).glob("*")) for half in ("layers", "tables")]
+    return None if halves[0] == halves[1] else "prepare left a part of a partition"

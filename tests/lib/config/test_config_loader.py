@@ -106,6 +106,13 @@ def test_a_message_lists_a_few_mistakes(tmp_path: Path) -> None:
     assert len(str(caught.value)) < 1000
 
 
+@pytest.mark.parametrize("value", [True, "3", 3.5, None])
+def test_a_value_is_of_its_type_and_is_not_converted(value: object, tmp_path: Path) -> None:
+    path = write(tmp_path, document(optical={"epochs": value, "split": {"west_m": 1}}))
+    with pytest.raises(ParameterError, match=r"optical\.epochs: .* \(got "):
+        load_parameters("optical", Outer, path)
+
+
 def test_keys_of_other_readers_are_left_to_them(tmp_path: Path) -> None:
     path = write(tmp_path, document(orchestration={"groups": 7, "west_m": 1.0, "other": None}))
     assert load_known("orchestration", Inner, path).groups == 7

@@ -87,6 +87,7 @@ def test_a_folder_where_an_object_should_be(folder: FolderObjects) -> None:
         lambda: folder.put("a", b"2"),
         lambda: folder.put("a/b/c", b"2"),
         lambda: folder.create("a/b/c", b"2"),
+        lambda: folder.get("a"),
     ):
         with pytest.raises(ParameterError, match="a folder stands where a file should be"):
             attempt()

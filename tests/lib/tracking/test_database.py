@@ -113,11 +113,17 @@ def somebody_elses(path: Path) -> None:
         database.execute("INSERT INTO recipes VALUES ('soup')")
 
 
+def other_experiments(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE experiments (name TEXT)")
+        database.execute("INSERT INTO experiments VALUES ('soup')")
+
+
 def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-@pytest.mark.parametrize("make", [folder, text, cut, zeroed, somebody_elses, pipe])
+@pytest.mark.parametrize("make", [folder, text, cut, zeroed, somebody_elses, other_experiments, pipe])
 def test_what_is_no_database_of_mlflow_is_refused_at_once(tmp_path: Path, make: object) -> None:
     path = tmp_path / "mlflow.db"
     make(path)  # type: ignore[operator]
