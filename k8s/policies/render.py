@@ -2,7 +2,7 @@
 
     .venv/bin/python k8s/policies/render.py k8s/overlays/cloud/deployment.yaml k8s/policies/cloud
 
-    .venv/bin/python k8s/policies/render.py --matrix            # the table in k8s/README.md
+    .venv/bin/python k8s/policies/render.py --matrix            # the table in docs/operate/rights.md
 
 The matrix is ``components/contract/rights.py``; the places are the deployment file's, and MLflow's artefacts.
 """

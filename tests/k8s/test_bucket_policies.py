@@ -104,7 +104,7 @@ def test_no_policy_reaches_beyond_the_places_of_the_installation(account: str) -
 
 def test_the_guide_shows_the_matrix() -> None:
     """After a change of the matrix: ``k8s/policies/render.py --matrix``."""
-    assert RENDER["matrix"]() in (ROOT / "k8s/README.md").read_text()
+    assert RENDER["matrix"]() in (ROOT / "docs/operate/rights.md").read_text()
 
 
 @pytest.mark.parametrize("account", ["data", "train", "ledger", "housekeeping"])

@@ -7,7 +7,7 @@ import re
 from components.contract.notices import AWAITS_APPROVAL, BARRED
 from tests.k8s.manifests import ROOT
 
-GUIDE = (ROOT / "k8s/README.md").read_text()
+NOTICES, BACKUPS = ((ROOT / "docs/operate" / name).read_text() for name in ("notices.md", "backups.md"))
 _EVENT = re.compile(
     r'(?:champion_notice\(\s*|_tell\(|_about\(instance, |_about\(self\._instance, |"event": )"([a-z ]+)"'
 )
@@ -25,8 +25,7 @@ def test_the_events_are_found() -> None:
 
 
 def test_every_event_has_a_line() -> None:
-    table = GUIDE.partition("**Notices**")[2].partition("\n\nTo train")[0]
-    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
+    rows = [line.split("|")[1] for line in NOTICES.splitlines() if line.startswith("| ")]
     listed = {event for row in rows for event in re.findall(r"`([a-z ]+)`", row)}
     assert events() - listed == set()
 
@@ -34,4 +33,4 @@ def test_every_event_has_a_line() -> None:
 def test_a_registry_older_than_the_ledger_has_its_entry() -> None:
     told = (ROOT / "components/lib/registry/agreement.py").read_text()
     assert "goes on after" in told
-    assert 'the ledger "goes on after"' in " ".join(GUIDE.split())
+    assert 'the ledger "goes on after"' in " ".join(BACKUPS.split())
