@@ -92,7 +92,7 @@ airflow: $(VENV)/.installed-airflow ## Run Airflow with the DAGs in local mode, 
 
 .PHONY: test
 test: $(VENV)/.installed-dev ## Run every test that needs no cluster, one end-to-end run included
-	pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: chaos
 chaos: $(VENV)/.installed-dev ## Judge hostile inputs for every reader and kills of every command (CHAOS="--minutes 40 --seed 2")
@@ -104,7 +104,7 @@ chaos: $(VENV)/.installed-dev ## Judge hostile inputs for every reader and kills
 .PHONY: coverage
 coverage: export COVERAGE_CORE := $(shell $(BIN)/python -c "import sys; print('sysmon' if sys.version_info >= (3, 12) else 'ctrace')" 2>/dev/null)
 coverage: $(VENV)/.installed-dev ## Run make test and report which lines no test reached, in reports/coverage
-	pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=html:reports/coverage
+	pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-report=html:reports/coverage
 
 .PHONY: test-cluster
 test-cluster: $(VENV)/.installed-dev ## Run the pipeline in real pods behind KUBECONFIG (skips where there is none)

@@ -29,6 +29,12 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(problem)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start whole trainings first: at the end, all but one worker would wait for them."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
 # A busy machine takes its time: no example is wrong for being slow.
 settings.register_profile("stormsight", deadline=None)
 settings.load_profile("stormsight")

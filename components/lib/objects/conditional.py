@@ -43,6 +43,6 @@ def unconditional(store: ObjectStore, why: str) -> UnconditionalStoreError:
     """Return the refusal of a store."""
     return UnconditionalStoreError(
         f"object store {store.uri} at {store.endpoint} cannot hold a ledger: {why}",
-        next_step="use a service that honours If-None-Match on PutObject (docs/operate/rights.md names some), or a "
-        "newer version of this one; what was written through it before may have lost ledger entries",
+        next_step="use a service that honours If-None-Match on PutObject (docs/operate/rights.md names some) "
+        "or a newer version of this one; what was written through it before may have lost ledger entries",
     )
