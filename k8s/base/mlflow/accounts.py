@@ -2,9 +2,9 @@
 
     python accounts.py FOLDER
 
-FOLDER is a mounted Secret: a file for each account, named after it, that holds its password. Accounts, passwords,
-roles and grants are brought to what is declared, however often this runs; accounts that people added are left
-alone. The server's configuration (MLFLOW_AUTH_CONFIG_PATH) names the database.
+FOLDER is a mounted Secret: a file for each account, named after it, that holds its password. Accounts,
+passwords, roles and grants are brought to what is declared, however often this runs; accounts that people added
+are left alone. The server's configuration (MLFLOW_AUTH_CONFIG_PATH) names the database.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ GRANTS: Mapping[str, Mapping[str, str]] = {
 """Grants by account, each on everything of a kind, beyond ``default_permission`` of auth.ini, which is READ.
 
 ``EDIT`` of experiments writes runs, ``MANAGE`` also deletes. New experiments and models need ``USE`` of the
-workspace: without it no training takes a model's name before its first promotion. ``plan`` makes the experiment,
-as ``ledger``, before anything is trained.
+workspace: without it no training takes a model's name before its first promotion. ``plan`` makes the
+experiment, as ``ledger``, before anything is trained.
 """
 
 ADMIN = "admin"
@@ -45,7 +45,7 @@ def main() -> int:
     """Bring all accounts to what is declared.
 
     Returns:
-        0; 2 for a wrong command line, 69 if the database does not answer, 78 if a password is missing or too short.
+        0; 2 for a wrong command line, 69 if the database does not answer, 78 if a password cannot be used.
     """
     if len(sys.argv) != 2:
         sys.stderr.write(f"{__doc__}\n")
