@@ -3,8 +3,8 @@
     python accounts.py FOLDER
 
 FOLDER is a mounted Secret: a file for each account, named after it, that holds its password. Accounts,
-passwords, roles and grants are brought to what is declared, however often this runs; accounts that people added
-are left alone. The server's configuration (MLFLOW_AUTH_CONFIG_PATH) names the database.
+passwords, roles and grants are brought to what is declared, however often this runs; accounts that people
+added are left alone. The server's configuration (MLFLOW_AUTH_CONFIG_PATH) names the database.
 """
 
 from __future__ import annotations
