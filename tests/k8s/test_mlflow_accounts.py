@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -43,14 +44,24 @@ def tracking(folder: Path) -> Iterator[TrackingParameters]:
         yield TrackingParameters(uri=uri)
 
 
+@pytest.fixture(scope="module")
+def connections() -> dict[str, Connection]:
+    """Connections by account that a test opened before."""
+    return {}
+
+
 @pytest.fixture
-def enter(tracking: TrackingParameters, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Connection]:
+def enter(
+    tracking: TrackingParameters, connections: dict[str, Connection], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Connection]:
     """Connect as an account, from the environment, as a pod does."""
 
     def as_account(account: str) -> Connection:
         for name, value in credentials(account).items():
             monkeypatch.setenv(name, value)
-        return connect(tracking)
+        if account not in connections:
+            connections[account] = connect(tracking)
+        return connections[account]
 
     return as_account
 
@@ -62,7 +73,7 @@ def ledger(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def promoted(folder: Path, tracking: TrackingParameters, ledger: str) -> str:
-    """Three versions, the second champion, all done by ``ledger``; the id of its experiment."""
+    """Three versions, the first champion, all done by ``ledger``; the id of its experiment."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in credentials("ledger").items():
             patch.setenv(name, value)
@@ -72,8 +83,8 @@ def promoted(folder: Path, tracking: TrackingParameters, ledger: str) -> str:
         with pytest.raises(MissingInputError, match="has no version 1"):
             by_version(connection, MODEL, "1")
         registry = three_versions(connection, folder, ledger)
-        promote(registry, "1", "2", "3")
-        assert registry.rollback("a drill").version == "2"
+        promote(registry, "1", "2")
+        assert registry.rollback("a drill").version == "1"
         require_all_served(tracking, open_ledgers(ledger))
         return connection.experiment_id
 
@@ -156,21 +167,22 @@ def test_everybody_reads_what_is_served(
 ) -> None:
     connection = enter(account)
     registry = ChampionRegistry(connection, open_ledgers(ledger), MODEL)
-    assert (registry.current(), connection.experiment_id) == ("2", promoted)
+    assert (registry.current(), connection.experiment_id) == ("1", promoted)
     with pytest.raises(SourceUnavailableError, match="`ledger` also registers and promotes"):
         promote(registry, "3")
     registry.require_agreement()
 
 
 def test_the_program_repeats_itself_and_rotates_passwords(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tracking: TrackingParameters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """On a copy of the server's database: tables of the accounts and of MLflow in one."""
+    del tracking
     from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415 - seconds of import
 
-    database = tmp_path / "accounts.db"
+    database = shutil.copyfile(folder / "server/mlflow.db", tmp_path / "accounts.db")
     monkeypatch.setenv("MLFLOW_AUTH_CONFIG_PATH", str(configuration(tmp_path, f"sqlite:///{database}")))
     keep: Any = DECLARED["keep_accounts"]
-    keep(PASSWORDS)
     first = content(database)
     assert {account for account, _ in first["users"]} == set(DECLARED["ACCOUNTS"])
     assert [account for account, is_admin in first["users"] if is_admin] == ["admin"]
