@@ -15,7 +15,8 @@ from components.lib.registry.ledger import (
     head_of,
     pinned_files,
 )
-from components.lib.tracking.connection import Connection, is_absent, store_errors
+from components.lib.tracking.accounts import is_absent
+from components.lib.tracking.connection import Connection, store_errors
 
 HEAD_TAG = "ledger_head"
 """Tag of the registered model: hash of the last ledger entry that was carried out."""

@@ -13,7 +13,8 @@ from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_file
 from components.contract.temporary import scratch_folder
 from components.lib.files import require_input
-from components.lib.tracking.connection import Connection, is_absent, local_path, store_errors
+from components.lib.tracking.accounts import is_absent
+from components.lib.tracking.connection import Connection, local_path, store_errors
 from components.lib.tracking.run import run_title
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from components.contract.errors import ParameterError, SourceUnavailableError, StormsightError, first_line
+from components.lib.tracking.accounts import refusal
 from components.lib.tracking.database import prepare_database, sqlite_file
 from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
 from components.lib.tracking.relocation import has_moved, relocate
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -37,13 +37,6 @@ _PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-
-
-USERNAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
-"""Environment variables from which MLflow's client takes its account on the server."""
-
-_UNKNOWN, _FORBIDDEN = "UNAUTHENTICATED", "PERMISSION_DENIED"
-"""MLflow's names of HTTP 401 and 403."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +88,6 @@ def connect(parameters: TrackingParameters) -> Connection:
 def store_errors(uri: str) -> Iterator[None]:
     """Turn errors of the store's libraries into a failure that names the store.
 
-    Refused credentials are no fault of a set or of its parameters, and the next pod has those that its Secret
-    has by then: they are as good as no answer.
-
     Raises:
         SourceUnavailableError: For any error that is not already one of ours.
     """
@@ -106,40 +96,12 @@ def store_errors(uri: str) -> Iterator[None]:
     except StormsightError:
         raise
     except Exception as error:  # MLflow lets errors of requests, SQLAlchemy and the OS through
-        if (refusal := _refusal(error, uri)) is not None:
-            raise refusal from error
+        if (refused := refusal(error, uri)) is not None:
+            raise refused from error
         raise SourceUnavailableError(
             f"MLflow at {uri}: {first_line(error)}",
             next_step="check MLFLOW_TRACKING_URI (or tracking.uri in params.yaml) and that the store answers",
         ) from error
-
-
-def is_absent(error: MlflowException) -> bool:
-    """Return whether an answer says that something does not exist, as a version, an alias or a model.
-
-    A server with accounts forbids what does not exist, too, so that nobody finds out by asking which names
-    are taken. Every account may read every model: what it may not read is not there.
-    """
-    return error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", _FORBIDDEN}
-
-
-def _refusal(error: Exception, uri: str) -> SourceUnavailableError | None:
-    """Return the failure of an account that the server does not know, or that may not do what was asked."""
-    code, account = getattr(error, "error_code", None), os.environ.get(USERNAME)
-    if code == _UNKNOWN:
-        missing = [name for name in (USERNAME, PASSWORD) if not os.environ.get(name)]
-        who = f"{' and '.join(missing)} not set" if missing else f"account {account!r}"
-        return SourceUnavailableError(
-            f"MLflow at {uri} refuses the credentials: {who}",
-            next_step=f"set {USERNAME} and {PASSWORD} to an account of that server; a pod gets them from the "
-            "Secret stormsight-mlflow-<account>",
-        )
-    if code == _FORBIDDEN:
-        return SourceUnavailableError(
-            f"MLflow at {uri} does not let account {account!r} do this",
-            next_step="use the account that may: `train` writes runs, `ledger` also registers and promotes",
-        )
-    return None
 
 
 def local_path(uri: str) -> Path | None:
