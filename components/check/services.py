@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from components.check.findings import Findings
 from components.contract.errors import ParameterError, ResourceError, SourceUnavailableError
@@ -22,6 +22,7 @@ from components.download.parameters import DownloadParameters
 from components.lib.disk import nearest_existing
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.objects.opening import OBJECTS
+from components.lib.tracking.accounts import authorization, unknown_account
 from components.lib.tracking.database import check_database, sqlite_file
 from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
 from components.promote.parameters import PromoteParameters
@@ -58,7 +59,8 @@ def check_tracking(tracking: TrackingParameters, promote: PromoteParameters, roo
     """Check that runs, models and the champions' history can be written.
 
     Raises:
-        SourceUnavailableError: If a store does not answer, or a folder of it cannot be written.
+        SourceUnavailableError: If a store does not answer or refuses the account, or its folder cannot be
+            written.
         BadDataError: If MLflow's file is something else, or damaged.
         ResourceError: If it cannot be written.
     """
@@ -74,6 +76,8 @@ def check_tracking(tracking: TrackingParameters, promote: PromoteParameters, roo
                 f"{name}: MLflow at {redact(uri)} does not answer: {problem}",
                 next_step=f"start the server, or correct {name}; {UNTRACKED!r} there trains without one",
             )
+        if _refuses_us(uri):
+            raise unknown_account(redact(uri))
     ledger = os.environ.get(OBJECTS) or promote.ledger
     if "://" not in ledger:
         where = OBJECTS if os.environ.get(OBJECTS) else "promote.ledger"
@@ -129,6 +133,21 @@ def _no_answer(url: str) -> str | None:
         return str(error.reason)
     except (OSError, ValueError) as error:
         return str(error) or type(error).__name__
+
+
+def _refuses_us(uri: str) -> bool:
+    """Return whether MLflow does not know the account of a run; False if that cannot be told here."""
+    header = authorization()
+    if header is None:
+        return False
+    request = Request(f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search?max_results=1", headers=header)  # noqa: S310 - http(s) by its caller
+    try:
+        with urlopen(request, timeout=TIMEOUT_S):  # noqa: S310
+            return False
+    except HTTPError as error:
+        return error.code == 401
+    except OSError:
+        return False
 
 
 def _require_folder(path: Path, name: str) -> None:

@@ -6,7 +6,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
+from base64 import b64encode
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -66,6 +69,40 @@ def test_stores_that_cannot_be_written_are_named(
         69,
         True,
     )
+
+
+class GuardedMlflow(BaseHTTPRequestHandler):
+    """A server that is well, and knows one account."""
+
+    def do_GET(self) -> None:
+        known = self.headers["Authorization"] == f"Basic {b64encode(b'train:right').decode()}"
+        self.send_response(200 if known or self.path == "/health" else 401)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep standard error clean."""
+
+
+@pytest.mark.parametrize(
+    ("password", "code", "told"),
+    [
+        ("right", 0, "checked: parameters"),
+        ("wrong", 69, "refuses the credentials: account 'train'"),
+        ("", 69, "refuses the credentials: MLFLOW_TRACKING_PASSWORD not set"),
+    ],
+)
+def test_an_account_that_mlflow_does_not_know_is_told_before_the_run(
+    check: Check, monkeypatch: pytest.MonkeyPatch, password: str, code: int, told: str
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), GuardedMlflow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("HOME", "/no/home")
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "train")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+        found, printed = check()
+        server.shutdown()
+    assert (found, told in printed) == (code, True), printed
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import boto3
 
 from tests.cluster.processes import Server, free_port, listening
 from tests.conftest import ROOT
+from tests.mlflow_server import guard
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "stormsight-lab",
@@ -92,18 +93,19 @@ def start_s3(folder: Path, host: str) -> tuple[Server, S3]:
 
 
 def start_mlflow(folder: Path, host: str, artefacts: Path) -> tuple[Server, Endpoint]:
-    """Start an MLflow server on SQLite that serves its artefacts itself."""
-    port = free_port()
+    """Start an MLflow server on SQLite that serves its artefacts itself, to the deployment's accounts."""
+    port, database = free_port(), f"sqlite:///{folder}/mlflow.db"
+    guarded = guard(folder, database)
     arguments = ["--host", "0.0.0.0", "--port", str(port), "--workers", "1", "--allowed-hosts", "*"]
     stores = [
         "--backend-store-uri",
-        f"sqlite:///{folder}/mlflow.db",
+        database,
         "--artifacts-destination",
         str(artefacts),
     ]
-    command = [sys.executable, "-m", "mlflow", "server", *arguments, *stores]
+    command = [sys.executable, "-m", "mlflow", "server", *arguments, *stores, *guarded.options]
     # Without its background jobs, which are a dozen processes.
-    environment = {**base_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = {**base_environment(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **guarded.environment}
     server = Server("mlflow", command, environment, folder / "mlflow.log")
     server.start()
     return server, Endpoint(f"http://127.0.0.1:{port}", f"http://{host}:{port}")

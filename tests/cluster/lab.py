@@ -17,11 +17,18 @@ import yaml
 from tests.cluster.endpoints import CREDENTIALS, S3, Endpoint
 from tests.cluster.environment import IMAGE, Cluster, Namespace, NoClusterError, command
 from tests.conftest import ROOT
+from tests.mlflow_server import credentials
 
 BUCKET = "stormsight"
 LANDING_BUCKET = "stormsight-landing"
 ORCHESTRATOR = "stormsight-orchestrator"
-ACCOUNTS = ("data", "train", "ledger", "housekeeping")
+SECRETS = {
+    "data": ["stormsight-s3-data"],
+    "train": ["stormsight-s3-train", "stormsight-mlflow-train"],
+    "ledger": ["stormsight-s3-ledger", "stormsight-mlflow-ledger"],
+    "housekeeping": ["stormsight-s3-housekeeping"],
+}
+"""Names of the Secrets that a pod's variables come from, by account."""
 
 APPLIED = (
     "Namespace",
@@ -93,7 +100,7 @@ def make_namespace(cluster: Cluster, name: str, folder: Path) -> Namespace:
     rendered = yaml.safe_load_all(cluster.kubectl("kustomize", str(ROOT / "k8s" / "overlays" / "lab")))
     names = {"stormsight": name, "stormsight-services": services}
     cluster.apply(*(renamed(document, names) for document in rendered if document["kind"] in APPLIED))
-    cluster.apply(*(secret(name, f"stormsight-s3-{account}", CREDENTIALS) for account in ACCOUNTS))
+    cluster.apply(*stage_secrets(name))
     kubeconfig = folder / f"{name}.kubeconfig"
     kubeconfig.write_text(command([str(cluster.tools / "sa-kubeconfig"), services, ORCHESTRATOR]))
     kubeconfig.chmod(0o600)
@@ -123,6 +130,15 @@ def secret(namespace: str, name: str, values: Mapping[str, str]) -> dict[str, An
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": dict(values)}
 
 
+def stage_secrets(namespace: str) -> list[dict[str, Any]]:
+    """Return the manifests of all Secrets of the stages."""
+    return [
+        secret(namespace, name, credentials(account) if "-mlflow-" in name else CREDENTIALS)
+        for account, names in SECRETS.items()
+        for name in names
+    ]
+
+
 def volumes(code: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return a pod's volumes and mounts for code and libraries, where the lab image looks for them."""
     where = {
@@ -142,8 +158,8 @@ def deployment(
     kubernetes = {
         "namespace": namespace.name,
         "images": {"data": IMAGE, "train": IMAGE},
-        "secrets": {account: [f"stormsight-s3-{account}"] for account in ACCOUNTS},
-        "service_accounts": {account: f"stormsight-{account}" for account in ACCOUNTS},
+        "secrets": SECRETS,
+        "service_accounts": {account: f"stormsight-{account}" for account in SECRETS},
         "max_cpu": 0.3,
         "max_memory": "3Gi",
         "gpu": GPU,

@@ -6,6 +6,7 @@ objects are compared with the sent ones.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -27,7 +28,8 @@ from tests.cluster.endpoints import CREDENTIALS, S3
 from tests.cluster.environment import IMAGE, Cluster, command
 from tests.cluster.processes import LabError, wait_for
 from tests.conftest import ROOT
-from tests.k8s.manifests import Manifest, called, find, rendered
+from tests.k8s.manifests import Manifest, called, containers, find, rendered
+from tests.mlflow_server import PASSWORDS as ACCOUNTS
 
 SPACE, SERVICES = "stormsight-manifests", "stormsight-manifests-services"
 NAMES = {"stormsight": SPACE, "stormsight-services": SERVICES}
@@ -156,23 +158,31 @@ def test_a_database_can_be_saved_as_the_guide_says(cluster: Cluster, postgres: s
 @pytest.fixture(scope="module")
 def mlflow(cluster: Cluster, objects: list[Manifest], postgres: str, code: Path, s3: S3) -> str:
     """The Deployment, started; its pod runs the lab's image and finds PostgreSQL without DNS."""
-    credentials = {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": s3.pods}
-    cluster.apply(lab.secret(SERVICES, "stormsight-mlflow-s3", credentials))
+    store = {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": s3.pods}
+    cluster.apply(
+        lab.secret(SERVICES, "stormsight-mlflow-s3", store),
+        lab.secret(SERVICES, "stormsight-mlflow-accounts", {**ACCOUNTS, "csrf-key": "lab"}),
+    )
     deployment = find(objects, "Deployment", "stormsight-mlflow")
     deployment["spec"]["replicas"] = 1
     pod = deployment["spec"]["template"]["spec"]
     volumes, mounts = lab.volumes(code)
     pod["volumes"] += volumes
-    pod["containers"][0]["volumeMounts"] += mounts
-    pod["containers"][0]["image"] = IMAGE
+    for container in containers({"spec": pod}):
+        container["volumeMounts"] += mounts
+        container["image"] = IMAGE
     pod["hostAliases"] = [{"ip": postgres, "hostnames": ["stormsight-postgres"]}]
     server_side(cluster, [deployment])
     return ready(cluster, "mlflow")
 
 
-def call(address: str, path: str, body: Mapping[str, str] | None = None, host: str = HOST) -> Any:
+def call(
+    address: str, path: str, body: Mapping[str, str] | None = None, host: str = HOST, account: str = "ledger"
+) -> Any:
     content = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"http://{address}:5000{path}", content)
+    known = f"{account}:{ACCOUNTS.get(account)}".encode()
+    request.add_header("Authorization", f"Basic {base64.b64encode(known).decode()}")
     request.add_header("Content-Type", "application/json")
     request.add_header("Host", host)
     with urllib.request.urlopen(request, timeout=60) as response:
@@ -188,6 +198,10 @@ def test_mlflow_starts_restricted_on_postgresql_and_s3(mlflow: str, postgres: st
         assert ("stormsight",) in cursor.fetchall()
     with pytest.raises(urllib.error.HTTPError, match="403"):
         call(mlflow, path, host="attacker.example.com")
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        call(mlflow, path, account="data")
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        call(mlflow, "/api/2.0/mlflow/registered-models/create", {"name": "mine"}, account="train")
 
 
 def test_mlflows_tables_can_be_upgraded_as_the_guide_says(cluster: Cluster, mlflow: str) -> None:

@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +16,7 @@ from components.promote.decide import decide
 from components.promote.reproduce import Reproduction, reproduce
 from components.promote.scores import CleanTestScores
 from tests.lib.tracking.local_store import local_store
+from tests.mlflow_server import running
 from tests.promote.world import AIRBORNE, FINDS, settings, write_control, write_model
 
 SAR = "stormsight-sar"
@@ -30,50 +24,10 @@ SAR = "stormsight-sar"
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A server on a free loopback port that keeps and serves the artefacts."""
-    store = local_store(tmp_path / "server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    uri = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += [
-        "--backend-store-uri",
-        store.uri,
-        "--artifacts-destination",
-        store.artifacts,
-        "--workers",
-        "1",
-    ]
-    # A tracking server only: its job runners would be eight more processes.
-    environment = {
-        **os.environ,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
-    try:
-        wait_for(f"{uri}/health", process, tmp_path / "server.log")
+    """A server, named by the environment."""
+    with running(tmp_path, local_store(tmp_path / "server")) as uri:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         yield uri
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(30)
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                assert answer.status == 200
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.2)
-    pytest.fail(log.read_text())
 
 
 def test_the_commands_promote_roll_back_and_tell_the_history(

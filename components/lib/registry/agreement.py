@@ -15,6 +15,7 @@ from components.lib.registry.ledger import (
     head_of,
     pinned_files,
 )
+from components.lib.tracking.accounts import is_absent
 from components.lib.tracking.connection import Connection, store_errors
 
 HEAD_TAG = "ledger_head"
@@ -206,7 +207,7 @@ class ChampionReader:
             try:
                 tags = self.connection.client.get_registered_model(self.model).tags
             except MlflowException as error:
-                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                if not is_absent(error):
                     raise
         announced = {value for name, value in tags.items() if name.startswith(ANNOUNCED)}
         return Tags(tags.get(HEAD_TAG, GENESIS), frozenset(announced))

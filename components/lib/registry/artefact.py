@@ -13,6 +13,7 @@ from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_file
 from components.contract.temporary import scratch_folder
 from components.lib.files import require_input
+from components.lib.tracking.accounts import is_absent
 from components.lib.tracking.connection import Connection, local_path, store_errors
 from components.lib.tracking.run import run_title
 
@@ -79,7 +80,7 @@ def by_alias(connection: Connection, model: str, alias: str) -> ModelVersion | N
         try:
             return connection.client.get_model_version_by_alias(model, alias)
         except MlflowException as error:
-            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            if is_absent(error):
                 return None
             raise
 
@@ -110,7 +111,7 @@ def by_version(connection: Connection, model: str, version: str) -> ModelVersion
         try:
             return connection.client.get_model_version(model, version)
         except MlflowException as error:
-            if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            if not is_absent(error):
                 raise
             raise MissingInputError(
                 f"{model} has no version {version} at {connection.uri}",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from components.contract.errors import ParameterError, SourceUnavailableError, StormsightError, first_line
+from components.lib.tracking.accounts import refusal
 from components.lib.tracking.database import prepare_database, sqlite_file
 from components.lib.tracking.parameters import UNTRACKED, TrackingParameters
 from components.lib.tracking.relocation import has_moved, relocate
@@ -57,7 +58,7 @@ def connect(parameters: TrackingParameters) -> Connection:
     """Open the store, creating a local one and the experiment as needed.
 
     Raises:
-        SourceUnavailableError: If the store does not answer.
+        SourceUnavailableError: If the store does not answer, or refuses the account.
         ParameterError: If the experiment of that name was deleted, or tracking is switched off.
         BadDataError: If the file of a local store is something else, or damaged.
         ResourceError: If it cannot be written.
@@ -95,6 +96,8 @@ def store_errors(uri: str) -> Iterator[None]:
     except StormsightError:
         raise
     except Exception as error:  # MLflow lets errors of requests, SQLAlchemy and the OS through
+        if (refused := refusal(error, uri)) is not None:
+            raise refused from error
         raise SourceUnavailableError(
             f"MLflow at {uri}: {first_line(error)}",
             next_step="check MLFLOW_TRACKING_URI (or tracking.uri in params.yaml) and that the store answers",

@@ -14,7 +14,8 @@ def main() -> None:
     clean_tree()
     absent("torch", "airflow", "pip")
     importable(
-        "boto3", "dvc.repo", "dvc_s3", "great_expectations", "mlflow", "psycopg2", "rasterio", "skimage"
+        *("boto3", "dvc.repo", "dvc_s3", "flask_wtf", "great_expectations", "mlflow", "psycopg2"),
+        *("rasterio", "skimage"),
     )
     for component in (*COMPONENTS, *SERVICES):
         command(f"components.{component}", "--help", quiet=True)
