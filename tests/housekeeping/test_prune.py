@@ -13,7 +13,8 @@ from components.housekeeping.prune import Pruned, prune
 from components.lib.objects.folder import FolderObjects
 from tests.housekeeping.history import LEASE, History
 
-POLICY = Policy(keep_runs=1, keep_cache_days=90, abandoned_h=72)
+POLICY = Policy(keep_runs=1, keep_gb=None, keep_cache_days=90, keep_deliveries_days=30, abandoned_h=72)
+NOTHING = POLICY.model_copy(update={"keep_runs": 0, "keep_cache_days": 0})
 
 
 def run(history: History, policy: Policy = POLICY, *, dry_run: bool = False) -> Pruned:
@@ -52,7 +53,7 @@ def test_a_dry_run_tells_the_same_and_removes_nothing(folder: History) -> None:
 
 def test_the_ledger_and_the_catalogue_stay(folder: History) -> None:
     folder.training("old")
-    run(folder, Policy(keep_runs=0, keep_cache_days=0, abandoned_h=72))
+    run(folder, NOTHING)
     assert len(folder.operations.verify()) == 3
     assert folder.places.objects.exists("catalogue/first.json")
 
@@ -64,7 +65,7 @@ def test_a_training_at_work_keeps_everything_it_could_use(folder: History) -> No
     folder.stage(working, "prepare", "tiles of working")
     folder.checkpoint(working, "optical")
     folder.now += LEASE / 2
-    pruned = run(folder, Policy(keep_runs=0, keep_cache_days=0, abandoned_h=72))
+    pruned = run(folder, NOTHING)
     assert pruned.waiting == (working.run,)
     assert folder.remaining(old_data) == old_data
     assert folder.records(old) == [], "records of a finished training are nobody's input"
@@ -190,7 +191,7 @@ def test_a_foreign_object_is_left_alone(folder: History) -> None:
     folder.training("old")
     for key in ("notes.txt", "runs/by-hand/note.json", "work/elsewhere/note.json"):
         folder.places.objects.put(key, b"{}")
-    run(folder, Policy(keep_runs=0, keep_cache_days=0, abandoned_h=72))
+    run(folder, NOTHING)
     assert folder.places.objects.exists("notes.txt")
     assert folder.places.objects.exists("runs/by-hand/note.json")
     assert folder.places.objects.exists("work/elsewhere/note.json")

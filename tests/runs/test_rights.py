@@ -154,7 +154,13 @@ def test_housekeeping_needs_its_rights_and_no_others_delete(tmp_path: Path) -> N
     remote = GuardedObjects(plain.remote, "housekeeping", "remote")
     pruned = prune(
         Places(objects, remote, tmp_path),
-        Policy(keep_runs=1, keep_cache_days=90, abandoned_h=LEASE.total_seconds() / 3600),
+        Policy(
+            keep_runs=1,
+            keep_gb=None,
+            keep_cache_days=90,
+            keep_deliveries_days=30,
+            abandoned_h=LEASE.total_seconds() / 3600,
+        ),
         clock=lambda: history.now,
     )
     assert all(freed.objects for freed in pruned.freed)
