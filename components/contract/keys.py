@@ -12,6 +12,7 @@
     ledger/operations/000000001.json             entries of the operations ledger; .head.json notes its length
     ledger/operations.snapshot.json              its state after one of the entries, a cache
     ledger/champions/<model>/000000001.json      entries of a model's champion history
+    ledger/champions/<model>.snapshot.json       copy of them in one object, a cache; so of the approvals
     ledger/approvals/<model>/000000001.json      promotions that wait for a person, and the verdicts on them
     runs/<run>/plan.json                         what a run trains
     runs/<run>/alive.json                        last sign of life of a run at work
@@ -150,7 +151,7 @@ def head_key(chain: str) -> str:
 
 
 def snapshot_key(chain: str) -> str:
-    """Return the key of the snapshot of what a ledger's entries add up to."""
+    """Return the key of the cache of a ledger: of what its entries add up to, or of the entries."""
     return f"{chain}.snapshot.json"
 
 

@@ -43,7 +43,7 @@ _CATALOGUE = f"{keys.CATALOGUE}*"
 _DELIVERIES = f"{keys.DELIVERIES}*"
 _LEDGERS = f"{keys.LEDGERS}*"
 _NOTES = keys.head_key(_LEDGERS)
-_SNAPSHOT = keys.snapshot_key(keys.OPERATIONS)
+_SNAPSHOTS = keys.snapshot_key(_LEDGERS)
 _REJECTED = f"{keys.REJECTED}*"
 _ACCEPTED = f"{keys.ACCEPTED}*"
 _RUNS = f"{keys.RUNS}*"
@@ -91,7 +91,7 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", "*", ("list", "read")),
         Grant("objects", _LEDGERS, ("create",)),
         Grant("objects", _NOTES, ("write",)),
-        Grant("objects", _SNAPSHOT, ("write",)),
+        Grant("objects", _SNAPSHOTS, ("write",)),
         Grant("objects", _CATALOGUE, ("create",)),
         Grant("objects", _DELIVERIES, ("write",)),
         Grant("objects", _REJECTED, ("write",)),
