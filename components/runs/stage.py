@@ -109,13 +109,12 @@ class _Attempt:
             return self._stand_down(NOTHING_TO_DO)
         wait_for_removals(self.objects, {self.plan.key})
         started = now()
-        entries = {item.id: item.entry(self.objects) for item in self.plan.acquisitions}
         lock = {name: record.lock for name, record in self.records.stages().items()}
         with workspace(
             self.environment,
-            name=self.address.replace("@", "-"),
+            stage=self.address,
             profile=self.plan.profile,
-            acquisitions=entries,
+            acquisitions=self.plan.acquisitions,
             lock=lock,
         ) as folder:
             mirror = CheckpointMirror(
