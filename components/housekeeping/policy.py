@@ -25,8 +25,8 @@ def at_work(state: State, now: datetime, abandoned: timedelta) -> dict[str, str]
 
 
 def newest_keys(state: State) -> list[str]:
-    """Return the keys of all trainings, the newest sign of life first."""
-    return sorted(state.claims, key=lambda key: state.claims[key].alive, reverse=True)
+    """Return the keys of all trainings, the newest sign of life first; of equal ones the later claim."""
+    return sorted(reversed(list(state.claims)), key=lambda key: state.claims[key].alive, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)
