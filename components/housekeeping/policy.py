@@ -26,7 +26,7 @@ def at_work(state: State, now: datetime, abandoned: timedelta) -> dict[str, str]
 
 def newest_keys(state: State) -> list[str]:
     """Return the keys of all trainings, the newest sign of life first; of equal ones the later claim."""
-    return sorted(reversed(list(state.claims)), key=lambda key: state.claims[key].alive, reverse=True)
+    return sorted(state.claims, key=lambda key: state.claims[key].alive)[::-1]
 
 
 @dataclass(frozen=True, slots=True)
