@@ -12,15 +12,18 @@
     ledger/operations/000000001.json             entries of the operations ledger; .head.json notes its length
     ledger/operations.snapshot.json              its state after one of the entries, a cache
     ledger/champions/<model>/000000001.json      entries of a model's champion history
+    ledger/champions/<model>.snapshot.json       copy of them in one object, a cache; so of the approvals
     ledger/approvals/<model>/000000001.json      promotions that wait for a person, and the verdicts on them
     runs/<run>/plan.json                         what a run trains
     runs/<run>/alive.json                        last sign of life of a run at work
     work/<key>/stages/<stage>.json               record of a finished stage
     work/<key>/failures/<stage>-<n>.json         records of failed attempts
+    work/<key>/intents/<stage>-<hash>.json       data that a stage is about to name in its record
     work/<key>/notices/<name>.json               notices that were given and are not to be repeated
     work/<key>/checkpoints/<stage>/              unfinished trainings; manifest.json names one consistent set
     work/<key>/decisions.json                    decisions of the gate, before they are carried out
     work/<key>/dvc.lock, record.json             the finished training
+    removals/<id>.json                           announcement of what housekeeping is about to remove
 
 ``<key>`` is a training's key (:func:`components.contract.identity.training_key`), ``<run>`` a run's name.
 """
@@ -41,6 +44,7 @@ REJECTED = "rejected/"
 ACCEPTED = "accepted/"
 RUNS = "runs/"
 WORK = "work/"
+REMOVALS = "removals/"
 
 STRIPS = "strips.json"
 """Index of the strips that registered acquisitions hold; it can be made anew from the catalogue."""
@@ -147,7 +151,7 @@ def head_key(chain: str) -> str:
 
 
 def snapshot_key(chain: str) -> str:
-    """Return the key of the snapshot of what a ledger's entries add up to."""
+    """Return the key of the cache of a ledger: of what its entries add up to, or of the entries."""
     return f"{chain}.snapshot.json"
 
 
@@ -218,6 +222,16 @@ def failure_key(key: str, stage: str, number: int) -> str:
     return f"{failures_prefix(key, stage)}{number}.json"
 
 
+def intents_prefix(key: str) -> str:
+    """Return the prefix of a training's intents."""
+    return f"{training_prefix(key)}/intents/"
+
+
+def intent_key(key: str, stage: str, names_sha256: str) -> str:
+    """Return the key of a stage's intent; an attempt that makes other data has another one."""
+    return f"{intents_prefix(key)}{stage}-{names_sha256[:16]}.json"
+
+
 def notice_key(key: str, name: str) -> str:
     """Return the key of a notice about a training that is given once."""
     return f"{training_prefix(key)}/notices/{name}.json"
@@ -246,6 +260,17 @@ def lock_key(key: str) -> str:
 def run_record_key(key: str) -> str:
     """Return the key of a finished training's record."""
     return f"{training_prefix(key)}/record.json"
+
+
+def training_of(object_key: str) -> str | None:
+    """Return the key of the training that an object or prefix belongs to, None outside of :data:`WORK`."""
+    found = object_key.removeprefix(WORK).partition("/")[0]
+    return found if object_key.startswith(WORK) else None
+
+
+def removal_key(name: str) -> str:
+    """Return the key of an announcement of removals."""
+    return f"{REMOVALS}{name}.json"
 
 
 def _safe_name(folder: str) -> str:

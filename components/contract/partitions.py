@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from components.contract.documents import nearest, shown
@@ -73,13 +74,16 @@ def acquisitions_of(partition: str, acquisitions: Sequence[str], names: Sequence
     return sorted(name for name in acquisitions if partition_of(name, names) == partition)
 
 
-def partition_hashes(sections: Sections, root: Path) -> dict[str, str]:
+def partition_hashes(
+    sections: Sections, root: Path, registered: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
     """Return by partition the SHA-256 over the ids of its acquisitions and their catalogue entries.
 
     Args:
         sections: As for :func:`partition_names`. What is no list of names counts as none: the check of
             parameters says so.
         root: Folder of ``components``. An entry that is not there counts as empty: download refuses it.
+        registered: SHA-256 of entries that need not be there, by acquisition.
     """
     listed = sections.get("acquisitions")
     acquisitions = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
@@ -87,9 +91,8 @@ def partition_hashes(sections: Sections, root: Path) -> dict[str, str]:
     members: dict[str, dict[str, str | None]] = {name: {} for name in names}
     for acquisition in acquisitions:
         entry = root / CATALOGUE / f"{acquisition}.yaml"
-        members[partition_of(acquisition, names)][acquisition] = (
-            sha256_file(entry) if entry.is_file() else None
-        )
+        sha256 = registered.get(acquisition) or (sha256_file(entry) if entry.is_file() else None)
+        members[partition_of(acquisition, names)][acquisition] = sha256
     return {name: sha256_json(inside) for name, inside in members.items()}
 
 

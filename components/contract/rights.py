@@ -43,7 +43,7 @@ _CATALOGUE = f"{keys.CATALOGUE}*"
 _DELIVERIES = f"{keys.DELIVERIES}*"
 _LEDGERS = f"{keys.LEDGERS}*"
 _NOTES = keys.head_key(_LEDGERS)
-_SNAPSHOT = keys.snapshot_key(keys.OPERATIONS)
+_SNAPSHOTS = keys.snapshot_key(_LEDGERS)
 _REJECTED = f"{keys.REJECTED}*"
 _ACCEPTED = f"{keys.ACCEPTED}*"
 _RUNS = f"{keys.RUNS}*"
@@ -52,12 +52,15 @@ _WORK = f"{keys.WORK}*"
 _RECORDS = f"{keys.stage_records_prefix('*')}*"
 _FAILURES = f"{keys.failures_prefix('*')}*"
 _CHECKPOINTS = f"{keys.checkpoints_prefix('*')}*"
+_INTENTS = keys.intents_prefix("*")
+_REMOVALS = f"{keys.REMOVALS}*"
 _DECISIONS = keys.decisions_key(keys.training_prefix("*"))
 
 _STAGE = (
     Grant("objects", _CATALOGUE, ("read",)),
     Grant("objects", _DELIVERIES, ("list", "read")),
     Grant("objects", _LEDGERS, ("list", "read")),
+    Grant("objects", _REMOVALS, ("list", "read")),
     Grant("objects", _RUNS, ("read",)),
     Grant("objects", _SIGNS, ("write",)),
     Grant("objects", _WORK, ("list", "read")),
@@ -73,12 +76,14 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
             Grant("objects", f"{keys.failures_prefix('*', f'{stage}*')}*.json", ("create",))
             for stage in DATA_STAGES
         ),
+        *(Grant("objects", f"{_INTENTS}{stage}*.json", ("create",)) for stage in DATA_STAGES),
         Grant("landing", "*", ("list", "read")),
     ),
     "train": (
         *_STAGE,
         Grant("objects", _RECORDS, ("create",)),
         Grant("objects", _FAILURES, ("create",)),
+        Grant("objects", f"{_INTENTS}*", ("create",)),
         Grant("objects", _CHECKPOINTS, ("write", "delete")),
         Grant("artifacts", "*", ("list", "read", "write")),
     ),
@@ -86,7 +91,7 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", "*", ("list", "read")),
         Grant("objects", _LEDGERS, ("create",)),
         Grant("objects", _NOTES, ("write",)),
-        Grant("objects", _SNAPSHOT, ("write",)),
+        Grant("objects", _SNAPSHOTS, ("write",)),
         Grant("objects", _CATALOGUE, ("create",)),
         Grant("objects", _DELIVERIES, ("write",)),
         Grant("objects", _REJECTED, ("write",)),
@@ -106,6 +111,8 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", "*", ("list", "read")),
         Grant("objects", _RUNS, ("delete",)),
         Grant("objects", _WORK, ("delete",)),
+        Grant("objects", _DELIVERIES, ("delete",)),
+        Grant("objects", _REMOVALS, ("write", "delete")),
         Grant("remote", "*", ("list", "read", "delete")),
     ),
     "airflow": (

@@ -18,9 +18,14 @@ def main(arguments: list[str] | None = None) -> None:
     )
     commands = parser.add_subparsers(required=True, metavar="prune | verify")
     prune = commands.add_parser(
-        "prune", help="remove records, checkpoints and data that the policy (params.yaml) does not keep"
+        "prune",
+        help="remove records, checkpoints, data and deliveries that the policy (params.yaml) does not keep",
     )
-    prune.add_argument("--dry-run", action="store_true", help="remove nothing, show what would go")
+    prune.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="remove nothing, show what would go, and what each training holds",
+    )
     prune.set_defaults(command=_prune)
     verify = commands.add_parser("verify", help="check the ledgers and records; exit 65 if anything is wrong")
     verify.set_defaults(command=_verify)
@@ -29,11 +34,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _prune(options: argparse.Namespace) -> None:
-    from components.housekeeping.prune import prune, pruned_table  # noqa: PLC0415 - slow imports
+    from components.housekeeping.prune import prune  # noqa: PLC0415 - slow imports
+    from components.housekeeping.report import freed_table, trainings_table  # noqa: PLC0415
 
     places = Places.from_environment()
     pruned = prune(places, Policy.load(places.source / "params.yaml"), dry_run=options.dry_run)
-    print(pruned_table(pruned, dry_run=options.dry_run))
+    print(trainings_table(pruned.trainings), freed_table(pruned.freed, dry_run=options.dry_run), sep="\n")
     report_result({"freed_bytes": sum(f.size for f in pruned.freed), "dry_run": options.dry_run})
 
 

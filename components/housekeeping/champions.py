@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from components.contract.errors import MissingInputError
 from components.contract.keys import (
     APPROVALS,
     CHAMPIONS,
@@ -11,9 +14,8 @@ from components.contract.keys import (
     run_record_key,
 )
 from components.housekeeping.policy import standing_decisions
-from components.lib.ledger.chain import Chain
+from components.lib.ledger.chain import Chain, Entry
 from components.lib.objects.protocol import ObjectStore
-from components.lib.operations.state import State
 
 
 def models(objects: ObjectStore, prefix: str = CHAMPIONS) -> list[str]:
@@ -32,28 +34,47 @@ def chain(objects: ObjectStore, model: str) -> Chain:
     return Chain(objects, champion_chain(model))
 
 
-def keys_of_champions(objects: ObjectStore, state: State) -> set[str]:
-    """Return the keys of trainings that made the present champions, those before them, or one that waits.
+class Champions:
+    """Trainings that made the present champions and those before them, read on from where it was read before.
 
-    A champion that came from elsewhere (a laptop) has no key here.
-
-    Raises:
-        BadDataError: If a chain is broken.
+    Args:
+        objects: Store of chains and records.
     """
-    decisions: set[str] = set()
-    for model in models(objects):
-        decisions |= standing_decisions([entry.body for entry in chain(objects, model).entries()])
-    for model in models(objects, APPROVALS):
-        # What waits for an approval may be the next champion.
-        decisions |= {
-            str(entry.body["decision"]) for entry in Chain(objects, approval_chain(model)).entries()[-1:]
-        }
-    succeeded = [key for key, claim in state.claims.items() if claim.succeeded]
-    return {key for key in succeeded if decisions and _mentions(objects, key, decisions)}
 
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+        self._entries: dict[str, list[Entry]] = {}
+        self._records: dict[str, str] = {}
 
-def _mentions(objects: ObjectStore, key: str, decisions: set[str]) -> bool:
-    """Return True if a training's record contains one of these decisions, at any place in it."""
-    name = run_record_key(key)
-    text = objects.get(name).decode(errors="replace") if objects.exists(name) else ""
-    return any(decision in text for decision in decisions)
+    def keys(self, finished: Iterable[str]) -> set[str]:
+        """Return those of ``finished`` that made a champion, the one before it, or one that awaits approval.
+
+        A champion that came from elsewhere (a laptop) has no key here.
+
+        Args:
+            finished: Keys of trainings that succeeded, and whose records are kept until now.
+
+        Raises:
+            BadDataError: If a chain is broken.
+        """
+        decisions: set[str] = set()
+        for model in models(self._objects):
+            decisions |= standing_decisions([entry.body for entry in self._read(champion_chain(model))])
+        for model in models(self._objects, APPROVALS):
+            # What waits for an approval may be the next champion.
+            decisions |= {str(entry.body["decision"]) for entry in self._read(approval_chain(model))[-1:]}
+        return {key for key in finished if any(decision in self._record(key) for decision in decisions)}
+
+    def _read(self, prefix: str) -> list[Entry]:
+        known = self._entries.get(prefix, [])
+        self._entries[prefix] = Chain(self._objects, prefix).entries(known)
+        return self._entries[prefix]
+
+    def _record(self, key: str) -> str:
+        """Return a training's record as text: a decision may stand at any place in it."""
+        if key not in self._records:
+            try:
+                self._records[key] = self._objects.get(run_record_key(key)).decode(errors="replace")
+            except MissingInputError:
+                return ""
+        return self._records[key]

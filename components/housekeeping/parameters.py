@@ -23,13 +23,19 @@ class Policy(Parameters):
 
     Attributes:
         keep_runs: Number of newest trainings whose records and data are kept.
+        keep_gb: Gigabytes (10^9 bytes) that the records and data of these trainings may hold together; the
+            oldest of them go until they fit, never the newest one. None for no limit.
         keep_cache_days: Age in days from which data that no kept record names are removed.
+        keep_deliveries_days: Age in days from which copies of deliveries are removed that no training needs:
+            of acquisitions withdrawn for so long, and those that were never registered.
         abandoned_h: Hours after its last sign of life from which a training counts as abandoned. Longer than
             the lease of its claim: a stage may wait for a node that long, or a person may repeat it.
     """
 
     keep_runs: int = Field(ge=0)
+    keep_gb: float | None = Field(ge=0)
     keep_cache_days: float = Field(ge=0)
+    keep_deliveries_days: float = Field(ge=2)
     abandoned_h: float = Field(gt=0)
 
     @property
@@ -41,6 +47,16 @@ class Policy(Parameters):
     def keep_cache(self) -> timedelta:
         """``keep_cache_days`` as a duration."""
         return timedelta(days=self.keep_cache_days)
+
+    @property
+    def keep_deliveries(self) -> timedelta:
+        """``keep_deliveries_days`` as a duration."""
+        return timedelta(days=self.keep_deliveries_days)
+
+    @property
+    def budget(self) -> float | None:
+        """``keep_gb`` in bytes."""
+        return None if self.keep_gb is None else self.keep_gb * 1e9
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,20 +24,52 @@ def at_work(state: State, now: datetime, abandoned: timedelta) -> dict[str, str]
     }
 
 
-def kept_keys(
-    state: State, *, keep: int, now: datetime, abandoned: timedelta, protected: Collection[str] = ()
-) -> set[str]:
-    """Return the keys of trainings whose records and data stay.
+def newest_keys(state: State) -> list[str]:
+    """Return the keys of all trainings, the newest sign of life first; of equal ones the later claim."""
+    return sorted(state.claims, key=lambda key: state.claims[key].alive)[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Bytes that one training holds.
+
+    Attributes:
+        data: Bytes of the data that its records name, by MD5.
+        records: Bytes of its records and checkpoints.
+    """
+
+    data: Mapping[str, int]
+    records: int
+
+    def alone(self, others: Counter[str]) -> int:
+        """Return the bytes of its records, and of data that no other training's records name.
+
+        Args:
+            others: Number of trainings that name it, by MD5, this one included.
+        """
+        return self.records + sum(size for md5, size in self.data.items() if others[md5] == 1)
+
+
+def within_budget(
+    newest: Sequence[str], holdings: Mapping[str, Holding], budget: float, held: Set[str] = frozenset()
+) -> list[str]:
+    """Return the newest trainings that together hold no more than a number of bytes, at least the first.
 
     Args:
-        state: State of the operations.
-        keep: Number of newest trainings that stay.
-        now: Present time.
-        abandoned: Time after its last sign of life from which a training counts as abandoned.
-        protected: Keys that stay in any case: those of champions.
+        newest: Keys of the trainings that number alone would keep, newest first.
+        holdings: What each of them holds.
+        budget: Bytes. What several of them hold counts once.
+        held: Data that stay in any case, and so count for none of them.
     """
-    newest = sorted(state.claims, key=lambda key: state.claims[key].alive, reverse=True)
-    return {*newest[:keep], *at_work(state, now, abandoned), *protected}
+    kept, seen, size = list[str](), set(held), 0
+    for key in newest:
+        added = {name: bytes_ for name, bytes_ in holdings[key].data.items() if name not in seen}
+        size += sum(added.values()) + holdings[key].records
+        if kept and size > budget:
+            break
+        seen |= added.keys()
+        kept.append(key)
+    return kept
 
 
 def is_finished(claim: Claim) -> bool:

@@ -109,8 +109,10 @@ def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -
     _refuse_strangers(manifest, quarantine)
     result = Pairing()
     by_acquisition: dict[str, list[FileRow]] = {}
+    # Column by column: rows of a table cost a look-up for each of their values.
     names = [one.name for one in fields(FileRow)]
-    for values in manifest[names].itertuples(index=False, name=None):
+    columns = [manifest[name].to_numpy().tolist() for name in names]
+    for values in zip(*columns, strict=True):
         row = FileRow(**dict(zip(names, values, strict=True)))
         by_acquisition.setdefault(row.acquisition, []).append(row)
     for acquisition, rows in sorted(by_acquisition.items()):
@@ -123,6 +125,8 @@ def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -
 
 def _refuse_strangers(manifest: pd.DataFrame, quarantine: set[tuple[str, str]]) -> None:
     """Refuse a table of another download: the tile that a damaged row means would be trained on."""
+    if not quarantine:
+        return
     strangers = quarantine - set(zip(manifest["acquisition"], manifest["name"], strict=True))
     if strangers:
         tiles = manifest[["acquisition", "sensor", "strip", "tile"]].drop_duplicates()

@@ -19,7 +19,7 @@ from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import by_version, fetched, register
 from components.lib.registry.budget import take_number
 from components.lib.registry.champion import ChampionRegistry
-from components.lib.registry.ledger import ChampionEntry, head_of, open_ledgers
+from components.lib.registry.ledger import ChampionEntry, ChampionLedgers, head_of, open_ledgers
 from components.lib.registry.loading import load_version
 from components.lib.store.store import Store
 from components.lib.tracking.connection import Connection, connect, store_errors
@@ -123,6 +123,7 @@ class _PromotionRun:
 
     settings: PromotionSettings
     connection: Connection
+    ledgers: ChampionLedgers
     store: Store
     verdict: Mapping[str, Any]
     hashes: Mapping[str, str]
@@ -130,7 +131,7 @@ class _PromotionRun:
     device: str
 
     def registry(self, model: str) -> ChampionRegistry:
-        return ChampionRegistry(self.connection, open_ledgers(self.settings.parameters.ledger), model)
+        return ChampionRegistry(self.connection, self.ledgers, model)
 
     def score(self, net: SegmentationNetwork, others: tuple[str, ...] = ()) -> CleanTestScores:
         return score_clean_test(net, self.store, self.settings.scoring, self.device, others=others)
@@ -146,6 +147,7 @@ def _open(settings: PromotionSettings) -> _PromotionRun:
     return _PromotionRun(
         settings=settings,
         connection=connect(settings.tracking),
+        ledgers=open_ledgers(settings.parameters.ledger),
         store=store,
         verdict=verdict,
         hashes=input_hashes(settings.store, settings.verdict),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from components.lib.ledger.chain import Entry
 from components.lib.registry.agreement import name_of
@@ -62,6 +63,8 @@ def verify(connection: Connection, ledgers: ChampionLedgers, models: tuple[str, 
         BadDataError: If anything does not fit, after all models were checked.
         MissingInputError: If all that is wrong is that the champion's files are gone.
     """
+    # Every entry by itself: a copy of them would hide one that is gone.
+    ledgers = replace(ledgers, whole=True)
 
     def check(model: str) -> list[str]:
         registry, done = ChampionRegistry(connection, ledgers, model), []

@@ -20,6 +20,9 @@ from components.lib.operations.plan import RunPlan
 PACKAGE = Path(next(iter(components.__path__))).parent.absolute()
 """Folder that holds ``components``: the repository's root, ``/app`` in an image."""
 
+TRAINING = "STORMSIGHT_TRAINING"
+"""Variable with the prefix of the training's results."""
+
 LOCAL = "local"
 """Image name of a process that runs in none."""
 
@@ -92,7 +95,7 @@ class Environment:
         private = workspace / ".dvc" / "site"
         made = {
             "STORMSIGHT_OBJECTS": self.objects_uri,
-            "STORMSIGHT_TRAINING": training_prefix(plan.key),
+            TRAINING: training_prefix(plan.key),
             **Identity(code=plan.code, params=plan.params).as_variable(),
             "MLFLOW_TRACKING_URI": self.tracking,
             "DVC_SITE_CACHE_DIR": str(private / "cache"),

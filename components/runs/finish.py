@@ -44,8 +44,7 @@ def finish(environment: Environment, run: str) -> int:
     plan = read_plan(objects, run)
     records = Records(objects, plan.key)
     done = records.stages()
-    entries = {item.id: item.entry(objects) for item in plan.acquisitions}
-    names, lock = _merge(environment, plan, entries, {name: record.lock for name, record in done.items()})
+    names, lock = _merge(environment, plan, {name: record.lock for name, record in done.items()})
     missing = [name for name in names if name not in done]
     if missing:
         outcome = _fail(operations, plan, records.failures(), missing)
@@ -131,12 +130,10 @@ def _fail(
     )
 
 
-def _merge(
-    environment: Environment, plan: RunPlan, acquisitions: dict[str, bytes], lock: dict[str, Any]
-) -> tuple[list[str], str]:
+def _merge(environment: Environment, plan: RunPlan, lock: dict[str, Any]) -> tuple[list[str], str]:
     """Return the addresses of all stages, and dvc.lock as DVC writes it after a whole ``dvc repro``."""
     with workspace(
-        environment, name="finish", profile=plan.profile, acquisitions=acquisitions, lock=lock
+        environment, stage=None, profile=plan.profile, acquisitions=plan.acquisitions, lock=lock
     ) as folder:
         # Imported only here: DVC takes a while.
         from components.runs.reproduction import merged_lock  # noqa: PLC0415

@@ -14,7 +14,9 @@ from components.lib.objects.conditional import require_conditional_writes
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed
 from components.lib.operations.decisions import ClaimRequest, NothingToDo
+from components.lib.operations.liveness import with_signs
 from components.lib.operations.operations import Operations
+from components.lib.operations.removals import wait_for_removals
 from components.lib.operations.standing import Position, Standing, standing_of
 from components.lib.operations.state import State
 from components.runs.checking import require_champions, require_checked
@@ -61,6 +63,8 @@ def plan(environment: Environment, run: str, *, force: bool = False) -> int:
             notice=BARRED if _is_news(environment.objects, found) else "",
         )
         return NOTHING_TO_DO
+    # Of an old attempt at this set: its stages must not be found finished by what is being removed.
+    wait_for_removals(environment.objects, {found.key})
     names = [item.id for item in found.acquisitions]
     LOG.info("run %s trains key %s: %s", found.run, found.key[:12], ", ".join(names) or "no acquisition")
     report_result({"key": found.key, "acquisitions": names})
@@ -79,11 +83,13 @@ def standing(environment: Environment, state: State) -> Standing:
     """
     identity = identity_of(environment.source, environment.profile)
     parameters = _parameters(environment)
+    now = datetime.now(UTC)
+    key = state.training_key(identity.code, identity.params)
     return standing_of(
-        state,
+        with_signs(state, environment.objects, now, [key]),
         identity.code,
         identity.params,
-        now=datetime.now(UTC),
+        now=now,
         lease=parameters.lease,
         redrives=parameters.redrives,
     )

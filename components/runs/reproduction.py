@@ -13,6 +13,8 @@ Facts about DVC 3.67 that decide what is done here:
 - ``push --run-cache`` sends the run cache before the data. Killed in between, it leaves an entry without
   data: here the data go first.
 - A restored stage's outputs may be pruned from the remote: ``restore`` reports that as a miss, and it runs.
+- ``push`` takes a folder whose list is in the remote for complete, and does not look for its files. So what
+  is pushed is made reachable first (``before_push``), and housekeeping removes lists before files.
 - The command's exit code is only in the text of the error.
 """
 
@@ -23,8 +25,8 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,6 +36,7 @@ from dvc.repo import Repo
 from dvc.stage.cache import RunCacheNotFoundError, _get_stage_hash
 from dvc.stage.exceptions import StageCmdFailedError
 
+from components.contract.documents import read_yaml
 from components.contract.errors import (
     MissingInputError,
     ParameterError,
@@ -44,7 +47,10 @@ from components.contract.errors import (
 )
 from components.contract.graph.load import LOCAL
 from components.contract.keys import DECISION, LOCK
+from components.contract.strict_yaml import DVC_LOCK
 from components.contract.work import GATE
+from components.lib.objects.content import FOLDER, folder_files
+from components.lib.objects.folder import FolderObjects
 
 LOG = logging.getLogger(__name__)
 
@@ -132,13 +138,20 @@ def merged_lock(workspace: Path) -> tuple[list[str], str]:
     return names, lock.read_text(encoding="utf-8") if lock.exists() else ""
 
 
-def reproduce(repo: Repo, address: str, *, on_phase: Callable[[str], None]) -> StageResult:
+def reproduce(
+    repo: Repo,
+    address: str,
+    *,
+    on_phase: Callable[[str], None],
+    before_push: Callable[[Set[str]], None] = lambda _: None,
+) -> StageResult:
     """Pull what the stage needs, run it or restore it, and push what it made.
 
     Args:
         repo: The workspace's; DVC wants it to be the working folder.
         address: ``prepare``, ``distill@disoptnet``, ...
         on_phase: Called with ``pull``, ``run``, ``push`` as each begins.
+        before_push: Called with :func:`output_hashes` before the push looks which of them the remote has.
 
     Raises:
         CommandError: If the command failed.
@@ -156,9 +169,24 @@ def reproduce(repo: Repo, address: str, *, on_phase: Callable[[str], None]) -> S
     watch.begin("run")
     _run(repo, stage, force=gate)
     watch.begin("push")
+    before_push(output_hashes(repo, address))
     _push(repo, address, run_cache=not gate)
     watch.end()
     return StageResult(restored=restored, metrics=_metrics(stage), seconds=watch.seconds)
+
+
+def output_hashes(repo: Repo, address: str) -> set[str]:
+    """Return the MD5 of all that a finished stage made, the files of its folders included.
+
+    They are those of dvc.lock and of the local cache, so a push need not have been made.
+    """
+    lock = read_yaml(Path(repo.root_dir) / LOCK, plain=False, limits=DVC_LOCK)["stages"]
+    found = {out["md5"] for out in lock[address].get("outs", []) if "md5" in out}
+    cache = FolderObjects(Path(repo.cache.local.path).parents[1])
+    for md5 in [md5 for md5 in found if md5.endswith(FOLDER)]:
+        with suppress(MissingInputError):  # of an output that DVC does not cache
+            found.update(folder_files(cache, md5).values())
+    return found
 
 
 def upstream_outputs(repo: Repo, stage: Any) -> list[Any]:  # noqa: ANN401

@@ -31,6 +31,7 @@ from components.lib.files import read_json
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan, read_plan
+from components.lib.operations.removals import wait_for_removals
 from components.runs.checkpoints import FOLDER, CheckpointMirror
 from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters
@@ -106,14 +107,14 @@ class _Attempt:
         claim = _ClaimWatch(Operations(self.objects), self.plan.run, parameters.lease)
         if not claim.held():
             return self._stand_down(NOTHING_TO_DO)
+        wait_for_removals(self.objects, {self.plan.key})
         started = now()
-        entries = {item.id: item.entry(self.objects) for item in self.plan.acquisitions}
         lock = {name: record.lock for name, record in self.records.stages().items()}
         with workspace(
             self.environment,
-            name=self.address.replace("@", "-"),
+            stage=self.address,
             profile=self.plan.profile,
-            acquisitions=entries,
+            acquisitions=self.plan.acquisitions,
             lock=lock,
         ) as folder:
             mirror = CheckpointMirror(

@@ -10,13 +10,20 @@ import argparse
 import json
 import os
 import signal
+from collections.abc import Set
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from components.contract.errors import ParameterError
 from components.contract.failures import kind_of_exit
+from components.contract.keys import training_of
 from components.contract.processes import end_with_parent
 from components.lib.cli import REPORT, report_failure, run
 from components.lib.files import write_json, write_text
+from components.lib.objects.opening import objects_from_environment
+from components.lib.operations.removals import declare_intent, wait_for_removals
+from components.runs.environment import TRAINING
 from components.runs.workspace import STATE
 
 PHASE, RESULT, COMMAND_REPORT = "phase", "result.json", "command.json"
@@ -42,7 +49,10 @@ def main() -> int:
     with Repo() as repo:
         try:
             outcome = reproduce(
-                repo, options.address, on_phase=lambda phase: write_text(state / PHASE, phase)
+                repo,
+                options.address,
+                on_phase=lambda phase: write_text(state / PHASE, phase),
+                before_push=partial(_make_reachable, options.address),
             )
         except CommandError as error:
             _pass_on(options.address, error.exit_code, state / COMMAND_REPORT)
@@ -52,6 +62,17 @@ def main() -> int:
         {"restored": outcome.restored, "metrics": outcome.metrics, "seconds": outcome.seconds},
     )
     return 0
+
+
+def _make_reachable(address: str, names: Set[str]) -> None:
+    """Keep housekeeping from removing what the stage's record will name."""
+    objects, key = objects_from_environment(), training_of(os.environ[TRAINING])
+    if key is None:
+        raise ParameterError(
+            f"{TRAINING} is no prefix of a training", next_step="let `runs stage` start this"
+        )
+    declare_intent(objects, key, address, names)
+    wait_for_removals(objects, names)
 
 
 def _pass_on(address: str, exit_code: int, report: Path) -> None:

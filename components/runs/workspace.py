@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from components.contract.errors import ParameterError, ResourceError
 from components.contract.graph.lock import graph_keys, render_lock
+from components.contract.hashing import sha256_file
 from components.contract.identity import Identity, pipeline_identity
 from components.contract.keys import CHECKED, CHECKED_TEXT, LOCK
-from components.contract.parameters import PARAMS_LOCK
-from components.contract.partitions import CATALOGUE
+from components.contract.parameters import PARAMS_LOCK, read_sections
+from components.contract.partitions import CATALOGUE, PARTITIONS, acquisitions_of, partition_names
 from components.contract.strict_yaml import dump
 from components.contract.temporary import make_owned, scratch_folder
 from components.lib.files import write_text
-from components.lib.operations.plan import RunPlan
+from components.lib.objects.protocol import map_many
+from components.lib.operations.plan import Acquisition, RunPlan
 from components.runs.environment import Environment
 from components.runs.parameters import write_for_run
 
@@ -73,31 +75,33 @@ def require_planned_code(source: Path, plan: RunPlan) -> None:
 def workspace(
     environment: Environment,
     *,
-    name: str,
+    stage: str | None,
     profile: str | None,
-    acquisitions: Mapping[str, bytes],
+    acquisitions: Sequence[Acquisition],
     lock: Mapping[str, Any],
 ) -> Iterator[Path]:
     """Yield a new folder for one stage; it is removed at the end, whatever happens.
 
     Args:
         environment: Settings of the command.
-        name: Beginning of the folder's name.
+        stage: Address of the stage; None where none is run.
         profile: Profile of params.yaml.
-        acquisitions: Catalogue entries by id, laid beside the committed ones and listed in params.yaml.
+        acquisitions: Registered acquisitions, laid beside the committed ones and listed in params.yaml; the
+            catalogue entries of those that the stage reads are fetched.
         lock: dvc.lock's entries of finished stages.
 
     Raises:
         ParameterError: If an id is in the committed catalogue, with another entry.
+        MissingInputError: If an entry is gone.
+        BadDataError: If an entry is not the one that was registered.
         ResourceError: If the workspace cannot be written.
     """
-    with _owned_folder(environment.workspaces, name) as folder:
+    hashes = {acquisition.id: acquisition.sha256 for acquisition in acquisitions}
+    with _owned_folder(environment.workspaces, (stage or "finish").replace("@", "-")) as folder:
         _copy_pipeline(environment.source, folder)
-        _lay_out_catalogue(folder / CATALOGUE, acquisitions)
-        write_for_run(
-            environment.source / "params.yaml", folder / "params.yaml", profile, sorted(acquisitions)
-        )
-        _write_checked(folder)
+        write_for_run(environment.source / "params.yaml", folder / "params.yaml", profile, sorted(hashes))
+        _lay_out_catalogue(environment, folder, acquisitions, stage)
+        _write_checked(folder, hashes)
         _configure_dvc(folder, environment.remote)
         write_lock(folder, lock)
         yield folder
@@ -138,23 +142,44 @@ def _copy_pipeline(source: Path, folder: Path) -> None:
             shutil.copyfile(source / name, folder / name)
 
 
-def _lay_out_catalogue(catalogue: Path, acquisitions: Mapping[str, bytes]) -> None:
-    for acquisition, entry in acquisitions.items():
-        path = catalogue / f"{acquisition}.yaml"
-        if path.exists() and path.read_bytes() != entry:
+def _lay_out_catalogue(
+    environment: Environment, folder: Path, acquisitions: Sequence[Acquisition], stage: str | None
+) -> None:
+    """Write the entries that the stage reads; of the others a file without content, since they are listed."""
+    (folder / CATALOGUE).mkdir(parents=True, exist_ok=True)
+    new: dict[Acquisition, Path] = {}
+    for acquisition in acquisitions:
+        path = folder / CATALOGUE / f"{acquisition.id}.yaml"
+        if not path.exists():
+            path.touch()
+            new[acquisition] = path
+        elif sha256_file(path) != acquisition.sha256:
             raise ParameterError(
-                f"acquisition {acquisition} is registered, and the code has another entry of that id",
-                next_step=f"withdraw it (`python -m components.acquisitions withdraw {acquisition} --reason "
-                "...`) and land it under another id",
+                f"acquisition {acquisition.id} is registered, and the code has another entry of that id",
+                next_step=f"withdraw it (`python -m components.acquisitions withdraw {acquisition.id} "
+                "--reason ...`) and land it under another id",
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(entry)  # JSON, which is YAML too
+    objects, read = environment.objects, set(_read_by(stage, folder, [one.id for one in new]))
+    wanted = [acquisition for acquisition in new if acquisition.id in read]
+    entries = map_many(objects, lambda acquisition: acquisition.entry(objects), wanted)
+    for acquisition, entry in zip(wanted, entries, strict=True):
+        new[acquisition].write_bytes(entry)  # JSON, which is YAML too
 
 
-def _write_checked(folder: Path) -> None:
+def _read_by(stage: str | None, folder: Path, names: Sequence[str]) -> Sequence[str]:
+    """Return the acquisitions whose entries a stage may read: those of its partition, or all without any."""
+    if stage is None:
+        return []
+    if PARTITIONS not in graph_keys(folder / "dvc.yaml"):
+        return names
+    partitions, partition = partition_names(read_sections(folder / "params.yaml")), stage.partition("@")[2]
+    return acquisitions_of(partition, names, partitions) if partition in partitions else []
+
+
+def _write_checked(folder: Path, registered: Mapping[str, str]) -> None:
     """Write what the local stage `check` keeps true in a checkout, for this workspace's profile."""
     if graph_keys(folder / "dvc.yaml"):
-        write_text(folder / PARAMS_LOCK, render_lock(folder / "dvc.yaml", folder / "params.yaml"))
+        write_text(folder / PARAMS_LOCK, render_lock(folder / "dvc.yaml", folder / "params.yaml", registered))
     write_text(folder / CHECKED, CHECKED_TEXT)
 
 

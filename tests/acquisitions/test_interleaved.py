@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from components.acquisitions import registration, verification
+from components.acquisitions import delivery, registration, verification
+from components.acquisitions.delivery import RESUMED
 from components.acquisitions.overview import overview
 from components.acquisitions.registration import Found, Registrar
+from components.contract.hashing import sha256_bytes
+from components.contract.keys import delivery_prefix
+from components.lib.ledger.chain import utc_now
 from components.lib.objects.folder import FolderObjects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
@@ -154,6 +158,46 @@ def test_a_copy_that_broke_off_goes_on(
     limit = -1
     assert Registrar(landing, objects).look().registered == ["new-1"]
     assert len(copied) == len(set(copied)) == len(files)
+    contents = {info.key.split("/", 3)[3]: objects.get(info.key) for info in objects.list("deliveries/")}
+    assert contents == files
+
+
+def test_what_an_attempt_of_long_ago_left_is_copied_anew(
+    landing: ObjectStore, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Housekeeping may be removing old copies that nobody registered; new files tell it not to."""
+    files = land(landing, "new-1")
+    prefix = delivery_prefix("new-1", sha256_bytes(landing.get("new-1/COMPLETE.json")))
+    for name, content in files.items():
+        objects.put(prefix + name, content)
+    versions = {info.key: info.version for info in objects.list(prefix)}
+    later = utc_now() + 2 * RESUMED
+    monkeypatch.setattr(delivery, "utc_now", lambda: later)
+    assert Registrar(landing, objects).look().registered == ["new-1"]
+    assert not set(versions.items()) & {(info.key, info.version) for info in objects.list(prefix)}
+
+
+@pytest.mark.parametrize("times", [1, 99])
+def test_files_that_housekeeping_removes_meanwhile_are_copied_again(
+    landing: ObjectStore, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    files = land(landing, "new-1")
+    waits: list[object] = []
+
+    def removing(store: ObjectStore, names: set[str]) -> None:
+        waits.append(names)
+        if len(waits) <= times:
+            for prefix in names:
+                store.delete(store.list(prefix)[0].key)
+
+    monkeypatch.setattr(delivery, "wait_for_removals", removing)
+    found = Registrar(landing, objects).look()
+    if times > 1:
+        assert found.registered == []
+        assert "gone again" in found.unavailable["new-1"].message
+        return
+    assert found.registered == ["new-1"]
+    assert len(waits) == 2
     contents = {info.key.split("/", 3)[3]: objects.get(info.key) for info in objects.list("deliveries/")}
     assert contents == files
 

@@ -1,4 +1,4 @@
-"""Cost of the operations ledger: plan, register and verify at 100, 1,000 and 10,000 acquisitions.
+"""Cost of the ledgers: plan, register, verify, prune and promote at 100, 1,000 and 10,000 acquisitions.
 
     python tests/benchmarks/bench_ledger.py [--acquisitions 100 1000 10000] [--s3]
 
@@ -6,24 +6,51 @@ Each acquisition was registered, claimed with all before it, and trained: three 
 bytes (read and written) are those of one call by a fresh process, on a store in memory; with ``--s3``
 register and plan are measured against moto over HTTP too, which then holds the snapshot, the note and the
 last entries: nothing else is asked for.
+
+``prune`` is the one of a night on which one training more than is kept had finished, of 50: all
+acquisitions have a delivery, and the trainings of long ago are in the ledger alone. ``champion`` reads a
+history of as many promotions twice, as a command does that checks it before and after, and appends one.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import sys
 import time
 import uuid
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import boto3
 
-from components.contract.keys import OPERATIONS, entry_key, head_key, snapshot_key
+from components.contract.hashing import canonical_json
+from components.contract.keys import (
+    CHAMPIONS,
+    OPERATIONS,
+    champion_chain,
+    delivery_prefix,
+    entry_key,
+    head_key,
+    plan_key,
+    run_record_key,
+    snapshot_key,
+    stage_record_key,
+)
+from components.housekeeping.parameters import Places, Policy
+from components.housekeeping.prune import prune
+from components.lib.ledger import copied
 from components.lib.ledger.chain import Chain, Entry
+from components.lib.ledger.copied import CopiedChain
+from components.lib.objects.content import content_key
 from components.lib.objects.opening import open_objects
-from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.protocol import ObjectInfo, Objects, ObjectStore
 from components.lib.objects.sealed import seal
 from components.lib.operations import snapshots
 from components.lib.operations.decisions import ClaimRequest
@@ -32,11 +59,14 @@ from components.lib.operations.operations import Operations
 from components.lib.operations.pending import PendingSet
 from components.lib.operations.plan import RunPlan
 from components.lib.operations.state import State
-from tests.lib.operations.stepping import Memory
+from components.lib.registry.ledger import ChampionChange, ChampionLedgers
+from tests.lib.operations.stepping import START, Memory
 from tests.s3_server import s3_server
 
 LEASE = timedelta(hours=72)
 CODE, PARAMS, RECORD = "c" * 64, "d" * 64, "e" * 64
+MODEL, KEPT, FILES = "stormsight-sar", 50, 10
+"""Model, trainings that pruning keeps, and files of each."""
 
 
 class Counting:
@@ -49,17 +79,40 @@ class Counting:
 
     def __getattr__(self, name: str) -> object:
         found = getattr(self._store, name)
-        if name not in {"get", "exists", "create", "put", "list"}:
+        if name not in {"get", "exists", "create", "put", "list", "folders", "delete"}:
             return found
 
         def counted(*arguments: object) -> object:
             result = found(*arguments)
-            pages = len(result) // 1000 if name == "list" else 0
+            pages = len(result) // 1000 if name in {"list", "folders"} else 0
             self.requests += 1 + pages
             self.bytes += sum(len(one) for one in (*arguments, result) if isinstance(one, bytes))
             return result
 
         return counted
+
+
+class Sorted(Memory):
+    """Store in memory that lists a prefix without looking at all keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: list[str] = []
+
+    def put(self, key: str, content: bytes) -> None:
+        super().put(key, content)
+        self._keys = []
+
+    def delete(self, key: str) -> None:
+        super().delete(key)
+        self._keys = []
+
+    def list(self, prefix: str = "") -> Objects:
+        if len(self._keys) != len(self.objects):
+            self._keys = sorted(self.objects)
+        last = bisect_left(self._keys, prefix + "\U0010ffff")
+        keys = self._keys[bisect_left(self._keys, prefix) : last]
+        return [ObjectInfo(key, len(self.objects[key]), START, "1") for key in keys]
 
 
 def events(acquisitions: int) -> Iterator[Event]:
@@ -106,11 +159,75 @@ def verify(store: ObjectStore) -> None:
     assert operations.verify_snapshot() is not None
 
 
-def measure(label: str, acquisitions: int, store: ObjectStore, what: Callable[[ObjectStore], None]) -> None:
+def write_history(store: Memory, state: State) -> Memory:
+    """Write what a night finds: a delivery of each acquisition, and the last trainings; return their data."""
+    remote = Sorted()
+    for name, event in state.registered.items():
+        store.objects[f"{delivery_prefix(name, event.marker_sha256)}a.tif"] = b"tile"
+    for key in list(state.claims)[-KEPT - 1 :]:
+        run = state.claims[key].run
+        files = [_content(remote, f"{run} {number}".encode()) for number in range(FILES)]
+        listed = [{"md5": md5, "relpath": str(number)} for number, md5 in enumerate(files)]
+        folder = _content(remote, canonical_json(listed), ".dir")
+        for stage in ("prepare", "distill", "evaluate"):
+            lock = {"outs": [{"path": f"data/{stage}", "md5": folder}]}
+            store.objects[stage_record_key(key, stage)] = seal({"stage": stage, "lock": lock})
+        store.objects[run_record_key(key)] = seal({"run": run})
+        store.objects[plan_key(run)] = seal({"run": run})
+    return remote
+
+
+def _content(store: Memory, content: bytes, suffix: str = "") -> str:
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest() + suffix
+    store.objects[content_key(md5)] = content
+    return md5
+
+
+def prune_night(remote: Memory, store: Counting) -> None:
+    """Prune the oldest of the trainings that have records."""
+    policy = Policy(keep_runs=KEPT, keep_gb=None, keep_cache_days=0, keep_deliveries_days=30, abandoned_h=72)
+    data = Counting(remote)
+    freed = prune(Places(store, data, Path("/nowhere")), policy).freed  # type: ignore[arg-type]
+    store.requests, store.bytes = store.requests + data.requests, store.bytes + data.bytes
+    assert sum(one.objects for one in freed) == 5 + FILES + 1, freed
+
+
+def write_champions(store: Memory, promotions: int) -> None:
+    """Write a model's history and its copy."""
+    chain, entries = CopiedChain(store, champion_chain(MODEL)), list[Entry]()
+    for number in range(promotions):
+        change = ChampionChange(
+            action="promote",
+            model=MODEL,
+            version=str(number + 1),
+            previous_version=str(number) if number else None,
+            decision=RECORD,
+            reason="benchmark",
+            files={"model.json": RECORD, "weights.safetensors": RECORD},
+        )
+        entries.append(chain.next_entry(entries[-1] if entries else None, change.body()))
+        store.objects[entry_key(champion_chain(MODEL), entries[-1].seq)] = entries[-1].content()
+    early = [asdict(entry) for entry in entries[: -copied.EVERY // 2]]
+    store.objects[snapshot_key(champion_chain(MODEL))] = seal({"entries": early})
+    last = entries[-1]
+    store.objects[head_key(champion_chain(MODEL))] = seal({"seq": last.seq, "hash": last.hash})
+
+
+def promote(store: ObjectStore) -> None:
+    """Read a model's history twice and append a promotion."""
+    ledger = ChampionLedgers(store, CHAMPIONS).of(MODEL)
+    ledger.entries()
+    head = ledger.entries()[-1]
+    version = str(head.seq + 1)
+    change = replace(head.change, version=version, previous_version=head.version)
+    ledger.append(ledger.next_entry(head, change))
+
+
+def measure(label: str, acquisitions: int, store: ObjectStore, what: Callable[[Any], None]) -> None:
     """Print one line of the table."""
     counting = Counting(store)
     start = time.perf_counter()
-    what(counting)  # type: ignore[arg-type]
+    what(counting)
     seconds = time.perf_counter() - start
     cost = f"{seconds:.2f} | {counting.requests:,} | {counting.bytes / 1e6:.2f}"
     sys.stdout.write(f"| {acquisitions:,} | {label} | {cost} |\n")
@@ -144,7 +261,7 @@ def main() -> None:
     options = parser.parse_args()
     sys.stdout.write("| acquisitions | call | s | requests | MB |\n| --- | --- | --- | --- | --- |\n")
     for acquisitions in options.acquisitions:
-        memory = Memory()
+        memory = Sorted()
         write(memory, events(acquisitions))
         ledger = sum(len(c) for k, c in memory.objects.items() if k.startswith(f"{OPERATIONS}/"))
         snapshot = len(memory.objects[snapshot_key(OPERATIONS)])
@@ -152,6 +269,12 @@ def main() -> None:
         measure("register", acquisitions, memory, register)
         measure("plan", acquisitions, memory, plan)
         measure("verify", acquisitions, memory, verify)
+        memory.objects = dict(before)
+        remote = write_history(memory, Operations(memory).state())
+        measure("prune", acquisitions, memory, partial(prune_night, remote))
+        memory.objects = {}
+        write_champions(memory, acquisitions)
+        measure("champion", acquisitions, memory, promote)
         sizes = f"{ledger / 1e6:.2f} and {snapshot / 1e6:.2f}"
         sys.stdout.write(f"| {acquisitions:,} | size of ledger and snapshot | | | {sizes} |\n")
         memory.objects = before

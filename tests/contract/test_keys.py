@@ -29,6 +29,8 @@ KEY = "0" * 64
         (keys.stage_record_key(KEY, "distill@control"), f"work/{KEY}/stages/distill@control.json"),
         (keys.failure_key(KEY, "optical", 2), f"work/{KEY}/failures/optical-2.json"),
         (keys.stage_checkpoints_prefix(KEY, "optical"), f"work/{KEY}/checkpoints/optical"),
+        (keys.intent_key(KEY, "optical", "f" * 64), f"work/{KEY}/intents/optical-ffffffffffffffff.json"),
+        (keys.removal_key("r"), "removals/r.json"),
         (keys.decisions_key(keys.training_prefix(KEY)), f"work/{KEY}/decisions.json"),
         (keys.lock_key(KEY), f"work/{KEY}/dvc.lock"),
         (keys.run_record_key(KEY), f"work/{KEY}/record.json"),
@@ -64,7 +66,7 @@ def test_models_are_read_off_entries_and_notes_of_their_own_chain_only() -> None
 
 def test_no_other_module_spells_a_key(repository: Path) -> None:
     spelled = re.compile(
-        r'"(?:(?:work|runs|catalogue|deliveries|rejected|accepted|probe|ledger)/[^"]*|COMPLETE\.json|dvc\.lock)"'
+        r'"(?:(?:work|runs|catalogue|deliveries|rejected|accepted|probe|removals|ledger)/[^"]*|COMPLETE\.json|dvc\.lock)"'
     )
     modules = {path for room in ("components", "dags") for path in (repository / room).rglob("*.py")}
     # The experiments keep folders of their own that happen to be called work/.

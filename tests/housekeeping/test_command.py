@@ -43,7 +43,17 @@ def test_prune_prints_a_table_and_obeys_the_policy_of_params_yaml(folder: Histor
     plan, data = folder.training("one")
     done = command(tmp_path, "prune", "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0].split() == ["would", "be", "freed", "objects", "size"]
+    trainings, freed = done.stdout.split("\n\n")
+    assert trainings.split()[:7] == [
+        "training,",
+        "newest",
+        "first",
+        "holds",
+        "alone",
+        plan.run,
+        plan.key[:12],
+    ]
+    assert freed.splitlines()[0].split() == ["would", "be", "freed", "objects", "size"]
     done = command(tmp_path, "prune")
     assert done.returncode == 0, done.stderr
     assert "together" in done.stdout.splitlines()[-1]

@@ -59,13 +59,14 @@ def test_what_is_kept_can_be_pulled(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         create_sealed(history.places.objects, f"work/{plan.key}/stages/make.json", {"lock": locks[word]})
         history.succeed(plan)
         history.now += timedelta(days=4)
-    policy = Policy(keep_runs=1, keep_cache_days=90, abandoned_h=72)
+    policy = Policy(keep_runs=1, keep_gb=None, keep_cache_days=90, keep_deliveries_days=30, abandoned_h=72)
     pruned = prune(history.places, policy, clock=lambda: history.now)
     assert {f.kind: f.objects for f in pruned.freed} == {
         "records of old trainings": 3,
         "checkpoints of finished trainings": 0,
         "run cache entries": 1,
         "data in the remote": 3,
+        "deliveries that nothing needs": 0,
     }
 
     shutil.copy(source / "dvc.lock", tmp_path / "dvc.lock.new")

@@ -3,17 +3,22 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from components.contract.errors import BadDataError
+from components.contract.errors import BadDataError, SourceUnavailableError
+from components.contract.keys import REMOVALS
 from components.housekeeping.parameters import Policy
 from components.housekeeping.prune import Pruned, prune
 from components.lib.objects.folder import FolderObjects
+from components.lib.operations import removals
+from components.lib.operations.removals import declare_intent
 from tests.housekeeping.history import LEASE, History
 
-POLICY = Policy(keep_runs=1, keep_cache_days=90, abandoned_h=72)
+POLICY = Policy(keep_runs=1, keep_gb=None, keep_cache_days=90, keep_deliveries_days=30, abandoned_h=72)
+NOTHING = POLICY.model_copy(update={"keep_runs": 0, "keep_cache_days": 0})
 
 
 def run(history: History, policy: Policy = POLICY, *, dry_run: bool = False) -> Pruned:
@@ -36,8 +41,9 @@ def test_the_newest_training_stays_whole_and_the_others_go(history: History) -> 
         "checkpoints of finished trainings": 2,
         "run cache entries": 2,
         "data in the remote": 4,  # tiles and weights, and the lists of their folders
+        "deliveries that nothing needs": 0,
     }
-    assert all(f.size > 0 for f in pruned.freed)
+    assert all(f.size > 0 for f in pruned.freed if f.objects)
     assert all(f.objects == 0 for f in run(history).freed), "nothing is left to do"
 
 
@@ -52,34 +58,55 @@ def test_a_dry_run_tells_the_same_and_removes_nothing(folder: History) -> None:
 
 def test_the_ledger_and_the_catalogue_stay(folder: History) -> None:
     folder.training("old")
-    run(folder, Policy(keep_runs=0, keep_cache_days=0, abandoned_h=72))
+    run(folder, NOTHING)
     assert len(folder.operations.verify()) == 3
     assert folder.places.objects.exists("catalogue/first.json")
 
 
-def test_a_training_at_work_keeps_everything_it_could_use(folder: History) -> None:
+def test_a_training_at_work_keeps_its_own_and_holds_up_nothing_else(folder: History) -> None:
+    """One training every third day kept all data for ever."""
     old, old_data = folder.training("old")
     folder.training("new")
     working = folder.claim("working")
-    folder.stage(working, "prepare", "tiles of working")
+    data = folder.stage(working, "prepare", "tiles of working", "tiles of old")
     folder.checkpoint(working, "optical")
+    intended = folder.content(b"made, and about to be recorded")
+    declare_intent(folder.places.objects, working.key, "optical", {intended})
     folder.now += LEASE / 2
-    pruned = run(folder, Policy(keep_runs=0, keep_cache_days=0, abandoned_h=72))
-    assert pruned.waiting == (working.run,)
+    run(folder, NOTHING)
+    assert folder.remaining(data | {intended}) == data | {intended}
+    assert folder.remaining(old_data) == old_data & data != set()
+    assert folder.records(old) == []
+    assert len(folder.records(working)) == 5
+
+
+def test_what_was_written_since_a_training_at_work_began_stays(folder: History) -> None:
+    _, old_data = folder.training("old")
+    folder.claim("working")
+    set_age(folder, timedelta(minutes=-1))
+    folder.now += LEASE / 2
+    run(folder, NOTHING)
     assert folder.remaining(old_data) == old_data
-    assert folder.records(old) == [], "records of a finished training are nobody's input"
-    assert len(folder.records(working)) == 4
 
 
 def test_a_failed_training_may_be_at_work_again(folder: History) -> None:
-    """Its failed task may have been repeated: the ledger does not tell."""
+    """Its failed task may have been repeated: the ledger does not tell, its signs of life do."""
     plan = folder.claim("failing")
     folder.operations.failed(plan.run, failure_class="evicted", stage="optical", message="gone")
     folder.checkpoint(plan, "optical")
-    assert run(folder).waiting == (plan.run,)
-    folder.now += LEASE + timedelta(hours=1)
-    assert run(folder).waiting == ()
+    data = folder.stage(plan, "prepare", "tiles")
+    folder.now += LEASE
+    assert not folder.operations.renew(plan.run, lease=LEASE)
+    for _ in range(2):  # past the claim's time, not past the sign's
+        run(folder, NOTHING)
+        assert folder.remaining(data) == data
+        folder.now += LEASE - timedelta(hours=1)
+    folder.now += timedelta(hours=2)
+    run(folder)
     assert any("checkpoints" in key for key in folder.records(plan)), "it may be resumed"
+    run(folder, NOTHING)
+    assert folder.remaining(data) == set()
+    assert folder.records(plan) == []
 
 
 def test_checkpoints_of_a_training_that_failed_for_good_go(folder: History) -> None:
@@ -121,14 +148,28 @@ def test_the_training_of_a_challenger_that_awaits_approval_stays(folder: History
 def test_young_data_stay(folder: History) -> None:
     _, old_data = folder.training("old")
     folder.training("new")
-    remote = folder.places.remote
-    assert isinstance(remote, FolderObjects)
-    for path in remote.root.rglob("*"):
-        young = folder.now - timedelta(days=89)
-        os.utime(path, (young.timestamp(), young.timestamp()))
+    set_age(folder, timedelta(days=89))
     freed = {f.kind: f.objects for f in run(folder).freed}
     assert folder.remaining(old_data) == old_data
     assert freed["data in the remote"] == freed["run cache entries"] == 0
+
+
+def test_a_young_folder_keeps_its_old_files(folder: History) -> None:
+    """DVC takes a folder whose list is in the remote for complete: a push would leave the files out."""
+    _, old_data = folder.training("old")
+    folder.training("new")
+    set_age(folder, timedelta(days=89), ".dir")
+    run(folder)
+    assert folder.remaining(old_data) == old_data
+
+
+def set_age(history: History, age: timedelta, suffix: str = "") -> None:
+    """Set the age of objects in the remote whose keys have an ending."""
+    remote = history.places.remote
+    assert isinstance(remote, FolderObjects)
+    for path in remote.root.rglob(f"*{suffix}"):
+        written = (history.now - age).timestamp()
+        os.utime(path, (written, written))
 
 
 def test_data_of_the_laptops_own_lock_stay(folder: History) -> None:
@@ -141,24 +182,89 @@ def test_data_of_the_laptops_own_lock_stay(folder: History) -> None:
     assert listing in folder.remaining(old_data)
 
 
-def test_a_training_that_starts_meanwhile_stops_the_rest(
+def test_a_training_that_starts_meanwhile_keeps_what_it_takes(
     folder: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, old_data = folder.training("old")
     folder.training("new")
     remote = folder.places.remote
     assert isinstance(remote, FolderObjects)
-    listed = remote.list
+    listed, taken = remote.list, set[str]()
 
     def starting(prefix: str = "") -> object:
         found = listed(prefix)
-        if prefix.startswith("files"):
-            folder.claim("meanwhile")
+        if prefix.startswith("runs") and not taken:
+            plan = folder.claim("meanwhile")  # its stage found the entry of "old" in the run cache
+            taken.update(md5 for md5 in old_data if md5.endswith(".dir"))
+            declare_intent(folder.places.objects, plan.key, "prepare", taken)
         return found
 
     monkeypatch.setattr(remote, "list", starting)
     run(folder)
-    assert folder.remaining(old_data) == old_data
+    assert folder.remaining(old_data) >= taken != set()
+
+
+def test_a_killed_pruning_leaves_no_list_without_its_files(
+    folder: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, old_data = folder.training("old")
+    folder.training("new")
+    remote = folder.places.remote
+    assert isinstance(remote, FolderObjects)
+    deleted, left = remote.delete, [3]
+
+    def killed(key: str) -> None:
+        if key.startswith("files"):
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+        deleted(key)
+
+    monkeypatch.setattr(remote, "delete", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder)
+    gone = old_data - folder.remaining(old_data)
+    assert len(gone) == 3
+    assert {md5 for md5 in old_data if md5.endswith(".dir")} <= gone
+
+
+def test_a_slow_store_ends_the_pruning_before_its_announcement_does(
+    folder: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, _ = folder.training("old")
+    folder.training("new")
+    moments = iter(range(0, 10_000, 200))
+    monkeypatch.setattr(removals, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+    with pytest.raises(SourceUnavailableError, match="removed in the time announced"):
+        run(folder)
+    assert folder.records(old)
+    assert folder.places.objects.list(REMOVALS) == []
+
+
+def test_the_newest_trainings_stay_that_a_number_of_bytes_holds(folder: History) -> None:
+    plans = [folder.training(word)[0] for word in ("one", "two", "three", "four")]
+    told = run(folder, POLICY.model_copy(update={"keep_runs": 3}), dry_run=True)
+    assert [(one.run, one.kept) for one in told.trainings] == [
+        (plans[3].run, True),
+        (plans[2].run, True),
+        (plans[1].run, True),
+        (plans[0].run, False),
+    ]
+    four, three = told.trainings[:2]
+    assert 0 < three.alone < three.size
+    budget = (four.size + three.alone) / 1e9
+    run(folder, POLICY.model_copy(update={"keep_runs": 3, "keep_gb": budget}))
+    assert [bool(folder.records(plan)) for plan in plans] == [False, False, True, True]
+    run(folder, POLICY.model_copy(update={"keep_runs": 3, "keep_gb": 0}))
+    assert [bool(folder.records(plan)) for plan in plans] == [False, False, False, True]
+
+
+def test_a_dry_run_tells_what_a_damaged_training_holds_of_records(folder: History) -> None:
+    old, _ = folder.training("old")
+    folder.training("new")
+    folder.places.objects.put(f"work/{old.key}/stages/prepare.json", b"{}")
+    told = {one.run: one for one in run(folder, dry_run=True).trainings}
+    assert told[old.run].size == told[old.run].alone > 0
 
 
 def test_nothing_goes_on_the_word_of_a_broken_ledger(folder: History) -> None:
@@ -190,7 +296,7 @@ def test_a_foreign_object_is_left_alone(folder: History) -> None:
     folder.training("old")
     for key in ("notes.txt", "runs/by-hand/note.json", "work/elsewhere/note.json"):
         folder.places.objects.put(key, b"{}")
-    run(folder, Policy(keep_runs=0, keep_cache_days=0, abandoned_h=72))
+    run(folder, NOTHING)
     assert folder.places.objects.exists("notes.txt")
     assert folder.places.objects.exists("runs/by-hand/note.json")
     assert folder.places.objects.exists("work/elsewhere/note.json")

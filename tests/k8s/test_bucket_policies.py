@@ -39,7 +39,10 @@ KEYS = [
     "work/k/stages/distill@one.json",
     "work/k/failures/validate-1.json",
     "work/k/checkpoints/optical/manifest.json",
+    "work/k/intents/prepare@p00-0123.json",
+    "work/k/intents/optical-0123.json",
     "work/k/decisions.json",
+    "removals/0123.json",
     "work/k/dvc.lock",
     "files/md5/ab/cdef",
 ]

@@ -13,7 +13,7 @@ from tests.object_stores import s3_url
 
 __all__ = ["s3_url"]
 RULES = json.loads((ROOT / "k8s/policies/lifecycle.json").read_text())
-EXPIRING = ("runs/", "work/", "ledger/operations.snapshot.json")
+EXPIRING = ("runs/", "work/", "deliveries/", "removals/", "ledger/operations.snapshot.json")
 """Keys of the objects whose former versions go; those of all others are evidence, or the way back."""
 
 

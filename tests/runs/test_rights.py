@@ -75,6 +75,7 @@ def test_a_run_needs_no_more_than_its_accounts_have(
         assert run_stage(world.environment(), stage, "r1") == 0
         assert store.refused == set()
         assert any(verb == "create" and key.endswith(f"/stages/{stage}.json") for verb, key in store.used)
+        assert ("list", "removals/") in store.used
     store = acting("ledger")
     assert finish(world.environment(), "r1") == 0
     assert store.refused == set()
@@ -150,11 +151,18 @@ def test_housekeeping_needs_its_rights_and_no_others_delete(tmp_path: Path) -> N
     history = History(plain)
     history.training("old")
     history.training("new")
+    plain.objects.put("deliveries/never-registered/0123/a.tif", b"tile")
     objects = GuardedObjects(plain.objects, "housekeeping")
     remote = GuardedObjects(plain.remote, "housekeeping", "remote")
     pruned = prune(
         Places(objects, remote, tmp_path),
-        Policy(keep_runs=1, keep_cache_days=90, abandoned_h=LEASE.total_seconds() / 3600),
+        Policy(
+            keep_runs=1,
+            keep_gb=None,
+            keep_cache_days=90,
+            keep_deliveries_days=30,
+            abandoned_h=LEASE.total_seconds() / 3600,
+        ),
         clock=lambda: history.now,
     )
     assert all(freed.objects for freed in pruned.freed)
@@ -209,6 +217,8 @@ def test_what_deletes_what() -> None:
         ("ledger", "objects", "work/*/decisions.json"),
         ("housekeeping", "objects", "runs/*"),
         ("housekeeping", "objects", "work/*"),
+        ("housekeeping", "objects", "deliveries/*"),
+        ("housekeeping", "objects", "removals/*"),
         ("housekeeping", "remote", "*"),
     }
 
@@ -218,5 +228,7 @@ def test_every_stage_of_the_graph_may_leave_its_record() -> None:
         account = Work((), stage.requirements, stage=stage.address).pod_account
         assert allows(account, "objects", "create", f"work/0/stages/{stage.address}.json")
         assert allows(account, "objects", "create", f"work/0/failures/{stage.address}-1.json")
+        assert allows(account, "objects", "create", f"work/0/intents/{stage.address}-0123.json")
+        assert allows(account, "objects", "list", "removals/")
         assert allows(account, "objects", "write", alive_key("r1"))
         assert (account == "data") == (stage.address.partition("@")[0] in DATA_STAGES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,22 @@ import pytest
 import yaml
 
 from components.contract.hashing import sha256_bytes
-from components.contract.keys import run_record_key
+from components.contract.keys import REMOVALS, run_record_key
 from components.lib import cli
 from components.lib.cli import REPORT
+from components.lib.objects.content import content_key, folder_files
+from components.lib.objects.opening import open_objects
 from components.lib.objects.sealed import seal, unseal
 from components.lib.operations.events import Failed, Registered
 from components.lib.operations.operations import Operations
+from components.lib.operations.removals import announced, read_intents
 from components.runs.__main__ import main
 from components.runs.finish import finish
 from components.runs.gate import gate
 from components.runs.plan import plan
 from components.runs.stage import run_stage
 from tests.runs.pipeline import STAGES, World, through
+from tests.runs.test_interruption import until
 
 
 def command(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -106,6 +111,47 @@ def test_equal_stages_of_another_key_are_restored_but_the_gate_always_runs(train
     assert lock["r1"] == lock["r2"]
     # Of all the run cache only the entries of equal inputs were looked at, none of the gate is there.
     assert len(list(Path(world.remote, "runs").rglob("*"))) == 3 * 5, "two folders and a file for each entry"
+
+
+def test_stages_declare_all_that_their_records_name(trained: World) -> None:
+    remote, key = open_objects(trained.remote), key_of(trained, "r1")
+    declared = {name for names in read_intents(trained.objects, key).values() for name in names}
+    named = {out["md5"] for record in trained.records("r1").stages().values() for out in record.lock["outs"]}
+    files = {md5 for name in named if name.endswith(".dir") for md5 in folder_files(remote, name).values()}
+    assert files
+    assert declared == named | files
+
+
+def test_a_stage_whose_restored_data_go_just_then_pushes_them_anew(trained: World) -> None:
+    """The run cache leads to data that no kept training names, and housekeeping is removing them."""
+    world, remote = trained, open_objects(trained.remote)
+    (prepared,) = [
+        out["md5"]
+        for out in world.records("r1").stages()["prepare"].lock["outs"]
+        if out["path"] == "data/prepared"
+    ]
+    names = [prepared, *folder_files(remote, prepared).values()]
+    world.edit_params(evaluate={"threshold": 0.6})
+    plan(world.environment(), "r2", force=True)
+    key = key_of(world, "r2")
+
+    def remove() -> None:
+        until(lambda: bool(read_intents(world.objects, key)))
+        for name in names:
+            remote.delete(content_key(name))
+
+    with ThreadPoolExecutor(1) as pool, announced(world.objects, names):
+        going = pool.submit(remove)
+        going.add_done_callback(lambda _: take_back(world))
+        assert run_stage(world.environment(), "prepare", "r2") == 0
+        going.result()
+    assert world.records("r2").stages()["prepare"].restored
+    assert all(remote.exists(content_key(name)) for name in names)
+
+
+def take_back(world: World) -> None:
+    for info in world.objects.list(REMOVALS):
+        world.objects.delete(info.key)
 
 
 def test_a_run_cache_without_its_data_is_no_short_cut(trained: World) -> None:

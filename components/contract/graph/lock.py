@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from components.contract.documents import read_yaml, shown
@@ -37,12 +38,15 @@ def graph_keys(dvc_yaml: Path) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def render_lock(dvc_yaml: Path, params_yaml: Path) -> str:
+def render_lock(
+    dvc_yaml: Path, params_yaml: Path, registered: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """Return the text of ``params.lock``.
 
     Args:
         dvc_yaml: The pipeline file, at the root of the pipeline.
         params_yaml: The parameters; their own profile is the active one.
+        registered: SHA-256 of catalogue entries that need not be there, by acquisition.
 
     Raises:
         ParameterError: If a file is missing or malformed, ``params.yaml`` lacks one of the values, or it is
@@ -60,7 +64,7 @@ def render_lock(dvc_yaml: Path, params_yaml: Path) -> str:
     # Each section as JSON, which is YAML: a name such as `on` stays a name.
     text = f"{HEADER}{_block(GRAPH, tree)}"
     if PARTITIONS in keys:
-        text += _block(PARTITION_HASHES, partition_hashes(sections, dvc_yaml.parent))
+        text += _block(PARTITION_HASHES, partition_hashes(sections, dvc_yaml.parent, registered))
     return text
 
 

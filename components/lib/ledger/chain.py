@@ -130,15 +130,17 @@ class Chain:
         """Return all entries, oldest first, checked.
 
         Args:
-            known: The beginning, as it was read before: only what follows is read.
+            known: The beginning, as it was read before: only what follows is read, see :meth:`after`.
 
         Raises:
             BadDataError: If an entry is changed, missing, inserted or moved, naming it; if the chain is
                 shorter than it was once; if the note of its length is damaged.
         """
+        if known:
+            return [*known, *self.after(known[-1])]
         # The note is read first: an entry that is appended meanwhile must not look like a missing one.
         noted = self._noted()
-        entries = self.entries_without_note(known)
+        entries = self.entries_without_note()
         if noted is not None:
             if noted.seq > len(entries):
                 raise self._broken(len(entries) + 1, _LOST.format(noted.seq))
@@ -146,18 +148,15 @@ class Chain:
                 raise self._broken(noted.seq, _OTHER)
         return entries
 
-    def entries_without_note(self, known: Sequence[Entry] = ()) -> list[Entry]:
+    def entries_without_note(self) -> list[Entry]:
         """Return all entries as :meth:`entries` does, whatever the note of the length says."""
         numbers = self._numbers()
-        if len(numbers) < len(known):
-            raise self._broken(len(numbers) + 1, "it is missing")
-        new = numbers[len(known) :]
         try:
-            contents = get_many(self._objects, [self._key(number) for number in new])
+            contents = get_many(self._objects, [self._key(number) for number in numbers])
         except MissingInputError as error:
-            raise self._broken(new[0], "it, or one after it, was removed just now") from error
-        entries = list(known)
-        for number, content in zip(new, contents, strict=True):
+            raise self._broken(len(numbers), "it, or one before it, was removed just now") from error
+        entries: list[Entry] = []
+        for number, content in zip(numbers, contents, strict=True):
             entries.append(self._read(number, content, entries[-1] if entries else None))
         return entries
 
@@ -174,7 +173,7 @@ class Chain:
         try:
             contents = get_many(self._objects, [self._key(n) for n in range(known.seq, last + 1)])
         except MissingInputError as error:
-            raise self._broken(known.seq, "it, or one after it, is missing") from error
+            raise self._broken(known.seq, "it is missing, or one after it") from error
         if contents[0] != known.content():
             raise self._broken(known.seq, _OTHER)
         entries = [known]

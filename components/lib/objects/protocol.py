@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from components.contract.errors import MissingInputError, ParameterError
 from components.contract.keys import is_key
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +146,15 @@ def get_many(store: ObjectStore, keys: Sequence[str]) -> list[bytes]:
     Raises:
         MissingInputError: If one is missing.
     """
-    if store.readers < 2 or len(keys) < 2:
-        return [store.get(key) for key in keys]
-    with ThreadPoolExecutor(min(store.readers, len(keys))) as pool:
-        return list(pool.map(store.get, keys))
+    return map_many(store, store.get, keys)
+
+
+def map_many(store: ObjectStore, request: Callable[[T], U], items: Sequence[T]) -> list[U]:
+    """Return the answers to a request of ``store`` for each item, made side by side where that pays off."""
+    if store.readers < 2 or len(items) < 2:
+        return [request(item) for item in items]
+    with ThreadPoolExecutor(min(store.readers, len(items))) as pool:
+        return list(pool.map(request, items))
 
 
 def check_key(key: str) -> str:

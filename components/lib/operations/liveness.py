@@ -7,13 +7,14 @@ sign can delay a takeover; it never decides who holds a claim.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, ConfigDict
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.contract.keys import alive_key
+from components.contract.keys import RUNS, alive_key
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import read_sealed, seal
 from components.lib.operations.state import State
@@ -38,17 +39,35 @@ def give_sign(objects: ObjectStore, run: str, time: datetime) -> None:
     objects.put(alive_key(run), seal({"time": time.isoformat()}))
 
 
-def with_signs(state: State, objects: ObjectStore, now: datetime) -> State:
-    """Return the state, each claim at work with its run's last sign of life where that is later.
+def with_signs(state: State, objects: ObjectStore, now: datetime, keys: Iterable[str]) -> State:
+    """Return the state, claims that have not succeeded with the last signs of life of their runs.
 
     A damaged sign counts as none, and so does one from the future, which would never grow old.
+
+    Args:
+        state: State of the ledger.
+        objects: Store of the signs.
+        now: Present time.
+        keys: Trainings whose signs are read, one request each; unknown ones are left out.
     """
     claims = dict(state.claims)
-    for key, claim in state.claims.items():
-        sign = _last_sign(objects, claim.run) if claim.outcome is None else None
-        if sign is not None and sign <= now + CLOCKS_DIFFER:
+    for key in keys:
+        claim = state.claims.get(key)
+        sign = None if claim is None or claim.succeeded else _last_sign(objects, claim.run)
+        if claim is not None and sign is not None and sign <= now + CLOCKS_DIFFER:
             claims[key] = replace(claim, alive=max(claim.alive, sign))
     return replace(state, claims=claims)
+
+
+def signed_keys(state: State, objects: ObjectStore) -> list[str]:
+    """Return the trainings that have not succeeded and whose runs left a sign of life, in one listing.
+
+    Signs of runs that housekeeping has pruned are gone, so these are few, however many claims never ended.
+    """
+    left = {info.key for info in objects.list(RUNS)}
+    return [
+        key for key, claim in state.claims.items() if not claim.succeeded and alive_key(claim.run) in left
+    ]
 
 
 def _last_sign(objects: ObjectStore, run: str) -> datetime | None:

@@ -5,7 +5,7 @@ What was read and checked once is kept: a further call of the same object reads 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -28,7 +28,7 @@ from components.lib.operations.events import (
     Succeeded,
     Withdrawn,
 )
-from components.lib.operations.liveness import give_sign, with_signs
+from components.lib.operations.liveness import give_sign, signed_keys, with_signs
 from components.lib.operations.plan import RunPlan
 from components.lib.operations.snapshots import SnapshotReader, View
 from components.lib.operations.state import State
@@ -55,16 +55,21 @@ class Operations:
         self._view: View | None = None
 
     def state(self) -> State:
-        """Return the present state, signs of life included.
+        """Return the present state of the ledger, without signs of life.
 
         Raises:
             BadDataError: If the chain is broken.
         """
-        return self.with_signs(self._read().state)
+        return self._read().state
 
-    def with_signs(self, state: State) -> State:
-        """Return a state of the chain with the signs of life of the runs at work."""
-        return with_signs(state, self._objects, self._clock())
+    def state_with_signs(self) -> State:
+        """Return the present state with the signs of life of all runs that may be at work."""
+        state = self.state()
+        return self.with_signs(state, signed_keys(state, self._objects))
+
+    def with_signs(self, state: State, keys: Iterable[str]) -> State:
+        """Return a state of the chain with the signs of life of these trainings' runs."""
+        return with_signs(state, self._objects, self._clock(), keys)
 
     def verify(self) -> list[Entry]:
         """Return all entries, with chain, length and history checked from the first entry on.
@@ -148,7 +153,8 @@ class Operations:
         """
 
         def choose(state: State) -> tuple[Event | None, ClaimGranted | NothingToDo]:
-            found = decide(self.with_signs(state), request, now=self._clock(), lease=lease, force=force)
+            signed = self.with_signs(state, [state.training_key(request.code, request.params)])
+            found = decide(signed, request, now=self._clock(), lease=lease, force=force)
             return (found.claimed if isinstance(found, ClaimGranted) and found.new else None), found
 
         found = self._change(choose)
@@ -161,16 +167,20 @@ class Operations:
     def renew(self, run: str, *, lease: timedelta) -> bool:
         """Give a sign of life of a run, once half of its lease is over; nothing is added to the ledger.
 
+        A failed run gives signs as well, for its stage may be repeated: they keep what it needs from being
+        pruned, and no claim from being taken over.
+
         Returns:
             Whether the run still holds its claim.
         """
-        claim = self.state().claim_of(run)
-        if claim is None or claim.outcome is not None:
+        state, now = self.state(), self._clock()
+        held = state.claim_of(run)
+        if held is None or held.succeeded:
             return False
-        now = self._clock()
+        claim = self.with_signs(state, [held.claimed.key]).claims[held.claimed.key]
         if now - claim.alive >= lease / 2:
             give_sign(self._objects, run, now)
-        return True
+        return claim.outcome is None
 
     def succeeded(self, run: str, *, record_sha256: str, promoted: bool) -> Succeeded | Failed | NothingToDo:
         """Record that a run trained its set.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -19,6 +19,7 @@ from components.contract.keys import CHAMPIONS
 from components.contract.variables import LONGEST_ACTOR
 from components.lib.ledger.chain import GENESIS, Chain
 from components.lib.ledger.chain import Entry as ChainEntry
+from components.lib.ledger.copied import CopiedChain
 from components.lib.objects.opening import OBJECTS, objects_from_environment, open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import checked
@@ -107,7 +108,7 @@ class ChampionEntry:
 
 
 class ChampionLedger:
-    """The ledger of one registered model.
+    """The ledger of one registered model; what was read once is not read again.
 
     Args:
         chain: Chain that keeps it.
@@ -117,6 +118,7 @@ class ChampionLedger:
     def __init__(self, chain: Chain, model: str) -> None:
         self.chain = chain
         self.model = model
+        self._known: list[ChampionEntry] = []
 
     @property
     def uri(self) -> str:
@@ -130,7 +132,14 @@ class ChampionLedger:
             BadDataError: If the chain is broken, shorter than it was once, or tells an impossible history,
                 naming the entry.
         """
-        return self._parse(self.chain.entries())
+        try:
+            chained = self.chain.entries([entry.chained for entry in self._known])
+        except BadDataError:
+            if not self._known:
+                raise
+            chained = self.chain.entries()  # says what is wrong, from the first entry on
+        self._known = self._parse(chained)
+        return list(self._known)
 
     def entries_without_note(self) -> list[ChampionEntry]:
         """Return :meth:`entries`, whatever the chain's note of its length says."""
@@ -151,11 +160,14 @@ class ChampionLedger:
         self.chain.put_entry(entry.chained)
 
     def _parse(self, chained: Sequence[ChainEntry]) -> list[ChampionEntry]:
-        entries: list[ChampionEntry] = []
-        for link in chained:
-            change = self._read(link.body, link.seq)
-            if change.model != self.model or not _continues(entries, change):
+        entries, stack = list[ChampionEntry](), list[str]()
+        for number, link in enumerate(chained):
+            known = self._known[number] if number < len(self._known) else None
+            same = known is not None and known.chained == link
+            change = known.change if known is not None and same else self._read(link.body, link.seq)
+            if change.model != self.model or not _continues(stack, change):
                 raise self._broken(link.seq, "it tells another history than the entries before it")
+            _apply(stack, change)
             entries.append(ChampionEntry(link, change))
         return entries
 
@@ -180,20 +192,28 @@ class ChampionLedgers:
     Attributes:
         objects: Object store that keeps them.
         prefix: Prefix of the chains, empty or without a slash at the end.
+        whole: True reads every entry by itself, as a verification does, and no copy of them.
     """
 
     objects: ObjectStore
     prefix: str = ""
+    whole: bool = False
+    _opened: dict[str, ChampionLedger] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def of(self, model: str) -> ChampionLedger:
-        """Return one model's ledger."""
-        chain = Chain(self.objects, f"{self.prefix}/{model}" if self.prefix else model)
-        return ChampionLedger(chain, model)
+        """Return one model's ledger, the same one each time: what it has read, it knows."""
+        if model not in self._opened:
+            prefix = f"{self.prefix}/{model}" if self.prefix else model
+            self._opened[model] = ChampionLedger(self._chain(prefix), model)
+        return self._opened[model]
 
     def approvals(self, model: str) -> Approvals:
         """Return one model's approvals: in ``approvals`` beside the histories."""
         above = self.prefix.rpartition("/")[0]
-        return Approvals(Chain(self.objects, "/".join(filter(None, (above, "approvals", model)))), model)
+        return Approvals(self._chain("/".join(filter(None, (above, "approvals", model)))), model)
+
+    def _chain(self, prefix: str) -> Chain:
+        return Chain(self.objects, prefix) if self.whole else CopiedChain(self.objects, prefix)
 
 
 def open_ledgers(ledger: str) -> ChampionLedgers:
@@ -230,24 +250,22 @@ def champions(entries: Sequence[ChampionEntry]) -> list[str]:
     """
     stack: list[str] = []
     for entry in entries:
-        if entry.action == "promote" and entry.version is not None:
-            stack.append(entry.version)
-        else:
-            stack = _rolled_back(stack, entry.version)
+        _apply(stack, entry.change)
     return stack
 
 
-def _rolled_back(stack: Sequence[str], version: str | None) -> list[str]:
-    """Return the stack below its last champion, down to the last one of that version; empty for None."""
-    below = list(stack[:-1])
-    while below and below[-1] != version:
-        below.pop()
-    return below
+def _apply(stack: list[str], change: ChampionChange) -> None:
+    """Carry out a change on the stack; a rollback leaves it empty where it restores none."""
+    if change.action == "promote" and change.version is not None:
+        stack.append(change.version)
+        return
+    del stack[-1:]
+    while stack and stack[-1] != change.version:
+        stack.pop()
 
 
-def _continues(entries: Sequence[ChampionEntry], change: ChampionChange) -> bool:
+def _continues(stack: Sequence[str], change: ChampionChange) -> bool:
     """Check that ``change`` starts from the present champion; a rollback goes to an earlier one."""
-    stack = champions(entries)
     if change.previous_version != (stack[-1] if stack else None):
         return False
     if change.action == "promote":

@@ -49,7 +49,7 @@ class Sources:
         Raises:
             BadDataError: If the ledger is broken.
         """
-        return Operations(self.objects).state()
+        return Operations(self.objects).state_with_signs()
 
     @cached_property
     def newest(self) -> list[Claim]:

@@ -7,19 +7,20 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from components.contract.errors import SourceUnavailableError
-from components.contract.keys import OPERATIONS, REJECTED, entry_number
+from components.contract.hashing import sha256_json
+from components.contract.keys import OPERATIONS, REJECTED, entry_key, entry_number, snapshot_key
 from components.contract.landing import is_marked, is_readable, rejection_of
 from stormsight_dags.landing.store import ObjectReader
 
 
 def entries_since(objects: ObjectReader, number: int) -> dict[int, Mapping[str, Any]]:
-    """Return the bodies of the operations ledger's entries after ``number``, by their numbers."""
-    numbers = {listed.key: entry_number(listed.key) for listed in objects.listing(f"{OPERATIONS}/")}
-    return {
-        found: _body(objects.get(key))
-        for key, found in numbers.items()
-        if found is not None and found > number
-    }
+    """Return the bodies of the operations ledger's entries after ``number``, by their numbers.
+
+    Only these are listed and read, however long the ledger is.
+    """
+    listed = objects.listing(f"{OPERATIONS}/", after=entry_key(OPERATIONS, number))
+    numbers = {one.key: entry_number(one.key) for one in listed}
+    return {found: _body(objects.get(key)) for key, found in numbers.items() if found is not None}
 
 
 def _body(content: bytes) -> Mapping[str, Any]:
@@ -30,6 +31,24 @@ def _body(content: bytes) -> Mapping[str, Any]:
         return {}
     body = entry.get("body") if isinstance(entry, dict) else None
     return body if isinstance(body, dict) else {}
+
+
+def registered_before(objects: ObjectReader) -> tuple[int, set[str]]:
+    """Return what the ledger's snapshot holds: number of its entry, and the acquisitions registered by then.
+
+    Without a snapshot, and with a damaged one, the ledger is read from its first entry.
+    """
+    key = snapshot_key(OPERATIONS)
+    if not any(listed.key == key for listed in objects.listing(key)):
+        return 0, set()
+    try:
+        snapshot = json.loads(objects.get(key))
+        stated = snapshot.pop("sha256")
+        if stated != sha256_json(snapshot):
+            return 0, set()
+        return int(snapshot["seq"]), {str(event["acquisition"]) for event in snapshot["registered"]}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return 0, set()
 
 
 def registrations(entries: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
@@ -48,7 +67,7 @@ class LandingScan:
     def __init__(self, landing: ObjectReader, objects: ObjectReader) -> None:
         self._landing = landing
         self._objects = objects
-        self._number = 0
+        self._number: int | None = None
         self._registered: set[str] = set()
 
     def pending(self) -> list[str]:
@@ -61,6 +80,8 @@ class LandingScan:
         candidates = set(self._landing.folders())
         if not candidates:
             return []
+        if self._number is None:
+            self._number, self._registered = registered_before(self._objects)
         entries = entries_since(self._objects, self._number)
         self._number = max(entries, default=self._number)
         self._registered |= set(registrations(entries).values())

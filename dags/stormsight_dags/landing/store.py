@@ -31,8 +31,13 @@ class ObjectReader(Protocol):
         """Return the names directly below the root that have objects below them."""
         ...
 
-    def listing(self, prefix: str) -> list[ListedObject]:
-        """Return the objects whose keys start with ``prefix``, sorted by key."""
+    def listing(self, prefix: str, after: str = "") -> list[ListedObject]:
+        """Return the objects whose keys start with ``prefix``, sorted by key.
+
+        Args:
+            prefix: Beginning of their keys.
+            after: Only objects whose keys sort behind this one; the service skips the others.
+        """
         ...
 
     def get(self, key: str) -> bytes:
@@ -68,10 +73,11 @@ class _FolderReader:
             names = [entry.name for entry in os.scandir(self._root) if entry.is_dir(follow_symlinks=False)]
         return sorted(name for name in names if name != _UNFINISHED)
 
-    def listing(self, prefix: str) -> list[ListedObject]:
+    def listing(self, prefix: str, after: str = "") -> list[ListedObject]:
         start = self._root / prefix.rpartition("/")[0]
         with _translated_errors(str(start), OSError):
-            return sorted(found for found in self._walk(start) if found.key.startswith(prefix))
+            found = [one for one in self._walk(start) if one.key.startswith(prefix) and one.key > after]
+        return sorted(found)
 
     def get(self, key: str) -> bytes:
         with _translated_errors(str(self._root / key), OSError):
@@ -116,8 +122,9 @@ class _S3Reader:
         found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
         return sorted(name.removeprefix(self._prefix)[:-1] for name in found)
 
-    def listing(self, prefix: str) -> list[ListedObject]:
-        pages = self._pages(Prefix=self._prefix + prefix)
+    def listing(self, prefix: str, after: str = "") -> list[ListedObject]:
+        behind = {"StartAfter": self._prefix + after} if after else {}
+        pages = self._pages(Prefix=self._prefix + prefix, **behind)
         start = len(self._prefix)
         return sorted(
             ListedObject(

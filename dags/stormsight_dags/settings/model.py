@@ -134,7 +134,9 @@ class Orchestration(Section):
     lease_h: float = Field(gt=0)
     abandoned_h: float = Field(gt=0)
     keep_runs: int = Field(ge=0)
+    keep_gb: float | None = Field(ge=0)
     keep_cache_days: float = Field(ge=0)
+    keep_deliveries_days: float = Field(ge=2)
     orphan_pod_h: float = Field(gt=0)
     infrastructure_retries: dict[str, int | str]
     retries: dict[str, dict[str, int | str]]

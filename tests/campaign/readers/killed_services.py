@@ -68,7 +68,9 @@ class KilledPrune(Killed):
         """Prune as the command does, by the history's clock."""
 
         def main() -> None:
-            policy = Policy(keep_runs=1, keep_cache_days=90, abandoned_h=72)
+            policy = Policy(
+                keep_runs=1, keep_gb=None, keep_cache_days=90, keep_deliveries_days=30, abandoned_h=72
+            )
             prune(_places(Path.cwd()), policy, dry_run=False, clock=lambda: self.now)
 
         run(main)

@@ -38,7 +38,9 @@ orchestration:
   lease_h: 1
   abandoned_h: 1
   keep_runs: 1
+  keep_gb: null
   keep_cache_days: 1
+  keep_deliveries_days: 2
   orphan_pod_h: 1
   infrastructure_retries: {evicted: 2}
   retries: {transfer: {source_unavailable: 1, stalled: 1}, gate: {}}

@@ -9,8 +9,10 @@ import pytest
 from components.acquisitions.registration import Found, Registrar
 from components.acquisitions.rejections import Rejection
 from components.contract.errors import BadDataError, SourceUnavailableError
+from components.contract.keys import OPERATIONS, snapshot_key
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
+from components.lib.operations import snapshots
 from components.lib.operations.events import Registered
 from components.lib.operations.operations import Operations
 from stormsight_dags.landing.scan import LandingScan, entries_since, registrations
@@ -96,10 +98,10 @@ def test_one_folder_that_cannot_be_listed_stops_no_other(
     reader = open_reader(str(tmp_path / "landing"))
     listing = type(reader).listing
 
-    def denied(self: ObjectReader, prefix: str) -> list[ListedObject]:
+    def denied(self: ObjectReader, prefix: str, after: str = "") -> list[ListedObject]:
         if prefix == "a/":
             raise SourceUnavailableError("access denied", next_step="ask")
-        return listing(self, prefix)
+        return listing(self, prefix, after)
 
     monkeypatch.setattr(type(reader), "listing", denied)
     objects = open_objects(str(tmp_path / "objects"))
@@ -132,3 +134,52 @@ def test_ledger_is_read_on_from_an_entry(store_uri: str) -> None:
     assert registrations(entries_since(store, 0)) == {1: "a", 3: "b"}
     assert registrations(entries_since(store, 1)) == {3: "b"}
     assert entries_since(store, 3) == {}
+
+
+class Asked:
+    """Reader that notes the keys that are read, and the number of objects that listings show."""
+
+    def __init__(self, inner: ObjectReader) -> None:
+        self._inner = inner
+        self.read: list[str] = []
+        self.listed = 0
+
+    def folders(self) -> list[str]:
+        return self._inner.folders()
+
+    def listing(self, prefix: str, after: str = "") -> list[ListedObject]:
+        found = self._inner.listing(prefix, after)
+        self.listed += len(found)
+        return found
+
+    def get(self, key: str) -> bytes:
+        self.read.append(key)
+        return self._inner.get(key)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_look_reads_the_snapshot_and_then_what_is_new(
+    store_uri: str, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    """Each look listed the whole ledger, and the first one read it entry by entry."""
+    monkeypatch.setattr(snapshots, "EVERY", 5)
+    landing, objects = open_objects(f"{store_uri}/landing"), open_objects(f"{store_uri}/objects")
+    operations = Operations(objects)
+    names = [f"n{number}" for number in range(12)]
+    for name in names:
+        landing.put(f"{name}/COMPLETE.json", b"{}")
+        operations.register(Registered(acquisition=name, catalogue_sha256=SHA, marker_sha256=SHA))
+    snapshot = snapshot_key(OPERATIONS)
+    if damaged:
+        objects.put(snapshot, objects.get(snapshot).replace(b"n3", b"n9"))
+    asked = Asked(open_reader(f"{store_uri}/objects"))
+    scan = LandingScan(open_reader(f"{store_uri}/landing"), asked)
+    assert scan.pending() == []
+    assert asked.read[0] == snapshot
+    assert len(asked.read) == 1 + (12 if damaged else 2)
+    asked.read, asked.listed = [], 0
+    landing.put("late/COMPLETE.json", b"{}")
+    assert scan.pending() == ["late"]
+    register(objects, "late")
+    assert scan.pending() == []
+    assert (len(asked.read), asked.listed) == (1, 1)

@@ -321,8 +321,8 @@ def test_entries_after_a_note_that_lags_behind_are_found(store: ObjectStore) -> 
 @pytest.mark.parametrize(
     ("spoil", "text"),
     [
-        (lambda store: store.delete(key(2)), "entry 2: it, or one after it, is missing"),
-        (lambda store: store.delete(key(4)), "entry 2: it, or one after it, is missing"),
+        (lambda store: store.delete(key(2)), "entry 2: it is missing, or one after it"),
+        (lambda store: store.delete(key(4)), "entry 2: it is missing, or one after it"),
         (lambda store: store.put(key(2), store.get(key(1))), "entry 2: it is not the one that was noted"),
         (lambda store: store.put(key(3), store.get(key(4))), "entry 3: it does not follow"),
         (lambda store: store.put(key(4), b"{}"), "entry 4: it is not an entry"),

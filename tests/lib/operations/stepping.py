@@ -74,10 +74,13 @@ class Memory:
         return found
 
     def folders(self, prefix: str = "") -> Sequence[str]:
-        raise NotImplementedError
+        rests = [info.key.removeprefix(prefix) for info in self.list(prefix)]
+        return sorted({rest.partition("/")[0] for rest in rests if "/" in rest})
 
     def delete(self, key: str) -> None:
-        raise NotImplementedError
+        after = self._step()
+        self.objects.pop(check_key(key), None)
+        after()
 
     def upload(self, key: str, path: Path) -> None:
         raise NotImplementedError

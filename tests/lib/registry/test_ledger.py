@@ -120,7 +120,7 @@ def test_tampering_is_found(
     fill(ledger)
     tamper(tmp_path / "ledger" / MODEL)
     with pytest.raises(BadDataError, match=rf"/{MODEL}, entry {entry}:"):
-        ledger.entries()
+        open_ledgers(str(tmp_path / "ledger")).of(MODEL).entries()
 
 
 def test_the_object_store_of_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
