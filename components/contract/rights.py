@@ -113,6 +113,7 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", _LEDGERS, ("list", "read")),
         Grant("objects", _REJECTED, ("list", "read")),
         Grant("objects", _ACCEPTED, ("list", "read")),
+        Grant("objects", _SIGNS, ("write",)),
     ),
     "mlflow": (Grant("artifacts", "*", ("list", "read")),),
 }

@@ -20,11 +20,11 @@ from datetime import timedelta
 
 import boto3
 
+from components.contract.hashing import seal
 from components.contract.keys import OPERATIONS, entry_key, head_key, snapshot_key
 from components.lib.ledger.chain import Chain, Entry
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import seal
 from components.lib.operations import snapshots
 from components.lib.operations.decisions import ClaimRequest
 from components.lib.operations.events import Claimed, Event, Registered, Succeeded

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from components.contract.hashing import sha256_bytes
+from components.contract.hashing import seal, sha256_bytes
 from components.contract.keys import run_record_key
 from components.lib import cli
 from components.lib.cli import REPORT
-from components.lib.objects.sealed import seal, unseal
+from components.lib.objects.sealed import unseal
 from components.lib.operations.events import Failed, Registered
 from components.lib.operations.operations import Operations
 from components.runs.__main__ import main
@@ -37,7 +37,10 @@ def command(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:
     return caught.value.code, json.loads(report.read_text()) if report.exists() else {}
 
 
-NEXT_STEPS = {"bad_data": "land it again", "killed": "read the stage's log"}
+NEXT_STEPS = {
+    "bad_data": "land it again",
+    "killed": "raise meta.memory of the stage in dvc.yaml, or lower its batch or workers",
+}
 
 
 def key_of(world: World, run: str) -> str:

@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from components.contract.failures import FINAL_FOR_SET
-from components.contract.hashing import sha256_json
+from components.contract.hashing import seal, sha256_json
 from components.contract.identity import training_key
 from components.contract.keys import OPERATIONS, snapshot_key
 from components.lib.ledger.chain import Chain
-from components.lib.objects.sealed import create_sealed, seal, unseal
+from components.lib.objects.sealed import create_sealed, unseal
 from components.lib.operations import snapshots
 from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.events import Registered
