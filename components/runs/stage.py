@@ -249,8 +249,8 @@ class _ClaimWatch:
             return "another run trains this set"
         # A failed run's stage may be repeated: it holds its claim until another run takes it, or a person
         # ends it.
-        ended = isinstance(claim.outcome, Failed) and claim.outcome.given_up
-        return claim.outcome.message if ended else None
+        outcome = claim.outcome
+        return outcome.message if isinstance(outcome, Failed) and outcome.given_up else None
 
     def loss_when_due(self) -> str | None:
         """Renew when it is time to; a store that does not answer now may answer the next time.

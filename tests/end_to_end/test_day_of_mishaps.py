@@ -170,7 +170,7 @@ def outage(desk: Desk, proxy: Lossy) -> None:
     assert (notice.event, notice.kind, notice.severity) == ("failed", "source_unavailable", "warning")
     assert "does not answer" in notice.text
     assert "credentials" in notice.text
-    shows(desk, "could not be read: s3://landing-", "  [landing place]")
+    shows(desk, "could not be read: object store s3://landing-", "[landing place]", "the credentials")
     # Where the project's own store is away, the page says so instead of an empty one.
     away = {"STORMSIGHT_OBJECTS": f"{desk.landing}/pipeline", "STORMSIGHT_REMOTE": f"{desk.landing}/dvc"}
     with patch.dict(os.environ, away):

@@ -12,6 +12,7 @@ from components.lib.operations.operations import Operations
 from components.runs import stage as stage_module
 from components.runs.plan import plan
 from components.runs.release import release
+from tests.lib.operations.test_operations import register
 from tests.runs.pipeline import World
 from tests.runs.test_redrive import registered
 from tests.runs.test_stages import command
@@ -63,7 +64,10 @@ def test_a_withdrawal_stops_the_training_that_uses_it(
     registered: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = registered
+    register(Operations(world.objects), "second")
     assert command(world, "plan", "--run", "r1", "--acquisitions", "first")[0] == 0
+    assert command(world, "status")[0] == 0
+    assert "run r1 of chosen acquisitions (first) holds the claim" in capsys.readouterr().out
     withdraw(["withdraw", "first", "--reason", "clouds"])
     assert "run r1 trains with it" in capsys.readouterr().out
     code, report = command(world, "stage", "prepare", "--run", "r1")
@@ -76,7 +80,7 @@ def test_a_withdrawal_stops_the_training_that_uses_it(
         78,
         "first cannot be trained with: it was withdrawn: clouds",
     )
-    assert command(world, "plan", "--dry-run", "--acquisitions", "second")[0] == 78
+    assert command(world, "plan", "--dry-run", "--acquisitions", "third")[0] == 78
 
 
 def test_what_is_no_claim_is_not_given_up(registered: World) -> None:

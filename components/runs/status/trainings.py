@@ -13,7 +13,7 @@ from components.lib.operations.standing import Standing
 from components.lib.operations.state import Claim
 from components.runs.parameters import load_runs_parameters
 from components.runs.plan import last_failures, standing
-from components.runs.status.findings import LISTED, Finding, attempt, listed, unread
+from components.runs.status.findings import LISTED, Finding, attempt, listed, run_of, unread
 from components.runs.status.sources import Sources
 
 LIST = "python -m components.acquisitions list"
@@ -106,7 +106,7 @@ def _at_work(sources: Sources, source: str) -> list[Finding]:
         silent = now - claim.alive > lease
         found.append(
             Finding(
-                f"run {claim.run} holds the claim of set {claim.claimed.key[:12]}, last sign of life "
+                f"{run_of(claim)} holds the claim of set {claim.claimed.key[:12]}, last sign of life "
                 f"{claim.alive:%F %R} UTC"
                 + (": silent for longer than its lease, so stuck" if silent else ""),
                 alive_key(claim.run),
