@@ -5,6 +5,7 @@ Commands, ledgers, records, MLflow, budgets and notices are the real ones; stage
 
 from __future__ import annotations
 
+import functools
 import os
 import uuid
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import yaml
 
 from components.contract.errors import BadDataError
 from components.contract.notices import ALERTMANAGER, NOTICE_URL
+from components.lib.objects import s3 as s3_module
 from components.lib.objects.opening import open_objects
 from components.lib.registry.artefact import CHAMPION
 from components.lib.registry.served import SAR_MODEL
@@ -78,6 +80,8 @@ def desk(
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(stage_module, "supervise", script.supervise)
+        # A session reads botocore's data files: each command would do so anew.
+        monkeypatch.setattr(s3_module, "aws_session", functools.cache(s3_module.aws_session))
         monkeypatch.chdir(world.source)
         clock = Clock(datetime(2026, 11, 23, tzinfo=UTC), monkeypatch)
         gate = Gate(tmp_path / "models")

@@ -64,7 +64,7 @@ def test_a_withdrawal_stops_the_training_that_uses_it(
     registered: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = registered
-    register(Operations(world.objects), "second")
+    register(Operations(world.objects), "extra")
     assert command(world, "plan", "--run", "r1", "--acquisitions", "first")[0] == 0
     assert command(world, "status")[0] == 0
     assert "run r1 of chosen acquisitions (first) holds the claim" in capsys.readouterr().out
