@@ -28,7 +28,7 @@ from stormsight_dags.kubernetes.status import PodStatus
 from tests.acquisitions.releases import land, release, strip_of_day
 from tests.conftest import ROOT
 from tests.end_to_end.day.clock import Clock
-from tests.end_to_end.day.desk import Desk
+from tests.end_to_end.day.desk import PIPELINE, Desk
 from tests.end_to_end.day.stages import Gate, Script, ends, fails, goes_on_from
 from tests.end_to_end.day.webhook import SLACK, listening
 from tests.lib.tracking.local_store import local_store
@@ -67,6 +67,7 @@ def desk(
         "redrives": {"other": 1},
         "retry_delay_s": 0,
     }
+    (world.source / "dvc.yaml").write_text(yaml.safe_dump({"stages": PIPELINE}))
     world.edit_params(orchestration=orchestration, promote=committed["promote"], tracking={})
     (world.source / "components" / "promote").mkdir()  # a pipeline with our gate has champions
     script = Script()
@@ -187,9 +188,9 @@ def outage(desk: Desk, proxy: Lossy) -> None:
 
 def out_of_memory(desk: Desk) -> None:
     desk.clock.at(3)
-    desk.script.ends["distill@one"] = [ends(137)]
+    desk.script.ends["train"] = [ends(137)]
     states = desk.retrain("r1")
-    assert (states["prepare"], states["distill@one"], states["finish"]) == (
+    assert (states["prepare"], states["train"], states["finish"]) == (
         "success",
         "OutOfMemory",
         "success",
@@ -199,10 +200,10 @@ def out_of_memory(desk: Desk) -> None:
     assert "meta.memory" in notice.text
     shows(
         desk,
-        ": to be started again: run r1 failed in stage distill@one: out_of_memory",
+        ": to be started again: run r1 failed in stage train: out_of_memory",
         "redrive 1 of 1 is due",
-        "last failure of distill@one: out_of_memory at 2026-11-23T03:00",
-        "run r1 failed in distill@one: out_of_memory",
+        "last failure of train: out_of_memory at 2026-11-23T03:00",
+        "run r1 failed in train: out_of_memory",
     )
     assert desk.redrive() == "success"
     assert told(desk) == []
@@ -211,10 +212,9 @@ def out_of_memory(desk: Desk) -> None:
 def eviction_and_stall(desk: Desk) -> None:
     desk.clock.at(4)
     desk.script.ran.clear()
-    desk.pods["pipeline.distill@one"] = [PodStatus(phase="Failed", reason="Evicted", message="node pressure")]
+    desk.pods["pipeline.train"] = [PodStatus(phase="Failed", reason="Evicted", message="node pressure")]
     desk.script.ends = {
-        "distill@one": [ends(143, checkpoint="step 700"), goes_on_from("step 700")],
-        "distill@two": [ends(124)],
+        "train": [ends(143, checkpoint="step 700"), ends(124), goes_on_from("step 700")],
         "promote": [desk.gate.judging(0.5)],
     }
     assert desk.task("retrain", "r2", "plan", "runs", "plan", "--run", "r2") == "success"
@@ -224,10 +224,10 @@ def eviction_and_stall(desk: Desk) -> None:
         "run r2 holds the claim of set",
         "last sign of life 2026-11-23 04:00 UTC",
     )
-    desk.warn_of_stall("r2", "distill@two")
+    desk.warn_of_stall("r2", "train")
     states = desk.retrain("r2")
     assert set(states.values()) == {"success"}, states
-    assert desk.script.ran == ["distill@one"] * 2 + ["distill@two"] * 2 + ["evaluate", "promote"]
+    assert desk.script.ran == ["train", "train", "train", "promote"]
     assert told(desk) == [
         ("stalling", "stalled", "critical"),
         ("retried", "stalled", "warning"),
@@ -321,19 +321,19 @@ def redrives_spent(desk: Desk) -> None:
     desk.clock.at(40)
     arrives(desk, "fifth", 6)
     crash = [ends(139)] * 3
-    desk.script.ends["evaluate"] = list(crash)
-    assert desk.retrain("r7")["evaluate"] == "Crashed"
+    desk.script.ends["train"] = list(crash)
+    assert desk.retrain("r7")["train"] == "Crashed"
     retries = [("retried", "crashed", "warning")] * 2
     assert told(desk) == [*retries, ("failed", "crashed", "critical")]
     assert desk.redrive() == "success"
-    desk.script.ends["evaluate"] = list(crash)
-    assert desk.retrain("r8")["evaluate"] == "Crashed"
+    desk.script.ends["train"] = list(crash)
+    assert desk.retrain("r8")["train"] == "Crashed"
     assert told(desk) == [*retries, ("failed", "crashed", "critical")]
     assert [desk.redrive(), desk.redrive()] == ["RedrivesSpent", "skipped"]
     (notice,) = desk.webhook.new()
     assert (notice.event, notice.kind, notice.severity) == ("failed", "redrives_spent", "critical")
     assert "all 1 redrives of class crashed are spent" in notice.text
-    shows(desk, ": redrives spent: run r8 failed in stage evaluate: crashed", "the next scheduled run")
+    shows(desk, ": redrives spent: run r8 failed in stage train: crashed", "the next scheduled run")
 
 
 def healthy_evening(desk: Desk) -> None:

@@ -30,7 +30,14 @@ from stormsight_dags.settings.load import load_settings
 from tests.end_to_end.day.clock import Clock
 from tests.end_to_end.day.stages import Gate, Script
 from tests.end_to_end.day.webhook import Webhook
-from tests.runs.pipeline import GRAPH, STAGES, World
+from tests.runs.pipeline import GRAPH, TRAINING, World
+
+PIPELINE: dict[str, Any] = {
+    "prepare": GRAPH["prepare"],
+    "train": {**TRAINING["train"], "deps": ["data/prepared"]},
+    "promote": {**GRAPH["promote"], "deps": ["model"]},
+}
+"""Stages of dvc.yaml: few, since each attempt at one has a workspace of its own."""
 
 COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "acquisitions": acquisitions,
@@ -134,7 +141,7 @@ class Desk:
             return self.task("retrain", run, name, "runs", name, "--run", run)
 
         states = {"plan": service("plan")}
-        for address in STAGES if states["plan"] == "success" else ():
+        for address in PIPELINE if states["plan"] == "success" else ():
             states[address] = self.stage(run, address)
             if states[address] != "success":
                 break
@@ -147,7 +154,7 @@ class Desk:
 
     def stage(self, run: str, address: str) -> str:
         """Run a stage's task."""
-        retry = str(GRAPH[address.partition("@")[0]].get("do", GRAPH.get(address))["meta"]["retry"])  # type: ignore[index, union-attr]
+        retry = str(PIPELINE[address]["meta"]["retry"])
         argv = ("runs", "stage", address, "--run", run)
         return self.task("retrain", run, f"pipeline.{address}", *argv, stage=address, retry=retry)
 
