@@ -206,7 +206,11 @@ class Simulation:
         return withdraw
 
     def _backfill(self) -> None:
-        known = sorted(self.operations.state().registered)
+        known: list[str] = []
+        for _ in range(10):  # until there is a choice
+            known = sorted(self.operations.state().registered)
+            if len(known) > 1:
+                break
         if known:
             chosen = self.world.random.sample(known, self.world.random.randint(1, len(known)))
             with suppress(ParameterError):  # one was withdrawn
