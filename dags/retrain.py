@@ -15,18 +15,21 @@ from airflow.sdk import (
     CronTriggerTimetable,
     DeadlineAlert,
     DeadlineReference,
+    Param,
 )
 
 from components.contract.work import Requirements, Work
 from stormsight_dags.airflow.assets import ACQUISITIONS, MODEL, REDRIVE
 from stormsight_dags.airflow.notices import notify_deadline, notify_promotion
-from stormsight_dags.airflow.rendering import DEFAULT_ARGS, RUN, command_task, render
+from stormsight_dags.airflow.outcome import RunOutcomeOperator
+from stormsight_dags.airflow.rendering import DEFAULT_ARGS, PIPELINE, RUN, command_task, render
 from stormsight_dags.settings.load import load_settings
 
 settings = load_settings()
 orchestration = settings.orchestration
 cron = orchestration.retrain_schedule
 RUNS = ("python", "-m", "components.runs")
+CHOSEN = "acquisitions"
 STARTERS = ACQUISITIONS | REDRIVE
 
 with DAG(
@@ -50,14 +53,31 @@ with DAG(
     ),
     default_args=DEFAULT_ARGS,
     tags=["stormsight"],
+    params={
+        CHOSEN: Param(
+            "",
+            type="string",
+            pattern="^[a-z0-9, -]*$",
+            title="Acquisitions",
+            description="Ids with commas between them, to train with these alone; empty: all registered ones",
+        )
+    },
     doc_md=__doc__,
 ):
     needs = Requirements(retry="gate")
-    plan = command_task(settings, "plan", Work((*RUNS, "plan", "--run", RUN), needs))
+    chosen = ("--acquisitions", f"{{{{ params.{CHOSEN} }}}}")
+    plan = command_task(settings, "plan", Work((*RUNS, "plan", "--run", RUN, *chosen), needs))
     pipeline = render(settings.graph(), settings)
-    finish = command_task(
-        settings, "finish", Work((*RUNS, "finish", "--run", RUN), needs), trigger_rule="all_done"
+    # A teardown: it also runs, and ends the claim, when a person marks the run as failed or as a success.
+    finish = command_task(settings, "finish", Work((*RUNS, "finish", "--run", RUN), needs)).as_teardown(
+        on_failure_fail_dagrun=True
     )
+    outcome = RunOutcomeOperator(
+        task_id="outcome",
+        finish="finish",
+        pipeline=PIPELINE,
+        on_failure_callback=None,  # the stage's own notice tells why, or a person knows
+    ).as_teardown(on_failure_fail_dagrun=True)
     gate = command_task(
         settings,
         "gate",
@@ -68,3 +88,4 @@ with DAG(
     plan >> pipeline >> finish >> gate
     # A failed stage fails the run, although `finish` records it and succeeds.
     pipeline >> gate
+    finish >> outcome

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 class Lossy:
     """Proxy that passes requests on, and then may keep the answer, or all of it after ``cut`` bytes.
 
-    It may take the header ``If-None-Match`` off (``ignores``), or answer it with 501 (``refuses``).
+    It may take the header ``If-None-Match`` off (``ignores``), answer it with 501 (``refuses``), or answer
+    whatever is asked with 403 (``denies``), as a service does whose credentials have expired.
     """
 
     upstream: str
@@ -23,6 +24,7 @@ class Lossy:
     cut: list[int] = field(default_factory=list)
     ignores: bool = False
     refuses: bool = False
+    denies: bool = False
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -57,8 +59,9 @@ class Lossy:
             request.send_response_only(100)
             request.end_headers()
         body = request.rfile.read(length)
-        if headers.get("if-none-match") and self.refuses:
-            request.send_response(501)
+        refusal = 403 if self.denies else 501 if headers.get("if-none-match") and self.refuses else None
+        if refusal is not None:
+            request.send_response(refusal)
             request.send_header("content-length", "0")
             request.end_headers()
             return

@@ -50,7 +50,9 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="for machines")
     show.set_defaults(command=_list)
 
-    withdraw = commands.add_parser("withdraw", help="take an acquisition out of all trainings to come")
+    withdraw = commands.add_parser(
+        "withdraw", help="take an acquisition out of all trainings to come, and stop those at work"
+    )
     withdraw.add_argument("id")
     withdraw.add_argument("--reason", required=True, help="kept in the ledger")
     withdraw.set_defaults(command=_withdraw)
@@ -116,8 +118,11 @@ def _withdraw(options: argparse.Namespace) -> int:
 
     if not 1 <= len(options.reason) <= 500:
         raise ParameterError("--reason has 1 to 500 characters", next_step="shorten or state the reason")
-    done = Operations(objects_from_environment()).withdraw(options.id, options.reason)
+    operations = Operations(objects_from_environment())
+    done = operations.withdraw(options.id, options.reason)
     print(f"withdrew {options.id}" if done else f"{options.id} was withdrawn before")
+    for stopped in operations.stop_trainings_with(options.id):  # also what a killed attempt left at work
+        print(f"run {stopped} trains with it: its claim is ended, and it stops within a quarter of its lease")
     return 0
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from components.contract.errors import BadDataError, MissingInputError
+from components.contract.hashing import seal
 from components.contract.keys import REJECTED
 from components.contract.landing import rejection_of
 from components.lib.objects.protocol import Objects, ObjectStore
-from components.lib.objects.sealed import read_sealed, seal
+from components.lib.objects.sealed import read_sealed
 
 
 class RefusedError(BadDataError):

@@ -19,10 +19,11 @@ from pydantic import ConfigDict
 from components.acquisitions.marker import DeliveredFile, Marker, images_of, strips_of
 from components.acquisitions.rejections import RefusedError
 from components.contract.errors import BadDataError, MissingInputError
+from components.contract.hashing import seal
 from components.contract.keys import STRIPS
 from components.lib.datasets.sensors import dataset_of
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import read_sealed, seal
+from components.lib.objects.sealed import read_sealed
 from components.lib.operations.plan import Acquisition
 from components.lib.operations.state import State
 

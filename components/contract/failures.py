@@ -213,7 +213,8 @@ FAILURE_CLASSES: Mapping[FailureKind, FailureClass] = MappingProxyType(
             severity=Severity.INFO,
             airflow_name="ClaimLost",
             exit_code=76,
-            next_step="look at the run that holds the claim; nothing is trained twice",
+            next_step="look at the run that holds the claim, or read who gave it up and why; nothing is "
+            "trained twice",
         ),
         FailureKind.REDRIVES_SPENT: FailureClass(
             airflow_name="RedrivesSpent",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+SEAL = "sha256"
+"""Field of a sealed record that holds the hash of the rest."""
 
 
 def sha256_bytes(content: bytes) -> str:
@@ -42,6 +45,17 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hol
     """Encode ``value`` as JSON in the one form that hashes are taken of: sorted keys, no blanks, ASCII."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode()
+
+
+def seal(record: Mapping[str, Any]) -> bytes:
+    """Return the record as JSON with the hash of its content; equal records give equal bytes.
+
+    Raises:
+        ValueError: If it has the seal's field already.
+    """
+    if SEAL in record:
+        raise ValueError(f"the field {SEAL!r} is the seal's own")
+    return canonical_json({**record, SEAL: sha256_json(record)}) + b"\n"
 
 
 def files_below(path: Path) -> list[Path]:

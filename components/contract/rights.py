@@ -14,8 +14,8 @@ from typing import Literal
 
 from components.contract import keys
 
-Store = Literal["objects", "landing", "remote", "artifacts"]
-"""``STORMSIGHT_OBJECTS``, ``STORMSIGHT_LANDING``, ``STORMSIGHT_REMOTE`` (DVC), and MLflow's artefacts."""
+Store = Literal["objects", "landing", "remote", "artifacts", "backups"]
+"""``STORMSIGHT_OBJECTS``, ``STORMSIGHT_LANDING``, ``STORMSIGHT_REMOTE`` (DVC), MLflow's artefacts, dumps."""
 
 Verb = Literal["list", "read", "create", "write", "delete"]
 """``create`` makes an object where there is none (``If-None-Match: *``); ``write`` also replaces one."""
@@ -120,10 +120,12 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", _LEDGERS, ("list", "read")),
         Grant("objects", _REJECTED, ("list", "read")),
         Grant("objects", _ACCEPTED, ("list", "read")),
+        Grant("objects", _SIGNS, ("write",)),
     ),
     "mlflow": (Grant("artifacts", "*", ("list", "read")),),
+    "backup": (Grant("backups", "*", ("list", "write")),),
 }
-"""Grants by account: those of pods (:data:`components.contract.work.Account`), and of Airflow and MLflow."""
+"""Grants by account: of pods (:data:`components.contract.work.Account`), of Airflow, MLflow and backups."""
 
 
 def allows(account: str, store: Store, verb: Verb, key: str) -> bool:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError
-from components.contract.hashing import sha256_json
+from components.contract.hashing import seal, sha256_json
 from components.contract.keys import decisions_key
 from components.lib.files import atomic_file
 from components.lib.objects.opening import objects_from_environment
-from components.lib.objects.sealed import create_sealed, parse_sealed, read_sealed, seal
+from components.lib.objects.sealed import create_sealed, parse_sealed, read_sealed
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import head_of
 

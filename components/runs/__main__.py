@@ -32,6 +32,12 @@ def _parser() -> argparse.ArgumentParser:
 
     plan = commands.add_parser("plan", help="claim what is to be trained; exit 99 if nothing is")
     plan.add_argument("--force", action="store_true", help="train though the same set failed for good")
+    plan.add_argument(
+        "--acquisitions",
+        type=_names,
+        metavar="ID,ID",
+        help="train with these alone (default, also if empty: all that are registered)",
+    )
     how = plan.add_mutually_exclusive_group(required=True)
     how.add_argument("--run", metavar="ID", help="the orchestrator's run id")
     how.add_argument(
@@ -83,6 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _names(text: str) -> list[str] | None:
+    """Return the ids in a list with commas; None for an empty one."""
+    return [name for name in (part.strip() for part in text.split(",")) if name] or None
+
+
 # Each command imports what it needs: DVC takes a while, and `gate` does without it.
 
 
@@ -90,10 +101,10 @@ def _plan(options: argparse.Namespace, environment: Environment) -> int:
     from components.runs.plan import describe_plan, plan  # noqa: PLC0415
 
     if options.dry_run:
-        text, trains = describe_plan(environment)
+        text, trains = describe_plan(environment, options.acquisitions)
         print(text)
         return 0 if trains else NOTHING_TO_DO
-    return plan(environment, options.run, force=options.force)
+    return plan(environment, options.run, force=options.force, chosen=options.acquisitions)
 
 
 def _redrive(options: argparse.Namespace, environment: Environment) -> int:

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError, StormsightError
-from components.contract.hashing import sha256_file
+from components.contract.hashing import seal, sha256_file
 from components.contract.keys import MANIFEST
 from components.lib.objects.protocol import ObjectStore, check_key
-from components.lib.objects.sealed import read_sealed, seal
+from components.lib.objects.sealed import read_sealed
 from components.lib.operations.events import Sha256
 
 LOG = logging.getLogger(__name__)

@@ -8,12 +8,12 @@ from typing import Literal
 
 from components.contract.errors import BadDataError, GateRefusedError
 from components.contract.failures import NOTHING_TO_DO
-from components.contract.hashing import sha256_bytes
+from components.contract.hashing import seal, sha256_bytes
 from components.contract.keys import run_record_key
 from components.contract.notices import AWAITS_APPROVAL
 from components.lib.cli import report_failure, report_result
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import checked, seal, unseal
+from components.lib.objects.sealed import checked, unseal
 from components.lib.operations.events import Succeeded
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import read_plan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from components.contract.errors import RedrivesSpentError
@@ -28,8 +29,10 @@ from components.runs.workspace import identity_of
 LOG = logging.getLogger(__name__)
 
 
-def plan(environment: Environment, run: str, *, force: bool = False) -> int:
-    """Claim all pending acquisitions for ``run`` and seal its plan.
+def plan(
+    environment: Environment, run: str, *, force: bool = False, chosen: Sequence[str] | None = None
+) -> int:
+    """Claim all pending acquisitions for ``run``, or those that are chosen, and seal its plan.
 
     A set that failed for good is told to people once a day; whatever else there is not to do is no news.
 
@@ -37,12 +40,14 @@ def plan(environment: Environment, run: str, *, force: bool = False) -> int:
         environment: Settings of the command.
         run: Key-safe name of the run.
         force: Train though the same set failed for good, or though nothing is registered.
+        chosen: Acquisitions to train with; None for all that are pending.
 
     Returns:
         0 to go on, 99 if there is nothing to do.
 
     Raises:
-        ParameterError: If params.yaml is malformed, has no such profile, or holds a wrong parameter.
+        ParameterError: If params.yaml is malformed, has no such profile, or holds a wrong parameter; or if an
+            acquisition that was chosen is unknown or withdrawn.
         BadDataError: If the ledger is broken, or a champion's ledger, alias and files disagree.
         MissingInputError: If a champion's files are gone.
         UnconditionalStoreError: If the store ignores conditional writes.
@@ -52,7 +57,13 @@ def plan(environment: Environment, run: str, *, force: bool = False) -> int:
     identity = identity_of(environment.source, environment.profile)
     require_checked(environment.source, environment.profile)
     require_champions(environment)
-    request = ClaimRequest(run=run, code=identity.code, params=identity.params, profile=environment.profile)
+    request = ClaimRequest(
+        run=run,
+        code=identity.code,
+        params=identity.params,
+        profile=environment.profile,
+        chosen=None if chosen is None else tuple(chosen),
+    )
     found = Operations(environment.objects).claim(request, lease=_parameters(environment).lease, force=force)
     if isinstance(found, NothingToDo):
         LOG.info("nothing to do: %s; %s", found.reason, found.next_step)
@@ -71,15 +82,17 @@ def plan(environment: Environment, run: str, *, force: bool = False) -> int:
     return 0
 
 
-def standing(environment: Environment, state: State) -> Standing:
+def standing(environment: Environment, state: State, chosen: Sequence[str] | None = None) -> Standing:
     """Return the standing of the set that a run planned now would train; nothing is written.
 
     Args:
         environment: Settings of the command.
         state: Present state of the operations.
+        chosen: Acquisitions that the run would be planned with; None for all that are pending.
 
     Raises:
-        ParameterError: If params.yaml is malformed, or has no such profile.
+        ParameterError: If params.yaml is malformed, or has no such profile; or if an acquisition that was
+            chosen is unknown or withdrawn.
     """
     identity = identity_of(environment.source, environment.profile)
     parameters = _parameters(environment)
@@ -92,6 +105,7 @@ def standing(environment: Environment, state: State) -> Standing:
         now=now,
         lease=parameters.lease,
         redrives=parameters.redrives,
+        chosen=chosen,
     )
 
 
@@ -103,13 +117,17 @@ def last_failures(objects: ObjectStore, key: str) -> list[FailureRecord]:
     return [record for stage, record in sorted(latest.items()) if stage not in done]
 
 
-def describe_plan(environment: Environment) -> tuple[str, bool]:
+def describe_plan(environment: Environment, chosen: Sequence[str] | None = None) -> tuple[str, bool]:
     """Describe what ``plan`` would do, and why; nothing is claimed.
+
+    Args:
+        environment: Settings of the command.
+        chosen: Acquisitions that it would be planned with; None for all that are pending.
 
     Returns:
         Text with the standing of the set and the last failure of each stage, and whether a run would train.
     """
-    found = standing(environment, Operations(environment.objects).state())
+    found = standing(environment, Operations(environment.objects).state(), chosen)
     failures = [f"  {record.text()}" for record in last_failures(environment.objects, found.key)]
     trains = found.position in {Position.NEW, Position.REDRIVE, Position.SPENT}
     return "\n".join([found.text(), *failures]), trains

@@ -8,13 +8,11 @@ from components.contract.errors import MissingInputError, ParameterError
 from components.contract.failures import NOTHING_TO_DO, FailureKind
 from components.lib.cli import report_failure, report_result
 from components.lib.operations.decisions import NothingToDo
+from components.lib.operations.events import RELEASE
 from components.lib.operations.operations import Operations
 from components.runs.environment import Environment
 
 LOG = logging.getLogger(__name__)
-
-STAGE = "release"
-"""Name in place of a stage in the ledger's entry of a claim that was given up."""
 
 
 def release(environment: Environment, run: str, reason: str) -> int:
@@ -51,7 +49,10 @@ def release(environment: Environment, run: str, reason: str) -> int:
         report_failure(NOTHING_TO_DO, words, "see `python -m components.runs status`")
         return NOTHING_TO_DO
     stands = operations.failed(
-        run, failure_class=FailureKind.TERMINATED, stage=STAGE, message=f"released by hand: {reason.strip()}"
+        run,
+        failure_class=FailureKind.TERMINATED,
+        stage=RELEASE,
+        message=f"released by hand: {reason.strip()}",
     )
     if isinstance(stands, NothingToDo):  # another run was quicker
         report_failure(NOTHING_TO_DO, stands.reason, stands.next_step)

@@ -29,6 +29,7 @@ from components.contract.temporary import remove_left
 from components.lib.cli import report_failure, report_result
 from components.lib.files import read_json
 from components.lib.objects.protocol import ObjectStore
+from components.lib.operations.events import Failed
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan, read_plan
 from components.lib.operations.removals import wait_for_removals
@@ -37,7 +38,7 @@ from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters
 from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.supervision import supervise
-from components.runs.worker import RESULT
+from components.runs.worker import RESULT, describe_exit, next_step_of
 from components.runs.workspace import PREFIX, STATE, require_planned_code, workspace
 
 LOG = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ _WORKER_REPORT = "worker.json"
 
 
 class ClaimLostError(Exception):
-    """Signal that another run took over the training while a stage of it was at work."""
+    """Signal that the run lost its claim while a stage was at work; its text is the reason."""
 
 
 def run_stage(environment: Environment, address: str, run: str) -> int:
@@ -62,8 +63,9 @@ def run_stage(environment: Environment, address: str, run: str) -> int:
 
     Returns:
         Exit code: 0 if the stage's record stands, the command's own if it failed, 143 if this was stopped,
-        124 if it stalled, 99 if another run holds the claim already, 76 if one took it over meanwhile. In the
-        last two cases nothing is written, and nothing of the other run's is removed.
+        124 if it stalled, 99 if the claim was lost already, 76 if it was lost meanwhile: to another run, or
+        because a person gave it up or withdrew an acquisition. In the last two cases nothing is written, and
+        nothing of another run's is removed.
 
     Raises:
         MissingInputError: If the run was never planned.
@@ -105,8 +107,8 @@ class _Attempt:
         require_planned_code(self.environment.source, self.plan)
         parameters = load_runs_parameters(self.environment.source / "params.yaml")
         claim = _ClaimWatch(Operations(self.objects), self.plan.run, parameters.lease)
-        if not claim.held():
-            return self._stand_down(NOTHING_TO_DO)
+        if reason := claim.loss():
+            return self._stand_down(NOTHING_TO_DO, reason)
         wait_for_removals(self.objects, {self.plan.key})
         started = now()
         lock = {name: record.lock for name, record in self.records.stages().items()}
@@ -138,10 +140,10 @@ class _Attempt:
                         on_tick=lambda: self._renew(claim, mirror),
                     )
                 # Before the record and before the checkpoints go: both may be the other run's by now.
-                if not claim.held():
-                    raise ClaimLostError
-            except ClaimLostError:
-                return self._stand_down(exit_code_of(FailureKind.CLAIM_LOST))
+                if reason := claim.loss():
+                    raise ClaimLostError(reason)
+            except ClaimLostError as error:
+                return self._stand_down(exit_code_of(FailureKind.CLAIM_LOST), str(error))
             if code != 0:
                 mirror.sync()
                 return self._failed(code, folder)
@@ -153,11 +155,11 @@ class _Attempt:
         """Renew the claim when it is time to.
 
         Raises:
-            ClaimLostError: If another run took it over; no checkpoint is sent any more then.
+            ClaimLostError: If it is lost; no checkpoint is sent any more then.
         """
-        if not claim.renewed_when_due():
+        if reason := claim.loss_when_due():
             mirror.abandon()
-            raise ClaimLostError
+            raise ClaimLostError(reason)
 
     def keep_failure(self, exit_code: int, message: str, next_step: str) -> None:
         """Leave a failure where ``finish`` finds it; not to be able to must not hide the failure itself."""
@@ -180,13 +182,12 @@ class _Attempt:
     def _failed(self, code: int, folder: Path) -> int:
         path = folder / STATE / _WORKER_REPORT
         report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        message = str(report.get("message") or f"{self.address}: ended with exit code {code}")
-        next_step = str(report.get("next_step") or "read the stage's log")
+        message = str(report.get("message") or f"{self.address}: {describe_exit(code)}")
+        next_step = str(report.get("next_step") or next_step_of(code))
         if code == TERMINATED:
             message, next_step = f"{self.address}: stopped by SIGTERM", "run the stage again: it goes on"
         if code == exit_code_of(FailureKind.STALLED):
             message = f"{self.address}: no step, no log line and no byte for a long time: it was killed"
-            next_step = FAILURE_CLASSES[FailureKind.STALLED].next_step
         report_failure(code, message, next_step)
         self.keep_failure(code, message, next_step)
         LOG.error("%s: %s", kind_of_exit(code), message)
@@ -223,8 +224,8 @@ class _Attempt:
             }
         )
 
-    def _stand_down(self, exit_code: int) -> int:
-        message = f"run {self.plan.run} lost its claim: another run trains this set"
+    def _stand_down(self, exit_code: int, reason: str) -> int:
+        message = f"run {self.plan.run} lost its claim: {reason}"
         report_failure(exit_code, message, FAILURE_CLASSES[FailureKind.CLAIM_LOST].next_step)
         LOG.warning(message)
         return exit_code
@@ -240,27 +241,32 @@ class _ClaimWatch:
         self._due = 0.0
         self._set_due()
 
-    def held(self) -> bool:
-        """Renew the claim and return whether no other run took it over."""
+    def loss(self) -> str | None:
+        """Renew the claim; return why it is lost, None if it is held."""
         if self._operations.renew(self._run, lease=self._lease):
-            return True
-        # A failed run's stage may be repeated: it holds its claim until another run takes it.
-        return self._operations.state().claim_of(self._run) is not None
+            return None
+        claim = self._operations.state().claim_of(self._run)
+        if claim is None:
+            return "another run trains this set"
+        # A failed run's stage may be repeated: it holds its claim until another run takes it, or a person
+        # ends it.
+        outcome = claim.outcome
+        return outcome.message if isinstance(outcome, Failed) and outcome.given_up else None
 
-    def renewed_when_due(self) -> bool:
+    def loss_when_due(self) -> str | None:
         """Renew when it is time to; a store that does not answer now may answer the next time.
 
         Returns:
-            False if the claim is lost.
+            Reason why the claim is lost; None if it is held.
         """
         if time.monotonic() < self._due:
-            return True
+            return None
         self._set_due()
         try:
-            return self.held()
+            return self.loss()
         except StormsightError as error:
             LOG.warning("the claim was not renewed: %s", error.message)
-            return True
+            return None
 
     def _set_due(self) -> None:
         self._due = time.monotonic() + self._lease.total_seconds() / RENEWALS

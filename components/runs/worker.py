@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import ParameterError
-from components.contract.failures import kind_of_exit
+from components.contract.failures import FAILURE_CLASSES, kind_of_exit
 from components.contract.keys import training_of
 from components.contract.processes import end_with_parent
 from components.lib.cli import REPORT, report_failure, run
@@ -79,11 +79,16 @@ def _pass_on(address: str, exit_code: int, report: Path) -> None:
     """Make the command's report this process's, or write one from the exit code if it left none."""
     found: dict[str, Any] = json.loads(report.read_text()) if report.exists() else {}
     if found.get("exit_code") != exit_code:  # none, or one from before it was killed
-        found = {"message": _describe(exit_code), "next_step": "read the stage's log"}
+        found = {"message": describe_exit(exit_code), "next_step": next_step_of(exit_code)}
     report_failure(exit_code, f"{address}: {found['message']}", str(found["next_step"]))
 
 
-def _describe(exit_code: int) -> str:
+def next_step_of(exit_code: int) -> str:
+    """Return the advice on an exit code that came without a report: that of its failure class."""
+    return FAILURE_CLASSES[kind_of_exit(exit_code)].next_step
+
+
+def describe_exit(exit_code: int) -> str:
     """Return a message for an exit code that came without a report."""
     if exit_code == 128 + signal.SIGKILL:
         return "the command was killed by SIGKILL: out of memory, most likely"

@@ -4,7 +4,8 @@
 
     .venv/bin/python k8s/policies/render.py --matrix            # the table in docs/operate/rights.md
 
-The matrix is ``components/contract/rights.py``; the places are the deployment file's, and MLflow's artefacts.
+The matrix is ``components/contract/rights.py``; the places are the deployment file's, MLflow's artefacts and
+the dumps.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, nargs="?", help="folder for ACCOUNT.json")
     parser.add_argument("--matrix", action="store_true", help="print the rights as a table instead")
     parser.add_argument("--artifacts", default="s3://stormsight/mlflow", help="MLflow's (%(default)s)")
+    parser.add_argument("--backups", default="s3://stormsight/backups", help="dumps' (%(default)s)")
     options = parser.parse_args()
     if options.matrix:
         sys.stdout.write(matrix())
@@ -50,12 +52,12 @@ def main() -> int:
     if options.folder is None:
         parser.error("deployment and folder are needed")
     options.folder.mkdir(parents=True, exist_ok=True)
-    for account, text in policies(options.deployment, options.artifacts).items():
+    for account, text in policies(options.deployment, options.artifacts, options.backups).items():
         (options.folder / f"{account}.json").write_text(text)
     return 0
 
 
-def policies(deployment: Path, artifacts: str) -> dict[str, str]:
+def policies(deployment: Path, artifacts: str, backups: str) -> dict[str, str]:
     """Return the policy of each account as JSON text."""
     settings = load_settings({**os.environ, "STORMSIGHT_DEPLOYMENT": str(deployment)})
     places = {
@@ -63,6 +65,7 @@ def policies(deployment: Path, artifacts: str) -> dict[str, str]:
         "landing": settings.landing,
         "remote": settings.remote,
         "artifacts": artifacts,
+        "backups": backups,
     }
     roots = {store: place_of(uri) for store, uri in places.items()}
     made = {account: policy(grants, roots) for account, grants in RIGHTS.items()}

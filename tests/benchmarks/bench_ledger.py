@@ -30,7 +30,7 @@ from typing import Any
 
 import boto3
 
-from components.contract.hashing import canonical_json
+from components.contract.hashing import canonical_json, seal
 from components.contract.keys import (
     CHAMPIONS,
     OPERATIONS,
@@ -51,7 +51,6 @@ from components.lib.ledger.copied import CopiedChain
 from components.lib.objects.content import content_key
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectInfo, Objects, ObjectStore
-from components.lib.objects.sealed import seal
 from components.lib.operations import snapshots
 from components.lib.operations.decisions import ClaimRequest
 from components.lib.operations.events import Claimed, Event, Registered, Succeeded

@@ -12,10 +12,11 @@ from typing import Any
 
 import yaml
 
+from components.contract.hashing import seal
 from components.housekeeping.parameters import Places
 from components.lib.ledger.chain import Chain
 from components.lib.objects.content import content_key
-from components.lib.objects.sealed import create_sealed, seal
+from components.lib.objects.sealed import create_sealed
 from components.lib.operations.decisions import ClaimRequest
 from components.lib.operations.events import Registered
 from components.lib.operations.operations import Operations

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from components.contract.hashing import seal
 from components.housekeeping.verify import Finding, verify
 from components.lib.objects.protocol import Objects, ObjectStore
-from components.lib.objects.sealed import seal
 from tests.housekeeping.history import History
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from components.contract.rights import Verb, allows
 from tests.cluster.database import postgres_programs, start_database
-from tests.k8s.manifests import ROOT, find, kubectl, rendered
+from tests.k8s import policies
+from tests.k8s.manifests import ROOT, Manifest, find, kubectl, rendered
 
 PROGRAMS = postgres_programs()
 needs_postgres = pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed")
@@ -99,6 +103,42 @@ def test_a_database_that_fails_stops_neither_the_others_nor_hides(database: Data
     assert old.exists()
     assert len(list(database.backups.glob("airflow-*.dump"))) == 2
     assert not list(database.backups.glob("empty-*.dump"))
+
+
+@pytest.fixture(scope="module")
+def uploading(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
+    """Objects of the cloud overlay with dumps that leave the cluster."""
+    program = kubectl()
+    if program is None:
+        pytest.skip("kubectl is not installed: no overlay can be rendered")
+    folder = tmp_path_factory.mktemp("uploading") / "k8s"
+    shutil.copytree(ROOT / "k8s", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    overlay = folder / "overlays" / "cloud" / "kustomization.yaml"
+    more = "  - ../../backups/upload\nconfigMapGenerator:"
+    overlay.write_text(overlay.read_text().replace("configMapGenerator:", more, 1))
+    command = [program, "kustomize", str(overlay.parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def test_dumps_leave_the_cluster_after_they_were_restored(uploading: list[Manifest]) -> None:
+    pod = find(uploading, "CronJob", "stormsight-backup")["spec"]["jobTemplate"]["spec"]["template"]
+    [dump], [upload] = pod["spec"]["initContainers"], pod["spec"]["containers"]
+    assert (dump["name"], dump["command"]) == ("backup", ["sh", "/etc/backup/backup"])
+    assert upload["image"].startswith("registry.example.com/stormsight-data@sha256:")
+    assert upload["command"][-3:] == ["upload-dumps", "/backups", "s3://stormsight/backups"]
+    assert [m["readOnly"] for m in upload["volumeMounts"] if m["mountPath"] == "/backups"] == [True]
+    assert all(m["name"] != "passwords" for m in upload["volumeMounts"]), "it needs no database"
+    way = find(uploading, "NetworkPolicy", "object-store-backup")["spec"]
+    assert way["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert allows("backup", "backups", "write", "mlflow-2026-11-29T021500Z.dump")
+    taking: tuple[Verb, ...] = ("read", "delete")
+    assert not any(allows("backup", "backups", verb, "x.dump") for verb in taking)
+
+
+@pytest.mark.parametrize("policy", policies.POLICIES, ids=lambda policy: policy.__name__)
+def test_the_uploading_job_obeys_the_policies(policy: policies.Policy, uploading: list[Manifest]) -> None:
+    assert policy(uploading) == []
 
 
 @pytest.mark.skipif(kubectl() is None, reason="kubectl is not installed: no overlay can be rendered")

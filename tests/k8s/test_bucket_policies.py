@@ -15,12 +15,13 @@ from tests.k8s.manifests import OVERLAYS, ROOT, settings
 
 FOLDER = ROOT / "k8s/policies/cloud"
 RENDER: dict[str, Any] = runpy.run_path(str(ROOT / "k8s/policies/render.py"))
-ARTIFACTS = "s3://stormsight/mlflow"
+ARTIFACTS, BACKUPS = "s3://stormsight/mlflow", "s3://stormsight/backups"
 PLACES: dict[Store, str] = {
     "objects": "stormsight/pipeline/",
     "landing": "stormsight-landing/",
     "remote": "stormsight/dvc/",
     "artifacts": "stormsight/mlflow/",
+    "backups": "stormsight/backups/",
 }
 KEYS = [
     "ledger/operations/000000001.json",
@@ -80,7 +81,7 @@ def shipped(account: str) -> dict[str, Any]:
 
 def test_the_shipped_policies_are_those_of_the_matrix() -> None:
     """After a change of the matrix: the command in k8s/policies/render.py."""
-    rendered = RENDER["policies"](ROOT / "k8s/overlays/cloud/deployment.yaml", ARTIFACTS)
+    rendered = RENDER["policies"](ROOT / "k8s/overlays/cloud/deployment.yaml", ARTIFACTS, BACKUPS)
     assert {path.stem: path.read_text() for path in FOLDER.iterdir()} == rendered
 
 

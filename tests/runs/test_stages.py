@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-from components.contract.hashing import sha256_bytes
+from components.contract.hashing import seal, sha256_bytes
 from components.contract.keys import REMOVALS, run_record_key
 from components.lib import cli
 from components.lib.cli import REPORT
 from components.lib.objects.content import content_key, folder_files
 from components.lib.objects.opening import open_objects
-from components.lib.objects.sealed import seal, unseal
+from components.lib.objects.sealed import unseal
 from components.lib.operations.events import Failed, Registered
 from components.lib.operations.operations import Operations
 from components.lib.operations.removals import announced, read_intents
@@ -42,7 +42,10 @@ def command(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:
     return caught.value.code, json.loads(report.read_text()) if report.exists() else {}
 
 
-NEXT_STEPS = {"bad_data": "land it again", "killed": "read the stage's log"}
+NEXT_STEPS = {
+    "bad_data": "land it again",
+    "killed": "raise meta.memory of the stage in dvc.yaml, or lower its batch or workers",
+}
 
 
 def key_of(world: World, run: str) -> str:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from components.contract.errors import SourceUnavailableError
-from components.contract.hashing import sha256_json
+from components.contract.hashing import seal, sha256_json
 from components.contract.keys import CHAMPIONS, run_record_key, stage_record_key
-from components.lib.objects.sealed import seal
 from components.lib.operations.operations import Operations
 from components.lib.registry.artefact import CHAMPION
 from components.lib.registry.champion import ChampionRegistry

@@ -21,9 +21,9 @@ from pydantic import ConfigDict, Field
 
 from components.contract import keys
 from components.contract.errors import BadDataError, MissingInputError, SourceUnavailableError
-from components.contract.hashing import canonical_json, sha256_json
+from components.contract.hashing import canonical_json, seal, sha256_json
 from components.lib.objects.protocol import ObjectStore, get_many
-from components.lib.objects.sealed import parse_sealed, seal
+from components.lib.objects.sealed import parse_sealed
 
 GENESIS = "0" * 64
 """``prev_hash`` of the first entry."""

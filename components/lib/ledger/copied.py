@@ -15,10 +15,10 @@ from typing import Any
 from pydantic import ConfigDict
 
 from components.contract.errors import BadDataError, MissingInputError, ResourceError, SourceUnavailableError
-from components.contract.hashing import canonical_json
+from components.contract.hashing import canonical_json, seal
 from components.contract.keys import snapshot_key
 from components.lib.ledger.chain import Chain, Entry
-from components.lib.objects.sealed import read_sealed, seal
+from components.lib.objects.sealed import read_sealed
 
 EVERY = 50
 """Entries after which the copy is written anew: at most so many are read beside it."""

@@ -14,31 +14,17 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from components.contract.errors import BadDataError
-from components.contract.hashing import canonical_json, sha256_json
+from components.contract.hashing import SEAL, seal, sha256_json
 from components.lib.objects.protocol import ObjectStore
 
 T = TypeVar("T")
-
-SEAL = "sha256"
-"""Field that holds the hash of the rest."""
-
-
-def seal(record: Mapping[str, Any]) -> bytes:
-    """Return the record as JSON with its seal; equal records give equal bytes.
-
-    Raises:
-        ValueError: If it has the seal's field already.
-    """
-    if SEAL in record:
-        raise ValueError(f"the field {SEAL!r} is the seal's own")
-    return canonical_json({**record, SEAL: _digest(record)}) + b"\n"
 
 
 def unseal(content: bytes, *, name: str = "a sealed record") -> dict[str, Any]:
     """Return the record without its seal.
 
     Args:
-        content: Output of :func:`seal`.
+        content: Output of :func:`~components.contract.hashing.seal`.
         name: Name of the record in messages.
 
     Raises:
@@ -52,7 +38,7 @@ def unseal(content: bytes, *, name: str = "a sealed record") -> dict[str, Any]:
         raise _damaged(name, "it has no seal")
     stated = record.pop(SEAL)
     try:
-        intact = _digest(record) == stated
+        intact = sha256_json(record) == stated
     except (ValueError, RecursionError):  # NaN, or nested too deeply: never written by seal
         intact = False
     if not intact:
@@ -64,7 +50,7 @@ def parse_sealed(content: bytes, kind: type[T], *, name: str) -> T:
     """Return a sealed record as a ``kind``.
 
     Args:
-        content: Output of :func:`seal`.
+        content: Output of :func:`~components.contract.hashing.seal`.
         kind: Dataclass or pydantic model of the record's fields.
         name: Name of the record in messages.
 
@@ -109,10 +95,6 @@ def create_sealed(store: ObjectStore, key: str, record: Mapping[str, Any]) -> bo
 
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 """Validator of a type, made once: making it costs more than using it."""
-
-
-def _digest(record: Mapping[str, Any]) -> str:
-    return sha256_json(record)
 
 
 def _damaged(name: str, why: str) -> BadDataError:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from components.contract.documents import nearest
+from components.contract.errors import ParameterError
 from components.contract.failures import FAILURE_CLASSES, FailureKind
 from components.lib.operations.events import Claimed, Failed, Succeeded
+from components.lib.operations.pending import PendingSet
 from components.lib.operations.state import Claim, State
 
 
@@ -20,12 +23,14 @@ class ClaimRequest:
         code: SHA-256 of the code.
         params: SHA-256 of the parameters that stages name.
         profile: Profile of params.yaml, kept for the record.
+        chosen: Acquisitions to train with; None for all that are pending.
     """
 
     run: str
     code: str
     params: str
     profile: str | None = None
+    chosen: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class NothingToDo:
 def decide(
     state: State, request: ClaimRequest, *, now: datetime, lease: timedelta, force: bool = False
 ) -> ClaimGranted | NothingToDo:
-    """Decide whether a run may train all pending acquisitions.
+    """Decide whether a run may train all pending acquisitions, or those that it has chosen.
 
     Args:
         state: The present state.
@@ -69,13 +74,18 @@ def decide(
         now: The present time.
         lease: A claim without a sign of life for longer may be taken over.
         force: Train though the same key failed for good, or though nothing is registered.
+
+    Raises:
+        ParameterError: If an acquisition that was chosen is unknown or withdrawn.
     """
     mine = state.claim_of(request.run)
     if mine is not None and mine.outcome is None:
         return _planned_before(state, mine, request)
-    key = state.training_key(request.code, request.params)
     pending = state.pending
-    if not pending and not force:
+    taken = pending if request.chosen is None else chosen_of(state, request.chosen)
+    chosen = taken != pending
+    key = PendingSet(taken).training_key(request.code, request.params)
+    if not taken and not force:
         return NothingToDo("no acquisition is registered", "land one; --force trains without any")
     claim = state.claims.get(key)
     obstacle = None if claim is None else obstacle_of(claim, now=now, lease=lease, force=force)
@@ -89,21 +99,47 @@ def decide(
         Claimed(
             key=key,
             run=request.run,
-            acquisitions_sha256=state.pending_sha256,
+            acquisitions=taken if chosen else None,
+            acquisitions_sha256=None if chosen else state.pending_sha256,
+            chosen=chosen,
             code=request.code,
             params=request.params,
             profile=request.profile,
             forced=force,
         ),
-        pending,
+        taken,
         new=True,
     )
+
+
+def chosen_of(state: State, names: Sequence[str]) -> dict[str, str]:
+    """Return the catalogue hash of each acquisition that was chosen.
+
+    Raises:
+        ParameterError: If none is named, or one is not registered or withdrawn.
+    """
+    pending = state.pending
+    if not names:
+        raise ParameterError("no acquisition is chosen", next_step="name some, or leave --acquisitions out")
+    for name in names:
+        if name in state.withdrawn:
+            raise ParameterError(
+                f"{name} cannot be trained with: it was withdrawn: {state.withdrawn[name].reason}",
+                next_step="choose others: see `python -m components.acquisitions list`",
+            )
+        if name not in pending:
+            raise ParameterError(
+                f"acquisition {name} is not registered{nearest(name, list(pending))}",
+                next_step="see `python -m components.acquisitions list`",
+            )
+    return {name: pending[name] for name in sorted(set(names))}
 
 
 def decide_outcome(state: State, run: str, outcome: Succeeded | Failed) -> Succeeded | Failed | NothingToDo:
     """Return the outcome of ``run`` that counts: ``outcome`` if it is to be written down, or what stands.
 
     A success may follow a failure of the same run (its failed task was repeated), nothing follows a success.
+    What a person said when the claim was given up stands against later failures.
     """
     claim = state.claim_of(run)
     if claim is None:
@@ -113,13 +149,18 @@ def decide_outcome(state: State, run: str, outcome: Succeeded | Failed) -> Succe
     if claim.succeeded or claim.outcome == outcome:
         assert claim.outcome is not None
         return claim.outcome
+    if isinstance(claim.outcome, Failed) and claim.outcome.given_up and isinstance(outcome, Failed):
+        return claim.outcome
     return outcome
 
 
 def _planned_before(state: State, mine: Claim, request: ClaimRequest) -> ClaimGranted | NothingToDo:
     if (mine.claimed.code, mine.claimed.params) != (request.code, request.params):
         return NothingToDo(f"run {request.run} was planned with other code or parameters", "start a new run")
-    return ClaimGranted(mine.claimed, state.acquisitions_of(mine), new=False)
+    planned = state.acquisitions_of(mine)
+    if request.chosen is not None and set(planned) != set(request.chosen):
+        return NothingToDo(f"run {request.run} was planned with other acquisitions", "start a new run")
+    return ClaimGranted(mine.claimed, planned, new=False)
 
 
 def obstacle_of(claim: Claim, *, now: datetime, lease: timedelta, force: bool = False) -> NothingToDo | None:

@@ -46,7 +46,8 @@ class Withdrawn(_Event):
 class Claimed(_Event):
     """Event: a run trains the set of all acquisitions that are pending at this point of the ledger.
 
-    Former code wrote the whole set instead of its hash; such entries stay readable.
+    Former code wrote the whole set instead of its hash; such entries stay readable. A set that a person has
+    chosen among the pending acquisitions is written whole, and marked.
     """
 
     event: Literal["claimed"] = "claimed"
@@ -61,11 +62,15 @@ class Claimed(_Event):
     profile: str | None = None
     forced: bool = False
     """True if it was planned with ``--force``."""
+    chosen: bool = False
+    """True if a person chose the set: only some of what is pending."""
 
     @model_validator(mode="after")
     def _names_one_set(self) -> Self:
         if (self.acquisitions is None) == (self.acquisitions_sha256 is None):
             raise ValueError("either acquisitions or acquisitions_sha256 names the set")
+        if self.chosen and not self.acquisitions:
+            raise ValueError("a chosen set is named by its acquisitions")
         return self
 
     @property
@@ -74,13 +79,16 @@ class Claimed(_Event):
         return self.acquisitions_sha256 or sha256_json(self.acquisitions)
 
     def by_hash(self) -> Claimed:
-        """Return the event with the set's hash in place of the set."""
+        """Return the event with the set's hash in place of the set; a chosen set stays."""
+        if self.chosen:
+            return self
         return self.model_copy(update={"acquisitions": None, "acquisitions_sha256": self.set_sha256})
 
     def body(self) -> dict[str, Any]:
         """Return the event as a chain records it."""
-        unused = "acquisitions" if self.acquisitions is None else "acquisitions_sha256"
-        return {name: value for name, value in super().body().items() if name != unused}
+        unused = {"acquisitions" if self.acquisitions is None else "acquisitions_sha256"}
+        unused |= set() if self.chosen else {"chosen"}  # as former code wrote it, and can read it
+        return {name: value for name, value in super().body().items() if name not in unused}
 
 
 class Renewed(_Event):
@@ -105,6 +113,10 @@ class Succeeded(_Event):
     """True if the gate let a model through; a refusal is a result too."""
 
 
+RELEASE, WITHDRAW = "release", "withdraw"
+"""Names in place of a stage where the run did not fail: a person gave its claim up, or took data away."""
+
+
 class Failed(_Event):
     """Event: the run ended without a result."""
 
@@ -122,6 +134,11 @@ class Failed(_Event):
     def final(self) -> bool:
         """Return whether the ledger bars other runs from training the same set with the same code."""
         return self.failure_class in FINAL_FOR_SET
+
+    @property
+    def given_up(self) -> bool:
+        """Return whether a person ended the claim: what the run still does is to stop."""
+        return self.stage in {RELEASE, WITHDRAW}
 
 
 Event = Registered | Withdrawn | Claimed | Renewed | Succeeded | Failed

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from pydantic import AwareDatetime, ConfigDict
 
 from components.contract.errors import BadDataError, MissingInputError
+from components.contract.hashing import seal
 from components.contract.keys import RUNS, alive_key
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import read_sealed, seal
+from components.lib.objects.sealed import read_sealed
 from components.lib.operations.state import State
 
 CLOCKS_DIFFER = timedelta(minutes=5)

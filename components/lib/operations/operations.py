@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from components.contract.actor import current_actor
 from components.contract.errors import MissingInputError
+from components.contract.failures import FailureKind
 from components.contract.keys import OPERATIONS
 from components.lib.ledger.chain import Chain, Entry, HeadMovedError, utc_now
 from components.lib.objects.protocol import ObjectStore
@@ -22,6 +23,7 @@ from components.lib.operations.decisions import (
     decide_outcome,
 )
 from components.lib.operations.events import (
+    WITHDRAW,
     Event,
     Failed,
     Registered,
@@ -140,8 +142,34 @@ class Operations:
 
         return self._change(choose)
 
+    def stop_trainings_with(self, acquisition: str) -> list[str]:
+        """End the claims at work whose sets hold a withdrawn acquisition; return their runs.
+
+        What such a run still does stops at its next renewal. Repeated, it ends what an earlier attempt left.
+
+        Raises:
+            MissingInputError: If the acquisition is not withdrawn.
+        """
+
+        def choose(state: State) -> tuple[Event | None, str | None]:
+            if acquisition not in state.withdrawn:
+                raise MissingInputError(f"{acquisition} is not withdrawn", next_step="withdraw it first")
+            reason = state.withdrawn[acquisition].reason
+            for key, claim in state.claims.items():
+                if claim.outcome is None and acquisition in state.acquisitions_of(claim):
+                    message = f"{acquisition}, which it trains with, was withdrawn: {reason}"
+                    return _failure(key, claim.run, FailureKind.TERMINATED, WITHDRAW, message), claim.run
+            return None, None
+
+        stopped: list[str] = []
+        while (run := self._change(choose)) is not None:
+            stopped.append(run)
+        return stopped
+
     def claim(self, request: ClaimRequest, *, lease: timedelta, force: bool = False) -> RunPlan | NothingToDo:
-        """Claim all pending acquisitions for a run and seal its plan; the same run gets the same plan again.
+        """Claim all pending acquisitions for a run, or those that it has chosen, and seal its plan.
+
+        The same run gets the same plan again.
 
         Args:
             request: The run, with its code and parameters.
@@ -150,6 +178,7 @@ class Operations:
 
         Raises:
             BadDataError: If the chain is broken.
+            ParameterError: If an acquisition that was chosen is unknown or withdrawn.
         """
 
         def choose(state: State) -> tuple[Event | None, ClaimGranted | NothingToDo]:
@@ -198,15 +227,7 @@ class Operations:
         """Record that a run ended without a result; see :meth:`succeeded`."""
         return self._record(
             run,
-            lambda key: Failed.model_validate(
-                {
-                    "key": key,
-                    "run": run,
-                    "class": failure_class,
-                    "stage": stage[:200],
-                    "message": message[:2000],
-                }
-            ),
+            lambda key: _failure(key, run, failure_class, stage, message),
         )
 
     def _record(
@@ -243,3 +264,10 @@ class Operations:
     def _read(self) -> View:
         self._view = self._snapshots.read(self._view)
         return self._view
+
+
+def _failure(key: str, run: str, failure_class: str, stage: str, message: str) -> Failed:
+    """Return the event of a failure, its words no longer than a ledger keeps them."""
+    return Failed.model_validate(
+        {"key": key, "run": run, "class": failure_class, "stage": stage[:200], "message": message[:2000]}
+    )

@@ -20,11 +20,11 @@ from datetime import datetime, timedelta
 from pydantic import ConfigDict
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.contract.hashing import sha256_json
+from components.contract.hashing import seal, sha256_json
 from components.contract.keys import REMOVALS, intent_key, intents_prefix, removal_key
 from components.lib.ledger.chain import utc_now
 from components.lib.objects.protocol import ObjectInfo, ObjectStore, get_many
-from components.lib.objects.sealed import create_sealed, parse_sealed, read_sealed, seal
+from components.lib.objects.sealed import create_sealed, parse_sealed, read_sealed
 from components.lib.operations.liveness import CLOCKS_DIFFER
 
 HOLDS = timedelta(minutes=15)

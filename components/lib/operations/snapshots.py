@@ -15,11 +15,11 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
 
 from components.contract.errors import BadDataError, MissingInputError, ResourceError, SourceUnavailableError
-from components.contract.hashing import canonical_json
+from components.contract.hashing import canonical_json, seal
 from components.contract.keys import snapshot_key
 from components.lib.ledger.chain import Chain, Entry
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import read_sealed, seal
+from components.lib.objects.sealed import read_sealed
 from components.lib.operations.events import Claimed, Failed, Registered, Sha256, Succeeded, Withdrawn
 from components.lib.operations.state import Claim, State
 

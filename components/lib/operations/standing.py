@@ -7,14 +7,15 @@ they may train a set whose redrives are spent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from components.contract.failures import FailureKind
-from components.lib.operations.decisions import NothingToDo, obstacle_of
+from components.lib.operations.decisions import NothingToDo, chosen_of, obstacle_of
 from components.lib.operations.events import Failed
+from components.lib.operations.pending import PendingSet
 from components.lib.operations.state import Claim, State
 
 OTHER = "other"
@@ -65,7 +66,14 @@ class Standing:
 
 
 def standing_of(
-    state: State, code: str, params: str, *, now: datetime, lease: timedelta, redrives: Mapping[str, int]
+    state: State,
+    code: str,
+    params: str,
+    *,
+    now: datetime,
+    lease: timedelta,
+    redrives: Mapping[str, int],
+    chosen: Sequence[str] | None = None,
 ) -> Standing:
     """Return the standing of the set that a run planned now would train.
 
@@ -76,14 +84,18 @@ def standing_of(
         now: The present time.
         lease: A claim without a sign of life for longer may be taken over.
         redrives: Redrives by failure class, and under ``other`` for the rest.
+        chosen: Acquisitions that the run would be planned with; None for all that are pending.
+
+    Raises:
+        ParameterError: If an acquisition that was chosen is unknown or withdrawn.
     """
-    pending = state.pending
-    key = state.training_key(code, params)
+    taken = state.pending if chosen is None else chosen_of(state, chosen)
+    key = PendingSet(taken).training_key(code, params)
     claim = state.claims.get(key)
-    position, reason, next_step = _position(bool(pending), claim, now, lease, redrives)
+    position, reason, next_step = _position(bool(taken), claim, now, lease, redrives)
     return Standing(
         key=key,
-        acquisitions=tuple(pending),
+        acquisitions=tuple(taken),
         position=position,
         reason=reason,
         next_step=next_step,

@@ -1,7 +1,8 @@
 """State of the operations: a fold of the chain's events.
 
-A claim is always for the set that is pending at its place in the chain. So the state keeps no sets: how many
-acquisitions were registered and withdrawn by then says which ones a claim took.
+A claim is for the set that is pending at its place in the chain, unless a person chose some of it. So the
+state keeps chosen sets alone: how many acquisitions were registered and withdrawn by then says which ones any
+other claim took.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Claim:
     """Claim of the run that trains, or trained, a key; a takeover replaces it.
 
     Attributes:
-        claimed: The event, which names its set by hash.
+        claimed: The event, which names its set by hash, unless it was chosen.
         alive: Last sign of life of the run.
         outcome: How it ended, None while it runs.
         failures: Number of failures of the key so far by class, of earlier claims too; a run that fell silent
@@ -124,6 +125,8 @@ class State:
 
     def acquisitions_of(self, claim: Claim) -> dict[str, str]:
         """Return the catalogue hash of each acquisition that a claim of this state took."""
+        if claim.claimed.chosen:
+            return dict(sorted((claim.claimed.acquisitions or {}).items()))
         gone = set(islice(self.withdrawn, claim.withdrawn))
         took = islice(self.registered.items(), claim.registered)
         return {name: event.catalogue_sha256 for name, event in sorted(took) if name not in gone}
@@ -133,12 +136,15 @@ class State:
         """Return the acquisitions that some finished training took."""
         # Most registered acquisitions of any training that began after at most so many withdrawals.
         reach = [0] * (len(self.withdrawn) + 1)
+        chosen: set[str] = set()
         for claim in self.claims.values():
-            if claim.succeeded:
+            if claim.succeeded and claim.claimed.chosen:
+                chosen.update(claim.claimed.acquisitions or ())
+            elif claim.succeeded:
                 reach[claim.withdrawn] = max(reach[claim.withdrawn], claim.registered)
         reach = list(accumulate(reach, max))
         left = {name: number for number, name in enumerate(self.withdrawn)}
-        return {
+        return chosen | {
             name
             for number, name in enumerate(self.registered)
             if number < reach[left.get(name, len(self.withdrawn))]
@@ -222,10 +228,7 @@ class _Fold:
             self._pending.remove(name, self._registered[name].catalogue_sha256)
 
     def _claim(self, event: Claimed, time: datetime) -> None:
-        pending = self._set
-        _require(event.set_sha256 == pending.sha256, "the claim is not for the pending acquisitions")
-        key = pending.training_key(event.code, event.params)
-        _require(event.key == key, "the key does not fit the claim")
+        _require(event.key == self._key_of(event), "the key does not fit the claim")
         _require(self._runs.get(event.run, event.key) == event.key, f"{event.run} claims a second key")
         before = self._claims.get(event.key)
         _require(before is None or not before.succeeded, "the key is trained already")
@@ -241,6 +244,23 @@ class _Fold:
             withdrawn=len(self._withdrawn),
         )
         self._runs[event.run] = event.key
+
+    def _key_of(self, event: Claimed) -> str:
+        """Return the key of what an event claims.
+
+        Raises:
+            ValueError: If it is not pending.
+        """
+        if not event.chosen:
+            pending = self._set
+            _require(event.set_sha256 == pending.sha256, "the claim is not for the pending acquisitions")
+            return pending.training_key(event.code, event.params)
+        chosen = event.acquisitions or {}
+        for name, sha256 in chosen.items():
+            known = self._registered.get(name)
+            _require(known is not None and known.catalogue_sha256 == sha256, f"{name} is not registered so")
+            _require(name not in self._withdrawn, f"{name} is withdrawn")
+        return PendingSet(chosen).training_key(event.code, event.params)
 
     def _held(self, key: str, run: str) -> Claim:
         claim = self._claims.get(key)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from components.contract.errors import StormsightError
+from components.lib.operations.state import Claim
 
 LISTED = 5
 """Items of a long list that are shown; the others are counted."""
@@ -69,3 +70,9 @@ def listed(names: Sequence[str], *, none: str = "none") -> str:
         return none
     more = len(names) - LISTED
     return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def run_of(claim: Claim) -> str:
+    """Return the run of a claim in words, with the acquisitions if a person has chosen them."""
+    chosen = sorted(claim.claimed.acquisitions or ()) if claim.claimed.chosen else []
+    return f"run {claim.run}" + (f" of chosen acquisitions ({listed(chosen)})" if chosen else "")

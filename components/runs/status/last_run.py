@@ -21,7 +21,7 @@ from components.runs.environment import Environment
 from components.runs.pages import outputs, page_outputs
 from components.runs.records import StageRecord
 from components.runs.status.champions import report_command
-from components.runs.status.findings import LISTED, Finding, listed
+from components.runs.status.findings import LISTED, Finding, listed, run_of
 from components.runs.status.sources import Sources
 
 LOOKED_AT = 5
@@ -90,9 +90,9 @@ class _Cost:
 def _outcome(claim: Claim) -> str:
     match claim.outcome:
         case Succeeded(promoted=promoted):
-            return f"run {claim.run} succeeded: {'promoted' if promoted else 'not promoted'}"
+            return f"{run_of(claim)} succeeded: {'promoted' if promoted else 'not promoted'}"
         case Failed() as failed:
-            return f"run {claim.run} failed in {failed.stage}: {failed.failure_class}: {failed.message}"
+            return f"{run_of(claim)} failed in {failed.stage}: {failed.failure_class}: {failed.message}"
     return f"run {claim.run} is at work"
 
 

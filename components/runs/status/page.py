@@ -16,13 +16,13 @@ from components.runs.status.champions import find_approvals, find_champions
 from components.runs.status.findings import Finding, Section, attempt
 from components.runs.status.last_run import find_cost, find_pages, find_quarantine
 from components.runs.status.sources import Sources
-from components.runs.status.trainings import find_next, find_rejections
+from components.runs.status.trainings import find_deliveries, find_next
 
 _SECTIONS: tuple[tuple[str, str, Callable[[Sources], list[Finding]]], ...] = (
     ("Champions", CHAMPIONS, find_champions),
     ("Waits for a person", CHAMPIONS, find_approvals),
     ("Next training", OPERATIONS, find_next),
-    ("Rejected deliveries", REJECTED, find_rejections),
+    ("Deliveries", REJECTED, find_deliveries),
     ("Last run and its cost", OPERATIONS, find_cost),
     ("Quarantined tiles", WORK, find_quarantine),
     ("Report and map", WORK, find_pages),

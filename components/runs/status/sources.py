@@ -7,7 +7,7 @@ from functools import cached_property
 from operator import attrgetter
 
 from components.contract.keys import CHAMPIONS
-from components.lib.objects.opening import open_objects
+from components.lib.objects.opening import landing_from_environment, open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
 from components.lib.operations.state import Claim, State
@@ -36,6 +36,11 @@ class Sources:
     def remote(self) -> ObjectStore:
         """DVC's remote."""
         return open_objects(self.environment.remote)
+
+    @cached_property
+    def landing(self) -> ObjectStore:
+        """Store in which acquisitions arrive."""
+        return landing_from_environment()
 
     @cached_property
     def ledgers(self) -> ChampionLedgers:

@@ -13,8 +13,10 @@ from components.lib.operations.standing import Standing
 from components.lib.operations.state import Claim
 from components.runs.parameters import load_runs_parameters
 from components.runs.plan import last_failures, standing
-from components.runs.status.findings import LISTED, Finding, attempt, listed, unread
+from components.runs.status.findings import LISTED, Finding, attempt, listed, run_of, unread
 from components.runs.status.sources import Sources
+
+LIST = "python -m components.acquisitions list"
 
 LOOKED_AT = 50
 """Newest rejections that are read."""
@@ -30,8 +32,22 @@ def find_next(sources: Sources) -> list[Finding]:
     ]
 
 
-def find_rejections(sources: Sources) -> list[Finding]:
-    """Return the newest deliveries that were rejected and not registered since."""
+def find_deliveries(sources: Sources) -> list[Finding]:
+    """Return what lies in the landing place, and the newest rejections that no registration followed."""
+    return [
+        *attempt("landing place", lambda: _landed(sources)),
+        *attempt(REJECTED, lambda: _rejections(sources)),
+    ]
+
+
+def _landed(sources: Sources) -> list[Finding]:
+    landing, registered = sources.landing, sources.state.registered
+    waiting = [name for name in landing.folders() if name not in registered]
+    words = f"{len(waiting)} folders in the landing place are not registered: {listed(waiting)}"
+    return [Finding(words, landing.uri, LIST if waiting else "")]
+
+
+def _rejections(sources: Sources) -> list[Finding]:
     objects, source = sources.objects, REJECTED
     registered = sources.state.registered
     newest = sorted(objects.list(REJECTED), key=attrgetter("modified"), reverse=True)
@@ -48,7 +64,7 @@ def find_rejections(sources: Sources) -> list[Finding]:
     if not found:
         return [Finding("no delivery is rejected", source)]
     more = len(found) - LISTED
-    rest = Finding(f"and {more} more rejected deliveries", source, "python -m components.acquisitions list")
+    rest = Finding(f"and {more} more rejected deliveries", source, LIST)
     return [*list(found.values())[:LISTED], *([rest] if more > 0 else [])]
 
 
@@ -77,7 +93,7 @@ def _pending(sources: Sources, source: str) -> list[Finding]:
     words = (
         f"{len(state.pending)} acquisitions are registered, {len(new)} in no finished training: {listed(new)}"
     )
-    return [Finding(words, source, "python -m components.acquisitions list" if new else "")]
+    return [Finding(words, source, LIST if new else "")]
 
 
 def _at_work(sources: Sources, source: str) -> list[Finding]:
@@ -90,7 +106,7 @@ def _at_work(sources: Sources, source: str) -> list[Finding]:
         silent = now - claim.alive > lease
         found.append(
             Finding(
-                f"run {claim.run} holds the claim of set {claim.claimed.key[:12]}, last sign of life "
+                f"{run_of(claim)} holds the claim of set {claim.claimed.key[:12]}, last sign of life "
                 f"{claim.alive:%F %R} UTC"
                 + (": silent for longer than its lease, so stuck" if silent else ""),
                 alive_key(claim.run),

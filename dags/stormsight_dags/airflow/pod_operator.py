@@ -26,7 +26,7 @@ from components.contract.redacted_streams import LineRedactor
 from components.contract.variables import ACTOR
 from components.contract.work import Work
 from stormsight_dags.airflow.actor import actor_of
-from stormsight_dags.airflow.pod_watch import LAST_SEEN, StagePodManager, StagePodTrigger
+from stormsight_dags.airflow.pod_watch import AT_WORK, LAST_SEEN, StagePodManager, StagePodTrigger
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.airflow.skips import skip
 from stormsight_dags.budgets import load_budget
@@ -45,6 +45,7 @@ from stormsight_dags.kubernetes.names import (
 )
 from stormsight_dags.kubernetes.reader import PodReader, refusal
 from stormsight_dags.kubernetes.status import PodStatus, read_status, stuck_reason
+from stormsight_dags.liveness import RunAtWork, SignsOfLife
 from stormsight_dags.settings.model import Settings
 
 RESULT = "result"
@@ -92,11 +93,13 @@ class StagePodOperator(KubernetesPodOperator):
         }
         super().__init__(task_id=task_id, **{**own, **kwargs})
         self.stage = stage
-        self._refusal_skips = work.stage is None
+        self._is_stage = work.stage is not None
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
         self._last_seen: PodStatus | None = None
         self._pod_name = ""
         self._gave_up = ""
+        self._settings = settings
+        self._at_work: RunAtWork | None = None
 
     # ---------------------------------------------------------------- entry points of Airflow
 
@@ -108,6 +111,8 @@ class StagePodOperator(KubernetesPodOperator):
             AirflowSkipException: If its command found nothing to do.
         """
         self.log_formatter = self._remember_line
+        if self._is_stage:  # a service command holds no claim before it ends, or takes seconds
+            self._at_work = RunAtWork.of(str(context["run_id"]), self._settings)
         with self._typed(context):
             super().execute(context)
 
@@ -176,7 +181,9 @@ class StagePodOperator(KubernetesPodOperator):
     @cached_property
     def pod_manager(self) -> StagePodManager:
         """Pod manager that gives up on a pod that will never end."""
-        return StagePodManager(kube_client=self.client, callbacks=self.callbacks)
+        return StagePodManager(
+            kube_client=self.client, callbacks=self.callbacks, signs=SignsOfLife(self._at_work)
+        )
 
     def await_pod_start(self, pod: Any) -> None:  # noqa: ANN401
         """Wait until the pod runs."""
@@ -203,6 +210,8 @@ class StagePodOperator(KubernetesPodOperator):
         ours = StagePodTrigger(**trigger.serialize()[1])
         # Without it the triggerer looks for a kubeconfig; it runs where the worker does.
         ours.in_cluster = self.hook.is_in_cluster if self.in_cluster is None else self.in_cluster
+        if self._at_work is not None:
+            ours.trigger_kwargs[AT_WORK] = self._at_work.as_dict()
         super().defer(trigger=ours, **kwargs)
 
     def convert_config_file_to_dict(self) -> None:
@@ -309,7 +318,7 @@ class StagePodOperator(KubernetesPodOperator):
             cause=self._gave_up,
             now=time.time(),
         )
-        if not (succeeded(evidence) or skipped(evidence, refusal_skips=self._refusal_skips)):
+        if not (succeeded(evidence) or skipped(evidence, refusal_skips=not self._is_stage)):
             tail = self._reader.log_tail(name, status) or "\n".join(self._lines)
             evidence = replace(evidence, events=self._reader.events(name), log_tail=tail)
         if pod is not None:
@@ -319,7 +328,7 @@ class StagePodOperator(KubernetesPodOperator):
 
     def _report(self, evidence: Evidence, context: Any) -> None:  # noqa: ANN401
         report = read_report(evidence.known.report)
-        if skipped(evidence, refusal_skips=self._refusal_skips):
+        if skipped(evidence, refusal_skips=not self._is_stage):
             refused = evidence.known.exit_code != NOTHING_TO_DO
             raise skip(context, self.stage, report, refused=refused)
         if not succeeded(evidence):

@@ -7,6 +7,7 @@ the pod. Each look is also kept, since nothing is left of a pod that is deleted 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from functools import cached_property
 from typing import Any
@@ -22,19 +23,34 @@ from kubernetes.client.exceptions import ApiException
 from components.contract.redacted_streams import LineRedactor
 from stormsight_dags.airflow.notices import StallWarnings
 from stormsight_dags.kubernetes.status import PodStatus, read_status, stuck_reason
+from stormsight_dags.liveness import RunAtWork, SignsOfLife
 
 LAST_SEEN = "last_seen"
 """Key of a trigger's event under which the last look at the pod travels."""
 
+AT_WORK = "at_work"
+"""Key of a trigger's arguments under which the run is that holds a claim."""
+
+PENDING = "Pending"
+"""Phase of a pod whose container has not started."""
+
 
 class StagePodManager(PodManager):
     """Pod manager of the synchronous operator.
+
+    Args:
+        signs: Signs of life of the run, given while the pod has not started.
+        **kwargs: Arguments of ``PodManager``.
 
     Attributes:
         last_seen: Status of the pod at the last look.
     """
 
     last_seen: PodStatus | None = None
+
+    def __init__(self, *, signs: SignsOfLife, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(**kwargs)
+        self._signs = signs
 
     def read_pod(self, pod: Any) -> Any:  # noqa: ANN401 - the provider's V1Pod is untyped
         """Read the pod.
@@ -45,6 +61,8 @@ class StagePodManager(PodManager):
         remote = super().read_pod(pod)
         self.last_seen = read_status(remote)
         _raise_if_stuck(self.last_seen)
+        if self.last_seen.phase == PENDING:
+            self._signs.give_when_due()
         return remote
 
     def run_pod_async(self, pod: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -68,12 +86,14 @@ class AsyncStagePodManager(AsyncPodManager):
 
     Args:
         warnings: Watch over the lines of the log.
+        signs: Signs of life of the run, given while the pod has not started.
         **kwargs: Arguments of ``AsyncPodManager``.
     """
 
-    def __init__(self, *, warnings: StallWarnings, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, warnings: StallWarnings, signs: SignsOfLife, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(**kwargs)
         self._warnings = warnings
+        self._signs = signs
         self._redact = LineRedactor()
 
     async def read_pod(self, pod: Any) -> Any:  # noqa: ANN401
@@ -87,7 +107,10 @@ class AsyncStagePodManager(AsyncPodManager):
         except Exception as error:
             _raise_if_absent(error)
             raise
-        _raise_if_stuck(read_status(remote))
+        status = read_status(remote)
+        _raise_if_stuck(status)
+        if status.phase == PENDING:
+            await asyncio.to_thread(self._signs.give_when_due)
         return remote
 
     def _emit_container_logs(self, logs: list[str], now: Any, container_name: str) -> None:  # noqa: ANN401
@@ -111,7 +134,12 @@ class StagePodTrigger(KubernetesPodTrigger):
     @cached_property
     def pod_manager(self) -> AsyncPodManager:
         """Pod manager that gives up on a pod that will never end."""
-        return AsyncStagePodManager(async_hook=self.hook, warnings=StallWarnings(self.task_instance))
+        run = self.trigger_kwargs.get(AT_WORK)
+        return AsyncStagePodManager(
+            async_hook=self.hook,
+            warnings=StallWarnings(self.task_instance),
+            signs=SignsOfLife(None if run is None else RunAtWork(**run)),
+        )
 
     async def _get_pod(self) -> Any:  # type: ignore[override]  # noqa: ANN401
         try:

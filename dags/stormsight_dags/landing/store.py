@@ -1,8 +1,9 @@
-"""Readers of the object store for what orchestration needs itself: names, and small records."""
+"""Object stores as orchestration needs them itself: names, small records, and signs of life to write."""
 
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,14 @@ class ObjectReader(Protocol):
         ...
 
 
+class ObjectWriter(Protocol):
+    """Writer of small objects. Raises :class:`SourceUnavailableError` if the store fails."""
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object, or replace it."""
+        ...
+
+
 def open_reader(uri: str, endpoint: str | None = None) -> ObjectReader:
     """Return the reader of ``s3://bucket/prefix`` or of a folder.
 
@@ -55,12 +64,21 @@ def open_reader(uri: str, endpoint: str | None = None) -> ObjectReader:
     Raises:
         SourceUnavailableError: If no client can be made.
     """
+    return _open(uri, endpoint)
+
+
+def open_writer(uri: str, endpoint: str | None = None) -> ObjectWriter:
+    """Return the writer of ``s3://bucket/prefix`` or of a folder; arguments and errors as `open_reader`'s."""
+    return _open(uri, endpoint)
+
+
+def _open(uri: str, endpoint: str | None) -> _S3Store | _FolderStore:
     if uri.startswith("s3://"):
-        return _S3Reader(uri, endpoint)
-    return _FolderReader(Path(uri.removeprefix("file://")))
+        return _S3Store(uri, endpoint)
+    return _FolderStore(Path(uri.removeprefix("file://")))
 
 
-class _FolderReader:
+class _FolderStore:
     """Files below a folder. As for the commands, links are not followed."""
 
     def __init__(self, root: Path) -> None:
@@ -83,6 +101,15 @@ class _FolderReader:
         with _translated_errors(str(self._root / key), OSError):
             return (self._root / key).read_bytes()
 
+    def put(self, key: str, content: bytes) -> None:
+        path = self._root / key
+        with _translated_errors(str(path), OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (self._root / _UNFINISHED).mkdir(exist_ok=True)
+            temporary = self._root / _UNFINISHED / uuid.uuid4().hex
+            temporary.write_bytes(content)
+            temporary.replace(path)
+
     def _walk(self, start: Path) -> Iterator[ListedObject]:
         for folder, _, names in os.walk(start):
             for path in (Path(folder, name) for name in names):
@@ -95,7 +122,7 @@ class _FolderReader:
                     yield ListedObject(key, status.st_size, str(status.st_mtime_ns))
 
 
-class _S3Reader:
+class _S3Store:
     def __init__(self, uri: str, endpoint: str | None) -> None:
         # boto3 costs half a second that parsing a DAG file must not pay.
         import boto3  # noqa: PLC0415
@@ -138,6 +165,10 @@ class _S3Reader:
     def get(self, key: str) -> bytes:
         with self._translated_errors():
             return self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"].read()
+
+    def put(self, key: str, content: bytes) -> None:
+        with self._translated_errors():
+            self._client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=content)
 
     def _pages(self, **arguments: Any) -> list[Any]:  # noqa: ANN401 - boto3's dictionaries
         with self._translated_errors():

@@ -102,7 +102,8 @@ def test_a_promotion_emits_the_model(trial: dict[str, Any]) -> None:
     assert order[:2] == ["plan", "stage get"]
     assert order[-2:] == ["finish", "gate"]
     assert {"stage part@a", "stage part@b"} == set(order[2:-2])
-    assert all(call[-1] == run["run"] for call in run["calls"])
+    assert all(call[call.index("--run") + 1] == run["run"] for call in run["calls"])
+    assert run["calls"][0][-2:] == ["--acquisitions", ""], "all that are registered"
     assert [uri for uri, _ in run["events"]] == ["stormsight://model/"]
     (notice,) = run["notices"]
     assert (notice["event"], notice["severity"], notice["run"]) == ("promoted", "info", run["run"])
@@ -175,11 +176,22 @@ def test_bad_data_is_recorded_and_never_retried(trial: dict[str, Any]) -> None:
     assert run["tasks"]["pipeline.part.b"] == ["failed", 1]
     assert states(run)["finish"] == "success"
     assert states(run)["gate"] == "upstream_failed"
+    assert states(run)["outcome"] == "failed"
     (notice,) = run["notices"]
     assert notice["stage"] == "part@b"
     assert (notice["class"], notice["severity"]) == ("bad_data", "critical")
     assert notice["message"] == "stage part@b says no"
     assert notice["log"].startswith("http")
+
+
+@pytest.mark.parametrize("moment", ["running", "waiting"])
+def test_a_run_marked_failed_by_hand_ends_its_claim_and_stays_red(trial: dict[str, Any], moment: str) -> None:
+    """`finish` alone is left to run; it ends the claim, which would keep other runs away for its lease."""
+    run = trial["marked"][moment]
+    stopped = "failed" if moment == "running" else "skipped"
+    assert (run["after"]["pipeline.get"], run["after"]["gate"]) == (stopped, "skipped")
+    assert run["due"] == [["finish"], ["outcome"]]
+    assert run["state"] == "failed"
 
 
 def test_each_acquisition_is_announced_once_and_wakes_retrain(trial: dict[str, Any]) -> None:

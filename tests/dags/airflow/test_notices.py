@@ -19,6 +19,7 @@ from stormsight_dags.airflow.notices import (
 )
 from stormsight_dags.airflow.pod_watch import AsyncStagePodManager
 from stormsight_dags.failures import Failure, exception_for
+from stormsight_dags.liveness import SignsOfLife
 
 INSTANCE = SimpleNamespace(
     dag_id="retrain", run_id="r1", task_id="pipeline.optical", try_number=2, log_url="http://ui/log"
@@ -68,7 +69,7 @@ def test_a_stage_in_which_nothing_moves_is_told_before_it_is_killed(monkeypatch:
     sent: list[Notice] = []
     monkeypatch.setattr(notices, "send", sent.append)
     monkeypatch.setattr(AsyncPodManager, "_emit_container_logs", lambda *_: None)
-    manager = AsyncStagePodManager(async_hook=None, warnings=StallWarnings(INSTANCE))
+    manager = AsyncStagePodManager(async_hook=None, warnings=StallWarnings(INSTANCE), signs=SignsOfLife(None))
     line = (
         "2026-11-28T21:00:00Z WARNING STALL WARNING: optical: no step, no log line and no byte for 30 minutes"
     )

@@ -12,15 +12,20 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+from airflow.api.common.mark_tasks import set_dag_run_state_to_failed
 from airflow.dag_processing.dagbag import DagBag
 from airflow.models.asset import AssetDagRunQueue, AssetEvent
+from airflow.models.serialized_dag import SerializedDagModel
 from airflow.serialization.encoders import coerce_to_core_timetable
 from airflow.utils.db import initdb
 from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState, TaskInstanceState
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import select
 
 from tests.conftest import ROOT
@@ -110,6 +115,52 @@ def retrainings(trial: Trial) -> dict[str, Any]:
     return {name: trial.run("retrain", codes) for name, codes in scenarios.items()}
 
 
+def marked(trial: Trial) -> dict[str, Any]:
+    """What is left of a run that a person marks as failed while its first stage is at work or waits."""
+    return {"running": _marked_while("running"), "waiting": _marked_while("up_for_retry")}
+
+
+def _marked_while(state: str) -> dict[str, Any]:
+    """Mark a run; then let the scheduler decide, with tasks that end as they do."""
+    with create_session() as session:
+        dag = SerializedDagModel.get_dag("retrain", session=session)
+        assert dag is not None
+        dag.deadline = None
+        run = dag.create_dagrun(
+            run_id=f"marked-while-{state}",
+            run_after=datetime.now(UTC),
+            run_type=DagRunType.MANUAL,
+            triggered_by=DagRunTriggeredByType.TEST,
+            state=DagRunState.RUNNING,
+            session=session,
+        )
+        run.dag = dag
+
+        def put(task: str, state: str) -> None:
+            instance = run.get_task_instance(task, session=session)
+            assert instance is not None
+            instance.state = TaskInstanceState(state)
+            session.flush()
+
+        def due() -> list[str]:
+            return sorted(
+                ti.task_id for ti in run.task_instance_scheduling_decisions(session=session).schedulable_tis
+            )
+
+        put("plan", "success")
+        put("pipeline.get", state)
+        set_dag_run_state_to_failed(dag=dag, run_id=run.run_id, commit=True, session=session)
+        session.expire_all()
+        run.dag = dag
+        found: dict[str, Any] = {"after": {ti.task_id: str(ti.state) for ti in run.get_task_instances()}}
+        found["due"] = [due()]
+        put("finish", "success")
+        found["due"].append(due())
+        put("outcome", "failed")
+        run.update_state(session=session, execute_callbacks=False)
+        return {**found, "state": str(run.state)}
+
+
 def landings(trial: Trial) -> dict[str, Any]:
     """The acquisitions DAG: two have landed, a third follows, the fourth brings bad data."""
     landing = trial.source / "var" / "landing"
@@ -168,6 +219,7 @@ def main(folder: Path) -> None:
     }
     steps: tuple[Callable[[Trial], dict[str, Any]], ...] = (
         retrainings,
+        marked,
         landings,
         redrives,
         housekeeping,

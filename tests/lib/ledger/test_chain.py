@@ -9,11 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from components.contract.errors import BadDataError
-from components.contract.hashing import canonical_json, sha256_json
+from components.contract.hashing import canonical_json, seal, sha256_json
 from components.lib.ledger.chain import GENESIS, Chain, Entry, HeadMovedError
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import seal
 
 PREFIX = "ledger/operations"
 NESTED = {"umlaut": "ä", "list": [1]}

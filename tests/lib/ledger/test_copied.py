@@ -8,11 +8,11 @@ from dataclasses import asdict
 import pytest
 
 from components.contract.errors import BadDataError, SourceUnavailableError
+from components.contract.hashing import seal
 from components.contract.keys import entry_key, head_key, snapshot_key
 from components.lib.ledger import copied
 from components.lib.ledger.chain import Chain, Entry
 from components.lib.ledger.copied import CopiedChain
-from components.lib.objects.sealed import seal
 from tests.lib.operations.stepping import Memory
 
 PREFIX = "ledger/champions/m"

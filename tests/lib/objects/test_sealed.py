@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.contract.errors import BadDataError, MissingInputError
+from components.contract.hashing import seal
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import create_sealed, parse_sealed, read_sealed, seal, unseal
+from components.lib.objects.sealed import create_sealed, parse_sealed, read_sealed, unseal
 
 DEEP = b'{"sha256":"' + b"a" * 64 + b'","a":' + b"[" * 900 + b"]" * 900 + b"}"
 JSON = st.recursive(

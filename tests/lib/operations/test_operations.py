@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
-from components.contract.hashing import sha256_json
+from components.contract.hashing import seal, sha256_json
 from components.contract.keys import OPERATIONS, alive_key, plan_key, run_name
 from components.lib.ledger.chain import Chain
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import seal
 from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.events import Failed, Registered, Succeeded
 from components.lib.operations.operations import Operations

@@ -1,7 +1,8 @@
 """Thousands of event sequences: whatever is lost, doubled, reordered or killed, a set is trained once.
 
-A run may lose its claim in mid-training, and the clock starts again what failed by bad luck. Snapshots are
-written often and damaged: they change nothing.
+A run may lose its claim in mid-training, to another run or because its data are withdrawn; people choose some
+of what is pending; and the clock starts again what failed by bad luck. Snapshots are written often and
+damaged: they change nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -18,15 +20,16 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from components.contract.errors import ParameterError
 from components.contract.failures import FINAL_FOR_SET
-from components.contract.hashing import sha256_json
+from components.contract.hashing import seal, sha256_json
 from components.contract.identity import training_key
 from components.contract.keys import OPERATIONS, snapshot_key
 from components.lib.ledger.chain import Chain
-from components.lib.objects.sealed import create_sealed, seal, unseal
+from components.lib.objects.sealed import create_sealed, unseal
 from components.lib.operations import snapshots
 from components.lib.operations.decisions import ClaimRequest, NothingToDo
-from components.lib.operations.events import Registered
+from components.lib.operations.events import Failed, Registered
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan
 from components.lib.operations.standing import OTHER, Position, standing_of
@@ -62,6 +65,8 @@ class Scenario:
     outcomes: tuple[str, ...]
     """Ends of the runs, in the order in which they come to it: ok, silent (the run vanishes), slow (it says
     nothing for longer than its lease and goes on) or a class."""
+    backfills: int
+    """Runs for which a person chooses some of what is pending."""
     retried: int
     """Runs whose plan task is started a second time, beside the first."""
     new_code: bool
@@ -89,6 +94,7 @@ STORIES = st.builds(
         ),
         max_size=6,
     ).map(tuple),
+    backfills=st.integers(0, 2),
     retried=st.integers(0, 2),
     new_code=st.booleans(),
     kill_share=st.sampled_from([0.0, 0.0, 0.02, 0.1]),
@@ -108,7 +114,9 @@ class Simulation:
     redrives: Counter[str] = field(default_factory=Counter)
     """Looks that found a key to be started again."""
     stopped: set[str] = field(default_factory=set)
-    """Runs that found their claim lost in mid-training, and wrote nothing."""
+    """Runs that found their claim lost to another one in mid-training, and wrote nothing."""
+    ended: int = 0
+    """Runs that found their claim ended by a withdrawal, and wrote nothing."""
 
     def __post_init__(self) -> None:
         self.world = World(
@@ -146,6 +154,8 @@ class Simulation:
                 actors[f"run-{arrival.name}-{number}"] = self._runner()
             if arrival.withdrawn:
                 actors[f"withdraw-{arrival.name}"] = self._withdrawer(arrival.name)
+        for number in range(self.scenario.backfills):
+            actors[f"backfill-{number}"] = self._backfill
         for number in range(self.scenario.damages):
             actors[f"damage-{number}"] = self._vandal
         names = [name for name in actors if name.startswith("run-")]
@@ -191,8 +201,20 @@ class Simulation:
         def withdraw() -> None:
             if name in self.operations.state().registered:
                 self.operations.withdraw(name, "a test")
+                self.operations.stop_trainings_with(name)
 
         return withdraw
+
+    def _backfill(self) -> None:
+        known: list[str] = []
+        for _ in range(10):  # until there is a choice
+            known = sorted(self.operations.state().registered)
+            if len(known) > 1:
+                break
+        if known:
+            chosen = self.world.random.sample(known, self.world.random.randint(1, len(known)))
+            with suppress(ParameterError):  # one was withdrawn
+                self._runner(chosen=tuple(chosen))()
 
     def _redriver(self) -> Callable[[], None]:
         def look() -> None:
@@ -206,11 +228,13 @@ class Simulation:
 
         return look
 
-    def _runner(self, end: str | None = None, *, force: bool = False) -> Callable[[], None]:
+    def _runner(
+        self, end: str | None = None, *, force: bool = False, chosen: tuple[str, ...] | None = None
+    ) -> Callable[[], None]:
         def run() -> None:
             name = threading.current_thread().name.rstrip("+")  # a repeated task belongs to the same run
             code = "e" * 64 if self.scenario.new_code and name.startswith("run") and name[-1] == "1" else CODE
-            request = ClaimRequest(run=name, code=code, params=PARAMS)
+            request = ClaimRequest(run=name, code=code, params=PARAMS, chosen=chosen)
             plan = self.operations.claim(request, lease=LEASE, force=force)
             if isinstance(plan, NothingToDo):
                 return
@@ -219,8 +243,12 @@ class Simulation:
             how = end or (self.outcomes.pop() if self.outcomes else "ok")
             if how == "slow":
                 self.world.now += 2 * LEASE  # another run may take the claim now, in mid-training
-            if self.operations.state().claim_of(name) is None:  # checked before anything is written
+            claim = self.operations.state().claim_of(name)
+            if claim is None:  # checked before anything is written
                 self.stopped.add(name)
+                return
+            if isinstance(claim.outcome, Failed) and claim.outcome.given_up:
+                self.ended += 1
                 return
             create_sealed(self.world.store, f"work/{plan.key}/stages/train.json", {"key": plan.key})
             if how in {"ok", "slow"}:
@@ -260,8 +288,14 @@ class Oracle:
             elif body["event"] == "withdrawn":
                 present = {name: sha for name, sha in present.items() if name != body["acquisition"]}
             elif body["event"] == "claimed":
-                assert body["acquisitions_sha256"] == sha256_json(present)
-                assert found.setdefault(body["key"], present) == present
+                taken = present
+                if body.get("chosen"):
+                    taken = dict(body["acquisitions"])
+                    assert taken.items() < present.items(), "what is not pending was chosen"
+                else:
+                    assert body["acquisitions_sha256"] == sha256_json(present)
+                assert body["key"] == training_key(taken, body["code"], body["params"])
+                assert found.setdefault(body["key"], taken) == taken
         return found
 
     def check_trained_once(self) -> None:
@@ -336,4 +370,6 @@ def test_each_set_is_trained_once_and_none_is_forgotten(scenario: Scenario) -> N
     event(f"snapshot: {SNAPSHOT in simulation.world.store.objects}; damages: {scenario.damages}")
     event(f"trainings: {len(trained)}")
     event(f"redriven: {simulation.redrives.total() > 0}; stopped: {len(simulation.stopped) > 0}")
+    event(f"ended by a withdrawal: {simulation.ended > 0}")
+    event(f"chosen: {any(body.get('chosen') for body in oracle.of('claimed'))}")
     event(f"takeovers: {len(oracle.of('claimed')) > len(claimed)}")

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from components.contract.errors import BadDataError, ResourceError, SourceUnavailableError, StormsightError
-from components.contract.hashing import sha256_json
+from components.contract.hashing import seal, sha256_json
 from components.contract.identity import training_key
 from components.contract.keys import OPERATIONS, entry_key, head_key, snapshot_key
 from components.housekeeping.verify import verify
 from components.lib.ledger.chain import Chain
 from components.lib.objects.folder import FolderObjects
 from components.lib.objects.protocol import Objects
-from components.lib.objects.sealed import seal, unseal
+from components.lib.objects.sealed import unseal
 from components.lib.operations import snapshots
 from components.lib.operations.decisions import ClaimRequest
 from components.lib.operations.events import Registered
