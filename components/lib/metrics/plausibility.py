@@ -72,8 +72,8 @@ def _impossible_pixels(side: str, geometry: NDArray[np.object_]) -> list[str]:
     beside = int((bounds[:, 2:] <= 0).any(axis=1).sum())
     if beside:
         return [
-            f"{beside} of the {len(bounds)} polygons of the {side} have no positive x or no positive y, where "
-            "no tile has a pixel: y counts downwards from the upper edge"
+            f"{beside} of the {len(bounds)} polygons of the {side} have no positive x or no positive y, "
+            "where no tile has a pixel: y counts downwards from the upper edge"
         ]
     sides = bounds[:, 2:] - bounds[:, :2]
     if (sides < 1).all() and (np.abs(bounds) <= (180, 90, 180, 90)).all():
