@@ -7,11 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from components.contract.documents import nearest, read_yaml, shortened
 from components.contract.errors import ParameterError
 from components.contract.strict_yaml import Limits as DocumentLimits
+from components.lib.config.loader import Parameters
 from components.lib.datasets.sensors import dataset_of, get_sensor
 
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -25,11 +26,7 @@ Md5 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Licence(_Model):
+class Licence(Parameters):
     """Terms of use: ``name`` (SPDX or usual short name), ``credit`` line, ``url`` of the text."""
 
     name: str
@@ -37,7 +34,7 @@ class Licence(_Model):
     url: str | None = None
 
 
-class ExpectedObject(_Model):
+class ExpectedObject(Parameters):
     """Facts known beforehand about one object of the source."""
 
     key: str
@@ -48,14 +45,14 @@ class ExpectedObject(_Model):
     sha256: Sha256 | None = None
 
 
-class Limits(_Model):
+class Limits(Parameters):
     """Bounds on what an archive may unpack to; beyond them it is taken for a bomb."""
 
     files: int = Field(default=100_000, ge=1)
     unpacked_gib: float = Field(default=256.0, gt=0)
 
 
-class CatalogueEntry(_Model):
+class CatalogueEntry(Parameters):
     """One acquisition: one sensor's files from one source."""
 
     id: str = Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")

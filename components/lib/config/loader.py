@@ -24,7 +24,7 @@ SHOWN_ISSUES = 8
 
 
 class Parameters(BaseModel):
-    """Base of every section's model: immutable, without unknown keys."""
+    """Base of the model of a section, or of another declaration: immutable, without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
 
