@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from components.acquisitions.parameters import ID, MOST_BYTES, MOST_FILES
 from components.contract.errors import BadDataError, StormsightError
 from components.contract.keys import CONTROL, MARKER
-from components.lib.config.loader import validated_strictly
+from components.lib.config.loader import Parameters
 from components.lib.datasets.base import Dataset, TileName
 from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.foreign import read_json_text
@@ -21,11 +21,7 @@ from components.lib.objects.protocol import check_key
 Text = Annotated[str, Field(min_length=1, max_length=300)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Licence(_Model):
+class Licence(Parameters):
     """Terms of use: ``name`` (SPDX or usual short name), ``credit`` line, ``url`` of the text."""
 
     name: Text
@@ -33,7 +29,7 @@ class Licence(_Model):
     url: Annotated[str, Field(max_length=300, pattern="^https?://")] | None = None
 
 
-class DeliveredFile(_Model):
+class DeliveredFile(Parameters):
     """One file: ``key`` below the acquisition's folder, bytes, SHA-256."""
 
     key: str = Field(min_length=1, max_length=500)
@@ -46,7 +42,7 @@ class DeliveredFile(_Model):
         return PurePosixPath(self.key).name
 
 
-class Marker(_Model):
+class Marker(Parameters):
     """Content of ``<landing>/<id>/COMPLETE.json``."""
 
     id: str = Field(pattern=ID)
@@ -133,7 +129,7 @@ def parse_marker(content: bytes, acquisition: str) -> Marker:
         BadDataError: If it is malformed, contradicts itself, or names another folder or an unknown sensor.
     """
     try:
-        marker = validated_strictly(Marker, read_json_text(content, MARKER))
+        marker = Marker.model_validate(read_json_text(content, MARKER))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))

@@ -17,6 +17,7 @@ from components.contract.keys import CHECKED, CHECKED_TEXT
 from components.contract.parameters import PARAMS_FILE, PARAMS_LOCK, read_sections, value_at
 from components.download.catalogue import known_acquisitions, load_entry
 from components.download.parameters import DownloadParameters
+from components.evaluate.parameters import EvaluateParameters
 from components.lib.cli import report_failure, run
 from components.lib.config.loader import P, validated
 from components.lib.engine.parameters import TrainingParameters
@@ -87,7 +88,7 @@ def _check_surroundings(sections: dict[str, Any], findings: Findings) -> None:
         return validated(name, model, value_at(sections, name, PARAMS_FILE))
 
     with findings.collecting():
-        check_gpu(read("training", TrainingParameters), findings)
+        check_gpu(read("training", TrainingParameters), read("evaluate", EvaluateParameters), findings)
     with findings.collecting():
         check_tracking(read("tracking", TrackingParameters), read("promote", PromoteParameters), ROOT)
     with findings.collecting():

@@ -1,4 +1,4 @@
-"""Check of the methods' own sections against the parameters that their modules declare.
+"""Check of the methods' own sections against the parameters that their modules declare, and of the encoder.
 
 These modules import torch, which takes seconds. So what passed is remembered by its hash, in a file that may
 be removed at any time.
@@ -54,6 +54,10 @@ def _check(sections: Sections, params: Path, findings: Findings) -> None:
     for name, section in sections["methods"].items():
         with findings.collecting():
             validated(f"methods.{name}", load_method(name).parameters, section, params)
+    with findings.collecting():
+        from components.lib.nets.encoders import create_encoder  # noqa: PLC0415 - imports torch
+
+        create_encoder(sections["training"]["encoder"], in_channels=3, weights=None)
     kinds = sections["optical"]["kinds"]
     for kind in kinds:
         with findings.collecting():
@@ -70,5 +74,9 @@ def _check(sections: Sections, params: Path, findings: Findings) -> None:
 
 def _key(sections: Sections) -> str:
     code = sha256_folder(Path(next(iter(components.lib.methods.__path__))))
-    names = {"kinds": sections["optical"]["kinds"], "methods": sections["distill"]["methods"]}
+    names = {
+        "kinds": sections["optical"]["kinds"],
+        "methods": sections["distill"]["methods"],
+        "encoder": sections["training"]["encoder"],
+    }
     return sha256_json({"code": code, "sections": sections["methods"], **names})

@@ -11,17 +11,17 @@ from typing import Any
 
 from components.adapt.parameters import AdaptParameters
 from components.check.findings import Findings
-from components.contract.documents import nearest, require_mapping, shown
+from components.contract.documents import nearest, read_yaml, require_mapping, shown
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_graph
 from components.contract.graph.model import contains
 from components.contract.identity import ROOT as SOURCE
 from components.contract.keys import CHECKED
-from components.contract.parameters import value_at
+from components.contract.parameters import PARAMS_FILE, value_at
 from components.contract.partitions import partition_names
 from components.distill.parameters import DistillParameters
 from components.download.catalogue import known_acquisitions, load_entry
-from components.download.parameters import DownloadParameters, check_acquisitions
+from components.download.parameters import DownloadParameters, check_acquisitions, check_mirrors
 from components.evaluate.parameters import EvaluateParameters
 from components.experiments.parameters import EvidenceParameters
 from components.housekeeping.parameters import Policy
@@ -29,6 +29,7 @@ from components.lib.config.loader import Parameters, validated, validated_known
 from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.parameters import TrainingParameters
+from components.lib.evaluation.stability import read_evidence
 from components.lib.methods.registry import CONTROL, method_names
 from components.lib.tracking.parameters import TrackingParameters
 from components.optical.parameters import OpticalParameters
@@ -84,6 +85,10 @@ def check_sections(sections: Sections, params: Path, findings: Findings) -> None
     with findings.collecting():
         _check_acquisitions(sections, params)
         _check_crop(sections)
+    with findings.collecting():
+        _check_evidence(Path(sections["report"]["stability"]), params.parent)
+    with findings.collecting():
+        check_mirrors(sections["download"].get("mirrors", {}), known_acquisitions())
     _check_methods(sections, params, findings)
 
 
@@ -94,9 +99,16 @@ def check_graph(root: Path) -> None:
         root: Folder of ``dvc.yaml`` and ``params.yaml``; a run's plan checks copies of them.
 
     Raises:
-        ParameterError: Names the first stage that reads what no stage makes.
+        ParameterError: Names the first stage that reads what no stage makes, or a parameter that is missing.
     """
-    graph = load_graph(root / "dvc.yaml", root / "params.yaml")
+    params = root / PARAMS_FILE
+    graph = load_graph(root / "dvc.yaml", params)
+    document = read_yaml(params)
+    for stage in graph:
+        for parameter in stage.params:
+            if parameter.path == PARAMS_FILE.name:
+                # DVC asks for a key as it stands there, when the stage's turn comes.
+                _require_key(document, parameter.key, stage.address, params)
     made = [out for stage in graph for out in stage.outs]
     for stage in graph:
         for dep in stage.deps:
@@ -110,6 +122,17 @@ def check_graph(root: Path) -> None:
                 )
 
 
+def _require_key(document: Sections, key: str, stage: str, params: Path) -> None:
+    """Raise if ``params.yaml`` itself, no profile laid over it, has nothing at a dotted key."""
+    try:
+        value_at(document, key, params)
+    except ParameterError as error:
+        raise ParameterError(
+            f"{params} has no {key}, which stage {stage} names as a dependency",
+            next_step=f"add {key}: {{}} to {params}, if it changes nothing there",
+        ) from error
+
+
 def _check_acquisitions(sections: Sections, params: Path) -> None:
     names = value_at(sections, "acquisitions", params)
     known = known_acquisitions()
@@ -120,12 +143,29 @@ def _check_acquisitions(sections: Sections, params: Path) -> None:
         )
     check_acquisitions(names, known, where="acquisitions")
     sensors = {load_entry(name).sensor for name in names}
+    if not any(get_sensor(name).paired_optical for name in sensors):
+        raise ParameterError(
+            f"acquisitions: none of {', '.join(names)} has optical images and labels, from which all learn",
+            next_step=f"list an acquisition of a paired sensor first in acquisitions of {params}",
+        )
     target = sections["adapt"]["target"]
     if target is not None and get_sensor(target).name not in sensors:
         raise ParameterError(
             f"adapt.target: no acquisition is of sensor {target!r}{nearest(target, sensors)}",
             next_step=f"name one of {', '.join(sorted(sensors))}, null for none, or add its acquisition",
         )
+
+
+def _check_evidence(path: Path, root: Path) -> None:
+    """Read the evidence file that the report is read against; a missing one is told by the graph."""
+    if (root / path).is_dir():
+        raise ParameterError(
+            f"report.stability: {path} is a folder", next_step="name the evidence file in it"
+        )
+    if (root / path).exists():
+        read_evidence(root / path)
+    elif (SOURCE / path).exists():
+        read_evidence(SOURCE / path)
 
 
 def _check_crop(sections: Sections) -> None:

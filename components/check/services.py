@@ -19,6 +19,7 @@ from components.contract.redaction import redact
 from components.contract.variables import DEFAULT_REGION
 from components.download.catalogue import CatalogueEntry
 from components.download.parameters import DownloadParameters
+from components.evaluate.parameters import EvaluateParameters
 from components.lib.disk import nearest_existing
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.objects.opening import OBJECTS
@@ -79,23 +80,30 @@ def check_tracking(tracking: TrackingParameters, promote: PromoteParameters, roo
         if _refuses_us(uri):
             raise unknown_account(redact(uri))
     ledger = os.environ.get(OBJECTS) or promote.ledger
+    where = OBJECTS if os.environ.get(OBJECTS) else "promote.ledger"
     if "://" not in ledger:
-        where = OBJECTS if os.environ.get(OBJECTS) else "promote.ledger"
         _require_folder(root / ledger, where)
+    elif ledger.startswith("s3:"):
+        problem = _problem_of_source(ledger, None, None, root)
+        if problem is not None:
+            raise SourceUnavailableError(
+                f"{where}: {problem}", next_step=f"check the network, or correct {where}"
+            )
 
 
-def check_gpu(training: TrainingParameters, findings: Findings) -> None:
+def check_gpu(training: TrainingParameters, evaluate: EvaluateParameters, findings: Findings) -> None:
     """Look for a GPU where the profile asks for one, or is too large without."""
     if _NVIDIA.is_dir() or _AMD.exists():
         return
-    if training.device == "cuda":
+    asked = {"training.device": training.device, "evaluate.device": evaluate.device}
+    for name in (name for name, device in asked.items() if device == "cuda"):
         findings.errors.append(
             ResourceError(
-                "training.device is cuda, and this machine has no GPU",
-                next_step="set training.device to auto, or run where there is one",
+                f"{name} is cuda, and this machine has no GPU",
+                next_step=f"set {name} to auto, or run where there is one",
             )
         )
-    elif training.crop >= LARGE_CROP_PX:
+    if training.device != "cuda" and training.crop >= LARGE_CROP_PX:
         findings.warnings.append(
             f"this machine has no GPU; on crops of {training.crop} pixels a training takes days without one"
         )

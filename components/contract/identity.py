@@ -215,8 +215,11 @@ def _planned(text: str) -> Identity:
         ParameterError: If the variable holds something else.
     """
     try:
-        return Identity(**json.loads(text))
-    except (TypeError, ValueError) as error:
+        identity = Identity(**json.loads(text))
+        if not isinstance(identity.code, str) or not isinstance(identity.params, str):
+            raise TypeError("code and params are texts")
+        return identity
+    except (TypeError, ValueError, RecursionError) as error:
         raise ParameterError(
             f"{IDENTITY} holds no identity: {error}",
             next_step=f"unset {IDENTITY}: only the runner of stages sets it",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ SECTIONS = (
 )
 """Sections of ``params.yaml``, in the order of the pipeline."""
 
+_PROFILE_NAME = re.compile(r"[\w-]+")
+
 
 def read_sections(path: Path = PARAMS_FILE) -> dict[str, Any]:
     """Read all sections of ``path`` with its active profile laid over them.
@@ -79,6 +82,11 @@ def resolve(document: Mapping[str, Any], where: str = "params.yaml") -> dict[str
         raise ParameterError(
             f"profile: {shown(active)} is not declared under profiles{nearest(active, profiles)}",
             next_step=f"set profile in {where} to one of {_names(profiles)}",
+        )
+    if not _PROFILE_NAME.fullmatch(active):
+        raise ParameterError(
+            f"{where}: profile: {shown(active)} is no name that DVC can look up",
+            next_step=f"rename it under profiles of {where}: letters, digits, - and _ only",
         )
     overlay = require_mapping(profiles[active], f"{where}: profiles.{active}")
     refuse_unknown(overlay, SECTIONS, f"profiles.{active}")

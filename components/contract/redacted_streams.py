@@ -55,10 +55,14 @@ class RedactedStream:
     Args:
         target: Stream to write to.
         environment: As for :class:`LineRedactor`.
+        lossy: True drops what the target refuses; for standard error, where the exit code says the rest.
     """
 
-    def __init__(self, target: TextIO, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, target: TextIO, environment: Mapping[str, str] = os.environ, *, lossy: bool = False
+    ) -> None:
         self._target = target
+        self._refused: tuple[type[BaseException], ...] = (OSError,) if lossy else ()
         self._redact = LineRedactor(environment)
         self._pending = ""
         self._lock = threading.RLock()
@@ -72,7 +76,8 @@ class RedactedStream:
             lines = _LINE.findall(pending)
             self._pending = pending[sum(map(len, lines)) :]
             if lines:
-                self._target.write("".join(self._redact(line[:-1]) + line[-1] for line in lines))
+                with suppress(*self._refused):
+                    self._target.write("".join(self._redact(line[:-1]) + line[-1] for line in lines))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -82,11 +87,12 @@ class RedactedStream:
 
     def flush(self) -> None:
         """Flush what was written; a line that is not complete waits, as its rest may be a credential's."""
-        self._target.flush()
+        with suppress(*self._refused):
+            self._target.flush()
 
     def finish(self) -> None:
         """Write what is left; the stream stays usable."""
-        with self._lock:
+        with self._lock, suppress(*self._refused):
             rest, self._pending = self._pending, ""
             if rest:
                 self._target.write(self._redact(rest))
@@ -120,7 +126,10 @@ def redacted_output() -> Iterator[None]:
     processes reads their output (:meth:`components.contract.processes.ChildProcess.run`).
     """
     before = sys.stdout, sys.stderr
-    streams = tuple(stream if _redacted(stream) else RedactedStream(stream) for stream in before)
+    streams = tuple(
+        stream if _redacted(stream) else RedactedStream(stream, lossy=lossy)
+        for stream, lossy in zip(before, (False, True), strict=True)
+    )
     sys.stdout, sys.stderr = (cast("TextIO", stream) for stream in streams)
     # The interpreter prints the traceback after everything here was left.
     sys.excepthook = _print_traceback
@@ -129,7 +138,7 @@ def redacted_output() -> Iterator[None]:
     finally:
         for stream in streams:
             if isinstance(stream, RedactedStream):
-                with suppress(BrokenPipeError, ValueError):  # its reader has gone, or it was closed
+                with suppress(OSError, ValueError):  # its reader has gone, its disk is full, or it was closed
                     stream.finish()
         sys.stdout, sys.stderr = before
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +41,9 @@ _AMBIGUOUS = {
 """Plain scalars that YAML 1.1 and 1.2 read as different values, and how to write what was meant."""
 
 LARGEST_INTEGER = 2**63
+
+_LINE_END = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+_TAB_OR_COMMENT = re.compile(r"\t|(?:^|(?<=\s))#")
 
 
 class _Loader(_Base):  # type: ignore[misc]
@@ -112,14 +117,16 @@ def parse(text: str, limits: Limits, *, plain: bool) -> Any:  # noqa: ANN401 - Y
     Args:
         text: The document.
         limits: Bounds on it.
-        plain: True refuses keys that are no text, numbers that are not finite, dates, and plain scalars on
-            which YAML 1.1 and 1.2 disagree.
+        plain: True refuses keys that are no text, numbers that are not finite, dates, tabs between values,
+            and plain scalars on which YAML 1.1 and 1.2 disagree.
 
     Raises:
         YamlMistake: If it is not YAML, exceeds a bound, has a key twice, or holds what is refused.
     """
     try:
         _measure(text, limits)
+        if plain and "\t" in text:
+            _refuse_tabs(text)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -140,6 +147,30 @@ def _measure(text: str, limits: Limits) -> None:
         except YamlMistake as mistake:
             mistake.line = _line(event.start_mark)
             raise
+
+
+def _refuse_tabs(text: str) -> None:
+    """Raise for a tab outside of quoted text, blocks of text and comments: DVC's reader takes none there."""
+    scalars: Iterator[Any] = (event for event in yaml.parse(text, Loader=_Loader) if _is_marked(event))
+    marks = [(scalar.start_mark, scalar.end_mark) for scalar in scalars]
+    spans = [((first.line, first.column), (last.line, last.column)) for first, last in marks]
+
+    def inside(line: int, column: int) -> bool:
+        before = bisect_right(spans, ((line, column), (len(text), 0))) - 1
+        return before >= 0 and (line, column) < spans[before][1]
+
+    for number, line in enumerate(_LINE_END.split(text)):
+        for found in _TAB_OR_COMMENT.finditer(line):
+            if inside(number, found.start()):
+                continue
+            if found.group() == "#":
+                break
+            raise YamlMistake("a tab stands between values: write blanks, or quote the text", line=number + 1)
+
+
+def _is_marked(event: Any) -> bool:  # noqa: ANN401 - PyYAML is not typed
+    """Return True for a text in quotes or in a block."""
+    return isinstance(event, yaml.ScalarEvent) and bool(event.style)
 
 
 class _Measured:

@@ -119,13 +119,21 @@ def _reason(error: OSError | ValueError) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _problem_of_tracking(uri: str) -> str | None:
+def problem_of_tracking(uri: str) -> str | None:
+    """Return why ``uri`` is no address of MLflow's store; ``none``, for no tracking, is one."""
     scheme, separator, _ = uri.partition(":")
     kind = scheme.partition("+")[0]
     if uri in {"none", "databricks", "databricks-uc", "uc"} or uri.startswith("/"):
         return None
     if not separator or kind not in TRACKING_SCHEMES:
         return f"it is no address of a store{nearest(kind, TRACKING_SCHEMES)}"
+    if kind == "sqlite":
+        path = uri.partition("?")[0].removeprefix(f"{scheme}:///")
+        return (
+            None
+            if path not in {uri.partition("?")[0], "", ":memory:"}
+            else "it names no file: sqlite:///path"
+        )
     return problem_of_url(uri) if kind in {"http", "https"} else None
 
 
@@ -144,7 +152,7 @@ VARIABLES: Mapping[str, tuple[Rule, str]] = MappingProxyType(
         "STORMSIGHT_WORKSPACE": _FOLDER,
         "STORMSIGHT_ARTIFACTS": _FOLDER,
         "MLFLOW_TRACKING_URI": (
-            _problem_of_tracking,
+            problem_of_tracking,
             "sqlite:///var/mlflow.db, http://host:port, or none for no tracking",
         ),
         "AWS_ENDPOINT_URL_S3": _URL,

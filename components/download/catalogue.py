@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from components.contract.documents import nearest, read_yaml, shortened
 from components.contract.errors import ParameterError
 from components.contract.strict_yaml import Limits as DocumentLimits
-from components.lib.config.loader import validated_strictly
+from components.lib.config.loader import Parameters
 from components.lib.datasets.sensors import dataset_of, get_sensor
 
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -26,11 +26,7 @@ Md5 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Licence(_Model):
+class Licence(Parameters):
     """Terms of use: ``name`` (SPDX or usual short name), ``credit`` line, ``url`` of the text."""
 
     name: str
@@ -38,7 +34,7 @@ class Licence(_Model):
     url: str | None = None
 
 
-class ExpectedObject(_Model):
+class ExpectedObject(Parameters):
     """Facts known beforehand about one object of the source."""
 
     key: str
@@ -49,14 +45,14 @@ class ExpectedObject(_Model):
     sha256: Sha256 | None = None
 
 
-class Limits(_Model):
+class Limits(Parameters):
     """Bounds on what an archive may unpack to; beyond them it is taken for a bomb."""
 
     files: int = Field(default=100_000, ge=1)
     unpacked_gib: float = Field(default=256.0, gt=0)
 
 
-class CatalogueEntry(_Model):
+class CatalogueEntry(Parameters):
     """One acquisition: one sensor's files from one source."""
 
     id: str = Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")
@@ -125,7 +121,7 @@ def load_entry(acquisition: str, folder: Path = CATALOGUE) -> CatalogueEntry:
     path = folder / f"{acquisition}.yaml"
     correct = f"correct {path.name} in the catalogue"
     try:
-        entry = validated_strictly(CatalogueEntry, read_yaml(path, limits=LIMITS))
+        entry = CatalogueEntry.model_validate(read_yaml(path, limits=LIMITS))
     except ParameterError as error:
         raise ParameterError(
             f"catalogue entry {acquisition}: {error.message}", next_step=error.next_step

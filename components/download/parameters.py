@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
@@ -31,7 +32,7 @@ class DownloadParameters(Parameters):
     attempts: int = Field(default=6, ge=1, le=100)
     """Tries per request before the source counts as unavailable."""
 
-    timeout_s: float = Field(default=60.0, gt=0)
+    timeout_s: float = Field(default=60.0, gt=0, le=86_400)
     """Connect and read time-out of one request, seconds; also the longest a body may trickle."""
 
     requester_pays: bool = False
@@ -73,3 +74,28 @@ def check_acquisitions(names: list[str], known: list[str], *, where: str) -> lis
         if listed[name] > 1:
             raise ParameterError(f"{where}: {name!r} is listed twice", next_step="list it once")
     return names
+
+
+def check_mirrors(mirrors: Mapping[str, str], known: list[str]) -> None:
+    """Check that every mirror stands in for an acquisition that there is, and can be read.
+
+    Raises:
+        ParameterError: Otherwise, naming the nearest known id.
+    """
+    check_acquisitions(list(mirrors), known, where="download.mirrors")
+    for acquisition, uri in mirrors.items():
+        check_mirror(acquisition, uri)
+
+
+def check_mirror(acquisition: str, uri: str) -> None:
+    """Check the address of one mirror.
+
+    Raises:
+        ParameterError: If its scheme is none that a mirror can have.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator or scheme not in {"s3", "file"} or not rest:
+        raise ParameterError(
+            f"download.mirrors.{shortened(acquisition)}: {shown(uri)} is neither s3:// nor file://",
+            next_step="give the mirror as s3://bucket/root/ or file://folder",
+        )

@@ -18,7 +18,6 @@ from components.contract.parameters import PARAMS_FILE, merged, resolve
 from components.contract.strict_yaml import dump
 from components.contract.temporary import scratch_folder
 from components.lib.config.loader import Parameters, load_parameters
-from components.lib.files import require_input
 
 UNTRACKED: Mapping[str, Any] = {"tracking": {"uri": "none"}}
 """Overlay without tracking: the grid keeps its own results, and a store would cost each trial migrations."""
@@ -69,7 +68,7 @@ class ParameterOverlay:
 
     def __init__(self, params: Path, profile: str) -> None:
         self.profile = profile
-        document = read_yaml(require_input(params, made_by="download"))
+        document = read_yaml(params)
         self._sections = resolve({**document, "profile": profile}, str(params))
 
     def sections(self, names: Iterable[str], *overrides: Mapping[str, Any]) -> dict[str, Any]:

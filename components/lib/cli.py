@@ -11,6 +11,7 @@ the file is ``/dev/termination-log``, which the orchestrator reads with the pod'
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -22,12 +23,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TextIO, cast
 
 from components.contract.documents import shortened
-from components.contract.errors import ResourceError, StormsightError
+from components.contract.errors import MissingInputError, ParameterError, ResourceError, StormsightError
 from components.contract.failures import FAILURE_CLASSES, NOTHING_TO_DO, TERMINATED, FailureKind, kind_of_exit
-from components.contract.redacted_streams import redacted_output
+from components.contract.redacted_streams import RedactedStream, redacted_output
 from components.contract.redaction import redact, redact_values
 from components.contract.variables import LOG_LEVELS, check_variables
 from components.lib.disk import resource_failure
@@ -56,8 +57,9 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     SIGTERM leaves with 143 after cleaning up, as process 1 of a container too, where it would be ignored
     otherwise. ``STORMSIGHT_LOG`` sets the log level (default ``INFO``). Environment variables are checked
     first. A reader that leaves (``... | head``) ends the command without a word. Standard output and error
-    are redacted, line by line.
+    are redacted, line by line; one that was closed (``>&-``) takes what is written and keeps nothing.
     """
+    _open_closed_streams()
     try:
         with redacted_output():
             _set_up_logging()
@@ -124,8 +126,9 @@ def _exit_code(main: Callable[[], int | None]) -> int:
     """Return the exit code of ``main`` and report its failure; a bug is reported and raised."""
     try:
         check_variables()
+        _require_working_folder()
         code = main() or 0
-        sys.stdout.flush()
+        _finish(sys.stdout)
     except StormsightError as error:
         return _expected_failure(error)
     except KeyboardInterrupt:
@@ -145,7 +148,7 @@ def _exit_code(main: Callable[[], int | None]) -> int:
             raise
         return READER_LEFT
     except BaseException as error:
-        if (failure := resource_failure(error)) is not None:
+        if (failure := resource_failure(error) or _impossible_path(error)) is not None:
             return _expected_failure(failure)
         text = (str(error).strip() or "no message").splitlines()[0]
         report_failure(1, f"{type(error).__name__}: {text}", "a bug: read the traceback in the log")
@@ -154,15 +157,52 @@ def _exit_code(main: Callable[[], int | None]) -> int:
     return code
 
 
+def _impossible_path(error: BaseException) -> ParameterError | None:
+    """Return the failure behind a path that no file system can hold; None if it was something else."""
+    if not isinstance(error, OSError) or error.errno not in {errno.ENAMETOOLONG, errno.ELOOP}:
+        return None
+    name = shortened(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else "a path"
+    return ParameterError(f"{name}: {error.strerror}", next_step="correct the path")
+
+
 def _expected_failure(error: StormsightError) -> int:
     _say(f"error: {error}\n")
     report_failure(error.exit_code, error.message, error.next_step)
     return error.exit_code
 
 
+def _open_closed_streams() -> None:
+    """Put the null device where a standard stream was closed: Python has None there, and no file may."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
+
+
+def _require_working_folder() -> None:
+    """Check that the working folder is still there.
+
+    Raises:
+        MissingInputError: If it was removed.
+    """
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise MissingInputError(
+            f"the working folder is gone: {error.strerror}", next_step="change to the project's folder"
+        ) from error
+
+
+def _finish(stream: TextIO) -> None:
+    """Write out what ``stream`` holds back, an unfinished line as well."""
+    if isinstance(stream, RedactedStream):
+        stream.finish()
+    else:
+        stream.flush()
+
+
 def _say(text: str) -> None:
     """Write to standard error, if anybody still reads it."""
-    with suppress(BrokenPipeError):
+    with suppress(OSError):
         sys.stderr.write(text)
 
 

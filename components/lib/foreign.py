@@ -101,12 +101,23 @@ def read_json_text(content: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON
     """Parse JSON text.
 
     Raises:
-        BadDataError: If it is no UTF-8 JSON, or nests deeper than the parser goes (about 1,000 levels).
+        BadDataError: If it is no UTF-8 JSON, has a key twice, or nests deeper than the parser goes (about
+            1,000 levels).
     """
     text = decode_text(content, name)
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_mapping)
     except RecursionError as error:
         raise BadDataError(f"{name} is not JSON: it nests too deep", next_step=REFETCH) from error
     except ValueError as error:
         raise BadDataError(f"{name} is not JSON: {one_line(error)}", next_step=REFETCH) from error
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the mapping of a JSON object; raise if a key stands there twice: which value is meant?"""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice[:40]!r} stands there twice")
+    return found

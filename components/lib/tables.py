@@ -15,6 +15,8 @@ MAX_FIELD = 4 * 2**20
 
 _WRITE_CSV = "write it as comma-separated UTF-8 with one header line and as many fields in every row"
 
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -84,8 +86,8 @@ def read_table(content: bytes, name: str) -> Table:
         name: File name, for messages.
 
     Raises:
-        BadDataError: If it is empty, in another encoding, quoted wrongly, has a field of more than 4 MiB or
-            the same column twice.
+        BadDataError: If it is empty, in another encoding, quoted wrongly, separated by something else, has a
+            field of more than 4 MiB or the same column twice.
     """
     text = decode_text(content, name)
     csv.field_size_limit(MAX_FIELD)
@@ -104,6 +106,9 @@ def read_table(content: bytes, name: str) -> Table:
     if not rows:
         raise BadDataError(f"{name} is not a readable CSV: it is empty", next_step=_WRITE_CSV)
     header = tuple(one_line(field) for field in rows[0].fields)
+    separator = next((_SEPARATORS[mark] for mark in _SEPARATORS if mark in rows[0].fields[0]), "")
+    if separator and len(header) == 1:
+        raise BadDataError(f"{name} is separated by {separator}, not by commas", next_step=_WRITE_CSV)
     lowered = [field.lower() for field in header]
     twice = next((field for field in header if lowered.count(field.lower()) > 1), None)
     if twice is not None:

@@ -16,7 +16,7 @@ class TeacherParameters(Budget):
     """
 
     rot90: bool
-    batch: int | None = Field(default=None, ge=1)
+    batch: int | None = Field(default=None, ge=2)
 
 
 class OpticalParameters(TeacherParameters):

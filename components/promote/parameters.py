@@ -8,8 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from components.contract.variables import problem_of_place
 from components.lib.config.loader import Parameters
 from components.lib.registry.served import OPTICAL_MODEL, SAR_MODEL
 
@@ -71,6 +72,15 @@ class PromoteParameters(Parameters):
     min_slice_blocks: int = Field(ge=2)
     approval: Literal["none", "required"] = "none"
     ledger: str = Field(min_length=1)
+
+    @field_validator("ledger")
+    @classmethod
+    def _is_a_place(cls, ledger: str) -> str:
+        # Whether a folder can be made there is a question of the machine, which the check before a run asks.
+        problem = problem_of_place(ledger) if "://" in ledger else None
+        if problem is not None:
+            raise ValueError(f"{problem}; use the path of a folder, file:///folder or s3://bucket/prefix")
+        return ledger
 
     @property
     def training_variance(self) -> float:

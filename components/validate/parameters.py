@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from components.lib.config.loader import Parameters
 
@@ -23,3 +23,10 @@ class ValidateParameters(Parameters):
     min_strip_coverage: float = Field(ge=0, le=1)
     mean_range: tuple[float, float]
     max_strip_drift: float = Field(gt=0)
+
+    @field_validator("mean_range")
+    @classmethod
+    def _in_order(cls, mean_range: tuple[float, float]) -> tuple[float, float]:
+        if not mean_range[0] < mean_range[1]:
+            raise ValueError("the least share comes first, then the largest")
+        return mean_range

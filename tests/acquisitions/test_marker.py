@@ -70,6 +70,12 @@ HOSTILE: list[tuple[Change, str]] = [
     (lambda m: m.update(surplus=1), "surplus: "),
     (lambda m: m["files"].append(m["files"][0]), "is listed 2 times"),
     (lambda m: m["files"][0].update(size=-1), r"files\.0\.size: "),
+    (
+        lambda m: m["files"][0].update(size=str(m["files"][0]["size"])),
+        r"files\.0\.size: .*a number is needed",
+    ),
+    (lambda m: m.update(simulated="no"), "simulated: .*true or false is needed"),
+    (lambda m: m.update(tiles="2"), "tiles: .*a number is needed"),
     (lambda m: m["files"][0].update(size=1 << 60), r"files\.0\.size: "),
     (lambda m: [f.update(size=200 << 30) for f in m["files"]], "more than 256 GiB in all"),
     (lambda m: m["files"][0].update(sha256="x" * 64), r"files\.0\.sha256: "),

@@ -52,6 +52,13 @@ def test_a_wrong_section_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / PASSED).exists()
 
 
+def test_an_unknown_encoder_is_named(tmp_path: Path) -> None:
+    training = {**sections()["training"], "encoder": "efficientnet-b33"}
+    printed = errors(tmp_path, sections(training=training))
+    assert "training.encoder: unknown encoder 'efficientnet-b33'; the nearest valid one is" in printed
+    assert not (tmp_path / PASSED).exists()
+
+
 def test_a_method_without_its_teacher_is_named(tmp_path: Path) -> None:
     printed = errors(tmp_path, sections(distill={"methods": ["hfd_reading"]}))
     assert "hfd_reading needs the teacher hfd_reading, which optical.kinds does not list" in printed

@@ -41,7 +41,7 @@ def test_every_section_is_checked() -> None:
             "  methods: [concord, concord] ",
             "distill.methods: a name is listed twice",
         ),
-        ("  methods: [concord] ", "  methods: concord ", "distill.methods: Input should be a valid array"),
+        ("  methods: [concord] ", "  methods: concord ", "distill.methods: Input should be a valid list"),
         ("  methods: [concord] ", "  methods: [none] ", "distill.methods: 'none' is the control"),
         ("  methods: [concord] ", "  methods: [disoptnet] ", "adapt.start_from: 'concord' is none of them"),
         ("  kinds: [deeplabv3plus] ", "  kinds: [deeplab] ", "optical.kinds: 'deeplab' is none of them"),
@@ -54,6 +54,21 @@ def test_every_section_is_checked() -> None:
         ("  none: {}        ", "  nothing: {}     ", "methods: 'nothing' is none of them"),
         ("  crop: 192  ", "  crop: 400  ", "training.crop: 400 at zoom 0.8"),
         ("keep_runs: 50 ", "keep_runs: -1 ", "orchestration.keep_runs"),
+        (", tracking: {}}", "}", "no profiles.rehearsal.tracking, which stage promote names as a dependency"),
+        ("  - rehearsal-airborne\n", "", "none of rehearsal-spaceborne has optical images and labels"),
+        ("  mirrors: {} ", "  mirrors: {rehearsal-airbrne: 'file:///x'} ", "'rehearsal-airborne'"),
+        ("  mirrors: {} ", "  mirrors: {rehearsal-airborne: 'ftp://x'} ", "neither s3:// nor file://"),
+        (
+            "  stability: .assets/evidence/evidence.json ",
+            "  stability: components ",
+            "components is a folder",
+        ),
+        ("mean_range: [0.1, 0.8]", "mean_range: [0.8, 0.1]", "validate.mean_range: "),
+        ("  batch: null                  #", "  batch: 1 #", "optical.batch: "),
+        ("  uri: sqlite:///var/mlflow.db ", "  uri: sqlite://var/mlflow.db ", "tracking.uri: "),
+        ("  uri: sqlite:///var/mlflow.db ", "  uri: None ", "tracking.uri: "),
+        ("  ledger: var/objects/ledger/champions ", "  ledger: http://host/x ", "promote.ledger: "),
+        ("  ledger: var/objects/ledger/champions ", "  ledger: s3:// ", "it names no bucket"),
     ],
 )
 def test_a_mistake_is_named(pipeline: Path, check: Check, old: str, new: str, words: str) -> None:
@@ -64,6 +79,19 @@ def test_a_mistake_is_named(pipeline: Path, check: Check, old: str, new: str, wo
     assert "next step: " in printed
     assert "Traceback" not in printed
     assert not (pipeline / CHECKED).exists()
+
+
+def test_a_file_that_the_last_stage_reads_is_read_first(pipeline: Path, check: Check) -> None:
+    edit(pipeline, ("  stability: .assets/evidence/evidence.json ", "  stability: params.yaml "))
+    code, printed = check()
+    assert (code, "params.yaml does not hold evidence" in printed) == (65, True)
+
+
+@pytest.mark.parametrize("name", ["new.year", "a[0]", "a b", "", "${profile}"])
+def test_a_profile_that_dvc_cannot_look_up_is_named(pipeline: Path, check: Check, name: str) -> None:
+    edit(pipeline, ("profile: rehearsal\n", f"profile: {name!r}\n"), ("  rehearsal:\n", f"  {name!r}:\n"))
+    code, printed = check()
+    assert (code, f"profile: {name!r} is no name" in printed) == (78, True)
 
 
 def test_all_mistakes_are_told_together(pipeline: Path, check: Check) -> None:

@@ -105,6 +105,15 @@ def test_an_account_that_mlflow_does_not_know_is_told_before_the_run(
     assert (found, told in printed) == (code, True), printed
 
 
+def test_a_bucket_of_the_ledger_is_asked(
+    pipeline: Path, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", CLOSED)
+    edit(pipeline, ("  ledger: var/objects/ledger/champions ", "  ledger: s3://bucket/champions "))
+    code, printed = check()
+    assert (code, "promote.ledger: s3://bucket/champions does not answer" in printed) == (69, True)
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -150,6 +159,10 @@ def test_a_gpu_that_is_asked_for_must_be_there(
     edit(pipeline, ("  device: auto                 # auto | cpu | cuda; cuda", "  device: cuda  # cuda"))
     code, printed = check()
     assert (code, "training.device is cuda" in printed) == (71, True)
+    edit(pipeline, ("  device: cuda  # cuda", "  device: auto  # cuda"))
+    edit(pipeline, ("  device: auto                 # auto | cpu | cuda\n", "  device: cuda\n"))
+    code, printed = check()
+    assert (code, "evaluate.device is cuda" in printed) == (71, True)
 
 
 def test_findings_of_all_classes_are_told_and_parameters_come_first(

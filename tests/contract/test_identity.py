@@ -111,7 +111,7 @@ def test_data_are_identified_by_names_and_contents(tmp_path: Path) -> None:
     assert len({base, renamed, data_hash(tmp_path)}) == 3
 
 
-@pytest.mark.parametrize("text", ["garbage", '{"code": "x"}', "[1]"])
+@pytest.mark.parametrize("text", ["garbage", '{"code": "x"}', "[1]", '{"code": 1, "params": []}', "[" * 9000])
 def test_a_foreign_value_of_the_variable_is_refused(text: str) -> None:
     with pytest.raises(ParameterError, match="holds no identity"):
         pipeline_identity(environment={"STORMSIGHT_IDENTITY": text})

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from dvc.utils.serialize import loads_yaml
+from ruamel.yaml.error import YAMLError
 
 from components.contract.strict_yaml import Limits, YamlMistake, dump, parse
 
@@ -21,6 +22,32 @@ def mistake(text: str, *, plain: bool = True) -> YamlMistake:
     with pytest.raises(YamlMistake) as caught:
         read(text, plain=plain)
     return caught.value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a:\t1\n", "a: 1\t# x\n", "a: 1\t\n", "a: b\tc\n", "a: !!int\t1\n", "a: 'x'\t\n", "a: 'b\tc'\t# x\n"],
+)
+def test_a_tab_that_dvc_does_not_read_is_refused(text: str) -> None:
+    with pytest.raises(YAMLError):
+        loads_yaml(text)
+    assert "a tab stands between values" in mistake(f"b: 0\n{text}").message
+    assert mistake(f"b: 0\n{text}").line == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1 # x\ty\n",
+        "# a\tb\na: 1\n",
+        "a: 'b\tc'\n",
+        'a: "b#\tc"\n',
+        "a: |\n  b\tc\nd: 1\n",
+        "a: '\t#\t'\n",
+    ],
+)
+def test_a_tab_in_text_or_in_a_comment_is_read(text: str) -> None:
+    assert read(text) == loads_yaml(text)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ def broken(tmp_path: Path, **changes: Any) -> Path:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"tiles": "2"}, "tiles: .*a number is needed"),
+        ({"closed": "yes"}, "closed: .*true or false is needed"),
         ({"sauce": "s3://x/y/"}, "sauce: unknown key; the nearest valid one is 'source'"),
         (
             {"licence": {"name": "x", "credit": "y", "ulr": "z"}},

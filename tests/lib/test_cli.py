@@ -5,6 +5,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +118,65 @@ def piped(lines: int, then: str = "return 0", **variables: str) -> tuple[int, st
 def test_a_reader_that_leaves_ends_a_command_without_a_word() -> None:
     assert piped(100_000) == (cli.READER_LEFT, "")
     assert piped(0, "import time; time.sleep(0.5); print('late')") == (cli.READER_LEFT, "")
+
+
+BAD_DATA = "raise __import__('components.contract.errors').contract.errors.BadDataError('x', next_step='y')"
+
+
+@pytest.mark.parametrize(
+    ("redirection", "then", "code"),
+    [
+        ("<&- >&- 2>&-", "return 0", 0),
+        (">/dev/full", "sys.stdout.write('no end of line')", 71),
+        (">/dev/full 2>/dev/full", "return 0", 71),
+        ("2>&-", BAD_DATA, 65),
+        (">&- 2>/dev/full", BAD_DATA, 65),
+    ],
+)
+def test_streams_that_take_nothing_change_no_class_of_failure(redirection: str, then: str, code: int) -> None:
+    lines = 0 if "no end" in then else 3
+    done = subprocess.run(
+        [
+            "bash",
+            "-c",
+            f'exec "$@" {redirection}',
+            "bash",
+            sys.executable,
+            "-c",
+            COMMAND.format(lines=lines, then=then),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_a_working_folder_that_is_gone_and_an_impossible_path_are_told(tmp_path: Path) -> None:
+    long = "open('a' * 5000)"
+    for before, then, code in (("rmdir ../x", "return 0", 66), (":", long, 78)):
+        (tmp_path / "x").mkdir(exist_ok=True)
+        done = subprocess.run(
+            [
+                "bash",
+                "-c",
+                f'{before}; exec "$@"',
+                "bash",
+                sys.executable,
+                "-c",
+                COMMAND.format(lines=0, then=then),
+            ],
+            cwd=tmp_path / "x",
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert "next step: " in done.stderr
 
 
 def test_another_broken_pipe_keeps_its_traceback() -> None:

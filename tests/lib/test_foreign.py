@@ -42,6 +42,11 @@ def test_the_byte_order_mark_goes_and_line_ends_stay() -> None:
     assert decode_text(b"\xef\xbb\xbfa\r\nb", "f.txt") == "a\r\nb"
 
 
+def test_a_key_that_stands_twice_in_json_is_refused_by_name() -> None:
+    with pytest.raises(BadDataError, match=r"f\.json is not JSON: the key 'features' stands there twice"):
+        read_json_text(b'{"features": [1], "a": {"b": 1}, "features": []}', "f.json")
+
+
 @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 100_000, b"{", b"1" * 10_000, b"\xff"])
 def test_json_that_cannot_be_read_is_refused_by_name(content: bytes) -> None:
     with pytest.raises(BadDataError, match=r"f\.json"):

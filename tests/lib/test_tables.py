@@ -35,6 +35,7 @@ def test_a_row_of_several_lines_is_named_by_its_first() -> None:
         (b"", "empty"),
         (b"\n\n", "empty"),
         (b"a,b,A\n", "'a' twice"),
+        (b"a\tb\n1\t2\n", "is separated by tabs"),
         (b'a,b\n1,"2', "line 2: not a readable CSV"),
         (b'a,b\n1,2\n1,"2"3\n', "line 3: not a readable CSV"),
         (b"a,b\n" + b"1" * (5 << 20) + b",2\n", "line 2: not a readable CSV: field larger"),
@@ -49,5 +50,5 @@ def test_what_is_no_such_table_is_refused_with_the_line(content: bytes, says: st
 
 
 def test_a_missing_column_is_named() -> None:
-    with pytest.raises(BadDataError, match=r"t\.csv has no column x, y; its header is 'a;b'"):
-        read_table(b"a;b\n", "t.csv").require(("x", "y"))
+    with pytest.raises(BadDataError, match=r"t\.csv has no column x, y; its header is 'a:b'"):
+        read_table(b"a:b\n", "t.csv").require(("x", "y"))

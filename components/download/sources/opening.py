@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from components.contract.errors import ParameterError
 from components.contract.parameters import PARAMS_FILE
 from components.download.catalogue import CatalogueEntry
-from components.download.parameters import DownloadParameters
+from components.download.parameters import DownloadParameters, check_mirror
 from components.download.sources.base import Source
 from components.download.sources.mirror import MirrorSource
 from components.download.sources.s3 import S3Source
@@ -33,12 +32,7 @@ def open_source(
     """
     mirror = parameters.mirrors.get(entry.id)
     if mirror is not None:
-        scheme = mirror.split("://")[0]
-        if "://" not in mirror or scheme not in ("s3", "file"):
-            raise ParameterError(
-                f"download.mirrors.{entry.id}: {mirror!r} is neither s3:// nor file://",
-                next_step="give the mirror as s3://bucket/root/ or file://folder",
-            )
+        check_mirror(entry.id, mirror)
         # A mirror of one's own is usually private: signed with the usual credentials if there are any.
         entry = entry.model_copy(update={"source": mirror, "anonymous": False, "region": None})
     return SOURCES[entry.source.split("://")[0]](entry, parameters, params_file)

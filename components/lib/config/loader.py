@@ -6,11 +6,10 @@ the nearest valid one, so that a typo can never fall back silently to a default.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
 from components.contract.documents import nearest, require_mapping, shortened, shown
 from components.contract.errors import ParameterError
@@ -25,13 +24,20 @@ SHOWN_ISSUES = 8
 
 
 class Parameters(BaseModel):
-    """Base of every section's model: immutable, without unknown keys."""
+    """Base of the model of a section, or of another declaration: immutable, without unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _as_written(cls, given: Any, validate: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
+        """Refuse what pydantic reads as another kind: ``true`` as 1, the text ``'1e-2'`` as a number."""
+        read = validate(given)
+        _refuse_other_kinds(given, read)
+        return read
 
 
 P = TypeVar("P", bound=Parameters)
-M = TypeVar("M", bound=BaseModel)
 
 
 def load_parameters(section: str, model: type[P], path: Path = PARAMS_FILE) -> P:
@@ -82,22 +88,11 @@ def validated(section: str, model: type[P], value: object, path: Path = PARAMS_F
         ParameterError: If a key is unknown (the nearest valid key is named), or a value does not fit.
     """
     try:
-        return validated_strictly(model, value)
+        return model.model_validate(value)
     except ValidationError as error:
         raise ParameterError(
             _explain(section, model, error), next_step=f"correct {path} and run the command again"
         ) from error
-
-
-def validated_strictly(model: type[M], value: object) -> M:
-    """Return JSON values as ``model``, none converted: ``true`` is no 1 and ``"1"`` no number.
-
-    Lists become tuples and text becomes paths or times where a field says so, since JSON has neither.
-
-    Raises:
-        pydantic.ValidationError: If a value does not fit its field.
-    """
-    return model.model_validate_json(json.dumps(value), strict=True)
 
 
 def load_section(section: str, path: Path = PARAMS_FILE) -> Any:  # noqa: ANN401 - YAML holds any value
@@ -130,6 +125,21 @@ def load_partitions(only: str | None = None, path: Path = PARAMS_FILE) -> list[s
     refuse_stale_lock(sections, path)
     names = partition_names(sections)
     return names if only is None else [require_partition(only, names)]
+
+
+def _refuse_other_kinds(given: object, read: object) -> None:
+    """Raise ValueError if a number, a truth value or a text was read as another of these three."""
+    if isinstance(given, list | tuple) and isinstance(read, list | tuple):
+        for inner, found in zip(given, read, strict=False):
+            _refuse_other_kinds(inner, found)
+    elif isinstance(given, dict) and isinstance(read, dict):
+        for key in given.keys() & read.keys():
+            _refuse_other_kinds(given[key], read[key])
+    elif isinstance(read, bool):
+        if not isinstance(given, bool):
+            raise ValueError("true or false is needed")
+    elif isinstance(read, int | float) and (isinstance(given, bool) or not isinstance(given, int | float)):
+        raise ValueError("a number is needed, without quotes")
 
 
 def _explain(section: str, model: type[BaseModel], error: ValidationError) -> str:

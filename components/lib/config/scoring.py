@@ -46,7 +46,7 @@ class ScoringSettings(Parameters):
     flip: bool = False
     window_px: int = Field(default=512, ge=32)
     batch: int = Field(default=8, ge=1)
-    block_m: float = Field(default=450.0, gt=0.0)
+    block_m: float = Field(default=450.0, ge=1.0, le=1e6)
 
     @field_validator("scales")
     @classmethod

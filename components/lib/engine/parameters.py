@@ -102,7 +102,7 @@ class TrainingParameters(Parameters):
     sar_normalisation: Literal["reference", "centred"] = "centred"
     precision: Literal["auto", "32", "bf16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=1024)
     store: Literal["host", "device"] = "host"
     compile: bool = False
     deterministic: bool = True

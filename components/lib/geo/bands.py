@@ -18,7 +18,20 @@ Mask = npt.NDArray[np.bool_]
 _WORDS = {"RED": "R", "GREEN": "G", "BLUE": "B", "NEARINFRARED": "NIR"}
 """Names by which descriptions call bands, beside the bands' own."""
 
-_WORD = re.compile(r"(?<![A-Z0-9])[A-Z]+(?![A-Z0-9])")
+_OTHER_COLOURS = frozenset(
+    {"CYAN", "MAGENTA", "YELLOW", "HUE", "SATURATION", "LIGHTNESS", "CB", "CR", "ALPHA"}
+)
+"""Words for what no product has."""
+
+_POLARISATIONS = frozenset({"HH", "HV", "VH", "VV"})
+
+_WORD = re.compile(r"(?<![A-Z0-9])[A-Z]+(?![A-Z0-9])|(?<![A-Z])[A-Z]{3,}(?![A-Z])")
+"""A word. A letter or two with a digit beside them are another sensor's name of a band (B2)."""
+
+_POLARISATION = re.compile(
+    r"(?<![A-Z])(?:[HVRL][HV]){1,2}(?![A-Z])|(?<![A-Za-z])(?:[hvrl][hv]){1,2}(?![A-Za-z])"
+)
+"""Polarisations, linear, compact (``RH``) or a pair (``HHVV``), also in ``VV1``, ``Gamma0VV``, ``VVdB``."""
 
 
 def nodata_pixels(raster: Raster) -> Mask:
@@ -93,8 +106,11 @@ def _declared(array: npt.NDArray[np.generic], nodata: float) -> Mask:
 
 def _named(description: str, bands: Sequence[str]) -> str | None:
     """Return the one band that a description names, "?" for a band that the product lacks, or None."""
-    known = {"HH", "HV", "VH", "VV", *bands} if set(bands) & {"HH", "HV", "VH", "VV"} else {*bands, *_WORDS}
-    words = [_WORDS.get(word, word) for word in _WORD.findall(description.upper()) if word in known]
+    if set(bands) & _POLARISATIONS:
+        words = [word.upper() for word in _POLARISATION.findall(description)]
+    else:
+        known = {*bands, *_WORDS, *_OTHER_COLOURS}
+        words = [_WORDS.get(word, word) for word in _WORD.findall(description.upper()) if word in known]
     found = sorted(set(words))
     if not found:
         return None

@@ -26,7 +26,7 @@ def doubts_about(truth: PolygonTable, proposals: PolygonTable, min_area: float) 
         The sentences: no row, no shared tile, no polygon large enough, coordinates that cannot be pixels.
     """
     sides = (("truth", truth), ("proposals", proposals))
-    doubts = [f"the {side} has no row" for side, table in sides if not len(table.tiles)]
+    doubts = [f"there is no row in the {side}" for side, table in sides if not len(table.tiles)]
     doubts += _unshared_tiles(truth, proposals)
     for side, table in sides:
         doubts += _impossible_pixels(side, table.geometry)
@@ -36,19 +36,28 @@ def doubts_about(truth: PolygonTable, proposals: PolygonTable, min_area: float) 
 
 def _unshared_tiles(truth: PolygonTable, proposals: PolygonTable) -> list[str]:
     true, proposed = set(truth.tiles), set(proposals.tiles)
-    if not true or not proposed or true & proposed:
+    unknown = proposed - true
+    if not true or not unknown:
         return []
-    stems = {PurePath(tile).stem for tile in proposed} & {PurePath(tile).stem for tile in true}
-    lowered = {tile.lower() for tile in proposed} & {tile.lower() for tile in true}
-    hint = ""
-    if stems:
-        hint = "; without their file endings they would"
-    elif lowered:
-        hint = "; in lower case they would"
+    hint = _likely_slip(true, unknown)
+    if unknown == proposed:
+        return [
+            f"the two files share no ImageId: the truth has {min(true)!r}, the proposals have "
+            f"{min(proposed)!r}{hint}"
+        ]
     return [
-        f"the two files share no ImageId: the truth has {min(true)!r}, the proposals have {min(proposed)!r}"
-        + hint
+        f"{len(unknown)} of the {len(proposed)} tiles of the proposals are not in the truth, such as "
+        f"{min(unknown)!r}: all that is proposed there counts as false{hint}"
     ]
+
+
+def _likely_slip(true: set[str], unknown: set[str]) -> str:
+    """Return in what spelling ids that the truth does not have would be among its own."""
+    if {PurePath(tile).stem for tile in unknown} & {PurePath(tile).stem for tile in true}:
+        return "; without their file endings they would be"
+    if {tile.lower() for tile in unknown} & {tile.lower() for tile in true}:
+        return "; in lower case they would be"
+    return ""
 
 
 def _impossible_pixels(side: str, geometry: NDArray[np.object_]) -> list[str]:
@@ -59,6 +68,12 @@ def _impossible_pixels(side: str, geometry: NDArray[np.object_]) -> list[str]:
         return [
             f"the {side} have coordinates up to {np.abs(bounds).max():,.0f}, which cannot be pixels of a "
             "tile: they look like metres of a map"
+        ]
+    beside = int((bounds[:, 2:] <= 0).any(axis=1).sum())
+    if beside:
+        return [
+            f"{beside} of the {len(bounds)} polygons of the {side} have no positive x or no positive y, "
+            "where no tile has a pixel: y counts downwards from the upper edge"
         ]
     sides = bounds[:, 2:] - bounds[:, :2]
     if (sides < 1).all() and (np.abs(bounds) <= (180, 90, 180, 90)).all():

@@ -55,7 +55,8 @@ def read_polygon_csv(path: Path, *, threads: int = 2) -> PolygonTable:
         BadDataError: If the file is not such a CSV, naming file and line.
     """
     if not path.is_file():
-        raise MissingInputError(f"{path} is missing", next_step="give the path of a SpaceNet building CSV")
+        problem = "is no regular file" if path.exists() else "is missing"
+        raise MissingInputError(f"{path} {problem}", next_step="give the path of a SpaceNet building CSV")
     try:
         content = path.read_bytes()
     except OSError as error:

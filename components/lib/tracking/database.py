@@ -11,9 +11,12 @@ import errno
 import fcntl
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from components.contract.errors import BadDataError, ResourceError
@@ -32,6 +35,9 @@ _WAIT_S = 30.0
 
 _VERSION_TABLE = "alembic_version"
 """Table in which MLflow's migrations keep their state."""
+
+_MIGRATIONS = "store/db_migrations/versions/*.py"
+_REVISION = re.compile(r"^(revision|down_revision)\s*=\s*(.+?)\s*$", re.MULTILINE)
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -133,14 +139,16 @@ def _is_whole(path: Path) -> bool:
     try:
         with closing(sqlite3.connect(path, timeout=_WAIT_S)) as database:
             rows = _rows(database)
+            versions = _versions(database) if _VERSION_TABLE in rows else []
     except sqlite3.OperationalError as error:
         if "locked" in str(error):  # somebody is at work on it
             return True
         raise _not_ours(path, str(error)) from error
     except sqlite3.DatabaseError as error:
         raise _not_ours(path, f"it is damaged: {error}") from error
-    # The default experiment is what MLflow makes last; other programs have experiments, too.
-    if rows.get("experiments") and rows.get(_VERSION_TABLE):
+    # The default experiment is what MLflow makes last.
+    if rows.get("experiments"):
+        _require_version(path, versions)
         return True
     if any(number for table, number in rows.items() if table != _VERSION_TABLE):
         raise _not_ours(path, "it holds other tables than MLflow's")
@@ -157,6 +165,43 @@ def _rows(database: sqlite3.Connection) -> dict[str, int]:
         for name, table in quoted.items()
         if not name.startswith("sqlite_")
     }
+
+
+def _versions(database: sqlite3.Connection) -> list[str]:
+    """Return the versions that the migrations noted: one, if all is well."""
+    return [str(row[0]) for row in database.execute(f"SELECT version_num FROM {_VERSION_TABLE}")]  # noqa: S608
+
+
+def _require_version(path: Path, versions: list[str]) -> None:
+    """Raise for tables of another version of MLflow, which would refuse them when a run begins."""
+    known = _known_versions()
+    if not known or versions == [known[0]]:
+        return
+    found = ", ".join(versions) or "none"
+    if len(versions) == 1 and versions[0] in known:
+        raise BadDataError(
+            f"MLflow's database {path} was made by an older MLflow: its version is {found}, not {known[0]}",
+            next_step=f"keep a copy of it, then run `mlflow db upgrade {_SQLITE}{path}`",
+        )
+    raise _not_ours(path, f"its version is {found}, which the installed MLflow does not know")
+
+
+@lru_cache(maxsize=1)
+def _known_versions() -> tuple[str, ...]:
+    """Return the versions that the installed MLflow can migrate, its own first; none without MLflow.
+
+    They are read from the text of its migrations: importing MLflow takes seconds.
+    """
+    package = find_spec("mlflow")
+    if package is None or package.origin is None:
+        return ()
+    below = {}
+    for script in Path(package.origin).parent.glob(_MIGRATIONS):
+        lines = dict(_REVISION.findall(script.read_text(encoding="utf-8")))
+        if lines.keys() == {"revision", "down_revision"}:
+            below[lines["revision"].strip("\"'")] = lines["down_revision"]
+    newest = [version for version in below if not any(version in former for former in below.values())]
+    return (newest[0], *sorted(below.keys() - {newest[0]})) if len(newest) == 1 else ()
 
 
 def _build(path: Path, build: Callable[[Path], None]) -> None:

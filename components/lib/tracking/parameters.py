@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from components.contract.variables import problem_of_tracking
 from components.lib.config.loader import Parameters
 
 UNTRACKED = "none"
@@ -26,6 +27,14 @@ class TrackingParameters(Parameters):
     uri: str = Field(default="sqlite:///var/mlflow.db", min_length=1)
     artifacts: str = Field(default="var/mlartifacts", min_length=1)
     experiment: str = Field(default="stormsight", min_length=1)
+
+    @field_validator("uri")
+    @classmethod
+    def _is_a_store(cls, uri: str) -> str:
+        problem = problem_of_tracking(uri)
+        if problem is not None:
+            raise ValueError(f"{problem}; use sqlite:///var/mlflow.db, http://host:port or {UNTRACKED}")
+        return uri
 
     @property
     def effective_uri(self) -> str:

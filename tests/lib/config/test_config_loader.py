@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
 
 from components.contract.errors import ParameterError
 from components.contract.parameters import PARAMS_LOCK, SECTIONS
-from components.lib.config.loader import Parameters, load_known, load_parameters, load_section
+from components.lib.config.loader import Parameters, load_known, load_parameters, load_section, validated
 
 
 class Inner(Parameters):
@@ -62,6 +63,42 @@ def test_a_typo_is_named_with_the_nearest_valid_key(
     assert where in caught.value.message
     assert f"the nearest valid one is {nearest!r}" in caught.value.message
     assert caught.value.next_step
+
+
+class Kinds(Parameters):
+    number: float = 1.0
+    whole: int = 1
+    switch: bool = False
+    several: tuple[float, ...] = ()
+    by_name: dict[str, int] = {}  # noqa: RUF012 - pydantic copies it
+    either: Literal["model"] | float = "model"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"number": True},
+        {"number": "1e-2"},
+        {"number": "inf"},
+        {"number": "\uff11"},
+        {"whole": False},
+        {"whole": "4"},
+        {"switch": "yes"},
+        {"switch": 1},
+        {"several": [1.0, True]},
+        {"several": ["1"]},
+        {"by_name": {"a": "1"}},
+        {"either": "0.5"},
+    ],
+)
+def test_a_value_is_not_taken_for_another_kind(value: dict[str, object]) -> None:
+    with pytest.raises(ParameterError, match=f"evaluate.{next(iter(value))}"):
+        validated("evaluate", Kinds, value)
+
+
+def test_whole_numbers_are_numbers_and_lists_are_tuples() -> None:
+    read = validated("evaluate", Kinds, {"number": 1, "whole": 4.0, "several": [1, 2.5], "either": "model"})
+    assert (read.number, read.whole, read.several) == (1.0, 4, (1.0, 2.5))
 
 
 def test_a_value_of_the_wrong_type_is_shown(tmp_path: Path) -> None:

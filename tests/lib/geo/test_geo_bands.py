@@ -66,6 +66,11 @@ def test_the_files_own_mask_hides_pixels() -> None:
         (("VV", "VH", "HV", "HH"), [3, 2, 1, 0]),
         (("sigma0_hv", "sigma0_hh", "sigma0_vh", "sigma0_vv"), [1, 0, 2, 3]),
         (("VV (dB)", "HH (dB)", "HV (dB)", "VH (dB)"), [1, 2, 3, 0]),
+        (("VV1", "VH1", "HV1", "HH1"), [3, 2, 1, 0]),
+        (("VVdB", "VHdB", "HVdB", "HHdB"), [3, 2, 1, 0]),
+        (("Gamma0VV", "Gamma0VH", "Gamma0HV", "Gamma0HH"), [3, 2, 1, 0]),
+        (("|S_vv|", "|S_vh|", "|S_hv|", "|S_hh|"), [3, 2, 1, 0]),
+        (("VHR savvy", "B2", "behaviour", "HR"), [0, 1, 2, 3]),
         (QUAD, [0, 1, 2, 3]),
         (("HH", "", "", "VV"), [0, 1, 2, 3]),
         (("band 1", "B2", "", "intensity"), [0, 1, 2, 3]),
@@ -79,7 +84,14 @@ def test_bands_come_in_the_sensors_order(descriptions: tuple[str, ...] | None, o
 
 @pytest.mark.parametrize(
     "descriptions",
-    [("VV", "VV", "HV", "HH"), ("VV", "", "", ""), ("HH", "HV", "VH", "HH VV"), ("HH", "HV", "VH", "HH")],
+    [
+        ("VV", "VV", "HV", "HH"),
+        ("RH", "RV", "LH", "LV"),
+        ("HHHH", "HHHV", "HHVV", "VVVV"),
+        ("VV", "", "", ""),
+        ("HH", "HV", "VH", "HH VV"),
+        ("HH", "HV", "VH", "HH"),
+    ],
 )
 def test_descriptions_that_contradict_the_sensor_are_refused(descriptions: tuple[str, ...]) -> None:
     with pytest.raises(BadDataError, match=r"a\.tif has bands described as .*HH, HV, VH, VV are expected"):
@@ -97,6 +109,14 @@ def test_colours_are_told_by_words_and_by_interpretation() -> None:
     colours = (ColorInterp.blue, ColorInterp.green, ColorInterp.red)
     declared = raster([[0], [1], [2]], "uint8", colours=colours)
     assert in_band_order(declared, ("R", "G", "B")).array[:, 0, 0].tolist() == [2, 1, 0]
+
+
+def test_colours_with_numbers_are_told_and_other_colours_refused() -> None:
+    numbered = raster([[0], [1], [2]], "uint8", descriptions=("Blue1", "Green1", "Red1"))
+    assert in_band_order(numbered, ("R", "G", "B")).array[:, 0, 0].tolist() == [2, 1, 0]
+    for names in (("Cyan", "Magenta", "Yellow"), ("Red", "Green", "Alpha"), ("Y", "Cb", "Cr")):
+        with pytest.raises(BadDataError, match="R, G, B are expected"):
+            in_band_order(raster([[0], [1], [2]], "uint8", descriptions=names), ("R", "G", "B"))
 
 
 @pytest.mark.parametrize("header", [{"scale": 0.01}, {"offset": 3.0}])

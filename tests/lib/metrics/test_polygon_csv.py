@@ -59,7 +59,7 @@ def test_a_row_that_is_not_what_the_header_says_is_refused(
     ("header", "encoding", "says"),
     [
         ("ImageId,imageid,PolygonWKT_Pix,Confidence", "utf-8", "'ImageId' twice"),
-        ("ImageId;BuildingId;PolygonWKT_Pix;Confidence", "utf-8", "no column ImageId"),
+        ("ImageId;BuildingId;PolygonWKT_Pix;Confidence", "utf-8", "is separated by semicolons"),
         (HEADER, "utf-16", "UTF-16"),
         ("ImageId,Bürger,PolygonWKT_Pix,Confidence", "cp1252", "no UTF-8"),
     ],
@@ -86,6 +86,15 @@ def test_a_least_area_that_is_no_area_is_refused(min_area: float, truth: Path) -
     [
         (f"dock_1.tif,0,{BOX},0.5", "share no ImageId: .*'dock_1'.*'dock_1.tif'; without their file endings"),
         (f"DOCK_1,0,{BOX},0.5", "share no ImageId: .*in lower case they would"),
+        (
+            f"dock_1,0,{BOX},0.5\ndock_1.tif,1,{BOX},0.5",
+            "1 of the 2 tiles of the proposals are not in",
+        ),
+        (f"dock_1,0,{BOX},0.5\ndock_1.tif,1,{BOX},0.5", "'dock_1.tif': .*without their file endings"),
+        (
+            'dock_1,0,"POLYGON ((0 0, 0 -20, 20 -20, 20 0, 0 0))",0.5',
+            "1 of the 1 polygons .*have no positive",
+        ),
         (f"quay,0,{BOX},0.5", "share no ImageId"),
         (
             'dock_1,0,"POLYGON ((4.3501 51.9001, 4.3504 51.9001, 4.3504 51.9003, 4.3501 51.9001))",1',

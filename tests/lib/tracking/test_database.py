@@ -17,7 +17,7 @@ import pytest
 from components.contract.errors import BadDataError, ResourceError, SourceUnavailableError, StormsightError
 from components.lib.registry.artefact import CHAMPION, by_alias
 from components.lib.tracking.connection import connect
-from components.lib.tracking.database import prepare_database
+from components.lib.tracking.database import check_database, prepare_database
 from components.lib.tracking.parameters import TrackingParameters
 from tests.lib.tracking.local_store import local_store
 
@@ -131,6 +131,29 @@ def test_what_is_no_database_of_mlflow_is_refused_at_once(tmp_path: Path, make: 
         connect(TrackingParameters(uri=f"sqlite:///{path}", artifacts=str(tmp_path / "artifacts")))
     assert "move it away" in caught.value.next_step
     assert path.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "says", "advice"),
+    [
+        (
+            "UPDATE alembic_version SET version_num = '451aebb31d03'",
+            "an older MLflow: .*451aebb31d03",
+            "upgrade",
+        ),
+        ("UPDATE alembic_version SET version_num = 'of tomorrow'", "its version is of tomorrow", "backup"),
+        ("INSERT INTO alembic_version VALUES ('451aebb31d03')", "does not know", "backup"),
+        ("DROP TABLE alembic_version", "its version is none", "backup"),
+    ],
+)
+def test_a_database_of_another_version_of_mlflow_is_refused_before_a_run(
+    whole: Path, change: str, says: str, advice: str
+) -> None:
+    with closing(sqlite3.connect(whole)) as database, database:
+        database.execute(change)
+    with pytest.raises(BadDataError, match=says) as caught:
+        check_database(whole)
+    assert advice in caught.value.next_step
 
 
 def test_a_read_only_database_or_folder_is_a_matter_of_the_machine(
