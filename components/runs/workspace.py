@@ -17,7 +17,7 @@ from components.contract.keys import CHECKED, CHECKED_TEXT, LOCK
 from components.contract.parameters import PARAMS_LOCK, read_sections
 from components.contract.partitions import CATALOGUE, PARTITIONS, acquisitions_of, partition_names
 from components.contract.strict_yaml import dump
-from components.contract.temporary import make_owned, scratch_folder
+from components.contract.temporary import make_owned, remove_left, scratch_folder
 from components.lib.files import write_text
 from components.lib.objects.protocol import map_many
 from components.lib.operations.plan import Acquisition, RunPlan
@@ -124,6 +124,8 @@ def _owned_folder(parent: Path, name: str) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
+        # A worker may outlive its killed parent by a moment, and write into what was removed at the start.
+        remove_left(parent, PREFIX)
 
 
 def write_lock(folder: Path, entries: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ import yaml
 from components.contract.errors import BadDataError
 from components.contract.notices import ALERTMANAGER, NOTICE_URL
 from components.lib.objects import s3 as s3_module
+from components.lib.objects.client import aws_session
 from components.lib.objects.opening import open_objects
 from components.lib.registry.artefact import CHAMPION
 from components.lib.registry.served import SAR_MODEL
@@ -82,7 +83,7 @@ def desk(
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(stage_module, "supervise", script.supervise)
         # A session reads botocore's data files: each command would do so anew.
-        monkeypatch.setattr(s3_module, "aws_session", functools.cache(s3_module.aws_session))
+        monkeypatch.setattr(s3_module, "aws_session", functools.cache(aws_session))
         monkeypatch.chdir(world.source)
         clock = Clock(datetime(2026, 11, 23, tzinfo=UTC), monkeypatch)
         gate = Gate(tmp_path / "models")

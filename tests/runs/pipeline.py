@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 
 STEP = "python components/steps/step.py"
 META = {"image": "train", "cpu": 1, "memory": "1Gi", "gpu": 0}
-GRAPH = {
+GRAPH: dict[str, dict[str, Any]] = {
     "prepare": {
         "cmd": f"{STEP} prepare",
         "deps": ["components/steps", "components/download"],
@@ -56,7 +56,7 @@ GRAPH = {
         "meta": {**META, "retry": "gate"},
     },
 }
-TRAINING = {
+TRAINING: dict[str, dict[str, Any]] = {
     "train": {
         "cmd": "python components/steps/training.py",
         "deps": ["components/steps"],

@@ -46,6 +46,7 @@ def test_workspaces_of_dead_owners_go_whatever_is_left_of_them_and_nothing_else_
             assert living.exists()
             assert not dead.exists()
             assert sorted(world.workspaces.iterdir()) == sorted([living, second, foreign])
+        dead.mkdir()  # by a worker that outlived its parent by a moment
     assert list(world.workspaces.iterdir()) == [foreign]
 
 
