@@ -94,7 +94,7 @@ STORIES = st.builds(
         ),
         max_size=6,
     ).map(tuple),
-    backfills=st.integers(0, 2),
+    backfills=st.sampled_from([0, 0, 1]),
     retried=st.integers(0, 2),
     new_code=st.booleans(),
     kill_share=st.sampled_from([0.0, 0.0, 0.02, 0.1]),
@@ -207,7 +207,7 @@ class Simulation:
 
     def _backfill(self) -> None:
         known: list[str] = []
-        for _ in range(10):  # until there is a choice
+        for _ in range(4):  # until there is a choice
             known = sorted(self.operations.state().registered)
             if len(known) > 1:
                 break
