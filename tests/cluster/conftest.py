@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if "disturbed" in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.chaos)
             # The first test that asks for a fixture waits for it: for a whole retraining, at worst.
-            item.add_marker(pytest.mark.timeout(int(1800 * PATIENCE)))
+            item.add_marker(pytest.mark.timeout(int(3600 * PATIENCE)))
 
 
 @pytest.fixture(scope="session")

@@ -144,7 +144,7 @@ def _longer_and_refused(document: dict[str, Any]) -> None:
 
 def _finished(pipeline: Pipeline, acquisition: str, landed: datetime, run_id: str) -> Retraining:
     client_ = pipeline.airflow.client
-    state = client_.wait_run("retrain", run_id, timeout_s=900)
+    state = client_.wait_run("retrain", run_id, timeout_s=2400)
     pods = [p for p in pipeline.pods.pods() if p.metadata.annotations.get("stormsight/run") == run_id]
     key = pipeline.events("claimed")[-1]["key"]
     return Retraining(acquisition, landed, key, run_id, state, client_.tasks("retrain", run_id), pods)

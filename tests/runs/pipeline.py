@@ -70,7 +70,7 @@ PARAMS = {
     "acquisitions": ["committed"],
     "distill": {"methods": ["one", "two"]},
     "evaluate": {"threshold": 0.5},
-    "tracking": {"uri": "somewhere"},
+    "tracking": {"uri": "none"},
     "orchestration": {"lease_h": 72, "keep_runs": 5},
     "profiles": {
         "small": {"world": {"tiles": 2}, "acquisitions": {}},
