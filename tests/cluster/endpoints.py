@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from tests.cluster.processes import Server, free_port, listening
 from tests.conftest import ROOT
@@ -65,6 +66,16 @@ class S3(Endpoint):
         """Every key below ``prefix``, sorted."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def has(self, bucket: str, key: str) -> bool:
+        """Whether there is an object; cheaper than a listing, which moto makes of all keys."""
+        try:
+            self.client.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "404":
+                raise
+            return False
+        return True
 
     def read(self, bucket: str, key: str) -> bytes:
         """One object's content."""

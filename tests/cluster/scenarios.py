@@ -90,9 +90,8 @@ def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, 
     checkpoint = f"{PREFIX}work/{key}/checkpoints/{MODEL}/manifest.json"
     wait_for(
         f"a checkpoint of {MODEL}",
-        lambda: pipeline.s3.keys(BUCKET, checkpoint),
+        lambda: pipeline.s3.has(BUCKET, checkpoint),
         timeout_s=900,
-        poll_s=0.05,
         hopeless=lambda: _over(pipeline, run_id, pod),
     )
     pipeline.pods.namespace.cluster.evict(pod)
