@@ -65,11 +65,12 @@ report: $(VENV)/.installed ## Print the metrics and draw curves and slices in re
 .PHONY: mlflow
 mlflow: $(VENV)/.installed ## Serve MLflow's pages: the SAR model on http://127.0.0.1:5000/#/models/stormsight-sar
 	@mkdir -p var
-# MLflow's own first page and its list of models open on advertisements, which no setting turns off; these do not.
+# MLflow's own first page and its list of models open on advertisements, which no setting turns off. These pages do not, but
+# for its assistant beside them.
 	@echo "SAR model:     http://127.0.0.1:5000/#/models/stormsight-sar"
 	@echo "optical model: http://127.0.0.1:5000/#/models/stormsight-optical"
-	@echo "runs:          http://127.0.0.1:5000/#/experiments   end: Ctrl-C"
-	@mlflow server --backend-store-uri sqlite:///var/mlflow.db --host 127.0.0.1 --port 5000
+	@echo "runs:          http://127.0.0.1:5000/#/experiments/1/runs   (they answer after a minute at most; end: Ctrl-C)"
+	@mlflow server --backend-store-uri sqlite:///var/mlflow.db --host 127.0.0.1 --port 5000 --workers 1
 
 .PHONY: land
 land: $(VENV)/.installed ## Land a small simulated acquisition in var/landing (or STORMSIGHT_LANDING)

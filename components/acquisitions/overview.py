@@ -55,12 +55,13 @@ def text_of(rows: list[Row]) -> str:
     """Return the rows as a text table."""
     if not rows:
         return "no acquisition has landed"
+    width = min(63, max(32, *(len(one_line(row.id)) for row in rows)))
     lines = [
-        f"{name:<32} {row.state:<11} {row.sensor:<22} {row.tiles or '':>5} {row.note}".rstrip()
+        f"{name:<{width}} {row.state:<11} {row.sensor:<22} {row.tiles or '':>5} {row.note}".rstrip()
         for row in rows
         for name in (one_line(row.id)[:63],)
     ]
-    return "\n".join([f"{'id':<32} {'state':<11} {'sensor':<22} {'tiles':>5} note", *lines])
+    return "\n".join([f"{'id':<{width}} {'state':<11} {'sensor':<22} {'tiles':>5} note", *lines])
 
 
 def json_of(rows: list[Row]) -> str:

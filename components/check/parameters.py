@@ -11,13 +11,13 @@ from typing import Any
 
 from components.adapt.parameters import AdaptParameters
 from components.check.findings import Findings
-from components.contract.documents import nearest, read_yaml, require_mapping, shown
+from components.contract.documents import nearest, read_yaml, refuse_unknown, require_mapping, shown
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_graph
 from components.contract.graph.model import contains
 from components.contract.identity import ROOT as SOURCE
 from components.contract.keys import CHECKED
-from components.contract.parameters import PARAMS_FILE, value_at
+from components.contract.parameters import ORCHESTRATION, PARAMS_FILE, value_at
 from components.contract.partitions import partition_names
 from components.distill.parameters import DistillParameters
 from components.download.catalogue import known_acquisitions, load_entry
@@ -61,7 +61,7 @@ MODELS: tuple[tuple[str, type[Parameters]], ...] = (
     (SHARED, RunsParameters),
     ("evidence", EvidenceParameters),
 )
-"""Models that read each section. The orchestrator itself checks the rest of `orchestration`."""
+"""Models that read each section. The orchestrator itself checks the other values of `orchestration`."""
 
 Sections = Mapping[str, Any]
 
@@ -78,6 +78,8 @@ def check_sections(sections: Sections, params: Path, findings: Findings) -> None
         with findings.collecting():
             check = validated_known if name == SHARED else validated
             check(name, model, value_at(sections, name, params), params)
+    with findings.collecting():
+        refuse_unknown(require_mapping(value_at(sections, SHARED, params), SHARED), ORCHESTRATION, SHARED)
     with findings.collecting():
         partition_names(sections)
     if findings.errors:

@@ -43,6 +43,28 @@ SECTIONS = (
 )
 """Sections of ``params.yaml``, in the order of the pipeline."""
 
+ORCHESTRATION = (
+    "retrain_schedule",
+    "redrive_schedule",
+    "redrives",
+    "landing_poll_s",
+    "landing_bad_looks",
+    "deadline_h",
+    "pod_limit_h",
+    "stall_min",
+    "lease_h",
+    "abandoned_h",
+    "keep_runs",
+    "keep_gb",
+    "keep_cache_days",
+    "keep_deliveries_days",
+    "orphan_pod_h",
+    "infrastructure_retries",
+    "retries",
+    "retry_delay_s",
+)
+"""Keys of the section ``orchestration``. Airflow alone reads some of them, and stops at an unknown one."""
+
 _PROFILE_NAME = re.compile(r"[\w-]+")
 
 

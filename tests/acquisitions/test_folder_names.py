@@ -63,6 +63,12 @@ def test_the_table_shows_it_before_anybody_looked(
     assert {row.state for row in overview(place, records)} <= {"arriving", "landed"}
 
 
+def test_the_table_is_as_wide_as_its_names(place: FolderObjects, records: FolderObjects) -> None:
+    make(place, "simulated-airborne-20261129t005640")
+    head, row = text_of(overview(place, records)).splitlines()
+    assert head.index("state") == row.index("landed")
+
+
 @pytest.mark.parametrize("name", LISTED)
 def test_a_name_that_only_a_bucket_can_have_is_one_rejection_too(
     name: str, place: FolderObjects, records: FolderObjects, monkeypatch: pytest.MonkeyPatch

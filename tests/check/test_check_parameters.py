@@ -54,6 +54,11 @@ def test_every_section_is_checked() -> None:
         ("  none: {}        ", "  nothing: {}     ", "methods: 'nothing' is none of them"),
         ("  crop: 192  ", "  crop: 400  ", "training.crop: 400 at zoom 0.8"),
         ("keep_runs: 50 ", "keep_runs: -1 ", "orchestration.keep_runs"),
+        (
+            "  redrive_schedule: ",
+            "  redrive_shedule: ",
+            "orchestration: unknown key 'redrive_shedule'; the nearest",
+        ),
         (", tracking: {}}", "}", "no profiles.rehearsal.tracking, which stage promote names as a dependency"),
         ("  - rehearsal-airborne\n", "", "none of rehearsal-spaceborne has optical images and labels"),
         ("  mirrors: {} ", "  mirrors: {rehearsal-airbrne: 'file:///x'} ", "'rehearsal-airborne'"),

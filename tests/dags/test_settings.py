@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from components.contract.errors import ParameterError
+from components.contract.parameters import ORCHESTRATION
 from stormsight_dags.settings.load import load_settings
-from stormsight_dags.settings.model import Settings
+from stormsight_dags.settings.model import Orchestration, Settings
 
 MINIMAL = """\
 mode: kubernetes
@@ -23,6 +24,10 @@ kubernetes: {images: {data: "registry/data@sha256:0", train: "registry/train@sha
 def deployed(tmp_path: Path, text: str) -> Settings:
     (tmp_path / "deployment.yaml").write_text(text)
     return load_settings({"STORMSIGHT_DEPLOYMENT": str(tmp_path / "deployment.yaml")})
+
+
+def test_the_check_before_a_run_knows_the_keys_of_orchestration() -> None:
+    assert set(ORCHESTRATION) == set(Orchestration.model_fields)
 
 
 def test_without_a_deployment_everything_runs_here(repository: Path) -> None:

@@ -61,7 +61,7 @@ def test_the_last_run_its_cost_its_quarantine_and_its_pages(
     shown = capsys.readouterr().out
     for words in (
         "run r1 succeeded: promoted",
-        "0.00 GPU hours",
+        "0.00 GPU hours by what dvc.yaml asks for",
         "distill (2 parts)",
         "registry/train@sha256:0",
         "1 quarantined tiles; by rule: all_zero 1",
@@ -137,7 +137,8 @@ def test_champion_with_method_score_actor_and_reason(
     text = page(environment)
     assert "the ledger's champion is version 1, the alias points to version 2" in text
     assert "promote restore-alias" in text
-    assert "no kept training has the decision" in text
+    assert f"{MODEL}: version 1: no kept training has the decision" in text
+    assert "could not be read: stormsight-sar: no kept" not in text
     ChampionLedgers(trained.objects, CHAMPIONS).approvals(MODEL).request(
         version="2", decided_against="1", decision="e" * 64, reason="it sees more barns"
     )

@@ -30,6 +30,9 @@ from components.lib.engine.task import TrainingTask
 from components.lib.store.prefetch import prefetch
 
 _LOG = logging.getLogger(__name__)
+TOLD_EVERY_S = 60.0
+"""Seconds between two lines about a training's progress, where no progress bar can be shown."""
+
 _NOT_IDENTITY = {"device", "checkpoint_every"}
 PERTURBATION = 1e-6
 """Relative noise on initial weights, some ten units in the last place of a 32-bit number."""
@@ -194,6 +197,7 @@ class _Loop:
         if parameters.average_share is not None and published is not None:
             self.average = WeightAverage(published, parameters.average_share, steps)
         self.progress = Progress(ranks=group)
+        self._told = time.monotonic()
 
     def start(self, on_log: OnLog | None) -> int:
         """Continue from the checkpoint if there is one, else seed; the number of steps already done."""
@@ -243,6 +247,7 @@ class _Loop:
                 self.progress.seconds = time.monotonic() - begun
                 bar.update()
                 self._log_or_save(rate, bar, on_log)
+                self._tell(bar)
                 if self._asked_to_stop(interruption):
                     self._save()
                     interruption.leave()
@@ -283,6 +288,16 @@ class _Loop:
                 on_log(done, record)
         if done % self.parameters.checkpoint_every == 0 and done < self.steps:
             self._save()
+
+    def _tell(self, bar: tqdm[Any]) -> None:
+        """Log how far it is, once in :data:`TOLD_EVERY_S`, where there is no terminal for the bar."""
+        if not self.group.is_main or not bar.disable or time.monotonic() < self._told + TOLD_EVERY_S:
+            return
+        self._told = time.monotonic()
+        done, history = self.progress.step, self.progress.history
+        left_min = self.progress.seconds / done * (self.steps - done) / 60
+        loss = f", loss {history[-1]['loss']:.4f}" if history else ""
+        _LOG.info("%s: step %d of %d%s, %.0f min left", self.name, done, self.steps, loss, left_min)
 
     def _save(self) -> None:
         self.progress.check_finite(self.name)

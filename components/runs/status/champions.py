@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
-from components.contract.errors import MissingInputError, StormsightError
+from components.contract.errors import StormsightError
 from components.contract.keys import (
     APPROVALS,
     WORK,
@@ -132,9 +132,11 @@ def _judged(sources: Sources, model: str, entries: Sequence[ChampionEntry]) -> F
         if judged is not None and judged.decision_sha256 == digest:
             words = f"{model}: version {version}: {_score(judged.decision)}; run {claim.run}"
             return Finding(words, key, report_command(claim.run))
-    raise MissingInputError(
-        f"{model}: no kept training has the decision {digest[:12]} that made version {version} champion",
-        next_step=f"look at version {version} of {model} in MLflow: its tags have method and score",
+    # It was made by `make repro`, whose decision is in reports/promote, or its training was pruned.
+    return Finding(
+        f"{model}: version {version}: no kept training has the decision {digest[:12]} that made it champion",
+        WORK,
+        f"look at version {version} of {model} in MLflow: its tags have method and score",
     )
 
 

@@ -100,8 +100,8 @@ def _total(run: str, costs: list[_Cost], *, found_before: int) -> str:
     unknown = [cost.stage for cost in costs if cost.gpus is None]
     words = (
         f"run {run}: {_time(sum(cost.hours for cost in costs))} of stages, "
-        f"{_gpu_hours(costs):.2f} GPU hours; {found_before} stages were found from earlier "
-        "runs, failed attempts are not counted"
+        f"{_gpu_hours(costs):.2f} GPU hours by what dvc.yaml asks for; {found_before} stages were found from "
+        "earlier runs, failed attempts are not counted"
     )
     return words + (f"; GPUs unknown of {listed(unknown)}: not in this code's graph" if unknown else "")
 

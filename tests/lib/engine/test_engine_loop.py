@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from components.contract.errors import ParameterError
+from components.lib.engine import loop
 from components.lib.engine.checkpoint import FILE_NAME
 from components.lib.engine.loop import fit, perturb
 from components.lib.engine.task import TrainingTask
@@ -76,6 +78,17 @@ def test_training_learns_and_records_means_at_every_log(
     assert history[-1]["loss"] < history[0]["loss"]
     assert history[0].keys() == {"step", "lr", "loss", "ce", "penalty"}
     assert history[0]["loss"] == pytest.approx(history[0]["ce"] + history[0]["penalty"], rel=1e-5)
+
+
+def test_without_a_terminal_the_progress_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "TOLD_EVERY_S", 0.0)
+    with caplog.at_level("INFO"):
+        tiny.train(tmp_path, tiny.seeded_task())
+    told = [line for line in caplog.messages if " min left" in line]
+    assert len(told) == 20
+    assert re.search(r": step 20 of 20, loss \d\.\d{4}, 0 min left", told[-1])
 
 
 def test_other_parameters_ignore_the_checkpoint(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
