@@ -10,6 +10,7 @@ from typing import Any
 
 from kubernetes import client
 
+from tests.cluster.airflow_client import FINISHED
 from tests.cluster.lab import BUCKET
 from tests.cluster.pipeline import PREFIX, Pipeline
 from tests.cluster.podlog import ended, has_started
@@ -69,6 +70,8 @@ def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, 
         The run, and the evicted training as it runs undisturbed in ``folder``.
     """
     pipeline.airflow.client.pause("acquisitions")
+    # One that waited behind the first run would take what lands now, before anything is watched.
+    wait_for("the end of all runs", lambda: _all_ended(pipeline), timeout_s=900, poll_s=1)
     pipeline.change_params(_longer_and_refused)
     landed = pipeline.land("lab-second", seed=2)
     pipeline.command("components.acquisitions", "register")
@@ -121,6 +124,10 @@ def new_pod(
         poll_s=0.05,
         hopeless=lambda: None if run_id is None else _over(pipeline, run_id),
     )
+
+
+def _all_ended(pipeline: Pipeline) -> bool:
+    return all(run["state"] in FINISHED for run in pipeline.airflow.client.runs("retrain"))
 
 
 def _over(pipeline: Pipeline, run_id: str, pod: client.V1Pod | None = None) -> str | None:
