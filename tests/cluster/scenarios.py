@@ -70,8 +70,8 @@ def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, 
         The run, and the evicted training as it runs undisturbed in ``folder``.
     """
     pipeline.airflow.client.pause("acquisitions")
-    # The event of the first acquisition may wait behind the first run, without a run of its own yet: that one would
-    # take what lands now, before anything is watched.
+    # The event of the first acquisition may wait behind the first run, without a run of its own yet: that
+    # one would take what lands now, before anything is watched.
     wait_for("the end of the runs before", lambda: _all_ended(pipeline), timeout_s=900, poll_s=1)
     pipeline.change_params(_longer_and_refused)
     landed = pipeline.land("lab-second", seed=2)
