@@ -97,15 +97,15 @@ def standing(environment: Environment, state: State, chosen: Sequence[str] | Non
     identity = identity_of(environment.source, environment.profile)
     parameters = _parameters(environment)
     now = datetime.now(UTC)
-    key = state.training_key(identity.code, identity.params)
     return standing_of(
-        with_signs(state, environment.objects, now, [key]),
+        state,
         identity.code,
         identity.params,
         now=now,
         lease=parameters.lease,
         redrives=parameters.redrives,
         chosen=chosen,
+        with_signs=lambda state, keys: with_signs(state, environment.objects, now, keys),
     )
 
 

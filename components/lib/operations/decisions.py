@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from components.contract.documents import nearest
 from components.contract.errors import ParameterError
 from components.contract.failures import FAILURE_CLASSES, FailureKind
+from components.contract.identity import training_key
 from components.lib.operations.events import Claimed, Failed, Succeeded
-from components.lib.operations.pending import PendingSet
 from components.lib.operations.state import Claim, State
 
 
@@ -31,6 +31,15 @@ class ClaimRequest:
     params: str
     profile: str | None = None
     chosen: tuple[str, ...] | None = None
+
+
+WithSigns = Callable[[State, Iterable[str]], State]
+"""Function that returns a state with the last signs of life of the runs of some trainings."""
+
+
+def as_it_is(state: State, _: Iterable[str]) -> State:
+    """Return a state that holds its signs of life already, or shall be judged without any."""
+    return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,13 @@ class NothingToDo:
 
 
 def decide(
-    state: State, request: ClaimRequest, *, now: datetime, lease: timedelta, force: bool = False
+    state: State,
+    request: ClaimRequest,
+    *,
+    now: datetime,
+    lease: timedelta,
+    force: bool = False,
+    with_signs: WithSigns = as_it_is,
 ) -> ClaimGranted | NothingToDo:
     """Decide whether a run may train all pending acquisitions, or those that it has chosen.
 
@@ -74,6 +89,7 @@ def decide(
         now: The present time.
         lease: A claim without a sign of life for longer may be taken over.
         force: Train though the same key failed for good, or though nothing is registered.
+        with_signs: Adds the sign of life of the run that holds the claim, if there is one.
 
     Raises:
         ParameterError: If an acquisition that was chosen is unknown or withdrawn.
@@ -82,12 +98,12 @@ def decide(
     if mine is not None and mine.outcome is None:
         return _planned_before(state, mine, request)
     pending = state.pending
-    taken = pending if request.chosen is None else chosen_of(state, request.chosen)
+    taken = taken_by(state, request.chosen)
     chosen = taken != pending
-    key = PendingSet(taken).training_key(request.code, request.params)
+    key = training_key(taken, request.code, request.params)
     if not taken and not force:
         return NothingToDo("no acquisition is registered", "land one; --force trains without any")
-    claim = state.claims.get(key)
+    claim = with_signs(state, [key]).claims.get(key)
     obstacle = None if claim is None else obstacle_of(claim, now=now, lease=lease, force=force)
     if obstacle is not None:
         return obstacle
@@ -112,13 +128,15 @@ def decide(
     )
 
 
-def chosen_of(state: State, names: Sequence[str]) -> dict[str, str]:
-    """Return the catalogue hash of each acquisition that was chosen.
+def taken_by(state: State, names: Sequence[str] | None) -> dict[str, str]:
+    """Return the catalogue hash of each acquisition that a run takes: all that are pending, or those named.
 
     Raises:
-        ParameterError: If none is named, or one is not registered or withdrawn.
+        ParameterError: If the list of names is empty, or one is not registered or withdrawn.
     """
     pending = state.pending
+    if names is None:
+        return pending
     if not names:
         raise ParameterError("no acquisition is chosen", next_step="name some, or leave --acquisitions out")
     for name in names:

@@ -182,8 +182,9 @@ class Operations:
         """
 
         def choose(state: State) -> tuple[Event | None, ClaimGranted | NothingToDo]:
-            signed = self.with_signs(state, [state.training_key(request.code, request.params)])
-            found = decide(signed, request, now=self._clock(), lease=lease, force=force)
+            found = decide(
+                state, request, now=self._clock(), lease=lease, force=force, with_signs=self.with_signs
+            )
             return (found.claimed if isinstance(found, ClaimGranted) and found.new else None), found
 
         found = self._change(choose)

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from components.contract.failures import FailureKind
-from components.lib.operations.decisions import NothingToDo, chosen_of, obstacle_of
+from components.contract.identity import training_key
+from components.lib.operations.decisions import NothingToDo, WithSigns, as_it_is, obstacle_of, taken_by
 from components.lib.operations.events import Failed
-from components.lib.operations.pending import PendingSet
 from components.lib.operations.state import Claim, State
 
 OTHER = "other"
@@ -74,6 +74,7 @@ def standing_of(
     lease: timedelta,
     redrives: Mapping[str, int],
     chosen: Sequence[str] | None = None,
+    with_signs: WithSigns = as_it_is,
 ) -> Standing:
     """Return the standing of the set that a run planned now would train.
 
@@ -85,13 +86,14 @@ def standing_of(
         lease: A claim without a sign of life for longer may be taken over.
         redrives: Redrives by failure class, and under ``other`` for the rest.
         chosen: Acquisitions that the run would be planned with; None for all that are pending.
+        with_signs: Adds the sign of life of the run that holds the claim, if there is one.
 
     Raises:
         ParameterError: If an acquisition that was chosen is unknown or withdrawn.
     """
-    taken = state.pending if chosen is None else chosen_of(state, chosen)
-    key = PendingSet(taken).training_key(code, params)
-    claim = state.claims.get(key)
+    taken = taken_by(state, chosen)
+    key = training_key(taken, code, params)
+    claim = with_signs(state, [key]).claims.get(key)
     position, reason, next_step = _position(bool(taken), claim, now, lease, redrives)
     return Standing(
         key=key,

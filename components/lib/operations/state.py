@@ -14,6 +14,7 @@ from itertools import accumulate, islice
 
 from components.contract.errors import BadDataError
 from components.contract.failures import FailureKind
+from components.contract.identity import training_key
 from components.lib.ledger.chain import Entry
 from components.lib.operations.events import (
     Claimed,
@@ -118,10 +119,6 @@ class State:
     def pending_sha256(self) -> str:
         """Return the SHA-256 of :attr:`pending`, by which a claim names it."""
         return PendingSet(self.pending).sha256
-
-    def training_key(self, code: str, params: str) -> str:
-        """Return the key of a training of :attr:`pending`."""
-        return PendingSet(self.pending).training_key(code, params)
 
     def acquisitions_of(self, claim: Claim) -> dict[str, str]:
         """Return the catalogue hash of each acquisition that a claim of this state took."""
@@ -260,7 +257,7 @@ class _Fold:
             known = self._registered.get(name)
             _require(known is not None and known.catalogue_sha256 == sha256, f"{name} is not registered so")
             _require(name not in self._withdrawn, f"{name} is withdrawn")
-        return PendingSet(chosen).training_key(event.code, event.params)
+        return training_key(chosen, event.code, event.params)
 
     def _held(self, key: str, run: str) -> Claim:
         claim = self._claims.get(key)

@@ -14,6 +14,7 @@ from components.lib.ledger.chain import Chain
 from components.lib.operations import snapshots
 from components.lib.operations.events import Claimed, Failed, Succeeded, parse_event
 from components.lib.operations.operations import Operations
+from components.lib.operations.standing import Position, standing_of
 from components.lib.operations.state import State
 from tests.lib.operations.stepping import Memory
 from tests.lib.operations.test_operations import (
@@ -52,7 +53,28 @@ def test_a_chosen_set_has_its_own_key_and_plan(operations: Operations, memory: M
 def test_all_that_is_pending_chosen_by_name_is_no_other_training(operations: Operations) -> None:
     plan = claim(operations, "by-name", chosen=("b", "a"))
     assert "run by-name trains this set" in refusal(operations, "ordinary")
-    assert plan.key == operations.state().training_key(CODE, PARAMS)
+    assert plan.key == training_key(operations.state().pending, CODE, PARAMS)
+
+
+def test_signs_of_life_keep_the_claim_of_a_chosen_set(
+    operations: Operations, memory: Memory, time: Time
+) -> None:
+    key = claim(operations, "backfill", chosen=("a",)).key
+    for _ in range(5):
+        time.now += LEASE / 4
+        assert operations.renew("backfill", lease=LEASE)
+    assert "run backfill trains this set" in refusal(operations, "another", chosen=("a",))
+    found = standing_of(
+        operations.state(),
+        CODE,
+        PARAMS,
+        now=time.now,
+        lease=LEASE,
+        redrives={},
+        chosen=("a",),
+        with_signs=operations.with_signs,
+    )
+    assert (found.key, found.position) == (key, Position.AT_WORK)
 
 
 def test_what_cannot_be_chosen_is_named(operations: Operations) -> None:
