@@ -55,11 +55,11 @@ def text_of(rows: list[Row]) -> str:
     """Return the rows as a text table."""
     if not rows:
         return "no acquisition has landed"
-    width = min(63, max(32, *(len(one_line(row.id)) for row in rows)))
+    names = [one_line(row.id)[:63] for row in rows]
+    width = max(32, *map(len, names))
     lines = [
         f"{name:<{width}} {row.state:<11} {row.sensor:<22} {row.tiles or '':>5} {row.note}".rstrip()
-        for row in rows
-        for name in (one_line(row.id)[:63],)
+        for name, row in zip(names, rows, strict=True)
     ]
     return "\n".join([f"{'id':<{width}} {'state':<11} {'sensor':<22} {'tiles':>5} note", *lines])
 

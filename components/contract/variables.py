@@ -128,12 +128,8 @@ def problem_of_tracking(uri: str) -> str | None:
     if not separator or kind not in TRACKING_SCHEMES:
         return f"it is no address of a store{nearest(kind, TRACKING_SCHEMES)}"
     if kind == "sqlite":
-        path = uri.partition("?")[0].removeprefix(f"{scheme}:///")
-        return (
-            None
-            if path not in {uri.partition("?")[0], "", ":memory:"}
-            else "it names no file: sqlite:///path"
-        )
+        path = uri.partition("?")[0].partition(":///")[2]
+        return "it names no file: sqlite:///path" if path in {"", ":memory:"} else None
     return problem_of_url(uri) if kind in {"http", "https"} else None
 
 

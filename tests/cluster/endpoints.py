@@ -68,7 +68,7 @@ class S3(Endpoint):
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def has(self, bucket: str, key: str) -> bool:
-        """Whether there is an object; cheaper than a listing, which moto makes of all keys."""
+        """Return whether there is an object; cheaper than a listing, which moto makes of all keys."""
         try:
             self.client.head_object(Bucket=bucket, Key=key)
         except ClientError as error:

@@ -32,7 +32,7 @@ from components.lib.operations.plan import RunPlan
 from tests.lib.operations.stepping import Memory, World
 
 STEP = timedelta(minutes=5)
-"""Of the world: a hundredth of it at most passes in one operation of a store."""
+"""Step of the world's clock: a hundredth of it at most passes in one operation of a store."""
 
 LEASE = timedelta(hours=10)
 POLICY = Policy(keep_runs=4, keep_gb=None, keep_cache_days=30, keep_deliveries_days=30, abandoned_h=24)

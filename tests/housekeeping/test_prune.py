@@ -182,13 +182,18 @@ def test_data_of_the_laptops_own_lock_stay(folder: History) -> None:
     assert listing in folder.remaining(old_data)
 
 
+def old_and_new(folder: History) -> tuple[FolderObjects, set[str]]:
+    """Make two trainings, of which the newer one stays; return the remote, and the data of the older one."""
+    _, old_data = folder.training("old")
+    folder.training("new")
+    assert isinstance(folder.places.remote, FolderObjects)
+    return folder.places.remote, old_data
+
+
 def test_a_training_that_starts_meanwhile_keeps_what_it_takes(
     folder: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, old_data = folder.training("old")
-    folder.training("new")
-    remote = folder.places.remote
-    assert isinstance(remote, FolderObjects)
+    remote, old_data = old_and_new(folder)
     listed, taken = remote.list, set[str]()
 
     def starting(prefix: str = "") -> object:
@@ -207,10 +212,7 @@ def test_a_training_that_starts_meanwhile_keeps_what_it_takes(
 def test_a_killed_pruning_leaves_no_list_without_its_files(
     folder: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, old_data = folder.training("old")
-    folder.training("new")
-    remote = folder.places.remote
-    assert isinstance(remote, FolderObjects)
+    remote, old_data = old_and_new(folder)
     deleted, left = remote.delete, [3]
 
     def killed(key: str) -> None:

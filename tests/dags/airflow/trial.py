@@ -116,7 +116,7 @@ def retrainings(trial: Trial) -> dict[str, Any]:
 
 
 def marked(trial: Trial) -> dict[str, Any]:
-    """What is left of a run that a person marks as failed while its first stage is at work or waits."""
+    """Rest of a run that a person marks as failed while its first stage is at work or waits."""
     return {"running": _marked_while("running"), "waiting": _marked_while("up_for_retry")}
 
 
