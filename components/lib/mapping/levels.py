@@ -1,0 +1,34 @@
+"""Probabilities as whole numbers, 0 for no data: what maps store, and what their buildings are drawn from.
+
+The scale is that of the training store's SAR pixels: 1..255 by one line. Sums of whole numbers do not depend
+on their order, so a map does not depend on how its scene was divided.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Levels = npt.NDArray[np.uint8]
+"""0 where there are no data, else ``1 + 254 p`` of a probability p, rounded."""
+
+NO_DATA = 0
+SCALE, OFFSET = 1 / 254, -1 / 254
+"""Probability of a level: ``level * SCALE + OFFSET``, as GDAL's scale and offset of the published raster."""
+
+
+def to_levels(probability: npt.NDArray[np.floating], valid: npt.NDArray[np.bool_]) -> Levels:
+    """Return the levels of probabilities.
+
+    Args:
+        probability: (..., H, W), 0 to 1.
+        valid: (H, W), False where there are no data.
+    """
+    levels = np.rint(probability * 254.0).astype(np.uint8) + np.uint8(1)
+    return np.where(valid, levels, np.uint8(NO_DATA))
+
+
+def to_probability(levels: Levels) -> npt.NDArray[np.float32]:
+    """Return the probabilities of levels, 0 where there are no data."""
+    probability: npt.NDArray[np.float32] = np.maximum(levels.astype(np.float32) - 1, 0) / np.float32(254)
+    return probability
