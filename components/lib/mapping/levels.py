@@ -30,5 +30,6 @@ def to_levels(probability: npt.NDArray[np.floating], valid: npt.NDArray[np.bool_
 
 def to_probability(levels: Levels) -> npt.NDArray[np.float32]:
     """Return the probabilities of levels, 0 where there are no data."""
-    probability: npt.NDArray[np.float32] = np.maximum(levels.astype(np.float32) - 1, 0) / np.float32(254)
+    above = np.maximum(levels.astype(np.float32) - np.float32(1), np.float32(0))
+    probability: npt.NDArray[np.float32] = np.divide(above, np.float32(254), dtype=np.float32)
     return probability
