@@ -33,6 +33,7 @@ from components.lib.evaluation.stability import read_evidence
 from components.lib.methods.registry import CONTROL, method_names
 from components.lib.tracking.parameters import TrackingParameters
 from components.optical.parameters import OpticalParameters
+from components.predict.parameters import MapParameters
 from components.prepare.parameters import PrepareParameters
 from components.promote.parameters import PromoteParameters
 from components.report.parameters import ReportParameters
@@ -57,6 +58,7 @@ MODELS: tuple[tuple[str, type[Parameters]], ...] = (
     ("report", ReportParameters),
     ("promote", PromoteParameters),
     ("tracking", TrackingParameters),
+    ("map", MapParameters),
     (SHARED, Policy),
     (SHARED, RunsParameters),
     ("evidence", EvidenceParameters),

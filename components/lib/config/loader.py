@@ -16,7 +16,7 @@ from components.contract.errors import ParameterError
 from components.contract.parameters import PARAMS_FILE, read_sections, refuse_stale_lock, value_at
 from components.contract.partitions import partition_names, require_partition
 
-SERVICES = frozenset({"orchestration", "evidence"})
+SERVICES = frozenset({"map", "orchestration", "evidence"})
 """Sections that no stage reads: what reads them does not follow DVC's graph."""
 
 SHOWN_ISSUES = 8

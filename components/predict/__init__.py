@@ -1,0 +1,1 @@
+"""Maps: from scenes and a promoted model to footprints that people can open."""
