@@ -65,7 +65,8 @@ def building_instances(
     seeds = large_parts(ndimage.label(core, structure=_EIGHT_CONNECTED)[0], min_seed_px)
     if keep_seedless:
         seeds = _with_seedless(seeds, inside)
-    flooded = watershed(-body, seeds, mask=inside, connectivity=1)  # type: ignore[no-untyped-call]
+    heights = _without_ties(-body, seeds)
+    flooded = watershed(heights, seeds, mask=inside, connectivity=1)  # type: ignore[no-untyped-call]
     # A seed is 8-connected: two parts that join at a corner alone are drawn as two buildings.
     return large_parts(_four_connected(flooded), min_area_px)
 
@@ -103,6 +104,20 @@ def vectorise_contours(
         keep_seedless=keep_seedless,
     )
     return draw_parts(labels, upright, confidence, simplify_px=simplify_px)
+
+
+def _without_ties(heights: Floats, seeds: Labels) -> npt.NDArray[np.float64]:
+    """Return the heights with seed pixels of equal height in raster order, each lower than the next.
+
+    scikit-image floods seed pixels of equal height in an order that depends on all pixels of the image, so
+    that the wall between two buildings would move with the crop that they lie in.
+    """
+    # Between two float32 numbers lie 2^29 float64 numbers: room for as many seed pixels, and no height that
+    # was lower becomes higher. The bits of a negative number, as a whole number, grow as it falls.
+    ordered = heights.astype(np.float32).astype(np.float64).ravel()
+    where = np.flatnonzero(seeds)
+    ordered[where] = (ordered[where].view(np.int64) + np.arange(len(where), 0, -1)).view(np.float64)
+    return ordered.reshape(heights.shape)
 
 
 def _with_seedless(seeds: Labels, inside: npt.NDArray[np.bool_]) -> Labels:

@@ -46,6 +46,15 @@ class Task(ABC):
         """Return the vectoriser that the settings ask for and the prediction's bands allow."""
 
     @abstractmethod
+    def drawn_mask(
+        self, prediction: GeoArray, settings: ScoringSettings, threshold: float
+    ) -> npt.NDArray[np.bool_]:
+        """Return the pixels (H, W) that :meth:`draw` makes objects of, in the prediction's own orientation.
+
+        How an 8-connected part of them is drawn depends on no pixel outside that part.
+        """
+
+    @abstractmethod
     def draw(self, prediction: GeoArray, settings: ScoringSettings, threshold: float) -> Polygons:
         """Draw the objects of one tile.
 

@@ -41,6 +41,14 @@ class Buildings(Task):
         """Return ``plain`` where the prediction has no contours: there is nothing to flood."""
         return settings.vectorise if set(self.labels) <= set(prediction.bands) else "plain"
 
+    def drawn_mask(
+        self, prediction: GeoArray, settings: ScoringSettings, threshold: float
+    ) -> npt.NDArray[np.bool_]:
+        """Return where the footprint (watershed) or the class map (plain) exceeds the threshold, (H, W)."""
+        plain = self.vectoriser(prediction, settings) == "plain"
+        mask: npt.NDArray[np.bool_] = prediction.band(BUILDING_BAND if plain else LABELS[0]) > threshold
+        return mask
+
     def draw(self, prediction: GeoArray, settings: ScoringSettings, threshold: float) -> Polygons:
         """Draw the building polygons of one tile; ``threshold`` bounds their bodies, not their seeds."""
         if self.vectoriser(prediction, settings) == "plain":
