@@ -1,0 +1,239 @@
+"""Building probabilities of blocks: windows through the network, blended, several looks fused.
+
+Reading, the network, blending, and what the caller does with a block run side by side, each in a thread of
+its own. Every batch has the same shape, and a window's prediction does not depend on its neighbours in the
+batch: a block's levels are the same bytes whichever blocks are asked for, in whichever order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from components.contract.errors import ParameterError
+from components.lib.engine.device import keep_memory
+from components.lib.inference.tiles import BATCH, WINDOW_PX
+from components.lib.inference.views import PLAIN, View, predict_views
+from components.lib.mapping.ahead import ahead
+from components.lib.mapping.blending import FINE, MOST_OVERLAP_PX, Blend, FineLevels
+from components.lib.mapping.blocks import Blocks, Windows
+from components.lib.mapping.kept import KeptWindows
+from components.lib.mapping.levels import Levels
+from components.lib.mapping.looks import LookFusion
+from components.lib.mapping.scene import Scene
+from components.lib.mapping.windows import Batch, Part, WindowReader, turned
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.tasks.labels import BUILDING_BAND, LABELS
+
+Precision = Literal["float32", "bfloat16"]
+
+_MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSettings:
+    """Prediction of windows.
+
+    Attributes:
+        window_px: Side of a window, pixels.
+        overlap_px: Pixels that neighbouring windows share: less than half a side, at most 255.
+        batch: Windows per pass of the network. Another number may change a probability's last bits.
+        views: Views of each window that are averaged.
+        device: Device of the network, such as ``cpu`` or ``cuda``.
+        precision: Of the network's products; its probabilities are float32 in either case.
+        kept_in_memory_mib: Memory for predictions that later blocks take again; more go to a temporary file.
+        kept_on_disk_mib: Size of that file at most; what does not fit is predicted again.
+    """
+
+    window_px: int = WINDOW_PX
+    overlap_px: int = 64
+    batch: int = BATCH
+    views: tuple[View, ...] = PLAIN
+    device: str = "cpu"
+    precision: Precision = "float32"
+    kept_in_memory_mib: int = 64
+    kept_on_disk_mib: int = 4096
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.overlap_px < self.window_px / 2 or self.overlap_px > MOST_OVERLAP_PX:
+            raise ParameterError(
+                f"windows of {self.window_px} px cannot overlap by {self.overlap_px} px",
+                next_step=f"choose an overlap below half a window, and at most {MOST_OVERLAP_PX} px",
+            )
+
+
+def bands_of(net: SegmentationNetwork) -> tuple[str, ...]:
+    """Return the names of a prediction's bands: ``building``, and the contour head's where there is one."""
+    return (BUILDING_BAND, *LABELS) if net.config.contours else (BUILDING_BAND,)
+
+
+def block_levels(
+    net: SegmentationNetwork,
+    looks: Sequence[Scene],
+    blocks: Blocks,
+    number: int,
+    settings: WindowSettings,
+) -> Levels:
+    """Return the levels (bands, h, w) of one block; as :func:`map_blocks`."""
+    with closing(map_blocks(net, looks, blocks, [number], settings)) as mapped:
+        return next(mapped)[1]
+
+
+def map_blocks(
+    net: SegmentationNetwork,
+    looks: Sequence[Scene],
+    blocks: Blocks,
+    numbers: Iterable[int],
+    settings: WindowSettings,
+) -> Generator[tuple[int, Levels], None, None]:
+    """Yield the numbers and levels of blocks, in the order asked for.
+
+    A window that two of the blocks share is predicted once where there is room to keep it.
+
+    Args:
+        net: Any network; moved to the device, and its convolutions to channels-last.
+        looks: Looks at the same ground, all on one grid.
+        blocks: Division of that grid.
+        numbers: Blocks that are wanted, in this order; fastest row by row.
+        settings: Prediction of windows.
+
+    Yields:
+        Number of the block, and its levels (bands, h, w), bands as in :func:`bands_of`: 0 where no look has
+        data.
+
+    Raises:
+        ParameterError: At once, before a pixel is read, if the network does not know a look's sensor, or
+            reads another kind of images.
+        ValueError: Likewise, if the looks have different grids, or the blocks are not those of the grid.
+        BadDataError: If a scene is damaged.
+        ResourceError: If the disk is full.
+    """
+    _check(net, looks, blocks)
+    if settings.device == "cpu":
+        keep_memory()
+    net = net.to(settings.device).to(memory_format=torch.channels_last).eval()
+    return _map(net, looks, blocks, list(numbers), settings)
+
+
+def _check(net: SegmentationNetwork, looks: Sequence[Scene], blocks: Blocks) -> None:
+    for look in looks:
+        net.require_sensor(look.facts.sensor)
+        if look.facts.modality != net.config.modality:
+            raise ParameterError(
+                f"scene {look.facts.name} is {look.facts.modality}, but the network reads "
+                f"{net.config.modality} images",
+                next_step=f"name a model of {look.facts.modality} images, or another scene",
+            )
+        if look.grid != looks[0].grid or (look.grid.height, look.grid.width) != blocks.shape:
+            raise ValueError("looks and blocks must lie on one grid")
+    if not looks:
+        raise ValueError("there is no look to map")
+
+
+def _map(
+    net: SegmentationNetwork,
+    looks: Sequence[Scene],
+    blocks: Blocks,
+    numbers: Sequence[int],
+    settings: WindowSettings,
+) -> Generator[tuple[int, Levels], None, None]:
+    windows = Windows(blocks.shape, settings.window_px, settings.overlap_px)
+    shape = (len(bands_of(net)), settings.window_px, settings.window_px)
+    each = int(np.prod(shape)) * np.dtype(np.uint16).itemsize
+    in_memory = settings.kept_in_memory_mib * _MIB // each
+    most = in_memory + settings.kept_on_disk_mib * _MIB // each
+    reader = WindowReader(looks, blocks, numbers, windows, most)
+    with KeptWindows(shape, in_memory) as kept:
+        batches = ahead(reader.batches(settings.batch), depth=2, name="map-read")
+        predicted = ahead(_predict(net, batches, settings), depth=2, name="map-predict")
+        mapped = _blend(predicted, looks, blocks, windows, kept)
+        with closing(ahead(mapped, depth=1, name="map-blend")) as finished:
+            yield from finished
+
+
+def _predict(
+    net: SegmentationNetwork, batches: Generator[Batch, None, None], settings: WindowSettings
+) -> Generator[tuple[list[Part], FineLevels], None, None]:
+    """Yield the parts of every batch, and the predictions (rows, bands, side, side) of the predicted ones."""
+    shape = (len(bands_of(net)), settings.window_px, settings.window_px)
+    with closing(batches):
+        for batch in batches:
+            rows = sum(part.source == "predicted" for part in batch.parts)
+            if rows:
+                yield batch.parts, predict_batch(net, batch.pixels, batch.sensor, settings)[:rows]
+            else:
+                yield batch.parts, np.empty((0, *shape), dtype=np.uint16)
+
+
+@torch.inference_mode()
+def predict_batch(
+    net: SegmentationNetwork, pixels: npt.NDArray[np.uint8], sensor: str, settings: WindowSettings
+) -> FineLevels:
+    """Return the fine levels (B, bands, H, W) of pixels (B, H, W, 4), all of which count as data."""
+    device = torch.device(settings.device)
+    values = torch.from_numpy(pixels)
+    if device.type == "cuda":
+        values = values.pin_memory().to(device, non_blocking=True)
+    mixed = torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16")
+    with mixed:
+        # Channels-last without a copy.
+        maps = predict_views(net, values.permute(0, 3, 1, 2), sensor, settings.views)
+    building = maps.classes[:, 1:2]
+    together = building if maps.contours is None else torch.cat([building, maps.contours], dim=1)
+    fine = together.mul(FINE).round_().add_(1).to(torch.uint16)
+    result: FineLevels = fine.cpu().numpy()
+    return result
+
+
+def _blend(
+    predicted: Generator[tuple[list[Part], FineLevels], None, None],
+    looks: Sequence[Scene],
+    blocks: Blocks,
+    windows: Windows,
+    kept: KeptWindows,
+) -> Generator[tuple[int, Levels], None, None]:
+    blend: Blend | None = None
+    fusion: LookFusion | None = None
+    with closing(predicted):
+        for part, fine in _blended_parts(predicted, looks, kept):
+            if blend is None:
+                blend = Blend(kept.shape[0], blocks.box(part.block), windows)
+            if fine is not None:
+                blend.add(part.window, fine)
+            if part.ends_look and len(looks) > 1:
+                fusion = fusion or LookFusion(blend.sums.shape)
+                fusion.add(blend)
+            if part.ends_block:
+                yield part.block, blend.levels() if fusion is None else fusion.levels()
+                fusion = None
+            if part.ends_look:
+                blend = None
+
+
+def _blended_parts(
+    predicted: Iterator[tuple[list[Part], FineLevels]], looks: Sequence[Scene], kept: KeptWindows
+) -> Iterator[tuple[Part, FineLevels | None]]:
+    """Yield every part with its prediction, north up, 0 where it has no data; None for windows without."""
+    for parts, batch in predicted:
+        rows = iter(batch)
+        for part in parts:
+            key = (part.look, part.window)
+            if part.source == "empty":
+                yield part, None
+            elif part.source == "kept":
+                yield part, kept.get(key)
+                if not part.needed:
+                    kept.drop(key)
+            else:
+                fine = turned(next(rows), looks[part.look].facts.orientation)
+                if part.valid is not None:
+                    fine *= part.valid
+                if part.needed:
+                    kept.put(key, fine)
+                yield part, fine
