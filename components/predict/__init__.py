@@ -1,0 +1,1 @@
+"""Service that makes maps of scenes with a promoted model."""
