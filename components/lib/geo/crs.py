@@ -54,6 +54,15 @@ def same_crs(first: str, second: str, name: str) -> bool:
     return first == second or _horizontal(first, name) == _horizontal(second, name)
 
 
+def is_geographic(crs: str, name: str) -> bool:
+    """Return whether a normalised CRS counts degrees; it must be horizontal.
+
+    Raises:
+        BadDataError: If it is unknown, or vertical, compound or geocentric.
+    """
+    return bool(_horizontal(crs, name).is_geographic)
+
+
 def move(xy: npt.NDArray[np.float64], source: str, target: str, name: str) -> npt.NDArray[np.float64]:
     """Transform coordinates, x before y (longitude before latitude) on both sides.
 

@@ -23,15 +23,16 @@ from rasterio.crs import CRS
 from rasterio.enums import MaskFlags
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
+from rasterio.windows import Window
 
 from components.contract.errors import BadDataError, StormsightError
 from components.lib.files import atomic_file
 from components.lib.foreign import one_line
 
-_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 """First bytes of TIFF and BigTIFF, either byte order."""
 
-_GDAL_OPTIONS = {
+GDAL_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no sidecar files
     "GDAL_GEOREF_SOURCES": "INTERNAL",  # no .tfw, .tab, .aux.xml
     "GDAL_PAM_ENABLED": "NO",
@@ -46,12 +47,14 @@ class RasterLimits:
     Attributes:
         max_side_px: Largest height or width, pixels.
         max_bands: Largest number of bands.
-        max_bytes: Largest decoded size, and largest decoded block, bytes.
+        max_bytes: Largest decoded size, bytes; None where a file is only read window by window.
+        max_block_bytes: Largest decoded block, bytes: the least that GDAL decodes.
     """
 
     max_side_px: int = 20_000
     max_bands: int = 32
-    max_bytes: int = 512 * 2**20
+    max_bytes: int | None = 512 * 2**20
+    max_block_bytes: int = 256 * 2**20
 
 
 DEFAULT_LIMITS = RasterLimits()
@@ -138,7 +141,7 @@ def profile_geotiff(content: bytes, name: str, limits: RasterLimits = DEFAULT_LI
         BadDataError: If the bytes are no GeoTIFF, or the header is damaged or beyond ``limits``.
     """
     with _opened(content, name, limits) as dataset:
-        return _profile(dataset, name)
+        return profile_of(dataset, name)
 
 
 def read_geotiff(content: bytes, name: str, limits: RasterLimits = DEFAULT_LIMITS) -> Raster:
@@ -156,7 +159,7 @@ def read_geotiff(content: bytes, name: str, limits: RasterLimits = DEFAULT_LIMIT
         BadDataError: As :func:`profile_geotiff`, and if pixels are truncated or corrupt.
     """
     with _opened(content, name, limits) as dataset:
-        return Raster(array=dataset.read(), profile=_profile(dataset, name), masked=_mask(dataset))
+        return Raster(array=dataset.read(), profile=profile_of(dataset, name), masked=mask_of(dataset))
 
 
 def encode_geotiff(
@@ -189,7 +192,7 @@ def encode_geotiff(
         "nodata": nodata,
         **options,
     }
-    with rasterio.Env(**_GDAL_OPTIONS), MemoryFile() as memory:
+    with rasterio.Env(**GDAL_OPTIONS), MemoryFile() as memory:
         with memory.open(**profile) as dataset:
             dataset.write(array)
         return bytes(memory.read())
@@ -213,23 +216,23 @@ def write_geotiff(
 @contextmanager
 def _opened(content: bytes, name: str, limits: RasterLimits) -> Iterator[Any]:
     """Open a dataset whose header is within ``limits``; GDAL's errors become ``BadDataError``."""
-    _hide_undecodable_messages()
-    if not content.startswith(_MAGIC):
+    hide_undecodable_messages()
+    if not content.startswith(MAGIC):
         what = "is empty" if not content else "is not a TIFF"
-        raise _bad(name, what)
-    with rasterio.Env(**_GDAL_OPTIONS), MemoryFile(content) as memory:
+        raise bad_raster(name, what)
+    with rasterio.Env(**GDAL_OPTIONS), MemoryFile(content) as memory:
         try:
             with memory.open(driver="GTiff", sharing=False) as dataset:
-                _check_header(dataset, name, limits)
+                check_header(dataset, name, limits)
                 yield dataset
         except StormsightError:
             raise
         except Exception as error:  # the seam: whatever GDAL and rasterio raise is about these bytes
-            raise _bad(name, f"cannot be decoded: {_reason(error, memory.name)}") from error
+            raise bad_raster(name, f"cannot be decoded: {reason_of(error, memory.name)}") from error
 
 
 @lru_cache(maxsize=1)
-def _hide_undecodable_messages() -> None:
+def hide_undecodable_messages() -> None:
     """Keep Python from printing a traceback where rasterio cannot decode a message of GDAL.
 
     GDAL quotes the file's bytes in its messages; rasterio's logger takes them for UTF-8 in a C callback, from
@@ -244,35 +247,43 @@ def _hide_undecodable_messages() -> None:
     sys.unraisablehook = hook
 
 
-def _reason(error: BaseException, path: str) -> str:
-    """Return GDAL's message without the random name of the file in memory: reports can be compared."""
+def reason_of(error: BaseException, path: str) -> str:
+    """Return GDAL's message without the path of the file, in memory or not: reports can be compared."""
     words = one_line(error.__cause__ or error) or type(error).__name__
     return words.replace(path, "the file").replace(path.rpartition("/")[2], "the file")
 
 
-def _check_header(dataset: Any, name: str, limits: RasterLimits) -> None:  # noqa: ANN401 - rasterio is untyped
+def check_header(dataset: Any, name: str, limits: RasterLimits) -> None:  # noqa: ANN401 - rasterio is untyped
+    """Check an opened dataset's header before a pixel is decoded.
+
+    Raises:
+        BadDataError: If it is beyond ``limits``, refers to other files, or states what no product has.
+    """
     if dataset.driver != "GTiff":
-        raise _bad(name, f"was opened by GDAL's {dataset.driver} driver, only GTiff is allowed")
+        raise bad_raster(name, f"was opened by GDAL's {dataset.driver} driver, only GTiff is allowed")
     if len(set(dataset.dtypes)) != 1:
-        raise _bad(name, f"mixes pixel types {', '.join(dataset.dtypes)}")
+        raise bad_raster(name, f"mixes pixel types {', '.join(dataset.dtypes)}")
     if max(dataset.height, dataset.width) > limits.max_side_px or dataset.count > limits.max_bands:
-        raise _bad(
+        raise bad_raster(
             name,
             f"claims {dataset.count} bands of {dataset.height} x {dataset.width} pixels, beyond the limit of "
             f"{limits.max_bands} bands and {limits.max_side_px} pixels a side",
         )
     pixel_bytes = dataset.count * _item_size(dataset.dtypes[0])
-    block_px = max(rows * columns for rows, columns in dataset.block_shapes)
-    needed = pixel_bytes * max(dataset.height * dataset.width, block_px)
-    if needed > limits.max_bytes:
-        raise _bad(name, f"would decode to {needed:,} bytes, beyond the limit of {limits.max_bytes:,}")
+    needed = pixel_bytes * dataset.height * dataset.width
+    if limits.max_bytes is not None and needed > limits.max_bytes:
+        raise bad_raster(name, f"would decode to {needed:,} bytes, beyond the limit of {limits.max_bytes:,}")
+    block = pixel_bytes * max(rows * columns for rows, columns in dataset.block_shapes)
+    if block > limits.max_block_bytes:
+        limit = f"beyond the limit of {limits.max_block_bytes:,}"
+        raise bad_raster(name, f"has blocks that would decode to {block:,} bytes, {limit}")
     if dataset.tags(ns="OVERVIEWS"):
         # GDAL would follow OVERVIEW_FILE to any path or URL that the file names.
-        raise _bad(name, "refers to an overview file outside itself")
+        raise bad_raster(name, "refers to an overview file outside itself")
     if not all(map(math.isfinite, tuple(dataset.transform)[:6])) or dataset.transform.is_degenerate:
-        raise _bad(name, f"has an unusable transform {tuple(dataset.transform)[:6]}")
+        raise bad_raster(name, f"has an unusable transform {tuple(dataset.transform)[:6]}")
     if set(dataset.scales) != {1.0} or set(dataset.offsets) != {0.0}:
-        raise _bad(
+        raise bad_raster(
             name,
             f"declares a scale or an offset of its values ({dataset.scales[0]:g}, {dataset.offsets[0]:g}), "
             "which no product has",
@@ -283,7 +294,8 @@ def _item_size(dtype: str) -> int:
     return np.dtype("complex64" if dtype == "complex_int16" else dtype).itemsize
 
 
-def _profile(dataset: Any, name: str) -> RasterProfile:  # noqa: ANN401 - rasterio is untyped
+def profile_of(dataset: Any, name: str) -> RasterProfile:  # noqa: ANN401 - rasterio is untyped
+    """Return the facts of an opened dataset's header."""
     return RasterProfile(
         name=name,
         count=int(dataset.count),
@@ -300,11 +312,12 @@ def _profile(dataset: Any, name: str) -> RasterProfile:  # noqa: ANN401 - raster
     )
 
 
-def _mask(dataset: Any) -> npt.NDArray[np.bool_] | None:  # noqa: ANN401 - rasterio is untyped
+def mask_of(dataset: Any, window: Window | None = None) -> npt.NDArray[np.bool_] | None:  # noqa: ANN401
+    """Return where the file's own mask says that there are no data, (H, W); None without a mask."""
     flags = dataset.mask_flag_enums[0]
     if MaskFlags.per_dataset not in flags or MaskFlags.alpha in flags:
         return None
-    return np.asarray(dataset.read_masks(1) == 0)
+    return np.asarray(dataset.read_masks(1, window=window) == 0)
 
 
 @lru_cache(maxsize=64)
@@ -314,5 +327,6 @@ def _crs_name(wkt: str) -> str:
     return wkt if code is None else f"EPSG:{code}"
 
 
-def _bad(name: str, what: str) -> BadDataError:
+def bad_raster(name: str, what: str) -> BadDataError:
+    """Return the error about a raster's bytes."""
     return BadDataError(f"{name} {what}", next_step="fetch the file again, or leave the tile out")

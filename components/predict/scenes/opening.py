@@ -1,0 +1,283 @@
+"""Opening of scenes from whatever a user names: files, folders, shards, objects in a bucket."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tqdm import tqdm
+
+from components.contract.errors import (
+    BadDataError,
+    MissingInputError,
+    ParameterError,
+    StormsightError,
+)
+from components.contract.hashing import sha256_file
+from components.contract.keys import CONTROL
+from components.lib.foreign import judged, one_line
+from components.lib.geo.orientation import read_orientations
+from components.lib.geo.windowed import WindowedGeoTiff
+from components.lib.mapping.scene import Scene, SceneFacts, SourceFile
+from components.lib.nets.config import Modality
+from components.lib.shards.manifest import MANIFEST
+from components.predict.scenes.checks import Survey, check_place
+from components.predict.scenes.geotiff import GeoTiffScene, survey_file
+from components.predict.scenes.reading import Reading, place_of, reading_of, unknown_sensor
+from components.predict.scenes.remote import fetched
+from components.predict.scenes.sources import (
+    StripFiles,
+    dataset_of_name,
+    files_of_folder,
+    sensor_of_name,
+    strips_of_folder,
+    strips_of_partition,
+    tell_left_out,
+)
+from components.predict.scenes.strip import StripScene, lay_out
+from components.predict.scenes.tiles import Tile, TileCache, TileFile, TileReader, check_tile
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_NAME = 100
+_TIME = "%Y%m%d%H%M%S"
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What the user asked for, and what all scenes share."""
+
+    sensor: str | None
+    modality: Modality
+    orientation: int | None
+    scratch: Path
+    cache: TileCache
+
+
+def open_scenes(
+    sources: Sequence[str],
+    *,
+    sensor: str | None,
+    modality: Modality,
+    orientation: int | None,
+    scratch: Path,
+) -> list[Scene]:
+    """Open scenes; every file is checked and hashed.
+
+    Args:
+        sources: Each one a GeoTIFF file, a folder of tiles with a data set's names (a scene per strip), a
+            partition of tar shards (folder with ``manifest.parquet``; a scene per strip), or the ``s3://`` or
+            ``file://`` address of one of these.
+        sensor: SAR sensor; None takes what names or manifests tell.
+        modality: ``sar`` or ``optical``: of folders and shards, the images of that kind.
+        orientation: 1 if imaged from the south, 0 from the north; None takes what the release's file of
+            flags tells.
+        scratch: Folder for what is fetched from buckets; what is there already is not fetched again.
+
+    Returns:
+        The scenes in the order of the sources, strips by their names. A bad tile or strip of several is left
+        out, which a warning tells.
+
+    Raises:
+        ParameterError: If sensor or orientation is needed and unknown, or a source is of another kind.
+        MissingInputError: If a source does not exist or holds no such images.
+        BadDataError: If a file named by the user, or all of a folder, cannot be mapped.
+        SourceUnavailableError: If a bucket does not answer.
+        ResourceError: If the disk cannot take what is fetched.
+    """
+    if not sources:
+        raise ParameterError(
+            "no scene is named", next_step="name a GeoTIFF file, a folder or an s3:// address"
+        )
+    if orientation not in (None, 0, 1):
+        raise ParameterError(
+            f"orientation {orientation}", next_step="give 0 (imaged from the north) or 1 (from the south)"
+        )
+    if sensor is not None:
+        reading_of(sensor, modality).product  # noqa: B018 - refuses an unknown sensor before anything is read
+    request = _Request(sensor, modality, orientation, scratch, TileCache())
+    return _with_unique_names([scene for source in sources for scene in _opened(source, request)])
+
+
+def _opened(source: str, request: _Request) -> Sequence[GeoTiffScene | StripScene]:
+    if CONTROL.search(source):
+        raise ParameterError(
+            f"{one_line(source)!r} holds control characters or backslashes", next_step="rename the file"
+        )
+    path = fetched(source, request.scratch, request.sensor, request.modality)
+    if path.is_dir():
+        if (path / MANIFEST).exists():
+            return _strips(strips_of_partition(path, request.sensor, request.modality), source, request)
+        files = files_of_folder(path)
+        return _strips(strips_of_folder(files, request.sensor, request.modality, source), source, request)
+    if not path.is_file():
+        raise MissingInputError(
+            f"{source} is missing" if not path.exists() else f"{source} is no file and no folder",
+            next_step="name a GeoTIFF file, a folder of tiles, a partition of shards or an s3:// address",
+        )
+    return [_geotiff(path, request)]
+
+
+def _geotiff(path: Path, request: _Request) -> GeoTiffScene:
+    name = path.name
+    sensor = request.sensor or sensor_of_name(name)
+    if sensor is None:
+        raise unknown_sensor(name)
+    reading = reading_of(sensor, request.modality)
+    dataset = dataset_of_name(name)
+    parsed = None if dataset is None else dataset.parse(name)
+    if parsed is not None and parsed.product != reading.product.name:
+        raise ParameterError(
+            f"{name} is a {parsed.product} image; {request.modality} images of {sensor} are "
+            f"{reading.product.name}",
+            next_step="give the modality of this file, or name another one",
+        )
+    with judged(name):
+        file = WindowedGeoTiff(path, name)
+        reading.check(file.profile)
+        place = place_of(file.profile)
+        crs = check_place(name, file.profile.crs, place.native, place.grid)
+        counts = survey_file(file, reading)
+        counts.check(name)
+    strip = "" if parsed is None else parsed.strip
+    facts = SceneFacts(
+        name=_safe_name(path.stem),
+        sensor=sensor,
+        modality=request.modality,
+        crs=crs,
+        orientation=_orientation_of_file(path, strip, request),
+        acquired=_acquired(strip),
+        sources=(SourceFile(name, sha256_file(path)),),
+        simulated=reading.sensor.simulated,
+    )
+    return GeoTiffScene(file, facts, place, reading, counts)
+
+
+def _orientation_of_file(path: Path, strip: str, request: _Request) -> int:
+    """Return the orientation of a scene in one file, from the release around it if it is a tile."""
+    if request.orientation is not None:
+        return request.orientation
+    dataset = dataset_of_name(path.name)
+    if dataset is not None:
+        flags = dataset.summaries.orientations
+        for folder in (path.parent, path.parent.parent / dataset.summaries.folder):
+            if (folder / flags).is_file():
+                found = read_orientations((folder / flags).read_bytes(), flags)
+                if strip in found.flags:
+                    return found.flags[strip]
+    if request.modality == "optical":
+        return 0  # an image from above has no side of view
+    raise ParameterError(
+        f"{path.name}: the side from which it was imaged is unknown",
+        next_step="give --orientation 0 (imaged from the north) or 1 (from the south)",
+    )
+
+
+def _strips(strips: Sequence[StripFiles], source: str, request: _Request) -> list[StripScene]:
+    scenes, refused = [], []
+    total = sum(len(strip.files) for strip in strips)
+    with tqdm(total=total, unit="tile", desc=f"check {Path(source).name}", disable=None) as bar:
+        for strip in strips:
+            try:
+                scenes.append(_strip(strip, request))
+            except (BadDataError, MissingInputError, ParameterError) as error:
+                refused.append(error)
+                tell_left_out(f"strip {strip.strip}", error)
+            bar.update(len(strip.files))
+    if not scenes:
+        raise refused[0]
+    return scenes
+
+
+def _strip(strip: StripFiles, request: _Request) -> StripScene:
+    reading = reading_of(strip.sensor, request.modality)
+    orientation = _orientation_of_strip(strip, request)
+    tiles, refused = _checked(strip.files, reading)
+    if not tiles:
+        raise refused[0]
+    mosaic = lay_out(tiles)
+    for tile, why in mosaic.beside:
+        tell_left_out(tile.file.name, why)
+    counts = Survey(reading)
+    for tile, _, _ in mosaic.tiles:
+        counts.merge(tile.survey)
+    counts.check(f"strip {strip.strip}")
+    facts = SceneFacts(
+        name=_safe_name(strip.strip),
+        sensor=strip.sensor,
+        modality=request.modality,
+        crs=reading.sensor.crs,
+        orientation=orientation,
+        acquired=_acquired(strip.strip),
+        sources=tuple(SourceFile(tile.file.name, tile.sha256) for tile, _, _ in mosaic.tiles),
+        simulated=reading.sensor.simulated,
+    )
+    readers = [(box, TileReader(tile, place, reading, request.cache)) for tile, box, place in mosaic.tiles]
+    return StripScene(facts, mosaic.grid, readers, counts)
+
+
+def _checked(files: Sequence[TileFile], reading: Reading) -> tuple[list[Tile], list[StormsightError]]:
+    """Return the good tiles of a strip, and the errors of the bad ones."""
+
+    def check(file: TileFile) -> Tile | StormsightError:
+        try:
+            return check_tile(file, reading)
+        except (BadDataError, MissingInputError) as error:
+            return error
+
+    tiles: list[Tile] = []
+    refused: list[StormsightError] = []
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for file, result in zip(files, pool.map(check, files), strict=True):
+            if isinstance(result, Tile):
+                tiles.append(result)
+            else:
+                refused.append(result)
+                tell_left_out(file.name, result)
+    return tiles, refused
+
+
+def _orientation_of_strip(strip: StripFiles, request: _Request) -> int:
+    if request.orientation is not None:
+        return request.orientation
+    flags = strip.orientations
+    if flags is not None and strip.strip in flags.flags:
+        return flags.flags[strip.strip]
+    if request.modality == "optical":
+        return 0
+    why = "there is no file of flags" if flags is None else flags.why_unknown(strip.strip)
+    raise ParameterError(
+        f"the side from which strip {strip.strip} was imaged is unknown: {why}",
+        next_step="add the file of flags to the folder, or give --orientation 0 (imaged from the north) or 1",
+    )
+
+
+def _acquired(strip: str) -> tuple[datetime, datetime] | None:
+    """Return begin and end of a strip from its name, None where it is no pair of times."""
+    try:
+        begin, end = (datetime.strptime(part, _TIME).replace(tzinfo=UTC) for part in strip.split("_"))
+    except ValueError:
+        return None
+    return (begin, end) if begin <= end else None
+
+
+def _safe_name(text: str) -> str:
+    return _UNSAFE.sub("-", text).strip("-.")[:_LONGEST_NAME] or "scene"
+
+
+def _with_unique_names(scenes: Sequence[GeoTiffScene | StripScene]) -> list[Scene]:
+    """Number the names that come more than once: the outputs of a map are named by its scene."""
+    taken: set[str] = set()
+    for scene in scenes:
+        name, number = scene.facts.name, 1
+        while name in taken:
+            number += 1
+            name = f"{scene.facts.name}-{number}"
+        taken.add(name)
+        if name != scene.facts.name:
+            scene.facts = replace(scene.facts, name=name)
+    return list(scenes)

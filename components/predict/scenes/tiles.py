@@ -1,0 +1,166 @@
+"""Tiles of a strip: checked once, then decoded when a window needs them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from components.contract.errors import BadDataError
+from components.contract.hashing import sha256_bytes
+from components.lib.foreign import judged
+from components.lib.geo.grid import Grid
+from components.lib.geo.raster import Raster, read_geotiff
+from components.lib.mapping.blocks import Box
+from components.lib.mapping.scene import Pixels
+from components.predict.scenes.checks import Survey, check_place
+from components.predict.scenes.reading import Place, Reading, place_of, read_pixels
+
+CACHE_BYTES = 128 * 2**20
+"""Pixels of decoded tiles that the scenes of one command keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class TileFile:
+    """File of a tile.
+
+    Attributes:
+        name: File name without folders.
+        strip: Overflight that the tile was cut from.
+        tile: Number, unique in its strip.
+        load: Reader of its bytes.
+    """
+
+    name: str
+    strip: str
+    tile: int
+    load: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Checked tile.
+
+    Attributes:
+        file: Its file.
+        sha256: Hex SHA-256 of the file when it was checked.
+        place: Its place on the ground.
+        survey: Counts over its pixels.
+    """
+
+    file: TileFile
+    sha256: str
+    place: Place
+    survey: Survey
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of its pixels in the training store."""
+        return self.place.grid
+
+
+def check_tile(file: TileFile, reading: Reading) -> Tile:
+    """Decode a tile and check all of it.
+
+    Raises:
+        BadDataError: If it is damaged, is not of the sensor's product, or lies on no usable grid.
+        MissingInputError: If it is gone.
+    """
+    content = file.load()
+    with judged(file.name):
+        raster = read_geotiff(content, file.name)
+        reading.check(raster.profile)
+        place = place_of(raster.profile)
+        crs = check_place(file.name, raster.profile.crs, place.native, place.grid)
+        if crs != reading.sensor.crs:
+            raise BadDataError(
+                f"{file.name} is in {crs[:40]}; {reading.title} comes in {reading.sensor.crs}",
+                next_step="give the sensor of these tiles, or leave the tile out",
+            )
+        found = Survey(reading)
+        found.add(*reading.values(raster))
+        found.check_values(file.name)
+    return Tile(file, sha256_bytes(content), place, found)
+
+
+class TileCache:
+    """Pixels of the tiles used last, shared by threads and scenes.
+
+    Args:
+        most_bytes: Pixels that are kept; a larger tile is decoded for each window.
+    """
+
+    def __init__(self, most_bytes: int = CACHE_BYTES) -> None:
+        self._most = most_bytes
+        self._held = 0
+        self._pixels: OrderedDict[str, Pixels] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: str) -> Pixels | None:
+        """Return pixels that are kept under a key, or None."""
+        with self._lock:
+            if key in self._pixels:
+                self._pixels.move_to_end(key)
+            return self._pixels.get(key)
+
+    def put(self, key: str, pixels: Pixels) -> None:
+        """Keep pixels, and drop those that were used longest ago."""
+        with self._lock:
+            if key in self._pixels:
+                return
+            self._pixels[key] = pixels
+            self._held += pixels.nbytes
+            while self._held > self._most and self._pixels:
+                self._held -= self._pixels.popitem(last=False)[1].nbytes
+
+
+class TileReader:
+    """Decoder of one tile's pixels on a grid.
+
+    Args:
+        tile: The tile.
+        place: Its place, with the grid that its pixels are wanted on.
+        reading: How its bands become pixels.
+        cache: Where its pixels are kept.
+    """
+
+    def __init__(self, tile: Tile, place: Place, reading: Reading, cache: TileCache) -> None:
+        self._tile = tile
+        self._place = place
+        self._reading = reading
+        self._cache = cache
+        self._key = f"{tile.file.name} {tile.sha256} {place.grid}"
+        self._lock = Lock()
+
+    def pixels(self) -> Pixels:
+        """Return all pixels of the tile, (H, W, 4) uint8; of threads that want them one decodes.
+
+        Raises:
+            BadDataError: If the file was replaced since it was checked.
+        """
+        with self._lock:
+            pixels = self._cache.get(self._key)
+            if pixels is None:
+                pixels = self._decode()
+                self._cache.put(self._key, pixels)
+        return pixels
+
+    def _decode(self) -> Pixels:
+        file = self._tile.file
+        content = file.load()
+        if sha256_bytes(content) != self._tile.sha256:
+            raise BadDataError(
+                f"{file.name} changed while it was mapped",
+                next_step="run the command again when nothing writes to the file",
+            )
+        with judged(file.name):
+            raster = read_geotiff(content, file.name)
+            whole = Box(0, 0, self._place.grid.height, self._place.grid.width)
+            return read_pixels(whole, self._place, self._reading, lambda box: _crop(raster, box))
+
+
+def _crop(raster: Raster, box: Box) -> Raster:
+    rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
+    masked = None if raster.masked is None else raster.masked[rows, columns]
+    return replace(raster, array=raster.array[:, rows, columns], masked=masked)
