@@ -63,6 +63,11 @@ class MapFacts:
     mapped_km2: float
 
     @property
+    def identity(self) -> str:
+        """Return the name of the map among all maps: one of each scene for each version of a model."""
+        return f"{self.scene.name}.{self.model.name}.{self.model.version}"
+
+    @property
     def tags(self) -> Mapping[str, str]:
         """Return what the raster and the GeoParquet file state about themselves, by name."""
         return {

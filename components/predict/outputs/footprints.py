@@ -109,7 +109,8 @@ class FootprintWriter:
                 temporary,
                 SCHEMA,
                 compression="zstd",
-                write_statistics=[f"bbox.{k}" for k in ("xmin", "ymin", "xmax", "ymax")] + ["confidence", "area_m2"],
+                write_statistics=[f"bbox.{k}" for k in ("xmin", "ymin", "xmax", "ymax")]
+                + ["confidence", "area_m2"],
                 store_schema=False,
             )
         )
