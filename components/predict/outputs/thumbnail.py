@@ -21,7 +21,7 @@ from components.lib.geo.crs import LON_LAT
 from components.lib.mapping.levels import NO_DATA, Levels
 
 SIDE_PX: Final = 512
-PAGE_SIDE_PX: Final = 1536
+PAGE_SIDE_PX: Final = 1024
 COLOURS: Final = "viridis"
 """Perceptually even, and even for every kind of colour vision (van der Walt and Smith, 2015)."""
 
