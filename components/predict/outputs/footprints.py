@@ -24,6 +24,8 @@ from components.lib.files import atomic_file
 ROWS: Final = 8192
 """Buildings of a row group: about 2 MB, and all that the writer holds."""
 
+_EDGES: Final = ("xmin", "ymin", "xmax", "ymax")
+
 SCHEMA: Final = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -35,7 +37,7 @@ SCHEMA: Final = pa.schema(
         pa.field("model_version", pa.string(), nullable=False),
         pa.field(
             "bbox",
-            pa.struct([pa.field(k, pa.float64(), nullable=False) for k in ("xmin", "ymin", "xmax", "ymax")]),
+            pa.struct([pa.field(edge, pa.float64(), nullable=False) for edge in _EDGES]),
             nullable=False,
         ),
     ]
@@ -109,8 +111,7 @@ class FootprintWriter:
                 temporary,
                 SCHEMA,
                 compression="zstd",
-                write_statistics=[f"bbox.{k}" for k in ("xmin", "ymin", "xmax", "ymax")]
-                + ["confidence", "area_m2"],
+                write_statistics=[*(f"bbox.{edge}" for edge in _EDGES), "confidence", "area_m2"],
                 store_schema=False,
             )
         )
@@ -185,7 +186,7 @@ class FootprintWriter:
             "crs": self._crs.to_json_dict(),
             "edges": "planar",
             "orientation": "counterclockwise",
-            "covering": {"bbox": {k: ["bbox", k] for k in ("xmin", "ymin", "xmax", "ymax")}},
+            "covering": {"bbox": {edge: ["bbox", edge] for edge in _EDGES}},
         }
         if self._types:
             column["bbox"] = self._bounds.tolist()

@@ -98,7 +98,7 @@ def _data(folder: Path, facts: MapFacts, summary: Summary) -> dict[str, Any]:
 def _bars(summary: Summary) -> list[dict[str, Any]]:
     """Return the bars of the histogram, from the first that is not empty."""
     first = next((k for k, count in enumerate(summary.histogram) if count), BINS - 1)
-    most = max(max(summary.histogram), 1)
+    most = max(*summary.histogram, 1)
     return [
         {
             "start": k / BINS,
@@ -209,9 +209,11 @@ def _utc(time: datetime) -> str:
 
 
 def _km2(area: float) -> str:
-    """Return square kilometres with three digits."""
-    return f"{area:,.0f}" if area >= 100 else f"{area:.3g}"
+    """Return square kilometres, two decimals or, of little ground, two digits."""
+    return f"{area:,.2f}" if area >= 0.1 or not area else f"{area:.2g}"
 
 
 def _size(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{max(size, 100) / 1e3:.1f} kB"
+    if size < 1e4:
+        return f"{size:,} bytes"
+    return f"{size / 1e3:,.0f} kB" if size < 1e6 else f"{size / 1e6:,.1f} MB"

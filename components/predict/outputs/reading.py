@@ -20,6 +20,8 @@ from components.lib.geo.crs import LON_LAT
 BATCH_ROWS: Final = 8192
 LARGEST: Final = 50
 BINS: Final = 20
+CONFIDENCE_DECIMALS: Final = 4
+"""Digits of a confidence in tiles and lists."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -79,7 +81,9 @@ def summarise(parquet: Path) -> Summary:
     for batch in batches(parquet, ["id", "geometry", "confidence", "area_m2"]):
         buildings += len(batch["id"])
         area += float(batch["area_m2"].sum())
-        bins = np.minimum((batch["confidence"] * BINS).astype(np.int64), BINS - 1)
+        # Rounded as in the tiles, so that a page counts the buildings that it shows.
+        confidence = np.round(batch["confidence"], CONFIDENCE_DECIMALS)
+        bins = np.minimum((confidence * BINS + 1e-9).astype(np.int64), BINS - 1)
         histogram += np.bincount(bins, minlength=BINS)
         candidates = np.argsort(-batch["area_m2"], kind="stable")[:LARGEST]
         inside = shapely.point_on_surface(shapely.from_wkb(batch["geometry"][candidates]))
@@ -88,7 +92,7 @@ def summarise(parquet: Path) -> Summary:
             Building(
                 area_m2=float(batch["area_m2"][i]),
                 id=str(batch["id"][i]),
-                confidence=float(batch["confidence"][i]),
+                confidence=float(confidence[i]),
                 lon=round(float(x), 7),
                 lat=round(float(y), 7),
             )

@@ -25,7 +25,7 @@ from components.lib.disk import resource_failure, writing_to
 from components.lib.files import atomic_file
 from components.lib.foreign import one_line
 from components.lib.geo.crs import LON_LAT
-from components.predict.outputs.reading import batches, crs_of
+from components.predict.outputs.reading import CONFIDENCE_DECIMALS, batches, crs_of
 
 LAYER: Final = "footprints"
 MIN_ZOOM: Final = 9
@@ -81,8 +81,9 @@ def write_pmtiles(parquet: Path, path: Path) -> None:
 def _run(parquet: Path, folder: Path) -> None:
     """Run tippecanoe in ``folder`` on the footprints, fed through a pipe."""
     with TemporaryFile(dir=folder) as said:
+        command = ["tippecanoe", f"--output={_OUTPUT}", "--temporary-directory=.", *_OPTIONS]
         process = subprocess.Popen(  # noqa: S603 - our own command line, no shell
-            ["tippecanoe", f"--output={_OUTPUT}", "--temporary-directory=.", *_OPTIONS],
+            command,
             executable=_PROGRAM,
             cwd=folder,
             stdin=subprocess.PIPE,
@@ -122,7 +123,7 @@ def geojson_lines(parquet: Path) -> Iterator[bytes]:
         geometries = shapely.to_geojson(shapely.transform(shapely.from_wkb(batch["geometry"]), moved))
         rows = zip(batch["id"], batch["confidence"], batch["area_m2"], geometries, strict=True)
         yield "".join(
-            f'{{"type":"Feature","properties":{{"id":"{name}","confidence":{confidence:.4f},'
+            f'{{"type":"Feature","properties":{{"id":"{name}","confidence":{confidence:.{CONFIDENCE_DECIMALS}f},'
             f'"area_m2":{area:.1f}}},"geometry":{geometry}}}\n'
             for name, confidence, area, geometry in rows
         ).encode()
@@ -141,8 +142,8 @@ def _failure(path: Path, code: int, words: str) -> ResourceError:
 def _empty() -> bytes:
     """Return an archive of one empty tile, as tippecanoe refuses to make one without buildings."""
     content = BytesIO()
-    writer = Writer(content)
-    writer.write_tile(zxy_to_tileid(0, 0, 0), gzip.compress(b"", mtime=0))
+    writer = Writer(content)  # type: ignore[no-untyped-call]
+    writer.write_tile(zxy_to_tileid(0, 0, 0), gzip.compress(b"", mtime=0))  # type: ignore[no-untyped-call]
     header: dict[str, Any] = {
         "tile_type": TileType.MVT,
         "tile_compression": Compression.GZIP,
@@ -152,5 +153,5 @@ def _empty() -> bytes:
         "max_lon_e7": 180 * 10**7,
         "max_lat_e7": 85 * 10**7,
     }
-    writer.finalize(header, {"vector_layers": [{"id": LAYER, "fields": {}}]})
+    writer.finalize(header, {"vector_layers": [{"id": LAYER, "fields": {}}]})  # type: ignore[no-untyped-call]
     return content.getvalue()

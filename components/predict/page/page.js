@@ -148,17 +148,36 @@ function start() {
   const popup = new maplibregl.Popup({ maxWidth: "20rem", focusAfterOpen: false });
   popup.on("close", () => select(null));
   let chosen = -1;
+  let selected = null;
   let least = element("least") ? Number(element("least").value) : 0;
   const buttons = [...document.querySelectorAll("#buildings button")];
 
   function select(id) {
+    selected = id;
     if (map.getLayer("selected")) map.setFilter("selected", ["==", ["get", "id"], id ?? ""]);
     buttons.forEach((button, i) => button.setAttribute("aria-current", String(facts.largest[i].id === id)));
   }
 
+  /** Middle of the northern edge of a building as far as its tiles are loaded: a card there hides none of it. */
+  function top(id) {
+    const filter = ["==", ["get", "id"], id];
+    let [west, east, north] = [180, -180, -90];
+    for (const { geometry } of map.querySourceFeatures("footprints", { sourceLayer: facts.layer, filter })) {
+      const polygons = geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates;
+      for (const [lon, lat] of polygons.flat(2)) {
+        [west, east, north] = [Math.min(west, lon), Math.max(east, lon), Math.max(north, lat)];
+      }
+    }
+    return west <= east ? [(west + east) / 2, north] : null;
+  }
+
   function describe(building, place) {
-    popup.setLngLat(place).setDOMContent(card(building)).addTo(map);
+    popup.setLngLat(top(building.id) ?? place).setDOMContent(card(building)).addTo(map);
     select(building.id);
+    // The tiles of a place that is far away come later, and finer ones after them.
+    map.once("idle", () => {
+      if (popup.isOpen() && selected === building.id) popup.setLngLat(top(building.id) ?? place);
+    });
     const area = `${Math.round(building.area_m2)} square metres`;
     element("said").textContent = `Building of ${area}, confidence ${building.confidence.toFixed(2)}`;
   }
@@ -263,14 +282,15 @@ function start() {
 
   buttons.forEach((button, i) => button.addEventListener("click", () => visit(i)));
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const onMap = event.target === map.getCanvas();
-    if (event.key === "Escape") popup.remove();
-    else if (event.target.matches("input[type=range]")) return;
-    else if (event.key === "n" && buttons.length) step(1);
-    else if (event.key === "p" && buttons.length) step(-1);
-    else if (event.key === "0") map.fitBounds(facts.bounds, { padding: 28 });
-    else if (event.key === "Enter" && onMap) {
+    const key = event.key.toLowerCase();
+    if (key === "escape") popup.remove();
+    // Letters act on the map and on the list alone: elsewhere they belong to the browser and to speech input.
+    if (event.ctrlKey || event.metaKey || event.altKey || !(onMap || buttons.includes(event.target))) return;
+    if (key === "n") step(1);
+    else if (key === "p") step(-1);
+    else if (key === "0") map.fitBounds(facts.bounds, { padding: 28 });
+    else if (key === "enter" && onMap) {
       const building = at(map.project(map.getCenter()));
       if (building) describe(building, map.getCenter());
       else element("said").textContent = "No building under the cross";
@@ -288,7 +308,11 @@ class Whole {
     button.className = "whole";
     button.title = "Whole scene";
     button.setAttribute("aria-label", "Whole scene");
-    button.textContent = "⛶";
+    const icon = button.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
+    icon.setAttribute("viewBox", "0 0 20 20");
+    icon.setAttribute("aria-hidden", "true");
+    const corners = icon.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "path"));
+    corners.setAttribute("d", "M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4");
     button.addEventListener("click", () => map.fitBounds(facts.bounds, { padding: 28 }));
     return this.box;
   }
