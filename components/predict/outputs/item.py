@@ -22,7 +22,7 @@ from components.predict.outputs import facts as names
 from components.predict.outputs.facts import MapFacts
 from components.predict.outputs.reading import Summary
 
-PROCESSING: Final = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
+PROCESSING: Final = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
 
 _SHA256_MULTIHASH: Final = "1220"
 """Multihash prefix of a SHA-256: function 0x12, length 32."""

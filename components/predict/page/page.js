@@ -188,7 +188,8 @@ function start() {
     const place = [building.lon, building.lat];
     map.flyTo({ center: place, zoom: Math.max(map.getZoom(), 17), duration: 900 });
     describe(building, place);
-    buttons[index].scrollIntoView({ block: "nearest" });
+    if (buttons.includes(document.activeElement)) buttons[index].focus();
+    else buttons[index].scrollIntoView({ block: "nearest" });
   }
 
   /** Goes to the next listed building that is shown; the list is a ring. */
