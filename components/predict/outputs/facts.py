@@ -1,0 +1,80 @@
+"""Facts of a map that its files state: the scene, the model, and everything the map follows from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from components.lib.geo.grid import Grid
+from components.lib.mapping.scene import SceneFacts
+
+PROBABILITY: Final = "probability.tif"
+FOOTPRINTS: Final = "footprints.parquet"
+GEOPACKAGE: Final = "footprints.gpkg"
+THUMBNAIL: Final = "thumbnail.png"
+TILES: Final = "footprints.pmtiles"
+PAGE: Final = "index.html"
+ITEM: Final = "item.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """Identity of the model that made a map.
+
+    Attributes:
+        name: Name in the registry.
+        version: Version in the registry.
+        weights_sha256: SHA-256 of the weights file.
+        promoted: True if the version passed the promotion gate.
+        item_href: Address of the model's STAC item, as seen from the map's folder.
+    """
+
+    name: str
+    version: str
+    weights_sha256: str
+    promoted: bool
+    item_href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapFacts:
+    """Identity and lineage of a map.
+
+    Attributes:
+        scene: Scene that was mapped; of a map from several looks, the facts that they share.
+        grid: Place of the map on the ground, in ``scene.crs``.
+        model: Model that made it.
+        created: Time at which the map was made, UTC. The only fact that two equal runs may differ in.
+        code: Hash or commit of the code.
+        parameters_sha256: SHA-256 of the parameters of mapping.
+        image: Digest of the container image, or "" outside of a container.
+        mapped_km2: Area with data, square kilometres.
+    """
+
+    scene: SceneFacts
+    grid: Grid
+    model: ModelFacts
+    created: datetime
+    code: str
+    parameters_sha256: str
+    image: str
+    mapped_km2: float
+
+    @property
+    def identity(self) -> str:
+        """Return the name of the map among all maps: one of each scene for each version of a model."""
+        return f"{self.scene.name}.{self.model.name}.{self.model.version}"
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Return what the raster and the GeoParquet file state about themselves, by name."""
+        return {
+            "STORMSIGHT_SCENE": self.scene.name,
+            "STORMSIGHT_SENSOR": self.scene.sensor,
+            "STORMSIGHT_MODEL": self.model.name,
+            "STORMSIGHT_MODEL_VERSION": self.model.version,
+            "STORMSIGHT_WEIGHTS_SHA256": self.model.weights_sha256,
+            "STORMSIGHT_SIMULATED": "yes" if self.scene.simulated else "no",
+        }

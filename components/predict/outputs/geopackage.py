@@ -1,0 +1,62 @@
+"""Footprints as a GeoPackage, made from the GeoParquet file batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
+from pyogrio.errors import DataSourceError
+
+from components.contract.errors import ResourceError
+from components.lib.disk import resource_failure, writing_to
+from components.lib.files import atomic_file
+from components.lib.foreign import one_line
+from components.predict.outputs.reading import BATCH_ROWS, crs_of
+
+LAYER: Final = "footprints"
+_COLUMNS: Final = ("id", "geometry", "confidence", "area_m2", "scene", "model", "model_version")
+
+
+def write_geopackage(parquet: Path, path: Path, *, created: datetime) -> None:
+    """Write the footprints as one layer; memory holds one batch.
+
+    Args:
+        parquet: Published footprints.
+        path: File to write.
+        created: Time that the file states as its last change, UTC.
+
+    Raises:
+        ResourceError: If the disk is full.
+    """
+    stamp = created.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    with pq.ParquetFile(parquet) as file, writing_to(path.parent), atomic_file(path) as temporary:
+        temporary.unlink()  # GDAL takes an empty file for a damaged one
+        schema = pa.schema([file.schema_arrow.field(name) for name in _COLUMNS])
+
+        def read() -> Iterator[pa.RecordBatch]:
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(_COLUMNS)):
+                yield batch.select(list(_COLUMNS)).cast(schema)
+
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": stamp})
+        try:
+            pyogrio.write_arrow(
+                pa.RecordBatchReader.from_batches(schema, read()),
+                temporary,
+                driver="GPKG",
+                layer=LAYER,
+                geometry_name="geometry",
+                geometry_type="Polygon",
+                crs=crs_of(parquet).to_wkt(),
+            )
+        except DataSourceError as error:
+            raise resource_failure(error) or ResourceError(
+                f"{path} cannot be written: {one_line(error)}",
+                next_step="check free space and permissions of its folder",
+            ) from error
+        finally:
+            pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

