@@ -68,9 +68,9 @@ def _tune(options: argparse.Namespace) -> None:
 
     parameters = load_parameters("evaluate", EvaluateParameters)
     settings = load_parameters("scoring", ScoringSettings)
-    from components.evaluate.stage import choose_device  # noqa: PLC0415
     from components.evaluate.tune import Candidates, as_text, tune  # noqa: PLC0415
     from components.lib.files import require_input  # noqa: PLC0415
+    from components.lib.inference.device import choose_device  # noqa: PLC0415
     from components.lib.store.store import Store  # noqa: PLC0415
 
     given = {
@@ -83,7 +83,7 @@ def _tune(options: argparse.Namespace) -> None:
         settings,
         Candidates(**{name: values for name, values in given.items() if values}),
         sensor=options.sensor,
-        device=choose_device(parameters.device),
+        device=choose_device(parameters.device, "evaluate.device"),
     )
     print(table.to_json(orient="records") if options.json else as_text(table))
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import torch
 
-from components.contract.errors import BadDataError, ResourceError
+from components.contract.errors import BadDataError
 from components.evaluate.examples import ExampleMaker
 from components.evaluate.models import EvaluatedModel, EvaluatedModels, load_models
 from components.evaluate.parameters import EvaluateParameters
@@ -37,6 +36,7 @@ from components.lib.evaluation.results import (
     write_evaluation,
 )
 from components.lib.files import atomic_file, write_json
+from components.lib.inference.device import choose_device
 from components.lib.scoring.score import Scores, score_model
 from components.lib.store.store import Store
 
@@ -61,7 +61,7 @@ def evaluate(parameters: EvaluateParameters, settings: ScoringSettings, paths: E
         BadDataError: If there is no test tile, or a model is broken.
         ResourceError: If a GPU is asked for and there is none, or the results cannot be written.
     """
-    device = choose_device(parameters.device)
+    device = choose_device(parameters.device, "evaluate.device")
     require_writable(paths.out)
     store = Store.open(paths.store)
     models = load_models(paths.models, store)
@@ -81,24 +81,6 @@ def evaluate(parameters: EvaluateParameters, settings: ScoringSettings, paths: E
     write_json(paths.out / "metrics.json", headline_numbers(evaluation))
     write_json(paths.out / "details.json", details_document(evaluation))
     return evaluation
-
-
-def choose_device(name: str) -> str:
-    """Return ``cpu`` or ``cuda``.
-
-    Args:
-        name: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
-
-    Raises:
-        ResourceError: If a GPU is asked for and there is none.
-    """
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ResourceError(
-            "evaluate.device is cuda, but this machine has no usable GPU",
-            next_step="set evaluate.device to auto or cpu in params.yaml, or run on a machine with a GPU",
-        )
-    return "cuda" if available and name != "cpu" else "cpu"
 
 
 def _score(model: EvaluatedModel, store: Store, settings: ScoringSettings, device: str) -> Scores:

@@ -68,7 +68,7 @@ class Scorer:
         # Seconds of import that --dry-run and --help need not pay.
         import torch  # noqa: PLC0415
 
-        from components.evaluate.stage import choose_device  # noqa: PLC0415
+        from components.lib.inference.device import choose_device  # noqa: PLC0415
         from components.lib.nets.bundle import load_bundle  # noqa: PLC0415
         from components.lib.scoring.score import score_model  # noqa: PLC0415
         from components.lib.store.store import Store  # noqa: PLC0415
@@ -86,7 +86,7 @@ class Scorer:
             sensor=sensor,
             rows=store.rows(sensor, "test"),
             settings=self.settings,
-            device=choose_device(self.parameters.device),
+            device=choose_device(self.parameters.device, "evaluate.device"),
             # A network that was not trained on the sensor takes the statistics of its own.
             statistics_of=sensor if sensor in known else known[0],
         )

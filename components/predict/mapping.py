@@ -2,41 +2,209 @@
 
 from __future__ import annotations
 
-import logging
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
-from components.contract.errors import BadDataError, ParameterError
-from components.contract.hashing import sha256_json
-from components.lib.config.scoring import ScoringSettings
-from components.lib.geo.grid import Grid
-from components.lib.inference.views import views_of
+from components.contract.errors import MissingInputError
+from components.lib.files import atomic_directory, write_json
+from components.lib.mapping.assembly import Assembly
 from components.lib.mapping.blockfile import FinishedBlock, pack, unpack
 from components.lib.mapping.blocks import Blocks
+from components.lib.mapping.buildings import Buildings
+from components.lib.mapping.drawing import Drawer
+from components.lib.mapping.encoding import decode, encode
+from components.lib.mapping.levels import NO_DATA, Levels
+from components.lib.mapping.pieces import draw_block
 from components.lib.mapping.scene import Scene, SceneFacts
 from components.lib.objects.protocol import ObjectStore
 from components.predict.models import ServedModel
-from components.predict.parameters import MapParameters
+from components.predict.outputs import facts as names
+from components.predict.outputs.facts import MapFacts, ModelFacts
+from components.predict.outputs.folder import write_rest
+from components.predict.outputs.footprints import Footprints, FootprintWriter
+from components.predict.outputs.probability import ProbabilityWriter
+from components.predict.rules import MapRules
 
-LOG = logging.getLogger(__name__)
+IMAGE = "STORMSIGHT_IMAGE"
+"""Environment variable with the digest of the container image, for a map's lineage."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapSummary:
-    """Numbers of a finished map.
+class SceneMap:
+    """Map of one or more looks at the same ground by one model.
 
-    Attributes:
-        id: Id of the map.
-        km2: Ground with data, square kilometres.
-        buildings: Number of buildings.
+    Args:
+        map_id: Id of the map.
+        looks: Looks on one common grid.
+        model: Returns the model; called when it is first needed.
+        rules: Division, drawing and lineage.
     """
 
-    id: str
-    km2: float
-    buildings: int
+    def __init__(
+        self, map_id: str, looks: Sequence[Scene], model: Callable[[], ServedModel], rules: MapRules
+    ) -> None:
+        self.id = map_id
+        self.looks = looks
+        self.grid = looks[0].grid
+        self.blocks = Blocks((self.grid.height, self.grid.width), rules.parameters.block_px)
+        self._load = model
+        self._rules = rules
+
+    @cached_property
+    def model(self) -> ServedModel:
+        """The model, loaded when it is first asked for."""
+        return self._load()
+
+    def map_blocks(
+        self, numbers: Iterable[int], work: ObjectStore, prefix: str, *, quiet: bool = False
+    ) -> None:
+        """Map blocks, each one object below ``prefix`` that is created once; those that exist are skipped.
+
+        Args:
+            numbers: Blocks that are wanted.
+            work: Store of blocks.
+            prefix: Prefix of this map's blocks, with a slash at its end.
+            quiet: True shows no progress bar.
+
+        Raises:
+            ParameterError: If the network does not know the sensor of a look.
+            BadDataError: If a file is damaged, or the probability map is saturated.
+            ResourceError: If the device or the disk cannot take it.
+        """
+        wanted = [number for number in numbers if not work.exists(block_key(prefix, number))]
+        if not wanted:
+            return
+        with closing(self._levels(wanted)) as mapped:
+            hidden = True if quiet else None
+            for number, levels in tqdm(mapped, desc=self.id, total=len(wanted), unit="block", disable=hidden):
+                drawn = draw_block(self.blocks, number, levels, self._drawer)
+                work.create(block_key(prefix, number), pack(FinishedBlock(levels[0], encode(drawn))))
+
+    def missing(self, work: ObjectStore, prefix: str) -> list[int]:
+        """Return the blocks that ``prefix`` lacks."""
+        present = {info.key for info in work.list(prefix)}
+        return [n for n in range(len(self.blocks)) if block_key(prefix, n) not in present]
+
+    def finish(self, work: ObjectStore, prefix: str, out: Path) -> Mapping[str, Any]:
+        """Write the folder ``out`` with all files of the map, whole or not at all; return its STAC item.
+
+        Raises:
+            MissingInputError: If blocks are missing.
+            BadDataError: If one is damaged.
+            ResourceError: If the disk is full.
+        """
+        if absent := self.missing(work, prefix):
+            raise MissingInputError(
+                f"map {self.id}: {len(absent)} of {len(self.blocks)} blocks are missing, first {absent[0]}",
+                next_step="run the same command again: it maps only these",
+            )
+        with atomic_directory(out) as folder:
+            pixels = self._write_blocks(work, prefix, folder)
+            facts = self._facts(pixels)
+            item = write_rest(folder, facts, geopackage=self._rules.parameters.gpkg)
+            write_json(folder / names.ITEM, item)
+        return item
+
+    def _levels(self, numbers: Sequence[int]) -> Generator[tuple[int, Levels], None, None]:
+        from components.predict.network import levels_of  # noqa: PLC0415 - torch
+
+        return levels_of(self.model.net, self.looks, self.blocks, numbers, self._rules)
+
+    @cached_property
+    def _drawer(self) -> Drawer:
+        from components.lib.mapping.forward import bands_of  # noqa: PLC0415 - torch
+
+        config = self.model.net.config
+        return Drawer(
+            settings=self._rules.scoring,
+            threshold=self._rules.scoring.threshold_of(config.threshold),
+            outlines=self._rules.parameters.outlines,
+            bands=bands_of(self.model.net),
+        )
+
+    def _write_blocks(self, work: ObjectStore, prefix: str, folder: Path) -> int:
+        """Write raster and footprints from the blocks in order; return the number of pixels with data."""
+        pixels = 0
+        tags = self._facts(0).tags
+        scene, model = self._scene, self.model
+        raster = ProbabilityWriter(folder / names.PROBABILITY, self.grid, scene.crs, work=folder, tags=tags)
+        table = FootprintWriter(
+            folder / names.FOOTPRINTS,
+            scene.crs,
+            scene=scene.name,
+            model=model.name,
+            model_version=model.version,
+            tags=tags,
+        )
+        with raster, table:
+            assembly = Assembly(self.blocks, self._drawer)
+            for number, block in self._finished(work, prefix):
+                raster.write(self.blocks.box(number), block.levels)
+                pixels += int(np.count_nonzero(block.levels != NO_DATA))
+                drawn = decode(block.drawn, name=block_key(prefix, number))
+                table.add(self._on_ground(assembly.add(number, drawn)))
+            assembly.finish()
+        return pixels
+
+    def _finished(self, work: ObjectStore, prefix: str) -> Iterator[tuple[int, FinishedBlock]]:
+        numbers = range(len(self.blocks))
+        for number in tqdm(numbers, desc=f"{self.id}: merge", unit="block", disable=None, leave=False):
+            key = block_key(prefix, number)
+            yield number, unpack(work.get(key), key)
+
+    def _on_ground(self, buildings: Buildings) -> Footprints:
+        polygons = buildings.on_ground(self.grid)
+        return Footprints(polygons, buildings.confidences, buildings.areas_m2(self.grid))
+
+    @cached_property
+    def _scene(self) -> SceneFacts:
+        return shared_facts([look.facts for look in self.looks], self.id)
+
+    def _facts(self, pixels: int) -> MapFacts:
+        model = self.model
+        return MapFacts(
+            id=self.id,
+            scene=self._scene,
+            grid=self.grid,
+            model=ModelFacts(
+                name=model.name,
+                version=model.version,
+                weights_sha256=model.weights_sha256,
+                promoted=model.promoted,
+                item_href=model.item_href,
+            ),
+            created=datetime.now(UTC).replace(microsecond=0),
+            code=self._rules.code,
+            parameters_sha256=self._rules.parameters_sha256,
+            image=os.environ.get(IMAGE, ""),
+            mapped_km2=pixels * self.grid.gsd_m**2 / 1e6,
+        )
+
+
+def block_key(prefix: str, number: int) -> str:
+    """Return the key of a block below ``prefix``, which ends with a slash."""
+    return f"{prefix}{number:06d}"
+
+
+def shared_facts(facts: Sequence[SceneFacts], name: str) -> SceneFacts:
+    """Return the facts of a map of several looks; those of one look stay as they are."""
+    if len(facts) == 1:
+        return facts[0]
+    first = facts[0]
+    times = [fact.acquired for fact in facts if fact.acquired is not None]
+    return replace(
+        first,
+        name=name,
+        orientation=0,
+        acquired=(min(t[0] for t in times), max(t[1] for t in times)) if len(times) == len(facts) else None,
+        sources=tuple(source for fact in facts for source in fact.sources),
+        simulated=any(fact.simulated for fact in facts),
+    )

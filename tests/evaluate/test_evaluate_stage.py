@@ -13,9 +13,10 @@ import pytest
 from components.contract.errors import BadDataError, MissingInputError, ResourceError
 from components.evaluate.models import load_models
 from components.evaluate.results import split_scores
-from components.evaluate.stage import choose_device, evaluate
+from components.evaluate.stage import evaluate
 from components.lib.evaluation.examples import read_examples
 from components.lib.evaluation.results import headline_split, read_evaluation
+from components.lib.inference.device import choose_device
 from components.lib.metrics.counts import Counts
 from components.lib.metrics.intervals import MIN_BLOCKS
 from components.lib.scoring.score import Scores, score_model
@@ -123,8 +124,8 @@ def test_models_that_do_not_belong_together_are_refused(finished: Finished, tmp_
 def test_a_gpu_asked_for_and_absent_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ResourceError, match=r"evaluate\.device"):
-        choose_device("cuda")
-    assert choose_device("auto") == "cpu"
+        choose_device("cuda", "evaluate.device")
+    assert choose_device("auto", "evaluate.device") == "cpu"
 
 
 def test_no_test_tile_is_an_error_and_leaves_no_result(finished: Finished, tmp_path: Path) -> None:

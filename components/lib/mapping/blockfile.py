@@ -1,9 +1,7 @@
 """A finished block as bytes: its building levels, and what was drawn of it; damage is noticed.
 
-::
-
-    {"format": 1, "shape": [h, w], "levels": <bytes>, "sha256": ...}\\n   one line of JSON
-    <deflated levels><drawn block>
+The first line is JSON: format, shape (h, w), length of the deflated levels, SHA-256 of all that follows. Then
+come the deflated levels and the drawn block.
 """
 
 from __future__ import annotations

@@ -1,0 +1,85 @@
+"""``python -m components.predict SCENE... --model MODEL --out DIR``: maps of scenes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from components.lib.cli import run
+
+CHAMPION = "models:/stormsight-sar@champion"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the command line and map."""
+    _map(_parser().parse_args(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m components.predict",
+        description="Map scenes: probabilities, footprints and a web page for each, into a folder of its "
+        "own. A killed run goes on by the same command.",
+    )
+    parser.add_argument(
+        "scenes",
+        nargs="+",
+        metavar="SCENE",
+        help="GeoTIFF, folder of tiles, partition of tar shards (data/raw/p00), or s3:// address of one; all "
+        "looks of one SCENE make one map",
+    )
+    parser.add_argument(
+        "--model", default=CHAMPION, help="registered model, folder or item.json (%(default)s)"
+    )
+    parser.add_argument(
+        "--fallback",
+        metavar="MODEL",
+        help="model to map with where --model has no champion; the map then says that it is not promoted",
+    )
+    parser.add_argument("--out", default="maps", metavar="DIR", help="folder or s3:// address (%(default)s)")
+    parser.add_argument("--fuse", action="store_true", help="one map from all scenes together")
+    parser.add_argument("--sensor", help="sensor of the scenes, where their names do not tell")
+    parser.add_argument(
+        "--orientation",
+        type=int,
+        choices=(0, 1),
+        help="1 if imaged from the south, 0 from the north, where the release does not tell",
+    )
+    parser.add_argument("--outlines", choices=("raw", "simplified", "regular"), help="default: map.outlines")
+    parser.add_argument(
+        "--gpkg", action="store_true", default=None, help="a GeoPackage, too (default: map.gpkg)"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: map.workers)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="default: map.device")
+    parser.add_argument("--scratch", type=Path, default=Path("var/maps/fetched"), help=argparse.SUPPRESS)
+    return parser
+
+
+# Heavy imports stay inside the command: a typo in the parameters is reported before torch is loaded.
+
+
+def _map(options: argparse.Namespace) -> None:
+    from components.predict.rules import changed, load_rules  # noqa: PLC0415
+
+    given = {name: getattr(options, name) for name in ("outlines", "gpkg", "workers", "device")}
+    rules = changed(load_rules(), {name: value for name, value in given.items() if value is not None})
+    from components.predict.local import map_all  # noqa: PLC0415
+    from components.predict.request import MapRequest  # noqa: PLC0415
+
+    groups = [tuple(options.scenes)] if options.fuse else [(scene,) for scene in options.scenes]
+    requests = [
+        MapRequest(
+            sources=sources,
+            model=options.model,
+            rules=rules,
+            sensor=options.sensor,
+            orientation=options.orientation,
+            scratch=options.scratch,
+        )
+        for sources in groups
+    ]
+    map_all(requests, options.out, fallback=options.fallback)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,106 @@
+"""A map as it is asked for: opened anew by every process that works on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.contract.errors import ParameterError
+from components.contract.hashing import sha256_json
+from components.contract.parameters import PARAMS_FILE
+from components.lib.inference.device import choose_device
+from components.lib.mapping.scene import Scene
+from components.predict.mapping import SceneMap
+from components.predict.models import ServedModel, resolve_model
+from components.predict.rules import MapRules
+from components.predict.scenes.opening import open_scenes
+from components.predict.scenes.regrid import common_grid, regrid
+
+_UNSAFE = re.compile(r"[^a-z0-9]+")
+_LONGEST_NAME = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapRequest:
+    """Sources, model and rules of one map.
+
+    Attributes:
+        sources: Scenes as the user names them; all their looks make one map.
+        model: Model as the user names it.
+        rules: Parameters and code.
+        sensor: Sensor of all looks, None where names tell.
+        orientation: Side that all looks were imaged from, None where the release tells.
+        scratch: Folder for what is fetched from buckets.
+        params: Parameter file, which names MLflow.
+    """
+
+    sources: tuple[str, ...]
+    model: str
+    rules: MapRules
+    sensor: str | None = None
+    orientation: int | None = None
+    scratch: Path
+    params: Path = PARAMS_FILE
+
+    def open(self, model: ServedModel | None = None) -> SceneMap:
+        """Open model and scenes.
+
+        Args:
+            model: The model, where it is loaded already.
+
+        Raises:
+            StormsightError: If one of them cannot be opened, naming it.
+        """
+        served = model or self.load()
+        looks = open_scenes(
+            self.sources,
+            sensor=self.sensor,
+            modality=served.net.config.modality,
+            orientation=self.orientation,
+            scratch=self.scratch,
+        )
+        return map_of(looks, served, self.rules, name_of(self.sources, looks))
+
+    def load(self) -> ServedModel:
+        """Load the model.
+
+        Raises:
+            StormsightError: If it cannot be loaded, naming it.
+        """
+        device = choose_device(self.rules.parameters.device, "map.device")
+        return resolve_model(self.model, device=device, params=self.params)
+
+
+def map_of(looks: Sequence[Scene], model: ServedModel, rules: MapRules, name: str) -> SceneMap:
+    """Return the map of looks by a model; its id hashes all that it depends on.
+
+    Raises:
+        ParameterError: If the looks are of several sensors, or of one that the network does not know.
+        BadDataError: If they cannot lie on one grid.
+    """
+    sensors = sorted({look.facts.sensor for look in looks})
+    if len(sensors) > 1:
+        raise ParameterError(
+            f"{name}: looks of {' and '.join(sensors)} in one map", next_step="map each sensor by itself"
+        )
+    model.net.require_sensor(sensors[0])
+    grid = common_grid(looks)
+    digest = sha256_json(
+        {
+            "sources": [[source.name, source.sha256] for look in looks for source in look.facts.sources],
+            "looks": [[look.facts.name, look.facts.sensor, look.facts.orientation] for look in looks],
+            "grid": [grid.x_left_m, grid.y_top_m, grid.gsd_m, grid.height, grid.width],
+            "weights": model.weights_sha256,
+            "parameters": rules.parameters_sha256,
+            "code": rules.code,
+        }
+    )
+    return SceneMap(f"{name}-{digest[:16]}", [regrid(look, grid) for look in looks], lambda: model, rules)
+
+
+def name_of(sources: Sequence[str], looks: Sequence[Scene]) -> str:
+    """Return a short name for a map: of its look, or of the folder that its looks come from."""
+    text = looks[0].facts.name if len(looks) == 1 else Path(sources[0].rstrip("/")).name
+    return _UNSAFE.sub("-", text.lower()).strip("-")[:_LONGEST_NAME].strip("-") or "map"

@@ -1,0 +1,77 @@
+"""Everything beside scene and model that a map follows from: parameters and code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from components.contract.hashing import files_below, sha256_files, sha256_json
+from components.contract.identity import ROOT
+from components.contract.parameters import PARAMS_FILE
+from components.lib.config.loader import load_parameters, validated
+from components.lib.config.scoring import ScoringSettings
+from components.predict.parameters import MapParameters
+
+CODE = ("components/contract", "components/lib", "components/predict")
+"""Code that a map depends on. Wider than needed: a map too many is better than one of old code."""
+
+_UNSEEN = {"device", "threads", "workers"}
+"""Parameters of the section ``map`` that change how fast a map is made, and at most its last bits."""
+
+_SCORED_ONLY = {"iou", "window_px", "batch", "block_m"}
+"""Parameters of the section ``scoring`` that no map depends on."""
+
+
+@dataclass(frozen=True)
+class MapRules:
+    """Rules of a map.
+
+    Attributes:
+        parameters: The section ``map``.
+        scoring: The section ``scoring``: views, vectoriser, threshold.
+    """
+
+    parameters: MapParameters
+    scoring: ScoringSettings
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters that a map depends on, JSON values."""
+        return {
+            "map": self.parameters.model_dump(mode="json", exclude=_UNSEEN),
+            "scoring": self.scoring.model_dump(mode="json", exclude=_SCORED_ONLY),
+        }
+
+    @cached_property
+    def parameters_sha256(self) -> str:
+        """SHA-256 of :attr:`values`."""
+        return sha256_json(self.values)
+
+    @cached_property
+    def code(self) -> str:
+        """SHA-256 of the code that maps are made by."""
+        return sha256_files([file for name in CODE for file in files_below(ROOT / name)], ROOT)
+
+
+def load_rules(params: Path = PARAMS_FILE) -> MapRules:
+    """Read the sections ``map`` and ``scoring``.
+
+    Raises:
+        ParameterError: If the file or a value is wrong.
+    """
+    return MapRules(
+        load_parameters("map", MapParameters, params), load_parameters("scoring", ScoringSettings, params)
+    )
+
+
+def changed(rules: MapRules, values: Mapping[str, Any]) -> MapRules:
+    """Return the rules with other values of the section ``map``.
+
+    Raises:
+        ParameterError: If a value is wrong.
+    """
+    given = {**rules.parameters.model_dump(), **values}
+    return replace(rules, parameters=validated("map", MapParameters, given))
