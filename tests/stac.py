@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 from pystac.validation.local_validator import get_local_schema_cache
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
 FOLDER = Path(__file__).parent / "data" / "stac_schemas"
@@ -58,5 +58,5 @@ def _schemas() -> dict[str, dict[str, Any]]:
 
 @cache
 def _registry() -> Registry[Any]:
-    resources = [(uri, Resource(contents=s, specification=DRAFT7)) for uri, s in _schemas().items()]
+    resources = [(uri, DRAFT7.create_resource(s)) for uri, s in _schemas().items()]
     return Registry[Any]().with_resources(resources)
