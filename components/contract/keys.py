@@ -24,8 +24,15 @@
     work/<key>/decisions.json                    decisions of the gate, before they are carried out
     work/<key>/dvc.lock, record.json             the finished training
     removals/<id>.json                           announcement of what housekeeping is about to remove
+    maps/items/<map>/                            files of a finished map; item.json is written last
+    maps/catalog.json, collection.json           STAC catalogue over maps and models, made anew from items
+    maps/months/<year-month>/catalog.json        links to the maps of scenes of one month
+    maps/models/<model>/<version>/item.json      STAC item of a promoted version, created once
+    maps/models/<model>/bundles/<sha256>/        its files, created once; by the SHA-256 of its model.json
+    maps/models/<model>/collection.json          champion and history of the model, made anew from the ledger
 
-``<key>`` is a training's key (:func:`components.contract.identity.training_key`), ``<run>`` a run's name.
+``<key>`` is a training's key (:func:`components.contract.identity.training_key`), ``<run>`` a run's name,
+``<map>`` a hash of all that a map depends on.
 """
 
 from __future__ import annotations
@@ -45,6 +52,16 @@ ACCEPTED = "accepted/"
 RUNS = "runs/"
 WORK = "work/"
 REMOVALS = "removals/"
+MAPS = "maps/"
+MAP_ITEMS = "maps/items/"
+MAP_MONTHS = "maps/months/"
+MAP_MODELS = "maps/models/"
+
+ITEM = "item.json"
+"""Name of a map's STAC item, which is written last: a map without it is not finished."""
+
+COLLECTION = "collection.json"
+CATALOG = "catalog.json"
 
 STRIPS = "strips.json"
 """Index of the strips that registered acquisitions hold; it can be made anew from the catalogue."""
@@ -271,6 +288,36 @@ def training_of(object_key: str) -> str | None:
 def removal_key(name: str) -> str:
     """Return the key of an announcement of removals."""
     return f"{REMOVALS}{name}.json"
+
+
+def map_prefix(map_id: str) -> str:
+    """Return the prefix of a finished map's files."""
+    return f"{MAP_ITEMS}{map_id}/"
+
+
+def map_item_key(map_id: str) -> str:
+    """Return the key of a finished map's STAC item."""
+    return f"{map_prefix(map_id)}{ITEM}"
+
+
+def map_month_key(month: str) -> str:
+    """Return the key of the document that links to the maps of a month, such as ``2026-11``."""
+    return f"{MAP_MONTHS}{month}/{CATALOG}"
+
+
+def model_item_key(model: str, version: str) -> str:
+    """Return the key of the STAC item of a model's version."""
+    return f"{MAP_MODELS}{model}/{version}/{ITEM}"
+
+
+def model_bundle_prefix(model: str, signature_sha256: str) -> str:
+    """Return the prefix of a model's files, named by the SHA-256 of model.json, which states the weights'."""
+    return f"{MAP_MODELS}{model}/bundles/{signature_sha256}/"
+
+
+def model_collection_key(model: str) -> str:
+    """Return the key of the STAC collection of a model's versions."""
+    return f"{MAP_MODELS}{model}/{COLLECTION}"
 
 
 def _safe_name(folder: str) -> str:

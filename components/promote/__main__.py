@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from components.lib.registry.champion import ChampionRegistry
     from components.lib.registry.ledger import ChampionLedgers
     from components.lib.tracking.connection import Connection
+    from components.promote.publishing import Publisher
 
 MODELS = tuple(CANDIDATES)
 
@@ -46,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         "--fail-on-refusal", action="store_true", help="exit 77 if a challenger is refused (default: exit 0)"
     )
     commands = parser.add_subparsers(
-        metavar="[history | rollback | approve | reject | verify | restore-alias | reproduce]"
+        metavar="[history | rollback | approve | reject | verify | restore-alias | publish | reproduce]"
     )
 
     show = commands.add_parser("history", help="show every change of the champions")
@@ -70,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     restore.add_argument("--model", choices=MODELS, default=SAR_MODEL, help="(%(default)s)")
     restore.set_defaults(command=_restore_alias)
+
+    published = commands.add_parser(
+        "publish", help="publish what is missing of the champions in the STAC catalogue (maps/catalog.json)"
+    )
+    published.set_defaults(command=_publish)
 
     for name, command, words in (
         ("approve", _approve, "promote the challenger that waits for an approval"),
@@ -146,6 +153,7 @@ def _rollback(options: argparse.Namespace) -> None:
 
     connection, ledgers = _registry()
     _tell("rolled back", rollback(connection, ledgers, options.model, options.reason))
+    _publisher(connection, ledgers).publish_after_change((options.model,))
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -165,13 +173,31 @@ def _restore_alias(options: argparse.Namespace) -> None:
 def _approve(options: argparse.Namespace) -> None:
     from components.promote.approval import approve  # noqa: PLC0415
 
-    _tell("approved", approve(_champion(options.model), options.reason))
+    champion = _champion(options.model)
+    _tell("approved", approve(champion, options.reason))
+    _publisher(champion.connection, champion.ledgers).publish_after_change((options.model,))
 
 
 def _reject(options: argparse.Namespace) -> None:
     from components.promote.approval import reject  # noqa: PLC0415
 
     _tell("rejected", reject(_champion(options.model), options.reason))
+
+
+def _publish(options: argparse.Namespace) -> None:
+    done, failures = _publisher(*_registry()).publish(MODELS)
+    print("\n".join(done) or "nothing to publish: the catalogue has every version that was promoted")
+    for error in failures[1:]:
+        print(error, file=sys.stderr)
+    if failures:
+        raise failures[0]
+
+
+def _publisher(connection: Connection, ledgers: ChampionLedgers) -> Publisher:
+    from components.promote.publishing import open_publisher  # noqa: PLC0415
+
+    scoring = load_parameters("scoring", ScoringSettings)
+    return open_publisher(connection, ledgers, scoring.window_px)
 
 
 def _tell(event: str, words: str) -> None:

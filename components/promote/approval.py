@@ -5,19 +5,14 @@ Each may be repeated after it was killed: the verdict is written first, and what
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, Literal
 
-from components.contract.errors import BadDataError, MissingInputError
-from components.contract.hashing import sha256_json
-from components.contract.temporary import scratch_folder
+from components.contract.errors import MissingInputError
 from components.lib.registry.agreement import name_of
 from components.lib.registry.approvals import APPROVED, REJECTED, REQUESTED, Approval
-from components.lib.registry.artefact import by_version
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.tracking.connection import store_errors
+from components.promote.kept import kept_record
 from components.promote.presentation import present
 from components.promote.promotion import PROMOTED, REFUSED, carried_out, carry_out
 
@@ -37,7 +32,7 @@ def approve(registry: ChampionRegistry, reason: str) -> str:
             not those that were judged.
     """
     found = _waiting(registry, APPROVED)
-    decision = _decision(registry, found)
+    decision = kept_record(registry.connection, registry.model, found.version, found.decision)
     if found.event == REQUESTED:
         registry.require_champion(found.decided_against, version=found.version)
         registry.require_intact(found.version)
@@ -59,7 +54,7 @@ def reject(registry: ChampionRegistry, reason: str) -> str:
         BadDataError: If a chain is broken, or the decision record is not the one that was judged.
     """
     found = _waiting(registry, REJECTED)
-    decision = _decision(registry, found)
+    decision = kept_record(registry.connection, registry.model, found.version, found.decision)
     if found.event == REQUESTED:
         found = registry.ledgers.approvals(registry.model).decide(found, REJECTED, reason)
     _present(registry, found, decision, REFUSED, [f"rejected by {found.actor}: {found.reason}"])
@@ -81,31 +76,6 @@ def _waiting(registry: ChampionRegistry, verdict: Literal["approved", "rejected"
         f"{registry.model}: no challenger waits for an approval",
         next_step="`python -m components.promote history` shows what there was",
     )
-
-
-def _decision(registry: ChampionRegistry, found: Approval) -> dict[str, Any]:
-    """Return the decision record, as the stage kept it in MLflow.
-
-    Raises:
-        BadDataError: If it is gone, or its hash is not the one in the request.
-    """
-    client, record = registry.connection.client, None
-    run_id = str(by_version(registry.connection, registry.model, found.version).run_id)
-    name = f"decisions/{found.decision}.json"
-    with scratch_folder("decision") as folder:
-        content = b""
-        with store_errors(registry.connection.uri):
-            if name in {artefact.path for artefact in client.list_artifacts(run_id, "decisions")}:
-                content = Path(client.download_artifacts(run_id, name, str(folder))).read_bytes()
-        with suppress(ValueError):
-            record = json.loads(content)
-    if not isinstance(record, dict) or sha256_json(record) != found.decision:
-        raise BadDataError(
-            f"{registry.model} version {found.version}: {name} is not the decision that was made",
-            next_step="find out who wrote to the artefact store; have the challenger judged again: run "
-            "`python -m components.promote`",
-        )
-    return record
 
 
 def _present(

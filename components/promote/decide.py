@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError, ChampionChangedError
-from components.contract.hashing import canonical_json, sha256_file, sha256_folder
+from components.contract.hashing import sha256_file, sha256_folder
 from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
 from components.lib.disk import require_writable
@@ -27,9 +27,11 @@ from components.lib.tracking.parameters import TrackingParameters
 from components.lib.tracking.run import flatten
 from components.promote.decisions import LOCAL, SavedDecisions
 from components.promote.gate import Rivals, judge
+from components.promote.kept import keep_record
 from components.promote.parameters import CANDIDATES, Candidate, PromoteParameters
 from components.promote.presentation import present
 from components.promote.promotion import PROMOTED, ask_for_approval, carry_out
+from components.promote.publishing import open_publisher
 from components.promote.record import (
     decision_record,
     headline,
@@ -113,6 +115,8 @@ def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDAT
     write_json(settings.out / "metrics.json", headline(document))
     for line in text.splitlines():
         LOG.info("%s", line)
+    publisher = open_publisher(run.connection, run.ledgers, settings.scoring.window_px)
+    publisher.publish_after_change(models)
     saved.complete(decisions)
     return document
 
@@ -212,6 +216,7 @@ def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
         hashes={**run.hashes, "weights": weights, "scores": challenger.digest},
         parameters=run.settings.parameters,
         simulated=run.simulated,
+        acquisitions=sorted(set(run.store.index["acquisition"])),
     )
 
 
@@ -265,7 +270,7 @@ def _apply(run: _PromotionRun, model: str, decision: dict[str, Any]) -> dict[str
     """
     digest = record_hash(decision)
     outcome, reasons = decision["outcome"], decision["reasons"]
-    _save(run.connection, model, decision, digest)
+    keep_record(run.connection, model, decision, digest)
     registry = run.registry(model)
     entry: ChampionEntry | None = None
     if outcome == PROMOTED and run.settings.parameters.approval == "required":
@@ -284,15 +289,3 @@ def _apply(run: _PromotionRun, model: str, decision: dict[str, Any]) -> dict[str
         "decision_sha256": digest,
         "ledger": None if entry is None else {"seq": entry.seq, "hash": entry.hash, "time": entry.time},
     }
-
-
-def _save(connection: Connection, model: str, decision: dict[str, Any], digest: str) -> None:
-    """Save the record beside the version in MLflow, where the ledger's hash can be checked against it."""
-    run_id = by_version(connection, model, decision["version"]).run_id
-    with store_errors(connection.uri):
-        if run_id is not None:
-            connection.client.log_text(run_id, canonical_json(decision).decode(), f"decisions/{digest}.json")
-            if decision["challenger"] is not None:
-                value = decision["challenger"]["value"]
-                connection.client.log_metric(run_id, f"clean_{decision['metric']}", value)
-        connection.client.set_model_version_tag(model, decision["version"], "decision_sha256", digest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ def decision_record(
     hashes: Mapping[str, str],
     parameters: PromoteParameters,
     simulated: bool,
+    acquisitions: Sequence[str],
 ) -> dict[str, Any]:
     """Return one model's decision as JSON values.
 
@@ -70,6 +71,7 @@ def decision_record(
         hashes: SHA-256 of ``weights``, ``params``, ``data``, ``code``, ``verdict`` and ``scores``.
         parameters: Section ``promote``.
         simulated: True if any tile is from the simulated world.
+        acquisitions: Acquisitions in the prepared store.
     """
     return {
         "model": model,
@@ -93,6 +95,7 @@ def decision_record(
         "guards": [{**asdict(g), "difference": g.difference.as_dict()} for g in judgement.guards],
         "sensors": list(judgement.sensors),
         "tiles": judgement.tiles,
+        "acquisitions": list(acquisitions),
         "rules": parameters.model_dump(mode="json", exclude={"ledger"}),
         "sha256": dict(hashes),
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from components.contract.errors import BadDataError
 from components.lib.ledger.chain import GENESIS
@@ -117,6 +119,16 @@ class ChampionReader:
             MissingInputError: If the version, or the folder of a local artefact store, is gone.
             BadDataError: If a file is missing or another one, or MLflow's hashes are not the ledger's.
         """
+        with self.fetched(version):
+            pass
+
+    @contextmanager
+    def fetched(self, version: str) -> Iterator[Path]:
+        """Download a version's model folder, checked as by :meth:`require_intact`; it is removed at the end.
+
+        Raises:
+            MissingInputError, BadDataError: As :meth:`require_intact`.
+        """
         found = by_version(self.connection, self.model, version)
         recorded = pinned_files(self.ledger.entries(), version)
         changed = [file for file, sha256 in recorded.items() if found.tags.get(FILES[file]) != sha256]
@@ -127,8 +139,8 @@ class ChampionReader:
                 next_step="do not use this version: roll back (`python -m components.promote rollback "
                 f"--model {self.model}`) and find out who wrote to MLflow",
             )
-        with fetched(self.connection, found):
-            pass
+        with fetched(self.connection, found) as folder:
+            yield folder
 
     def champion_is_gone(self) -> bool:
         """Return whether the ledger's champion is a version that the registry no longer has."""
