@@ -107,7 +107,7 @@ class SceneMap:
                 next_step="run the same command again: it maps only these",
             )
         with atomic_directory(out) as folder:
-            pixels = self._write_blocks(work, prefix, folder)
+            pixels = self.write_blocks(work, prefix, folder)
             facts = self._facts(pixels)
             item = write_rest(folder, facts, geopackage=self._rules.parameters.gpkg)
             write_json(folder / names.ITEM, item)
@@ -130,7 +130,7 @@ class SceneMap:
             bands=bands_of(self.model.net),
         )
 
-    def _write_blocks(self, work: ObjectStore, prefix: str, folder: Path) -> int:
+    def write_blocks(self, work: ObjectStore, prefix: str, folder: Path) -> int:
         """Write raster and footprints from the blocks in order; return the number of pixels with data."""
         pixels = 0
         tags = self._facts(0).tags
