@@ -20,11 +20,15 @@ LANDING = "STORMSIGHT_LANDING"
 DEFAULTS = {OBJECTS: "var/objects", LANDING: "var/landing"}
 
 
-def open_objects(uri: str) -> ObjectStore:
+def open_objects(uri: str, *, public: bool = False) -> ObjectStore:
     """Open the store at ``uri``: ``s3://bucket/prefix``, ``file:///folder`` or the path of a folder.
 
     Nothing is read yet; a folder is made with its first object. S3 takes its credentials, region and
     endpoint from the environment as boto3 does (``AWS_ENDPOINT_URL_S3``).
+
+    Args:
+        uri: Address of the store.
+        public: Read a bucket that is open to everyone without credentials where the machine has none.
 
     Raises:
         ParameterError: If the URI is of another kind, or names a file where a folder is needed.
@@ -40,7 +44,7 @@ def open_objects(uri: str) -> ObjectStore:
     if scheme == "s3" and rest.strip("/"):
         from components.lib.objects.s3 import S3Objects  # noqa: PLC0415 - boto3 only where a bucket is used
 
-        return S3Objects.open(uri)
+        return S3Objects.open(uri, public=public)
     raise _unknown(uri, "it names no bucket")
 
 

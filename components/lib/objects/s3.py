@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
@@ -71,20 +72,26 @@ class S3Objects:
         self._prefix = prefix
 
     @classmethod
-    def open(cls, uri: str) -> Self:
+    def open(cls, uri: str, *, public: bool = False) -> Self:
         """Make a client for ``s3://bucket/prefix``.
+
+        Args:
+            uri: Address of the store.
+            public: Ask without a signature where the machine has no credentials.
 
         Raises:
             ParameterError: If a setting of AWS cannot be used.
         """
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        session = aws_session()
         config = Config(
+            signature_version=UNSIGNED if public and session.get_credentials() is None else None,
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
             max_pool_connections=READERS,
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         )
-        client = s3_client(aws_session(), config)
+        client = s3_client(session, config)
         return cls(client, bucket, f"{prefix.strip('/')}/" if prefix.strip("/") else "")
 
     @property

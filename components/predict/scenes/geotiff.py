@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from components.lib.foreign import judged
 from components.lib.geo.grid import Grid
 from components.lib.geo.raster import RasterProfile
@@ -44,6 +46,12 @@ class GeoTiffScene:
     def grid(self) -> Grid:
         """Place on the ground, north up."""
         return self._place.grid
+
+    def on(self, grid: Grid) -> GeoTiffScene:
+        """Return the same look on another grid of its CRS, sampled from the file's own pixels."""
+        return GeoTiffScene(
+            self._file, self.facts, replace(self._place, grid=grid), self._reading, self.survey
+        )
 
     def read(self, box: Box) -> Pixels:
         """Return pixels; see :class:`~components.lib.mapping.scene.Scene`."""

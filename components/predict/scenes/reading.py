@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -83,13 +83,13 @@ class Reading:
         """Return the bands in the product's order as float32, (C, H, W), and where they are data, (H, W)."""
         ordered = in_band_order(raster, self.bands)
         with np.errstate(over="ignore"):  # a value beyond float32 is beyond every sensor's range as well
-            return ordered.array.astype(np.float32), valid_pixels(ordered)
+            return ordered.array.astype(np.float32, copy=False), valid_pixels(ordered)
 
     def pixels(self, values: Float, valid: Mask) -> Pixels:
         """Return values on the scene's grid as pixels, (H, W, 4) uint8, 0 where not valid."""
         if self.modality == "sar":
             scaled: npt.NDArray[np.uint8] = scale_sar(values, valid, self.sensor.scale_limits)
-            return np.ascontiguousarray(scaled[..., list(self.sensor.quad_pol_source)])
+            return scaled[..., list(self.sensor.quad_pol_source)]
         rgb = np.rint(np.where(valid, values, np.float32(0))).astype(np.uint8)
         return np.ascontiguousarray(np.moveaxis(rgb[list(self.product.quad_pol_source)], 0, -1))
 
@@ -138,9 +138,25 @@ class Place:
         """Whether the scene's grid is the raster's, resized as the training store does it."""
         return self.grid == self.native.resized()
 
-    def stored_rows(self, top: int, bottom: int) -> tuple[int, int]:
-        """Return the rows of the file that hold rows ``top`` to ``bottom - 1``, counted from the north."""
-        return (self.native.height - bottom, self.native.height - top) if self.south_up else (top, bottom)
+    def holds(self, box: Box) -> bool:
+        """Return whether a box of the grid's pixels has a centre on the raster's ground."""
+        rows, columns = self.rows.inside(box.top, box.bottom), self.columns.inside(box.left, box.right)
+        return bool(rows.any() and columns.any())
+
+    def needed(self, box: Box) -> Box:
+        """Return the raster's pixels, counted from the north, that a box of the grid's is made from."""
+        if self.grid == self.native:
+            return box
+        top, bottom = self.rows.taps(box.top, box.bottom).span
+        left, right = self.columns.taps(box.left, box.right).span
+        return Box(top, left, bottom, right)
+
+    def stored(self, box: Box) -> Box:
+        """Return where the file holds a box of the raster's pixels that is counted from the north."""
+        if not self.south_up:
+            return box
+        height = self.native.height
+        return Box(height - box.bottom, box.left, height - box.top, box.right)
 
 
 def place_of(profile: RasterProfile) -> Place:
@@ -175,8 +191,9 @@ def place_of(profile: RasterProfile) -> Place:
 Read = Callable[[Box], Raster]
 """Decoder of a box of a file's pixels, in the order of the file's rows."""
 
-_CHUNK_PX = 1 << 20
-"""Pixels that are converted at a time: float32 of all bands takes several times the room of the result."""
+_DECODED_PX, _CONVERTED_PX = 1 << 20, 1 << 17
+"""Pixels that are decoded at a time, and those converted: float32 of all bands takes several times the room
+of the result, and new memory costs more than the arithmetic on it."""
 
 
 def read_pixels(box: Box, place: Place, reading: Reading, read: Read) -> Pixels:
@@ -191,30 +208,47 @@ def read_pixels(box: Box, place: Place, reading: Reading, read: Read) -> Pixels:
     inner = box.shared(Box(0, 0, place.grid.height, place.grid.width))
     if not inner.area:
         return pixels
-    step = max(1, _CHUNK_PX // inner.shape[1])
-    for top in range(inner.top, inner.bottom, step):
-        part = Box(top, inner.left, min(top + step, inner.bottom), inner.right)
-        pixels[part.within(box)] = _part(part, place, reading, read)
+    for part in _by_rows(inner, _DECODED_PX):
+        if not place.holds(part):
+            continue
+        needed = place.needed(part)
+        raster = _from_north(read(place.stored(needed)), place)
+        for piece in _by_rows(part, _CONVERTED_PX):
+            pixels[piece.within(box)] = _convert(
+                piece, crop(raster, needed, place.needed(piece)), place, reading
+            )
     return pixels
 
 
-def _part(box: Box, place: Place, reading: Reading, read: Read) -> Pixels:
+def crop(raster: Raster, held: Box, wanted: Box) -> Raster:
+    """Return the box ``wanted`` of a raster whose array holds the box ``held``, as views."""
+    rows, columns = wanted.within(held)
+    masked = None if raster.masked is None else raster.masked[rows, columns]
+    return replace(raster, array=raster.array[:, rows, columns], masked=masked)
+
+
+def _by_rows(box: Box, most_px: int) -> Iterator[Box]:
+    step = max(1, most_px // box.shape[1])
+    for top in range(box.top, box.bottom, step):
+        yield Box(top, box.left, min(top + step, box.bottom), box.right)
+
+
+def _from_north(raster: Raster, place: Place) -> Raster:
+    if not place.south_up:
+        return raster
+    masked = None if raster.masked is None else raster.masked[::-1]
+    return replace(raster, array=raster.array[:, ::-1], masked=masked)
+
+
+def _convert(box: Box, raster: Raster, place: Place, reading: Reading) -> Pixels:
+    """Return the pixels of ``box`` from the raster's pixels that they need."""
+    values, valid = reading.values(raster)
     if place.grid == place.native:
-        return reading.pixels(*_native(box, place, reading, read))
-    row_axis, column_axis = place.rows, place.columns
-    rows, columns = row_axis.taps(box.top, box.bottom), column_axis.taps(box.left, box.right)
-    (top, bottom), (left, right) = rows.span, columns.span
-    values, valid = _native(Box(top, left, bottom, right), place, reading, read)
-    values, valid = blend(values, valid, rows.within(top), columns.within(left))
-    inside = row_axis.inside(box.top, box.bottom)[:, None] & column_axis.inside(box.left, box.right)
+        return reading.pixels(values, valid)
+    rows, columns = place.rows.taps(box.top, box.bottom), place.columns.taps(box.left, box.right)
+    values, valid = blend(values, valid, rows.within(rows.span[0]), columns.within(columns.span[0]))
+    inside = place.rows.inside(box.top, box.bottom)[:, None] & place.columns.inside(box.left, box.right)
     return reading.pixels(values, valid & inside)
-
-
-def _native(box: Box, place: Place, reading: Reading, read: Read) -> tuple[Float, Mask]:
-    """Return values and mask of a box of the raster's own pixels, counted from the north."""
-    top, bottom = place.stored_rows(box.top, box.bottom)
-    values, valid = reading.values(read(Box(top, box.left, bottom, box.right)))
-    return (values[:, ::-1], valid[::-1]) if place.south_up else (values, valid)
 
 
 def unknown_sensor(what: str) -> ParameterError:

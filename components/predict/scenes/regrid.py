@@ -13,7 +13,9 @@ from components.lib.geo.resample import Axis, blend
 from components.lib.mapping.blocks import Box
 from components.lib.mapping.scene import Pixels, Scene, SceneFacts
 from components.predict.scenes.checks import MOST_SIDE_PX
+from components.predict.scenes.geotiff import GeoTiffScene
 from components.predict.scenes.lattice import Lattice, lattice_of
+from components.predict.scenes.strip import StripScene
 
 LATTICE_PX = 0.05
 """Distance of pixels up to which looks count as lying on one lattice; half of what tiles of a strip have."""
@@ -66,7 +68,10 @@ def regrid(scene: Scene, grid: Grid) -> Scene:
     if scene.grid == grid:
         return scene
     near = Lattice(grid.x_left_m, grid.y_top_m, grid.gsd_m).distance_px(scene.grid) <= LATTICE_PX
-    return _MovedScene(scene, grid) if near else _SampledScene(scene, grid)
+    if near:
+        return _MovedScene(scene, grid)
+    # Scenes of files are sampled from the files' pixels: sampling twice would blur.
+    return scene.on(grid) if isinstance(scene, GeoTiffScene | StripScene) else _SampledScene(scene, grid)
 
 
 class _Look:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from components.contract.errors import MissingInputError, ParameterError
+from components.contract.keys import is_key
 from components.lib.datasets.sensors import DATASETS
 from components.lib.disk import require_free_space
 from components.lib.foreign import one_line
@@ -43,22 +44,22 @@ def fetched(source: str, scratch: Path, sensor: str | None, modality: Modality) 
         )
     if source.lower().endswith(_IMAGE):
         parent, _, name = source.rpartition("/")
-        store = open_objects(parent)
-        listed = [info for info in store.list(name) if info.key == name]
-        return _fetch(store, listed, source, scratch) / name
-    store = open_objects(source)
-    listing = store.list()
+        store = open_objects(parent, public=True)
+        found = [info for info in store.list(name) if info.key == name]
+        return _fetch(store, found, source, scratch) / name
+    store = open_objects(source, public=True)
+    listing = [info for info in store.list() if is_key(info.key)]
     manifest = [info for info in listing if info.key == MANIFEST]
-    if manifest:
-        folder = _folder(store, listing, scratch)
-        _download(store, manifest, folder)
-        rows = read_manifest(folder)
-        products = _products(modality)
-        rows = rows[rows["product"].isin(products) & (rows["sensor"] == (sensor or rows["sensor"]))]
-        shards = set(rows["shard"])
-        _download(store, [info for info in listing if info.key in shards], folder)
-        return folder
-    return _fetch(store, [info for info in listing if _is_wanted(info.key, modality)], source, scratch)
+    if not manifest:
+        wanted = [info for info in listing if _is_wanted(info.key, modality)]
+        return _fetch(store, wanted, source, scratch)
+    # The manifest states the hash of every file, and readers of shards compare it: it stands for all of them.
+    folder = _fetch(store, manifest, source, scratch)
+    rows = read_manifest(folder)
+    rows = rows[rows["product"].isin(_products(modality))]
+    shards = set(rows["shard"] if sensor is None else rows["shard"][rows["sensor"] == sensor])
+    _download(store, [info for info in listing if info.key in shards], folder)
+    return folder
 
 
 def _products(modality: Modality) -> set[str]:

@@ -37,11 +37,19 @@ class StripScene:
         self.grid = grid
         self._tiles = tuple(tiles)
 
+    def on(self, grid: Grid) -> StripScene:
+        """Return the same look on another grid of its CRS, sampled from the tiles' own pixels."""
+        lattice = Lattice(grid.x_left_m, grid.y_top_m, grid.gsd_m)
+        covers = [(lattice.covering(reader.native), reader) for _, reader in self._tiles]
+        tiles = [(lattice.box(cover), reader.on(cover)) for cover, reader in covers]
+        return StripScene(self.facts, grid, tiles, self.survey)
+
     def read(self, box: Box) -> Pixels:
         """Return pixels; see :class:`~components.lib.mapping.scene.Scene`."""
         pixels = np.zeros((*box.shape, 4), dtype=np.uint8)
+        ends = Box(0, 0, self.grid.height, self.grid.width)
         for tile, reader in self._tiles:
-            shared = tile.shared(box)
+            shared = tile.shared(box).shared(ends)
             if not shared.area:
                 continue
             part = pixels[shared.within(box)]

@@ -11,11 +11,11 @@ from components.contract.errors import BadDataError
 from components.contract.hashing import sha256_bytes
 from components.lib.foreign import judged
 from components.lib.geo.grid import Grid
-from components.lib.geo.raster import Raster, read_geotiff
+from components.lib.geo.raster import read_geotiff
 from components.lib.mapping.blocks import Box
 from components.lib.mapping.scene import Pixels
 from components.predict.scenes.checks import Survey, check_place
-from components.predict.scenes.reading import Place, Reading, place_of, read_pixels
+from components.predict.scenes.reading import Place, Reading, crop, place_of, read_pixels
 
 CACHE_BYTES = 128 * 2**20
 """Pixels of decoded tiles that the scenes of one command keep."""
@@ -133,6 +133,15 @@ class TileReader:
         self._key = f"{tile.file.name} {tile.sha256} {place.grid}"
         self._lock = Lock()
 
+    @property
+    def native(self) -> Grid:
+        """Grid of the file's own pixels."""
+        return self._place.native
+
+    def on(self, grid: Grid) -> TileReader:
+        """Return a reader of the tile's pixels on another grid, sampled from the file's own pixels."""
+        return TileReader(self._tile, replace(self._place, grid=grid), self._reading, self._cache)
+
     def pixels(self) -> Pixels:
         """Return all pixels of the tile, (H, W, 4) uint8; of threads that want them one decodes.
 
@@ -156,11 +165,6 @@ class TileReader:
             )
         with judged(file.name):
             raster = read_geotiff(content, file.name)
+            held = Box(0, 0, *raster.profile.shape)
             whole = Box(0, 0, self._place.grid.height, self._place.grid.width)
-            return read_pixels(whole, self._place, self._reading, lambda box: _crop(raster, box))
-
-
-def _crop(raster: Raster, box: Box) -> Raster:
-    rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
-    masked = None if raster.masked is None else raster.masked[rows, columns]
-    return replace(raster, array=raster.array[:, rows, columns], masked=masked)
+            return read_pixels(whole, self._place, self._reading, lambda box: crop(raster, held, box))

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from components.simulation.release import ReleaseFile
+from tests.object_stores import bucket as bucket  # noqa: PLC0414 - a fixture
+from tests.object_stores import s3_environment as s3_environment  # noqa: PLC0414 - a fixture
+from tests.object_stores import s3_url as s3_url  # noqa: PLC0414 - a fixture
 from tests.predict.scenes.simulated import write_folder, write_partition
 from tests.simulation.conftest import airborne as airborne  # noqa: PLC0414 - a fixture
 from tests.simulation.conftest import spaceborne as spaceborne  # noqa: PLC0414 - a fixture

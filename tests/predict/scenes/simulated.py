@@ -11,6 +11,8 @@ from components.lib.shards.writer import ShardWriter
 from components.simulation.release import ReleaseFile
 from tests.lib.shards.packed import packed_row
 
+AIRBORNE, SPACEBORNE = "simulated-airborne", "simulated-spaceborne"
+
 
 def write_folder(files: Iterable[ReleaseFile], root: Path) -> Path:
     """Write a release into a folder, as it is unpacked."""
