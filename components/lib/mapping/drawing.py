@@ -65,19 +65,31 @@ class Drawer:
     bands: tuple[str, ...]
     most_part_px: int = MOST_PART_PX
 
-    def mask(self, levels: Levels) -> npt.NDArray[np.bool_]:
-        """Return the pixels (H, W) that buildings are made of, from levels (C, H, W)."""
-        return BUILDINGS.drawn_mask(self._prediction(levels), self.settings, self.threshold)
+    def prediction(self, levels: Levels) -> GeoArray:
+        """Return the probabilities of levels (C, H, W) as the task takes them."""
+        return GeoArray(
+            values=to_probability(levels),
+            bands=self.bands,
+            valid=levels[0] != NO_DATA,
+            transform=_PIXELS,
+            crs="",
+            sensor="",
+            orientation=0,
+        )
 
-    def draw(self, levels: Levels, *, top: int = 0, left: int = 0) -> Buildings:
-        """Draw the buildings of levels (C, H, W) whose first pixel is (``top``, ``left``) of the scene.
+    def mask(self, prediction: GeoArray) -> npt.NDArray[np.bool_]:
+        """Return the pixels (H, W) that buildings are made of."""
+        return BUILDINGS.drawn_mask(prediction, self.settings, self.threshold)
+
+    def draw(self, prediction: GeoArray, *, top: int = 0, left: int = 0) -> Buildings:
+        """Draw the buildings of a prediction whose first pixel is (``top``, ``left``) of the scene.
 
         Each is drawn from the pixels of its own 8-connected part of :meth:`mask` alone, in an order that
         depends on all.
         """
         raw = self.outlines == "raw"
         settings = self.settings.model_copy(update={"simplify_px": 0.0}) if raw else self.settings
-        drawn = BUILDINGS.draw(self._prediction(levels), settings, self.threshold)
+        drawn = BUILDINGS.draw(prediction, settings, self.threshold)
         outlines = np.asarray(shapely.normalize(drawn.geometries), dtype=object)
         if self.outlines == "regular":
             outlines = regular_outlines(outlines)
@@ -103,24 +115,13 @@ class Drawer:
             next_step="raise the threshold, or check that the model was trained for this sensor and scene",
         )
 
-    def _prediction(self, levels: Levels) -> GeoArray:
-        return GeoArray(
-            values=to_probability(levels),
-            bands=self.bands,
-            valid=levels[0] != NO_DATA,
-            transform=_PIXELS,
-            crs="",
-            sensor="",
-            orientation=0,
-        )
-
     def _draw_column(self, column: Sequence[Part]) -> Buildings:
         """Draw parts below each other on one canvas, an empty row between them, and put them back."""
         tops = np.cumsum([0, *(part.box.shape[0] + 1 for part in column)])
         canvas = np.zeros((len(self.bands), tops[-1], max(p.box.shape[1] for p in column)), dtype=np.uint8)
         for part, top in zip(column, tops[:-1].tolist(), strict=True):
             canvas[:, part.rows - part.box.top + top, part.columns - part.box.left] = part.levels
-        drawn = self.draw(canvas)
+        drawn = self.draw(self.prediction(canvas))
         if not len(drawn):
             return drawn
         # Regular outlines may reach beyond their pixels, so the middle of a polygon says whose it is.

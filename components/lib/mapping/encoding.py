@@ -59,7 +59,7 @@ def decode(content: bytes, *, name: str = "a drawn block") -> DrawnBlock:
     try:
         with np.load(io.BytesIO(zlib.decompress(packed)), allow_pickle=False) as arrays:
             return _block({key: arrays[key] for key in arrays.files})
-    except (zlib.error, BadZipFile, KeyError, ValueError, TypeError, shapely.errors.ShapelyError) as error:
+    except (zlib.error, BadZipFile, EOFError, KeyError, ValueError, shapely.errors.ShapelyError) as error:
         raise _bad(name, f"does not hold a drawn block ({error})") from error
 
 

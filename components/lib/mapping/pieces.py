@@ -11,7 +11,7 @@ from scipy import ndimage
 from components.lib.mapping.blocks import Blocks, Box
 from components.lib.mapping.buildings import Buildings
 from components.lib.mapping.drawing import Drawer
-from components.lib.mapping.levels import NO_DATA, Levels
+from components.lib.mapping.levels import Levels
 
 _EIGHT_CONNECTED = ndimage.generate_binary_structure(2, 2)
 
@@ -64,7 +64,8 @@ def draw_block(blocks: Blocks, number: int, levels: Levels, drawer: Drawer) -> D
     box = blocks.box(number)
     if levels.shape != (len(drawer.bands), *box.shape):
         raise ValueError(f"levels {levels.shape} are not {drawer.bands} of a block of {box.shape} pixels")
-    parts, count = ndimage.label(drawer.mask(levels), structure=_EIGHT_CONNECTED)
+    prediction = drawer.prediction(levels)
+    parts, count = ndimage.label(drawer.mask(prediction), structure=_EIGHT_CONNECTED)
     for rows, columns in ndimage.find_objects(parts):
         drawer.check_size(
             Box(box.top + rows.start, box.left + columns.start, box.top + rows.stop, box.left + columns.stop)
@@ -74,8 +75,9 @@ def draw_block(blocks: Blocks, number: int, levels: Levels, drawer: Drawer) -> D
         is_cut[side] = True
     is_cut[0] = False
     cut = is_cut[parts]
-    inner = np.where(cut, np.uint8(NO_DATA), levels)
-    return DrawnBlock(box, drawer.draw(inner, top=box.top, left=box.left), _pieces(parts, cut, levels))
+    prediction.values[:, cut] = 0.0
+    buildings = drawer.draw(prediction, top=box.top, left=box.left)
+    return DrawnBlock(box, buildings, _pieces(parts, cut, levels))
 
 
 def _shared_sides(

@@ -8,6 +8,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from components.lib.geo.rasterise import rasterise_targets
 from components.lib.geo.vectorise import building_parts, vectorise
@@ -122,3 +123,18 @@ def test_instances_partition_what_is_building(seed: int) -> None:
         assert len(np.unique(parts[labels == value])) == 1, "no building crosses background"
     found = vectorise_contours(contour_array([footprint, edge, contact], 0), **chosen)
     assert len(found) == labels.max()
+
+
+def test_walls_depend_on_no_other_building_in_the_image() -> None:
+    # Saturated maps: all seed pixels are of equal height, and seeds meet at some corners.
+    random = np.random.default_rng(0)
+    chosen = {**SETTINGS, "min_seed_px": 1, "seed_threshold": 0.3, "min_area_px": 1}
+    footprint = np.kron(random.random((30, 30)) < 0.35, np.ones((2, 2))).astype(np.float32)
+    edge, contact = (random.integers(0, 3, (60, 60)).astype(np.float32) / 4 for _ in range(2))
+    whole = building_instances(footprint, edge, contact, **chosen)
+    parts, count = ndimage.label(footprint, structure=np.ones((3, 3)))
+    assert count > 10
+    for value in range(1, count + 1):
+        own = building_instances(np.where(parts == value, footprint, 0), edge, contact, **chosen)
+        pairs = set(zip(whole[parts == value].tolist(), own[parts == value].tolist(), strict=True))
+        assert len(pairs) == own.max(), "the same pixels belong together"
