@@ -60,8 +60,11 @@ MAP_MODELS = "maps/models/"
 ITEM = "item.json"
 """Name of a map's STAC item, which is written last: a map without it is not finished."""
 
-COLLECTION = "collection.json"
-CATALOG = "catalog.json"
+COLLECTION, CATALOG = "collection.json", "catalog.json"
+"""Names of STAC's documents that link to others."""
+
+MAPS_CATALOG = "maps/catalog.json"
+MAPS_COLLECTION = "maps/collection.json"
 
 STRIPS = "strips.json"
 """Index of the strips that registered acquisitions hold; it can be made anew from the catalogue."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from components.contract.documents import shown
@@ -32,6 +32,8 @@ SEAL: Final = "stormsight:seal"
 
 LARGEST_ITEM: Final = 4 << 20
 """Bytes of an item at most."""
+
+WORLD: Final = (-180.0, -90.0, 180.0, 90.0)
 
 _ROUNDS: Final = 20
 
@@ -73,18 +75,30 @@ def catalog(name: str, description: str, links: Iterable[Document]) -> Document:
 
 
 def collection(
-    name: str, description: str, links: Iterable[Document], *, begin: str | None = None, **more: object
+    name: str,
+    description: str,
+    links: Iterable[Document],
+    *,
+    begin: str | None = None,
+    bbox: Sequence[float] = WORLD,
 ) -> Document:
-    """Return a STAC collection over the whole world, from ``begin`` (UTC, ISO 8601) without an end."""
+    """Return a STAC collection.
+
+    Args:
+        name: Its id.
+        description: Sentences about it.
+        links: Its links.
+        begin: Earliest time, UTC, ISO 8601; there is no latest one.
+        bbox: West, south, east, north, degrees.
+    """
     return {
         **catalog(name, description, links),
         "type": "Collection",
         "license": "other",
         "extent": {
-            "spatial": {"bbox": [[-180.0, -90.0, 180.0, 90.0]]},
+            "spatial": {"bbox": [list(bbox)]},
             "temporal": {"interval": [[begin, None]]},
         },
-        **more,
     }
 
 

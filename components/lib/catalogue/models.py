@@ -143,23 +143,23 @@ def model_collection(model: str, entries: Sequence[ChampionEntry], published: Se
         if version == champion
     ]
     told = "There is no champion now." if champion is None else f"Version {champion} is champion."
-    return collection(
+    found = collection(
         model,
         f"Promoted versions of {model}. {told}",
-        [*above(key), *latest, *items],
+        [*_above(key), *latest, *items],
         begin=entries[0].time,
-        **{
-            "stormsight:champion": champion,
-            "stormsight:ledger_head": entries[-1].hash,
-            "stormsight:changes": [_change(entry) for entry in entries],
-        },
     )
+    return {
+        **found,
+        "stormsight:champion": champion,
+        "stormsight:ledger_head": entries[-1].hash,
+        "stormsight:changes": [_change(entry) for entry in entries],
+    }
 
 
-def above(key: str, parent: str = f"{keys.MAPS}{keys.CATALOG}") -> list[Document]:
+def _above(key: str, parent: str = keys.MAPS_CATALOG) -> list[Document]:
     """Return the links of a document to the root of the catalogue and to its parent."""
-    root = f"{keys.MAPS}{keys.CATALOG}"
-    return [link("root", root, of=key), link("parent", parent, of=key)]
+    return [link("root", keys.MAPS_CATALOG, of=key), link("parent", parent, of=key)]
 
 
 def _described(release: ModelRelease) -> Document:
@@ -261,7 +261,7 @@ def _change(entry: ChampionEntry) -> Document:
 
 def _links(release: ModelRelease) -> list[Document]:
     parent, before = keys.model_collection_key(release.model), release.entry.previous_version
-    found = [*above(release.key, parent), link("collection", parent, of=release.key)]
+    found = [*_above(release.key, parent), link("collection", parent, of=release.key)]
     if before is not None:
         found.append(
             link(

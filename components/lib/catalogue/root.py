@@ -6,25 +6,35 @@ from components.contract import keys
 from components.lib.catalogue.documents import catalog, encode, link, write_until_settled
 from components.lib.objects.protocol import ObjectStore
 
-ROOT = f"{keys.MAPS}{keys.CATALOG}"
-MAPS_COLLECTION = f"{keys.MAPS}{keys.COLLECTION}"
 
-
-def refresh_root(objects: ObjectStore) -> None:
+def refresh_root(objects: ObjectStore, prefix: str = keys.MAPS) -> None:
     """Write the root of the catalogue anew from the collections that there are.
+
+    Args:
+        objects: Object store of the catalogue.
+        prefix: Prefix of the catalogue, empty or with a slash at its end.
 
     Raises:
         SourceUnavailableError: If the store does not answer.
     """
-    write_until_settled(lambda: _collections(objects), lambda found: _write(objects, found))
+    root = f"{prefix}{keys.CATALOG}"
+    write_until_settled(
+        lambda: _collections(objects, prefix), lambda found: objects.put(root, _content(root, found))
+    )
 
 
-def _collections(objects: ObjectStore) -> list[str]:
-    models = [keys.model_collection_key(name) for name in objects.folders(keys.MAP_MODELS)]
-    return [key for key in (MAPS_COLLECTION, *models) if objects.exists(key)]
+def placed(key: str, prefix: str) -> str:
+    """Return a key of :mod:`components.contract.keys` below another prefix than ``maps/``."""
+    return f"{prefix}{key.removeprefix(keys.MAPS)}"
 
 
-def _write(objects: ObjectStore, collections: list[str]) -> None:
-    children = [link("child", key, of=ROOT) for key in collections]
+def _collections(objects: ObjectStore, prefix: str) -> list[str]:
+    models = objects.folders(placed(keys.MAP_MODELS, prefix))
+    found = [keys.MAPS_COLLECTION, *(keys.model_collection_key(name) for name in models)]
+    return [key for key in (placed(name, prefix) for name in found) if objects.exists(key)]
+
+
+def _content(root: str, collections: list[str]) -> bytes:
+    children = [link("child", key, of=root) for key in collections]
     text = "Maps of buildings, and the models that made them."
-    objects.put(ROOT, encode(catalog("stormsight", text, [link("root", ROOT, of=ROOT), *children])))
+    return encode(catalog("stormsight", text, [link("root", root, of=root), *children]))
