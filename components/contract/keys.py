@@ -24,8 +24,12 @@
     work/<key>/decisions.json                    decisions of the gate, before they are carried out
     work/<key>/dvc.lock, record.json             the finished training
     removals/<id>.json                           announcement of what housekeeping is about to remove
+    maps/plans/<run>.json                        maps that a run of the DAG `map` makes
+    maps/work/<map>/blocks/                      finished blocks of a map that is being made
+    maps/items/<map>/                            files of a finished map; item.json is written last
 
-``<key>`` is a training's key (:func:`components.contract.identity.training_key`), ``<run>`` a run's name.
+``<key>`` is a training's key (:func:`components.contract.identity.training_key`), ``<run>`` a run's name,
+``<map>`` a hash of all that a map depends on.
 """
 
 from __future__ import annotations
@@ -45,6 +49,17 @@ ACCEPTED = "accepted/"
 RUNS = "runs/"
 WORK = "work/"
 REMOVALS = "removals/"
+MAPS = "maps/"
+MAP_ITEMS = "maps/items/"
+MAP_MONTHS = "maps/months/"
+MAP_PLANS = "maps/plans/"
+MAP_WORK = "maps/work/"
+
+ITEM = "item.json"
+"""Name of a map's STAC item, which is written last: a map without it is not finished."""
+
+COLLECTION = "collection.json"
+CATALOG = "catalog.json"
 
 STRIPS = "strips.json"
 """Index of the strips that registered acquisitions hold; it can be made anew from the catalogue."""
@@ -271,6 +286,26 @@ def training_of(object_key: str) -> str | None:
 def removal_key(name: str) -> str:
     """Return the key of an announcement of removals."""
     return f"{REMOVALS}{name}.json"
+
+
+def map_plan_key(run: str) -> str:
+    """Return the key of the plan of a run that makes maps."""
+    return f"{MAP_PLANS}{run}.json"
+
+
+def map_blocks_prefix(map_id: str) -> str:
+    """Return the prefix of a map's finished blocks."""
+    return f"{MAP_WORK}{map_id}/blocks/"
+
+
+def map_prefix(map_id: str) -> str:
+    """Return the prefix of a finished map's files."""
+    return f"{MAP_ITEMS}{map_id}/"
+
+
+def map_item_key(map_id: str) -> str:
+    """Return the key of a finished map's STAC item."""
+    return f"{map_prefix(map_id)}{ITEM}"
 
 
 def _safe_name(folder: str) -> str:
