@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--image", choices=("data", "train"), default="data", help="(%(default)s)")
     parser.add_argument(
         "--account",
-        choices=("data", "train", "ledger", "housekeeping"),
+        choices=("data", "train", "map", "ledger", "housekeeping"),
         default="ledger",
         help="whose rights it has (%(default)s)",
     )

@@ -24,6 +24,8 @@
     work/<key>/decisions.json                    decisions of the gate, before they are carried out
     work/<key>/dvc.lock, record.json             the finished training
     removals/<id>.json                           announcement of what housekeeping is about to remove
+    maps/plans/<run>.json                        maps that a run of the DAG `map` makes
+    maps/work/<map>/blocks/                      finished blocks of a map that is being made
     maps/items/<map>/                            files of a finished map; item.json is written last
     maps/catalog.json, collection.json           STAC catalogue over maps and models, made anew from items
     maps/months/<year-month>/catalog.json        links to the maps of scenes of one month
@@ -56,6 +58,8 @@ MAPS = "maps/"
 MAP_ITEMS = "maps/items/"
 MAP_MONTHS = "maps/months/"
 MAP_MODELS = "maps/models/"
+MAP_PLANS = "maps/plans/"
+MAP_WORK = "maps/work/"
 
 ITEM = "item.json"
 """Name of a map's STAC item, which is written last: a map without it is not finished."""
@@ -291,6 +295,16 @@ def training_of(object_key: str) -> str | None:
 def removal_key(name: str) -> str:
     """Return the key of an announcement of removals."""
     return f"{REMOVALS}{name}.json"
+
+
+def map_plan_key(run: str) -> str:
+    """Return the key of the plan of a run that makes maps."""
+    return f"{MAP_PLANS}{run}.json"
+
+
+def map_blocks_prefix(map_id: str) -> str:
+    """Return the prefix of a map's finished blocks."""
+    return f"{MAP_WORK}{map_id}/blocks/"
 
 
 def map_prefix(map_id: str) -> str:

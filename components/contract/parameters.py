@@ -46,6 +46,9 @@ SECTIONS = (
 
 ORCHESTRATION = (
     "retrain_schedule",
+    "map_schedule",
+    "map_groups",
+    "map_pod",
     "redrive_schedule",
     "redrives",
     "landing_poll_s",

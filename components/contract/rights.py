@@ -1,7 +1,8 @@
 """Rights of each account on the object stores: the matrix that policies are rendered from and tests hold.
 
 A pod has one account, and with it one set of credentials. ``data`` runs GDAL on rasters that strangers
-wrote, so it may write nothing that decisions rest on: no ledger, no plan, no record of another stage.
+wrote, so it may write nothing that decisions rest on: no ledger, no plan, no record of another stage. ``map``
+reads the same rasters, and writes maps alone.
 """
 
 from __future__ import annotations
@@ -112,8 +113,24 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", _RUNS, ("delete",)),
         Grant("objects", _WORK, ("delete",)),
         Grant("objects", _DELIVERIES, ("delete",)),
+        Grant("objects", f"{keys.MAP_PLANS}*", ("delete",)),
+        Grant("objects", f"{keys.MAP_WORK}*", ("delete",)),
         Grant("objects", _REMOVALS, ("write", "delete")),
         Grant("remote", "*", ("list", "read", "delete")),
+    ),
+    "map": (
+        Grant("objects", _CATALOGUE, ("read",)),
+        Grant("objects", _DELIVERIES, ("list", "read")),
+        Grant("objects", _LEDGERS, ("list", "read")),
+        Grant("objects", keys.PROBE, ("create",)),
+        Grant("objects", f"{keys.MAPS}*", ("list", "read")),
+        Grant("objects", f"{keys.MAP_PLANS}*", ("create",)),
+        Grant("objects", f"{keys.MAP_WORK}*", ("create", "delete")),
+        Grant("objects", f"{keys.MAP_ITEMS}*", ("write",)),
+        Grant("objects", f"{keys.MAP_MONTHS}*", ("write",)),
+        Grant("objects", f"{keys.MAPS}{keys.CATALOG}", ("write",)),
+        Grant("objects", f"{keys.MAPS}{keys.COLLECTION}", ("write",)),
+        Grant("artifacts", "*", ("list", "read")),
     ),
     "airflow": (
         Grant("landing", "*", ("list", "read")),

@@ -16,7 +16,7 @@ GATE = "gate"
 """Retry class (``meta.retry``) of stages that decide about a model and change a registry outside of their
 outputs: their results are never taken from a run cache, nor put there for others."""
 
-Account = Literal["data", "train", "ledger", "housekeeping"]
+Account = Literal["data", "train", "map", "ledger", "housekeeping"]
 """Accounts of pods; their rights are :data:`components.contract.rights.RIGHTS`."""
 
 

@@ -70,6 +70,11 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     sys.exit(code)
 
 
+def comma_list(text: str) -> list[str] | None:
+    """Return the words in a list with commas; None for an empty one. A type of ``argparse``."""
+    return [word for word in (part.strip() for part in text.split(",")) if word] or None
+
+
 def report_result(result: Mapping[str, Any]) -> None:
     """Leave ``result`` (JSON values) as the command's report, redacted; a hint, never the truth itself.
 

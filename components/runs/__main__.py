@@ -7,7 +7,7 @@ from pathlib import Path
 
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.keys import run_name
-from components.lib.cli import run
+from components.lib.cli import comma_list, run
 from components.runs.environment import Environment
 
 
@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--force", action="store_true", help="train though the same set failed for good")
     plan.add_argument(
         "--acquisitions",
-        type=_names,
+        type=comma_list,
         metavar="ID,ID",
         help="train with these alone (default, also if empty: all that are registered)",
     )
@@ -87,11 +87,6 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--open", action="store_true", help="open the first page in a browser")
     report.set_defaults(command=_report)
     return parser
-
-
-def _names(text: str) -> list[str] | None:
-    """Return the ids in a list with commas; None for an empty one."""
-    return [name for name in (part.strip() for part in text.split(",")) if name] or None
 
 
 # Each command imports what it needs: DVC takes a while, and `gate` does without it.

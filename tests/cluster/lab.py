@@ -25,6 +25,7 @@ ORCHESTRATOR = "stormsight-orchestrator"
 SECRETS = {
     "data": ["stormsight-s3-data"],
     "train": ["stormsight-s3-train", "stormsight-mlflow-train"],
+    "map": ["stormsight-s3-map", "stormsight-mlflow-map"],
     "ledger": ["stormsight-s3-ledger", "stormsight-mlflow-ledger"],
     "housekeeping": ["stormsight-s3-housekeeping"],
 }

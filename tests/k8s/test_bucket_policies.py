@@ -111,7 +111,7 @@ def test_the_guide_shows_the_matrix() -> None:
     assert RENDER["matrix"]() in (ROOT / "docs/operate/rights.md").read_text()
 
 
-@pytest.mark.parametrize("account", ["data", "train", "ledger", "housekeeping"])
+@pytest.mark.parametrize("account", ["data", "train", "map", "ledger", "housekeeping"])
 def test_each_account_of_pods_has_secrets_of_its_own(account: str) -> None:
     for overlay in OVERLAYS:
         secrets = settings(overlay)["kubernetes"]["secrets"]

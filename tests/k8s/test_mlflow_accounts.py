@@ -260,7 +260,7 @@ def test_the_manifest_starts_the_server_so() -> None:
 
 
 @pytest.mark.parametrize("overlay", ["cloud", "lab"])
-def test_only_accounts_that_write_to_mlflow_have_its_secret(overlay: str) -> None:
+def test_only_accounts_that_need_mlflow_have_its_secret(overlay: str) -> None:
     holders = {
         account: [name for name in secrets if name.startswith("stormsight-mlflow-")]
         for account, secrets in settings(overlay)["kubernetes"]["secrets"].items()
@@ -268,6 +268,7 @@ def test_only_accounts_that_write_to_mlflow_have_its_secret(overlay: str) -> Non
     assert holders == {
         "data": [],
         "train": ["stormsight-mlflow-train"],
+        "map": ["stormsight-mlflow-map"],
         "ledger": ["stormsight-mlflow-ledger"],
         "housekeeping": [],
     }

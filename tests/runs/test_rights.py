@@ -12,6 +12,7 @@ from components.contract.errors import SourceUnavailableError
 from components.contract.graph.load import load_graph
 from components.contract.keys import (
     OPERATIONS,
+    PROBE,
     alive_key,
     catalogue_key,
     champion_chain,
@@ -188,8 +189,18 @@ LEDGER_KEYS = [
 
 @pytest.mark.parametrize("key", LEDGER_KEYS)
 @pytest.mark.parametrize("verb", ["create", "write", "delete"])
-def test_pods_that_parse_foreign_rasters_change_nothing_that_decisions_rest_on(verb: Verb, key: str) -> None:
-    assert not allows("data", "objects", verb, key)
+@pytest.mark.parametrize("account", ["data", "map"])
+def test_pods_that_parse_foreign_rasters_change_nothing_that_decisions_rest_on(
+    account: str, verb: Verb, key: str
+) -> None:
+    assert not allows(account, "objects", verb, key)
+
+
+def test_mapping_writes_maps_alone_and_replaces_no_plan_and_no_block() -> None:
+    for grant in RIGHTS["map"]:
+        assert not {"create", "write", "delete"} & {*grant.verbs} or grant.keys.startswith(("maps/", PROBE))
+    for key in ("maps/plans/r1.json", "maps/work/x/blocks/000001", "maps/models/stormsight-sar/1/item.json"):
+        assert not allows("map", "objects", "write", key)
 
 
 @pytest.mark.parametrize("account", sorted(set(RIGHTS) - {"ledger"}))
@@ -205,7 +216,7 @@ def test_no_account_replaces_or_removes_an_entry_of_a_ledger(account: str) -> No
 
 
 def test_what_deletes_what() -> None:
-    """Training removes its own checkpoints, promote a decision that was overtaken, housekeeping the rest."""
+    """Training removes its checkpoints, mapping its blocks, promote an overtaken decision, housekeeping the rest."""
     deleting = {
         (account, grant.store, grant.keys)
         for account, grants in RIGHTS.items()
@@ -218,6 +229,9 @@ def test_what_deletes_what() -> None:
         ("housekeeping", "objects", "runs/*"),
         ("housekeeping", "objects", "work/*"),
         ("housekeeping", "objects", "deliveries/*"),
+        ("housekeeping", "objects", "maps/plans/*"),
+        ("housekeeping", "objects", "maps/work/*"),
+        ("map", "objects", "maps/work/*"),
         ("housekeeping", "objects", "removals/*"),
         ("housekeeping", "remote", "*"),
     }

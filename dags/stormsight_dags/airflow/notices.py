@@ -111,11 +111,18 @@ def _about(
         "severity": severity.value,
         "dag": str(getattr(instance, "dag_id", "")),
         "run": str(getattr(instance, "run_id", "")),
-        "task": str(getattr(instance, "task_id", "")),
+        "task": _name_of(instance),
         "try": str(getattr(instance, "try_number", "")),
         **{name: redact(words) for name, words in said.items()},
         "log": str(getattr(instance, "log_url", "") or ""),
     }
+
+
+def _name_of(instance: Any) -> str:  # noqa: ANN401 - Airflow's task instance
+    """Return a task's id, with the map index of a task that Airflow mapped."""
+    index = getattr(instance, "map_index", None)
+    name = str(getattr(instance, "task_id", ""))
+    return f"{name}[{index}]" if isinstance(index, int) and index >= 0 else name
 
 
 def promotion_notice(context: Mapping[str, Any]) -> Notice:

@@ -17,7 +17,10 @@ WAITING = frozenset({"running", "deferred", "queued", "scheduled", "restarting",
 """States of a task that has its pod, or may take it over."""
 
 States = Callable[[str, str, str], str | None]
-"""Function that returns the state of a task by DAG, task and run; ``None`` if there is no such task."""
+"""Function that returns the state of a task by DAG, run and name; ``None`` if there is no such task.
+
+The name is the task's id, for a task that Airflow mapped with ``_`` and its map index at the end.
+"""
 
 
 def orphans(pods: Iterable[Any], states: States, oldest: datetime) -> list[Any]:
@@ -32,7 +35,10 @@ def orphans(pods: Iterable[Any], states: States, oldest: datetime) -> list[Any]:
 def _state_of(pod: Any, states: States) -> str | None:  # noqa: ANN401 - a V1Pod
     labels, annotations = pod.metadata.labels or {}, pod.metadata.annotations or {}
     dag, task, run = labels.get("dag_id"), labels.get("task_id"), annotations.get(RUN_LABEL)
-    return states(dag, task, run) if dag and task and run else None
+    if not (dag and task and run):
+        return None
+    index = labels.get("map_index")
+    return states(dag, run, task if index is None else f"{task}_{index}")
 
 
 class DeleteOrphanPodsOperator(BaseOperator):
@@ -53,9 +59,9 @@ class DeleteOrphanPodsOperator(BaseOperator):
         # The provider costs more than a second of import time.
         from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook  # noqa: PLC0415
 
-        def state(dag_id: str, task_id: str, run_id: str) -> str | None:
-            found = context["ti"].get_task_states(dag_id=dag_id, task_ids=[task_id], run_ids=[run_id])
-            value = found.get(run_id, {}).get(task_id)
+        def state(dag_id: str, run_id: str, name: str) -> str | None:
+            found = context["ti"].get_task_states(dag_id=dag_id, run_ids=[run_id])
+            value = found.get(run_id, {}).get(name)
             return None if value is None else str(getattr(value, "value", value))
 
         client = KubernetesHook(conn_id=KubernetesHook.default_conn_name).core_v1_client

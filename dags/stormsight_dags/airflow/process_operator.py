@@ -58,16 +58,24 @@ class StageProcessOperator(BaseOperator):
     Args:
         work: Command (templated) and retry class; a process takes what resources there are.
         settings: The installation's settings.
+        command: Command in place of that of ``work``, for tasks that Airflow maps.
         **kwargs: Arguments of ``BaseOperator``.
     """
 
     template_fields: Sequence[str] = ("command",)
     ui_color = "#e8f0e4"
 
-    def __init__(self, *, work: Work, settings: Settings, **kwargs: Any) -> None:  # noqa: ANN401 - Airflow's own
+    def __init__(
+        self,
+        *,
+        work: Work,
+        settings: Settings,
+        command: Sequence[str] | None = None,
+        **kwargs: Any,  # noqa: ANN401 - Airflow's own
+    ) -> None:
         budget = load_budget(settings.orchestration.model_dump(), work.requirements.retry)
         super().__init__(**{**retry_arguments(budget), **kwargs})
-        self.command = list(work.command)
+        self.command = list(work.command if command is None else command)
         self.stage = work.stage or self.task_id
         self._refusal_skips = work.stage is None
         self._settings = settings

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator, TaskGroup
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from components.contract.errors import ParameterError
 from components.contract.graph.model import Graph
 from components.contract.work import Work
 from stormsight_dags.airflow.notices import notify_failure, notify_retry
+from stormsight_dags.airflow.retry_policy import retry_arguments
+from stormsight_dags.budgets import load_budget
 from stormsight_dags.settings.model import Settings
 
 PIPELINE = "pipeline"
@@ -43,14 +47,46 @@ def command_task(settings: Settings, task_id: str, work: Work, **kwargs: Any) ->
         work: Command (templated), requirements, stage and account.
         **kwargs: Arguments of the operator.
     """
+    operator, _ = _operator(settings)
+    return operator(task_id=task_id, work=work, settings=settings, **kwargs)
+
+
+def _operator(settings: Settings) -> tuple[type[BaseOperator], str]:
+    """Return the operator of commands, and its argument that stands for the command of ``work``."""
     if settings.mode == "kubernetes":
         # The provider costs a second of import time that local mode need not pay.
         from stormsight_dags.airflow.pod_operator import StagePodOperator  # noqa: PLC0415
 
-        return StagePodOperator(task_id=task_id, work=work, settings=settings, **kwargs)
+        return StagePodOperator, "cmds"
     from stormsight_dags.airflow.process_operator import StageProcessOperator  # noqa: PLC0415
 
-    return StageProcessOperator(task_id=task_id, work=work, settings=settings, **kwargs)
+    return StageProcessOperator, "command"
+
+
+def mapped_command_task(
+    settings: Settings,
+    task_id: str,
+    work: Work,
+    options: Sequence[Sequence[str]],
+    **kwargs: Any,  # noqa: ANN401
+) -> MappedOperator:
+    """Return tasks that do ``work`` side by side, mapped by Airflow: each with options of its own.
+
+    Args:
+        settings: The installation's settings.
+        task_id: Id of all of them; Airflow tells them apart by their map index.
+        work: Command (templated), requirements and account.
+        options: Options at the end of each task's command.
+        **kwargs: Arguments of the operator.
+    """
+    operator, name = _operator(settings)
+    budget = load_budget(settings.orchestration.model_dump(), work.requirements.retry)
+    # The scheduler reads the retries off the mapped task, before there is an operator that could set them.
+    own: dict[str, Any] = {"work": work, "settings": settings, **retry_arguments(budget), **kwargs}
+    if settings.mode == "kubernetes":
+        own["deferrable"] = True  # they last, and no worker is to wait for each of them
+    commands = [[*work.command, *ending] for ending in options]
+    return operator.partial(task_id=task_id, **own).expand(**{name: commands})
 
 
 def render(graph: Graph, settings: Settings) -> TaskGroup:

@@ -38,6 +38,7 @@ class ServiceAccounts(Section):
 
     data: str = "stormsight-data"
     train: str = "stormsight-train"
+    map: str = "stormsight-map"
     ledger: str = "stormsight-ledger"
     housekeeping: str = "stormsight-housekeeping"
 
@@ -47,6 +48,7 @@ class AccountSecrets(Section):
 
     data: list[str] = []
     train: list[str] = []
+    map: list[str] = []
     ledger: list[str] = []
     housekeeping: list[str] = []
 
@@ -120,10 +122,21 @@ class Kubernetes(Section):
     host_aliases: list[dict[str, Any]] = []
 
 
+class MapPod(Section):
+    """Requirements of a pod that maps blocks: cores, memory as a Kubernetes quantity, number of GPUs."""
+
+    cpu: float = Field(gt=0)
+    memory: str
+    gpu: int = Field(ge=0)
+
+
 class Orchestration(Section):
     """Section ``orchestration`` of ``params.yaml``, which explains each key."""
 
     retrain_schedule: str | None
+    map_schedule: str | None
+    map_groups: int = Field(ge=1, le=64)
+    map_pod: MapPod
     redrive_schedule: str | None
     redrives: dict[str, int]
     landing_poll_s: float = Field(gt=0)

@@ -23,7 +23,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 before = set(sys.modules)
 for deployment in ("", "k8s/overlays/lab/deployment.yaml"):
     os.environ["STORMSIGHT_DEPLOYMENT"] = deployment
-    for name in ("acquisitions", "housekeeping", "redrive", "retrain"):
+    for name in ("acquisitions", "housekeeping", "map", "redrive", "retrain"):
         runpy.run_path(f"dags/{name}.py")
 ours = "stormsight_dags.airflow"
 assert {f"{ours}.process_operator", f"{ours}.pod_operator"} <= set(sys.modules)
@@ -84,10 +84,11 @@ def test_dag_files_import_of_components_the_contract_alone(repository: Path) -> 
 
 def test_airflow_parses_all_dags(trial: dict[str, Any]) -> None:
     assert trial["import_errors"] == {}
-    assert trial["dags"] == ["acquisitions", "housekeeping", "redrive", "retrain"]
+    assert trial["dags"] == ["acquisitions", "housekeeping", "map", "redrive", "retrain"]
     assert trial["schedules"] == {
         "acquisitions": "@continuous",
         "housekeeping": "30 1 * * *",
+        "map": "Asset or 20 5 * * *",
         "redrive": "20 * * * *",
         "retrain": "Asset or 0 3 * * 1",
     }
@@ -105,6 +106,7 @@ def test_a_promotion_emits_the_model(trial: dict[str, Any]) -> None:
     assert all(call[call.index("--run") + 1] == run["run"] for call in run["calls"])
     assert run["calls"][0][-2:] == ["--acquisitions", ""], "all that are registered"
     assert [uri for uri, _ in run["events"]] == ["stormsight://model/"]
+    assert run["woken"] == ["map"]
     (notice,) = run["notices"]
     assert (notice["event"], notice["severity"], notice["run"]) == ("promoted", "info", run["run"])
     assert notice["actor"] == f"retrain {run['run']}"
@@ -201,7 +203,7 @@ def test_each_acquisition_is_announced_once_and_wakes_retrain(trial: dict[str, A
         [uri, {"acquisition": "one", "entry": 1}],
         [uri, {"acquisition": "two", "entry": 2}],
     ]
-    assert landings["two"]["woken"] == ["retrain"]
+    assert landings["two"]["woken"] == ["map", "retrain"]
     assert landings["third"]["events"] == [[uri, {"acquisition": "three", "entry": 3}]]
 
 
@@ -223,7 +225,7 @@ def test_a_rejection_beside_a_registration_is_told_and_retrain_starts(trial: dic
     assert run["state"] == "failed"
     assert states(run)["announce"] == "success"
     assert [extra["acquisition"] for _, extra in run["events"]] == ["four"]
-    assert run["woken"] == ["retrain"]
+    assert run["woken"] == ["map", "retrain"]
     assert [notice["class"] for notice in run["notices"]] == ["bad_data"]
 
 
@@ -246,6 +248,67 @@ def test_a_run_that_waited_in_vain_ends_quietly(trial: dict[str, Any]) -> None:
     }
     assert commands(run) == []
     assert run["notices"] == []
+
+
+def test_what_is_planned_is_mapped_in_groups_and_merged(trial: dict[str, Any]) -> None:
+    run = trial["mappings"]["mapped"]
+    assert run["state"] == "success"
+    assert states(run) == {
+        "plan": "success",
+        "group[0]": "success",
+        "group[1]": "success",
+        "group[2]": "skipped",
+        "merge": "success",
+        "outcome": "success",
+    }
+    first, *groups, last = run["calls"]
+    assert first == ["plan", "--run", run["run"], "--groups", "3", "--acquisitions", ""]
+    assert sorted(groups) == [["group", "--run", run["run"], "--number", str(number)] for number in range(3)]
+    assert last == ["merge", "--run", run["run"]]
+    assert run["notices"] == []
+
+
+def test_nothing_to_map_skips_the_run(trial: dict[str, Any]) -> None:
+    run = trial["mappings"]["nothing"]
+    assert run["state"] == "success"
+    assert {state for task, state in states(run).items() if task != "outcome"} == {"skipped"}
+    assert (commands(run), run["notices"]) == (["plan"], [])
+
+
+def test_a_plan_that_fails_fails_the_run_and_nothing_is_merged(trial: dict[str, Any]) -> None:
+    run = trial["mappings"]["no plan"]
+    assert (run["state"], commands(run)) == ("failed", ["plan"])
+    (notice,) = run["notices"]
+    assert (notice["class"], notice["stage"]) == ("misconfigured", "plan")
+
+
+def test_a_group_that_fails_leaves_the_others_and_the_merge_at_work(trial: dict[str, Any]) -> None:
+    run = trial["mappings"]["bad blocks"]
+    assert run["state"] == "failed"
+    assert states(run) == {
+        "plan": "success",
+        "group[0]": "success",
+        "group[1]": "failed",
+        "group[2]": "success",
+        "merge": "failed",
+        "outcome": "upstream_failed",
+    }
+    assert [(n["class"], n["task"]) for n in run["notices"]] == [
+        ("bad_data", "group[1]"),
+        ("missing_input", "merge"),
+    ]
+
+
+def test_a_group_that_fails_fails_the_run_whatever_was_merged(trial: dict[str, Any]) -> None:
+    run = trial["mappings"]["one bad group"]
+    assert (run["state"], states(run)["merge"]) == ("failed", "success")
+
+
+def test_a_group_is_retried_within_the_budget_of_its_class(trial: dict[str, Any]) -> None:
+    run = trial["mappings"]["source came back"]
+    assert run["state"] == "success"
+    assert run["tasks"]["group[0]"] == ["success", 2]
+    assert run["tasks"]["group[1]"] == ["success", 1]
 
 
 def test_housekeeping_verifies_before_it_prunes(trial: dict[str, Any]) -> None:

@@ -25,8 +25,8 @@ def pod(name: str, age_h: float, *, labels: dict[str, str] | None = None, run: s
 
 
 def found(pods: list[Any], state: str | None) -> list[str]:
-    def states(dag: str, task: str, run: str) -> str | None:
-        assert (dag, task, run) == ("retrain", "pipeline.optical", "r/1")
+    def states(dag: str, run: str, task: str) -> str | None:
+        assert (dag, run, task) == ("retrain", "r/1", "pipeline.optical")
         return state
 
     return [p.metadata.name for p in orphans(pods, states, NOW - timedelta(hours=72))]

@@ -67,7 +67,7 @@ class Trial:
         run = dag.test()
         return {
             "state": str(run.state),
-            "tasks": {ti.task_id: [str(ti.state), ti.try_number] for ti in run.get_task_instances()},
+            "tasks": {name_of(ti): [str(ti.state), ti.try_number] for ti in run.get_task_instances()},
             "calls": json.loads((self.source / "script.json").read_text())["calls"],
             "actors": json.loads((self.source / "script.json").read_text()).get("actors", []),
             "notices": [*Hook.notices],
@@ -91,6 +91,11 @@ class Trial:
             for row in rows:
                 session.delete(row)
             return found
+
+
+def name_of(instance: Any) -> str:
+    """A task's id, with the index of one that Airflow mapped."""
+    return instance.task_id if instance.map_index < 0 else f"{instance.task_id}[{instance.map_index}]"
 
 
 def summary(dag: Any) -> str:
@@ -201,6 +206,19 @@ def housekeeping(trial: Trial) -> dict[str, Any]:
     }
 
 
+def mappings(trial: Trial) -> dict[str, Any]:
+    """The map DAG, by what its commands do."""
+    scenarios: dict[str, dict[str, list[int]]] = {
+        "mapped": {"group 2": [99]},
+        "nothing": {"plan": [99]},
+        "no plan": {"plan": [78]},
+        "bad blocks": {"group 1": [65], "merge": [66]},
+        "one bad group": {"group 1": [65]},
+        "source came back": {"group 0": [69, 0]},
+    }
+    return {name: trial.run("map", codes) for name, codes in scenarios.items()}
+
+
 def main(folder: Path) -> None:
     """Run all scenarios; the last line of the output is JSON."""
 
@@ -222,6 +240,7 @@ def main(folder: Path) -> None:
         marked,
         landings,
         redrives,
+        mappings,
         housekeeping,
     )
     for step in steps:

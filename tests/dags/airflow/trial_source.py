@@ -28,6 +28,9 @@ profile: small
 profiles: {small: {}}
 orchestration:
   retrain_schedule: "0 3 * * 1"
+  map_schedule: "20 5 * * *"
+  map_groups: 3
+  map_pod: {cpu: 1, memory: 1Gi, gpu: 0}
   landing_poll_s: 0.05
   landing_bad_looks: 3
   redrive_schedule: "20 * * * *"
@@ -43,7 +46,7 @@ orchestration:
   keep_deliveries_days: 2
   orphan_pod_h: 1
   infrastructure_retries: {evicted: 2}
-  retries: {transfer: {source_unavailable: 1, stalled: 1}, gate: {}}
+  retries: {transfer: {source_unavailable: 1, stalled: 1}, data: {}, train: {source_unavailable: 1}, gate: {}}
   retry_delay_s: 0
 """
 
@@ -53,6 +56,8 @@ import json, os, sys
 from pathlib import Path
 
 name = " ".join(sys.argv[1:]).partition(" --run ")[0]
+if "--number" in sys.argv:
+    name += " " + sys.argv[sys.argv.index("--number") + 1]
 script = json.loads(Path("script.json").read_text())
 codes = script["codes"].get(name, [0])
 code = codes.pop(0) if len(codes) > 1 else codes[0]
@@ -104,7 +109,7 @@ def environment(folder: Path) -> dict[str, str]:
 def write_source(folder: Path) -> None:
     """A pipeline of three stages and commands that follow a script."""
     source = folder / "source"
-    for package in ("runs", "acquisitions", "housekeeping", "promote"):
+    for package in ("runs", "acquisitions", "housekeeping", "predict", "promote"):
         (source / "components" / package).mkdir(parents=True)
         (source / "components" / package / "__init__.py").touch()
         (source / "components" / package / "__main__.py").write_text(COMMAND)

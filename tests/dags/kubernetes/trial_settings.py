@@ -9,6 +9,9 @@ from stormsight_dags.settings.model import Kubernetes, Orchestration, Settings
 
 ORCHESTRATION: dict[str, Any] = {
     "retrain_schedule": None,
+    "map_schedule": None,
+    "map_groups": 2,
+    "map_pod": {"cpu": 1, "memory": "1Gi", "gpu": 0},
     "landing_poll_s": 1,
     "landing_bad_looks": 3,
     "redrive_schedule": None,

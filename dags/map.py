@@ -1,0 +1,74 @@
+"""Map every registered acquisition with the present champion: plan what is missing, map it, publish it.
+
+Whatever starts a run, `plan` decides by the ledgers. So one trigger by hand maps again after a rollback, and
+the clock makes up for a lost event, or an approval, which has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
+
+from components.contract.work import Requirements, Work
+from stormsight_dags.airflow.assets import ACQUISITIONS, MODEL
+from stormsight_dags.airflow.rendering import DEFAULT_ARGS, RUN, command_task, mapped_command_task
+from stormsight_dags.settings.load import load_settings
+
+settings = load_settings()
+orchestration = settings.orchestration
+cron, groups, pod = orchestration.map_schedule, orchestration.map_groups, orchestration.map_pod
+PREDICT = ("python", "-m", "components.predict")
+CHOSEN = "acquisitions"
+STARTERS = ACQUISITIONS | MODEL
+
+with DAG(
+    "map",
+    description="Map what is registered with the present champion",
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=STARTERS)
+    if cron
+    else STARTERS,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    # Events that arrive meanwhile are kept and start one run afterwards, which plans all that is missing.
+    max_active_runs=1,
+    # A laptop runs one network at a time.
+    max_active_tasks=64 if settings.mode == "kubernetes" else 1,
+    default_args=DEFAULT_ARGS,
+    tags=["stormsight"],
+    params={
+        CHOSEN: Param(
+            "",
+            type="string",
+            pattern="^[a-z0-9, -]*$",
+            title="Acquisitions",
+            description="Ids with commas between them, to map these alone; empty: all that lack a map",
+        )
+    },
+    doc_md=__doc__,
+):
+    needs = Requirements(image="train", cpu=pod.cpu, memory=pod.memory, retry="data")
+    chosen = ("--groups", str(groups), "--acquisitions", f"{{{{ params.{CHOSEN} }}}}")
+    plan = command_task(
+        settings, "plan", Work((*PREDICT, "plan", "--run", RUN, *chosen), needs, account="map")
+    )
+    # The number of groups is the setting's, so that nothing depends on an XCom; those without blocks skip.
+    group = mapped_command_task(
+        settings,
+        "group",
+        Work(
+            (*PREDICT, "group", "--run", RUN),
+            replace(needs, gpu=pod.gpu, retry="train"),
+            account="map",
+        ),
+        [("--number", str(number)) for number in range(groups)],
+    )
+    # The teardown of `plan`: it runs whenever there is a plan, finishes maps whose groups succeeded, and
+    # names the blocks that are missing. Other rules take the skip of a group without blocks for a failure.
+    merge = command_task(settings, "merge", Work((*PREDICT, "merge", "--run", RUN), needs, account="map"))
+    # A group that failed fails the run, although `merge` succeeds after it.
+    outcome = EmptyOperator(task_id="outcome", trigger_rule="none_failed")
+    plan >> group >> merge.as_teardown(setups=plan, on_failure_fail_dagrun=True)
+    [group, merge] >> outcome
