@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import shapely
 from shapely import affinity
+from shapely.geometry.base import BaseGeometry
 
 from components.lib.config.scoring import ScoringSettings
 from components.lib.geo.rasterise import rasterise_targets
@@ -42,7 +43,7 @@ class Planted:
     levels: Levels
 
 
-def _cell(kind: int, x: int, y: int) -> list[tuple[shapely.Polygon, bool]]:
+def _cell(kind: int, x: int, y: int) -> list[tuple[BaseGeometry, bool]]:
     """One building of a cell, or two that touch; True where it lies along pixel edges."""
     whole = shapely.box(x - 13, y - 13, x + 13, y + 13)
     north, south = (shapely.box(x - 13, y + a, x + 13, y + a + 13) for a in (-13, 0))
@@ -65,28 +66,25 @@ def _cell(kind: int, x: int, y: int) -> list[tuple[shapely.Polygon, bool]]:
             return [(north.intersection(west), True), (south.intersection(east), True)]
 
 
-def planted(cells: int, most: int, large: tuple[shapely.Polygon, ...] = LARGE) -> Planted:
+def planted(cells: int, most: int, large: tuple[BaseGeometry, ...] = LARGE) -> Planted:
     """Plant buildings in ``cells`` x ``cells`` cells, those at the scene's edge cut by it."""
     side = (cells - 1) * CELL
     scene = shapely.box(0, 0, side, side)
-    found = [(polygon, True) for polygon in large]
+    found = [(polygon, True) for polygon in large if isinstance(polygon, shapely.Polygon)]
     occupied = shapely.union_all([polygon.buffer(10) for polygon in large])
     for row in range(cells):
         for column in range(cells):
             # A building that the scene's edge cuts is too small for a seed, so it stands alone there.
             kinds = 4 if {row, column} & {0, cells - 1} else 7
             for polygon, exact in _cell((3 * row + column) % kinds, column * CELL, row * CELL):
-                inside = polygon.intersection(scene)
-                if (
-                    isinstance(inside, shapely.Polygon)
-                    and inside.area > 100
-                    and not occupied.intersects(inside)
-                ):
-                    found.append((shapely.simplify(inside, 0.0), exact))
-    polygons, exact = zip(*found[:most], strict=True)
-    target = rasterise_targets(list(polygons), side, side, edge_px=3, contact_px=9).transpose(2, 0, 1)
+                inside = shapely.simplify(polygon.intersection(scene), 0.0)
+                if isinstance(inside, shapely.Polygon) and inside.area > 100:
+                    found += [] if occupied.intersects(inside) else [(inside, exact)]
+    polygons = [polygon for polygon, _ in found[:most]]
+    exact_ones = [exact for _, exact in found[:most]]
+    target = rasterise_targets(polygons, side, side, edge_px=3, contact_px=9).transpose(2, 0, 1)
     probability = np.concatenate([target[:1], target]).astype(np.float32)
-    return Planted(list(polygons), list(exact), to_levels(probability, np.ones((side, side), dtype=bool)))
+    return Planted(polygons, exact_ones, to_levels(probability, np.ones((side, side), dtype=bool)))
 
 
 def noisy(levels: Levels, seed: int) -> Levels:

@@ -61,3 +61,14 @@ def test_matching_follows_the_settings() -> None:
         return matches.counts.tp
 
     assert (found(), found(iou=0.7), found(min_area_px=120)) == (1, 0, 0)
+
+
+def test_objects_are_drawn_from_the_footprint_or_from_the_class_map() -> None:
+    building, footprint = (np.full((2, 3), p, dtype=np.float32) for p in (0.6, 0.4))
+    rest = np.zeros((2, 3), dtype=np.float32)
+    bands = (BUILDING_BAND, *LABELS)
+    prediction = geo_array(building, footprint, rest, rest, bands=bands)
+    assert BUILDINGS.drawn_mask(prediction, ScoringSettings(vectorise="plain"), 0.5).all()
+    assert not BUILDINGS.drawn_mask(prediction, WATERSHED, 0.5).any()
+    assert BUILDINGS.drawn_mask(prediction, WATERSHED, 0.3).all()
+    assert not BUILDINGS.drawn_mask(prediction, WATERSHED, float(np.float32(0.4))).any(), "above, not at"
