@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from components.lib.cli import run
+from components.predict.commands import NAMES, add_commands
 
 CHAMPION = "models:/stormsight-sar@champion"
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and map."""
-    _map(_parser().parse_args(arguments))
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and given[0] in NAMES:
+        return _orchestrated(given)
+    _map(_parser().parse_args(given))
+    return 0
+
+
+def _orchestrated(arguments: list[str]) -> int:
+    """Run one of the commands of the DAG ``map``, on what is registered."""
+    parser = argparse.ArgumentParser(prog="python -m components.predict")
+    add_commands(parser.add_subparsers(metavar=" | ".join(NAMES), required=True))
+    options = parser.parse_args(arguments)
+    from components.contract.temporary import scratch_folder  # noqa: PLC0415
+    from components.predict.deliveries import DeliveryMapper  # noqa: PLC0415
+    from components.predict.rules import load_rules  # noqa: PLC0415
+
+    with scratch_folder("scenes") as scratch:
+        code: int = options.command(options, DeliveryMapper(load_rules(), scratch))
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -20,6 +40,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m components.predict",
         description="Map scenes: probabilities, footprints and a web page for each, into a folder of its "
         "own. A killed run goes on by the same command.",
+        epilog=f"Registered acquisitions are mapped by the DAG `map`: {' | '.join(NAMES)} instead of a SCENE "
+        "are its commands; `remap` does the work of all of them here, as after a rollback.",
     )
     parser.add_argument(
         "scenes",

@@ -5,26 +5,26 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 from components.contract.errors import MissingInputError, StormsightError
+from components.contract.keys import ITEM, map_item_key
 from components.contract.temporary import scratch_folder
+from components.lib.catalogue.maps import Catalogue
+from components.lib.catalogue.root import placed
 from components.lib.objects.folder import FolderObjects
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
-from components.predict.mapping import SceneMap
 from components.predict.models import ServedModel
-from components.predict.outputs import facts as names
 from components.predict.request import MapRequest
 from components.predict.workers import map_side_by_side
 
 LOG = logging.getLogger(__name__)
 
 WORK = ".work/"
-"""Prefix of finished blocks below a folder of maps; a bucket's are kept in ``var/maps``."""
+"""Prefix of finished blocks in a folder of maps; those of a bucket are kept in ``var/maps``."""
 
 _WORK_OF_BUCKETS = Path("var/maps")
 
@@ -35,7 +35,7 @@ class MapSummary:
 
     Attributes:
         id: Id of the map.
-        place: Folder or URI of its files.
+        page: Path or URI of its web page.
         model: The model in words.
         simulated: True for the rehearsal world.
         km2: Ground with data, square kilometres.
@@ -44,7 +44,7 @@ class MapSummary:
     """
 
     id: str
-    place: str
+    page: str
     model: str
     simulated: bool
     km2: float
@@ -58,7 +58,7 @@ class MapSummary:
         note = "SIMULATED, " if self.simulated else ""
         return (
             f"{self.id}: {note}{self.km2:.3f} km2, {self.buildings} buildings, {took}; {self.model}\n"
-            f"  {self.place}/{names.PAGE}"
+            f"  {self.page}"
         )
 
 
@@ -67,7 +67,7 @@ def map_all(requests: Sequence[MapRequest], out: str, *, fallback: str | None = 
 
     Args:
         requests: The maps, all by one model.
-        out: Folder or ``s3://`` URI; each map is a folder in it.
+        out: Folder or ``s3://`` URI: a STAC catalogue, which the maps are added to.
         fallback: Model to map with where the requests' one is missing.
 
     Raises:
@@ -108,46 +108,32 @@ def _with_model(
 
 def _map(request: MapRequest, model: ServedModel, store: ObjectStore) -> MapSummary:
     start = perf_counter()
-    opened = request.open(model)
-    if not store.exists(f"{opened.id}/{names.ITEM}"):
-        work = store if isinstance(store, FolderObjects) else FolderObjects(_WORK_OF_BUCKETS)
-        prefix = f"{WORK}{opened.id}/"
-        map_side_by_side(request, opened, work, prefix)
-        _publish(opened, work, prefix, store)
-        for info in work.list(prefix):
-            work.delete(info.key)
-        return summary_of(store, opened.id, model, perf_counter() - start)
-    return summary_of(store, opened.id, model, None)
-
-
-def _publish(opened: SceneMap, work: ObjectStore, prefix: str, store: ObjectStore) -> None:
-    """Write a map's files: into the folder by one rename, into a bucket with the item last."""
-    with ExitStack() as stack:
-        if isinstance(store, FolderObjects):
-            opened.finish(work, prefix, store.root / opened.id)
-            return
-        folder = stack.enter_context(scratch_folder("map")) / opened.id
-        opened.finish(work, prefix, folder)
-        for path in sorted(folder.iterdir()):
-            if path.name != names.ITEM:
-                store.upload(f"{opened.id}/{path.name}", path)
-        if not store.create(f"{opened.id}/{names.ITEM}", (folder / names.ITEM).read_bytes()):
+    opened, catalogue = request.open(model), Catalogue(store, prefix="")
+    if catalogue.has(opened.id):
+        return summary_of(store, opened.id, model, None)
+    work = store if isinstance(store, FolderObjects) else FolderObjects(_WORK_OF_BUCKETS)
+    prefix = f"{WORK}{opened.id}/"
+    map_side_by_side(request, opened, work, prefix)
+    with scratch_folder("map") as folder:
+        item = opened.finish(work, prefix, folder / opened.id)
+        files = {path.name: path for path in (folder / opened.id).iterdir()}
+        if not catalogue.add_map(item, files, opened.id):
             LOG.info("map %s was published by another process", opened.id)
+    catalogue.rebuild()
+    for info in work.list(prefix):
+        work.delete(info.key)
+    return summary_of(store, opened.id, model, perf_counter() - start)
 
 
 def summary_of(store: ObjectStore, map_id: str, model: ServedModel, seconds: float | None) -> MapSummary:
-    """Return the summary of a finished map from its STAC item.
-
-    Raises:
-        MissingInputError: If there is no such map.
-    """
-    key = f"{map_id}/{names.ITEM}"
-    if not store.exists(key):
-        raise MissingInputError(f"{store.uri}/{key} is missing", next_step="map the scene")
-    properties = json.loads(store.get(key))["properties"]
+    """Return the summary of a map of the catalogue in ``store``, from its STAC item."""
+    key = placed(map_item_key(map_id), "")
+    item = json.loads(store.get(key))
+    properties, page = item["properties"], item["assets"]["page"]["href"]
+    folder = f"{store.uri}/{key}".removeprefix("file://").removesuffix(ITEM)
     return MapSummary(
         id=map_id,
-        place=f"{store.uri.removeprefix('file://')}/{map_id}",
+        page=folder + page.removeprefix("./"),
         model=model.words,
         simulated=bool(properties["stormsight:simulated"]),
         km2=float(properties["stormsight:mapped_km2"]),

@@ -75,7 +75,3 @@ class Mapper(Protocol):
                 or if the model is not the one that is pinned.
         """
         ...
-
-    def register(self, objects: ObjectStore, item: Mapping[str, Any]) -> None:
-        """Add a map to the STAC catalogue of ``objects``; one that is in it stays as it is."""
-        ...

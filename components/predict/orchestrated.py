@@ -20,15 +20,13 @@ from components.contract.errors import (
 )
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.keys import (
-    ITEM,
     MAP_WORK,
     delivery_prefix,
     map_blocks_prefix,
-    map_item_key,
     map_plan_key,
-    map_prefix,
 )
 from components.contract.temporary import scratch_folder
+from components.lib.catalogue.maps import Catalogue
 from components.lib.cli import report_failure, report_result
 from components.lib.foreign import read_json_text
 from components.lib.objects.conditional import require_conditional_writes
@@ -61,6 +59,7 @@ class Command:
 
     def __init__(self, objects: ObjectStore, mapper: Mapper, run: str) -> None:
         self._objects = objects
+        self._catalogue = Catalogue(objects)
         self._mapper = mapper
         self._run = run
 
@@ -117,7 +116,7 @@ class Command:
         for acquisition, sha256 in taken_by(state, chosen).items():
             marker = state.registered[acquisition].marker_sha256
             name = self._id(acquisition, marker, model)
-            if not self._objects.exists(map_item_key(name)):
+            if not self._catalogue.has(name):
                 found[name] = Acquisition(acquisition, sha256), marker
         return found
 
@@ -167,7 +166,7 @@ class Command:
         shares = {share.map: share.numbers for share in plan.groups[number]}
         planned = {one.id: one for one in plan.maps}
         self._each(
-            [planned[name] for name in shares if not self._objects.exists(map_item_key(name))],
+            [planned[name] for name in shares if not self._catalogue.has(name)],
             lambda one: work(one, shares[one.id]),
         )
         report_result({"blocks": sum(map(len, shares.values()))})
@@ -188,12 +187,8 @@ class Command:
         finished: list[str] = []
 
         def finish(planned: PlannedMap) -> None:
-            if not self._objects.exists(map_item_key(planned.id)):
+            if not self._catalogue.has(planned.id):
                 self._publish(planned, self._reopened(planned, plan.model))
-            # Also where another process was first, or was killed between the item and the catalogue.
-            key = map_item_key(planned.id)
-            item = read_json_text(self._objects.get(key), key)
-            self._mapper.register(self._objects, item)
             for info in self._objects.list(f"{MAP_WORK}{planned.id}/"):
                 self._objects.delete(info.key)
             finished.append(planned.id)
@@ -205,29 +200,26 @@ class Command:
         try:
             self._each(plan.maps, finish, left_out)
         finally:
+            # Also where another process was first, or was killed between the item and the documents.
+            self._catalogue.rebuild()
             LOG.info("finished maps: %s", ", ".join(finished) or "none")
         report_result({"maps": finished})
         return 0
 
     def _publish(self, planned: PlannedMap, opened: OpenedMap) -> None:
-        """Write a map's files and upload them, the item last; of two processes one creates it.
-
-        The same blocks give the same bytes, so that it does not matter whose files lie beside the item.
-        """
+        """Write a map's files and publish them; of two processes one makes the map."""
         prefix = map_blocks_prefix(planned.id)
         if missing := opened.missing(self._objects, prefix):
             raise MissingInputError(
                 f"map {planned.id}: {len(missing)} of {len(planned.blocks)} blocks are missing: "
                 f"{_numbers(missing)}",
-                next_step="clear the failed tasks `group`, or start a new run: it maps these blocks alone",
+                next_step="clear the failed tasks `group` of this run, or start another: it maps these alone",
             )
         with scratch_folder("map") as folder:
             out = folder / planned.id
-            opened.finish(self._objects, prefix, out)
-            files = sorted(path for path in out.rglob("*") if path.is_file() and path != out / ITEM)
-            for path in files:
-                self._objects.upload(f"{map_prefix(planned.id)}{path.relative_to(out).as_posix()}", path)
-            if not self._objects.create(map_item_key(planned.id), (out / ITEM).read_bytes()):
+            item = opened.finish(self._objects, prefix, out)
+            files = {path.name: path for path in out.iterdir()}
+            if not self._catalogue.add_map(item, files, planned.id, acquisition=planned.acquisition.id):
                 LOG.info("map %s was published by another process", planned.id)
 
     # ---------------------------------------------------------------- parts of all three

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.contract.errors import ParameterError
 from components.contract.hashing import sha256_json
 from components.contract.parameters import PARAMS_FILE
 from components.lib.inference.device import choose_device
 from components.lib.mapping.scene import Scene
+from components.predict.looks import looks_of
 from components.predict.mapping import SceneMap
 from components.predict.models import ServedModel, resolve_model
 from components.predict.rules import MapRules
-from components.predict.scenes.opening import open_scenes
-from components.predict.scenes.regrid import common_grid, regrid
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 _LONGEST_NAME = 40
@@ -54,7 +52,7 @@ class MapRequest:
             StormsightError: If one of them cannot be opened, naming it.
         """
         served = model or self.load()
-        looks = open_scenes(
+        looks = looks_of(
             self.sources,
             sensor=self.sensor,
             modality=served.net.config.modality,
@@ -74,19 +72,13 @@ class MapRequest:
 
 
 def map_of(looks: Sequence[Scene], model: ServedModel, rules: MapRules, name: str) -> SceneMap:
-    """Return the map of looks by a model; its id hashes all that it depends on.
+    """Return the map of looks on one grid by a model; its id hashes all that it depends on.
 
     Raises:
-        ParameterError: If the looks are of several sensors, or of one that the network does not know.
-        BadDataError: If they cannot lie on one grid.
+        ParameterError: If the network does not know the sensor.
     """
-    sensors = sorted({look.facts.sensor for look in looks})
-    if len(sensors) > 1:
-        raise ParameterError(
-            f"{name}: looks of {' and '.join(sensors)} in one map", next_step="map each sensor by itself"
-        )
-    model.net.require_sensor(sensors[0])
-    grid = common_grid(looks)
+    model.net.require_sensor(looks[0].facts.sensor)
+    grid = looks[0].grid
     digest = sha256_json(
         {
             "sources": [[source.name, source.sha256] for look in looks for source in look.facts.sources],
@@ -97,7 +89,7 @@ def map_of(looks: Sequence[Scene], model: ServedModel, rules: MapRules, name: st
             "code": rules.code,
         }
     )
-    return SceneMap(f"{name}-{digest[:16]}", [regrid(look, grid) for look in looks], lambda: model, rules)
+    return SceneMap(f"{name}-{digest[:16]}", looks, lambda: model, rules)
 
 
 def name_of(sources: Sequence[str], looks: Sequence[Scene]) -> str:

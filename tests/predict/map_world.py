@@ -22,8 +22,6 @@ from components.lib.registry.served import SAR_MODEL
 from components.predict.mapper import Delivery
 from components.predict.planning import ModelPin
 
-CATALOGUE = "maps/catalog.json"
-
 
 class KilledError(BaseException):
     """Stands for SIGKILL: nothing after it is done."""
@@ -52,7 +50,18 @@ class FakeMap:
         return [number for number in range(len(self.blocks)) if str(number) not in there]
 
     def finish(self, work: ObjectStore, prefix: str, out: Path) -> Mapping[str, Any]:
-        item = {"id": self.delivery.acquisition, "model": self.model.version}
+        item = {
+            "type": "Feature",
+            "stac_version": "1.1.0",
+            "id": self.delivery.acquisition,
+            "geometry": None,
+            "properties": {
+                "datetime": "2026-11-29T00:00:00Z",
+                "stormsight:model": {"version": self.model.version},
+            },
+            "links": [],
+            "assets": {"probability": {"href": "./probability.tif"}},
+        }
         with atomic_directory(out) as folder:
             parts = [work.get(f"{prefix}{number}") for number in range(len(self.blocks))]
             (folder / "probability.tif").write_bytes(b"".join(parts))
@@ -81,11 +90,6 @@ class FakeMapper:
         if not size.isdigit():
             raise BadDataError(f"{delivery.acquisition}: no raster", next_step="land it again")
         return FakeMap(self, delivery, model, Blocks((1, int(size)), 1))
-
-    def register(self, objects: ObjectStore, item: Mapping[str, Any]) -> None:
-        there = json.loads(objects.get(CATALOGUE)) if objects.exists(CATALOGUE) else []
-        if item not in there:
-            objects.put(CATALOGUE, json.dumps([*there, item]).encode())
 
 
 def register(objects: ObjectStore, name: str, content: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,13 @@ from components.contract.errors import (
     SourceUnavailableError,
 )
 from components.contract.keys import MAP_ITEMS, MAP_WORK
+from components.lib.catalogue.maps import Catalogue
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
 from components.predict.orchestrated import Command
 from components.predict.planning import read_map_plan
 from tests.guarded_objects import GuardedObjects
-from tests.predict.map_world import CATALOGUE, FakeMapper, KilledError, promote, register
+from tests.predict.map_world import FakeMapper, KilledError, promote, register
 
 FOLDER = pytest.mark.parametrize("store_uri", ["folder"], indirect=True)
 """Mark of tests for which one kind of store is enough."""
@@ -70,9 +70,14 @@ def published(store: ObjectStore) -> dict[str, bytes]:
     """Outputs by acquisition and file, whatever the hash in the map's id."""
     found = {}
     for info in store.list(MAP_ITEMS):
-        name, file = info.key.removeprefix(MAP_ITEMS).split("/")
+        name, *_, file = info.key.removeprefix(MAP_ITEMS).split("/")
         found[f"{name.rpartition('-')[0]}/{file}"] = store.get(info.key)
     return found
+
+
+def catalogued(store: ObjectStore) -> list[str]:
+    """Acquisitions whose maps the catalogue's documents link to."""
+    return sorted(entry.acquisition for entry in Catalogue(store).maps())
 
 
 def test_what_is_registered_is_mapped_published_and_catalogued(
@@ -83,7 +88,7 @@ def test_what_is_registered_is_mapped_published_and_catalogued(
     outputs = published(store)
     assert set(outputs) == {"one/item.json", "one/probability.tif", "two/item.json", "two/probability.tif"}
     assert outputs["two/probability.tif"] == b"two 0\ntwo 1\ntwo 2\n"
-    assert [item["id"] for item in json.loads(store.get(CATALOGUE))] == ["one", "two"]
+    assert catalogued(store) == ["one", "two"]
     assert store.list(MAP_WORK) == []
     assert report[0] == {"maps": ["one", "two"], "blocks": 8, "left_out": {}}
     assert whole(mapper, "r2") == 99
@@ -220,7 +225,7 @@ def test_of_two_mergers_one_publishes_and_both_succeed(store: ObjectStore, mappe
     mapper.before_publishing = other  # while the first one has written its files and uploaded none
     assert command(mapper, "r1").merge() == 0
     assert second == [0]
-    assert len(json.loads(store.get(CATALOGUE))) == 2
+    assert len(catalogued(store)) == 2
     assert command(mapper, "r2").group(0) == 0
     assert len(mapper.mapped) == 8, "what is published is not mapped again"
     assert store.list(MAP_WORK) == []
@@ -237,13 +242,13 @@ def test_a_merge_that_was_killed_before_the_catalogue_is_completed(
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(FakeMapper, "register", kill)
+        patch.setattr(Catalogue, "rebuild", kill)
         with pytest.raises(KilledError):
             command(mapper).merge()
     assert "one/item.json" in published(store)
-    assert not store.exists(CATALOGUE)
+    assert catalogued(store) == []
     assert command(mapper).merge() == 0
-    assert [item["id"] for item in json.loads(store.get(CATALOGUE))] == ["one", "two"]
+    assert catalogued(store) == ["one", "two"]
 
 
 @FOLDER

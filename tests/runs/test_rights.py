@@ -216,7 +216,7 @@ def test_no_account_replaces_or_removes_an_entry_of_a_ledger(account: str) -> No
 
 
 def test_what_deletes_what() -> None:
-    """Training removes its checkpoints, mapping its blocks, promote an overtaken decision, housekeeping the rest."""
+    """Training removes checkpoints, mapping blocks, promote an overtaken decision, housekeeping the rest."""
     deleting = {
         (account, grant.store, grant.keys)
         for account, grants in RIGHTS.items()
