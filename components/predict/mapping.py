@@ -145,14 +145,29 @@ class SceneMap:
             tags=tags,
         )
         with raster, table:
-            assembly = Assembly(self.blocks, self._drawer)
-            for number, block in self._finished(work, prefix):
+            for number, block, footprints in self._assembled(work, prefix):
                 raster.write(self.blocks.box(number), block.levels)
                 pixels += int(np.count_nonzero(block.levels != NO_DATA))
-                drawn = decode(block.drawn, name=block_key(prefix, number))
-                table.add(self._on_ground(assembly.add(number, drawn)))
-            assembly.finish()
+                table.add(footprints)
         return pixels
+
+    def footprints(self, work: ObjectStore, prefix: str) -> Iterator[Footprints]:
+        """Yield the buildings of the finished blocks, each once, in map coordinates.
+
+        Raises:
+            BadDataError: If a block is damaged.
+            MissingInputError: If one is missing.
+        """
+        for _, _, footprints in self._assembled(work, prefix):
+            yield footprints
+
+    def _assembled(self, work: ObjectStore, prefix: str) -> Iterator[tuple[int, FinishedBlock, Footprints]]:
+        """Yield each block with the buildings that are complete with it."""
+        assembly = Assembly(self.blocks, self._drawer)
+        for number, block in self._finished(work, prefix):
+            drawn = decode(block.drawn, name=block_key(prefix, number))
+            yield number, block, self._on_ground(assembly.add(number, drawn))
+        assembly.finish()
 
     def _finished(self, work: ObjectStore, prefix: str) -> Iterator[tuple[int, FinishedBlock]]:
         numbers = range(len(self.blocks))
