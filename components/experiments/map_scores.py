@@ -1,12 +1,14 @@
 """Scores of maps on the tiles that ``evaluate`` scores: whole strips, three outlines, several looks.
 
-``python -m components.experiments.map_scores --model models/sar/concord`` prints a table. Everything is judged
-tile by tile by the rules of ``evaluate``; only the buildings come from maps.
+``python -m components.experiments.map_scores --model models/sar/concord`` prints a table. Tiles are judged by the
+rules of ``evaluate``; only the buildings come from maps.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -37,6 +39,8 @@ from components.predict.request import map_of
 from components.predict.rules import MapRules, changed, load_rules
 from components.predict.scenes.opening import open_scenes
 from components.predict.scenes.regrid import regrid
+
+LOG = logging.getLogger(__name__)
 
 PREFIX = "blocks/"
 
@@ -97,7 +101,7 @@ class Trial:
 
 
 def of_strips(trial: Trial) -> dict[str, Counts]:
-    """Return the scores of test tiles by themselves, and of maps of their strips with each kind of outlines."""
+    """Return the scores of test tiles by themselves, and of maps of their strips by kind of outlines."""
     rows = trial.test_rows()
     found = {"tiles, as evaluate": trial.counts(sorted(chain.from_iterable(rows.values())))}
     for outlines in ("raw", "simplified", "regular"):
@@ -122,7 +126,7 @@ def of_looks(trial: Trial) -> dict[str, Counts]:
             for name, count in (("one look", 1), ("three looks", 3), ("all looks", len(looks))):
                 ground = _ground_of(looks[:count], trial.model, trial.rules)
                 found[name] += trial.counts([row], ground.within)
-    print(f"{len(numbers)} tiles with three looks or more, {np.mean(numbers or [0]):.1f} on average")
+    LOG.info("%d tiles with three looks or more, %.1f on average", len(numbers), np.mean(numbers or [0]))
     return found
 
 
@@ -196,12 +200,13 @@ def main(arguments: list[str] | None = None) -> None:
         trial = Trial(model, load_rules(), store, sensor, by_name)
         found = of_looks(trial) if options.looks else of_strips(trial)
     simulated = "simulated, " if strips[0].facts.simulated else ""
-    print(f"{simulated}{sensor}, {model.words}: SpaceNet F1 of the test tiles")
-    for name, counts in found.items():
-        print(
-            f"{name:<20} F1 {counts.f1:.4f}  precision {counts.precision:.4f}  recall {counts.recall:.4f}"
-            f"  (tp {counts.tp}, fp {counts.fp}, fn {counts.fn})"
-        )
+    lines = [f"{simulated}{sensor}, {model.words}: SpaceNet F1 of the test tiles"]
+    lines += [
+        f"{name:<20} F1 {counts.f1:.4f}  precision {counts.precision:.4f}  recall {counts.recall:.4f}"
+        f"  (tp {counts.tp}, fp {counts.fp}, fn {counts.fn})"
+        for name, counts in found.items()
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
