@@ -38,12 +38,8 @@ SCENE_LIMITS = RasterLimits(max_side_px=200_000, max_bytes=None, max_block_bytes
 CACHE_BYTES = 64 * 2**20
 """Decoded blocks that GDAL keeps for all files; by default it takes a twentieth of the machine's memory."""
 
-_OPTIONS = {
-    **GDAL_OPTIONS,
-    "GDAL_CACHEMAX": CACHE_BYTES,
-    # Rows of uncompressed strips are read where they lie: a block is as wide as the scene.
-    "GTIFF_DIRECT_IO": "YES",
-}
+# Not GTIFF_DIRECT_IO: it reads what a truncated file lacks as zeros, without an error (GDAL 3.10.3).
+_OPTIONS = {**GDAL_OPTIONS, "GDAL_CACHEMAX": CACHE_BYTES}
 
 Identity = tuple[int, int, int, int]
 
@@ -58,6 +54,7 @@ class WindowedGeoTiff:
 
     Attributes:
         profile: The header.
+        block_shape: Rows and columns that are decoded at once.
 
     Raises:
         MissingInputError: If there is no such file.
@@ -73,6 +70,7 @@ class WindowedGeoTiff:
         self._idle: list[Any] = []
         with self._dataset() as dataset:
             self.profile: RasterProfile = profile_of(dataset, name)
+            self.block_shape: tuple[int, int] = tuple(dataset.block_shapes[0])
 
     def read(self, box: Box) -> Raster:
         """Decode the pixels of ``box``, which lies within the raster.
@@ -102,6 +100,8 @@ class WindowedGeoTiff:
         hide_undecodable_messages()
         with rasterio.Env(**_OPTIONS):
             try:
+                if _identity(self._path) != self._identity:
+                    raise changed(self._name)
                 with self._lock:
                     dataset = self._idle.pop() if self._idle else None
                 if dataset is None:
@@ -117,14 +117,17 @@ class WindowedGeoTiff:
                 self._idle.append(dataset)
 
     def _open(self) -> Any:  # noqa: ANN401 - rasterio is untyped
-        if _identity(self._path) != self._identity:
-            raise BadDataError(
-                f"{self._name} changed while it was read",
-                next_step="run the command again when nothing writes to the file",
-            )
         dataset = rasterio.open(self._path, driver="GTiff", sharing=False)
         check_header(dataset, self._name, self._limits)
         return dataset
+
+
+def changed(name: str) -> BadDataError:
+    """Return the error about a file that is no longer the one that was opened."""
+    return BadDataError(
+        f"{name} changed while it was read",
+        next_step="run the command again when nothing writes to the file",
+    )
 
 
 def _local(path: Path, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ from components.predict.scenes.sources import (
     StripFiles,
     dataset_of_name,
     files_of_folder,
+    read_small_file,
     sensor_of_name,
     strips_of_folder,
     strips_of_partition,
@@ -42,8 +44,12 @@ from components.predict.scenes.sources import (
 from components.predict.scenes.strip import StripScene, lay_out
 from components.predict.scenes.tiles import Tile, TileCache, TileFile, TileReader, check_tile
 
+log = logging.getLogger(__name__)
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 100
+WIDEST_BLOCK_PX = 8192
+"""Width of stored blocks from which on a warning is given: several blocks of a map lie side by side in it."""
 _TIME = "%Y%m%d%H%M%S"
 
 
@@ -139,6 +145,7 @@ def _geotiff(path: Path, request: _Request) -> GeoTiffScene:
     with judged(name):
         file = WindowedGeoTiff(path, name)
         reading.check(file.profile)
+        _warn_of_wide_blocks(file, name)
         place = place_of(file.profile)
         crs = check_place(name, file.profile.crs, place.native, place.grid)
         counts = survey_file(file, reading)
@@ -157,6 +164,17 @@ def _geotiff(path: Path, request: _Request) -> GeoTiffScene:
     return GeoTiffScene(file, facts, place, reading, counts)
 
 
+def _warn_of_wide_blocks(file: WindowedGeoTiff, name: str) -> None:
+    rows, columns = file.block_shape
+    if columns > WIDEST_BLOCK_PX and rows < columns:
+        log.warning(
+            "%s is stored in rows of %d pixels, so that reading windows decodes it many times over; "
+            "`rio cogeo create` makes a file of tiles that is read faster",
+            name,
+            columns,
+        )
+
+
 def _orientation_of_file(path: Path, strip: str, request: _Request) -> int:
     """Return the orientation of a scene in one file, from the release around it if it is a tile."""
     if request.orientation is not None:
@@ -166,7 +184,7 @@ def _orientation_of_file(path: Path, strip: str, request: _Request) -> int:
         flags = dataset.summaries.orientations
         for folder in (path.parent, path.parent.parent / dataset.summaries.folder):
             if (folder / flags).is_file():
-                found = read_orientations((folder / flags).read_bytes(), flags)
+                found = read_orientations(read_small_file(folder / flags, flags), flags)
                 if strip in found.flags:
                     return found.flags[strip]
     if request.modality == "optical":

@@ -76,7 +76,8 @@ class Reading:
         raise BadDataError(
             f"{profile.name} has {profile.count} band{'s' * (profile.count != 1)} of {profile.dtype}; "
             f"{self.title} has {len(self.bands)} of {kinds[0]} ({', '.join(self.bands)})",
-            next_step="give --sensor and --modality of this file, or convert it to that product",
+            next_step="give the sensor and modality that the file is of, or convert it to that product "
+            "(gdal_translate -b -ot -scale)",
         )
 
     def values(self, raster: Raster) -> tuple[Float, Mask]:

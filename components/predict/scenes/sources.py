@@ -133,14 +133,14 @@ def strips_of_folder(
         if parsed.tile in tiles:
             tell_left_out(key, f"tile {parsed.image_id} comes twice")
             continue
-        load = partial(_read_file, files[key], name)
+        load = partial(read_small_file, files[key], name)
         tiles[parsed.tile] = TileFile(name, parsed.strip, parsed.tile, load)
     if not strips:
         raise no_tiles(label, dataset, product)
     flags = [key for key in files if _name(key) == dataset.summaries.orientations]
     orientations = None
     if flags:
-        orientations = read_orientations(_read_file(files[flags[0]], flags[0]), flags[0])
+        orientations = read_orientations(read_small_file(files[flags[0]], flags[0]), flags[0])
     return [
         StripFiles(strip, sensor, tuple(tile for _, tile in sorted(tiles.items())), orientations)
         for strip, tiles in sorted(strips.items())
@@ -215,7 +215,13 @@ def _name(key: str) -> str:
     return PurePosixPath(key).name
 
 
-def _read_file(path: Path, name: str) -> bytes:
+def read_small_file(path: Path, name: str) -> bytes:
+    """Return the bytes of a tile or of a file about the release.
+
+    Raises:
+        BadDataError: If it is larger than any tile.
+        MissingInputError: If it cannot be read.
+    """
     try:
         size = path.stat().st_size
         if size > MOST_TILE_BYTES:

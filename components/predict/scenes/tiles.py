@@ -12,6 +12,7 @@ from components.contract.hashing import sha256_bytes
 from components.lib.foreign import judged
 from components.lib.geo.grid import Grid
 from components.lib.geo.raster import read_geotiff
+from components.lib.geo.windowed import changed
 from components.lib.mapping.blocks import Box
 from components.lib.mapping.scene import Pixels
 from components.predict.scenes.checks import Survey, check_place
@@ -159,10 +160,7 @@ class TileReader:
         file = self._tile.file
         content = file.load()
         if sha256_bytes(content) != self._tile.sha256:
-            raise BadDataError(
-                f"{file.name} changed while it was mapped",
-                next_step="run the command again when nothing writes to the file",
-            )
+            raise changed(file.name)
         with judged(file.name):
             raster = read_geotiff(content, file.name)
             held = Box(0, 0, *raster.profile.shape)
