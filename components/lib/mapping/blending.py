@@ -8,7 +8,7 @@ neighbour, the weight does not fall. Every pixel has the total weight ``W = (V +
 level is ``sum(weight * fine) / W``. The sum is exact, so that it depends neither on the order of the windows
 nor on the division into blocks. The level is rounded once, from the sum::
 
-    level = round(1 + 254 / 65534 * (sum / W - 1))
+    level = 1 + round(254 / 65534 * (sum / W - 1))
 
 The level's probability differs from the weighted mean of the network's own by at most half a level and half
 a fine one: ``1 / 508 + 1 / 131068 < 0.002``.
@@ -62,15 +62,15 @@ class Blend:
         """Return the levels (bands, h, w)."""
         levels = np.empty(self.sums.shape, dtype=np.uint8)
         scale = np.float32(254 / (FINE * self.total))
-        offset = np.float32(1 - 254 / FINE)
+        zero = np.float32(254 / FINE)
         for band, rows in self._parts():
             sums = self.sums[band, rows]
             values = sums.astype(np.float32)
             values *= scale
-            values += offset
+            values -= zero
             np.rint(values, out=values)
-            values *= sums > 0
             levels[band, rows] = values
+            levels[band, rows] += sums > 0
         return levels
 
     def fine_levels(self) -> FineLevels:

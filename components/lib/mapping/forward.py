@@ -17,10 +17,10 @@ import numpy.typing as npt
 import torch
 
 from components.contract.errors import ParameterError
-from components.lib.engine.device import keep_memory
 from components.lib.inference.tiles import BATCH, WINDOW_PX
 from components.lib.inference.views import PLAIN, View, predict_views
 from components.lib.mapping.ahead import ahead
+from components.lib.mapping.allocator import share_kept_memory
 from components.lib.mapping.blending import FINE, MOST_OVERLAP_PX, Blend, FineLevels
 from components.lib.mapping.blocks import Blocks, Windows
 from components.lib.mapping.kept import KeptWindows
@@ -115,8 +115,8 @@ def map_blocks(
         ResourceError: If the disk is full.
     """
     _check(net, looks, blocks)
-    if settings.device == "cpu":
-        keep_memory()
+    if torch.device(settings.device).type == "cpu":
+        share_kept_memory()
     net = net.to(settings.device).to(memory_format=torch.channels_last).eval()
     return _map(net, looks, blocks, list(numbers), settings)
 
