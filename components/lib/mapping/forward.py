@@ -57,7 +57,7 @@ class WindowSettings:
     views: tuple[View, ...] = PLAIN
     device: str = "cpu"
     precision: Precision = "float32"
-    kept_in_memory_mib: int = 64
+    kept_in_memory_mib: int = 8
     kept_on_disk_mib: int = 4096
 
     def __post_init__(self) -> None:
@@ -203,11 +203,12 @@ def _blend(
     with closing(predicted):
         for part, fine in _blended_parts(predicted, looks, kept):
             if blend is None:
-                blend = Blend(kept.shape[0], blocks.box(part.block), windows)
+                several = len(looks) > 1
+                blend = Blend(kept.shape[0], blocks.box(part.block), windows, with_fine=several)
             if fine is not None:
                 blend.add(part.window, fine)
             if part.ends_look and len(looks) > 1:
-                fusion = fusion or LookFusion(blend.sums.shape)
+                fusion = fusion or LookFusion((kept.shape[0], *blend.box.shape))
                 fusion.add(blend)
             if part.ends_block:
                 yield part.block, blend.levels() if fusion is None else fusion.levels()

@@ -18,7 +18,7 @@ BOX = Box(0, 0, 1, 4)
 
 def look(*probabilities: float | None) -> Blend:
     """One look at four pixels: their probabilities, None without data."""
-    blend = Blend(1, BOX, Windows((1, 4), 4, 0))
+    blend = Blend(1, BOX, Windows((1, 4), 4, 0), with_fine=True)
     fine = [0 if p is None else 1 + round(FINE * p) for p in probabilities]
     window = np.zeros((1, 4, 4), dtype=np.uint16)
     window[0, 0] = fine
@@ -30,7 +30,8 @@ def fused(*looks: Blend) -> Levels:
     fusion = LookFusion((1, 1, 4))
     for one in looks:
         fusion.add(one)
-    return fusion.levels()[0, 0]
+    levels: Levels = fusion.levels()[0, 0]
+    return levels
 
 
 def test_the_mean_logit_of_the_looks_that_have_data() -> None:
