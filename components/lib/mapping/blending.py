@@ -8,7 +8,7 @@ neighbour, the weight does not fall. Every pixel has the total weight ``W = (V +
 level is ``sum(weight * fine) / W``. The sum is exact, so that it depends neither on the order of the windows
 nor on the division into blocks. The level is rounded once, from the sum::
 
-    level = round(1 + 254 / 65534 * (sum / W - 1))
+    level = 1 + round(254 / 65534 * (sum / W - 1))
 
 The level's probability differs from the weighted mean of the network's own by at most half a level and half
 a fine one: ``1 / 508 + 1 / 131068 < 0.002``.
@@ -38,53 +38,83 @@ _ROWS = 128
 
 
 class Blend:
-    """Weighted sum of the predictions of one block's windows, for one look.
+    """Levels of one block, for one look, from its windows' predictions.
+
+    Rows are rounded as soon as no further window can reach them, so that sums are held for the height of a
+    window alone.
 
     Args:
         bands: Bands of a prediction.
         box: Pixels of the block.
         windows: Lattice of the windows.
+        with_fine: Keep the blended fine levels, too.
     """
 
-    def __init__(self, bands: int, box: Box, windows: Windows) -> None:
+    def __init__(self, bands: int, box: Box, windows: Windows, *, with_fine: bool = False) -> None:
         self.box, self.windows = box, windows
-        self.total = (windows.overlap + 1) ** 2
-        self.sums = np.zeros((bands, *box.shape), dtype=np.uint32)
+        self._top = box.top
+        height, width = box.shape
+        self._sums = np.zeros((bands, min(height, windows.side), width), dtype=np.uint32)
+        self._levels = np.zeros((bands, height, width), dtype=np.uint8)
+        self._fine = np.zeros(self._levels.shape, dtype=np.uint16) if with_fine else None
 
     def add(self, window: Box, fine: FineLevels) -> None:
-        """Add the prediction (bands, side, side) of a window of the lattice that touches the block."""
+        """Add the prediction (bands, side, side) of a window of the lattice that touches the block.
+
+        Raises:
+            ValueError: If a window of a lower row was added before.
+        """
         shared = window.shared(self.box)
+        if shared.top < self._top:
+            raise ValueError("windows must be added row by row")
+        self._finish(shared.top)
+        rows, columns = shared.within(self.box)
         own = shared.within(window)
-        weighted = np.multiply(fine[:, *own], self._weights(window)[own], dtype=np.uint32)
-        self.sums[:, *shared.within(self.box)] += weighted
+        weighted = np.multiply(fine[:, *own], self.weights(window)[own], dtype=np.uint32)
+        self._sums[:, : rows.stop - rows.start, columns] += weighted
 
     def levels(self) -> Levels:
-        """Return the levels (bands, h, w)."""
-        levels = np.empty(self.sums.shape, dtype=np.uint8)
-        scale = np.float32(254 / (FINE * self.total))
-        offset = np.float32(1 - 254 / FINE)
-        for band, rows in self._parts():
-            sums = self.sums[band, rows]
-            values = sums.astype(np.float32)
-            values *= scale
-            values += offset
-            np.rint(values, out=values)
-            values *= sums > 0
-            levels[band, rows] = values
-        return levels
+        """Return the levels (bands, h, w), after the last window."""
+        self._finish(self.box.bottom)
+        return self._levels
 
     def fine_levels(self) -> FineLevels:
-        """Return the blended fine levels (bands, h, w), rounded."""
-        fine = np.empty(self.sums.shape, dtype=np.uint16)
-        for band, rows in self._parts():
-            fine[band, rows] = np.rint(self.sums[band, rows] / np.float64(self.total))
-        return fine
+        """Return the blended fine levels (bands, h, w), rounded, after the last window."""
+        self._finish(self.box.bottom)
+        if self._fine is None:
+            raise ValueError("this blend keeps no fine levels")
+        return self._fine
 
-    def _parts(self) -> list[tuple[int, slice]]:
-        bands, height, _ = self.sums.shape
-        return [(band, slice(y, y + _ROWS)) for band in range(bands) for y in range(0, height, _ROWS)]
+    def _finish(self, top: int) -> None:
+        """Round the rows above ``top``, a row of the scene, and make room for as many below."""
+        if top == self._top:
+            return
+        held = self._sums.shape[1]
+        for first in range(0, min(top - self._top, held), _ROWS):
+            rows = slice(first, min(first + _ROWS, top - self._top, held))
+            start = self._top - self.box.top
+            target = slice(start + rows.start, min(start + rows.stop, self.box.shape[0]))
+            for band in range(len(self._sums)):
+                sums = self._sums[band, rows][: target.stop - target.start]
+                self._round(sums, band, target)
+        left = max(0, held - (top - self._top))
+        self._sums[:, :left] = self._sums[:, held - left :]
+        self._sums[:, left:] = 0
+        self._top = top
 
-    def _weights(self, window: Box) -> npt.NDArray[np.uint32]:
+    def _round(self, sums: npt.NDArray[np.uint32], band: int, rows: slice) -> None:
+        total = (self.windows.overlap + 1) ** 2
+        values = sums.astype(np.float32)
+        values *= np.float32(254 / (FINE * total))
+        values -= np.float32(254 / FINE)
+        np.rint(values, out=values)
+        self._levels[band, rows] = values
+        self._levels[band, rows] += sums > 0
+        if self._fine is not None:
+            self._fine[band, rows] = np.rint(sums / np.float64(total))
+
+    def weights(self, window: Box) -> npt.NDArray[np.uint32]:
+        """Return the weights (side, side) of a window of the lattice."""
         height, width = self.windows.shape
         side, overlap = self.windows.side, self.windows.overlap
         rows = _fall_off(side, overlap, window.top == 0, window.bottom >= height)

@@ -17,10 +17,10 @@ import numpy.typing as npt
 import torch
 
 from components.contract.errors import ParameterError
-from components.lib.engine.device import keep_memory
 from components.lib.inference.tiles import BATCH, WINDOW_PX
 from components.lib.inference.views import PLAIN, View, predict_views
 from components.lib.mapping.ahead import ahead
+from components.lib.mapping.allocator import share_kept_memory
 from components.lib.mapping.blending import FINE, MOST_OVERLAP_PX, Blend, FineLevels
 from components.lib.mapping.blocks import Blocks, Windows
 from components.lib.mapping.kept import KeptWindows
@@ -57,7 +57,7 @@ class WindowSettings:
     views: tuple[View, ...] = PLAIN
     device: str = "cpu"
     precision: Precision = "float32"
-    kept_in_memory_mib: int = 64
+    kept_in_memory_mib: int = 8
     kept_on_disk_mib: int = 4096
 
     def __post_init__(self) -> None:
@@ -115,8 +115,8 @@ def map_blocks(
         ResourceError: If the disk is full.
     """
     _check(net, looks, blocks)
-    if settings.device == "cpu":
-        keep_memory()
+    if torch.device(settings.device).type == "cpu":
+        share_kept_memory()
     net = net.to(settings.device).to(memory_format=torch.channels_last).eval()
     return _map(net, looks, blocks, list(numbers), settings)
 
@@ -203,11 +203,12 @@ def _blend(
     with closing(predicted):
         for part, fine in _blended_parts(predicted, looks, kept):
             if blend is None:
-                blend = Blend(kept.shape[0], blocks.box(part.block), windows)
+                several = len(looks) > 1
+                blend = Blend(kept.shape[0], blocks.box(part.block), windows, with_fine=several)
             if fine is not None:
                 blend.add(part.window, fine)
             if part.ends_look and len(looks) > 1:
-                fusion = fusion or LookFusion(blend.sums.shape)
+                fusion = fusion or LookFusion((kept.shape[0], *blend.box.shape))
                 fusion.add(blend)
             if part.ends_block:
                 yield part.block, blend.levels() if fusion is None else fusion.levels()

@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from components.contract.errors import ParameterError
-from components.lib.inference.tiles import predict_images
 from components.lib.inference.views import views_of
-from components.lib.mapping.blocks import Blocks
+from components.lib.mapping.blocks import Blocks, Box
 from components.lib.mapping.forward import WindowSettings, bands_of, block_levels, map_blocks
 from components.lib.mapping.levels import Levels, to_levels
-from components.lib.mapping.scene import Scene
+from components.lib.mapping.scene import Pixels, Scene
 from components.lib.nets.network import SegmentationNetwork
 from tests.lib.mapping.looks_at_ground import SPACEBORNE, Nearby, PixelScene, random_scene
 
@@ -40,7 +39,7 @@ def direct(net: SegmentationNetwork, scene: PixelScene) -> Levels:
         p = maps.logits.softmax(1)[:, 1:2]
         if maps.contours is not None:
             p = torch.cat([p, maps.contours.sigmoid()], 1)
-    return to_levels(p[0].numpy(), scene.pixels.any(-1))
+    return to_levels(p[0].numpy(), np.asarray(scene.pixels.any(-1)))
 
 
 @pytest.mark.parametrize("contours", [False, True])
@@ -147,7 +146,7 @@ def test_overlaps_that_cannot_be_blended_are_refused(window: int, overlap: int) 
 
 def test_an_error_of_the_scene_arrives_and_a_caller_may_stop_early() -> None:
     class Broken(PixelScene):
-        def read(self, box: object) -> object:  # type: ignore[override]
+        def read(self, box: Box) -> Pixels:
             raise OSError("row 7")
 
     scene = random_scene(100, 100)
@@ -163,4 +162,3 @@ def test_views_are_averaged() -> None:
     net, scene = Nearby(reach=0), random_scene(100, 100)
     both = replace(SMALL, views=views_of([1.0], flip=True))
     assert np.array_equal(whole_map(net, [scene], 100, both), whole_map(net, [scene], 100, SMALL))
-    assert predict_images is not None

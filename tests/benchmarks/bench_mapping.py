@@ -1,0 +1,396 @@
+"""Seconds and memory of the probabilities of a whole scene: ours, the bare network, and plain loops.
+
+    python -m tests.benchmarks.bench_mapping [--scene-px 4096] [--encoder mobilenet_v2] [--model FOLDER]
+        [--batch 4] [--precision float32 bfloat16] [--rounds 3] [--threads 2] [--peer-python PYTHON]
+    python -m tests.benchmarks.bench_mapping --memory 1000 4096 10000 30000
+
+Speed: every measurement is a process of its own, since the memory settings of ours last until a process
+ends; the routes alternate, and ratios are medians of the ratios within a round. One process measures ours
+and, in turn with it, the bare network: same batch, precision, memory settings and channels-last weights on
+one preallocated input. The *naive* loop reads a window, predicts it (batch 1, default allocator, contiguous
+weights) and adds it to whole-scene arrays with the same linear weights; *torchgeo* is its GridGeoSampler
+through a stock loader, batch as given, averaged where windows overlap. All but the bare network read one
+GeoTIFF (uint8, tiled) and end by drawing the outlines of p > 0.5, so that there is work to overlap with.
+torchgeo is taken from ``--peer-python``, an interpreter that has it (see bench_loader); left out without it.
+
+Memory: peak resident memory of a process that maps a synthetic scene, whose pixels are made on demand, by a
+network that costs nothing but has four bands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import rasterio.features
+import torch
+from rasterio.windows import Window
+from torch import Tensor
+
+from components.lib.geo.grid import Grid
+from components.lib.mapping.allocator import share_kept_memory
+from components.lib.mapping.blending import Blend
+from components.lib.mapping.blocks import Blocks, Box, Windows
+from components.lib.mapping.forward import WindowSettings, map_blocks, predict_batch
+from components.lib.mapping.levels import Levels
+from components.lib.mapping.scene import Pixels, SceneFacts
+from components.lib.nets.bundle import load_bundle
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.factory import build_network
+from components.lib.nets.network import Maps, SegmentationNetwork
+
+SENSOR, GSD, WEST, NORTH = "bench", 0.5, 595_000.0, 5_755_000.0
+WINDOW, OVERLAP, SIDE = 512, 64, 2048
+Route = Callable[[], Levels]
+
+
+def facts(sensor: str) -> SceneFacts:
+    return SceneFacts(
+        name="bench", sensor=sensor, modality="sar", crs="EPSG:32631", orientation=0, acquired=None,
+        sources=(), simulated=True,
+    )  # fmt: skip
+
+
+@dataclass
+class RasterScene:
+    """Scene in a GeoTIFF, read by one handle."""
+
+    path: Path
+    facts: SceneFacts
+
+    def __post_init__(self) -> None:
+        self.source, self.lock = rasterio.open(self.path), threading.Lock()
+        self.grid = Grid(
+            x_left_m=WEST, y_top_m=NORTH, gsd_m=GSD, height=self.source.height, width=self.source.width
+        )
+
+    def read(self, box: Box) -> Pixels:
+        shared = box.shared(Box(0, 0, self.grid.height, self.grid.width))
+        height, width = shared.shape
+        pixels = np.zeros((*box.shape, 4), dtype=np.uint8)
+        with self.lock:
+            bands = self.source.read(window=Window(shared.left, shared.top, width, height))
+        pixels[shared.within(box)] = np.moveaxis(bands, 0, -1)
+        return pixels
+
+
+@dataclass
+class EndlessScene:
+    """Square scene whose pixels repeat every 600 px, with a corner without data."""
+
+    side: int
+    facts: SceneFacts
+
+    def __post_init__(self) -> None:
+        self.tile = np.random.default_rng(0).integers(1, 256, (600, 600, 4), dtype=np.uint8)
+        self.grid = Grid(x_left_m=WEST, y_top_m=NORTH, gsd_m=GSD, height=self.side, width=self.side)
+
+    def read(self, box: Box) -> Pixels:
+        rows, columns = np.arange(box.top, box.bottom), np.arange(box.left, box.right)
+        pixels = self.tile[rows % 600][:, columns % 600]
+        inside = (rows < self.side)[:, None] & (columns < self.side)
+        return pixels * (inside & (rows[:, None] + columns > self.side // 4))[..., None]
+
+
+class FourBands(SegmentationNetwork):
+    """Network of one band's value, four times."""
+
+    def __init__(self) -> None:
+        super().__init__(NetworkConfig(kind="bench", encoder="none", sensors=(SENSOR,), contours=True))
+
+    def forward_maps(self, x: Tensor) -> Maps:
+        score = (x[:, :3].float() - 128) / 32
+        return Maps(score[:, :2], score)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.forward_maps(x).logits
+
+    def supervised_maps(self, x: Tensor) -> tuple[Tensor, ...]:
+        return (self(x),)
+
+
+def network(arguments: argparse.Namespace) -> SegmentationNetwork:
+    if arguments.model:
+        return load_bundle(arguments.model)
+    torch.manual_seed(0)
+    return build_network(
+        NetworkConfig(kind="deeplabv3plus", encoder=arguments.encoder, sensors=(SENSOR,))
+    ).eval()
+
+
+def write_scene(path: Path, side: int) -> None:
+    """Write speckle over a smooth ground, tiled by 512."""
+    rng = np.random.default_rng(0)
+    ground = np.kron(rng.uniform(30, 120, (side // 64 + 1,) * 2), np.ones((64, 64)))[:side, :side]
+    transform = rasterio.transform.from_origin(WEST, NORTH, GSD, GSD)
+    with rasterio.open(
+        path, "w", driver="GTiff", width=side, height=side, count=4, dtype="uint8", crs="EPSG:32631",
+        transform=transform, tiled=True, blockxsize=512, blockysize=512, interleave="pixel",
+    ) as target:  # fmt: skip
+        for band in range(1, 5):
+            speckle = rng.gamma(4, 0.25, (side, side)).astype(np.float32)
+            target.write(np.clip(ground * speckle, 1, 255).astype(np.uint8), band)
+
+
+def outlines(levels: npt.NDArray[np.uint8]) -> int:
+    """Draw the outlines of p > 0.5; return their number."""
+    return sum(value > 0 for _, value in rasterio.features.shapes((levels > 128).astype(np.uint8)))
+
+
+def settings_of(arguments: argparse.Namespace) -> WindowSettings:
+    return WindowSettings(
+        window_px=WINDOW, overlap_px=OVERLAP, batch=arguments.batch, device=arguments.device,
+        precision=arguments.precision[0],
+    )  # fmt: skip
+
+
+def our_route(net: SegmentationNetwork, scene: RasterScene, arguments: argparse.Namespace) -> Levels:
+    """All blocks; outlines are drawn block by block."""
+    blocks = Blocks((scene.grid.height, scene.grid.width), SIDE)
+    whole = np.zeros(blocks.shape, dtype=np.uint8)
+    for number, levels in map_blocks(net, [scene], blocks, range(len(blocks)), settings_of(arguments)):
+        whole[blocks.box(number).within(Box(0, 0, *blocks.shape))] = levels[0]
+        outlines(levels[0])
+    return whole
+
+
+def naive_route(net: SegmentationNetwork, scene: RasterScene, arguments: argparse.Namespace) -> Levels:
+    """One window after the other into whole-scene arrays."""
+    shape = (scene.grid.height, scene.grid.width)
+    windows = Windows(shape, WINDOW, OVERLAP)
+    everything = Box(0, 0, *shape)
+    blend = Blend(1, everything, windows)
+    total, weight = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    for window in windows.touching(everything):
+        x = torch.from_numpy(scene.read(window)).permute(2, 0, 1)[None].contiguous()
+        with torch.inference_mode():
+            p = net.predict(x, scene.facts.sensor).softmax(dim=1)[0, 1].numpy()
+        shared = window.shared(everything)
+        own = blend.weights(window)[shared.within(window)]
+        total[shared.within(everything)] += own * p[shared.within(window)]
+        weight[shared.within(everything)] += own
+    levels: Levels = (1 + np.rint(254 * total / weight)).astype(np.uint8)
+    outlines(levels)
+    return levels
+
+
+def torchgeo_route(net: SegmentationNetwork, scene: RasterScene, arguments: argparse.Namespace) -> Levels:
+    """torchgeo's grid of windows, averaged."""
+    from torch.utils.data import DataLoader  # noqa: PLC0415
+    from torchgeo.datasets import RasterDataset, stack_samples  # noqa: PLC0415 - no dependency of ours
+    from torchgeo.samplers import GridGeoSampler  # noqa: PLC0415
+
+    shape = (scene.grid.height, scene.grid.width)
+    dataset = RasterDataset(scene.path.parent)
+    sampler = GridGeoSampler(dataset, size=WINDOW, stride=WINDOW - OVERLAP)
+    queries = list(sampler)
+    total, count = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    loader = DataLoader(dataset, batch_size=arguments.batch, sampler=queries, collate_fn=stack_samples)
+    place = iter(queries)
+    for batch in loader:
+        with torch.inference_mode():
+            p = net.predict(batch["image"], scene.facts.sensor).softmax(dim=1)[:, 1].numpy()
+        for one in p:
+            x, y, *_ = next(place)
+            top, left = round((NORTH - y.stop) / GSD), round((x.start - WEST) / GSD)
+            window = Box(top, left, top + WINDOW, left + WINDOW)
+            shared = window.shared(Box(0, 0, *shape))
+            target = shared.within(Box(0, 0, *shape))
+            total[target] += one[shared.within(window)]
+            count[target] += 1
+    levels: Levels = (1 + np.rint(254 * total / count)).astype(np.uint8)
+    outlines(levels)
+    return levels
+
+
+def timed(work: Callable[[], Any]) -> dict[str, float]:
+    """Wall and processor seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+
+
+def worker(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """One process's measurement."""
+    torch.set_num_threads(arguments.threads)
+    net = network(arguments)
+    sensor = net.config.sensors[0]
+    scene = RasterScene(arguments.scene, facts(sensor))
+    result: dict[str, Any] = {}
+    if name == "ours":
+        settings = settings_of(arguments)
+        share_kept_memory()
+        net = net.to(arguments.device).to(memory_format=torch.channels_last).eval()
+        pixels = np.random.default_rng(0).integers(
+            1, 256, (arguments.batch, WINDOW, WINDOW, 4), dtype=np.uint8
+        )
+        windows = Windows((scene.grid.height, scene.grid.width), WINDOW, OVERLAP)
+        count = len(windows.touching(Box(0, 0, *windows.shape)))
+        batches = -(-count // arguments.batch)
+
+        def bare() -> None:
+            # In a thread, as ours is: which heap it uses decides much.
+            thread = threading.Thread(
+                target=lambda: [predict_batch(net, pixels, sensor, settings) for _ in range(batches)]
+            )
+            thread.start()
+            thread.join()
+
+        predict_batch(net, pixels, sensor, settings)
+        result["bare"] = timed(bare)
+        # Bare passes are full; ours may end with rows of padding.
+        result["bare"] = {k: v * count / (batches * arguments.batch) for k, v in result["bare"].items()}
+    route = {"ours": our_route, "naive": naive_route, "torchgeo": torchgeo_route}[name]
+    levels: list[Levels] = []
+    result[name] = timed(lambda: levels.append(route(net, scene, arguments)))
+    result["rss_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    np.save(arguments.scene.parent.parent / f"{name}-{arguments.precision[0]}.npy", levels[0])
+    return result
+
+
+def memory(side: int) -> dict[str, float]:
+    """Peak memory and seconds of one scene."""
+    scene = EndlessScene(side, facts(SENSOR))
+    blocks = Blocks((side, side), SIDE)
+    settings = WindowSettings(window_px=WINDOW, overlap_px=OVERLAP, batch=4)
+    wall, cpu = time.perf_counter(), time.process_time()
+    with_data = 0
+    for _, levels in map_blocks(FourBands(), [scene], blocks, range(len(blocks)), settings):
+        with_data += int(np.count_nonzero(levels[0]))
+    return {
+        "rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "wall": time.perf_counter() - wall,
+        "cpu": time.process_time() - cpu,
+        "data_mpx": with_data / 1e6,
+    }
+
+
+def started(python: str, *words: str) -> dict[str, Any]:
+    """Result of this module in a process of its own."""
+    command = [python, "-m", "tests.benchmarks.bench_mapping", *words]
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    result: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return result
+
+
+def main_memory(sides: list[int]) -> None:
+    print(f"{'scene px':>9} {'peak MiB':>9} {'wall s':>8} {'CPU s':>8}")
+    for side in sides:
+        m = started(sys.executable, "--worker", "memory", "--scene-px", str(side))
+        print(f"{side:9} {m['rss_mib']:9.0f} {m['wall']:8.1f} {m['cpu']:8.1f}", flush=True)
+
+
+def difference(a: Levels, b: Levels) -> str:
+    apart = np.abs(a.astype(np.int16) - b)
+    flips = np.mean((a > 128) != (b > 128))
+    return (
+        f"equal {np.mean(apart == 0):.2%}, within 1 level {np.mean(apart <= 1):.3%}, largest {apart.max()}, "
+        f"other side of 0.5: {flips:.4%}"
+    )
+
+
+def main_speed(arguments: argparse.Namespace) -> None:
+    """Print the table."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "scene"
+        folder.mkdir()
+        write_scene(folder / "scene.tif", arguments.scene_px)
+        common = [
+            "--scene", str(folder / "scene.tif"), "--encoder", arguments.encoder, "--batch",
+            str(arguments.batch), "--threads", str(arguments.threads), "--device", arguments.device,
+            *(["--model", str(arguments.model)] if arguments.model else []),
+        ]  # fmt: skip
+        rounds: list[dict[str, Any]] = []
+        for _ in range(arguments.rounds):
+            row: dict[str, Any] = {}
+            for precision in arguments.precision:
+                m = started(sys.executable, "--worker", "ours", *common, "--precision", precision)
+                row[f"bare {precision}"] = {**m["bare"], "rss_mib": float("nan")}
+                row[f"ours {precision}"] = {**m["ours"], "rss_mib": m["rss_mib"]}
+            m = started(sys.executable, "--worker", "naive", *common)
+            row["naive"] = {**m["naive"], "rss_mib": m["rss_mib"]}
+            if arguments.peer_python:
+                m = started(arguments.peer_python, "--worker", "torchgeo", *common)
+                row["torchgeo"] = {**m["torchgeo"], "rss_mib": m["rss_mib"]}
+            rounds.append(row)
+            print(json.dumps(row), file=sys.stderr, flush=True)
+        maps = {p.stem: np.load(p) for p in Path(name).glob("*.npy")}
+    report(arguments, rounds)
+    for a, b in (("ours-float32", "naive-float32"), ("ours-bfloat16", "ours-float32")):
+        if a in maps and b in maps:
+            print(f"{a} and {b}: {difference(maps[a], maps[b])}")
+
+
+def report(arguments: argparse.Namespace, rounds: list[dict[str, Any]]) -> None:
+    print(
+        f"{arguments.model or arguments.encoder}, scene {arguments.scene_px} px, batch {arguments.batch}, "
+        f"{arguments.threads} thread(s), {arguments.device}, torch {torch.__version__}, {len(rounds)} rounds"
+    )
+
+    def median(name: str, key: str) -> float:
+        return float(statistics.median(r[name][key] for r in rounds))
+
+    def ratio(over: str, under: str, key: str) -> float:
+        return float(statistics.median(r[over][key] / r[under][key] for r in rounds))
+
+    print(f"{'':16} {'wall s':>8} {'CPU s':>8} {'Mpx/s':>6} {'MiB':>6}")
+    area = arguments.scene_px**2 / 1e6
+    for name in rounds[0]:
+        wall, cpu = median(name, "wall"), median(name, "cpu")
+        print(f"{name:16} {wall:8.2f} {cpu:8.2f} {area / wall:6.2f} {median(name, 'rss_mib'):6.0f}")
+    for precision in arguments.precision:
+        ours = f"ours {precision}"
+        for other in (f"bare {precision}", "naive", "torchgeo"):
+            if other in rounds[0]:
+                print(
+                    f"{ours}, throughput over {other}: {ratio(other, ours, 'wall'):.2f} by wall, "
+                    f"{ratio(other, ours, 'cpu'):.2f} by CPU"
+                )
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--memory", type=int, nargs="+", metavar="PX", help="sides of scenes; no speed then")
+    parser.add_argument("--scene-px", type=int, default=4096)
+    parser.add_argument("--encoder", default="mobilenet_v2")
+    parser.add_argument("--model", type=Path, help="folder of a trained network instead")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--precision", nargs="+", choices=("float32", "bfloat16"), default=["float32", "bfloat16"]
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peer-python", help="interpreter that has torchgeo and this project's packages")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--scene", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker == "memory":
+        print(json.dumps(memory(arguments.scene_px)))
+    elif arguments.worker:
+        print(json.dumps(worker(arguments.worker, arguments)))
+    elif arguments.memory:
+        main_memory(arguments.memory)
+    else:
+        main_speed(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import ctypes, resource, threading
+from components.lib.mapping.allocator import share_kept_memory
+share_kept_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    place = libc.malloc(size := 16 << 20)
+    ctypes.memset(place, 1, size)
+    libc.free(place)
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+
+def work():
+    print(faults(), faults(), faults())
+
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+def test_a_thread_gets_freed_memory_again_without_page_faults() -> None:
+    out = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
+    first, second, third = map(int, out.split())
+    assert first > 1000
+    assert max(second, third) < 100
