@@ -138,8 +138,8 @@ def _failure(parquet: Path, code: int, words: str) -> ResourceError:
 def _empty() -> bytes:
     """Return an archive of one empty tile, as tippecanoe refuses to make one without buildings."""
     content = BytesIO()
-    writer = Writer(content)  # type: ignore[no-untyped-call]
-    writer.write_tile(zxy_to_tileid(0, 0, 0), gzip.compress(b"", mtime=0))  # type: ignore[no-untyped-call]
+    writer = Writer(content)
+    writer.write_tile(zxy_to_tileid(0, 0, 0), gzip.compress(b"", mtime=0))
     header: dict[str, Any] = {
         "tile_type": TileType.MVT,
         "tile_compression": Compression.GZIP,
@@ -149,5 +149,5 @@ def _empty() -> bytes:
         "max_lon_e7": 180 * 10**7,
         "max_lat_e7": 85 * 10**7,
     }
-    writer.finalize(header, {"vector_layers": [{"id": LAYER, "fields": {}}]})  # type: ignore[no-untyped-call]
+    writer.finalize(header, {"vector_layers": [{"id": LAYER, "fields": {}}]})
     return content.getvalue()

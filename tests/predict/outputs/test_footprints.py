@@ -55,7 +55,7 @@ def test_names_follow_the_shape_and_not_the_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [0, 40])
 def test_the_validator_finds_nothing(tmp_path: Path, count: int) -> None:
     write_footprints(tmp_path / "f.parquet", footprints(count))
-    command = [VALIDATOR, "check", tmp_path / "f.parquet"]
+    command = [str(VALIDATOR), "check", str(tmp_path / "f.parquet")]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout
     assert "FAIL" not in said.stdout

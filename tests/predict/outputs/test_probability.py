@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from rio_cogeo import cog_validate
+from rio_cogeo.cogeo import cog_validate
 
 from components.contract.errors import ResourceError
 from components.lib.mapping.blocks import Box
