@@ -28,14 +28,14 @@ class ModelFacts:
         version: Version in the registry.
         weights_sha256: SHA-256 of the weights file.
         promoted: True if the version passed the promotion gate.
-        item_href: Address of the model's STAC item, as seen from the map's folder.
+        item_href: Address of the model's STAC item, None where it has none.
     """
 
     name: str
     version: str
     weights_sha256: str
     promoted: bool
-    item_href: str
+    item_href: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class MapFacts:
     """Identity and lineage of a map.
 
     Attributes:
+        id: Id of the map among all maps.
         scene: Scene that was mapped; of a map from several looks, the facts that they share.
         grid: Place of the map on the ground, in ``scene.crs``.
         model: Model that made it.
@@ -53,6 +54,7 @@ class MapFacts:
         mapped_km2: Area with data, square kilometres.
     """
 
+    id: str
     scene: SceneFacts
     grid: Grid
     model: ModelFacts
@@ -61,11 +63,6 @@ class MapFacts:
     parameters_sha256: str
     image: str
     mapped_km2: float
-
-    @property
-    def identity(self) -> str:
-        """Return the name of the map among all maps: one of each scene for each version of a model."""
-        return f"{self.scene.name}.{self.model.name}.{self.model.version}"
 
     @property
     def tags(self) -> Mapping[str, str]:

@@ -76,7 +76,7 @@ def map_item(
     geometry = footprint(facts.grid, facts.scene.crs)
     begin, end = facts.scene.acquired or (facts.created, facts.created)
     item = pystac.Item(
-        id=facts.identity,
+        id=facts.id,
         geometry=shapely.geometry.mapping(geometry),
         bbox=[round(float(v), 7) for v in geometry.bounds],
         datetime=begin,
@@ -86,14 +86,15 @@ def map_item(
     )
     _describe(item, facts, frequency_band)
     _add_assets(item, folder)
-    item.add_link(
-        pystac.Link(
-            rel=pystac.RelType.DERIVED_FROM,
-            target=facts.model.item_href,
-            media_type=pystac.MediaType.GEOJSON,
-            title=f"Model {facts.model.name}, version {facts.model.version}",
+    if facts.model.item_href is not None:
+        item.add_link(
+            pystac.Link(
+                rel=pystac.RelType.DERIVED_FROM,
+                target=facts.model.item_href,
+                media_type=pystac.MediaType.GEOJSON,
+                title=f"Model {facts.model.name}, version {facts.model.version}",
+            )
         )
-    )
     return item
 
 

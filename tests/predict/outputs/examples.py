@@ -24,6 +24,7 @@ HOSTILE = '</script><script>alert("x")</script> & <img src=//evil.example>'
 
 def facts(*, simulated: bool = True, promoted: bool = False, name: str = "scene-1") -> MapFacts:
     return MapFacts(
+        id=f"{name}.stormsight-sar.3",
         scene=SceneFacts(
             name=name,
             sensor="capella-airborne",

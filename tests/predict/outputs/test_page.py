@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -90,6 +91,13 @@ def test_it_says_what_the_map_is_worth(map_folder: Path, simulated: bool, promot
     assert "stormsight-sar, version 3" in text
     assert "5 June 2030, 10:30\N{EN DASH}10:32 UTC" in text
     assert "40 of 40 buildings" in text
+
+
+def test_a_model_without_an_item_is_named_without_a_link(map_folder: Path) -> None:
+    about = replace(facts(), model=replace(facts().model, item_href=None))
+    text = written(map_folder, about)
+    assert facts().model.item_href not in links(text)
+    assert "stormsight-sar, version 3" in text
 
 
 def test_a_hostile_name_is_text(map_folder: Path) -> None:
