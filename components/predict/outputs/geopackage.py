@@ -10,7 +10,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
-from pyogrio.errors import DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError
 
 from components.contract.errors import ResourceError
 from components.lib.disk import resource_failure, writing_to
@@ -53,7 +53,7 @@ def write_geopackage(parquet: Path, path: Path, *, created: datetime) -> None:
                 geometry_type="Polygon",
                 crs=crs_of(parquet).to_wkt(),
             )
-        except DataSourceError as error:
+        except (DataSourceError, DataLayerError) as error:
             raise resource_failure(error) or ResourceError(
                 f"{path} cannot be written: {one_line(error)}",
                 next_step="check free space and permissions of its folder",

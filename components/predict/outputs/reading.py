@@ -73,6 +73,13 @@ def batches(parquet: Path, columns: Sequence[str]) -> Iterator[dict[str, npt.NDA
             yield {name: batch.column(name).to_numpy(zero_copy_only=False) for name in columns}
 
 
+def _largest(area: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Return the places of the 50 largest, and of all that are as large as the last of these."""
+    if len(area) <= LARGEST:
+        return np.arange(len(area))
+    return np.flatnonzero(area >= np.partition(area, -LARGEST)[-LARGEST])
+
+
 def summarise(parquet: Path) -> Summary:
     """Count the footprints of a file and find the largest."""
     to_lon_lat = pyproj.Transformer.from_crs(crs_of(parquet), LON_LAT, always_xy=True)
@@ -85,7 +92,7 @@ def summarise(parquet: Path) -> Summary:
         confidence = np.round(batch["confidence"], CONFIDENCE_DECIMALS)
         bins = np.minimum((confidence * BINS + 1e-9).astype(np.int64), BINS - 1)
         histogram += np.bincount(bins, minlength=BINS)
-        candidates = np.argsort(-batch["area_m2"], kind="stable")[:LARGEST]
+        candidates = _largest(batch["area_m2"])
         inside = shapely.point_on_surface(shapely.from_wkb(batch["geometry"][candidates]))
         lon, lat = to_lon_lat.transform(shapely.get_x(inside), shapely.get_y(inside))
         found = (

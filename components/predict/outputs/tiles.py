@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import subprocess
 from collections.abc import Iterator
 from io import BytesIO
@@ -21,14 +20,14 @@ from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
 
 from components.contract.errors import ResourceError
-from components.lib.disk import resource_failure, writing_to
+from components.lib.disk import writing_to
 from components.lib.files import atomic_file
 from components.lib.foreign import one_line
 from components.lib.geo.crs import LON_LAT
 from components.predict.outputs.reading import CONFIDENCE_DECIMALS, batches, crs_of
 
 LAYER: Final = "footprints"
-MIN_ZOOM: Final = 9
+MIN_ZOOM: Final = 10
 """A scene of 40 km fills a screen at this zoom."""
 
 MAX_ZOOM: Final = 16
@@ -89,7 +88,6 @@ def _run(parquet: Path, folder: Path) -> None:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=said,
-            env={**os.environ, "TIPPECANOE_MAX_THREADS": "1"},
         )
         assert process.stdin is not None
         try:
@@ -103,7 +101,7 @@ def _run(parquet: Path, folder: Path) -> None:
             code = process.wait()
         if code:
             said.seek(max(0, said.tell() - 1000))
-            raise _failure(path=parquet, code=code, words=said.read().decode(errors="replace"))
+            raise _failure(parquet, code, said.read().decode(errors="replace"))
 
 
 def _feed(parquet: Path, pipe: IO[bytes]) -> None:
@@ -129,21 +127,19 @@ def geojson_lines(parquet: Path) -> Iterator[bytes]:
         ).encode()
 
 
-def _failure(path: Path, code: int, words: str) -> ResourceError:
-    failure = resource_failure(OSError(words))
-    if failure is not None:
-        return failure
+def _failure(parquet: Path, code: int, words: str) -> ResourceError:
+    last = (words.strip() or "it said nothing").splitlines()[-1]
     return ResourceError(
-        f"tippecanoe made no tiles of {path} (exit code {code}): {one_line(words) or 'it said nothing'}",
-        next_step="check free memory and disk, then run the command again: the map itself is complete",
+        f"tippecanoe made no tiles of {parquet} (exit code {code}): {one_line(last)}",
+        next_step="check free space and memory, then run the command again",
     )
 
 
 def _empty() -> bytes:
     """Return an archive of one empty tile, as tippecanoe refuses to make one without buildings."""
     content = BytesIO()
-    writer = Writer(content)  # type: ignore[no-untyped-call]
-    writer.write_tile(zxy_to_tileid(0, 0, 0), gzip.compress(b"", mtime=0))  # type: ignore[no-untyped-call]
+    writer = Writer(content)
+    writer.write_tile(zxy_to_tileid(0, 0, 0), gzip.compress(b"", mtime=0))
     header: dict[str, Any] = {
         "tile_type": TileType.MVT,
         "tile_compression": Compression.GZIP,
@@ -153,5 +149,5 @@ def _empty() -> bytes:
         "max_lon_e7": 180 * 10**7,
         "max_lat_e7": 85 * 10**7,
     }
-    writer.finalize(header, {"vector_layers": [{"id": LAYER, "fields": {}}]})  # type: ignore[no-untyped-call]
+    writer.finalize(header, {"vector_layers": [{"id": LAYER, "fields": {}}]})
     return content.getvalue()

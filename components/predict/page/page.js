@@ -5,6 +5,7 @@
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const element = (id) => document.getElementById(id);
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const narrow = matchMedia("(max-width: 52rem)");
 
 const COLOURS = {
   light: { background: "#e9edf1", ground: "#fbfcfd", edge: "#8a95a1", outline: "#1b1f24", selected: "#d6006c" },
@@ -188,8 +189,17 @@ function start() {
     const place = [building.lon, building.lat];
     map.flyTo({ center: place, zoom: Math.max(map.getZoom(), 17), duration: 900 });
     describe(building, place);
-    if (buttons.includes(document.activeElement)) buttons[index].focus();
-    else buttons[index].scrollIntoView({ block: "nearest" });
+    if (buttons.includes(document.activeElement)) buttons[index].focus({ preventScroll: true });
+    uncover(buttons[index]);
+    // On a phone the list lies below the map.
+    if (narrow.matches) element("map").scrollIntoView({ block: "nearest" });
+  }
+
+  /** Scrolls the list, and nothing but the list, until a button of it can be seen. */
+  function uncover(button) {
+    const list = element("buildings");
+    const [outer, inner] = [list.getBoundingClientRect(), button.getBoundingClientRect()];
+    list.scrollTop += Math.max(0, inner.bottom - outer.bottom) - Math.max(0, outer.top - inner.top);
   }
 
   /** Goes to the next listed building that is shown; the list is a ring. */

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from components.predict.outputs import page
+from components.predict.outputs.facts import MapFacts
+from components.predict.outputs.page import write_page
+from components.predict.outputs.reading import summarise
+from tests.browser import CHROMIUM, browser
+from tests.pages import foreign_resources, links
+from tests.predict.outputs.examples import HOSTILE, facts, footprints, write_map
+
+
+class Reader(HTMLParser):
+    """Scripts, style sheets, policy and text of a page, as a browser parses them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None], str]] = []
+        self.text = ""
+        self.policy = ""
+        self._open = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open = tag in {"script", "style"}
+        if self._open:
+            self.elements.append((tag, dict(attrs), ""))
+        if tag == "meta" and dict(attrs).get("http-equiv") == "Content-Security-Policy":
+            self.policy = dict(attrs)["content"] or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = False
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            tag, attrs, text = self.elements[-1]
+            self.elements[-1] = (tag, attrs, text + data)
+        else:
+            self.text += data
+
+
+def written(folder: Path, about: MapFacts) -> str:
+    write_page(folder, about, summarise(folder / "footprints.parquet"))
+    return (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_it_fetches_nothing_from_elsewhere_and_links_to_its_files(map_folder: Path) -> None:
+    text = written(map_folder, facts())
+    assert foreign_resources(text) == []
+    assert "sourceMappingURL" not in text
+    assert set(links(text)) == {
+        "#map-canvas",
+        "probability.tif",
+        "footprints.parquet",
+        "footprints.pmtiles",
+        "item.json",
+        facts().model.item_href,
+    }
+
+
+def test_the_policy_names_exactly_the_scripts_and_the_style_of_the_page(map_folder: Path) -> None:
+    reader = Reader(written(map_folder, facts()))
+    run = [
+        t for tag, attrs, t in reader.elements if tag == "script" and attrs.get("type") in {None, "module"}
+    ]
+    styles = [text for tag, _, text in reader.elements if tag == "style"]
+    assert (len(run), len(styles)) == (3, 1)
+    named = set(re.findall(r"'sha256-[^']+'", reader.policy))
+    assert named == {page._digest(text) for text in (*run, *styles)}
+    assert "unsafe" not in reader.policy
+    assert "http" not in reader.policy
+    assert "'self'" not in reader.policy
+
+
+@pytest.mark.parametrize(
+    ("simulated", "promoted"), [(True, False), (False, True)], ids=["simulated", "promoted"]
+)
+def test_it_says_what_the_map_is_worth(map_folder: Path, simulated: bool, promoted: bool) -> None:
+    text = Reader(written(map_folder, facts(simulated=simulated, promoted=promoted))).text
+    assert ("Simulated." in text) == simulated
+    assert ("Not promoted." in text) == (not promoted)
+    assert "stormsight-sar, version 3" in text
+    assert "5 June 2030, 10:30\N{EN DASH}10:32 UTC" in text
+    assert "40 of 40 buildings" in text
+
+
+def test_a_model_without_an_item_is_named_without_a_link(map_folder: Path) -> None:
+    about = replace(facts(), model=replace(facts().model, item_href=None))
+    text = written(map_folder, about)
+    assert facts().model.item_href not in links(text)
+    assert "stormsight-sar, version 3" in text
+
+
+def test_a_hostile_name_is_text(map_folder: Path) -> None:
+    reader = Reader(written(map_folder, facts(name=HOSTILE)))
+    assert reader.text.count(HOSTILE) == 2, "title and heading"
+    assert len([tag for tag, _, _ in reader.elements if tag == "script"]) == 6
+
+
+def test_values_in_scripts_cannot_end_them() -> None:
+    text = page._embedded({"a": "</script>&<!--"})
+    assert not set(text) & set("<>&")
+    assert json.loads(text) == {"a": "</script>&<!--"}
+
+
+def test_large_tiles_stay_beside_the_page(map_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inline = Reader(written(map_folder, facts()))
+    monkeypatch.setattr(page, "INLINE_BYTES", 100)
+    beside = Reader(written(map_folder, facts()))
+    tiles = {attrs.get("id"): text for _, attrs, text in inline.elements}["tiles"]
+    assert base64.b64decode(tiles) == (map_folder / "footprints.pmtiles").read_bytes()
+    assert "tiles" not in {attrs.get("id") for _, attrs, _ in beside.elements}
+    assert "connect-src 'self' blob: data:" in beside.policy
+
+
+def test_vendored_scripts_are_those_of_the_stated_versions() -> None:
+    digests = {
+        "maplibre-gl.mjs": "e02cb08c572fd0950a75343cd558099c2a1dbbaf67f26b0c96f115431962d1ae",
+        "maplibre-gl-worker.mjs": "73d7a024a4efe1a46e49db193e18cfe33271e3ecc652ec7542c281a4ef5f0f04",
+        "maplibre-gl.css": "a90798a1953017790e590f7e1bd35ff103a8a4263972cb47290b78adf86f8c20",
+        "pmtiles.js": "caf981bc46f6327ee7e65d5dc964d89d38a69f60edca2bd4c5c890c21b554c6c",
+    }
+    for name, digest in digests.items():
+        assert hashlib.sha256((page.VENDOR / name).read_bytes()).hexdigest() == digest, name
+    assert {path.name for path in page.VENDOR.glob("*LICENSE*")} == {
+        "maplibre-gl-LICENSE.txt",
+        "pmtiles-LICENSE.txt",
+        "fflate-LICENSE.txt",
+    }
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to draw the page")
+def test_a_browser_draws_the_buildings_from_the_folder(map_folder: Path, tmp_path: Path) -> None:
+    written(map_folder, facts(name=HOSTILE))
+    with browser(tmp_path / "profile") as shown:
+        shown.open((map_folder / "index.html").as_uri())
+        assert int(shown.wait_for("document.documentElement.dataset.drawn")) >= 40
+        shown.value("document.querySelector('#buildings button').focus()")
+        shown.press("n")
+        said = shown.wait_for("document.querySelector('.card')?.textContent")
+        shown.value("least.value = '0.9'; least.dispatchEvent(new Event('input'))")
+        counted = shown.value("document.querySelector('#shown').textContent")
+        assert shown.complaints == []
+    largest = summarise(map_folder / "footprints.parquet").largest[0]
+    assert said == f"Confidence{largest.confidence:.2f}Area80 m²Name{largest.id}"
+    assert counted == f"{(footprints().confidence.round(4) >= 0.9).sum()} of 40 buildings"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to draw the page")
+def test_a_browser_draws_a_map_without_buildings(tmp_path: Path) -> None:
+    write_map(tmp_path, footprints(0))
+    assert "No building was found" in Reader(written(tmp_path, facts())).text
+    with browser(tmp_path / "profile") as shown:
+        shown.open((tmp_path / "index.html").as_uri())
+        assert shown.wait_for("document.documentElement.dataset.drawn") == "0"
+        assert shown.complaints == []
