@@ -10,10 +10,13 @@ import pytest
 import torch
 
 from components.contract import keys
+from components.contract.rights import allows
 from components.lib.catalogue.bundles import fetched_model, open_model_item
 from components.lib.nets.bundle import load_bundle
+from components.lib.objects.opening import open_objects
 from components.promote.decide import PromotionSettings
 from components.promote.publishing import Publisher, open_publisher
+from tests.guarded_objects import GuardedObjects
 from tests.promote.running import SAR, registry_of, run
 from tests.promote.world import AIRBORNE, FINDS, SPACEBORNE
 from tests.stac import validate
@@ -115,6 +118,24 @@ def test_a_failure_to_publish_is_told_and_undoes_nothing(
     assert run(stage, 5.0)["outcome"] == "promoted"
     assert registry_of(stage).current() == "1"
     assert "the change stands, but not all of it is in the catalogue" in caplog.text
+
+
+def test_the_account_of_promotions_may_publish_and_housekeeping_may_remove_nothing_of_it(
+    stage: PromotionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Publisher, "publish_after_change", lambda *_: None)
+        run(stage, 5.0)
+    registry = registry_of(stage)
+    objects = GuardedObjects(open_objects("var/objects"), "ledger")
+    done, failures = Publisher(registry.connection, registry.ledgers, objects, 512).publish((SAR,))
+    assert (len(done), failures, objects.refused) == (1, [], set())
+    written = [key for verb, key in objects.used if verb in {"create", "write"}]
+    assert len(written) == 5
+    for key in written:
+        assert not allows("housekeeping", "objects", "delete", key)
+        replaced = allows("ledger", "objects", "write", key)
+        assert replaced == key.endswith(("collection.json", "catalog.json"))
 
 
 def test_where_nothing_was_promoted_there_is_no_item(stage: PromotionSettings) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from components.contract import keys
 from components.contract.documents import shown
-from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError, StormsightError
 from components.contract.hashing import sha256_file, sha256_json
 from components.lib.catalogue.documents import (
     SHA256_MULTIHASH,
@@ -103,8 +103,7 @@ class Catalogue:
             return True
         winner = read_item(get_bounded(self._objects, key), name=f"{self._objects.uri}/{key}")
         if winner["assets"] != own["assets"]:
-            for name in hashes:
-                self._objects.delete(f"{folder}{name}")
+            self._remove([f"{folder}{name}" for name in hashes])
         return False
 
     def rebuild(self, *, whole: bool = False) -> int:
@@ -132,6 +131,13 @@ class Catalogue:
             found = self._json(placed(keys.model_collection_key(model), self._prefix))
             champions[model] = found.get("stormsight:champion")
         return latest_of(self.maps(), champions)
+
+    def _remove(self, files: list[str]) -> None:
+        """Remove the files of a map that another mapper made first; that they stay does no harm."""
+        try:
+            map_many(self._objects, self._objects.delete, files)
+        except StormsightError as error:  # an account may have no right to delete
+            LOG.warning("files of a map that another mapper made first stay: %s", error.message)
 
     def _published(
         self, item: Document, key: str, folder: str, map_id: str, acquisition: str | None
