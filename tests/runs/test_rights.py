@@ -152,7 +152,12 @@ def test_housekeeping_needs_its_rights_and_no_others_delete(tmp_path: Path) -> N
     history = History(plain)
     history.training("old")
     history.training("new")
-    plain.objects.put("deliveries/never-registered/0123/a.tif", b"tile")
+    for key in (
+        "deliveries/never-registered/0123/a.tif",
+        "maps/plans/r1.json",
+        "maps/work/x-0/blocks/000001",
+    ):
+        plain.objects.put(key, b"tile")
     objects = GuardedObjects(plain.objects, "housekeeping")
     remote = GuardedObjects(plain.remote, "housekeeping", "remote")
     pruned = prune(
@@ -216,7 +221,7 @@ def test_no_account_replaces_or_removes_an_entry_of_a_ledger(account: str) -> No
 
 
 def test_what_deletes_what() -> None:
-    """Training removes its checkpoints, mapping its blocks, promote an overtaken decision, housekeeping the rest."""
+    """Training removes checkpoints, mapping blocks, promote an overtaken decision, housekeeping the rest."""
     deleting = {
         (account, grant.store, grant.keys)
         for account, grants in RIGHTS.items()
