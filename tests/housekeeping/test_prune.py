@@ -282,26 +282,6 @@ def test_the_newest_trainings_stay_that_a_number_of_bytes_holds(folder: History)
     assert [bool(folder.records(plan)) for plan in plans] == [False, False, False, True]
 
 
-def test_plans_and_blocks_of_maps_go_by_age_and_maps_stay(history: History) -> None:
-    history.training("new")
-    objects = history.places.objects
-    stays = {"maps/items/x-0/item.json", "maps/catalog.json", "maps/models/m/1/item.json"}
-    for key in (*stays, "maps/plans/r1.json", "maps/work/x-0/blocks/000001"):
-        objects.put(key, b"{}")
-
-    def there() -> set[str]:
-        return {info.key for info in objects.list("maps/")}
-
-    assert maps_freed(run(history, POLICY.model_copy(update={"keep_deliveries_days": 1000}))) == 0
-    assert len(there()) == 5
-    assert maps_freed(run(history)) == 2
-    assert there() == stays
-
-
-def maps_freed(pruned: Pruned) -> int:
-    return {f.kind: f.objects for f in pruned.freed}["plans and blocks of maps"]
-
-
 def test_a_dry_run_tells_what_a_damaged_training_holds_of_records(folder: History) -> None:
     old, _ = folder.training("old")
     folder.training("new")
