@@ -27,7 +27,8 @@ class Policy(Parameters):
             oldest of them go until they fit, never the newest one. None for no limit.
         keep_cache_days: Age in days from which data that no kept record names are removed.
         keep_deliveries_days: Age in days from which copies of deliveries are removed that no training needs:
-            of acquisitions withdrawn for so long, and those that were never registered.
+            of acquisitions withdrawn for so long, and those that were never registered; and the plans and
+            blocks of maps.
         abandoned_h: Hours after its last sign of life from which a training counts as abandoned. Longer than
             the lease of its claim: a stage may wait for a node that long, or a person may repeat it.
     """

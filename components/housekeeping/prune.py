@@ -45,7 +45,7 @@ class Pruned:
 def prune(
     places: Places, policy: Policy, *, dry_run: bool = False, clock: Callable[[], datetime] = utc_now
 ) -> Pruned:
-    """Remove old run records, checkpoints of finished trainings, and data and deliveries that nothing needs.
+    """Remove old records, checkpoints of finished trainings, data, deliveries and blocks that nothing needs.
 
     Args:
         places: Stores to prune.
@@ -64,7 +64,13 @@ def prune(
     kept = reachable.kept(reachable.state)
     trainings = rows_of(reachable.state, reachable.holdings(), kept) if dry_run else ()
     before = clock() - policy.keep_deliveries
-    freed = (work.records(), work.checkpoints(), *work.data(), work.deliveries(before))
+    freed = (
+        work.records(),
+        work.checkpoints(),
+        *work.data(),
+        work.deliveries(before),
+        work.maps(before),
+    )
     return Pruned(freed, trainings)
 
 
@@ -137,6 +143,14 @@ class _Pruning:
 
             freed += self._sweep(freed.kind, self._objects, name, needed).remove(found)
         return freed
+
+    def maps(self, before: datetime) -> Freed:
+        """Remove plans of maps, and blocks of maps that were given up; maps themselves stay."""
+        freed = Freed("plans and blocks of maps")
+        found = (info for prefix in (keys.MAP_PLANS, keys.MAP_WORK) for info in self._objects.list(prefix))
+        old = [info for info in found if info.modified < before]
+        # A run that misses a block maps it anew: nobody needs to wait for it.
+        return freed + self._sweep(freed.kind, self._objects, lambda info: info.key, frozenset).remove(old)
 
     def _of_training(self, kind: str, key: str, reachable: Callable[[], Container[str]]) -> Sweep:
         return self._sweep(kind, self._objects, lambda _: key, reachable)

@@ -31,6 +31,9 @@ SECRETS = {
 }
 """Names of the Secrets that a pod's variables come from, by account."""
 
+MLFLOW = {"map": "reader"}
+"""MLflow's account of a pod's account, where it has another name."""
+
 APPLIED = (
     "Namespace",
     "PriorityClass",
@@ -134,7 +137,9 @@ def secret(namespace: str, name: str, values: Mapping[str, str]) -> dict[str, An
 def stage_secrets(namespace: str) -> list[dict[str, Any]]:
     """Return the manifests of all Secrets of the stages."""
     return [
-        secret(namespace, name, credentials(account) if "-mlflow-" in name else CREDENTIALS)
+        secret(
+            namespace, name, credentials(MLFLOW.get(account, account)) if "-mlflow-" in name else CREDENTIALS
+        )
         for account, names in SECRETS.items()
         for name in names
     ]

@@ -12,5 +12,5 @@ def test_a_pod_runs_as_airflow_and_the_restricted_account_want_it(
 
 
 def test_every_dag_file_is_imported(airflow: Airflow) -> None:
-    airflow.wait_dags("acquisitions", "retrain", "redrive", "housekeeping", "trial_bare_pod")
+    airflow.wait_dags("acquisitions", "retrain", "redrive", "map", "housekeeping", "trial_bare_pod")
     assert airflow.client.import_errors() == {}

@@ -11,7 +11,7 @@ from kubernetes import client, config, watch
 
 from tests.cluster.environment import IMAGE, Namespace, command
 
-COMPONENTS = ("stormsight-data", "stormsight-train", "stormsight-housekeeping")
+COMPONENTS = ("stormsight-data", "stormsight-train", "stormsight-map", "stormsight-housekeeping")
 
 MAY = {
     ("pods", "create"),

@@ -67,6 +67,7 @@ def test_what_is_kept_can_be_pulled(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "run cache entries": 1,
         "data in the remote": 3,
         "deliveries that nothing needs": 0,
+        "plans and blocks of maps": 0,
     }
 
     shutil.copy(source / "dvc.lock", tmp_path / "dvc.lock.new")

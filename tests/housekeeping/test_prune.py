@@ -42,9 +42,30 @@ def test_the_newest_training_stays_whole_and_the_others_go(history: History) -> 
         "run cache entries": 2,
         "data in the remote": 4,  # tiles and weights, and the lists of their folders
         "deliveries that nothing needs": 0,
+        "plans and blocks of maps": 0,
     }
     assert all(f.size > 0 for f in pruned.freed if f.objects)
     assert all(f.objects == 0 for f in run(history).freed), "nothing is left to do"
+
+
+def test_plans_and_blocks_of_maps_go_by_age_and_maps_stay(history: History) -> None:
+    history.training("new")
+    objects = history.places.objects
+    stays = {"maps/items/x-0/item.json", "maps/catalog.json", "maps/models/m/1/item.json"}
+    for key in (*stays, "maps/plans/r1.json", "maps/work/x-0/blocks/000001"):
+        objects.put(key, b"{}")
+
+    def there() -> set[str]:
+        return {info.key for info in objects.list("maps/")}
+
+    assert maps_freed(run(history, POLICY.model_copy(update={"keep_deliveries_days": 1000}))) == 0
+    assert len(there()) == 5
+    assert maps_freed(run(history)) == 2
+    assert there() == stays
+
+
+def maps_freed(pruned: Pruned) -> int:
+    return {f.kind: f.objects for f in pruned.freed}["plans and blocks of maps"]
 
 
 def test_a_dry_run_tells_the_same_and_removes_nothing(folder: History) -> None:

@@ -152,7 +152,12 @@ def test_housekeeping_needs_its_rights_and_no_others_delete(tmp_path: Path) -> N
     history = History(plain)
     history.training("old")
     history.training("new")
-    plain.objects.put("deliveries/never-registered/0123/a.tif", b"tile")
+    for key in (
+        "deliveries/never-registered/0123/a.tif",
+        "maps/plans/r1.json",
+        "maps/work/x-0/blocks/000001",
+    ):
+        plain.objects.put(key, b"tile")
     objects = GuardedObjects(plain.objects, "housekeeping")
     remote = GuardedObjects(plain.remote, "housekeeping", "remote")
     pruned = prune(

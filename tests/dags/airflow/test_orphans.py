@@ -46,6 +46,15 @@ def test_a_pod_whose_task_waits_stays(state: str) -> None:
     assert found([pod("old", 73)], state) == []
 
 
+@pytest.mark.parametrize(("state", "orphan"), [("deferred", []), ("success", ["old"])])
+def test_a_pod_of_a_mapped_task_is_judged_by_its_own_instance(state: str, orphan: list[str]) -> None:
+    labels = {"dag_id": "map", "task_id": "group", "map_index": "3"}
+    states = {("map", "r/1", "group_3"): state, ("map", "r/1", "group_2"): "failed"}
+    pods = [pod("old", 73, labels=labels)]
+    found = orphans(pods, lambda *name: states.get(name), NOW - timedelta(hours=72))
+    assert [p.metadata.name for p in found] == orphan
+
+
 def test_a_pod_without_a_task_is_an_orphan() -> None:
     assert found([pod("by hand", 73, labels={}), pod("no run", 73, run=None)], "running") == [
         "by hand",

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import yaml
 from airflow.sdk import DAG, TaskGroup
+from airflow.serialization.serialized_objects import OperatorSerialization
 
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_graph
 from components.contract.graph.model import Graph
 from components.contract.work import Requirements, Work
-from stormsight_dags.airflow.rendering import command_task, render, task_id
+from stormsight_dags.airflow.rendering import command_task, mapped_command_task, render, task_id
 from stormsight_dags.settings.load import load_settings
 from stormsight_dags.settings.model import Settings
 from tests.contract.pipelines import FOREACH, MATRIX, META, NESTED
@@ -146,3 +147,55 @@ def test_a_pod_is_told_who_started_it(repository: Path) -> None:
     pod = task.build_pod_request_obj({"ti": instance, "run_id": "r1", "dag_run": run, "dag": None})
     told = {variable.name: variable.value for variable in pod.spec.containers[0].env}
     assert told["STORMSIGHT_ACTOR"] == "trial r1 of ada as stormsight-data"
+
+
+@pytest.mark.parametrize("mode", ["local", "kubernetes"])
+def test_mapped_tasks_have_commands_of_their_own_and_retries_that_the_scheduler_sees(
+    repository: Path, mode: str
+) -> None:
+    settings = settings_of(repository, mode)
+    work = Work(("python", "-m", "x"), Requirements(retry="train"), account="map")
+    with DAG("trial"):
+        plain = command_task(settings, "plain", work)
+        mapped: Any = mapped_command_task(settings, "group", work, [("--number", "0"), ("--number", "1")])
+    stored = OperatorSerialization.serialize_mapped_operator(mapped)
+    assert stored["partial_kwargs"]["retries"] == plain.retries > 0
+    assert stored["partial_kwargs"]["has_retry_policy"] is True
+    name = "cmds" if mode == "kubernetes" else "command"
+    assert [ending for *_, ending in stored["expand_input"]["value"]["__var"][name]] == ["0", "1"]
+    one: Any = mapped.unmap({name: ["python", "-m", "x", "--number", "1"]})
+    assert getattr(one, name) == ["python", "-m", "x", "--number", "1"]
+    assert one.retry_policy.budget == plain.retry_policy.budget  # type: ignore[attr-defined]
+
+
+def test_two_mapped_pods_share_no_name_and_give_no_sign_of_a_training(repository: Path) -> None:
+    settings = settings_of(repository, "kubernetes")
+    work = Work(("python",), Requirements(retry="train"), account="map")
+    created: list[Any] = []
+
+    def create(pod: Any) -> Any:
+        created.append(pod)
+        return pod
+
+    with DAG("trial"):
+        mapped: Any = mapped_command_task(settings, "group", work, [("0",), ("1",)])
+    for index in (0, 1):
+        task = mapped.unmap({"cmds": ["python", str(index)]})
+        assert task.deferrable
+        task.__dict__["hook"] = SimpleNamespace(is_in_cluster=True, get_namespace=lambda: "stormsight")
+        task.__dict__["pod_manager"] = SimpleNamespace(create_pod=create)
+        task.__dict__["client"] = SimpleNamespace(
+            list_namespaced_pod=lambda *_, **__: SimpleNamespace(items=[])
+        )
+        instance = SimpleNamespace(
+            dag_id="trial", run_id="r1", task_id="group", map_index=index, try_number=1
+        )
+        context = {"ti": instance, "run_id": "r1", "dag_run": SimpleNamespace(), "dag": None}
+        task.get_or_create_pod(task.build_pod_request_obj(context), context)
+        assert task._at_work is None
+    first, second = (pod.metadata for pod in created)
+    assert first.name != second.name
+    assert first.labels["stormsight/task"] != second.labels["stormsight/task"]
+    assert (first.labels["map_index"], second.labels["map_index"]) == ("0", "1")
+    assert [pod.spec.containers[0].command for pod in created] == [["python", "0"], ["python", "1"]]
+    assert {pod.spec.service_account_name for pod in created} == {"stormsight-map"}
