@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from components.acquisitions.parameters import ID, LandOptions
 from components.contract.errors import BadDataError, ParameterError
 from components.contract.failures import NOTHING_TO_DO
+from components.contract.variables import PROFILE
 from components.lib.cli import report_result, run
 from components.lib.objects.conditional import require_conditional_writes
 from components.lib.objects.opening import landing_from_environment, objects_from_environment
@@ -19,6 +21,8 @@ from components.lib.objects.opening import landing_from_environment, objects_fro
 if TYPE_CHECKING:
     from components.acquisitions.landing import Description
     from components.acquisitions.rejections import Rejection
+
+_WORLD = "section world of params.yaml, under STORMSIGHT_PROFILE"
 
 SHOWN = 5
 """Rejections that the message of a command tells in full."""
@@ -62,10 +66,10 @@ def parser() -> argparse.ArgumentParser:
     )
     land.add_argument("--id", help="default: the sensor and the time")
     land.add_argument("--sensor", default="simulated-airborne", help="(%(default)s)")
-    land.add_argument("--seed", type=int, help="of the city; default: section world of params.yaml")
-    land.add_argument("--tiles", type=int, default=12, help="(%(default)s)")
-    land.add_argument("--tile-px", type=int, help="default: section world of params.yaml")
-    land.add_argument("--folder", type=Path, help="copy this folder in the release's layout")
+    land.add_argument("--seed", type=int, help=f"of the city (default: {_WORLD})")
+    land.add_argument("--tiles", type=int, default=12, help="12 to 3401 (%(default)s)")
+    land.add_argument("--tile-px", type=int, help=f"side in pixels (default: {_WORLD})")
+    land.add_argument("--folder", type=Path, help="land a copy of this folder, in the release's layout")
     land.add_argument("--title", help="with --folder")
     land.add_argument("--licence", help="with --folder: name of the licence")
     land.add_argument("--credit", help="with --folder: the licence's credit line")
@@ -141,12 +145,12 @@ def _land(options: argparse.Namespace) -> int:
 def _land_options(options: argparse.Namespace) -> LandOptions:
     from pydantic import ValidationError  # noqa: PLC0415
 
-    from components.lib.config.loader import load_parameters  # noqa: PLC0415
+    from components.lib.config.loader import load_under  # noqa: PLC0415
     from components.simulation.parameters import WorldParameters  # noqa: PLC0415
 
     given = {"seed": options.seed, "tile_px": options.tile_px}
     if None in given.values():
-        world = load_parameters("world", WorldParameters)
+        world = load_under(os.environ.get(PROFILE) or None, "world", WorldParameters)
         given = {name: getattr(world, name) if value is None else value for name, value in given.items()}
     try:
         return LandOptions.model_validate(

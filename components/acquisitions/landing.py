@@ -69,10 +69,12 @@ def land_folder(landing: ObjectStore, folder: Path, description: Description) ->
     """Land a copy of a folder in the release's layout; what belongs to no release stays behind.
 
     Raises:
-        MissingInputError: If the folder has no file of a release.
+        MissingInputError: If there is no such folder, or no file of a release in it.
         ParameterError: If the sensor is unknown, or the id has landed before.
     """
     dataset = dataset_of(description.sensor)
+    if not folder.is_dir():
+        raise MissingInputError(f"there is no folder {folder}", next_step="correct --folder")
     paths = {
         path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
     }

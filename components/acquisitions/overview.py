@@ -45,7 +45,8 @@ def overview(landing: ObjectStore, objects: ObjectStore) -> list[Row]:
     refused = {rejection.id: rejection for rejection in rejections(objects)}
     for name in sorted({*landing.folders(), *refused} - set(state.registered)):
         if name in refused:
-            rows.append(Row(name, "rejected", note=refused[name].message))
+            note = refused[name].message.removeprefix(f"acquisition {name}: ")
+            rows.append(Row(name, "rejected", note=note))
         else:
             rows.append(Row(name, "landed" if _has_landed(landing, name) else "arriving"))
     return rows

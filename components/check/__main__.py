@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from components.check.lock import remove_leftovers, renew_lock, renewed
 from components.check.methods import check_methods
 from components.check.parameters import check_graph, check_sections
 from components.check.services import check_gpu, check_sources, check_tracking
+from components.contract.documents import read_yaml, shown
 from components.contract.keys import CHECKED, CHECKED_TEXT
 from components.contract.parameters import PARAMS_FILE, PARAMS_LOCK, read_sections, value_at
+from components.contract.variables import PROFILE
 from components.download.catalogue import known_acquisitions, load_entry
 from components.download.parameters import DownloadParameters
 from components.evaluate.parameters import EvaluateParameters
@@ -52,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         sections = read_sections(ROOT / PARAMS_FILE)
         _check_parameters(sections, findings, stage=stage)
         if not stage:
+            _warn_of_another_profile(findings)
             _check_surroundings(sections, findings)
     sys.stderr.write(findings.text())
     if findings.errors:
@@ -79,6 +83,16 @@ def _check_parameters(sections: dict[str, Any], findings: Findings, *, stage: bo
             raise renewed(ROOT)
         if stale:
             print(f"{PARAMS_LOCK} is rendered anew: the graph is that of the active profile")
+
+
+def _warn_of_another_profile(findings: Findings) -> None:
+    """Warn where the environment names another profile than the file: DVC runs the file's."""
+    named, own = os.environ.get(PROFILE), read_yaml(ROOT / PARAMS_FILE).get("profile")
+    if named and named != own:
+        findings.warnings.append(
+            f"{PROFILE}={shown(named)} is for `make airflow`, `make land` and components.runs; "
+            f"`make repro` runs the profile of {PARAMS_FILE}, {shown(own)}: change it there"
+        )
 
 
 def _check_surroundings(sections: dict[str, Any], findings: Findings) -> None:

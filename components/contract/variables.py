@@ -29,6 +29,9 @@ TRACKING_SCHEMES = (
 ACTOR = "STORMSIGHT_ACTOR"
 """Environment variable: name of the person, or of the run and its account, that ledger entries keep."""
 
+PROFILE = "STORMSIGHT_PROFILE"
+"""Environment variable: profile of params.yaml for commands outside of DVC; stages take the file's own."""
+
 LONGEST_ACTOR = 300
 """Characters of an actor's name at most."""
 
@@ -156,6 +159,6 @@ VARIABLES: Mapping[str, tuple[Rule, str]] = MappingProxyType(
         "AWS_CA_BUNDLE": (_problem_of_file, "a file of certificates"),
     }
 )
-"""Rule and valid values by variable. ``STORMSIGHT_PROFILE`` is held against params.yaml, ``AWS_PROFILE``
+"""Rule and valid values by variable. :data:`PROFILE` is held against params.yaml, ``AWS_PROFILE``
 against the AWS configuration (:mod:`components.lib.objects.client`); the others hold any text, or are made by
 the runner of stages."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from components.contract.errors import MissingInputError
 from components.lib.ledger.chain import Entry
 from components.lib.registry.agreement import name_of
 from components.lib.registry.approvals import Approval
@@ -81,10 +82,15 @@ def restore_alias(connection: Connection, ledgers: ChampionLedgers, model: str) 
     """Point the alias to the ledger's champion again; return a sentence about it.
 
     Raises:
+        MissingInputError: If the model never had a champion, and has no alias.
         BadDataError: If anything else disagrees, or the champion's files are not those of the ledger.
         MissingInputError: If its files are gone.
     """
     registry = ChampionRegistry(connection, ledgers, model)
+    if registry.current() is None and not registry.ledger.entries():
+        raise MissingInputError(
+            f"{model} never had a champion", next_step="none: there is no alias to restore"
+        )
     before = registry.restore_alias()
     return f"{model}: the alias points to {name_of(registry.current())}; it was {name_of(before)}"
 

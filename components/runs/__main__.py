@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 from pathlib import Path
 
 from components.contract.failures import NOTHING_TO_DO
@@ -137,7 +139,8 @@ def _status(options: argparse.Namespace, environment: Environment) -> int:
     from components.runs.status.page import json_of, read_status, text_of  # noqa: PLC0415
 
     sections = read_status(environment)
-    print(json_of(sections, environment) if options.json else text_of(sections, environment))
+    width = max(60, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+    print(json_of(sections, environment) if options.json else text_of(sections, environment, width))
     return 0
 
 

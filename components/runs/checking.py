@@ -9,19 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from components.contract.documents import read_yaml
 from components.contract.errors import ParameterError
 from components.contract.graph.lock import render_lock
 from components.contract.keys import CHAMPIONS
-from components.contract.parameters import PARAMS_LOCK, resolve, value_at
+from components.contract.parameters import PARAMS_LOCK
 from components.contract.temporary import scratch_folder
 from components.lib.cli import REPORT
-from components.lib.config.loader import validated
+from components.lib.config.loader import load_under
 from components.lib.registry.ledger import ChampionLedgers
 from components.lib.registry.served import require_all_served
 from components.lib.tracking.parameters import TrackingParameters
 from components.runs.environment import Environment
-from components.runs.parameters import with_run, write_for_run
+from components.runs.parameters import write_for_run
 
 PACKAGE, GATE = Path("components/check"), Path("components/promote")
 
@@ -86,8 +85,7 @@ def tracking_of(environment: Environment) -> TrackingParameters:
         ParameterError: If params.yaml is malformed, or has no such profile.
     """
     path = environment.source / "params.yaml"
-    sections = resolve(with_run(read_yaml(path), environment.profile, []), str(path))
-    tracking = validated("tracking", TrackingParameters, value_at(sections, "tracking", path), path)
+    tracking = load_under(environment.profile, "tracking", TrackingParameters, path)
     places = {"uri": environment.tracking, "artifacts": environment.artifacts or tracking.artifacts}
     return tracking.model_copy(update=places)
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import components
 from components.contract.identity import Identity
 from components.contract.keys import training_prefix
+from components.contract.variables import PROFILE
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.plan import RunPlan
@@ -66,7 +67,7 @@ class Environment:
             source=Path(value("SOURCE", str(PACKAGE))).absolute(),
             workspaces=Path(value("WORKSPACE", "var/workspaces")).absolute(),
             image=value("IMAGE", LOCAL),
-            profile=variables.get("STORMSIGHT_PROFILE") or None,
+            profile=variables.get(PROFILE) or None,
             tracking=tracking,
             artifacts=None
             if "://" in tracking and not tracking.startswith("sqlite:")

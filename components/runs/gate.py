@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Literal
 
-from components.contract.errors import BadDataError, GateRefusedError
+from components.contract.errors import BadDataError, GateRefusedError, MissingInputError
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.hashing import seal, sha256_bytes
 from components.contract.keys import run_record_key
@@ -14,7 +14,7 @@ from components.contract.notices import AWAITS_APPROVAL
 from components.lib.cli import report_failure, report_result
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import checked, unseal
-from components.lib.operations.events import Succeeded
+from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import read_plan
 from components.runs.environment import Environment
@@ -35,14 +35,25 @@ def gate(environment: Environment, run: str) -> int:
 
     Raises:
         GateRefusedError: If it was refused, saying why.
-        MissingInputError: If the run has no plan or no record: it did not end.
+        MissingInputError: If the run has no plan or no record: it did not end, or failed.
         BadDataError: If the plan or the record is damaged, of another run, or not the one in the ledger.
     """
     objects = environment.objects
     plan = read_plan(objects, run)
-    sha256, decision = sealed_decision(objects, plan.key)
     claim = Operations(objects).state().claims.get(plan.key)
     outcome = None if claim is None else claim.outcome
+    if isinstance(outcome, Failed):
+        raise MissingInputError(
+            f"run {run} has no result: run {outcome.run} failed in {outcome.stage}: {outcome.failure_class}: "
+            f"{outcome.message}",
+            next_step="see `python -m components.runs status`",
+        )
+    if outcome is None:
+        raise MissingInputError(
+            f"run {run} has no result yet",
+            next_step="run its stages, then `python -m components.runs finish`",
+        )
+    sha256, decision = sealed_decision(objects, plan.key)
     if not isinstance(outcome, Succeeded) or outcome.record_sha256 != sha256:
         raise BadDataError(
             f"the record of run {run} is not the one that the ledger names",

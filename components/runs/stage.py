@@ -21,7 +21,8 @@ from components.contract.failures import (
     exit_code_of,
     kind_of_exit,
 )
-from components.contract.keys import LOCK
+from components.contract.graph.load import load_stage
+from components.contract.keys import LOCK, is_key
 from components.contract.processes import StopRequest
 from components.contract.redaction import redact
 from components.contract.strict_yaml import DVC_LOCK
@@ -77,6 +78,8 @@ def run_stage(environment: Environment, address: str, run: str) -> int:
     with stop.watching():
         objects = environment.objects
         plan = read_plan(objects, run)
+        if "/" in address or not is_key(address):  # no part of a record's key; the graph says what there is
+            load_stage(environment.source / "dvc.yaml", environment.source / "params.yaml", address)
         records = Records(objects, plan.key)
         finished = records.stage(address)
         if finished is not None:

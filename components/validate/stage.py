@@ -95,7 +95,7 @@ def judge(folders: Folders, parameters: ValidateParameters, partitions: Sequence
     for partition in partitions:
         own = quarantine["acquisition"].map(lambda name: partition_of(name, partitions)) == partition
         _write_quarantine(quarantine[own], folders.validated / partition)
-    _conclude(folders, verdict)
+    _conclude(folders, verdict, quarantine)
     return verdict
 
 
@@ -130,7 +130,7 @@ def _write_quarantine(quarantine: pd.DataFrame, folder: Path) -> None:
         quarantine.to_csv(path, index=False, lineterminator="\n")
 
 
-def _conclude(folders: Folders, verdict: dict[str, Any]) -> None:
+def _conclude(folders: Folders, verdict: dict[str, Any], quarantine: pd.DataFrame) -> None:
     world = " (simulated)" if verdict["simulated"] else ""
     _LOG.info(
         "%d tiles%s, %d quarantined, verdict %s",
@@ -144,7 +144,19 @@ def _conclude(folders: Folders, verdict: dict[str, Any]) -> None:
     reasons = [f"{failure['subject']}: {failure['reason']}" for failure in verdict["failures"]]
     raise BadDataError(
         f"validate: the set of {verdict['tiles']} tiles{world} is bad: {'; '.join(reasons[:5])}"
-        + (f"; and {len(reasons) - 5} more" if len(reasons) > 5 else ""),
-        next_step=f"read {folders.validated / QUARANTINE_FILE} and {folders.reports / 'docs/index.html'}, "
-        "then fetch the named files again or leave the acquisition out",
+        + (f"; and {len(reasons) - 5} more" if len(reasons) > 5 else "")
+        + _quarantined(quarantine),
+        next_step="correct what is named, or leave the acquisition out; a checkout (`make repro`) lists all "
+        f"tiles in {folders.validated / QUARANTINE_FILE} and {folders.reports / 'docs/index.html'}",
     )
+
+
+def _quarantined(quarantine: pd.DataFrame) -> str:
+    """Return the quarantined tiles in words, by rule with an example: a pod keeps nothing of a bad set."""
+    if quarantine.empty:
+        return ""
+    rules = [
+        f"{rule} {len(keys(rows))}, such as {rows['acquisition'].iloc[0]}: {rows['reason'].iloc[0]}"
+        for rule, rows in quarantine.groupby("rule", sort=True)
+    ]
+    return f"; quarantined tiles by rule: {'; '.join(rules)}"

@@ -120,6 +120,10 @@ def test_a_rejection_whose_command_breaks_off_is_told_by_the_next(
         (("land", "--seed", "1", "--tile-px", "64", "--sensor", "radar"), "unknown sensor 'radar'"),
         (("land",), "params.yaml not found"),
         (("land", "--folder", "x"), "--title is missing"),
+        (
+            ("land", "--folder", "x", "--title", "t", "--licence", "l", "--credit", "c"),
+            "there is no folder x",
+        ),
     ],
 )
 def test_mistakes_are_told_with_the_next_step(
@@ -132,3 +136,30 @@ def test_mistakes_are_told_with_the_next_step(
         main(list(arguments))
     assert text in caught.value.message
     assert caught.value.next_step
+
+
+def test_an_acquisition_lands_in_the_world_of_the_profile_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`STORMSIGHT_PROFILE=smoke make airflow` trains with small tiles: `make land` makes such tiles."""
+    (tmp_path / "params.yaml").write_text(
+        "profile: large\nworld: {seed: 3, tile_px: 128}\n"
+        "profiles: {large: {}, small: {world: {tile_px: 64}}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    land_one = ["land", "--sensor", "simulated-spaceborne", "--id"]
+    monkeypatch.delenv("STORMSIGHT_PROFILE", raising=False)
+    assert main([*land_one, "large"]) == 0
+    monkeypatch.setenv("STORMSIGHT_PROFILE", "small")
+    assert main([*land_one, "small"]) == 0
+    sizes = {
+        name: sum(
+            path.stat().st_size for path in (tmp_path / "var/landing" / name).rglob("*SAR-Intensity*.tif")
+        )
+        for name in ("large", "small")
+    }
+    assert 0 < 3 * sizes["small"] < sizes["large"]
+    monkeypatch.setenv("STORMSIGHT_PROFILE", "smal")
+    with pytest.raises(ParameterError, match="'smal' is not declared") as caught:
+        main([*land_one, "other"])
+    assert "STORMSIGHT_PROFILE" in caught.value.next_step

@@ -183,3 +183,15 @@ def test_the_command_imports_no_library_that_takes_seconds(repository: Path) -> 
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert not {"torch", "mlflow", "dvc", "boto3", "numpy", "pandas", "rasterio"} & set(printed.split())
+
+
+def test_a_profile_that_counts_elsewhere_only_is_told(
+    pipeline: Path, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORMSIGHT_PROFILE", "smoke")
+    code, printed = check()
+    assert code == 0
+    assert "warning: STORMSIGHT_PROFILE='smoke' is for" in printed
+    assert "'rehearsal'" in printed
+    monkeypatch.setenv("STORMSIGHT_PROFILE", "rehearsal")
+    assert "STORMSIGHT_PROFILE" not in check()[1]

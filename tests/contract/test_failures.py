@@ -1,4 +1,4 @@
-"""Table of failure classes, and its copy for people in k8s/README.md."""
+"""Table of failure classes, and its copy for people in docs/operate/notices.md."""
 
 from __future__ import annotations
 
@@ -21,20 +21,25 @@ from components.contract.failures import (
 )
 
 SHOWN = {row.airflow_name: row for row in FAILURE_CLASSES.values() if row.airflow_name}
-README_ROW = re.compile(
+ROW = re.compile(
     r"^\| `(?P<name>\w+)`(?: \((?P<code>\d+|any other code)[^)]*\))? \| .* \| (?P<retried>[^|]*) \| .*\|$"
 )
 
 
 @pytest.fixture(scope="module")
-def readme(repository: Path) -> str:
+def runbook(repository: Path) -> str:
+    return (repository / "docs/operate/notices.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def guide(repository: Path) -> str:
     return (repository / "k8s" / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def rows(readme: str) -> dict[str, re.Match[str]]:
-    table = readme.split("| Airflow shows |", 1)[1].split("\n\n", 1)[0]
-    return {found["name"]: found for found in map(README_ROW.match, table.splitlines()) if found}
+def rows(runbook: str) -> dict[str, re.Match[str]]:
+    table = runbook.split("| Airflow shows |", 1)[1].split("\n\n", 1)[0]
+    return {found["name"]: found for found in map(ROW.match, table.splitlines()) if found}
 
 
 def test_every_kind_has_a_row_and_its_own_name_in_airflow() -> None:
@@ -103,12 +108,12 @@ def test_what_the_cluster_caused_may_be_retried_and_bars_nothing() -> None:
     assert not FROM_CLUSTER & (NEVER_RETRIED | FINAL_FOR_SET)
 
 
-def test_the_readme_lists_every_class_that_airflow_shows(rows: dict[str, re.Match[str]]) -> None:
+def test_the_runbook_lists_every_class_that_airflow_shows(rows: dict[str, re.Match[str]]) -> None:
     assert set(rows) == set(SHOWN)
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_the_readme_agrees_about_exit_code_and_retries(rows: dict[str, re.Match[str]], name: str) -> None:
+def test_the_runbook_agrees_about_exit_code_and_retries(rows: dict[str, re.Match[str]], name: str) -> None:
     row, found = SHOWN[name], rows[name]
     code = {None: None, "any other code": None}.get(found["code"], found["code"])
     assert code == (None if row.exit_code is None else str(row.exit_code))
@@ -116,8 +121,8 @@ def test_the_readme_agrees_about_exit_code_and_retries(rows: dict[str, re.Match[
     assert (found["retried"] in ("own budget", "own budget; training resumes")) is row.from_cluster
 
 
-def test_the_readme_names_the_classes_that_bar_a_set(readme: str) -> None:
-    sentence = re.search(r"After ((?:`\w+`|,|and|\s)+) the same set, code and parameters are skipped", readme)
+def test_the_guide_names_the_classes_that_bar_a_set(guide: str) -> None:
+    sentence = re.search(r"After ((?:`\w+`|,|and|\s)+) the same set, code and parameters are skipped", guide)
     assert sentence is not None
     named = set(re.findall(r"`(\w+)`", sentence[1]))
     assert named == {FAILURE_CLASSES[kind].airflow_name for kind in FINAL_FOR_SET}

@@ -150,9 +150,9 @@ def delivery_beside_a_bad_one(desk: Desk) -> None:
     assert "tiles says 7" in notice.text
     shows(
         desk,
-        "1 folders in the landing place are not registered: torn",
+        "not registered in the landing place: 1 (torn)",
         "torn: acquisition torn: its completeness marker is wrong",
-        "1 acquisitions are registered, 1 in no finished training: first",
+        "registered acquisitions: 1; in no finished training: 1 (first)",
         ": not trained yet",
     )
     assert desk.register() == "skipped"
@@ -240,7 +240,7 @@ def eviction_and_stall(desk: Desk) -> None:
         "version 1: method concord, iou 0.500 (simulated); run r2",
         "stormsight-sar: MLflow's alias is the ledger's champion",
         ": trained: this set is trained",
-        "1 acquisitions are registered, 0 in no finished training: none",
+        "registered acquisitions: 1; in no finished training: 0 (none)",
         "run r2 succeeded: promoted",
     )
 
@@ -315,7 +315,7 @@ def barred_set(desk: Desk) -> None:
         "last failure of prepare: bad_data",
     )
     desk.by_hand("acquisitions", "withdraw", "fourth", "--reason", "a strip without tiles")
-    shows(desk, ": trained: this set is trained", "3 acquisitions are registered, 0 in no finished training")
+    shows(desk, ": trained: this set is trained", "registered acquisitions: 3; in no finished training: 0")
 
 
 def redrives_spent(desk: Desk) -> None:
@@ -348,7 +348,7 @@ def healthy_evening(desk: Desk) -> None:
         "version 3 since 2026-11-23T08:00",
         "MLflow's alias is the ledger's champion",
         ": trained: this set is trained",
-        "4 acquisitions are registered, 0 in no finished training: none",
+        "registered acquisitions: 4; in no finished training: 0 (none)",
         "no run is at work",
         "run by-hand succeeded: not promoted",
     )

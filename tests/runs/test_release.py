@@ -94,3 +94,20 @@ def test_what_is_no_claim_is_not_given_up(registered: World) -> None:
     code, report = command(world, "release", "--run", "r1", "--reason", "again")
     assert (code, "holds no claim any more" in report["message"]) == (99, True)
     assert len(Operations(world.objects).chain.entries()) == 3
+
+
+def test_wrong_names_of_runs_and_stages_are_told_by_what_they_are(registered: World) -> None:
+    """Neither the key of an object nor a step of the pipeline is what a person mistyped."""
+    world = registered
+    for words in (("gate",), ("stage", "prepare")):
+        code, report = command(world, *words, "--run", "nobody")
+        assert (code, "run nobody was never planned" in report["message"]) == (66, True)
+        assert "plan --run nobody" in report["next_step"]
+    assert plan(world.environment(), "r1") == 0
+    code, report = command(world, "stage", "../prepare", "--run", "r1")
+    assert (code, "has no stage '../prepare'" in report["message"]) == (78, True)
+    code, report = command(world, "gate", "--run", "r1")
+    assert (code, "run r1 has no result yet" in report["message"]) == (66, True)
+    assert release(world.environment(), "r1", "its node is gone") == 0
+    code, report = command(world, "gate", "--run", "r1")
+    assert (code, "released by hand: its node is gone" in report["message"]) == (66, True)

@@ -20,6 +20,7 @@ from components.lib.tracking.connection import connect
 from components.runs.environment import Environment
 from components.runs.finish import finish
 from components.runs.plan import plan
+from components.runs.records import FailureRecord
 from components.runs.status.page import json_of, read_status, text_of
 from tests.lib.registry.models import MODEL, register_version
 from tests.lib.tracking.local_store import local_store
@@ -149,7 +150,7 @@ def test_what_is_at_work_stuck_barred_failed(registered: World, monkeypatch: pyt
     world = registered
     assert lines(world.environment(), "Next training") == [
         lines(world.environment(), "Next training")[0],
-        "1 acquisitions are registered, 1 in no finished training: first",
+        "registered acquisitions: 1; in no finished training: 1 (first)",
         "no run is at work",
     ]
     fail(world, "r1", monkeypatch, "bad_data")
@@ -201,3 +202,48 @@ def test_nothing_readable_is_a_failure(trained: World) -> None:
     )
     with pytest.raises(SourceUnavailableError, match="nothing could be read"):
         read_status(environment)
+
+
+def test_tiles_of_a_set_that_the_verdict_refused_are_told(
+    trained: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pod keeps no list of a bad set: the failure's message is what is left, whole."""
+    message = "verdict: the set is bad: share is 0.9; quarantined tiles by rule: size 9, such as a: tile-1"
+    place = next(info.key for info in trained.objects.list("work/") if "/stages/" in info.key)
+    key = place.split("/")[1]
+    for info in trained.objects.list(f"work/{key}/stages/"):
+        trained.objects.delete(info.key)
+    failure = FailureRecord(
+        stage="verdict",
+        run="r1",
+        key=key,
+        failure_class="bad_data",
+        exit_code=65,
+        message=message,
+        next_step="correct what is named",
+        image="local",
+        time="2026-11-01T00:00:00.000+00:00",
+    )
+    trained.objects.put(f"work/{key}/failures/verdict-1.json", seal(asdict(failure)))
+    assert lines(trained.environment(), "Quarantined tiles") == [
+        "run r1 has no list: verdict failed",
+        *message.split("; "),
+    ]
+
+
+def test_what_cannot_be_read_is_told_once_and_lines_fit_a_terminal(trained: World) -> None:
+    trained.objects.put("ledger/operations/000000001.json", b"torn")
+    environment = trained.environment()
+    sections = read_status(environment)
+    text = text_of(sections, environment, width=80)
+    assert " ".join(text.split()).count("entry 1: it is not an entry") == 1
+    assert "could not be read, as above" in text
+    words = {word for line in text.splitlines() if len(line) > 80 for word in line.split() if len(word) < 50}
+    assert words <= {"sources", "are", "keys", "in", "remote", "is"}, "only paths and commands are longer"
+    assert text_of(sections, environment).count("\n") < text.count("\n")
+
+
+def test_an_acquisition_that_was_registered_by_hand_says_what_starts_its_training(registered: World) -> None:
+    text = page(registered.environment())
+    assert "no run has claimed this set yet" in text
+    assert "start one" in text.partition("no run has claimed")[2]

@@ -141,6 +141,13 @@ def test_too_many_quarantined_tiles_make_the_set_bad(release: Release, folders: 
     reasons = bad_verdict(folders, release)
     assert reasons["quarantine_share"] == "share of quarantined tiles is 0.750, allowed is at most 0.5"
     assert len(read_result(folders).quarantine) == 6
+    with pytest.raises(BadDataError) as caught:
+        validate(folders, PARAMETERS, ["p00"])
+    rule, reason = read_result(folders).quarantine.iloc[0][["rule", "reason"]]
+    assert f"quarantined tiles by rule: {rule} 6, such as " in caught.value.message, (
+        "a pod keeps nothing else"
+    )
+    assert reason in caught.value.message
 
 
 def test_a_small_broken_acquisition_cannot_hide_behind_a_large_one(
@@ -236,7 +243,7 @@ def test_the_command_exits_with_65_and_leaves_the_verdict(release: Release, tmp_
     assert done.returncode == 65, done.stderr
     assert "Traceback" not in done.stderr
     assert "share of quarantined tiles is 0.250, allowed is at most 0.05" in done.stderr
-    assert "next step: read" in done.stderr
+    assert "next step: correct what is named" in done.stderr
     assert done.stdout == ""
     verdict = json.loads((tmp_path / "reports" / "verdict.json").read_text())
     assert (verdict["verdict"], verdict["quarantined"], verdict["rules"]) == ("bad", 2, {"sar_readable": 2})

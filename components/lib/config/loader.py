@@ -11,10 +11,17 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
-from components.contract.documents import nearest, require_mapping, shortened, shown
+from components.contract.documents import nearest, read_yaml, require_mapping, shortened, shown
 from components.contract.errors import ParameterError
-from components.contract.parameters import PARAMS_FILE, read_sections, refuse_stale_lock, value_at
+from components.contract.parameters import (
+    PARAMS_FILE,
+    read_sections,
+    refuse_stale_lock,
+    resolve,
+    value_at,
+)
 from components.contract.partitions import partition_names, require_partition
+from components.contract.variables import PROFILE
 
 SERVICES = frozenset({"map", "orchestration", "evidence"})
 """Sections that no stage reads: what reads them does not follow DVC's graph."""
@@ -53,6 +60,25 @@ def load_parameters(section: str, model: type[P], path: Path = PARAMS_FILE) -> P
             named), or a value does not fit its field.
     """
     return validated(section, model, load_section(section, path), path)
+
+
+def load_under(profile: str | None, section: str, model: type[P], path: Path = PARAMS_FILE) -> P:
+    """Read ``section`` under another profile than the file's own, for a command that is no stage.
+
+    Args:
+        profile: Profile of the file, as ``STORMSIGHT_PROFILE`` names it; None for the file's own.
+        section: Name of the section.
+        model: Declaration of the section.
+        path: The parameter file.
+
+    Raises:
+        ParameterError: As :func:`load_parameters`, or if there is no such profile.
+    """
+    document = read_yaml(path)
+    if profile is not None:
+        document = {**document, "profile": profile}
+    sections = resolve(document, str(path) if profile is None else f"{PROFILE} or {path}")
+    return validated(section, model, value_at(sections, section, path), path)
 
 
 def load_known(section: str, model: type[P], path: Path) -> P:

@@ -182,7 +182,13 @@ class FolderObjects:
     @contextmanager
     def _temporary(self) -> Iterator[Path]:
         folder = self.root / TEMPORARY
-        _make_folder(folder)
+        try:
+            _make_folder(folder)
+        except FileNotFoundError as error:  # /proc and the like; nothing is missing that a step could make
+            raise ResourceError(
+                f"no folder can be made in {self.root}: {error.strerror}",
+                next_step="point the store to a file system that can be written",
+            ) from error
         if not self._swept:
             self.sweep()
         path, held = make_locked(lambda: _new_file(folder))

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ConfigDict
 
-from components.contract.errors import BadDataError
+from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_bytes
 from components.contract.keys import catalogue_key, plan_key
 from components.lib.objects.protocol import ObjectStore
@@ -115,7 +115,13 @@ def read_plan(objects: ObjectStore, run: str) -> RunPlan:
         MissingInputError: If the run was never planned.
         BadDataError: If the plan is damaged, or another run's.
     """
-    plan = read_sealed(objects, plan_key(run), RunPlan)
+    try:
+        plan = read_sealed(objects, plan_key(run), RunPlan)
+    except MissingInputError as error:
+        raise MissingInputError(
+            f"run {run} was never planned, or its records were pruned: {error.message}",
+            next_step=f"correct --run, or plan it: `python -m components.runs plan --run {run}`",
+        ) from error
     if plan.run != run:
         raise BadDataError(
             f"{objects.uri}/{plan_key(run)} is the plan of run {plan.run}",

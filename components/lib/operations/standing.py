@@ -21,6 +21,9 @@ from components.lib.operations.state import Claim, State
 OTHER = "other"
 """Key of the redrives of all classes that are not named."""
 
+_START = "none: the next run of the DAG `retrain` trains it; after a registration by hand, start one"
+_REDRIVE = "none: the DAG `redrive` starts it by the clock; a run of `retrain` that you start does so at once"
+
 
 class Position(StrEnum):
     """Position of a set on its way to a model."""
@@ -111,7 +114,7 @@ def _position(
     if claim is None:
         if not pending:
             return Position.EMPTY, "no acquisition is registered", "land one"
-        return Position.NEW, "no run has claimed this set yet", ""
+        return Position.NEW, "no run has claimed this set yet", _START
     obstacle = obstacle_of(claim, now=now, lease=lease)
     if obstacle is not None:
         return _hindered(claim, obstacle), obstacle.reason, obstacle.next_step
@@ -141,4 +144,4 @@ def _redrive(claim: Claim, redrives: Mapping[str, int]) -> tuple[Position, str, 
             f"{what}; all {granted} redrives of class {kind} are spent",
             "find the cause; the next scheduled run, or one that you start, trains the set again",
         )
-    return Position.REDRIVE, f"{what}; redrive {count} of {granted} is due", ""
+    return Position.REDRIVE, f"{what}; redrive {count} of {granted} is due", _REDRIVE

@@ -168,6 +168,7 @@ def _served(sources: Sources) -> list[Finding]:
 
 
 def _agreement(reader: ChampionReader) -> list[Finding]:
-    reader.require_agreement()
-    words = f"{reader.model}: MLflow's alias is the ledger's champion"
-    return [Finding(words, f"MLflow at {reader.connection.uri}")]
+    entries = reader.require_agreement()
+    known = bool(entries) and entries[-1].version is not None
+    agreed = "MLflow's alias is the ledger's champion" if known else "MLflow has no champion either"
+    return [Finding(f"{reader.model}: {agreed}", f"MLflow at {reader.connection.uri}")]

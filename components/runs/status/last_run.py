@@ -12,14 +12,15 @@ from pathlib import PurePosixPath
 
 from components.contract.errors import BadDataError, StormsightError
 from components.contract.graph.load import load_graph
-from components.contract.keys import OPERATIONS, WORK, stage_records_prefix
+from components.contract.keys import OPERATIONS, WORK, failures_prefix, stage_records_prefix
 from components.lib.objects.content import FOLDER, folder_files, read_content
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.state import Claim
 from components.runs.environment import Environment
 from components.runs.pages import outputs, page_outputs
-from components.runs.records import StageRecord
+from components.runs.plan import last_failures
+from components.runs.records import FailureRecord, StageRecord
 from components.runs.status.champions import report_command
 from components.runs.status.findings import LISTED, Finding, listed, run_of
 from components.runs.status.sources import Sources
@@ -28,6 +29,12 @@ LOOKED_AT = 5
 """Newest runs among which one with a quarantine list, or with pages, is looked for."""
 
 _LIST = "quarantine.csv"
+
+_JUDGE = "verdict"
+"""Stage that writes it; where it fails, its message is all that is left of its list."""
+
+_PARTS = 12
+"""Parts of that message that are shown."""
 
 
 def find_cost(sources: Sources) -> list[Finding]:
@@ -56,6 +63,10 @@ def find_quarantine(sources: Sources) -> list[Finding]:
         if lists:
             rows = [row for md5 in lists for row in _rows_of(remote, md5)]
             return _quarantined(claim, rows, f"remote: {_LIST}")
+        if refused := [
+            one for one in last_failures(sources.objects, claim.claimed.key) if one.stage == _JUDGE
+        ]:
+            return _refused(claim, refused[-1])
     return [Finding("no run has listed quarantined tiles yet", WORK)]
 
 
@@ -174,6 +185,13 @@ def _rows_of(remote: ObjectStore, md5: str) -> list[dict[str, str]]:
         raise BadDataError(
             f"{_LIST} in {remote.uri} is no list of tiles", next_step="run the stage that made it again"
         ) from error
+
+
+def _refused(claim: Claim, failure: FailureRecord) -> list[Finding]:
+    """Return what a failed verdict said, a part per line."""
+    place = failures_prefix(claim.claimed.key, failure.stage)
+    first = Finding(f"run {claim.run} has no list: {failure.stage} failed", place, failure.next_step)
+    return [first, *(Finding(part, place) for part in failure.message.split("; ")[:_PARTS])]
 
 
 def _quarantined(claim: Claim, rows: list[dict[str, str]], source: str) -> list[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
+from textwrap import wrap
 
 from components.contract.errors import SourceUnavailableError
 from components.contract.keys import CHAMPIONS, OPERATIONS, REJECTED, WORK
@@ -46,8 +47,15 @@ def read_status(environment: Environment) -> list[Section]:
     return sections
 
 
-def text_of(sections: list[Section], environment: Environment) -> str:
-    """Return the sections for people: each finding with its source and, below it, its next step."""
+def text_of(sections: list[Section], environment: Environment, width: int | None = None) -> str:
+    """Return the sections for people: each finding with its source and, below it, its next step.
+
+    Args:
+        sections: What was found.
+        environment: Settings of the command.
+        width: Columns of the terminal; None leaves a line for each finding, as other programs read it.
+    """
+    told: set[str] = set()
     lines = [
         f"status at {datetime.now(UTC):%F %R} UTC",
         f"sources are keys in {environment.objects_uri}; remote is {environment.remote}",
@@ -55,9 +63,27 @@ def text_of(sections: list[Section], environment: Environment) -> str:
     for section in sections:
         lines += ["", section.title]
         for finding in section.findings:
-            lines.append(f"  {one_line(finding.text)}  [{finding.source}]")
-            lines += [f"      next: {one_line(finding.next_step)}"] if finding.next_step else []
+            again = not finding.read and finding.text in told
+            told.add(finding.text)
+            text = "could not be read, as above" if again else one_line(finding.text)
+            lines += _wrapped(f"{text}  [{finding.source}]", "  ", width)
+            if finding.next_step and not again:
+                lines += _wrapped(f"next: {one_line(finding.next_step)}", "      ", width)
     return "\n".join(lines)
+
+
+def _wrapped(text: str, indent: str, width: int | None) -> list[str]:
+    """Return the lines of a text; words, keys and commands among them stay whole."""
+    if width is None:
+        return [f"{indent}{text}"]
+    return wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def json_of(sections: list[Section], environment: Environment) -> str:

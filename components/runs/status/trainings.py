@@ -43,7 +43,7 @@ def find_deliveries(sources: Sources) -> list[Finding]:
 def _landed(sources: Sources) -> list[Finding]:
     landing, registered = sources.landing, sources.state.registered
     waiting = [name for name in landing.folders() if name not in registered]
-    words = f"{len(waiting)} folders in the landing place are not registered: {listed(waiting)}"
+    words = f"not registered in the landing place: {len(waiting)} ({listed(waiting)})"
     return [Finding(words, landing.uri, LIST if waiting else "")]
 
 
@@ -60,7 +60,9 @@ def _rejections(sources: Sources) -> list[Finding]:
             found[info.key] = unread(place, error)
             continue
         if record.id not in registered:
-            found.setdefault(record.id, Finding(f"{record.id}: {record.message}", place, record.next_step))
+            named = record.message.startswith("acquisition ")
+            words = record.message if named else f"{record.id}: {record.message}"
+            found.setdefault(record.id, Finding(words, place, record.next_step))
     if not found:
         return [Finding("no delivery is rejected", source)]
     more = len(found) - LISTED
@@ -91,7 +93,7 @@ def _pending(sources: Sources, source: str) -> list[Finding]:
     trained = state.trained
     new = [name for name in state.pending if name not in trained]
     words = (
-        f"{len(state.pending)} acquisitions are registered, {len(new)} in no finished training: {listed(new)}"
+        f"registered acquisitions: {len(state.pending)}; in no finished training: {len(new)} ({listed(new)})"
     )
     return [Finding(words, source, LIST if new else "")]
 

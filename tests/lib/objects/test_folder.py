@@ -128,3 +128,11 @@ def test_stores_are_found_by_uri_and_environment(tmp_path: Path, monkeypatch: py
     for uri in ("", "s3://", "http://x/y", "file://relative"):
         with pytest.raises(ParameterError, match="names no object store"):
             open_objects(uri)
+
+
+def test_a_place_where_no_folder_can_be_made_is_no_missing_object() -> None:
+    """A write to /proc finds no such folder: that is the place, not a step that has not run."""
+    store = FolderObjects(Path("/proc/nowhere"))
+    for write in (store.put, store.create):
+        with pytest.raises(ResourceError, match="no folder can be made in /proc/nowhere"):
+            write("a/b", b"x")

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from components.contract.errors import BadDataError, SourceUnavailableError
+from components.contract.errors import BadDataError, MissingInputError, SourceUnavailableError
 from components.contract.hashing import sha256_file
 from components.lib.registry.artefact import CHAMPION
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.served import require_all_served, require_served
 from components.lib.tracking.parameters import TrackingParameters
+from components.promote.history import restore_alias
 from tests.lib.registry.models import MODEL, promote
 from tests.lib.registry.test_champion_registry import written
 
@@ -36,7 +37,9 @@ def test_an_alias_that_was_removed_or_never_earned_is_put_right(registry: Champi
     client.set_registered_model_alias(MODEL, CHAMPION, "3")
     with pytest.raises(BadDataError, match="champion is none, the alias points to version 3"):
         require_served(registry)
-    assert (registry.restore_alias(), registry.current()) == ("3", None)
+    assert "points to none; it was version 3" in restore_alias(registry.connection, registry.ledgers, MODEL)
+    with pytest.raises(MissingInputError, match="never had a champion"):
+        restore_alias(registry.connection, registry.ledgers, MODEL)
     promote(registry, "1")
     client.delete_registered_model_alias(MODEL, CHAMPION)
     assert (registry.restore_alias(), registry.current()) == (None, "1")
