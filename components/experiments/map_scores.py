@@ -1,7 +1,7 @@
 """Scores of maps on the tiles that ``evaluate`` scores: whole strips, three outlines, several looks.
 
-``python -m components.experiments.map_scores --model models/sar/concord`` prints a table. Tiles are judged by the
-rules of ``evaluate``; only the buildings come from maps.
+``python -m components.experiments.map_scores --model models/sar/concord`` prints a table. Tiles are judged by
+the rules of ``evaluate``; only the buildings come from maps.
 """
 
 from __future__ import annotations
