@@ -50,7 +50,7 @@ class FakeMap:
         return [number for number in range(len(self.blocks)) if str(number) not in there]
 
     def finish(self, work: ObjectStore, prefix: str, out: Path) -> Mapping[str, Any]:
-        item = {
+        item: dict[str, Any] = {
             "type": "Feature",
             "stac_version": "1.1.0",
             "id": self.delivery.acquisition,

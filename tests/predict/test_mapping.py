@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.config.scoring import ScoringSettings
@@ -28,11 +29,11 @@ SHAPE = (300, 420)
 PREFIX = "blocks/"
 
 
-def planted(seed: int = 3) -> tuple[PixelScene, list[shapely.Polygon]]:
+def planted(seed: int = 3) -> tuple[PixelScene, list[BaseGeometry]]:
     """Scene whose first band is 250 in buildings and 5 around them, and the buildings, in pixels."""
     rng = np.random.default_rng(seed)
     pixels = np.full((*SHAPE, 4), 5, dtype=np.uint8)
-    buildings = []
+    buildings: list[BaseGeometry] = []
     for top in range(4, SHAPE[0] - 30, 30):
         for left in range(4, SHAPE[1] - 30, 30):
             height, width = rng.integers(8, 26, 2)
@@ -48,7 +49,7 @@ def planted(seed: int = 3) -> tuple[PixelScene, list[shapely.Polygon]]:
     return PixelScene(_without_halves(pixels, buildings)), buildings
 
 
-def _without_halves(pixels: np.ndarray, buildings: list[shapely.Polygon]) -> np.ndarray:
+def _without_halves(pixels: np.ndarray, buildings: list[BaseGeometry]) -> np.ndarray:
     """Remove what is left of buildings that the large one took away."""
     kept = rasterio.features.rasterize(buildings, SHAPE, dtype="uint8")
     pixels[..., 0] = np.where(kept, 250, 5)

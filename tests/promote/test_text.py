@@ -22,6 +22,7 @@ def test_a_number_that_was_taken_without_a_tile_to_compare_is_told() -> None:
         parameters=PARAMETERS,
         simulated=True,
         ledger_head="0",
+        acquisitions=[],
     )
     part = {
         "outcome": "refused",
