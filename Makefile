@@ -76,6 +76,12 @@ mlflow: $(VENV)/.installed ## Serve MLflow's pages: the SAR model on http://127.
 land: $(VENV)/.installed ## Land a small simulated acquisition in var/landing (or STORMSIGHT_LANDING)
 	python -m components.acquisitions land
 
+UNSEEN := var/rehearsal-maps
+.PHONY: map
+map: $(VENV)/.installed ## Map a simulated acquisition that no model saw, with the champion of make repro, into maps/
+	@test -e $(UNSEEN)/unseen/COMPLETE.json || STORMSIGHT_LANDING=$(UNSEEN) python -m components.acquisitions land --id unseen --tiles 48
+	python -m components.predict $(UNSEEN)/unseen --fallback models/sar/concord
+
 # Airflow with these DAGs and nothing else: SQLite, stages as processes, state below var/. The triggerer does not
 # look into the DAG folder by itself, hence PYTHONPATH; DAGs import components.contract as well. No login: it listens
 # on this machine only.
@@ -151,4 +157,4 @@ lock: ## Resolve the locks anew from pyproject.toml
 
 .PHONY: clean
 clean: ## Remove what the pipeline made (not the DVC cache, not the registry in var/)
-	rm -rf data models reports
+	rm -rf data models reports maps

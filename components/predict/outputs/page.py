@@ -119,7 +119,8 @@ def _files(folder: Path) -> list[dict[str, str]]:
         if path.exists():
             listed.append({"name": name, "title": title, "size": _size(path.stat().st_size)})
         elif name == names.ITEM:
-            listed.append({"name": name, "title": title, "size": ""})
+            # The catalogue keeps the item above the folder of the files.
+            listed.append({"name": f"../{name}", "title": title, "size": ""})
     return listed
 
 
