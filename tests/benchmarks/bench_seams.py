@@ -44,7 +44,7 @@ def our_way(levels: Levels, side: int, rules: Drawer) -> Polygons:
 
 def whole_image(levels: Levels, rules: Drawer) -> Polygons:
     """rasterio.features.shapes over the whole mask, as a script does that holds the scene in memory."""
-    mask = rules.mask(rules.prediction(levels))
+    mask = rules.mask(levels)
     found = [shapely.geometry.shape(outline) for outline, _ in shapes(mask.astype(np.uint8), mask=mask)]
     return np.array(
         [polygon for polygon in found if polygon.area >= rules.settings.min_area_px], dtype=object
@@ -81,8 +81,9 @@ def deduplicated(levels: Levels, side: int, overlap: int, rules: Drawer) -> Poly
 def _windows(levels: Levels, boxes: Iterator[Box], rules: Drawer) -> Polygons:
     parts = []
     for box in boxes:
-        prediction = rules.prediction(levels[:, box.top : box.bottom, box.left : box.right])
-        parts.append(rules.draw(prediction, top=box.top, left=box.left).geometries)
+        drawn = rules.draw(levels[:, box.top : box.bottom, box.left : box.right])
+        corner = np.full((2, len(drawn)), [[box.left], [box.top]])
+        parts.append(drawn.shifted(*corner).geometries)
     return np.concatenate(parts)
 
 
