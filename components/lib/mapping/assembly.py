@@ -13,7 +13,7 @@ from components.lib.mapping.blocks import Blocks, Box
 from components.lib.mapping.buildings import Buildings, concatenate
 from components.lib.mapping.drawing import Drawer, Part
 from components.lib.mapping.levels import Levels
-from components.lib.mapping.pieces import DrawnBlock, Pieces
+from components.lib.mapping.pieces import DrawnBlock
 
 Integers = npt.NDArray[np.int64]
 
@@ -53,14 +53,20 @@ class _Joined:
         other.rows, other.columns, other.levels, other.rim = [], [], [], []
         other.into = self
 
+    @property
+    def pixels(self) -> int:
+        """Pixels of all pieces."""
+        return sum(len(rows) for rows in self.rows)
+
     def part(self) -> Part:
-        """Return all pixels."""
-        return Part(
-            np.concatenate(self.rows),
-            np.concatenate(self.columns),
-            np.concatenate(self.levels, axis=1),
-            self.box,
-        )
+        """Return all pixels in their box."""
+        levels = np.zeros((len(self.levels[0]), *self.box.shape), dtype=np.uint8)
+        mask = np.zeros(self.box.shape, dtype=bool)
+        for rows, columns, values in zip(self.rows, self.columns, self.levels, strict=True):
+            y, x = rows - self.box.top, columns - self.box.left
+            levels[:, y, x] = values
+            mask[y, x] = True
+        return Part(self.box, levels, mask)
 
 
 class Assembly:
@@ -136,14 +142,13 @@ class Assembly:
                 continue
             for key in joined.rim:
                 del self._rim[key]
-            part = joined.part()
-            self._held_px -= len(part.rows)
-            complete.append(part)
+            self._held_px -= joined.pixels
+            complete.append(joined.part())
         return complete
 
     def _joined(self, drawn: DrawnBlock) -> list[_Joined]:
         """Return a block's pieces, joined with those of its neighbours."""
-        pieces = [_Joined(part.box, [part.rows], [part.columns], [part.levels]) for part in _parts(drawn)]
+        pieces = _pieces(drawn)
         if not pieces:
             return pieces
         owner, here, there, block = self._rim_pixels(drawn)
@@ -195,16 +200,16 @@ def _root(joined: _Joined) -> _Joined:
     return joined
 
 
-def _parts(drawn: DrawnBlock) -> list[Part]:
-    """Return the pieces of a block, one by one, in rows and columns of the scene."""
-    pieces: Pieces = drawn.pieces
+def _pieces(drawn: DrawnBlock) -> list[_Joined]:
+    """Return the pieces of a block, one by one."""
+    pieces = drawn.pieces
     y, x = np.divmod(pieces.positions, np.int32(drawn.box.shape[1]))
     rows, columns = y + np.int32(drawn.box.top), x + np.int32(drawn.box.left)
     ends = np.cumsum(pieces.sizes)
-    parts = []
+    found = []
     for start, end in zip((ends - pieces.sizes).tolist(), ends.tolist(), strict=True):
+        # Copies, so that a piece that waits does not keep the pixels of the whole block in memory.
         r, c = rows[start:end].copy(), columns[start:end].copy()
         box = Box(int(r.min()), int(c.min()), int(r.max()) + 1, int(c.max()) + 1)
-        # Copies, so that a piece that waits does not keep the pixels of the whole block in memory.
-        parts.append(Part(r, c, pieces.levels[:, start:end].copy(), box))
-    return parts
+        found.append(_Joined(box, [r], [c], [pieces.levels[:, start:end].copy()]))
+    return found

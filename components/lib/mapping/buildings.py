@@ -48,9 +48,10 @@ class Buildings:
         # The north-up map mirrors y, so that normal rings would run the other way round.
         return np.asarray(shapely.normalize(moved), dtype=object)
 
-    def shifted(self, x: float, y: float) -> Buildings:
-        """Return the buildings moved by ``x`` pixels to the right and ``y`` pixels down."""
-        moved = shapely.transform(self.geometries, lambda xy: xy + np.array([x, y], dtype=np.float64))
+    def shifted(self, x: npt.NDArray[np.integer], y: npt.NDArray[np.integer]) -> Buildings:
+        """Return the buildings moved by ``x`` (K,) pixels to the right and ``y`` (K,) pixels down."""
+        xy, index = shapely.get_coordinates(self.geometries, return_index=True)
+        moved = shapely.set_coordinates(self.geometries.copy(), xy + np.stack([x, y], axis=1)[index])
         return replace(self, geometries=np.asarray(moved, dtype=object))
 
     def ordered(self) -> Buildings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +16,7 @@ from components.lib.geo.geoarray import GeoArray, PixelTransform
 from components.lib.mapping.blocks import Box
 from components.lib.mapping.buildings import Buildings, concatenate
 from components.lib.mapping.levels import NO_DATA, Levels, to_probability
+from components.lib.mapping.packing import Canvas, pack
 from components.lib.mapping.regular import regular_outlines
 from components.lib.tasks.buildings import BUILDINGS
 
@@ -25,26 +26,25 @@ Outlines = Literal["raw", "simplified", "regular"]
 MOST_PART_PX = 2**24
 """Largest box of one connected part, pixels: 4.2 km² at half a metre, drawn in about 1.5 GB."""
 
-_NARROW_PX = 256
-_CANVAS_PX = 2**20
+_STRIP_PX = 256
+"""Rows whose mask is made at once: what is in between takes many times the memory of levels."""
+
 _PIXELS = PixelTransform(1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """Pixels of one or more 8-connected parts that are drawn together.
+    """One 8-connected part of a scene's mask, or several that are drawn together.
 
     Attributes:
-        rows: (N,) rows in the scene.
-        columns: (N,) columns in the scene.
-        levels: (C, N) their levels.
-        box: Smallest box of the scene that holds them.
+        box: Smallest box of the scene that holds it.
+        levels: (C, h, w) levels of the box.
+        mask: (h, w) pixels of the part.
     """
 
-    rows: npt.NDArray[np.int32]
-    columns: npt.NDArray[np.int32]
-    levels: Levels
     box: Box
+    levels: Levels
+    mask: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,39 +65,32 @@ class Drawer:
     bands: tuple[str, ...]
     most_part_px: int = MOST_PART_PX
 
-    def prediction(self, levels: Levels) -> GeoArray:
-        """Return the probabilities of levels (C, H, W) as the task takes them."""
-        return GeoArray(
-            values=to_probability(levels),
-            bands=self.bands,
-            valid=levels[0] != NO_DATA,
-            transform=_PIXELS,
-            crs="",
-            sensor="",
-            orientation=0,
-        )
+    def mask(self, levels: Levels) -> npt.NDArray[np.bool_]:
+        """Return the pixels (H, W) that buildings are made of, from levels (C, H, W)."""
+        mask = np.empty(levels.shape[1:], dtype=bool)
+        for top in range(0, len(mask), _STRIP_PX):
+            strip = self._prediction(levels[:, top : top + _STRIP_PX])
+            mask[top : top + _STRIP_PX] = BUILDINGS.drawn_mask(strip, self.settings, self.threshold)
+        return mask
 
-    def mask(self, prediction: GeoArray) -> npt.NDArray[np.bool_]:
-        """Return the pixels (H, W) that buildings are made of."""
-        return BUILDINGS.drawn_mask(prediction, self.settings, self.threshold)
-
-    def draw(self, prediction: GeoArray, *, top: int = 0, left: int = 0) -> Buildings:
-        """Draw the buildings of a prediction whose first pixel is (``top``, ``left``) of the scene.
+    def draw(self, levels: Levels) -> Buildings:
+        """Draw the buildings of levels (C, H, W), in their pixels.
 
         Each is drawn from the pixels of its own 8-connected part of :meth:`mask` alone, in an order that
         depends on all.
         """
         raw = self.outlines == "raw"
         settings = self.settings.model_copy(update={"simplify_px": 0.0}) if raw else self.settings
-        drawn = BUILDINGS.draw(prediction, settings, self.threshold)
+        drawn = BUILDINGS.draw(self._prediction(levels), settings, self.threshold)
         outlines = np.asarray(shapely.normalize(drawn.geometries), dtype=object)
         if self.outlines == "regular":
             outlines = regular_outlines(outlines)
-        return Buildings(outlines, drawn.confidences).shifted(left, top)
+        return Buildings(outlines, drawn.confidences)
 
     def draw_parts(self, parts: Sequence[Part]) -> Buildings:
-        """Draw the buildings of parts that touch each other nowhere, however they lie in the scene."""
-        return concatenate(self._draw_column(column) for column in _columns(parts))
+        """Draw the buildings of parts that touch each other nowhere, in pixels of the scene."""
+        canvases = pack([part.box.shape for part in parts])
+        return concatenate(self._draw_canvas(canvas, parts) for canvas in canvases)
 
     def check_size(self, box: Box) -> None:
         """Refuse a connected part whose drawing would exhaust the memory.
@@ -115,37 +108,30 @@ class Drawer:
             next_step="raise the threshold, or check that the model was trained for this sensor and scene",
         )
 
-    def _draw_column(self, column: Sequence[Part]) -> Buildings:
-        """Draw parts below each other on one canvas, an empty row between them, and put them back."""
-        tops = np.cumsum([0, *(part.box.shape[0] + 1 for part in column)])
-        canvas = np.zeros((len(self.bands), tops[-1], max(p.box.shape[1] for p in column)), dtype=np.uint8)
-        for part, top in zip(column, tops[:-1].tolist(), strict=True):
-            canvas[:, part.rows - part.box.top + top, part.columns - part.box.left] = part.levels
-        drawn = self.draw(self.prediction(canvas))
+    def _prediction(self, levels: Levels) -> GeoArray:
+        return GeoArray(
+            values=to_probability(levels),
+            bands=self.bands,
+            valid=levels[0] != NO_DATA,
+            transform=_PIXELS,
+            crs="",
+            sensor="",
+            orientation=0,
+        )
+
+    def _draw_canvas(self, canvas: Canvas, parts: Sequence[Part]) -> Buildings:
+        """Draw the parts of one canvas, and put their buildings back to where the parts lie."""
+        levels = np.full((len(self.bands), *canvas.shape), NO_DATA, dtype=np.uint8)
+        placed = [parts[index] for index in canvas.indices.tolist()]
+        for part, top, left in zip(placed, canvas.tops.tolist(), canvas.lefts.tolist(), strict=True):
+            height, width = part.box.shape
+            np.copyto(levels[:, top : top + height, left : left + width], part.levels, where=part.mask)
+        drawn = self.draw(levels)
         if not len(drawn):
             return drawn
-        # Regular outlines may reach beyond their pixels, so the middle of a polygon says whose it is.
-        bounds = shapely.bounds(drawn.geometries)
-        owner = np.searchsorted(tops, (bounds[:, 1] + bounds[:, 3]) / 2, side="right") - 1
-        left = np.array([part.box.left for part in column])
-        top = np.array([part.box.top for part in column]) - tops[:-1]
-        shift = np.stack([left, top], axis=1)[owner].astype(np.float64)
-        xy, index = shapely.get_coordinates(drawn.geometries, return_index=True)
-        return Buildings(shapely.set_coordinates(drawn.geometries, xy + shift[index]), drawn.confidences)
-
-
-def _columns(parts: Iterable[Part]) -> Iterator[list[Part]]:
-    """Yield parts to draw on one canvas: narrow ones together, a wide one alone."""
-    column: list[Part] = []
-    height = 0
-    for part in parts:
-        if part.box.shape[1] > _NARROW_PX:
-            yield [part]
-            continue
-        if column and (height + part.box.shape[0]) * _NARROW_PX > _CANVAS_PX:
-            yield column
-            column, height = [], 0
-        column.append(part)
-        height += part.box.shape[0] + 1
-    if column:
-        yield column
+        # A regular outline may reach beyond its pixels: the middle of a polygon says whose it is.
+        x_min, y_min, x_max, y_max = shapely.bounds(drawn.geometries).T
+        owner = canvas.owners((x_min + x_max) / 2, (y_min + y_max) / 2)
+        x = np.array([part.box.left for part in placed]) - canvas.lefts
+        y = np.array([part.box.top for part in placed]) - canvas.tops
+        return drawn.shifted(x[owner], y[owner])

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from components.lib.mapping.blocks import Blocks, Box
 from components.lib.mapping.buildings import Buildings
-from components.lib.mapping.drawing import Drawer
+from components.lib.mapping.drawing import Drawer, Part
 from components.lib.mapping.levels import Levels
 
 _EIGHT_CONNECTED = ndimage.generate_binary_structure(2, 2)
@@ -64,20 +64,20 @@ def draw_block(blocks: Blocks, number: int, levels: Levels, drawer: Drawer) -> D
     box = blocks.box(number)
     if levels.shape != (len(drawer.bands), *box.shape):
         raise ValueError(f"levels {levels.shape} are not {drawer.bands} of a block of {box.shape} pixels")
-    prediction = drawer.prediction(levels)
-    parts, count = ndimage.label(drawer.mask(prediction), structure=_EIGHT_CONNECTED)
-    for rows, columns in ndimage.find_objects(parts):
-        drawer.check_size(
-            Box(box.top + rows.start, box.left + columns.start, box.top + rows.stop, box.left + columns.stop)
-        )
+    parts, count = ndimage.label(drawer.mask(levels), structure=_EIGHT_CONNECTED)
     is_cut = np.zeros(count + 1, dtype=bool)
     for side in _shared_sides(parts, box, blocks.shape):
         is_cut[side] = True
     is_cut[0] = False
-    cut = is_cut[parts]
-    prediction.values[:, cut] = 0.0
-    buildings = drawer.draw(prediction, top=box.top, left=box.left)
-    return DrawnBlock(box, buildings, _pieces(parts, cut, levels))
+    inner = []
+    for label, (rows, columns) in enumerate(ndimage.find_objects(parts), start=1):
+        around = Box(
+            box.top + rows.start, box.left + columns.start, box.top + rows.stop, box.left + columns.stop
+        )
+        drawer.check_size(around)
+        if not is_cut[label]:
+            inner.append(Part(around, levels[:, rows, columns], parts[rows, columns] == label))
+    return DrawnBlock(box, drawer.draw_parts(inner), _pieces(parts, is_cut, levels))
 
 
 def _shared_sides(
@@ -93,8 +93,8 @@ def _shared_sides(
     return [pixels for shared, pixels in sides if shared]
 
 
-def _pieces(parts: npt.NDArray[np.int32], cut: npt.NDArray[np.bool_], levels: Levels) -> Pieces:
-    positions = np.flatnonzero(cut)
+def _pieces(parts: npt.NDArray[np.int32], is_cut: npt.NDArray[np.bool_], levels: Levels) -> Pieces:
+    positions = np.flatnonzero(is_cut[parts])
     owners = parts.ravel()[positions]
     order = np.argsort(owners, kind="stable")
     positions = positions[order]
