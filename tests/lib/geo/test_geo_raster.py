@@ -200,7 +200,7 @@ def test_a_message_of_gdal_in_other_encodings_prints_no_traceback(
 ) -> None:
     shown: list[SimpleNamespace] = []
     monkeypatch.setattr(sys, "unraisablehook", shown.append)
-    raster_module._hide_undecodable_messages.cache_clear()
+    raster_module.hide_undecodable_messages.cache_clear()
     with pytest.raises(BadDataError):
         read_geotiff(b"II*\x00", "a.tif")
     error = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no")
@@ -208,4 +208,4 @@ def test_a_message_of_gdal_in_other_encodings_prints_no_traceback(
         raised: Any = SimpleNamespace(exc_type=type(kind), object=source)
         sys.unraisablehook(raised)
     assert [one.object for one in shown] == ["ours", "rasterio._env"]
-    raster_module._hide_undecodable_messages.cache_clear()
+    raster_module.hide_undecodable_messages.cache_clear()
