@@ -11,7 +11,8 @@ from components.lib.geo.windowed import WindowedGeoTiff
 from components.lib.mapping.blocks import Box
 from components.lib.mapping.scene import Pixels, SceneFacts
 from components.predict.scenes.checks import Survey
-from components.predict.scenes.reading import Place, Reading, read_pixels
+from components.predict.scenes.place import Place
+from components.predict.scenes.reading import Reading, read_pixels
 
 WHOLE_PX = 4 << 20
 """Pixels up to which a file is surveyed whole."""

@@ -68,7 +68,7 @@ def lattice_of(grids: Sequence[Grid], tolerance_px: float = TOLERANCE_PX) -> Lat
 
     Positions in files are rounded: tiles drift against whole pixels by some hundredths along a strip.
     """
-    gsd = grids[0].gsd_m
+    gsd = sorted(grid.gsd_m for grid in grids)[len(grids) // 2]
     corners = np.array([(grid.x_left_m, -grid.y_top_m) for grid in grids]) / gsd
     beside = [corners - corner for corner in corners]
     beside = [steps - np.rint(steps) for steps in beside]

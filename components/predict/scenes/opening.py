@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tqdm import tqdm
@@ -22,20 +20,20 @@ from components.contract.errors import (
 from components.contract.hashing import sha256_file
 from components.contract.keys import CONTROL
 from components.lib.foreign import judged, one_line
-from components.lib.geo.orientation import read_orientations
 from components.lib.geo.windowed import WindowedGeoTiff
 from components.lib.mapping.scene import Scene, SceneFacts, SourceFile
 from components.lib.nets.config import Modality
 from components.lib.shards.manifest import MANIFEST
 from components.predict.scenes.checks import Survey, check_place
+from components.predict.scenes.facts import acquired, orientation_of_file, orientation_of_strip, safe_name
 from components.predict.scenes.geotiff import GeoTiffScene, survey_file
-from components.predict.scenes.reading import Reading, place_of, reading_of, unknown_sensor
+from components.predict.scenes.place import place_of
+from components.predict.scenes.reading import Reading, reading_of, unknown_sensor
 from components.predict.scenes.remote import fetched
 from components.predict.scenes.sources import (
     StripFiles,
     dataset_of_name,
     files_of_folder,
-    read_small_file,
     sensor_of_name,
     strips_of_folder,
     strips_of_partition,
@@ -46,11 +44,8 @@ from components.predict.scenes.tiles import Tile, TileCache, TileFile, TileReade
 
 log = logging.getLogger(__name__)
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_LONGEST_NAME = 100
-WIDEST_BLOCK_PX = 8192
+_WIDEST_BLOCK_PX = 8192
 """Width of stored blocks from which on a warning is given: several blocks of a map lie side by side in it."""
-_TIME = "%Y%m%d%H%M%S"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +147,14 @@ def _geotiff(path: Path, request: _Request) -> GeoTiffScene:
         counts.check(name)
     strip = "" if parsed is None else parsed.strip
     facts = SceneFacts(
-        name=_safe_name(path.stem),
+        name=safe_name(path.stem),
         sensor=sensor,
         modality=request.modality,
         crs=crs,
-        orientation=_orientation_of_file(path, strip, request),
-        acquired=_acquired(strip),
+        orientation=orientation_of_file(path, strip, request.modality)
+        if request.orientation is None
+        else request.orientation,
+        acquired=acquired(strip),
         sources=(SourceFile(name, sha256_file(path)),),
         simulated=reading.sensor.simulated,
     )
@@ -166,33 +163,13 @@ def _geotiff(path: Path, request: _Request) -> GeoTiffScene:
 
 def _warn_of_wide_blocks(file: WindowedGeoTiff, name: str) -> None:
     rows, columns = file.block_shape
-    if columns > WIDEST_BLOCK_PX and rows < columns:
+    if columns > _WIDEST_BLOCK_PX and rows < columns:
         log.warning(
             "%s is stored in rows of %d pixels, so that reading windows decodes it many times over; "
             "`rio cogeo create` makes a file of tiles that is read faster",
             name,
             columns,
         )
-
-
-def _orientation_of_file(path: Path, strip: str, request: _Request) -> int:
-    """Return the orientation of a scene in one file, from the release around it if it is a tile."""
-    if request.orientation is not None:
-        return request.orientation
-    dataset = dataset_of_name(path.name)
-    if dataset is not None:
-        flags = dataset.summaries.orientations
-        for folder in (path.parent, path.parent.parent / dataset.summaries.folder):
-            if (folder / flags).is_file():
-                found = read_orientations(read_small_file(folder / flags, flags), flags)
-                if strip in found.flags:
-                    return found.flags[strip]
-    if request.modality == "optical":
-        return 0  # an image from above has no side of view
-    raise ParameterError(
-        f"{path.name}: the side from which it was imaged is unknown",
-        next_step="give --orientation 0 (imaged from the north) or 1 (from the south)",
-    )
 
 
 def _strips(strips: Sequence[StripFiles], source: str, request: _Request) -> list[StripScene]:
@@ -213,7 +190,9 @@ def _strips(strips: Sequence[StripFiles], source: str, request: _Request) -> lis
 
 def _strip(strip: StripFiles, request: _Request) -> StripScene:
     reading = reading_of(strip.sensor, request.modality)
-    orientation = _orientation_of_strip(strip, request)
+    orientation = request.orientation
+    if orientation is None:
+        orientation = orientation_of_strip(strip, request.modality)
     tiles, refused = _checked(strip.files, reading)
     if not tiles:
         raise refused[0]
@@ -225,12 +204,12 @@ def _strip(strip: StripFiles, request: _Request) -> StripScene:
         counts.merge(tile.survey)
     counts.check(f"strip {strip.strip}")
     facts = SceneFacts(
-        name=_safe_name(strip.strip),
+        name=safe_name(strip.strip),
         sensor=strip.sensor,
         modality=request.modality,
         crs=reading.sensor.crs,
         orientation=orientation,
-        acquired=_acquired(strip.strip),
+        acquired=acquired(strip.strip),
         sources=tuple(SourceFile(tile.file.name, tile.sha256) for tile, _, _ in mosaic.tiles),
         simulated=reading.sensor.simulated,
     )
@@ -257,34 +236,6 @@ def _checked(files: Sequence[TileFile], reading: Reading) -> tuple[list[Tile], l
                 refused.append(result)
                 tell_left_out(file.name, result)
     return tiles, refused
-
-
-def _orientation_of_strip(strip: StripFiles, request: _Request) -> int:
-    if request.orientation is not None:
-        return request.orientation
-    flags = strip.orientations
-    if flags is not None and strip.strip in flags.flags:
-        return flags.flags[strip.strip]
-    if request.modality == "optical":
-        return 0
-    why = "there is no file of flags" if flags is None else flags.why_unknown(strip.strip)
-    raise ParameterError(
-        f"the side from which strip {strip.strip} was imaged is unknown: {why}",
-        next_step="add the file of flags to the folder, or give --orientation 0 (imaged from the north) or 1",
-    )
-
-
-def _acquired(strip: str) -> tuple[datetime, datetime] | None:
-    """Return begin and end of a strip from its name, None where it is no pair of times."""
-    try:
-        begin, end = (datetime.strptime(part, _TIME).replace(tzinfo=UTC) for part in strip.split("_"))
-    except ValueError:
-        return None
-    return (begin, end) if begin <= end else None
-
-
-def _safe_name(text: str) -> str:
-    return _UNSAFE.sub("-", text).strip("-.")[:_LONGEST_NAME] or "scene"
 
 
 def _with_unique_names(scenes: Sequence[GeoTiffScene | StripScene]) -> list[Scene]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from components.contract.errors import BadDataError
 from components.lib.geo.grid import GRID_M, Grid
 from components.lib.mapping.blocks import Box
 from components.lib.mapping.scene import Pixels, SceneFacts
 from components.predict.scenes.checks import Survey
 from components.predict.scenes.lattice import TOLERANCE_PX, Lattice, lattice_of
-from components.predict.scenes.reading import Place
+from components.predict.scenes.place import Place
 from components.predict.scenes.tiles import Tile, TileReader
 
 MOST_AWAY_M = 100_000.0
@@ -79,9 +80,17 @@ def lay_out(tiles: Sequence[Tile]) -> Mosaic:
 
     Where the grids that the training store gives the tiles share a lattice, pixels are those of the store;
     else every tile is sampled on the lattice of the strip.
+
+    Raises:
+        BadDataError: If the tiles lie too far apart for a strip.
     """
     native = lattice_of([tile.place.native for tile in tiles])
     kept, beside = _divided(tiles, native)
+    if not kept:
+        raise BadDataError(
+            f"strip {tiles[0].file.strip}: {tiles[0].file.name} {beside[0][1]}",
+            next_step="check the georeference of its tiles",
+        )
     lattice = lattice_of([tile.grid for tile in kept])
     places = [tile.place for tile in kept]
     if max(lattice.distance_px(place.grid) for place in places) > TOLERANCE_PX:

@@ -16,7 +16,8 @@ from components.lib.geo.windowed import changed
 from components.lib.mapping.blocks import Box
 from components.lib.mapping.scene import Pixels
 from components.predict.scenes.checks import Survey, check_place
-from components.predict.scenes.reading import Place, Reading, crop, place_of, read_pixels
+from components.predict.scenes.place import Place, place_of
+from components.predict.scenes.reading import Reading, crop, read_pixels
 
 CACHE_BYTES = 128 * 2**20
 """Pixels of decoded tiles that the scenes of one command keep."""

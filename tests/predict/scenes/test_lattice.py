@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from components.contract.errors import BadDataError
 from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.geo.grid import GRID_M, Grid
 from components.lib.mapping.blocks import Box
@@ -49,6 +51,19 @@ def test_a_lattice_covers_ground_with_as_few_pixels_as_it_takes() -> None:
     assert lattice.covering(grid(3, 4)) == grid(3, 4)
     cover = lattice.covering(grid(0.25, -0.25))
     assert lattice.box(cover) == Box(-1, 0, 10, 11)
+
+
+def test_one_grid_of_another_pixel_size_does_not_make_the_lattice() -> None:
+    odd = replace(grid(0), gsd_m=0.6)
+    lattice = lattice_of([odd, grid(9), grid(18)])
+    assert lattice.gsd_m == GRID_M
+    assert lattice.distance_px(odd) > 0.1
+    assert lattice.distance_px(grid(9)) == pytest.approx(0, abs=1e-6)
+
+
+def test_two_tiles_far_apart_are_no_strip(tmp_path: Path) -> None:
+    with pytest.raises(BadDataError, match=rf"strip {STRIP}: SN6_.*_tile_0\.tif lies .* km from the middle"):
+        strip(tmp_path / "strip", (sar(), 0), (sar(), 1_000_000))
 
 
 def test_of_tiles_that_overlap_the_first_with_data_gives_the_pixel(tmp_path: Path) -> None:

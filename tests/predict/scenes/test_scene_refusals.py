@@ -59,7 +59,7 @@ BAD: dict[str, tuple[Callable[[], Any], dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform", "ignore:The given matrix is equal")
 @pytest.mark.parametrize("case", BAD)
 def test_a_file_that_does_not_fit_is_named_with_the_next_step(tmp_path: Path, case: str) -> None:
     pixels, options, message = BAD[case]
