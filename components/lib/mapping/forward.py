@@ -150,8 +150,8 @@ def _map(
     most = in_memory + settings.kept_on_disk_mib * _MIB // each
     reader = WindowReader(looks, blocks, numbers, windows, most)
     with KeptWindows(shape, in_memory) as kept:
-        batches = ahead(reader.batches(settings.batch), depth=2, name="map-read")
-        predicted = ahead(_predict(net, batches, settings), depth=2, name="map-predict")
+        batches = ahead(reader.batches(settings.batch), depth=1, name="map-read")
+        predicted = ahead(_predict(net, batches, settings), depth=1, name="map-predict")
         mapped = _blend(predicted, looks, blocks, windows, kept)
         with closing(ahead(mapped, depth=1, name="map-blend")) as finished:
             yield from finished
