@@ -21,6 +21,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from components.lib.mapping.allocator import mapped_zeros
 from components.lib.mapping.blocks import Box, Windows
 from components.lib.mapping.levels import Levels
 
@@ -54,9 +55,9 @@ class Blend:
         self.box, self.windows = box, windows
         self._top = box.top
         height, width = box.shape
-        self._sums = np.zeros((bands, min(height, windows.side), width), dtype=np.uint32)
-        self._levels = np.zeros((bands, height, width), dtype=np.uint8)
-        self._fine = np.zeros(self._levels.shape, dtype=np.uint16) if with_fine else None
+        self._sums = mapped_zeros((bands, min(height, windows.side), width), np.uint32)
+        self._levels = mapped_zeros((bands, height, width), np.uint8)
+        self._fine = mapped_zeros((bands, height, width), np.uint16) if with_fine else None
 
     def add(self, window: Box, fine: FineLevels) -> None:
         """Add the prediction (bands, side, side) of a window of the lattice that touches the block.

@@ -23,6 +23,7 @@ from components.lib.mapping.ahead import ahead
 from components.lib.mapping.allocator import share_kept_memory
 from components.lib.mapping.blending import FINE, MOST_OVERLAP_PX, Blend, FineLevels
 from components.lib.mapping.blocks import Blocks, Windows
+from components.lib.mapping.folding import folded
 from components.lib.mapping.kept import KeptWindows
 from components.lib.mapping.levels import Levels
 from components.lib.mapping.looks import LookFusion
@@ -150,8 +151,8 @@ def _map(
     most = in_memory + settings.kept_on_disk_mib * _MIB // each
     reader = WindowReader(looks, blocks, numbers, windows, most)
     with KeptWindows(shape, in_memory) as kept:
-        batches = ahead(reader.batches(settings.batch), depth=2, name="map-read")
-        predicted = ahead(_predict(net, batches, settings), depth=2, name="map-predict")
+        batches = ahead(reader.batches(settings.batch), depth=1, name="map-read")
+        predicted = ahead(_predict(net, batches, settings), depth=1, name="map-predict")
         mapped = _blend(predicted, looks, blocks, windows, kept)
         with closing(ahead(mapped, depth=1, name="map-blend")) as finished:
             yield from finished
@@ -162,11 +163,15 @@ def _predict(
 ) -> Generator[tuple[list[Part], FineLevels], None, None]:
     """Yield the parts of every batch, and the predictions (rows, bands, side, side) of the predicted ones."""
     shape = (len(bands_of(net)), settings.window_px, settings.window_px)
+    nets: dict[str, SegmentationNetwork] = {}
     with closing(batches):
         for batch in batches:
             rows = sum(part.source == "predicted" for part in batch.parts)
             if rows:
-                yield batch.parts, predict_batch(net, batch.pixels, batch.sensor, settings)[:rows]
+                if batch.sensor not in nets:
+                    nets[batch.sensor] = folded(net, batch.sensor)
+                own = nets[batch.sensor]
+                yield batch.parts, predict_batch(own, batch.pixels, batch.sensor, settings)[:rows]
             else:
                 yield batch.parts, np.empty((0, *shape), dtype=np.uint16)
 

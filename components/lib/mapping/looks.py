@@ -16,6 +16,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from components.lib.mapping.allocator import mapped_zeros
 from components.lib.mapping.blending import FINE, Blend
 from components.lib.mapping.levels import Levels
 
@@ -36,9 +37,9 @@ class LookFusion:
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.logits = np.zeros(shape, dtype=np.int32)
-        self.count = np.zeros(shape[1:], dtype=np.int32)
-        self.single = np.zeros(shape, dtype=np.uint8)
+        self.logits = mapped_zeros(shape, np.int32)
+        self.count = mapped_zeros(shape[1:], np.int32)
+        self.single = mapped_zeros(shape, np.uint8)
 
     def add(self, blend: Blend) -> None:
         """Add the blended prediction of a look."""
@@ -50,10 +51,10 @@ class LookFusion:
         self.count += levels[0] > 0
 
     def levels(self) -> Levels:
-        """Return the fused levels (bands, h, w)."""
+        """Return the fused levels (bands, h, w), after the last look."""
         several = self.count > 1
         count = self.count[several]
-        table, fused = _level_of_logit(), self.single.copy()
+        table, fused = _level_of_logit(), self.single
         for band in range(len(fused)):
             # Rounded to the nearest whole number, halves up.
             mean = (2 * self.logits[band][several] + count) // (2 * count)

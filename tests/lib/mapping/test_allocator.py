@@ -4,7 +4,10 @@ import platform
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from components.lib.mapping.allocator import mapped_zeros
 
 PROGRAM = """
 import ctypes, resource, threading
@@ -35,3 +38,12 @@ def test_a_thread_gets_freed_memory_again_without_page_faults() -> None:
     first, second, third = map(int, out.split())
     assert first > 1000
     assert max(second, third) < 100
+
+
+def test_mapped_zeros_are_writable_arrays() -> None:
+    array = mapped_zeros((2, 3, 5), np.uint32)
+    assert array.shape == (2, 3, 5)
+    assert not array.any()
+    array += 7
+    assert array.sum() == 7 * 30
+    assert mapped_zeros((0, 3), np.uint8).size == 0
