@@ -32,7 +32,8 @@ class Page:
         self.complaints: list[str] = []
 
     def open(self, address: str) -> None:
-        """Open an address."""
+        """Open an address in a new page, which takes the place of the former one."""
+        self._session, self.complaints = None, []
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Log", "Runtime", "Page"):

@@ -60,6 +60,8 @@ _OUTPUT: Final = "footprints.pmtiles"
 def write_pmtiles(parquet: Path, path: Path) -> None:
     """Write the footprints as vector tiles with ``id``, ``confidence`` and ``area_m2``.
 
+    The archive's bytes depend on the buildings alone, not on their order or the number of threads.
+
     Args:
         parquet: Published footprints.
         path: Archive to write.

@@ -274,8 +274,14 @@ function start() {
   });
   map.on("move", () => { element("position").textContent = degrees(map.getCenter()); });
   map.on("error", (event) => {
-    element("said").textContent = `The map could not be drawn whole: ${event.error?.message ?? "unknown reason"}`;
-    console.error(event.error);
+    const reason = event.error?.message ?? "unknown reason";
+    const shut = !inline && location.protocol === "file:";
+    element("notice").textContent = shut
+      ? `The footprints lie in ${facts.tiles} beside this page, where a browser may not read them from a folder: `
+        + "open the page from a web server, such as python -m http.server. The probability is shown instead."
+      : `The map could not be drawn whole: ${reason}`;
+    element("notice").hidden = false;
+    if (shut && !element("show-probability").checked) element("show-probability").click();
   });
 
   map.once("load", () => {

@@ -4,9 +4,14 @@ import base64
 import hashlib
 import json
 import re
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -14,7 +19,7 @@ from components.predict.outputs import page
 from components.predict.outputs.facts import MapFacts
 from components.predict.outputs.page import write_page
 from components.predict.outputs.reading import summarise
-from tests.browser import CHROMIUM, browser
+from tests.browser import CHROMIUM, Page, browser
 from tests.pages import foreign_resources, links
 from tests.predict.outputs.examples import HOSTILE, facts, footprints, write_map
 
@@ -138,28 +143,69 @@ def test_vendored_scripts_are_those_of_the_stated_versions() -> None:
     }
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to draw the page")
-def test_a_browser_draws_the_buildings_from_the_folder(map_folder: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine to draw the page")
+    with browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
+
+
+DRAWN = "document.documentElement.dataset.drawn"
+
+
+def test_a_browser_draws_the_buildings_from_the_folder(shown: Page, map_folder: Path) -> None:
     written(map_folder, facts(name=HOSTILE))
-    with browser(tmp_path / "profile") as shown:
-        shown.open((map_folder / "index.html").as_uri())
-        assert int(shown.wait_for("document.documentElement.dataset.drawn")) >= 40
-        shown.value("document.querySelector('#buildings button').focus()")
-        shown.press("n")
-        said = shown.wait_for("document.querySelector('.card')?.textContent")
-        shown.value("least.value = '0.9'; least.dispatchEvent(new Event('input'))")
-        counted = shown.value("document.querySelector('#shown').textContent")
-        assert shown.complaints == []
+    shown.open((map_folder / "index.html").as_uri())
+    assert int(shown.wait_for(DRAWN)) >= 40
+    shown.value("document.querySelector('#buildings button').focus()")
+    shown.press("n")
+    said = shown.wait_for("document.querySelector('.card')?.textContent")
+    shown.value("least.value = '0.9'; least.dispatchEvent(new Event('input'))")
+    counted = shown.value("document.querySelector('#shown').textContent")
+    assert shown.complaints == []
     largest = summarise(map_folder / "footprints.parquet").largest[0]
     assert said == f"Confidence{largest.confidence:.2f}Area80 m²Name{largest.id}"
     assert counted == f"{(footprints().confidence.round(4) >= 0.9).sum()} of 40 buildings"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to draw the page")
-def test_a_browser_draws_a_map_without_buildings(tmp_path: Path) -> None:
+def test_a_browser_draws_a_map_without_buildings(shown: Page, tmp_path: Path) -> None:
     write_map(tmp_path, footprints(0))
     assert "No building was found" in Reader(written(tmp_path, facts())).text
-    with browser(tmp_path / "profile") as shown:
-        shown.open((tmp_path / "index.html").as_uri())
-        assert shown.wait_for("document.documentElement.dataset.drawn") == "0"
-        assert shown.complaints == []
+    shown.open((tmp_path / "index.html").as_uri())
+    assert shown.wait_for(DRAWN) == "0"
+    assert shown.complaints == []
+
+
+class PlainFiles(SimpleHTTPRequestHandler):
+    """Python's file server, which answers a request for a part with the whole file."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def beside(map_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of a map whose tiles are not part of its page."""
+    monkeypatch.setattr(page, "INLINE_BYTES", 100)
+    shutil.copytree(map_folder, tmp_path / "map")
+    written(tmp_path / "map", facts())
+    return tmp_path / "map"
+
+
+def test_tiles_beside_the_page_come_from_a_server_that_knows_no_ranges(shown: Page, beside: Path) -> None:
+    handler = partial(PlainFiles, directory=str(beside))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        shown.open(f"http://127.0.0.1:{server.server_port}/index.html")
+        assert int(shown.wait_for(DRAWN)) >= 40
+        server.shutdown()
+    assert [said for said in shown.complaints if "favicon" not in said and "404" not in said] == []
+
+
+def test_tiles_that_a_browser_may_not_read_are_told_of(shown: Page, beside: Path) -> None:
+    shown.open((beside / "index.html").as_uri())
+    assert shown.wait_for("document.querySelector('#notice').textContent").startswith(
+        "The footprints lie in footprints.pmtiles beside this page"
+    )
+    assert shown.value("document.querySelector('#show-probability').checked") is True

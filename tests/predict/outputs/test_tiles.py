@@ -11,6 +11,7 @@ from pmtiles.reader import MmapSource, Reader, all_tiles
 
 from components.contract.errors import ResourceError
 from components.predict.outputs import tiles
+from components.predict.outputs.footprints import Footprints
 from components.predict.outputs.tiles import MAX_ZOOM, geojson_lines, write_pmtiles
 from tests.predict.outputs.examples import footprints, write_footprints
 
@@ -57,10 +58,13 @@ def test_features_are_longitude_before_latitude(map_folder: Path) -> None:
     assert len(feature["geometry"]["coordinates"]) == 2, "a building with a courtyard"
 
 
-def test_the_same_buildings_give_the_same_bytes(map_folder: Path, tmp_path: Path) -> None:
-    write_pmtiles(map_folder / "footprints.parquet", tmp_path / "again.pmtiles")
-    assert (tmp_path / "again.pmtiles").read_bytes() == (map_folder / "footprints.pmtiles").read_bytes()
-    assert [path.name for path in tmp_path.iterdir()] == ["again.pmtiles"]
+def test_the_same_buildings_in_any_order_give_the_same_bytes(map_folder: Path, tmp_path: Path) -> None:
+    written = footprints()
+    turned = Footprints(written.polygons[::-1], written.confidence[::-1], written.area_m2[::-1])
+    write_footprints(tmp_path / "turned.parquet", turned)
+    write_pmtiles(tmp_path / "turned.parquet", tmp_path / "turned.pmtiles")
+    assert (tmp_path / "turned.pmtiles").read_bytes() == (map_folder / "footprints.pmtiles").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"turned.parquet", "turned.pmtiles"}
 
 
 def test_a_map_without_buildings_has_an_archive_of_one_empty_tile(tmp_path: Path) -> None:
