@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
@@ -17,7 +17,7 @@ from components.lib.objects.sealed import checked
 UNKNOWN_TIME = "0000-00"
 """Month of maps without a time."""
 
-_FIELDS = "stormsight:map"
+_FACTS = "stormsight:map"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,8 @@ class MapEntry:
     def link(self, of: str, prefix: str) -> Document:
         """Return the link to it from the document ``of``."""
         item = placed(keys.map_item_key(self.id), prefix)
-        return link("item", item, of=of, title=self.title, **{_FIELDS: asdict(self)})
+        facts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return link("item", item, of=of, title=self.title, **{_FACTS: facts})
 
 
 def entry_of(item: Mapping[str, Any]) -> MapEntry:
@@ -83,9 +84,9 @@ def entries_in(document: Mapping[str, Any]) -> list[MapEntry]:
     """Return the entries that a document of a month links to; damaged ones are left out."""
     links, found = document.get("links"), []
     for one in links if isinstance(links, list) else []:
-        if isinstance(one, dict) and _FIELDS in one:
+        if isinstance(one, dict) and _FACTS in one:
             try:
-                found.append(checked(one[_FIELDS], MapEntry, name="a link"))
+                found.append(checked(one[_FACTS], MapEntry, name="a link"))
             except BadDataError:
                 continue  # made anew from the item
     return found

@@ -19,7 +19,7 @@ from typing import Any
 from components.contract import keys
 from components.contract.documents import shown
 from components.contract.errors import BadDataError, MissingInputError, ParameterError, StormsightError
-from components.contract.hashing import sha256_file, sha256_json
+from components.contract.hashing import canonical_json, sha256_file, sha256_json
 from components.lib.catalogue.documents import (
     SHA256_MULTIHASH,
     WORLD,
@@ -234,16 +234,23 @@ class Catalogue:
     def _json(self, key: str) -> Document:
         """Return a document; an empty one where there is none or it is damaged: it is made anew."""
         try:
-            found = json.loads(get_bounded(self._objects, key, LARGEST_DOCUMENT))
-        except (MissingInputError, BadDataError, ValueError, RecursionError):
+            found = json.loads(self._content(key))
+        except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 
     def _put(self, key: str, document: Document) -> None:
-        """Write a document where it differs from the one that is there."""
-        content = encode(document)
-        if encode(self._json(key)) != content:
+        """Write a document where it differs from the one that is there, without blanks: it may be large."""
+        content = canonical_json(document) + b"\n"
+        if self._content(key) != content:
             self._objects.put(key, content)
+
+    def _content(self, key: str) -> bytes:
+        """Return the bytes of a document, none where there is none or it is far too large."""
+        try:
+            return get_bounded(self._objects, key, LARGEST_DOCUMENT)
+        except (MissingInputError, BadDataError):
+            return b""
 
 
 def _require_stated(item: Document, hashes: Mapping[str, str], map_id: str) -> None:
