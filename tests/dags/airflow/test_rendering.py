@@ -156,7 +156,7 @@ def test_mapped_tasks_have_commands_of_their_own_and_retries_that_the_scheduler_
     settings = settings_of(repository, mode)
     work = Work(("python", "-m", "x"), Requirements(retry="train"), account="map")
     with DAG("trial"):
-        plain = command_task(settings, "plain", work)
+        plain: Any = command_task(settings, "plain", work)
         mapped: Any = mapped_command_task(settings, "group", work, [("--number", "0"), ("--number", "1")])
     stored = OperatorSerialization.serialize_mapped_operator(mapped)
     assert stored["partial_kwargs"]["retries"] == plain.retries > 0
@@ -165,7 +165,7 @@ def test_mapped_tasks_have_commands_of_their_own_and_retries_that_the_scheduler_
     assert [ending for *_, ending in stored["expand_input"]["value"]["__var"][name]] == ["0", "1"]
     one: Any = mapped.unmap({name: ["python", "-m", "x", "--number", "1"]})
     assert getattr(one, name) == ["python", "-m", "x", "--number", "1"]
-    assert one.retry_policy.budget == plain.retry_policy.budget  # type: ignore[attr-defined]
+    assert one.retry_policy.budget == plain.retry_policy.budget
 
 
 def test_two_mapped_pods_share_no_name_and_give_no_sign_of_a_training(repository: Path) -> None:
