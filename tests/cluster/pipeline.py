@@ -21,6 +21,7 @@ from tests.cluster.processes import LabError, wait_for
 
 PREFIX = "pipeline/"
 TILES, TILE_PX = 12, 256
+MAP_GROUPS = 2
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ def edit_params(code: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 
 def small_and_impatient(document: dict[str, Any]) -> None:
-    """Choose the smallest world, frequent looks and short retry delays."""
+    """Choose the smallest world, small blocks of maps, frequent looks and short retry delays."""
     document["profiles"]["smoke"]["world"]["tiles"] = TILES
     document["orchestration"] |= {"landing_poll_s": 2, "retry_delay_s": 2}
+    document["orchestration"] |= {"map_groups": MAP_GROUPS, "map_schedule": None}
+    document["map"] |= {"window_px": 256, "overlap_px": 32, "block_px": 256}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from checks import absent, clean_tree, command, importable, say
 
-COMPONENTS = ("optical", "distill", "adapt", "evaluate", "promote", "runs")
+COMPONENTS = ("optical", "distill", "adapt", "evaluate", "promote", "predict", "runs")
 
 
 def main() -> None:

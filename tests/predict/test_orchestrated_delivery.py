@@ -1,0 +1,50 @@
+"""A landed acquisition becomes a map by the commands of the DAG: files, model and catalogue are real ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.acquisitions.__main__ import main as acquisitions
+from components.contract.keys import ITEM, MAP_ITEMS, MAP_WORK, MAPS_CATALOG
+from components.lib.objects.opening import open_objects
+from components.predict.__main__ import main
+from components.promote.decide import PromotionSettings
+from tests.guarded_objects import GuardedObjects
+from tests.predict.test_models import stage
+from tests.promote.running import run
+from tests.promote.world import FINDS
+
+__all__ = ["stage"]
+
+
+def test_a_landed_acquisition_becomes_a_map(
+    stage: PromotionSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_objects(str(tmp_path / "objects"))
+    monkeypatch.setenv("STORMSIGHT_OBJECTS", store.uri)
+    monkeypatch.setenv("STORMSIGHT_LANDING", str(tmp_path / "landing"))
+    guarded = GuardedObjects(store, "map")
+    monkeypatch.setattr("components.predict.commands.objects_from_environment", lambda: guarded)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["map"] = {"window_px": 64, "overlap_px": 16, "block_px": 128, "device": "cpu", "threads": 1}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    acquisitions(["land", "--id", "new-1", "--tiles", "12", "--tile-px", "64", "--seed", "3"])
+    acquisitions(["register"])
+    assert main(["plan", "--run", "r1"]) == 99, "there is no champion yet"
+    run(stage, FINDS)
+    assert main(["plan", "--run", "r2", "--groups", "3"]) == 0
+    assert [main(["group", "--run", "r2", "--number", str(number)]) for number in range(3)] == [0, 0, 0]
+    assert main(["merge", "--run", "r2"]) == 0
+    (key,) = [info.key for info in store.list(MAP_ITEMS) if info.key.endswith(f"/{ITEM}")]
+    item = json.loads(store.get(key))
+    assert key.startswith(f"{MAP_ITEMS}new-1-")
+    for asset in item["assets"].values():
+        assert store.exists(f"{key.removesuffix(ITEM)}{asset['href'].removeprefix('./')}")
+    assert store.exists(MAPS_CATALOG)
+    assert store.list(MAP_WORK) == []
+    assert main(["remap"]) == 99, "nothing is left to map"
+    assert guarded.refused == set()
