@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from components.lib.cli import run
@@ -67,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         choices=(0, 1),
         help="1 if imaged from the south, 0 from the north, where the release does not tell",
     )
+    parser.add_argument(
+        "--statistics-of",
+        metavar="SENSOR",
+        help="map a sensor that the model does not know as if it were this one: of unknown worth",
+    )
     parser.add_argument("--outlines", choices=("raw", "simplified", "regular"), help="default: map.outlines")
     parser.add_argument(
         "--gpkg", action="store_true", default=None, help="a GeoPackage, too (default: map.gpkg)"
@@ -85,6 +91,7 @@ def _map(options: argparse.Namespace) -> None:
 
     given = {name: getattr(options, name) for name in ("outlines", "gpkg", "workers", "device")}
     rules = changed(load_rules(), {name: value for name, value in given.items() if value is not None})
+    rules = replace(rules, statistics_of=options.statistics_of)
     from components.predict.local import map_all  # noqa: PLC0415
     from components.predict.request import MapRequest  # noqa: PLC0415
 

@@ -56,7 +56,7 @@ class SceneMap:
         self.grid = looks[0].grid
         self.blocks = Blocks((self.grid.height, self.grid.width), rules.parameters.block_px)
         self._load = model
-        self._rules = rules
+        self.rules = rules
 
     @cached_property
     def model(self) -> ServedModel:
@@ -109,14 +109,14 @@ class SceneMap:
         with atomic_directory(out) as folder:
             pixels = self.write_blocks(work, prefix, folder)
             facts = self._facts(pixels)
-            item = write_rest(folder, facts, geopackage=self._rules.parameters.gpkg)
+            item = write_rest(folder, facts, geopackage=self.rules.parameters.gpkg)
             write_json(folder / names.ITEM, item)
         return item
 
     def _levels(self, numbers: Sequence[int]) -> Generator[tuple[int, Levels], None, None]:
         from components.predict.network import levels_of  # noqa: PLC0415 - torch
 
-        return levels_of(self.model.net, self.looks, self.blocks, numbers, self._rules)
+        return levels_of(self.model.net, self.looks, self.blocks, numbers, self.rules)
 
     @cached_property
     def _drawer(self) -> Drawer:
@@ -124,9 +124,9 @@ class SceneMap:
 
         config = self.model.net.config
         return Drawer(
-            settings=self._rules.scoring,
-            threshold=self._rules.scoring.threshold_of(config.threshold),
-            outlines=self._rules.parameters.outlines,
+            settings=self.rules.scoring,
+            threshold=self.rules.scoring.threshold_of(config.threshold),
+            outlines=self.rules.parameters.outlines,
             bands=bands_of(self.model.net),
         )
 
@@ -194,11 +194,12 @@ class SceneMap:
                 version=model.version,
                 weights_sha256=model.weights_sha256,
                 promoted=model.promoted,
+                simulated=model.simulated,
                 item_href=model.item_href,
             ),
             created=datetime.now(UTC).replace(microsecond=0),
-            code=self._rules.code,
-            parameters_sha256=self._rules.parameters_sha256,
+            code=self.rules.code,
+            parameters_sha256=self.rules.parameters_sha256,
             image=os.environ.get(IMAGE, ""),
             mapped_km2=pixels * self.grid.gsd_m**2 / 1e6,
         )

@@ -17,6 +17,7 @@ from components.contract.keys import model_item_key
 from components.contract.parameters import PARAMS_FILE
 from components.lib.catalogue.bundles import PublishedModel, fetched_model, open_model_item
 from components.lib.config.loader import Parameters, load_known, load_parameters
+from components.lib.datasets.sensors import get_sensor
 from components.lib.nets.config import Modality
 from components.lib.objects.opening import objects_from_environment
 from components.lib.registry.agreement import ChampionReader
@@ -61,6 +62,11 @@ class ServedModel:
     weights_sha256: str
     promoted: bool
     item_href: str | None
+
+    @property
+    def simulated(self) -> bool:
+        """Return whether every sensor that the network knows is one of the rehearsal world."""
+        return all(get_sensor(name).simulated for name in self.net.config.sensors)
 
     @property
     def words(self) -> str:

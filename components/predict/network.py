@@ -38,5 +38,6 @@ def levels_of(
         views=views_of(scoring.scales, flip=scoring.flip),
         device=choose_device(parameters.device, "map.device"),
         precision=parameters.precision,
+        statistics_of=rules.statistics_of,
     )
     return map_blocks(net, looks, blocks, numbers, settings)

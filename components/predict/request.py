@@ -77,7 +77,7 @@ def map_of(looks: Sequence[Scene], model: ServedModel, rules: MapRules, name: st
     Raises:
         ParameterError: If the network does not know the sensor.
     """
-    model.net.require_sensor(looks[0].facts.sensor)
+    model.net.require_sensor(rules.statistics_of or looks[0].facts.sensor)
     grid = looks[0].grid
     digest = sha256_json(
         {

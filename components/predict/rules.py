@@ -32,10 +32,12 @@ class MapRules:
     Attributes:
         parameters: The section ``map``.
         scoring: The section ``scoring``: views, vectoriser, threshold.
+        statistics_of: Sensor that the network takes the looks for, where it does not know their own.
     """
 
     parameters: MapParameters
     scoring: ScoringSettings
+    statistics_of: str | None = None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -43,6 +45,7 @@ class MapRules:
         return {
             "map": self.parameters.model_dump(mode="json", exclude=_UNSEEN),
             "scoring": self.scoring.model_dump(mode="json", exclude=_SCORED_ONLY),
+            "statistics_of": self.statistics_of,
         }
 
     @cached_property

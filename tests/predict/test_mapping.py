@@ -177,3 +177,14 @@ def test_another_sensor_is_refused_by_name() -> None:
     scene = PixelScene(planted()[0].pixels, replace(FACTS, sensor="simulated-spaceborne"))
     with pytest.raises(ParameterError, match="simulated-spaceborne"):
         mapped(scene)
+
+
+def test_another_sensor_is_mapped_as_a_known_one_where_asked_for(tmp_path: Path) -> None:
+    scene = PixelScene(planted()[0].pixels, replace(FACTS, sensor="simulated-spaceborne"))
+    own = mapped(planted()[0])
+    as_known = map_of([scene], own.model, replace(own.rules, statistics_of="simulated-airborne"), "test")
+    assert as_known.id != own.id
+    work = FolderObjects(tmp_path / "work")
+    as_known.map_blocks(range(2), work, "as/")
+    own.map_blocks(range(2), work, "own/")
+    assert work.get(block_key("as/", 1)) == work.get(block_key("own/", 1))

@@ -48,6 +48,7 @@ class WindowSettings:
         views: Views of each window that are averaged.
         device: Device of the network, such as ``cpu`` or ``cuda``.
         precision: Of the network's products; its probabilities are float32 in either case.
+        statistics_of: Sensor whose normalisation the network uses, by default each look's own.
         kept_in_memory_mib: Memory for predictions that later blocks take again; more go to a temporary file.
         kept_on_disk_mib: Size of that file at most; what does not fit is predicted again.
     """
@@ -58,6 +59,7 @@ class WindowSettings:
     views: tuple[View, ...] = PLAIN
     device: str = "cpu"
     precision: Precision = "float32"
+    statistics_of: str | None = None
     kept_in_memory_mib: int = 8
     kept_on_disk_mib: int = 4096
 
@@ -115,16 +117,18 @@ def map_blocks(
         BadDataError: If a scene is damaged.
         ResourceError: If the disk is full.
     """
-    _check(net, looks, blocks)
+    _check(net, looks, blocks, settings.statistics_of)
     if torch.device(settings.device).type == "cpu":
         share_kept_memory()
     net = net.to(settings.device).to(memory_format=torch.channels_last).eval()
     return _map(net, looks, blocks, list(numbers), settings)
 
 
-def _check(net: SegmentationNetwork, looks: Sequence[Scene], blocks: Blocks) -> None:
+def _check(
+    net: SegmentationNetwork, looks: Sequence[Scene], blocks: Blocks, statistics_of: str | None
+) -> None:
     for look in looks:
-        net.require_sensor(look.facts.sensor)
+        net.require_sensor(statistics_of or look.facts.sensor)
         if look.facts.modality != net.config.modality:
             raise ParameterError(
                 f"scene {look.facts.name} is {look.facts.modality}, but the network reads "
@@ -168,10 +172,10 @@ def _predict(
         for batch in batches:
             rows = sum(part.source == "predicted" for part in batch.parts)
             if rows:
-                if batch.sensor not in nets:
-                    nets[batch.sensor] = folded(net, batch.sensor)
-                own = nets[batch.sensor]
-                yield batch.parts, predict_batch(own, batch.pixels, batch.sensor, settings)[:rows]
+                sensor = settings.statistics_of or batch.sensor
+                if sensor not in nets:
+                    nets[sensor] = folded(net, sensor)
+                yield batch.parts, predict_batch(nets[sensor], batch.pixels, sensor, settings)[:rows]
             else:
                 yield batch.parts, np.empty((0, *shape), dtype=np.uint16)
 

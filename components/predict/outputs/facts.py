@@ -28,6 +28,7 @@ class ModelFacts:
         version: Version in the registry.
         weights_sha256: SHA-256 of the weights file.
         promoted: True if the version passed the promotion gate.
+        simulated: True if it was trained on the rehearsal world alone.
         item_href: Address of the model's STAC item, None where it has none.
     """
 
@@ -35,6 +36,7 @@ class ModelFacts:
     version: str
     weights_sha256: str
     promoted: bool
+    simulated: bool
     item_href: str | None
 
 

@@ -137,6 +137,7 @@ def _properties(facts: MapFacts, summary: Summary) -> dict[str, Any]:
             "version": model.version,
             "weights_sha256": model.weights_sha256,
             "promoted": model.promoted,
+            "simulated": model.simulated,
         },
         "stormsight:sources": [{"name": s.name, "sha256": s.sha256} for s in scene.sources],
         "stormsight:parameters_sha256": facts.parameters_sha256,

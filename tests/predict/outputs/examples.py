@@ -41,6 +41,7 @@ def facts(*, simulated: bool = True, promoted: bool = False, name: str = "scene-
             version="3",
             weights_sha256="cd" * 32,
             promoted=promoted,
+            simulated=True,
             item_href="../models/stormsight-sar-3.json",
         ),
         created=datetime(2030, 6, 6, tzinfo=UTC),

@@ -48,6 +48,7 @@ def test_it_states_where_the_map_comes_from(map_folder: Path) -> None:
         "version": "3",
         "weights_sha256": "cd" * 32,
         "promoted": False,
+        "simulated": True,
     }
     assert properties["stormsight:sources"] == [{"name": "strip.tif", "sha256": "ab" * 32}]
     assert properties["stormsight:simulated"] is True

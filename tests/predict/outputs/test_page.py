@@ -93,6 +93,7 @@ def test_it_says_what_the_map_is_worth(map_folder: Path, simulated: bool, promot
     text = Reader(written(map_folder, facts(simulated=simulated, promoted=promoted))).text
     assert ("Simulated." in text) == simulated
     assert ("Not promoted." in text) == (not promoted)
+    assert ("Trained on simulated images alone." in text) == (not simulated)
     assert "stormsight-sar, version 3" in text
     assert "5 June 2030, 10:30\N{EN DASH}10:32 UTC" in text
     assert "40 of 40 buildings" in text
