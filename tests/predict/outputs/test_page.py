@@ -67,7 +67,7 @@ def test_it_fetches_nothing_from_elsewhere_and_links_to_its_files(map_folder: Pa
         "probability.tif",
         "footprints.parquet",
         "footprints.pmtiles",
-        "item.json",
+        "../item.json",
         facts().model.item_href,
     }
 
