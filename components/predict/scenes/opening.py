@@ -50,7 +50,7 @@ _WIDEST_BLOCK_PX = 8192
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What the user asked for, and what all scenes share."""
+    """Choices of the user, and the cache that all scenes share."""
 
     sensor: str | None
     modality: Modality
@@ -99,7 +99,7 @@ def open_scenes(
             f"orientation {orientation}", next_step="give 0 (imaged from the north) or 1 (from the south)"
         )
     if sensor is not None:
-        reading_of(sensor, modality).product  # noqa: B018 - refuses an unknown sensor before anything is read
+        reading_of(sensor, modality)  # refuses an unknown sensor before anything is fetched
     request = _Request(sensor, modality, orientation, scratch, TileCache())
     return _with_unique_names([scene for source in sources for scene in _opened(source, request)])
 
