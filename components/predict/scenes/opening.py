@@ -179,7 +179,7 @@ def _strips(strips: Sequence[StripFiles], source: str, request: _Request) -> lis
         for strip in strips:
             try:
                 scenes.append(_strip(strip, request))
-            except (BadDataError, MissingInputError, ParameterError) as error:
+            except (BadDataError, ParameterError) as error:
                 refused.append(error)
                 tell_left_out(f"strip {strip.strip}", error)
             bar.update(len(strip.files))
@@ -223,7 +223,7 @@ def _checked(files: Sequence[TileFile], reading: Reading) -> tuple[list[Tile], l
     def check(file: TileFile) -> Tile | StormsightError:
         try:
             return check_tile(file, reading)
-        except (BadDataError, MissingInputError) as error:
+        except BadDataError as error:  # not what the machine cannot read: another attempt would map it
             return error
 
     tiles: list[Tile] = []

@@ -82,7 +82,9 @@ def files_of_folder(folder: Path) -> dict[str, Path]:
             tell_left_out(key, "its name holds control characters, or is no text")
         elif not path.resolve().is_relative_to(root):
             tell_left_out(key, "it is a link out of its folder")
-        elif path.is_file():
+        elif not path.is_file():
+            tell_left_out(key, "it is no regular file")
+        else:
             found[key] = path
         if len(found) > MOST_FILES:
             raise BadDataError(
