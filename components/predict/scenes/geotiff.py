@@ -30,7 +30,7 @@ class GeoTiffScene:
         file: The file.
         facts: Its facts.
         place: Its place on the ground.
-        reading: How its bands become pixels.
+        reading: Conversion of its bands into pixels.
         survey: Counts over its pixels.
     """
 

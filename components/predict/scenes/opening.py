@@ -50,7 +50,7 @@ _WIDEST_BLOCK_PX = 8192
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What the user asked for, and what all scenes share."""
+    """Choices of the user, and the cache that all scenes share."""
 
     sensor: str | None
     modality: Modality
@@ -99,7 +99,7 @@ def open_scenes(
             f"orientation {orientation}", next_step="give 0 (imaged from the north) or 1 (from the south)"
         )
     if sensor is not None:
-        reading_of(sensor, modality).product  # noqa: B018 - refuses an unknown sensor before anything is read
+        reading_of(sensor, modality)  # refuses an unknown sensor before anything is fetched
     request = _Request(sensor, modality, orientation, scratch, TileCache())
     return _with_unique_names([scene for source in sources for scene in _opened(source, request)])
 
@@ -179,7 +179,7 @@ def _strips(strips: Sequence[StripFiles], source: str, request: _Request) -> lis
         for strip in strips:
             try:
                 scenes.append(_strip(strip, request))
-            except (BadDataError, MissingInputError, ParameterError) as error:
+            except (BadDataError, ParameterError) as error:
                 refused.append(error)
                 tell_left_out(f"strip {strip.strip}", error)
             bar.update(len(strip.files))
@@ -223,7 +223,7 @@ def _checked(files: Sequence[TileFile], reading: Reading) -> tuple[list[Tile], l
     def check(file: TileFile) -> Tile | StormsightError:
         try:
             return check_tile(file, reading)
-        except (BadDataError, MissingInputError) as error:
+        except BadDataError as error:  # not what the machine cannot read: another attempt would map it
             return error
 
     tiles: list[Tile] = []

@@ -43,7 +43,7 @@ class Place:
 
     @property
     def _same_ground(self) -> bool:
-        """Whether the scene's grid is the raster's, resized as the training store does it."""
+        """True if the scene's grid is the raster's, resized as the training store does it."""
         return self.grid == self.native.resized()
 
     def holds(self, box: Box) -> bool:

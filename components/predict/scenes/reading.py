@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -25,34 +24,19 @@ from components.predict.scenes.place import Place
 _REAL_NUMBERS = ("float32", "float64")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """How images of one sensor and modality become pixels of the training store's kind.
+    """Conversion of images of one sensor and modality into pixels of the training store's kind.
 
     Attributes:
         sensor: SAR sensor, also of the optical images that belong to it.
         modality: ``sar`` or ``optical``.
+        product: Kind of file that is read.
     """
 
     sensor: Sensor
     modality: Modality
-
-    @cached_property
-    def product(self) -> Product:
-        """Kind of file that is read.
-
-        Raises:
-            ParameterError: If no optical images belong to the sensor.
-        """
-        dataset = dataset_of(self.sensor.name)
-        if self.modality == "sar":
-            return dataset.sar
-        if not self.sensor.paired_optical:
-            paired = ", ".join(name for name, sensor in known_sensors().items() if sensor.paired_optical)
-            raise ParameterError(
-                f"sensor {self.sensor.name} has no optical images", next_step=f"use one of {paired}"
-            )
-        return dataset.optical
+    product: Product
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -99,9 +83,15 @@ def reading_of(sensor: str, modality: Modality) -> Reading:
     """Return the reading of a sensor's images.
 
     Raises:
-        ParameterError: If the sensor is unknown.
+        ParameterError: If the sensor is unknown, or no optical images belong to it.
     """
-    return Reading(get_sensor(sensor), modality)
+    found, dataset = get_sensor(sensor), dataset_of(sensor)
+    if modality == "sar":
+        return Reading(found, modality, dataset.sar)
+    if not found.paired_optical:
+        paired = ", ".join(name for name, known in known_sensors().items() if known.paired_optical)
+        raise ParameterError(f"sensor {sensor} has no optical images", next_step=f"use one of {paired}")
+    return Reading(found, modality, dataset.optical)
 
 
 Read = Callable[[Box], Raster]

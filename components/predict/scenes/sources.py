@@ -12,14 +12,14 @@ from pathlib import Path, PurePosixPath
 from components.contract.errors import BadDataError, MissingInputError, StormsightError
 from components.contract.keys import is_key
 from components.lib.datasets.base import Dataset
-from components.lib.datasets.sensors import DATASETS, dataset_of, get_sensor
+from components.lib.datasets.sensors import DATASETS, dataset_of
 from components.lib.foreign import one_line
 from components.lib.geo.orientation import Orientations, read_orientations
 from components.lib.geo.raster import DEFAULT_LIMITS
 from components.lib.nets.config import Modality
 from components.lib.shards.manifest import FileRow, read_manifest
 from components.lib.shards.reader import ShardReader
-from components.predict.scenes.reading import Reading, unknown_sensor
+from components.predict.scenes.reading import reading_of, unknown_sensor
 from components.predict.scenes.tiles import TileFile
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,9 @@ def files_of_folder(folder: Path) -> dict[str, Path]:
             tell_left_out(key, "its name holds control characters, or is no text")
         elif not path.resolve().is_relative_to(root):
             tell_left_out(key, "it is a link out of its folder")
-        elif path.is_file():
+        elif not path.is_file():
+            tell_left_out(key, "it is no regular file")
+        else:
             found[key] = path
         if len(found) > MOST_FILES:
             raise BadDataError(
@@ -123,7 +125,7 @@ def strips_of_folder(
         if sensor is None:
             raise unknown_sensor(label)
     dataset = dataset_of(sensor)
-    product = Reading(get_sensor(sensor), modality).product.name
+    product = reading_of(sensor, modality).product.name
     strips: dict[str, dict[int, TileFile]] = {}
     for key in files:
         name = _name(key)

@@ -123,7 +123,7 @@ class TileReader:
     Args:
         tile: The tile.
         place: Its place, with the grid that its pixels are wanted on.
-        reading: How its bands become pixels.
+        reading: Conversion of its bands into pixels.
         cache: Where its pixels are kept.
     """
 

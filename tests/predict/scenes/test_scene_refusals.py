@@ -250,10 +250,20 @@ def test_links_out_of_a_folder_and_odd_names_are_left_out(
     tiles[0].replace(outside)
     tiles[0].symlink_to(outside)
     (tiles[0].parent / "odd\n.tif").write_bytes(b"")
+    (tiles[0].parent / "nowhere.tif").symlink_to("none")
     (scene,) = strips(tmp_path / "release")
     assert [source.name for source in scene.facts.sources] == [tile.name for tile in tiles[1:]]
     assert any("link out of its folder" in message for message in caplog.messages)
     assert any("control characters" in message for message in caplog.messages)
+    assert any("nowhere.tif is left out: it is no regular file" in message for message in caplog.messages)
+
+
+def test_a_missing_shard_is_no_bad_tile(airborne_partition: Path, tmp_path: Path) -> None:
+    shutil.copytree(airborne_partition, tmp_path / "p00")
+    for shard in (tmp_path / "p00").rglob("*.tar"):
+        shard.unlink()
+    with pytest.raises(MissingInputError, match=r"shard-000\.tar is missing"):
+        strips(tmp_path / "p00", sensor=None)
 
 
 def test_a_tile_that_is_replaced_while_it_is_mapped_is_named(airborne_folder: Path, tmp_path: Path) -> None:
