@@ -34,6 +34,7 @@ from components.predict.scenes.sources import (
     StripFiles,
     dataset_of_name,
     files_of_folder,
+    marked_sensor,
     sensor_of_name,
     strips_of_folder,
     strips_of_partition,
@@ -113,8 +114,12 @@ def _opened(source: str, request: _Request) -> Sequence[GeoTiffScene | StripScen
     if path.is_dir():
         if (path / MANIFEST).exists():
             return _strips(strips_of_partition(path, request.sensor, request.modality), source, request)
-        files = files_of_folder(path)
-        return _strips(strips_of_folder(files, request.sensor, request.modality, source), source, request)
+        files, sensor = files_of_folder(path), request.sensor or marked_sensor(path)
+        return _strips(
+            strips_of_folder(files, sensor, request.modality, source),
+            source,
+            replace(request, sensor=sensor),
+        )
     if not path.is_file():
         raise MissingInputError(
             f"{source} is missing" if not path.exists() else f"{source} is no file and no folder",

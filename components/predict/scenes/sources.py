@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from components.contract.errors import BadDataError, MissingInputError, StormsightError
-from components.contract.keys import is_key
+from components.contract.keys import MARKER, is_key
 from components.lib.datasets.base import Dataset
-from components.lib.datasets.sensors import DATASETS, dataset_of
-from components.lib.foreign import one_line
+from components.lib.datasets.sensors import DATASETS, dataset_of, get_sensor
+from components.lib.foreign import one_line, read_json_text
 from components.lib.geo.orientation import Orientations, read_orientations
 from components.lib.geo.raster import DEFAULT_LIMITS
 from components.lib.nets.config import Modality
@@ -58,6 +58,23 @@ def sensor_of_name(name: str) -> str | None:
     dataset = dataset_of_name(name)
     real = [] if dataset is None else [sensor.name for sensor in dataset.sensors if not sensor.simulated]
     return real[0] if len(real) == 1 else None
+
+
+def marked_sensor(folder: Path) -> str | None:
+    """Return the sensor that a delivery's completeness marker states, None without a marker.
+
+    Raises:
+        BadDataError: If the marker is not JSON, or states no sensor.
+        ParameterError: If the sensor is unknown.
+    """
+    marker = folder / MARKER
+    if not marker.is_file() or marker.is_symlink():
+        return None
+    stated = read_json_text(read_small_file(marker, MARKER), str(marker))
+    sensor = stated.get("sensor") if isinstance(stated, dict) else None
+    if not isinstance(sensor, str):
+        raise BadDataError(f"{marker} states no sensor", next_step="give --sensor")
+    return get_sensor(sensor).name
 
 
 def tell_left_out(name: str, why: object) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from components.contract.errors import BadDataError, ParameterError
 from components.lib.datasets.rehearsal import REHEARSAL
 from components.lib.geo.grid import Grid
 from components.lib.geo.orientation import align
@@ -21,7 +24,7 @@ from components.prepare.pairing import pair
 from components.prepare.parameters import PrepareParameters, SplitParameters
 from components.prepare.tiles import PreparedTile, prepare_tile
 from components.simulation.release import ReleaseFile
-from tests.predict.scenes.simulated import write_partition
+from tests.predict.scenes.simulated import AIRBORNE, write_partition
 
 PREPARE = PrepareParameters(
     min_area_m2=20.0,
@@ -121,3 +124,25 @@ def test_any_window_is_a_part_of_the_whole_and_beyond_its_ends_is_nothing(
     assert not beyond[-30:].any()
     np.testing.assert_array_equal(scene.read(Box(7, 100, 120, 333)), whole[7:120, 100:333])
     assert not scene.read(Box(0, scene.grid.width, 10, scene.grid.width + 10)).any()
+
+
+@pytest.mark.parametrize(
+    ("marker", "error"),
+    [
+        ({"sensor": AIRBORNE}, None),
+        ({"sensor": "sentinel-9"}, ParameterError),
+        ({}, BadDataError),
+        ([AIRBORNE], BadDataError),
+    ],
+)
+def test_the_marker_of_a_delivery_tells_the_sensor(
+    airborne_folder: Path, tmp_path: Path, marker: object, error: type[Exception] | None
+) -> None:
+    folder = tmp_path / "delivery"
+    shutil.copytree(airborne_folder, folder)
+    (folder / "COMPLETE.json").write_text(json.dumps(marker))
+    if error is None:
+        assert {scene.facts.sensor for scene in opened(folder, tmp_path)} == {AIRBORNE}
+        return
+    with pytest.raises(error):
+        opened(folder, tmp_path)
