@@ -3,6 +3,11 @@
 Reading, the network, blending, and what the caller does with a block run side by side, each in a thread of
 its own. Every batch has the same shape, and a window's prediction does not depend on its neighbours in the
 batch: a block's levels are the same bytes whichever blocks are asked for, in whichever order.
+
+Farther from all windows' borders than the network sees, a level equals that of one pass over the whole scene
+up to 1, by rounding. The networks with an ASPP see more than a window: they average over all of it, and their
+dilated convolutions reach 576 pixels. What they predict depends on the window's content by design, and on
+its size; a map has the scores of an evaluation with windows of the same size only approximately.
 """
 
 from __future__ import annotations

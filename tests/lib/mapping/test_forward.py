@@ -8,12 +8,14 @@ import torch
 
 from components.contract.errors import ParameterError
 from components.lib.inference.views import views_of
-from components.lib.mapping.blocks import Blocks, Box
+from components.lib.mapping.blocks import Blocks, Box, Windows
 from components.lib.mapping.forward import WindowSettings, bands_of, block_levels, map_blocks
 from components.lib.mapping.levels import Levels, to_levels
 from components.lib.mapping.scene import Pixels, Scene
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
-from tests.lib.mapping.looks_at_ground import SPACEBORNE, Nearby, PixelScene, random_scene
+from tests.lib.mapping.looks_at_ground import AIRBORNE, SPACEBORNE, Nearby, PixelScene, random_scene
 
 SMALL = WindowSettings(window_px=64, overlap_px=16, batch=3)
 
@@ -53,12 +55,43 @@ def test_windows_equal_the_whole_image_for_a_network_that_sees_one_pixel(contour
     assert (difference > 0).mean() < 0.01
 
 
+def test_windows_equal_the_whole_image_farther_from_their_borders_than_the_network_sees() -> None:
+    net, scene = Nearby(reach=3), random_scene(150, 210)
+    apart = np.abs(whole_map(net, [scene], 100, SMALL).astype(int) - direct(net, scene))[0]
+    near = np.zeros((150, 210), dtype=bool)
+    for window in Windows((150, 210), 64, 16).touching(Box(0, 0, 150, 210)):
+        # The network looks up and left.
+        if window.top:
+            near[window.top : window.top + 3, window.left : window.right] = True
+        if window.left:
+            near[window.top : window.bottom, window.left : window.left + 3] = True
+    assert apart[~near].max() <= 1
+    # Nearer than that a wrong prediction has a small weight, 3 of 17 at most along each axis.
+    assert apart[near].mean() < 254 * 3 / 17
+    assert apart[near].max() > 1
+
+
 @pytest.mark.parametrize(("side", "order"), [(64, 1), (48, 1), (100, -1), (500, 1)])
 def test_levels_do_not_depend_on_the_division(side: int, order: int) -> None:
     net, scene = Nearby(contours=True), random_scene(150, 210)
     scene.pixels[30:80, 100:] = 0
     expected = whole_map(net, [scene], 37, SMALL)
     assert np.array_equal(whole_map(net, [scene], side, SMALL, order), expected)
+
+
+def test_levels_of_a_real_network_do_not_depend_on_the_division() -> None:
+    torch.manual_seed(0)
+    config = NetworkConfig(
+        kind="deeplabv3plus", encoder="timm-mobilenetv3_small_minimal_100", decoder_channels=16,
+        sensors=(AIRBORNE,), contours=True,
+    )  # fmt: skip
+    net, scene = build_network(config), random_scene(110, 150)
+    scene.pixels[:, :60] = 0
+    expected = whole_map(net, [scene], 37, SMALL)
+    assert len(np.unique(expected)) > 20
+    for side, order, kept in ((37, -1, 0), (500, 1, 10), (64, 1, 0)):
+        settings = replace(SMALL, kept_in_memory_mib=kept, kept_on_disk_mib=0)
+        assert np.array_equal(whole_map(net, [scene], side, settings, order), expected)
 
 
 def test_one_block_alone_equals_its_part_of_all() -> None:
