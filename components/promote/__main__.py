@@ -196,8 +196,7 @@ def _publish(options: argparse.Namespace) -> None:
 def _publisher(connection: Connection, ledgers: ChampionLedgers) -> Publisher:
     from components.promote.publishing import open_publisher  # noqa: PLC0415
 
-    scoring = load_parameters("scoring", ScoringSettings)
-    return open_publisher(connection, ledgers, scoring.window_px)
+    return open_publisher(connection, ledgers)
 
 
 def _tell(event: str, words: str) -> None:

@@ -115,8 +115,7 @@ def decide(settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDAT
     write_json(settings.out / "metrics.json", headline(document))
     for line in text.splitlines():
         LOG.info("%s", line)
-    publisher = open_publisher(run.connection, run.ledgers, settings.scoring.window_px)
-    publisher.publish_after_change(models)
+    open_publisher(run.connection, run.ledgers).publish_after_change(models)
     saved.complete(decisions)
     return document
 
@@ -215,6 +214,7 @@ def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
         ledger_head=head,
         hashes={**run.hashes, "weights": weights, "scores": challenger.digest},
         parameters=run.settings.parameters,
+        scoring=run.settings.scoring,
         simulated=run.simulated,
         acquisitions=sorted(set(run.store.index["acquisition"])),
     )

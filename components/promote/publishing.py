@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from components.contract import keys
 from components.contract.errors import StormsightError
 from components.contract.hashing import sha256_file
 from components.lib.catalogue.bundles import store_bundle
+from components.lib.catalogue.decisions import Decision
 from components.lib.catalogue.documents import encode, write_until_settled
 from components.lib.catalogue.models import FILES, ModelRelease, model_collection, model_item
 from components.lib.catalogue.root import refresh_root
@@ -22,6 +24,7 @@ from components.lib.files import read_json
 from components.lib.objects.conditional import require_conditional_writes
 from components.lib.objects.opening import objects_from_environment
 from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import checked
 from components.lib.registry.agreement import ChampionReader
 from components.lib.registry.ledger import ChampionEntry, ChampionLedgers
 from components.lib.tracking.connection import Connection
@@ -39,13 +42,11 @@ class Publisher:
         connection: Connection to MLflow, which holds files and decision records.
         ledgers: Champions' ledgers.
         objects: Object store of the catalogue.
-        window_px: Side of the windows that models are judged with.
     """
 
     connection: Connection
     ledgers: ChampionLedgers
     objects: ObjectStore
-    window_px: int
 
     def publish(self, models: Sequence[str]) -> tuple[list[str], list[StormsightError]]:
         """Publish what is missing, and write the documents above anew; one failure stops no other version.
@@ -107,17 +108,21 @@ class Publisher:
 
     def _publish_one(self, entry: ChampionEntry) -> str:
         model, version = entry.change.model, str(entry.version)
-        decision = kept_record(self.connection, model, version, entry.change.decision)
+        name = f"{model} version {version}: its decision record"
+        decision = checked(
+            kept_record(self.connection, model, version, entry.change.decision), Decision, name=name
+        )
         reader = ChampionReader(self.connection, self.ledgers, model)
         with reader.fetched(version) as folder:
             hashes = {name: sha256_file(folder / name) for name in FILES}
             release = ModelRelease(
                 entry=entry,
                 decision=decision,
-                signature=read_json(folder / "model.json", made_by="promote"),
+                signature=checked(
+                    read_json(folder / "model.json", made_by="promote"), dict[str, Any], name="model.json"
+                ),
                 files=store_bundle(self.objects, model, folder, hashes),
                 purpose=MODELS.get(model, model),
-                window_px=self.window_px,
             )
         self.objects.create(release.key, encode(model_item(release)))
         return release.key
@@ -136,9 +141,9 @@ class Publisher:
         return [v for v in versions if keys.model_item_key(model, v) in listed]
 
 
-def open_publisher(connection: Connection, ledgers: ChampionLedgers, window_px: int) -> Publisher:
+def open_publisher(connection: Connection, ledgers: ChampionLedgers) -> Publisher:
     """Return the publisher into the store of ``STORMSIGHT_OBJECTS``, by default ``var/objects``."""
-    return Publisher(connection, ledgers, objects_from_environment(), window_px)
+    return Publisher(connection, ledgers, objects_from_environment())
 
 
 def first_promotions(entries: Sequence[ChampionEntry]) -> dict[str, ChampionEntry]:

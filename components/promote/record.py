@@ -9,6 +9,7 @@ from typing import Any
 
 from components.contract.hashing import sha256_file, sha256_json
 from components.contract.identity import data_hash, pipeline_identity
+from components.lib.config.scoring import ScoringSettings
 from components.lib.metrics.intervals import Interval
 from components.promote.gate import Judgement
 from components.promote.parameters import PromoteParameters
@@ -55,6 +56,7 @@ def decision_record(
     ledger_head: str,
     hashes: Mapping[str, str],
     parameters: PromoteParameters,
+    scoring: ScoringSettings,
     simulated: bool,
     acquisitions: Sequence[str],
 ) -> dict[str, Any]:
@@ -70,6 +72,7 @@ def decision_record(
         ledger_head: Hash of the last entry of the champions' ledger that the decision was made against.
         hashes: SHA-256 of ``weights``, ``params``, ``data``, ``code``, ``verdict`` and ``scores``.
         parameters: Section ``promote``.
+        scoring: Section ``scoring``.
         simulated: True if any tile is from the simulated world.
         acquisitions: Acquisitions in the prepared store.
     """
@@ -97,6 +100,7 @@ def decision_record(
         "tiles": judgement.tiles,
         "acquisitions": list(acquisitions),
         "rules": parameters.model_dump(mode="json", exclude={"ledger"}),
+        "scoring": scoring.model_dump(mode="json"),
         "sha256": dict(hashes),
     }
 

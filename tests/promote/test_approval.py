@@ -210,7 +210,9 @@ def test_a_rollback_names_the_person_and_sends_a_notice(
 
 def test_commands_on_champions_need_no_torch() -> None:
     """They run in the image that has none."""
-    modules = "components.promote.__main__, components.promote.approval, components.promote.history"
+    modules = ", ".join(
+        f"components.promote.{name}" for name in ("__main__", "approval", "history", "publishing")
+    )
     code = f"import {modules}, json, sys; print(json.dumps([*sys.modules]))"
     done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ, cwd=ROOT, capture_output=True, text=True, check=True

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pystac
 import pytest
 import torch
+from pystac.extensions.mlm import MLMExtension
 
 from components.contract import keys
 from components.contract.rights import allows
@@ -36,7 +38,7 @@ def collection() -> dict[str, Any]:
 
 def publisher(stage: PromotionSettings) -> Publisher:
     registry = registry_of(stage)
-    return open_publisher(registry.connection, registry.ledgers, 512)
+    return open_publisher(registry.connection, registry.ledgers)
 
 
 def test_ledger_and_catalogue_make_a_round_trip(stage: PromotionSettings) -> None:
@@ -71,6 +73,9 @@ def test_items_and_documents_are_valid_stac(stage: PromotionSettings) -> None:
     root = json.loads((MAPS / "catalog.json").read_text())
     for document in (item("1"), collection(), root):
         assert validate(document) == []
+    read = pystac.Item.from_file(str(MAPS / f"models/{SAR}/1/item.json"))
+    mlm = MLMExtension.ext(read)
+    assert (mlm.mlm_name, mlm.tasks) == (SAR, ["semantic-segmentation"])
     properties = item("1")["properties"]
     assert properties["instruments"] == [AIRBORNE, SPACEBORNE]
     assert properties["description"].startswith("Simulated: no number is from a real sensor.")
@@ -81,6 +86,7 @@ def test_items_and_documents_are_valid_stac(stage: PromotionSettings) -> None:
     metrics = properties["stormsight:metrics"]
     assert metrics["simulated"] is True
     assert metrics["all_sensors"]["low"] <= metrics["all_sensors"]["value"] <= metrics["all_sensors"]["high"]
+    assert properties["stormsight:window_px"] == 512
     assert properties["stormsight:training_data"]["acquisitions"] == [AIRBORNE, SPACEBORNE]
 
 
@@ -128,7 +134,7 @@ def test_the_account_of_promotions_may_publish_and_housekeeping_may_remove_nothi
         run(stage, 5.0)
     registry = registry_of(stage)
     objects = GuardedObjects(open_objects("var/objects"), "ledger")
-    done, failures = Publisher(registry.connection, registry.ledgers, objects, 512).publish((SAR,))
+    done, failures = Publisher(registry.connection, registry.ledgers, objects).publish((SAR,))
     assert (len(done), failures, objects.refused) == (1, [], set())
     written = [key for verb, key in objects.used if verb in {"create", "write"}]
     assert len(written) == 5

@@ -91,7 +91,7 @@ def _input(name: str, config: NetworkConfig) -> dict[str, Any]:
             {
                 "type": "processing",
                 "format": "python",
-                "expression": f"numpy.rint(1 + numpy.clip((x - {low}) / ({high} - {low}), 0, 1) * 254)",
+                "expression": f"1 + numpy.rint(numpy.clip((x - {low}) / ({high} - {low}), 0, 1) * 254)",
             }
         ],
         "pre_processing_function": {"format": "python", "expression": SCALING},

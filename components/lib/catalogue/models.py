@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from components.contract import keys
 from components.contract.documents import shown
 from components.contract.errors import BadDataError
+from components.lib.catalogue.decisions import Decision
 from components.lib.catalogue.documents import (
     SHA256_MULTIHASH,
     VERSION,
@@ -66,15 +67,13 @@ class ModelRelease:
         signature: Content of its model.json.
         files: Its files by name.
         purpose: Sentence about the registered model.
-        window_px: Side of the windows that it was judged with.
     """
 
     entry: ChampionEntry
-    decision: Mapping[str, Any]
+    decision: Decision
     signature: Mapping[str, Any]
     files: Mapping[str, StoredFile]
     purpose: str
-    window_px: int
 
     @property
     def model(self) -> str:
@@ -163,7 +162,7 @@ def _above(key: str, parent: str = keys.MAPS_CATALOG) -> list[Document]:
 
 
 def _described(release: ModelRelease) -> Document:
-    simulated, entry = bool(release.decision["simulated"]), release.entry
+    simulated, entry = release.decision.simulated, release.entry
     return {
         "title": f"{release.model} version {release.version}",
         "description": " ".join([*([SIMULATED] if simulated else []), release.purpose]),
@@ -196,7 +195,7 @@ def _network(release: ModelRelease, config: NetworkConfig) -> Document:
         "stormsight:sensors": sensors_of(config),
         "stormsight:normalisation": normalisation_of(config),
         "stormsight:threshold": config.threshold,
-        "stormsight:window_px": release.window_px,
+        "stormsight:window_px": release.decision.scoring.get("window_px"),
         "stormsight:training_crop_px": crop,
     }
 
@@ -205,41 +204,11 @@ def _lineage(release: ModelRelease) -> Document:
     decision = release.decision
     hashes = {name: file.sha256 for name, file in release.files.items()}
     return {
-        "stormsight:method": decision["method"],
-        "stormsight:metrics": {
-            "simulated": bool(decision["simulated"]),
-            "ground": "clean test tiles",
-            "metric": decision["metric"],
-            "tiles": decision["tiles"],
-            "all_sensors": _interval(decision["challenger"]),
-            "by_sensor": {
-                sensor: _interval(values["challenger"]) for sensor, values in decision["by_sensor"].items()
-            },
-            "champion_before": _interval(decision["champion"]),
-            "gain": _interval(decision["gain"]),
-        },
-        "stormsight:training_data": {
-            "acquisitions": list(decision.get("acquisitions", [])),
-            "store_sha256": decision["sha256"]["data"],
-            "training": decision.get("training"),
-            "lock": _lock(decision),
-        },
-        "stormsight:sha256": {**decision["sha256"], **hashes},
+        "stormsight:method": decision.method,
+        "stormsight:metrics": decision.metrics(),
+        "stormsight:training_data": decision.training_data(),
+        "stormsight:sha256": {**decision.sha256, **hashes},
         "stormsight:ledger": _change(release.entry),
-    }
-
-
-def _interval(value: Mapping[str, Any] | None) -> Document | None:
-    """Return a score with its interval; without its ends where they are unknown."""
-    if value is None:
-        return None
-    known = not value["degenerate"]
-    return {
-        "value": value["value"],
-        "low": value["low"] if known else None,
-        "high": value["high"] if known else None,
-        "confidence": value["confidence"],
-        "ground_blocks": value["locations"],
     }
 
 
@@ -271,17 +240,12 @@ def _links(release: ModelRelease) -> list[Document]:
                 title=f"champion before: version {before}",
             )
         )
-    if release.decision.get("training"):  # else the acquisitions are files of a checkout, not objects
-        for name in release.decision.get("acquisitions", []):
-            source = link("via", keys.catalogue_key(str(name)), of=release.key, title=f"trained on {name}")
-            found.append(source)
+    if release.decision.training is not None:  # else the acquisitions are files of a checkout, not objects
+        found += [
+            link("via", keys.catalogue_key(name), of=release.key, title=f"trained on {name}")
+            for name in release.decision.acquisitions
+        ]
     return found
-
-
-def _lock(decision: Mapping[str, Any]) -> str | None:
-    """Return the key of the training's dvc.lock, which is there once the training has ended."""
-    training = decision.get("training")
-    return f"{training}/{keys.LOCK}" if training else None
 
 
 def _asset(name: str, file: StoredFile, release: ModelRelease, config: NetworkConfig) -> Document:
