@@ -190,12 +190,13 @@ def _by_tile(
         if row.product == dataset.summaries.product or (row.acquisition, row.name) in quarantine:
             continue
         products = tiles.setdefault((row.strip, row.tile), {})
-        image_id = dataset.image_id(row.strip, row.tile)
-        if row.product in products and (row.acquisition, image_id) not in quarantine:
-            raise BadDataError(
-                f"acquisition {row.acquisition}: tile {image_id} has {row.product} twice",
-                next_step="run validate, which quarantines such tiles",
-            )
+        if row.product in products:
+            image_id = dataset.image_id(row.strip, row.tile)
+            if (row.acquisition, image_id) not in quarantine:
+                raise BadDataError(
+                    f"acquisition {row.acquisition}: tile {image_id} has {row.product} twice",
+                    next_step="run validate, which quarantines such tiles",
+                )
         products[row.product] = row
     return tiles
 

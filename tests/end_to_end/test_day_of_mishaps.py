@@ -151,7 +151,7 @@ def delivery_beside_a_bad_one(desk: Desk) -> None:
     shows(
         desk,
         "not registered in the landing place: 1 (torn)",
-        "torn: acquisition torn: its completeness marker is wrong",
+        "acquisition torn: its completeness marker is wrong",
         "registered acquisitions: 1; in no finished training: 1 (first)",
         ": not trained yet",
     )

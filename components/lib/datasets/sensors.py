@@ -24,9 +24,11 @@ def get_sensor(name: str) -> Sensor:
     Raises:
         ParameterError: If the name is unknown, naming the nearest known one.
     """
+    for dataset in DATASETS.values():  # asked for once per tile: no table of all sensors is made each time
+        for sensor in dataset.sensors:
+            if sensor.name == name:
+                return sensor
     sensors = known_sensors()
-    if name in sensors:
-        return sensors[name]
     nearest = get_close_matches(name, sensors, n=1, cutoff=0.0)
     raise ParameterError(
         f"unknown sensor {name!r}; the nearest known one is {nearest[0]!r}",

@@ -21,8 +21,8 @@ from components.lib.operations.state import Claim, State
 OTHER = "other"
 """Key of the redrives of all classes that are not named."""
 
-_START = "none: the next run of the DAG `retrain` trains it; after a registration by hand, start one"
-_REDRIVE = "none: the DAG `redrive` starts it by the clock; a run of `retrain` that you start does so at once"
+_START = "the next run of the DAG `retrain` trains it; after a registration by hand, start one"
+_REDRIVE = "the DAG `redrive` starts it by the clock; a run of `retrain` that you start does so at once"
 
 
 class Position(StrEnum):
