@@ -25,7 +25,6 @@ def test_a_number_that_was_taken_without_a_tile_to_compare_is_told() -> None:
         acquisitions=[],
         simulated=True,
         ledger_head="0",
-        acquisitions=[],
     )
     part = {
         "outcome": "refused",
