@@ -181,7 +181,7 @@ class SceneMap:
 
     @cached_property
     def _scene(self) -> SceneFacts:
-        return shared_facts([look.facts for look in self.looks], self.id)
+        return shared_facts([look.facts for look in self.looks], self.id.rpartition("-")[0])
 
     def _facts(self, pixels: int) -> MapFacts:
         model = self.model
