@@ -97,7 +97,7 @@ def test_a_bad_one_is_set_aside_and_never_blocks_the_good_ones(
     assert re.search(text, rejection.message), rejection.message
     assert [info.key for info in objects.list("rejected/")] == [rejection.object_key]
     assert look(landing, objects) == Found()
-    assert "acquisition bad: " in text_of(overview(landing, objects))
+    assert re.search(rf"^bad +rejected .*{text}", text_of(overview(landing, objects)), re.MULTILINE)
     assert states(landing, objects)["bad"] == "rejected"
     # Put right, it is looked at again.
     for info in landing.list("bad/"):
