@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,9 @@ from components.lib.cli import run
 from components.predict.commands import NAMES, add_commands
 
 CHAMPION = "models:/stormsight-sar@champion"
+
+PROFILE = "STORMSIGHT_PROFILE"
+"""Environment variable: profile of params.yaml that the orchestrator's commands switch on."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,12 +31,10 @@ def _orchestrated(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m components.predict")
     add_commands(parser.add_subparsers(metavar=" | ".join(NAMES), required=True))
     options = parser.parse_args(arguments)
-    from components.contract.temporary import scratch_folder  # noqa: PLC0415
     from components.predict.deliveries import DeliveryMapper  # noqa: PLC0415
     from components.predict.rules import load_rules  # noqa: PLC0415
 
-    with scratch_folder("scenes") as scratch:
-        code: int = options.command(options, DeliveryMapper(load_rules(), scratch))
+    code: int = options.command(options, DeliveryMapper(load_rules(profile=os.environ.get(PROFILE))))
     return code
 
 

@@ -18,12 +18,10 @@ class DeliveryMapper:
 
     Args:
         rules: Parameters and code.
-        scratch: Folder for what is fetched; it must outlive the maps.
     """
 
-    def __init__(self, rules: MapRules, scratch: Path) -> None:
+    def __init__(self, rules: MapRules) -> None:
         self._rules = rules
-        self._scratch = scratch
         self._models: dict[ModelPin, ServedModel] = {}
 
     @property
@@ -36,7 +34,7 @@ class DeliveryMapper:
         """SHA-256 of the code of mapping."""
         return self._rules.code
 
-    def open(self, map_id: str, delivery: Delivery, model: ModelPin) -> SceneMap:
+    def open(self, map_id: str, delivery: Delivery, model: ModelPin, scratch: Path) -> SceneMap:
         """Open a delivery for a model; the network is loaded when its first block is mapped.
 
         Raises:
@@ -48,7 +46,7 @@ class DeliveryMapper:
             sensor=str(delivery.entry["sensor"]),
             modality="sar",
             orientation=None,
-            scratch=self._scratch,
+            scratch=scratch,
         )
         return SceneMap(map_id, looks, lambda: self._pinned(model), self._rules)
 

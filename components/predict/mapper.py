@@ -62,13 +62,14 @@ class Mapper(Protocol):
         """SHA-256 of the code of mapping."""
         ...
 
-    def open(self, map_id: str, delivery: Delivery, model: ModelPin) -> OpenedMap:
+    def open(self, map_id: str, delivery: Delivery, model: ModelPin, scratch: Path) -> OpenedMap:
         """Open a delivery for a model; the network itself is loaded when its first block is mapped.
 
         Args:
             map_id: Id of the map.
             delivery: Files of an acquisition.
             model: Model; its bytes are held against the pinned hash.
+            scratch: Folder for what is fetched; it lasts as long as the map is open.
 
         Raises:
             BadDataError: If the delivery cannot be mapped: another sensor, no georeference, a damaged file;

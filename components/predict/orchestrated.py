@@ -8,7 +8,8 @@ are created once, and what exists is not made again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from components.contract.errors import (
     BadDataError,
@@ -121,7 +122,8 @@ class Command:
         return found
 
     def _planned(self, name: str, acquisition: Acquisition, marker: str, model: ModelPin) -> PlannedMap:
-        blocks = self._opened(acquisition, marker, model).blocks
+        with self._opened(acquisition, marker, model) as opened:
+            blocks = opened.blocks
         return PlannedMap(id=name, acquisition=acquisition, marker_sha256=marker, blocks=blocks)
 
     def _told(self, plan: MapPlan) -> int:
@@ -160,8 +162,8 @@ class Command:
         self._require_planned_code(plan)
 
         def work(planned: PlannedMap, numbers: range) -> None:
-            opened = self._reopened(planned, plan.model)
-            opened.map_blocks(numbers, self._objects, map_blocks_prefix(planned.id))
+            with self._reopened(planned, plan.model) as opened:
+                opened.map_blocks(numbers, self._objects, map_blocks_prefix(planned.id))
 
         shares = {share.map: share.numbers for share in plan.groups[number]}
         planned = {one.id: one for one in plan.maps}
@@ -188,7 +190,8 @@ class Command:
 
         def finish(planned: PlannedMap) -> None:
             if not self._catalogue.has(planned.id):
-                self._publish(planned, self._reopened(planned, plan.model))
+                with self._reopened(planned, plan.model) as opened:
+                    self._publish(planned, opened)
             for info in self._objects.list(f"{MAP_WORK}{planned.id}/"):
                 self._objects.delete(info.key)
             finished.append(planned.id)
@@ -227,26 +230,30 @@ class Command:
     def _id(self, acquisition: str, marker: str, model: ModelPin) -> str:
         return map_id(acquisition, marker, model, self._mapper.parameters_sha256, self._mapper.code)
 
-    def _opened(self, acquisition: Acquisition, marker: str, model: ModelPin) -> OpenedMap:
+    @contextmanager
+    def _opened(self, acquisition: Acquisition, marker: str, model: ModelPin) -> Iterator[OpenedMap]:
+        """Open the map of an acquisition; what was fetched for it goes when the block ends."""
         entry = read_json_text(acquisition.entry(self._objects), acquisition.object_key)
         uri = f"{self._objects.uri}/{delivery_prefix(acquisition.id, marker)}"
         delivery = Delivery(acquisition=acquisition.id, uri=uri, entry=entry)
-        return self._mapper.open(self._id(acquisition.id, marker, model), delivery, model)
+        with scratch_folder("scenes") as scratch:
+            yield self._mapper.open(self._id(acquisition.id, marker, model), delivery, model, scratch)
 
-    def _reopened(self, planned: PlannedMap, model: ModelPin) -> OpenedMap:
+    @contextmanager
+    def _reopened(self, planned: PlannedMap, model: ModelPin) -> Iterator[OpenedMap]:
         """Open a planned map again.
 
         Raises:
             BadDataError: If its scenes give another grid than they did when it was planned.
         """
-        opened = self._opened(planned.acquisition, planned.marker_sha256, model)
-        if opened.blocks != planned.blocks:
-            raise BadDataError(
-                f"{planned.acquisition.id}: its scenes give another grid than the plan: {opened.blocks}, not "
-                f"{planned.blocks}",
-                next_step="find out what changed the delivered files, then start a new run",
-            )
-        return opened
+        with self._opened(planned.acquisition, planned.marker_sha256, model) as opened:
+            if opened.blocks != planned.blocks:
+                raise BadDataError(
+                    f"{planned.acquisition.id}: its scenes give another grid than the plan: "
+                    f"{opened.blocks}, not {planned.blocks}",
+                    next_step="find out what changed the delivered files, then start a new run",
+                )
+            yield opened
 
     def _require_planned_code(self, plan: MapPlan) -> None:
         """Refuse to go on with other code or parameters, as a deployment amid a run would."""

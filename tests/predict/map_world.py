@@ -82,7 +82,9 @@ class FakeMapper:
     before_block: Callable[[str, int], None] | None = None
     before_publishing: Callable[[], None] | None = None
 
-    def open(self, map_id: str, delivery: Delivery, model: ModelPin) -> FakeMap:
+    def open(self, map_id: str, delivery: Delivery, model: ModelPin, scratch: Path) -> FakeMap:
+        assert not any(scratch.iterdir()), "each map has a folder of its own"
+        (scratch / "fetched").touch()
         assert map_id.startswith(f"{delivery.acquisition}-")
         prefix = delivery.uri.removeprefix(f"{self.objects.uri}/")
         assert delivery.entry["id"] == delivery.acquisition

@@ -26,11 +26,13 @@ def test_a_landed_acquisition_becomes_a_map(
 ) -> None:
     store = open_objects(str(tmp_path / "objects"))
     monkeypatch.setenv("STORMSIGHT_OBJECTS", store.uri)
+    monkeypatch.setenv("STORMSIGHT_PROFILE", "trial")
     monkeypatch.setenv("STORMSIGHT_LANDING", str(tmp_path / "landing"))
     guarded = GuardedObjects(store, "map")
     monkeypatch.setattr("components.predict.commands.objects_from_environment", lambda: guarded)
     params = yaml.safe_load(Path("params.yaml").read_text())
-    params["map"] = {"window_px": 64, "overlap_px": 16, "block_px": 128, "device": "cpu", "threads": 1}
+    params["map"] = {"window_px": 64, "overlap_px": 16, "block_px": 2048, "device": "cpu", "threads": 1}
+    params["profiles"]["trial"] = {"map": {"block_px": 128}}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     acquisitions(["land", "--id", "new-1", "--tiles", "12", "--tile-px", "64", "--seed", "3"])
     acquisitions(["register"])
