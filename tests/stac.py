@@ -1,9 +1,15 @@
-"""Validation of STAC objects against the published schemas, without a network."""
+"""Validation of STAC objects without a network: core schemas come with pystac, extensions' schemas from a folder.
+
+``STORMSIGHT_STAC_SCHEMAS`` names a folder of the schemas that are published at
+``https://stac-extensions.github.io/<extension>/<version>/schema.json``, as ``<extension>-<version>.json``, and
+``projjson-v0.7.json``. Without it, each field is held against the extensions that its object declares.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,28 +19,50 @@ from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
-FOLDER = Path(__file__).parent / "data" / "stac_schemas"
 CORE = "https://schemas.stacspec.org/v1.1.0/{kind}-spec/json-schema/{kind}.json"
 KINDS = {"Feature": "item", "Collection": "collection", "Catalog": "catalog"}
 
+EXTENSION = "https://stac-extensions.github.io/{name}/"
+PREFIXES = {"proj": "projection"}
+"""Extension of a field's prefix, where the two differ."""
+
+OWN = "stormsight"
+"""Prefix of this project's own fields, which no extension declares."""
+
 
 def validate(item: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with an item, collection or catalogue; empty if nothing is.
-
-    An extension whose schema is not in ``tests/data/stac_schemas`` counts as wrong.
-    """
+    """Return what is wrong with an item, collection or catalogue; empty if nothing is."""
     plain = json.loads(json.dumps(item, allow_nan=False))
     kind = KINDS.get(plain.get("type", ""))
     if kind is None:
         return [f"type {plain.get('type')!r} is none of {', '.join(KINDS)}"]
-    problems = []
+    problems = _undeclared(plain)
     for uri in (CORE.format(kind=kind), *plain.get("stac_extensions", [])):
-        if uri not in _schemas():
-            problems.append(f"{uri}: no schema of it in {FOLDER.name}")
-            continue
-        found = Draft7Validator(_schemas()[uri], registry=_registry()).iter_errors(plain)
-        problems += [f"{uri}: {_deepest(error)}" for error in found]
+        if uri in _schemas():
+            found = Draft7Validator(_schemas()[uri], registry=_registry()).iter_errors(plain)
+            problems += [f"{uri}: {_deepest(error)}" for error in found]
+        elif _folder() is not None or uri == CORE.format(kind=kind):
+            problems.append(f"{uri}: no schema of it")
     return problems
+
+
+def _undeclared(document: Mapping[str, Any]) -> list[str]:
+    """Return the fields whose prefix belongs to no extension that the object declares."""
+    declared = document.get("stac_extensions", [])
+    names = {field.partition(":")[0] for field in _fields(document) if ":" in field} - {OWN}
+    extensions = {name: EXTENSION.format(name=PREFIXES.get(name, name)) for name in names}
+    return [
+        f"fields {name}:... belong to {uri}, which is not declared"
+        for name, uri in sorted(extensions.items())
+        if not any(one.startswith(uri) for one in declared)
+    ]
+
+
+def _fields(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the fields of an item's properties and of its assets."""
+    yield from document.get("properties", {})
+    for asset in document.get("assets", {}).values():
+        yield from asset
 
 
 def _deepest(error: Any) -> str:
@@ -44,12 +72,18 @@ def _deepest(error: Any) -> str:
     return f"{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}"
 
 
+def _folder() -> Path | None:
+    named = os.environ.get("STORMSIGHT_STAC_SCHEMAS")
+    return None if named is None else Path(named)
+
+
 @cache
 def _schemas() -> dict[str, dict[str, Any]]:
     found = dict(get_local_schema_cache())
-    for path in FOLDER.glob("*.json"):
+    folder = _folder()
+    for path in sorted(folder.glob("*.json")) if folder else []:
         name, _, version = path.stem.rpartition("-")
-        uri = f"https://stac-extensions.github.io/{name}/{version}/schema.json"
+        uri = f"{EXTENSION.format(name=name)}{version}/schema.json"
         if name == "projjson":
             uri = f"https://proj.org/schemas/{version}/projjson.schema.json"
         found[uri] = json.loads(path.read_text())
