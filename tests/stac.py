@@ -1,8 +1,8 @@
-"""Validation of STAC objects without a network: core schemas come with pystac, extensions' schemas from a folder.
+"""Validation of STAC objects without a network: core schemas come with pystac, the others from a folder.
 
 ``STORMSIGHT_STAC_SCHEMAS`` names a folder of the schemas that are published at
-``https://stac-extensions.github.io/<extension>/<version>/schema.json``, as ``<extension>-<version>.json``, and
-``projjson-v0.7.json``. Without it, each field is held against the extensions that its object declares.
+``https://stac-extensions.github.io/<extension>/<version>/schema.json``, named ``<extension>-<version>.json``,
+and ``projjson-v0.7.json``. Without it, each field is held against the extensions that its object declares.
 """
 
 from __future__ import annotations
