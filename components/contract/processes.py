@@ -10,6 +10,8 @@ import ctypes
 import fcntl
 import io
 import logging
+import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import subprocess
@@ -268,6 +270,26 @@ def file_lock(path: Path) -> Iterator[int]:
     with path.open("a+b") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield handle.fileno()
+
+
+def exit_with_parent() -> None:
+    """Let this process, which multiprocessing started, end at once when the one that started it is gone.
+
+    A pool's process holds both ends of the queue that it reads: without this it would wait forever, with all
+    its memory, for a parent that was killed.
+
+    Raises:
+        RuntimeError: If multiprocessing did not start this process.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        raise RuntimeError("this process was not started by multiprocessing")
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
 
 
 def _terminate_with_parent() -> None:

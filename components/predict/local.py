@@ -117,7 +117,7 @@ def _map(request: MapRequest, model: ServedModel, store: ObjectStore) -> MapSumm
     with scratch_folder("map") as folder:
         item = opened.finish(work, prefix, folder / opened.id)
         files = {path.name: path for path in (folder / opened.id).iterdir()}
-        if not catalogue.add_map(item, files, opened.id):
+        if not catalogue.add_map(item, files, opened.id, acquisition=opened.name):
             LOG.info("map %s was published by another process", opened.id)
     catalogue.rebuild()
     for info in work.list(prefix):

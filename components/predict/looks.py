@@ -32,7 +32,7 @@ def looks_of(
     if len(sensors) > 1:
         raise ParameterError(
             f"{', '.join(sources)}: looks of {' and '.join(sensors)} in one map",
-            next_step="map each sensor by itself",
+            next_step=f"map each sensor by itself; of a partition: --sensor {' or --sensor '.join(sensors)}",
         )
     grid = common_grid(looks)
     return [regrid(look, grid) for look in looks]

@@ -58,6 +58,11 @@ class SceneMap:
         self._load = model
         self.rules = rules
 
+    @property
+    def name(self) -> str:
+        """The id without its hash: what the map is of."""
+        return self.id.rpartition("-")[0]
+
     @cached_property
     def model(self) -> ServedModel:
         """The model, loaded when it is first asked for."""
@@ -181,10 +186,10 @@ class SceneMap:
 
     @cached_property
     def _scene(self) -> SceneFacts:
-        return shared_facts([look.facts for look in self.looks], self.id.rpartition("-")[0])
+        return shared_facts([look.facts for look in self.looks], self.name)
 
     def _facts(self, pixels: int) -> MapFacts:
-        model = self.model
+        model, taken_for = self.model, self.rules.statistics_of
         return MapFacts(
             id=self.id,
             scene=self._scene,
@@ -202,6 +207,7 @@ class SceneMap:
             parameters_sha256=self.rules.parameters_sha256,
             image=os.environ.get(IMAGE, ""),
             mapped_km2=pixels * self.grid.gsd_m**2 / 1e6,
+            statistics_of=None if taken_for == self._scene.sensor else taken_for,
         )
 
 

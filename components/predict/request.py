@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.contract.errors import ParameterError
 from components.contract.hashing import sha256_json
 from components.contract.parameters import PARAMS_FILE
 from components.lib.inference.device import choose_device
@@ -77,13 +78,14 @@ def map_of(looks: Sequence[Scene], model: ServedModel, rules: MapRules, name: st
     Raises:
         ParameterError: If the network does not know the sensor.
     """
-    model.net.require_sensor(rules.statistics_of or looks[0].facts.sensor)
+    _require_sensor(model, looks[0].facts.sensor, rules.statistics_of)
     grid = looks[0].grid
     digest = sha256_json(
         {
             "sources": [[source.name, source.sha256] for look in looks for source in look.facts.sources],
             "looks": [[look.facts.name, look.facts.sensor, look.facts.orientation] for look in looks],
             "grid": [grid.x_left_m, grid.y_top_m, grid.gsd_m, grid.height, grid.width],
+            "model": [model.name, model.version, model.promoted],
             "weights": model.weights_sha256,
             "parameters": rules.parameters_sha256,
             "code": rules.code,
@@ -92,7 +94,27 @@ def map_of(looks: Sequence[Scene], model: ServedModel, rules: MapRules, name: st
     return SceneMap(f"{name}-{digest[:16]}", looks, lambda: model, rules)
 
 
+def _require_sensor(model: ServedModel, sensor: str, statistics_of: str | None) -> None:
+    """Check that the network knows the sensor, or the one that the user takes it for."""
+    try:
+        model.net.require_sensor(statistics_of or sensor)
+    except ParameterError as error:
+        known = model.net.config.sensors[0]
+        raise ParameterError(
+            f"{model.words}: {error.message}",
+            next_step="name a model of that sensor, or adapt this one to it (`dvc repro adapt`); "
+            f"--statistics-of {known} maps it as if it were {known}, with an outcome of unknown worth",
+        ) from error
+
+
 def name_of(sources: Sequence[str], looks: Sequence[Scene]) -> str:
-    """Return a short name for a map: of its look, or of the folder that its looks come from."""
+    """Return a short name for a map: of its look, or of the folder that its looks come from.
+
+    Of a longer name the last words are kept: tiles of one release differ in them.
+    """
     text = looks[0].facts.name if len(looks) == 1 else Path(sources[0].rstrip("/")).name
-    return _UNSAFE.sub("-", text.lower()).strip("-")[:_LONGEST_NAME].strip("-") or "map"
+    words = _UNSAFE.sub("-", text.lower()).strip("-")
+    if len(words) > _LONGEST_NAME:
+        cut = words[-_LONGEST_NAME:]
+        words = cut if words[-_LONGEST_NAME - 1] == "-" else cut.partition("-")[2] or cut
+    return words.strip("-") or "map"

@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from tqdm import tqdm
 
 from components.contract.errors import ResourceError
+from components.contract.processes import exit_with_parent
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.predict.mapping import SceneMap
@@ -74,6 +75,7 @@ def _for_worker(request: MapRequest, workers: int) -> MapRequest:
 
 
 def _open(request: MapRequest, work: str) -> None:
+    exit_with_parent()  # blocks are written whole or not at all: nothing needs tidying
     _opened.append((request.open(), open_objects(work)))
 
 

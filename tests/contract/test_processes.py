@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 
-from components.contract.processes import ChildProcess, ParentDeath, StopRequest, file_lock
+from components.contract.processes import (
+    ChildProcess,
+    ParentDeath,
+    StopRequest,
+    exit_with_parent,
+    file_lock,
+)
 from tests.conftest import ROOT
 
 # A training that traps SIGTERM, with a child of its own that must get the signal as well.
@@ -194,3 +200,32 @@ def test_a_second_request_changes_nothing() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
     assert stop.received
+
+
+POOL = """\
+import os, signal, sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from components.contract.processes import exit_with_parent
+
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(1, get_context("spawn"), exit_with_parent)
+    print(pool.submit(os.getpid).result(), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_pools_process_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+    script = tmp_path / "pool.py"
+    script.write_text(POOL)
+    log = tmp_path / "log"
+    with log.open("w") as out:
+        command, environment = [sys.executable, str(script)], {**os.environ, "PYTHONPATH": str(ROOT)}
+        code = subprocess.run(command, stdout=out, env=environment, check=False).returncode
+    assert code == -signal.SIGKILL
+    until(lambda: not alive(int(log.read_text())))
+
+
+def test_a_process_of_another_origin_has_no_parent_to_watch() -> None:
+    with pytest.raises(RuntimeError, match="multiprocessing"):
+        exit_with_parent()

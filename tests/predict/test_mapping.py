@@ -21,7 +21,7 @@ from components.predict.mapping import SceneMap, block_key
 from components.predict.models import ServedModel
 from components.predict.outputs import facts as names
 from components.predict.parameters import MapParameters
-from components.predict.request import map_of
+from components.predict.request import map_of, name_of
 from components.predict.rules import MapRules
 from tests.lib.mapping.looks_at_ground import FACTS, Nearby, PixelScene
 
@@ -173,10 +173,34 @@ def test_the_id_follows_from_all_that_changes_a_map() -> None:
     assert mapped(scene, workers=2, threads=1).id == mapped(scene).id
 
 
+def test_a_model_that_was_promoted_since_maps_anew() -> None:
+    scene, before = planted()[0], mapped(planted()[0])
+    promoted = replace(before.model, name="stormsight-sar", version="1", promoted=True)
+    assert map_of([scene], promoted, before.rules, "test").id != before.id
+
+
+@pytest.mark.parametrize(
+    ("look", "name"),
+    [
+        ("strip", "strip"),
+        (
+            "SN6_Train_AOI_11_Rotterdam_20190822070610_20190822070846_tile_3721",
+            "20190822070610-20190822070846-tile-3721",
+        ),
+        ("20190822070610_20190822070846_tile_1_of_14", "20190822070846-tile-1-of-14"),
+        ("x" * 60, "x" * 40),
+    ],
+)
+def test_a_long_name_keeps_its_end(look: str, name: str) -> None:
+    scene = PixelScene(planted()[0].pixels, replace(FACTS, name=look))
+    assert name_of(["folder/file.tif"], [scene]) == name
+
+
 def test_another_sensor_is_refused_by_name() -> None:
     scene = PixelScene(planted()[0].pixels, replace(FACTS, sensor="simulated-spaceborne"))
-    with pytest.raises(ParameterError, match="simulated-spaceborne"):
+    with pytest.raises(ParameterError, match="simulated-spaceborne") as caught:
         mapped(scene)
+    assert "--statistics-of simulated-airborne" in str(caught.value.next_step)
 
 
 def test_another_sensor_is_mapped_as_a_known_one_where_asked_for(tmp_path: Path) -> None:
@@ -184,6 +208,8 @@ def test_another_sensor_is_mapped_as_a_known_one_where_asked_for(tmp_path: Path)
     own = mapped(planted()[0])
     as_known = map_of([scene], own.model, replace(own.rules, statistics_of="simulated-airborne"), "test")
     assert as_known.id != own.id
+    assert as_known._facts(0).statistics_of == "simulated-airborne"
+    assert own._facts(0).statistics_of is None
     work = FolderObjects(tmp_path / "work")
     as_known.map_blocks(range(2), work, "as/")
     own.map_blocks(range(2), work, "own/")

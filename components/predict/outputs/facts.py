@@ -39,6 +39,11 @@ class ModelFacts:
     simulated: bool
     item_href: str | None
 
+    @property
+    def words(self) -> str:
+        """Return name and version in words; a model of a folder has no version."""
+        return f"{self.name}, version {self.version}" if self.version else self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapFacts:
@@ -49,11 +54,13 @@ class MapFacts:
         scene: Scene that was mapped; of a map from several looks, the facts that they share.
         grid: Place of the map on the ground, in ``scene.crs``.
         model: Model that made it.
-        created: Time at which the map was made, UTC. The only fact that two equal runs may differ in.
+        created: Time at which the map was made, UTC. The only fact that two equal runs may differ in; the
+            item and the GeoPackage state it, no other file.
         code: Hash or commit of the code.
         parameters_sha256: SHA-256 of the parameters of mapping.
         image: Digest of the container image, or "" outside of a container.
         mapped_km2: Area with data, square kilometres.
+        statistics_of: Sensor that the model took the scene for, None if for its own.
     """
 
     id: str
@@ -65,6 +72,7 @@ class MapFacts:
     parameters_sha256: str
     image: str
     mapped_km2: float
+    statistics_of: str | None = None
 
     @property
     def tags(self) -> Mapping[str, str]:

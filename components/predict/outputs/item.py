@@ -92,7 +92,7 @@ def map_item(
                 rel=pystac.RelType.DERIVED_FROM,
                 target=facts.model.item_href,
                 media_type=pystac.MediaType.GEOJSON,
-                title=f"Model {facts.model.name}, version {facts.model.version}",
+                title=f"Model {facts.model.words}",
             )
         )
     return item
@@ -117,18 +117,18 @@ def _properties(facts: MapFacts, summary: Summary) -> dict[str, Any]:
     scene, model = facts.scene, facts.model
     unknown = "" if scene.acquired else " The time of the acquisition is unknown: it is that of the map."
     simulated = " Simulated: the scene comes from the rehearsal world." if scene.simulated else ""
+    other = facts.statistics_of
+    taken = f" The model took this sensor for {other}: of unknown worth." if other else ""
     return {
         "title": f"Buildings of {scene.name}",
         "description": (
-            f"Probabilities and footprints of buildings, made by {model.name} version {model.version} from "
-            f"{scene.sensor}.{simulated}{unknown}"
+            f"Probabilities and footprints of buildings, made by {model.words}, from {scene.sensor}."
+            f"{taken}{simulated}{unknown}"
         ),
         "created": datetime_to_str(facts.created),
         "gsd": facts.grid.gsd_m,
         "instruments": [scene.sensor],
-        "processing:lineage": (
-            f"Predicted from {len(scene.sources)} file(s) by {model.name} version {model.version}"
-        ),
+        "processing:lineage": (f"Predicted from {len(scene.sources)} file(s) by {model.words}"),
         "processing:software": {"stormsight": facts.code},
         "stormsight:simulated": scene.simulated,
         "stormsight:modality": scene.modality,
@@ -139,6 +139,7 @@ def _properties(facts: MapFacts, summary: Summary) -> dict[str, Any]:
             "promoted": model.promoted,
             "simulated": model.simulated,
         },
+        "stormsight:statistics_of": other or scene.sensor,
         "stormsight:sources": [{"name": s.name, "sha256": s.sha256} for s in scene.sources],
         "stormsight:parameters_sha256": facts.parameters_sha256,
         "stormsight:image": facts.image,

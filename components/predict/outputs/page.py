@@ -72,7 +72,6 @@ def write_page(folder: Path, facts: MapFacts, summary: Summary) -> None:
         bars=_bars(summary),
         files=_files(folder),
         when=_when(facts),
-        made=_utc(facts.created),
         crs=facts.scene.crs if facts.scene.crs.startswith("EPSG:") else "a CRS without a code",
         km2=_km2,
     )

@@ -57,6 +57,20 @@ def test_it_states_where_the_map_comes_from(map_folder: Path) -> None:
     assert properties["stormsight:buildings"] == 40
 
 
+def test_it_says_what_it_was_taken_for_and_a_folder_has_no_version(map_folder: Path) -> None:
+    model = replace(facts().model, name="models/sar/none", version="")
+    about = replace(facts(), model=model, statistics_of="simulated-airborne")
+    item = item_of(map_folder, about)
+    properties = item["properties"]
+    assert validate(item) == []
+    assert "made by models/sar/none, from capella-airborne. The model took" in properties["description"]
+    assert properties["processing:lineage"].endswith("by models/sar/none")
+    assert properties["stormsight:statistics_of"] == "simulated-airborne"
+    own = item_of(map_folder, facts())["properties"]
+    assert own["stormsight:statistics_of"] == "capella-airborne"
+    assert "took" not in own["description"]
+
+
 def test_the_footprint_is_longitude_before_latitude_and_covers_the_grid() -> None:
     outline = footprint(GRID, CRS)
     bounds = transform_bounds(CRS, "EPSG:4326", 593_000, 5_747_150, 593_300, 5_747_500)

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -56,6 +57,18 @@ class Reader(HTMLParser):
 def written(folder: Path, about: MapFacts) -> str:
     write_page(folder, about, summarise(folder / "footprints.parquet"))
     return (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_same_map_made_later_is_the_same_page(map_folder: Path) -> None:
+    later = replace(facts(), created=facts().created + timedelta(days=1))
+    assert written(map_folder, facts()) == written(map_folder, later)
+
+
+def test_it_warns_of_another_sensors_statistics(map_folder: Path) -> None:
+    assert "took capella-airborne for simulated-airborne" in written(
+        map_folder, replace(facts(), statistics_of="simulated-airborne")
+    )
+    assert "of unknown worth" not in written(map_folder, facts())
 
 
 def test_it_fetches_nothing_from_elsewhere_and_links_to_its_files(map_folder: Path) -> None:
