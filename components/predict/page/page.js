@@ -8,8 +8,8 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const narrow = matchMedia("(max-width: 52rem)");
 
 const COLOURS = {
-  light: { background: "#e9edf1", ground: "#fbfcfd", edge: "#8a95a1", outline: "#1b1f24", selected: "#d6006c" },
-  dark: { background: "#0f1215", ground: "#1a1f24", edge: "#59636e", outline: "#e8ecf0", selected: "#ff5fa8" },
+  light: { background: "#e9edf1", seen: 0.988, edge: "#8a95a1", outline: "#1b1f24", selected: "#d6006c" },
+  dark: { background: "#0f1215", seen: 0.125, edge: "#59636e", outline: "#e8ecf0", selected: "#ff5fa8" },
 };
 const colours = () => (dark.matches ? COLOURS.dark : COLOURS.light);
 
@@ -75,7 +75,14 @@ function style() {
     },
     layers: [
       { id: "background", type: "background", paint: { "background-color": theme.background } },
-      { id: "ground", type: "fill", source: "ground", paint: { "fill-color": theme.ground } },
+      // The picture is transparent where there are no data; here all its colours become one.
+      {
+        id: "seen", type: "raster", source: "probability",
+        paint: {
+          "raster-brightness-min": theme.seen, "raster-brightness-max": theme.seen,
+          "raster-fade-duration": 0, "raster-resampling": "nearest",
+        },
+      },
       {
         id: "probability", type: "raster", source: "probability", layout: { visibility: "none" },
         paint: { "raster-fade-duration": 0, "raster-resampling": "linear" },
@@ -258,7 +265,7 @@ function start() {
   function paint() {
     const theme = colours();
     map.setPaintProperty("background", "background-color", theme.background);
-    map.setPaintProperty("ground", "fill-color", theme.ground);
+    for (const end of ["min", "max"]) map.setPaintProperty("seen", `raster-brightness-${end}`, theme.seen);
     map.setPaintProperty("edge", "line-color", theme.edge);
     map.setPaintProperty("selected", "line-color", theme.selected);
     show();

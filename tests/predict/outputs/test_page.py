@@ -11,10 +11,13 @@ from datetime import timedelta
 from functools import partial
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from components.predict.outputs import page
 from components.predict.outputs.facts import MapFacts
@@ -189,6 +192,21 @@ def test_a_browser_draws_a_map_without_buildings(shown: Page, tmp_path: Path) ->
     shown.open((tmp_path / "index.html").as_uri())
     assert shown.wait_for(DRAWN) == "0"
     assert shown.complaints == []
+
+
+def test_a_browser_shows_which_ground_has_data(shown: Page, map_folder: Path) -> None:
+    written(map_folder, facts())
+    shown.open((map_folder / "index.html").as_uri())
+    shown.wait_for(DRAWN)
+    box = json.loads(shown.value("JSON.stringify(document.querySelector('#map').getBoundingClientRect())"))
+    left, top, width, height = (int(box[name]) for name in ("left", "top", "width", "height"))
+    pixels = np.asarray(Image.open(BytesIO(shown.screenshot())).convert("RGB"))
+    row = pixels[top + height // 2, left : left + width].astype(int)
+    seen = np.flatnonzero((row == 252).all(axis=1))
+    # The 80 western ones of 600 columns have no data: the rest is not in the middle.
+    length = seen[-1] + 1 - seen[0]
+    assert length > 100
+    assert (seen[0] + length / 2 - width / 2) / length == pytest.approx(40 / 520, abs=0.01)
 
 
 class PlainFiles(SimpleHTTPRequestHandler):
