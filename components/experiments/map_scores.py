@@ -44,8 +44,8 @@ LOG = logging.getLogger(__name__)
 
 PREFIX = "blocks/"
 
-MOST_MISSING = 0.05
-"""Share of a tile without data in a look that still counts as a look at it."""
+LEAST_SHARE = 0.5
+"""Share of a tile's pixels with data that a look must show to count as a look at it."""
 
 Drawn = Callable[[GeoArray], Polygons]
 """Function of an upright prediction: the buildings on its ground, in its pixels."""
@@ -72,6 +72,7 @@ class Trial:
         store: Prepared store.
         sensor: Sensor of the tiles.
         strips: Strips of that sensor, by name.
+        others: Further looks at the same ground.
     """
 
     model: ServedModel
@@ -79,6 +80,7 @@ class Trial:
     store: Store
     sensor: str
     strips: Mapping[str, Scene]
+    others: Sequence[Scene] = ()
 
     def counts(self, rows: Sequence[int], drawn: Drawn | None = None) -> Counts:
         """Return the buildings found, invented and missed on tiles: their own, or those of maps."""
@@ -119,7 +121,7 @@ def of_looks(trial: Trial) -> dict[str, Counts]:
     for strip, tiles in tqdm(trial.test_rows().items(), desc="looks", disable=None):
         for row in tiles:
             tile = trial.store.tile(trial.sensor, row, "sar").north_up()
-            looks = _looks_at(tile, trial.strips, first=strip)
+            looks = _looks_at(tile, trial, first=strip)
             if len(looks) < 3:
                 continue
             numbers.append(len(looks))
@@ -170,14 +172,15 @@ def _ground_of(looks: Sequence[Scene], model: ServedModel, rules: MapRules) -> G
     return Ground(shapely.STRtree(polygons), np.concatenate([part.confidence for part in found]))
 
 
-def _looks_at(tile: GeoArray, strips: Mapping[str, Scene], *, first: str) -> list[Scene]:
+def _looks_at(tile: GeoArray, trial: Trial, *, first: str) -> list[Scene]:
     """Return the looks that show a tile, on its grid; its own one first, the others by their names."""
     height, width = tile.shape
     transform = tile.transform
     grid = Grid(x_left_m=transform.c, y_top_m=transform.f, gsd_m=transform.a, height=height, width=width)
-    looks = [regrid(strips[name], grid) for name in sorted(strips, key=lambda name: (name != first, name))]
+    names = sorted(trial.strips, key=lambda name: (name != first, name))
+    looks = [regrid(look, grid) for look in (*(trial.strips[name] for name in names), *trial.others)]
     whole = Box(0, 0, height, width)
-    wanted = (1 - MOST_MISSING) * np.count_nonzero(tile.valid)
+    wanted = LEAST_SHARE * np.count_nonzero(tile.valid)
     return [look for look in looks if np.count_nonzero(look.read(whole).any(axis=-1) & tile.valid) >= wanted]
 
 
@@ -189,6 +192,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--raw", nargs="+", default=["data/raw/p00"], help="partitions (%(default)s)")
     parser.add_argument("--sensor", help="default: the first that the model knows")
     parser.add_argument("--looks", action="store_true", help="only one look against several")
+    parser.add_argument(
+        "--extra", nargs="+", metavar="SCENE", default=[], help="with --looks: further looks at that ground"
+    )
     options = parser.parse_args(arguments)
     model = resolve_model(options.model, modality="sar")
     sensor = options.sensor or model.net.config.sensors[0]
@@ -197,7 +203,12 @@ def main(arguments: list[str] | None = None) -> None:
         store = Store.open(options.store)
         names = store.index["strip"].unique()
         by_name = {name: look for name in names for look in strips if name in look.facts.name}
-        trial = Trial(model, load_rules(), store, sensor, by_name)
+        others = [
+            look
+            for scene in options.extra
+            for look in open_scenes([scene], sensor=sensor, modality="sar", orientation=None, scratch=scratch)
+        ]
+        trial = Trial(model, load_rules(), store, sensor, by_name, others)
         found = of_looks(trial) if options.looks else of_strips(trial)
     simulated = "simulated, " if strips[0].facts.simulated else ""
     lines = [f"{simulated}{sensor}, {model.words}: SpaceNet F1 of the test tiles"]

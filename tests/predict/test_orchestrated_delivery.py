@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from components.acquisitions.__main__ import main as acquisitions
-from components.contract.keys import ITEM, MAP_ITEMS, MAP_WORK, MAPS_CATALOG
+from components.contract.identity import ROOT
+from components.contract.keys import ITEM, MAP_ITEMS, MAP_MODELS, MAP_WORK, MAPS_CATALOG
 from components.lib.objects.opening import open_objects
+from components.lib.objects.protocol import ObjectStore
 from components.predict.__main__ import main
 from components.promote.decide import PromotionSettings
 from tests.guarded_objects import GuardedObjects
@@ -50,3 +55,20 @@ def test_a_landed_acquisition_becomes_a_map(
     assert store.list(MAP_WORK) == []
     assert main(["remap"]) == 99, "nothing is left to map"
     assert guarded.refused == set()
+    published = {name: item["assets"][name]["file:checksum"] for name in ("probability", "footprints")}
+    assert checksums_by_item_alone(store, tmp_path) == published
+
+
+def checksums_by_item_alone(store: ObjectStore, folder: Path) -> dict[str, str]:
+    """Map the landed files in a fresh process that is given the model's STAC item and no registry."""
+    (key,) = [info.key for info in store.list(MAP_MODELS) if info.key.endswith(f"/{ITEM}")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STORMSIGHT_")}
+    scene, model = str(folder / "landing/new-1"), f"{store.uri}/{key}"
+    subprocess.run(
+        [sys.executable, "-m", "components.predict", scene, "--out", "own", "--model", model],
+        env={**environment, "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": "http://127.0.0.1:1"},
+        check=True,
+    )
+    (item,) = Path("own/items").glob(f"*/{ITEM}")
+    assets = json.loads(item.read_text())["assets"]
+    return {name: assets[name]["file:checksum"] for name in ("probability", "footprints")}
