@@ -130,7 +130,7 @@ def _opened(source: str, request: _Request) -> Sequence[GeoTiffScene | StripScen
 
 def _geotiff(path: Path, request: _Request) -> GeoTiffScene:
     name = path.name
-    sensor = request.sensor or sensor_of_name(name)
+    sensor = request.sensor or marked_sensor(path) or sensor_of_name(name)
     if sensor is None:
         raise unknown_sensor(name)
     reading = reading_of(sensor, request.modality)

@@ -27,8 +27,10 @@ log = logging.getLogger(__name__)
 MOST_TILE_BYTES = 2 * (DEFAULT_LIMITS.max_bytes or 0)
 """Largest file of a tile: an uncompressed tile of the largest size, and room for its header."""
 
-
 MOST_FILES = 1_000_000
+
+_DELIVERY_LEVELS = 4
+"""Folders above a tile in which the marker of its delivery is looked for: product, area, part, delivery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +62,21 @@ def sensor_of_name(name: str) -> str | None:
     return real[0] if len(real) == 1 else None
 
 
-def marked_sensor(folder: Path) -> str | None:
-    """Return the sensor that a delivery's completeness marker states, None without a marker.
+def marked_sensor(path: Path) -> str | None:
+    """Return the sensor that the completeness marker of a delivery states, None without a marker.
+
+    Args:
+        path: The delivery, or a folder or file in it: names of simulated tiles are those of the release, and
+            without the marker they would pass for real ones.
 
     Raises:
         BadDataError: If the marker is not JSON, or states no sensor.
         ParameterError: If the sensor is unknown.
     """
-    marker = folder / MARKER
-    if not marker.is_file() or marker.is_symlink():
+    place = path.absolute()
+    markers = [folder / MARKER for folder in (place, *place.parents[:_DELIVERY_LEVELS])]
+    marker = next((marker for marker in markers if marker.is_file() and not marker.is_symlink()), None)
+    if marker is None:
         return None
     stated = read_json_text(read_small_file(marker, MARKER), str(marker))
     sensor = stated.get("sensor") if isinstance(stated, dict) else None

@@ -35,9 +35,16 @@ PREPARE = PrepareParameters(
 
 
 def opened(
-    source: Path, scratch: Path, *, sensor: str | None = None, modality: Modality = "sar"
+    source: Path,
+    scratch: Path,
+    *,
+    sensor: str | None = None,
+    modality: Modality = "sar",
+    orientation: int | None = None,
 ) -> list[Scene]:
-    return open_scenes([str(source)], sensor=sensor, modality=modality, orientation=None, scratch=scratch)
+    return open_scenes(
+        [str(source)], sensor=sensor, modality=modality, orientation=orientation, scratch=scratch
+    )
 
 
 def prepared(raw: Path) -> list[tuple[str, int, PreparedTile]]:
@@ -141,8 +148,11 @@ def test_the_marker_of_a_delivery_tells_the_sensor(
     folder = tmp_path / "delivery"
     shutil.copytree(airborne_folder, folder)
     (folder / "COMPLETE.json").write_text(json.dumps(marker))
+    tile = next(folder.rglob("*SAR-Intensity*.tif"))
     if error is None:
-        assert {scene.facts.sensor for scene in opened(folder, tmp_path)} == {AIRBORNE}
+        for source in (folder, tile.parent, tile):
+            facts = [scene.facts for scene in opened(source, tmp_path, orientation=0)]
+            assert {(about.sensor, about.simulated) for about in facts} == {(AIRBORNE, True)}
         return
     with pytest.raises(error):
         opened(folder, tmp_path)
