@@ -18,6 +18,7 @@ from components.predict.models import ServedModel, resolve_model
 from components.predict.rules import MapRules
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
+_GEOTIFF = re.compile(r"\.tiff?$")
 _LONGEST_NAME = 40
 
 
@@ -113,7 +114,7 @@ def name_of(sources: Sequence[str], looks: Sequence[Scene]) -> str:
     Of a longer name the last words are kept: tiles of one release differ in them.
     """
     text = looks[0].facts.name if len(looks) == 1 else Path(sources[0].rstrip("/")).name
-    words = _UNSAFE.sub("-", text.lower()).strip("-")
+    words = _UNSAFE.sub("-", _GEOTIFF.sub("", text.lower())).strip("-")
     if len(words) > _LONGEST_NAME:
         cut = words[-_LONGEST_NAME:]
         words = cut if words[-_LONGEST_NAME - 1] == "-" else cut.partition("-")[2] or cut

@@ -194,6 +194,7 @@ def test_a_model_that_was_promoted_since_maps_anew() -> None:
 def test_a_long_name_keeps_its_end(look: str, name: str) -> None:
     scene = PixelScene(planted()[0].pixels, replace(FACTS, name=look))
     assert name_of(["folder/file.tif"], [scene]) == name
+    assert name_of([f"folder/{look}.TIF", "other.tif"], [scene, scene]) == name
 
 
 def test_another_sensor_is_refused_by_name() -> None:
