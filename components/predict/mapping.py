@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from components.contract.errors import MissingInputError
+from components.contract.errors import BadDataError, MissingInputError
 from components.lib.files import atomic_directory, write_json
 from components.lib.mapping.assembly import Assembly
 from components.lib.mapping.blockfile import FinishedBlock, pack, unpack
@@ -165,7 +165,7 @@ class SceneMap:
         """Yield each block with the buildings that are complete with it."""
         assembly = Assembly(self.blocks, self._drawer)
         for number, block in self._finished(work, prefix):
-            drawn = decode(block.drawn, name=block_key(prefix, number))
+            drawn = decode(block.drawn, name=f"{work.uri}/{block_key(prefix, number)}")
             yield number, block, self._on_ground(assembly.add(number, drawn))
         assembly.finish()
 
@@ -173,7 +173,14 @@ class SceneMap:
         numbers = range(len(self.blocks))
         for number in tqdm(numbers, desc=f"{self.id}: merge", unit="block", disable=None, leave=False):
             key = block_key(prefix, number)
-            yield number, unpack(work.get(key), key)
+            block = unpack(work.get(key), f"{work.uri}/{key}")
+            if block.levels.shape != self.blocks.box(number).shape:
+                raise BadDataError(
+                    f"block {work.uri}/{key} is of another division: it has {block.levels.shape} pixels, not "
+                    f"{self.blocks.box(number).shape}",
+                    next_step="remove it and run the same command again",
+                )
+            yield number, block
 
     def _on_ground(self, buildings: Buildings) -> Footprints:
         polygons = buildings.on_ground(self.grid)
