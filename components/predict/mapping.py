@@ -76,7 +76,8 @@ class SceneMap:
 
         Raises:
             ParameterError: If the network does not know the sensor of a look.
-            BadDataError: If a file is damaged, or the probability map is saturated.
+            BadDataError: If a file is damaged, the probability map is saturated, or something else lies
+                where a block should.
             ResourceError: If the device or the disk cannot take it.
         """
         wanted = [number for number in numbers if not work.exists(block_key(prefix, number))]
@@ -86,7 +87,12 @@ class SceneMap:
             hidden = True if quiet else None
             for number, levels in tqdm(mapped, desc=self.id, total=len(wanted), unit="block", disable=hidden):
                 drawn = draw_block(self.blocks, number, levels, self._drawer)
-                work.create(block_key(prefix, number), pack(FinishedBlock(levels[0], encode(drawn))))
+                key, content = block_key(prefix, number), pack(FinishedBlock(levels[0], encode(drawn)))
+                if not work.create(key, content) and not work.exists(key):
+                    raise BadDataError(
+                        f"{work.uri}/{key} is a folder or a link, where a block should be",
+                        next_step="remove it and run the same command again",
+                    )
 
     def missing(self, work: ObjectStore, prefix: str) -> list[int]:
         """Return the blocks that ``prefix`` lacks."""

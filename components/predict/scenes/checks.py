@@ -98,7 +98,8 @@ def _check_longitudes(name: str, crs: str, grid: Grid) -> None:
         )
     if np.abs(lat).max() > MOST_LATITUDE:
         raise BadDataError(
-            f"{name} reaches {np.abs(lat).max():.1f} degrees from the equator; web maps end at {MOST_LATITUDE}",
+            f"{name} reaches {np.abs(lat).max():.1f} degrees from the equator; web maps end at "
+            f"{MOST_LATITUDE:g}",
             next_step="leave it out",
         )
 
