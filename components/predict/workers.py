@@ -8,7 +8,8 @@ from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from itertools import pairwise
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 
 from tqdm import tqdm
 
@@ -75,7 +76,19 @@ def _for_worker(request: MapRequest, workers: int) -> MapRequest:
 
 
 def _open(request: MapRequest, work: str) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     _opened.append((request.open(), open_objects(work)))
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent was killed: it would wait for work for good.
+
+    Blocks are written whole or not at all.
+    """
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _map(numbers: Sequence[int], prefix: str) -> int:

@@ -37,6 +37,6 @@ def test_a_killed_process_is_a_matter_of_the_machine(tmp_path: Path, monkeypatch
     monkeypatch.setattr(workers, "ProcessPoolExecutor", _Broken)
     rules = MapRules(MapParameters(workers=2), ScoringSettings())
     request = MapRequest(sources=("scene.tif",), model="models/test", rules=rules, scratch=tmp_path)
-    with pytest.raises(ResourceError, match="a process that mapped blocks of .* was killed") as raised:
+    with pytest.raises(ResourceError, match=r"a process that mapped blocks of .* was killed") as raised:
         workers.map_side_by_side(request, mapped(planted()[0]), FolderObjects(tmp_path), "blocks/")
     assert "fewer map.workers" in raised.value.next_step
