@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-from components.contract.errors import MissingInputError, StormsightError
+from components.contract.errors import BadDataError, MissingInputError, StormsightError
 from components.contract.keys import ITEM, map_item_key
 from components.contract.temporary import scratch_folder
+from components.lib.catalogue.documents import get_bounded, read_item
 from components.lib.catalogue.maps import Catalogue
 from components.lib.catalogue.root import placed
 from components.lib.objects.folder import FolderObjects
@@ -126,17 +126,27 @@ def _map(request: MapRequest, model: ServedModel, store: ObjectStore) -> MapSumm
 
 
 def summary_of(store: ObjectStore, map_id: str, model: ServedModel, seconds: float | None) -> MapSummary:
-    """Return the summary of a map of the catalogue in ``store``, from its STAC item."""
+    """Return the summary of a map of the catalogue in ``store``, from its STAC item.
+
+    Raises:
+        BadDataError: If the item is not what was published.
+    """
     key = placed(map_item_key(map_id), "")
-    item = json.loads(store.get(key))
-    properties, page = item["properties"], item["assets"]["page"]["href"]
-    folder = f"{store.uri}/{key}".removeprefix("file://").removesuffix(ITEM)
-    return MapSummary(
-        id=map_id,
-        page=folder + page.removeprefix("./"),
-        model=model.words,
-        simulated=bool(properties["stormsight:simulated"]),
-        km2=float(properties["stormsight:mapped_km2"]),
-        buildings=int(properties["stormsight:buildings"]),
-        seconds=seconds,
-    )
+    place = f"{store.uri}/{key}".removeprefix("file://")
+    try:
+        item = read_item(get_bounded(store, key), name=place)
+        properties, page = item["properties"], item["assets"]["page"]["href"]
+        return MapSummary(
+            id=map_id,
+            page=place.removesuffix(ITEM) + page.removeprefix("./"),
+            model=model.words,
+            simulated=bool(properties["stormsight:simulated"]),
+            km2=float(properties["stormsight:mapped_km2"]),
+            buildings=int(properties["stormsight:buildings"]),
+            seconds=seconds,
+        )
+    except (BadDataError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadDataError(
+            error.message if isinstance(error, BadDataError) else f"{place} is no item of a map",
+            next_step="remove it and run the same command again, which makes the map anew",
+        ) from error

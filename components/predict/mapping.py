@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from components.contract.errors import MissingInputError
+from components.contract.errors import BadDataError, MissingInputError
 from components.lib.files import atomic_directory, write_json
 from components.lib.mapping.assembly import Assembly
 from components.lib.mapping.blockfile import FinishedBlock, pack, unpack
@@ -81,7 +81,8 @@ class SceneMap:
 
         Raises:
             ParameterError: If the network does not know the sensor of a look.
-            BadDataError: If a file is damaged, or the probability map is saturated.
+            BadDataError: If a file is damaged, the probability map is saturated, or something else lies
+                where a block should.
             ResourceError: If the device or the disk cannot take it.
         """
         wanted = [number for number in numbers if not work.exists(block_key(prefix, number))]
@@ -91,7 +92,12 @@ class SceneMap:
             hidden = True if quiet else None
             for number, levels in tqdm(mapped, desc=self.id, total=len(wanted), unit="block", disable=hidden):
                 drawn = draw_block(self.blocks, number, levels, self._drawer)
-                work.create(block_key(prefix, number), pack(FinishedBlock(levels[0], encode(drawn))))
+                key, content = block_key(prefix, number), pack(FinishedBlock(levels[0], encode(drawn)))
+                if not work.create(key, content) and not work.exists(key):
+                    raise BadDataError(
+                        f"{work.uri}/{key} is a folder or a link, where a block should be",
+                        next_step="remove it and run the same command again",
+                    )
 
     def missing(self, work: ObjectStore, prefix: str) -> list[int]:
         """Return the blocks that ``prefix`` lacks."""
@@ -170,7 +176,7 @@ class SceneMap:
         """Yield each block with the buildings that are complete with it."""
         assembly = Assembly(self.blocks, self._drawer)
         for number, block in self._finished(work, prefix):
-            drawn = decode(block.drawn, name=block_key(prefix, number))
+            drawn = decode(block.drawn, name=f"{work.uri}/{block_key(prefix, number)}")
             yield number, block, self._on_ground(assembly.add(number, drawn))
         assembly.finish()
 
@@ -178,7 +184,14 @@ class SceneMap:
         numbers = range(len(self.blocks))
         for number in tqdm(numbers, desc=f"{self.id}: merge", unit="block", disable=None, leave=False):
             key = block_key(prefix, number)
-            yield number, unpack(work.get(key), key)
+            block = unpack(work.get(key), f"{work.uri}/{key}")
+            if block.levels.shape != self.blocks.box(number).shape:
+                raise BadDataError(
+                    f"block {work.uri}/{key} is of another division: it has {block.levels.shape} pixels, not "
+                    f"{self.blocks.box(number).shape}",
+                    next_step="remove it and run the same command again",
+                )
+            yield number, block
 
     def _on_ground(self, buildings: Buildings) -> Footprints:
         polygons = buildings.on_ground(self.grid)

@@ -42,6 +42,7 @@ from components.predict.planning import (
     PlannedMap,
     champion_pin,
     divide,
+    known_sensors,
     map_id,
     read_map_plan,
 )
@@ -122,9 +123,26 @@ class Command:
         return found
 
     def _planned(self, name: str, acquisition: Acquisition, marker: str, model: ModelPin) -> PlannedMap:
+        self._require_known_sensor(acquisition, model)
         with self._opened(acquisition, marker, model) as opened:
             blocks = opened.blocks
         return PlannedMap(id=name, acquisition=acquisition, marker_sha256=marker, blocks=blocks)
+
+    def _require_known_sensor(self, acquisition: Acquisition, model: ModelPin) -> None:
+        """Check by the model's item, if there is one, that the model knows the acquisition's sensor.
+
+        Raises:
+            ParameterError: If it does not: otherwise groups would find that out, when the network is loaded.
+        """
+        known = known_sensors(self._objects, model)
+        entry = read_json_text(acquisition.entry(self._objects), acquisition.object_key)
+        sensor = entry.get("sensor") if isinstance(entry, dict) else None
+        if known and sensor is not None and sensor not in known:
+            raise ParameterError(
+                f"{acquisition.id} is of {sensor}; version {model.version} of {model.name} knows "
+                f"{', '.join(known)}",
+                next_step="promote a model that was adapted to that sensor",
+            )
 
     def _told(self, plan: MapPlan) -> int:
         names = [one.acquisition.id for one in plan.maps]

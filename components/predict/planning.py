@@ -6,6 +6,7 @@ one goes on with its finished blocks, whichever run comes next.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate, pairwise
@@ -13,9 +14,10 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from components.contract.errors import BadDataError
+from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_json
-from components.contract.keys import CHAMPIONS, map_plan_key
+from components.contract.keys import CHAMPIONS, map_plan_key, model_item_key
+from components.lib.catalogue.documents import get_bounded, read_item
 from components.lib.mapping.blocks import MOST_GROUPS, Blocks
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed, read_sealed
@@ -24,6 +26,8 @@ from components.lib.operations.plan import Acquisition
 from components.lib.registry.artefact import FILES
 from components.lib.registry.ledger import ChampionLedgers, pinned_files
 from components.lib.registry.served import SAR_MODEL
+
+LOG = logging.getLogger(__name__)
 
 MapId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}-[0-9a-f]{16}$")]
 
@@ -149,6 +153,20 @@ def champion_pin(objects: ObjectStore, model: str = SAR_MODEL) -> ModelPin | Non
         return None
     weights = pinned_files(entries, version).get(WEIGHTS)
     return ModelPin(name=model, version=version, weights_sha256=weights)
+
+
+def known_sensors(objects: ObjectStore, model: ModelPin) -> tuple[str, ...]:
+    """Return the sensors that a model knows, by its STAC item; none if it has no item, or a damaged one."""
+    key = model_item_key(model.name, model.version)
+    try:
+        item = read_item(get_bounded(objects, key), name=f"{objects.uri}/{key}")
+    except MissingInputError:
+        return ()
+    except BadDataError as error:  # maps are made without it
+        LOG.warning("%s", error.message)
+        return ()
+    named = item["properties"].get("instruments")
+    return tuple(map(str, named)) if isinstance(named, list) else ()
 
 
 def map_id(acquisition: str, marker_sha256: str, model: ModelPin, parameters_sha256: str, code: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from itertools import pairwise
 from multiprocessing import get_context
@@ -52,7 +53,7 @@ def map_side_by_side(request: MapRequest, opened: SceneMap, work: ObjectStore, p
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
         for future in done:
             future.result()
-    except OSError as error:
+    except BrokenProcessPool as error:
         raise _killed(opened) from error
     finally:
         pool.shutdown(cancel_futures=True)

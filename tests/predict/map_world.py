@@ -94,9 +94,10 @@ class FakeMapper:
         return FakeMap(self, delivery, model, Blocks((1, int(size)), 1))
 
 
-def register(objects: ObjectStore, name: str, content: bytes) -> None:
+def register(objects: ObjectStore, name: str, content: bytes, *, sensor: str | None = None) -> None:
     """Register an acquisition of one file."""
-    entry = json.dumps({"id": name, "objects": [{"key": "scene"}]}).encode()
+    stated = {} if sensor is None else {"sensor": sensor}
+    entry = json.dumps({"id": name, "objects": [{"key": "scene"}], **stated}).encode()
     marker = sha256_bytes(name.encode())
     objects.put(f"{delivery_prefix(name, marker)}scene", content)
     objects.create(catalogue_key(name), entry)

@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.config.scoring import ScoringSettings
+from components.lib.mapping.blockfile import pack, unpack
 from components.lib.mapping.scene import Scene
 from components.lib.objects.folder import FolderObjects
 from components.predict.mapping import SceneMap, block_key
@@ -164,6 +165,27 @@ def test_a_damaged_block_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match=block_key(PREFIX, 3)):
         opened.finish(work, PREFIX, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_block_of_another_division_is_named(tmp_path: Path) -> None:
+    opened, work = mapped(planted()[0]), FolderObjects(tmp_path / "work")
+    opened.map_blocks(range(15), work, PREFIX)
+    key = block_key(PREFIX, 3)
+    block = unpack(work.get(key), key)
+    work.put(key, pack(replace(block, levels=block.levels[:50, :50])))
+    with pytest.raises(BadDataError, match=r"blocks/000003 is of another division: it has \(50, 50\) pixels"):
+        opened.finish(work, PREFIX, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("/etc/passwd")])
+def test_what_lies_where_a_block_should_is_named(make: Callable[[Path], None], tmp_path: Path) -> None:
+    opened, work = mapped(planted()[0]), FolderObjects(tmp_path / "work")
+    place = tmp_path / "work" / block_key(PREFIX, 3)
+    place.parent.mkdir(parents=True)
+    make(place)
+    with pytest.raises(BadDataError, match=r"blocks/000003 is a folder or a link"):
+        opened.map_blocks(range(15), work, PREFIX)
 
 
 def test_the_id_follows_from_all_that_changes_a_map() -> None:

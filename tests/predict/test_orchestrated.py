@@ -13,10 +13,12 @@ from components.contract.errors import (
     ParameterError,
     SourceUnavailableError,
 )
-from components.contract.keys import MAP_ITEMS, MAP_WORK
+from components.contract.keys import MAP_ITEMS, MAP_WORK, model_item_key
+from components.lib.catalogue.documents import encode, sealed
 from components.lib.catalogue.maps import Catalogue
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
+from components.lib.registry.served import SAR_MODEL
 from components.predict.orchestrated import Command
 from components.predict.planning import read_map_plan
 from tests.guarded_objects import GuardedObjects
@@ -154,6 +156,26 @@ def test_an_unreadable_acquisition_is_left_out_and_told_when_the_others_are_fini
     assert {name.partition("/")[0] for name in published(store)} == {"one", "two"}
     with pytest.raises(BadDataError, match="bad: no raster"):
         command(mapper, "r2").plan(4)
+
+
+@FOLDER
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_sensor_that_the_champion_does_not_know_by_its_item_is_left_out(
+    store: ObjectStore, mapper: FakeMapper, report: list[dict[str, Any]], *, damaged: bool
+) -> None:
+    register(store, "other", b"2", sensor="simulated-spaceborne")
+    register(store, "same", b"1", sensor="simulated-airborne")
+    properties = {"instruments": ["simulated-airborne"]}
+    item = {"type": "Feature", "stac_version": "1.1.0", "properties": properties, "assets": {}}
+    content = encode(sealed(item))
+    store.put(model_item_key(SAR_MODEL, "1"), content[:-9] if damaged else content)
+    assert command(mapper).plan(4) == 0
+    left_out = report[0]["left_out"]
+    assert list(left_out) == ([] if damaged else ["other"])
+    if not damaged:
+        assert left_out["other"] == (
+            "other is of simulated-spaceborne; version 1 of stormsight-sar knows simulated-airborne"
+        )
 
 
 @FOLDER

@@ -15,7 +15,8 @@ Polygons = npt.NDArray[np.object_]
 TOLERANCE_PX, PARALLEL_PX = 2.0, 1.0
 """Simplification before walls are turned, and distance of parallel walls that become one.
 
-Of nine pairs these kept most of the overlap with simulated buildings (IoU 0.887, simplified 0.897).
+Of 18 settings (nine pairs, each with and without walls at 45 degrees) this one, with them, kept most of the
+overlap with simulated buildings: IoU 0.887, simplified 0.897, on the very buildings that it was chosen on.
 """
 
 LEAST_OVERLAP = 0.8

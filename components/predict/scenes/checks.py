@@ -19,6 +19,9 @@ LARGEST_RESIZE = 10.0
 """Factor between a file's pixel size and the model's: what lies beyond is another product."""
 
 MOST_SIDE_PX = 400_000
+MOST_LATITUDE = 85.0
+"""Degrees up to which Web Mercator, and so a map's page and tiles, can show a scene."""
+
 _LARGEST_SCALE_ERROR = 0.01
 _LINEAR_SHARE = 0.01
 """Share of the sensor's range in which values that are not logarithmic lie."""
@@ -34,8 +37,8 @@ def check_place(name: str, crs: str | None, native: Grid, grid: Grid) -> str:
         The CRS.
 
     Raises:
-        BadDataError: If there is no CRS, it is not in metres on the ground, or the pixel size is far from the
-            model's.
+        BadDataError: If there is no CRS, it is not in metres on the ground, the pixel size is far from the
+            model's, or web maps cannot show the place.
     """
     if crs is None:
         raise BadDataError(
@@ -60,6 +63,7 @@ def check_place(name: str, crs: str | None, native: Grid, grid: Grid) -> str:
             "side",
             next_step="cut it into several scenes",
         )
+    _check_longitudes(name, crs, native)
     _check_scale(name, crs, native)
     return crs
 
@@ -73,12 +77,30 @@ def _check_scale(name: str, crs: str, grid: Grid) -> None:
     square = _FLATTENING * (2 - _FLATTENING)
     bend = 1 - square * np.sin(lat[0]) ** 2
     north = (lat - lat[0]) * _EQUATOR_M * (1 - square) / bend**1.5
-    east = (lon - lon[0]) * np.cos(lat[0]) * _EQUATOR_M / bend**0.5
+    east = ((lon - lon[0] + np.pi) % (2 * np.pi) - np.pi) * np.cos(lat[0]) * _EQUATOR_M / bend**0.5
     steps = np.hypot(north, east)[1:] / _STEP_M
     if np.abs(steps - 1).max() > _LARGEST_SCALE_ERROR:
         raise BadDataError(
             f"{name}: a unit of its CRS {crs[:40]} is {steps[0]:.3f} m on the ground at its middle",
             next_step="warp it to the UTM zone of its ground (gdalwarp), or correct its CRS",
+        )
+
+
+def _check_longitudes(name: str, crs: str, grid: Grid) -> None:
+    """Check that the outline of the scene is one polygon in degrees, within the latitudes of web maps."""
+    (x, y), (width_m, height_m) = (grid.x_left_m, grid.y_top_m), grid.side_m
+    corners = np.array([(x + i * width_m, y - j * height_m) for i in (0, 1) for j in (0, 1)])
+    lon, lat = move(corners, crs, LON_LAT, name).T
+    if np.ptp(lon) > 180:  # its box in degrees would be the whole world's, and its picture empty
+        raise BadDataError(
+            f"{name} lies on both sides of the 180th meridian, or around a pole",
+            next_step="cut it at the meridian (gdalwarp -te) and map the parts",
+        )
+    if np.abs(lat).max() > MOST_LATITUDE:
+        raise BadDataError(
+            f"{name} reaches {np.abs(lat).max():.1f} degrees from the equator; web maps end at "
+            f"{MOST_LATITUDE:g}",
+            next_step="leave it out",
         )
 
 

@@ -91,7 +91,7 @@ def open_scenes(
         SourceUnavailableError: If a bucket does not answer.
         ResourceError: If the disk cannot take what is fetched.
     """
-    if not sources:
+    if not all(sources) or not sources:  # an empty path would be the working folder
         raise ParameterError(
             "no scene is named", next_step="name a GeoTIFF file, a folder or an s3:// address"
         )

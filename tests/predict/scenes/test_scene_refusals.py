@@ -46,6 +46,17 @@ BAD: dict[str, tuple[Callable[[], Any], dict[str, Any], str]] = {
         {"crs": "EPSG:3857", "transform": at(west=480_000, north=6_780_000)},
         "m on the ground",
     ),
+    "both sides of the 180th meridian": (
+        sar,
+        {"crs": "EPSG:32601", "transform": at(west=165_990, north=20)},
+        "both sides of the 180th meridian",
+    ),
+    "a pole": (sar, {"crs": "EPSG:32661", "transform": at(west=1_999_980, north=2_000_020)}, "around a pole"),
+    "beyond web maps": (
+        sar,
+        {"crs": "EPSG:32661", "transform": at(west=2_000_000, north=2_300_000)},
+        "web maps end at 85",
+    ),
     "rotated": (sar, {"transform": at() @ Affine.rotation(30)}, "is rotated against north"),
     "mirrored": (sar, {"transform": Affine(-0.5, 0, 592_000, 0, -0.5, 5_750_000)}, "is mirrored"),
     "oblong pixels": (sar, {"transform": Affine(0.5, 0, 592_000, 0, -1, 5_750_000)}, "square pixels"),
@@ -68,6 +79,11 @@ def test_a_file_that_does_not_fit_is_named_with_the_next_step(tmp_path: Path, ca
         opened(path)
     assert raised.value.message.startswith("scene.tif")
     assert raised.value.next_step
+
+
+def test_a_scene_beside_the_180th_meridian_is_opened(tmp_path: Path) -> None:
+    """A unit of its CRS is measured over a kilometre, which crosses the meridian."""
+    assert opened(write(tmp_path, sar(), at(west=833_400, north=2_000), crs="EPSG:32660")).grid.width == 120
 
 
 @pytest.mark.parametrize("number", range(len(ODD_TRANSFORMS)))
@@ -144,6 +160,12 @@ def test_a_file_that_is_replaced_while_it_is_mapped_is_named(tmp_path: Path) -> 
     write(tmp_path, sar(seed=1)[:, :, :60], name="other.tif").replace(path)
     with pytest.raises(BadDataError, match="changed while it was read"):
         scene.read(Box(0, 0, 10, 10))
+
+
+@pytest.mark.parametrize("sources", [[], [""], ["scene.tif", ""]])
+def test_an_empty_name_is_not_the_working_folder(tmp_path: Path, sources: list[str]) -> None:
+    with pytest.raises(ParameterError, match="no scene is named"):
+        open_scenes(sources, sensor=SENSOR, modality="sar", orientation=0, scratch=tmp_path)
 
 
 def test_what_is_missing_or_of_another_kind_is_named(tmp_path: Path) -> None:
