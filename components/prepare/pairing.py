@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from components.lib.files import require_input
 from components.lib.foreign import one_line
 from components.lib.geo.footprints import Labels, read_building_csv
 from components.lib.geo.orientation import Orientation, Orientations, read_orientations
-from components.lib.shards.manifest import FileRow
+from components.lib.shards.manifest import FileRow, rows_of
 from components.lib.tables import read_table
 
 Read = Callable[[FileRow], bytes]
@@ -109,11 +109,7 @@ def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -
     _refuse_strangers(manifest, quarantine)
     result = Pairing()
     by_acquisition: dict[str, list[FileRow]] = {}
-    # Column by column: rows of a table cost a look-up for each of their values.
-    names = [one.name for one in fields(FileRow)]
-    columns = [manifest[name].to_numpy().tolist() for name in names]
-    for values in zip(*columns, strict=True):
-        row = FileRow(**dict(zip(names, values, strict=True)))
+    for row in rows_of(manifest):
         by_acquisition.setdefault(row.acquisition, []).append(row)
     for acquisition, rows in sorted(by_acquisition.items()):
         _pair_acquisition(acquisition, rows, quarantine, read, result)

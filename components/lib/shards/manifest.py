@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,6 +109,14 @@ def read_manifest(raw: Path) -> pd.DataFrame:
         ) from error
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def rows_of(manifest: pd.DataFrame) -> list[FileRow]:
+    """Return the rows of a manifest, in its order."""
+    # Column by column: rows of a table cost a look-up for each of their values.
+    names = [one.name for one in fields(FileRow)]
+    columns = [manifest[name].to_numpy().tolist() for name in names]
+    return [FileRow(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
 
 
 def _is_long(column: pa.ChunkedArray) -> bool:
