@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -18,7 +18,7 @@ from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_json
 from components.contract.keys import CHAMPIONS, map_plan_key, model_item_key
 from components.lib.catalogue.documents import get_bounded, read_item
-from components.lib.mapping.blocks import MOST_GROUPS, Blocks
+from components.lib.mapping.blocks import MOST_GROUPS, Blocks, shares
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed, read_sealed
 from components.lib.operations.events import AcquisitionId, Sha256
@@ -198,10 +198,8 @@ def divide(maps: Sequence[PlannedMap], most: int) -> tuple[tuple[Share, ...], ..
         most: Number of groups; fewer are returned where there are fewer blocks.
     """
     starts = [0, *accumulate(len(one.blocks) for one in maps)]
-    total = starts[-1]
-    count = min(most, MOST_GROUPS, total)
-    bounds = [total * i // count for i in range(count + 1)] if count else []
-    return tuple(tuple(_shares(maps, starts, *bound)) for bound in pairwise(bounds))
+    groups = shares(starts[-1], min(most, MOST_GROUPS))
+    return tuple(tuple(_shares(maps, starts, group.start, group.stop)) for group in groups)
 
 
 def _shares(maps: Sequence[PlannedMap], starts: Sequence[int], first: int, end: int) -> list[Share]:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from itertools import pairwise
 from multiprocessing import get_context
 
 from tqdm import tqdm
 
 from components.contract.errors import ResourceError
 from components.contract.processes import exit_with_parent
+from components.lib.mapping.blocks import shares
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.predict.mapping import SceneMap
@@ -38,7 +38,7 @@ def map_side_by_side(request: MapRequest, opened: SceneMap, work: ObjectStore, p
     if workers < 2:
         opened.map_blocks(missing, work, prefix)
         return
-    shares = _shares(missing, workers * _SHARES)
+    parts = [missing[part.start : part.stop] for part in shares(len(missing), workers * _SHARES)]
     pool = ProcessPoolExecutor(
         workers,
         mp_context=get_context("spawn"),
@@ -47,7 +47,7 @@ def map_side_by_side(request: MapRequest, opened: SceneMap, work: ObjectStore, p
     )
     try:
         with tqdm(desc=opened.id, total=len(missing), unit="block", disable=None) as bar:
-            futures = [pool.submit(_map, share, prefix) for share in shares]
+            futures = [pool.submit(_map, share, prefix) for share in parts]
             for future in futures:
                 future.add_done_callback(lambda done: bar.update(0 if done.exception() else done.result()))
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
@@ -57,12 +57,6 @@ def map_side_by_side(request: MapRequest, opened: SceneMap, work: ObjectStore, p
         raise _killed(opened) from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _shares(numbers: Sequence[int], count: int) -> list[Sequence[int]]:
-    count = min(count, len(numbers))
-    bounds = [len(numbers) * i // count for i in range(count + 1)]
-    return [numbers[start:end] for start, end in pairwise(bounds)]
 
 
 def _for_worker(request: MapRequest, workers: int) -> MapRequest:

@@ -43,8 +43,7 @@ class _Joined:
 
     def take(self, other: _Joined) -> None:
         """Take the pieces of ``other`` over."""
-        a, b = self.box, other.box
-        self.box = Box(min(a.top, b.top), min(a.left, b.left), max(a.bottom, b.bottom), max(a.right, b.right))
+        self.box = Box.around([self.box, other.box])
         self.rows += other.rows
         self.columns += other.columns
         self.levels += other.levels

@@ -6,7 +6,7 @@ scene's first pixel, so that a pixel's windows are the same whatever blocks the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
@@ -43,6 +43,16 @@ class Box:
             min(self.bottom, other.bottom),
             min(self.right, other.right),
         )
+
+    @classmethod
+    def around(cls, boxes: Iterable[Box]) -> Box:
+        """Return the smallest rectangle that holds all boxes, at least one."""
+        tops, lefts, bottoms, rights = zip(*((b.top, b.left, b.bottom, b.right) for b in boxes), strict=True)
+        return cls(min(tops), min(lefts), max(bottoms), max(rights))
+
+    def moved(self, rows: int, columns: int) -> Box:
+        """Return the rectangle moved down by ``rows`` and to the right by ``columns``."""
+        return Box(self.top + rows, self.left + columns, self.bottom + rows, self.right + columns)
 
     def within(self, outer: Box) -> tuple[slice, slice]:
         """Return the slices of this box in an array that holds the pixels of ``outer``."""
@@ -83,19 +93,16 @@ class Blocks:
         top, left = row * self.side, column * self.side
         return Box(top, left, min(top + self.side, self.shape[0]), min(left + self.side, self.shape[1]))
 
-    def neighbours(self, number: int) -> Iterator[int]:
-        """Yield the up to eight blocks that share a side or a corner with a block."""
-        row, column = divmod(number, self.columns)
-        for y in range(max(0, row - 1), min(self.rows, row + 2)):
-            for x in range(max(0, column - 1), min(self.columns, column + 2)):
-                if (y, x) != (row, column):
-                    yield y * self.columns + x
 
-    def groups(self, most: int = MOST_GROUPS) -> list[range]:
-        """Return runs of neighbouring blocks of almost equal length, at most ``most`` of them."""
-        count = min(most, len(self))
-        bounds = [len(self) * i // count for i in range(count + 1)]
-        return [range(a, b) for a, b in pairwise(bounds)]
+def shares(total: int, most: int) -> list[range]:
+    """Return ``0 .. total - 1`` as at most ``most`` ranges of almost equal length, none of them empty.
+
+    >>> shares(7, 3)
+    [range(0, 2), range(2, 4), range(4, 7)]
+    """
+    count = min(most, total)
+    bounds = [total * i // count for i in range(count + 1)] if count else []
+    return [range(start, end) for start, end in pairwise(bounds)]
 
 
 @dataclass(frozen=True, slots=True)

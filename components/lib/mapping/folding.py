@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from components.lib.nets.csn import SensorNorm2d
 from components.lib.nets.network import SegmentationNetwork
@@ -86,16 +87,21 @@ def _fold(convolution: nn.Module, norm: nn.Module) -> None:
     if isinstance(norm, SensorNorm2d):
         index = 0 if norm.tied else norm.sensors.active_index()
         mean, variance = mean[index], variance[index]
-    scale = (variance.double() + norm.eps).rsqrt()
-    if norm.weight is not None:
-        scale = scale * norm.weight.double()
-    bias = -mean.double() if convolution.bias is None else convolution.bias.double() - mean.double()
-    bias = bias * scale
-    if norm.bias is not None:
-        bias = bias + norm.bias.double()
-    weight = convolution.weight
-    convolution.weight = nn.Parameter((weight.double() * scale.view(-1, 1, 1, 1)).to(weight.dtype))
-    convolution.bias = nn.Parameter(bias.to(weight.dtype))
+    weight, bias = fuse_conv_bn_weights(
+        convolution.weight.double(),
+        _double(convolution.bias),
+        mean.double(),
+        variance.double(),
+        norm.eps,
+        _double(norm.weight),
+        _double(norm.bias),
+    )
+    dtype = convolution.weight.dtype
+    convolution.weight, convolution.bias = nn.Parameter(weight.to(dtype)), nn.Parameter(bias.to(dtype))
+
+
+def _double(values: Tensor | None) -> Tensor | None:
+    return None if values is None else values.double()
 
 
 def _followers(norm: nn.Module) -> nn.Module:

@@ -71,9 +71,7 @@ def draw_block(blocks: Blocks, number: int, levels: Levels, drawer: Drawer) -> D
     is_cut[0] = False
     inner = []
     for label, (rows, columns) in enumerate(ndimage.find_objects(parts), start=1):
-        around = Box(
-            box.top + rows.start, box.left + columns.start, box.top + rows.stop, box.left + columns.stop
-        )
+        around = Box(rows.start, columns.start, rows.stop, columns.stop).moved(box.top, box.left)
         drawer.check_size(around)
         if not is_cut[label]:
             inner.append(Part(around, levels[:, rows, columns], parts[rows, columns] == label))

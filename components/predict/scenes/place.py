@@ -30,16 +30,14 @@ class Place:
         """Rows of the scene's grid on the raster's."""
         if self._same_ground:
             return Axis.over(self.native.height, self.grid.height)
-        shift = (self.native.y_top_m - self.grid.y_top_m) / self.native.gsd_m
-        return Axis(self.native.height, self.grid.gsd_m / self.native.gsd_m, shift)
+        return axes(self.native, self.grid)[0]
 
     @property
     def columns(self) -> Axis:
         """Columns of the scene's grid on the raster's."""
         if self._same_ground:
             return Axis.over(self.native.width, self.grid.width)
-        shift = (self.grid.x_left_m - self.native.x_left_m) / self.native.gsd_m
-        return Axis(self.native.width, self.grid.gsd_m / self.native.gsd_m, shift)
+        return axes(self.native, self.grid)[1]
 
     @property
     def _same_ground(self) -> bool:
@@ -65,6 +63,15 @@ class Place:
             return box
         height = self.native.height
         return Box(height - box.bottom, box.left, height - box.top, box.right)
+
+
+def axes(native: Grid, grid: Grid) -> tuple[Axis, Axis]:
+    """Return the rows and columns of a grid on those of another, by their places on the ground."""
+    step = grid.gsd_m / native.gsd_m
+    return (
+        Axis(native.height, step, (native.y_top_m - grid.y_top_m) / native.gsd_m),
+        Axis(native.width, step, (grid.x_left_m - native.x_left_m) / native.gsd_m),
+    )
 
 
 def place_of(profile: RasterProfile) -> Place:

@@ -9,12 +9,13 @@ import numpy as np
 from components.contract.errors import BadDataError
 from components.lib.geo.crs import same_crs
 from components.lib.geo.grid import Grid
-from components.lib.geo.resample import Axis, blend
+from components.lib.geo.resample import blend
 from components.lib.mapping.blocks import Box
 from components.lib.mapping.scene import Pixels, Scene, SceneFacts
 from components.predict.scenes.checks import MOST_SIDE_PX
 from components.predict.scenes.geotiff import GeoTiffScene
 from components.predict.scenes.lattice import Lattice, lattice_of
+from components.predict.scenes.place import axes
 from components.predict.scenes.strip import StripScene
 
 LATTICE_PX = 0.05
@@ -43,13 +44,7 @@ def common_grid(scenes: Sequence[Scene]) -> Grid:
     if max(lattice.distance_px(grid) for grid in grids) > LATTICE_PX:
         lattice = Lattice(0.0, 0.0, grids[0].gsd_m)
         grids = [lattice.covering(grid) for grid in grids]
-    boxes = [lattice.box(grid) for grid in grids]
-    union = Box(
-        min(box.top for box in boxes),
-        min(box.left for box in boxes),
-        max(box.bottom for box in boxes),
-        max(box.right for box in boxes),
-    )
+    union = Box.around(lattice.box(grid) for grid in grids)
     if max(union.shape) > MOST_SIDE_PX:
         raise BadDataError(
             f"{first.facts.name} and the {len(scenes) - 1} other looks span {union.shape[0]} x "
@@ -115,8 +110,7 @@ class _MovedScene(_Look):
         self._top, self._left = own.top, own.left
 
     def _inside(self, box: Box) -> Pixels:
-        top, left = self._top, self._left
-        return self._scene.read(Box(box.top - top, box.left - left, box.bottom - top, box.right - left))
+        return self._scene.read(box.moved(-self._top, -self._left))
 
 
 class _SampledScene(_Look):
@@ -124,10 +118,7 @@ class _SampledScene(_Look):
 
     def __init__(self, scene: Scene, grid: Grid) -> None:
         super().__init__(scene, grid)
-        own = scene.grid
-        step = grid.gsd_m / own.gsd_m
-        self._rows = Axis(own.height, step, (own.y_top_m - grid.y_top_m) / own.gsd_m)
-        self._columns = Axis(own.width, step, (grid.x_left_m - own.x_left_m) / own.gsd_m)
+        self._rows, self._columns = axes(scene.grid, grid)
 
     def _inside(self, box: Box) -> Pixels:
         inside = self._rows.inside(box.top, box.bottom)[:, None] & self._columns.inside(box.left, box.right)

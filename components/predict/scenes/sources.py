@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +17,7 @@ from components.lib.foreign import one_line, read_json_text
 from components.lib.geo.orientation import Orientations, read_orientations
 from components.lib.geo.raster import DEFAULT_LIMITS
 from components.lib.nets.config import Modality
-from components.lib.shards.manifest import FileRow, read_manifest
+from components.lib.shards.manifest import read_manifest, rows_of
 from components.lib.shards.reader import ShardReader
 from components.predict.scenes.reading import reading_of, unknown_sensor
 from components.predict.scenes.tiles import TileFile
@@ -187,7 +187,7 @@ def strips_of_partition(folder: Path, sensor: str | None, modality: Modality) ->
         BadDataError: If the manifest is damaged.
     """
     reader = ShardReader(folder)
-    rows = _rows(folder)
+    rows = rows_of(read_manifest(folder))
     orientations = {
         row.acquisition: read_orientations(reader.read(row), f"{row.name} of {row.acquisition}")
         for row in rows
@@ -218,13 +218,6 @@ def strips_of_partition(folder: Path, sensor: str | None, modality: Modality) ->
         StripFiles(strip, of, tuple(tile for _, tile in sorted(tiles.items())), orientations.get(acquisition))
         for (acquisition, of, strip), tiles in sorted(strips.items())
     ]
-
-
-def _rows(folder: Path) -> list[FileRow]:
-    manifest = read_manifest(folder)
-    names = [one.name for one in fields(FileRow)]
-    columns = [manifest[name].to_numpy().tolist() for name in names]
-    return [FileRow(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
 
 
 def no_tiles(label: str, dataset: Dataset, product: str) -> MissingInputError:

@@ -97,11 +97,9 @@ def lay_out(tiles: Sequence[Tile]) -> Mosaic:
         lattice = Lattice(native.x_m, native.y_m, GRID_M)
         places = [replace(place, grid=lattice.covering(place.native)) for place in places]
     boxes = [lattice.box(place.grid) for place in places]
-    top, left = min(box.top for box in boxes), min(box.left for box in boxes)
-    bottom, right = max(box.bottom for box in boxes), max(box.right for box in boxes)
-    grid = lattice.grid(Box(top, left, bottom, right))
-    shifted = [Box(b.top - top, b.left - left, b.bottom - top, b.right - left) for b in boxes]
-    return Mosaic(grid, tuple(zip(kept, shifted, places, strict=True)), tuple(beside))
+    union = Box.around(boxes)
+    shifted = [box.moved(-union.top, -union.left) for box in boxes]
+    return Mosaic(lattice.grid(union), tuple(zip(kept, shifted, places, strict=True)), tuple(beside))
 
 
 def _divided(tiles: Sequence[Tile], lattice: Lattice) -> tuple[list[Tile], list[tuple[Tile, str]]]:
