@@ -10,26 +10,24 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
+from airflow.sdk import DAG
 
 from components.contract.work import Requirements, Work
 from stormsight_dags.airflow.assets import ACQUISITIONS, MODEL
 from stormsight_dags.airflow.rendering import DEFAULT_ARGS, RUN, command_task, mapped_command_task
+from stormsight_dags.airflow.starting import CHOSEN, chosen_acquisitions, events_and_clock
 from stormsight_dags.settings.load import load_settings
 
 settings = load_settings()
 orchestration = settings.orchestration
 cron, groups, pod = orchestration.map_schedule, orchestration.map_groups, orchestration.map_pod
 PREDICT = ("python", "-m", "components.predict")
-CHOSEN = "acquisitions"
 STARTERS = ACQUISITIONS | MODEL
 
 with DAG(
     "map",
     description="Map what is registered with the present champion",
-    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=STARTERS)
-    if cron
-    else STARTERS,
+    schedule=events_and_clock(STARTERS, cron),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     # Events that arrive meanwhile are kept and start one run afterwards, which plans all that is missing.
@@ -38,15 +36,9 @@ with DAG(
     max_active_tasks=64 if settings.mode == "kubernetes" else 1,
     default_args=DEFAULT_ARGS,
     tags=["stormsight"],
-    params={
-        CHOSEN: Param(
-            "",
-            type="string",
-            pattern="^[a-z0-9, -]*$",
-            title="Acquisitions",
-            description="Ids with commas between them, to map these alone; empty: all that lack a map",
-        )
-    },
+    params=chosen_acquisitions(
+        "Ids with commas between them, to map these alone; empty: all that lack a map"
+    ),
     doc_md=__doc__,
 ):
     needs = Requirements(image="train", cpu=pod.cpu, memory=pod.memory, retry="data")

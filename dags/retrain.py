@@ -10,12 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import (
     DAG,
-    AssetOrTimeSchedule,
     AsyncCallback,
-    CronTriggerTimetable,
     DeadlineAlert,
     DeadlineReference,
-    Param,
 )
 
 from components.contract.work import Requirements, Work
@@ -23,21 +20,19 @@ from stormsight_dags.airflow.assets import ACQUISITIONS, MODEL, REDRIVE
 from stormsight_dags.airflow.notices import notify_deadline, notify_promotion
 from stormsight_dags.airflow.outcome import RunOutcomeOperator
 from stormsight_dags.airflow.rendering import DEFAULT_ARGS, PIPELINE, RUN, command_task, render
+from stormsight_dags.airflow.starting import CHOSEN, chosen_acquisitions, events_and_clock
 from stormsight_dags.settings.load import load_settings
 
 settings = load_settings()
 orchestration = settings.orchestration
 cron = orchestration.retrain_schedule
 RUNS = ("python", "-m", "components.runs")
-CHOSEN = "acquisitions"
 STARTERS = ACQUISITIONS | REDRIVE
 
 with DAG(
     "retrain",
     description="Train, evaluate and gate on all registered acquisitions",
-    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=STARTERS)
-    if cron
-    else STARTERS,
+    schedule=events_and_clock(STARTERS, cron),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     # Events that arrive meanwhile are kept and start one run afterwards, which takes all that is pending.
@@ -53,15 +48,9 @@ with DAG(
     ),
     default_args=DEFAULT_ARGS,
     tags=["stormsight"],
-    params={
-        CHOSEN: Param(
-            "",
-            type="string",
-            pattern="^[a-z0-9, -]*$",
-            title="Acquisitions",
-            description="Ids with commas between them, to train with these alone; empty: all registered ones",
-        )
-    },
+    params=chosen_acquisitions(
+        "Ids with commas between them, to train with these alone; empty: all registered ones"
+    ),
     doc_md=__doc__,
 ):
     needs = Requirements(retry="gate")
