@@ -8,13 +8,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from components.contract.variables import PROFILE
 from components.lib.cli import run
 from components.predict.commands import NAMES, add_commands
 
 CHAMPION = "models:/stormsight-sar@champion"
-
-PROFILE = "STORMSIGHT_PROFILE"
-"""Environment variable: profile of params.yaml that the orchestrator's commands switch on."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,7 +32,7 @@ def _orchestrated(arguments: list[str]) -> int:
     from components.predict.deliveries import DeliveryMapper  # noqa: PLC0415
     from components.predict.rules import load_rules  # noqa: PLC0415
 
-    code: int = options.command(options, DeliveryMapper(load_rules(profile=os.environ.get(PROFILE))))
+    code: int = options.command(options, DeliveryMapper(load_rules(profile=os.environ.get(PROFILE) or None)))
     return code
 
 

@@ -94,10 +94,11 @@ class Command:
         if not missing:
             words = f"every acquisition has its map by version {model.version} of {model.name}"
             return _nothing(words, "none")
+        known = known_sensors(self._objects, model)
         maps, failures = list[PlannedMap](), dict[str, StormsightError]()
         for name, (acquisition, marker) in missing.items():
             try:
-                maps.append(self._planned(name, acquisition, marker, model))
+                maps.append(self._planned(name, acquisition, marker, model, known))
             except (BadDataError, MissingInputError, ParameterError) as error:
                 LOG.warning("%s is left out: %s", acquisition.id, error)
                 failures[acquisition.id] = error
@@ -122,27 +123,14 @@ class Command:
                 found[name] = Acquisition(acquisition, sha256), marker
         return found
 
-    def _planned(self, name: str, acquisition: Acquisition, marker: str, model: ModelPin) -> PlannedMap:
-        self._require_known_sensor(acquisition, model)
-        with self._opened(acquisition, marker, model) as opened:
+    def _planned(
+        self, name: str, acquisition: Acquisition, marker: str, model: ModelPin, known: Sequence[str]
+    ) -> PlannedMap:
+        delivery = self._delivery(acquisition, marker)
+        _require_known_sensor(delivery, model, known)
+        with self._opened(delivery, marker, model) as opened:
             blocks = opened.blocks
         return PlannedMap(id=name, acquisition=acquisition, marker_sha256=marker, blocks=blocks)
-
-    def _require_known_sensor(self, acquisition: Acquisition, model: ModelPin) -> None:
-        """Check by the model's item, if there is one, that the model knows the acquisition's sensor.
-
-        Raises:
-            ParameterError: If it does not: otherwise groups would find that out, when the network is loaded.
-        """
-        known = known_sensors(self._objects, model)
-        entry = read_json_text(acquisition.entry(self._objects), acquisition.object_key)
-        sensor = entry.get("sensor") if isinstance(entry, dict) else None
-        if known and sensor is not None and sensor not in known:
-            raise ParameterError(
-                f"{acquisition.id} is of {sensor}; version {model.version} of {model.name} knows "
-                f"{', '.join(known)}",
-                next_step="promote a model that was adapted to that sensor",
-            )
 
     def _told(self, plan: MapPlan) -> int:
         names = [one.acquisition.id for one in plan.maps]
@@ -248,14 +236,16 @@ class Command:
     def _id(self, acquisition: str, marker: str, model: ModelPin) -> str:
         return map_id(acquisition, marker, model, self._mapper.parameters_sha256, self._mapper.code)
 
-    @contextmanager
-    def _opened(self, acquisition: Acquisition, marker: str, model: ModelPin) -> Iterator[OpenedMap]:
-        """Open the map of an acquisition; what was fetched for it goes when the block ends."""
+    def _delivery(self, acquisition: Acquisition, marker: str) -> Delivery:
         entry = read_json_text(acquisition.entry(self._objects), acquisition.object_key)
         uri = f"{self._objects.uri}/{delivery_prefix(acquisition.id, marker)}"
-        delivery = Delivery(acquisition=acquisition.id, uri=uri, entry=entry)
+        return Delivery(acquisition=acquisition.id, uri=uri, entry=entry)
+
+    @contextmanager
+    def _opened(self, delivery: Delivery, marker: str, model: ModelPin) -> Iterator[OpenedMap]:
+        """Open the map of a delivery; what was fetched for it goes when the block ends."""
         with scratch_folder("scenes") as scratch:
-            yield self._mapper.open(self._id(acquisition.id, marker, model), delivery, model, scratch)
+            yield self._mapper.open(self._id(delivery.acquisition, marker, model), delivery, model, scratch)
 
     @contextmanager
     def _reopened(self, planned: PlannedMap, model: ModelPin) -> Iterator[OpenedMap]:
@@ -264,7 +254,8 @@ class Command:
         Raises:
             BadDataError: If its scenes give another grid than they did when it was planned.
         """
-        with self._opened(planned.acquisition, planned.marker_sha256, model) as opened:
+        delivery = self._delivery(planned.acquisition, planned.marker_sha256)
+        with self._opened(delivery, planned.marker_sha256, model) as opened:
             if opened.blocks != planned.blocks:
                 raise BadDataError(
                     f"{planned.acquisition.id}: its scenes give another grid than the plan: "
@@ -298,6 +289,21 @@ class Command:
                 failures[planned.acquisition.id] = error
         if failures:
             raise _together(failures)
+
+
+def _require_known_sensor(delivery: Delivery, model: ModelPin, known: Sequence[str]) -> None:
+    """Check that the model knows the delivery's sensor, where it is told which ones it knows.
+
+    Raises:
+        ParameterError: If it does not: otherwise groups would find that out, when the network is loaded.
+    """
+    sensor = delivery.entry.get("sensor") if isinstance(delivery.entry, dict) else None
+    if known and sensor is not None and sensor not in known:
+        raise ParameterError(
+            f"{delivery.acquisition} is of {sensor}; version {model.version} of {model.name} knows "
+            f"{', '.join(known)}",
+            next_step="promote a model that was adapted to that sensor",
+        )
 
 
 def _together(failures: Mapping[str, StormsightError]) -> StormsightError:

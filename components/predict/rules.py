@@ -8,11 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from components.contract.documents import read_yaml
 from components.contract.hashing import files_below, sha256_files, sha256_json
 from components.contract.identity import ROOT
-from components.contract.parameters import PARAMS_FILE, resolve, value_at
-from components.lib.config.loader import validated
+from components.contract.parameters import PARAMS_FILE
+from components.lib.config.loader import load_under, validated
 from components.lib.config.scoring import ScoringSettings
 from components.predict.parameters import MapParameters
 
@@ -65,16 +64,14 @@ def load_rules(params: Path = PARAMS_FILE, *, profile: str | None = None) -> Map
 
     Args:
         params: The parameter file.
-        profile: Profile to switch on; None or empty for the file's own.
+        profile: Profile to switch on; None for the file's own.
 
     Raises:
         ParameterError: If the file or a value is wrong, or there is no such profile.
     """
-    document = read_yaml(params)
-    sections = resolve({**document, "profile": profile} if profile else document, str(params))
     return MapRules(
-        validated("map", MapParameters, value_at(sections, "map", params), params),
-        validated("scoring", ScoringSettings, value_at(sections, "scoring", params), params),
+        load_under(profile, "map", MapParameters, params),
+        load_under(profile, "scoring", ScoringSettings, params),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from components.contract import keys
 from components.lib.geo.grid import Grid
 from components.lib.mapping.scene import SceneFacts
 
@@ -16,7 +17,7 @@ GEOPACKAGE: Final = "footprints.gpkg"
 THUMBNAIL: Final = "thumbnail.png"
 TILES: Final = "footprints.pmtiles"
 PAGE: Final = "index.html"
-ITEM: Final = "item.json"
+ITEM: Final = keys.ITEM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

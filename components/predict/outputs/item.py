@@ -15,6 +15,7 @@ from pystac.extensions.version import ItemVersionExtension
 from pystac.utils import datetime_to_str
 
 from components.contract.hashing import sha256_file
+from components.lib.catalogue.documents import SHA256_MULTIHASH
 from components.lib.datasets.sensors import get_sensor
 from components.lib.geo.crs import LON_LAT, move
 from components.lib.geo.grid import Grid
@@ -23,9 +24,6 @@ from components.predict.outputs.facts import MapFacts
 from components.predict.outputs.reading import Summary
 
 PROCESSING: Final = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
-
-_SHA256_MULTIHASH: Final = "1220"
-"""Multihash prefix of a SHA-256: function 0x12, length 32."""
 
 _EDGE_POINTS: Final = 8
 """Points along each edge of the footprint: straight edges of a projected grid are curved in degrees."""
@@ -181,5 +179,5 @@ def _add_assets(item: pystac.Item, folder: Path) -> None:
         if path.exists():
             item.add_asset(key, pystac.Asset(f"./{name}", title, media_type=media_type, roles=list(roles)))
             FileExtension.ext(item.assets[key], add_if_missing=True).apply(
-                size=path.stat().st_size, checksum=_SHA256_MULTIHASH + sha256_file(path)
+                size=path.stat().st_size, checksum=SHA256_MULTIHASH + sha256_file(path)
             )

@@ -11,7 +11,7 @@ CHOSEN = "acquisitions"
 
 
 def events_and_clock(events: Any, cron: str | None) -> Any:  # noqa: ANN401 - Airflow's kinds of schedules
-    """Return the schedule of a DAG that events of assets start, and a cron expression, UTC, if there is one."""
+    """Return the schedule of a DAG that events of assets start, and a cron expression (UTC) if given."""
     if not cron:
         return events
     return AssetOrTimeSchedule(timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=events)
