@@ -177,9 +177,8 @@ def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
     # Loading checks the weights against the model's own signature before anything is registered.
     net = load_bundle(candidate.folder, run.device, modality=candidate.modality)
     registry = run.registry(model)
-    registry.recover()
-    head = head_of(registry.require_agreement())
-    champion_version = registry.current()
+    entries = registry.settled()
+    head, champion_version = head_of(entries), entries[-1].version if entries else None
     version = register(
         run.connection,
         model,

@@ -78,11 +78,11 @@ class ChampionReader:
         None as well where somebody moved the alias meanwhile: only a champion that nobody moved may be
         replaced by the recorded one.
         """
-        entries, tags = self.ledger.entries(), self.tags()
+        entries, tags, current = self._state()
         behind = tags.behind(entries)
         if not behind or not all(tags.knows(entry) for entry in behind):
             return None
-        return behind[-1] if self._alias_is_where_it_was(behind) else None
+        return behind[-1] if _is_where_it_was(current, behind) else None
 
     def require_agreement(self, *, champion_may_be_gone: bool = False) -> list[ChampionEntry]:
         """Check the chain, the head's tag and the alias against each other.
@@ -96,21 +96,37 @@ class ChampionReader:
         Raises:
             BadDataError: If the ledger is broken, misses its tail, or names another champion than the alias.
         """
-        entries, tags = self.ledger.entries(), self.tags()
+        while True:
+            state = self._state()
+            try:
+                self._require_agreement_of(*state, champion_may_be_gone=champion_may_be_gone)
+            except BadDataError:
+                # Three reads are no snapshot: a change that was made between them is compared anew.
+                if self._state() == state:
+                    raise
+            else:
+                return state[0]
+
+    def _state(self) -> tuple[list[ChampionEntry], Tags, str | None]:
+        """Return the chain, the registry's tags, and the version that the alias points to."""
+        return self.ledger.entries(), self.tags(), self.current()
+
+    def _require_agreement_of(
+        self, entries: list[ChampionEntry], tags: Tags, current: str | None, *, champion_may_be_gone: bool
+    ) -> None:
         behind = self.require_known(entries, tags)
         if behind:
-            untouched = self._alias_is_where_it_was(behind)
+            untouched = _is_where_it_was(current, behind)
             raise self._disagree(
                 f"entry {behind[0].seq} was recorded but not carried out (the process was killed?)"
-                + ("" if untouched else f", and the alias points to {name_of(self.current())}"),
+                + ("" if untouched else f", and the alias points to {name_of(current)}"),
                 "run `python -m components.promote verify --repair`; a promotion does it too"
                 if untouched
                 else self._restore,
             )
-        recorded, current = (entries[-1].version if entries else None), self.current()
+        recorded = entries[-1].version if entries else None
         if recorded != current and not (champion_may_be_gone and current is None and self.champion_is_gone()):
             raise self.other_champion(recorded, current)
-        return entries
 
     def require_intact(self, version: str) -> None:
         """Check a version's files: against the SHA-256 in the ledger, and those that MLflow states.
@@ -178,10 +194,6 @@ class ChampionReader:
             f"restore the ledger from a backup; without one, {self._anew}",
         )
 
-    def _alias_is_where_it_was(self, behind: Sequence[ChampionEntry]) -> bool:
-        """Return whether the alias points where unfinished changes found it, or brought it."""
-        return self.current() in {behind[0].previous_version, *(entry.version for entry in behind)}
-
     def other_champion(self, recorded: str | None, current: str | None) -> BadDataError:
         """Return the error that the alias does not point to the ledger's champion."""
         if recorded is not None and not exists(self.connection, self.model, recorded):
@@ -226,6 +238,11 @@ class ChampionReader:
 
     def _disagree(self, what: str, next_step: str) -> BadDataError:
         return BadDataError(f"{self.model}: ledger and registry disagree: {what}", next_step=next_step)
+
+
+def _is_where_it_was(current: str | None, behind: Sequence[ChampionEntry]) -> bool:
+    """Return whether the alias points where unfinished changes found it, or brought it."""
+    return current in {behind[0].previous_version, *(entry.version for entry in behind)}
 
 
 def name_of(version: str | None) -> str:

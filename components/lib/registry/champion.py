@@ -59,8 +59,7 @@ class ChampionRegistry(ChampionReader):
             MissingInputError: If there is no such version.
         """
         by_version(self.connection, self.model, version)
-        self.recover()
-        entries = self.require_agreement()
+        entries = self.settled()
         current = entries[-1].version if entries else None
         if current == decided_against:
             change = ChampionChange(
@@ -115,8 +114,7 @@ class ChampionRegistry(ChampionReader):
             BadDataError: If ledger and registry disagree, or no earlier artefact is intact.
             ChampionChangedError: If another process changed the champion meanwhile.
         """
-        self.recover()
-        entries = self.require_agreement(champion_may_be_gone=True)
+        entries = self.settled(champion_may_be_gone=True)
         stack = champions(entries)
         if not stack:
             raise self._no_earlier()
@@ -191,6 +189,20 @@ class ChampionRegistry(ChampionReader):
         if entry is not None:
             self._carry_out(entry)
         return entry is not None
+
+    def settled(self, *, champion_may_be_gone: bool = False) -> list[ChampionEntry]:
+        """Carry out interrupted changes, then check agreement as :meth:`require_agreement` does.
+
+        A change that another process has recorded and is about to carry out looks like an interrupted one; it
+        is carried out here too, to the same end.
+        """
+        while True:
+            self.recover()
+            try:
+                return self.require_agreement(champion_may_be_gone=champion_may_be_gone)
+            except BadDataError:
+                if self.interrupted() is None:
+                    raise
 
     def restore_alias(self) -> str | None:
         """Point the alias to the ledger's champion again, after it was moved by other means.

@@ -12,7 +12,7 @@ import pytest
 
 from components.contract.errors import ChampionChangedError
 from components.lib.objects.protocol import ObjectStore
-from components.lib.registry.agreement import ANNOUNCED
+from components.lib.registry.agreement import ANNOUNCED, ChampionReader
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import ChampionEntry
 from components.lib.tracking.connection import Connection
@@ -188,3 +188,47 @@ def test_whoever_loses_the_entry_is_refused_and_leaves_no_trace(
     tags = connection.client.get_registered_model(MODEL).tags
     assert len([name for name in tags if name.startswith(ANNOUNCED)]) == 2
     assert registry.rollback("a test").version == "1"
+
+
+def test_a_change_of_another_process_between_recovery_and_check_is_carried_out(
+    registry: ChampionRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has recorded its entry, and not yet moved the alias."""
+    promote(registry, "1")
+    recover = ChampionRegistry.recover
+    overtaken: list[bool] = []
+
+    def recorded_afterwards(self: ChampionRegistry) -> bool:
+        done = recover(self)
+        if not overtaken:
+            overtaken.append(True)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(ChampionRegistry, "_carry_out", lambda self, entry: None)
+                promote(registry, "3")
+        return done
+
+    monkeypatch.setattr(ChampionRegistry, "recover", recorded_afterwards)
+    with pytest.raises(ChampionChangedError, match="version 1, but the champion is version 3 by now"):
+        registry.promote("2", decided_against="1", decision=HASH, reason="a test")
+    assert registry.current() == "3"
+    assert [entry.version for entry in registry.require_agreement()] == ["1", "3"]
+
+
+@pytest.mark.parametrize("before", ["tags", "current"])
+def test_a_change_made_while_ledger_and_registry_are_compared_is_no_disagreement(
+    registry: ChampionRegistry, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    """The ledger has been read; then another process promotes."""
+    promote(registry, "1")
+    read = getattr(ChampionReader, before)
+    overtaken: list[bool] = []
+
+    def overtaking(self: ChampionReader) -> Any:
+        if not overtaken:
+            overtaken.append(True)
+            promote(registry, "2")
+        return read(self)
+
+    reader = ChampionReader(registry.connection, registry.ledgers, MODEL)
+    monkeypatch.setattr(ChampionReader, before, overtaking)
+    assert [entry.version for entry in reader.require_agreement()] == ["1", "2"]
