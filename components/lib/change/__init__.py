@@ -1,0 +1,1 @@
+"""Change between two dates: pairs and their data sets, networks, methods and scores."""
