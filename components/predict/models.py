@@ -22,7 +22,7 @@ from components.lib.nets.config import Modality
 from components.lib.objects.opening import objects_from_environment
 from components.lib.registry.agreement import ChampionReader
 from components.lib.registry.artefact import CHAMPION, FILES
-from components.lib.registry.ledger import open_ledgers
+from components.lib.registry.ledger import champion_of, open_ledgers
 from components.lib.registry.served import MODELS
 from components.lib.tracking.connection import connect
 from components.lib.tracking.database import is_unmade
@@ -141,8 +141,7 @@ def _registered(spec: str, device: str, params: Path) -> ServedModel:
         raise _no_champion(model, tracking.effective_uri)
     reader = ChampionReader(connect(tracking), ledgers, model)
     if version is None:
-        reader.require_agreement()
-        version = reader.current()
+        version = champion_of(reader.require_agreement())
     if version is None:
         raise _no_champion(model, reader.connection.uri)
     return _of_version(reader, version, device)

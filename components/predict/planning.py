@@ -24,7 +24,7 @@ from components.lib.objects.sealed import create_sealed, read_sealed
 from components.lib.operations.events import AcquisitionId, Sha256
 from components.lib.operations.plan import Acquisition
 from components.lib.registry.artefact import FILES
-from components.lib.registry.ledger import ChampionLedgers, pinned_files
+from components.lib.registry.ledger import ChampionLedgers, champion_of, pinned_files
 from components.lib.registry.served import SAR_MODEL
 
 LOG = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ def champion_pin(objects: ObjectStore, model: str = SAR_MODEL) -> ModelPin | Non
         BadDataError: If the ledger is broken.
     """
     entries = ChampionLedgers(objects, CHAMPIONS).of(model).entries()
-    version = entries[-1].version if entries else None
+    version = champion_of(entries)
     if version is None:
         return None
     weights = pinned_files(entries, version).get(WEIGHTS)

@@ -19,7 +19,7 @@ from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import by_version, fetched, register
 from components.lib.registry.budget import take_number
 from components.lib.registry.champion import ChampionRegistry
-from components.lib.registry.ledger import ChampionEntry, ChampionLedgers, head_of, open_ledgers
+from components.lib.registry.ledger import ChampionEntry, ChampionLedgers, champion_of, head_of, open_ledgers
 from components.lib.registry.loading import load_version
 from components.lib.store.store import Store
 from components.lib.tracking.connection import Connection, connect, store_errors
@@ -178,7 +178,7 @@ def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
     net = load_bundle(candidate.folder, run.device, modality=candidate.modality)
     registry = run.registry(model)
     entries = registry.settled()
-    head, champion_version = head_of(entries), entries[-1].version if entries else None
+    head, champion_version = head_of(entries), champion_of(entries)
     version = register(
         run.connection,
         model,

@@ -10,7 +10,7 @@ from components.lib.ledger.chain import Entry
 from components.lib.registry.agreement import name_of
 from components.lib.registry.approvals import Approval
 from components.lib.registry.champion import ChampionRegistry
-from components.lib.registry.ledger import ChampionEntry, ChampionLedgers
+from components.lib.registry.ledger import ChampionEntry, ChampionLedgers, champion_of
 from components.lib.registry.served import of_every_model, require_served
 from components.lib.tracking.connection import Connection
 
@@ -97,7 +97,7 @@ def restore_alias(connection: Connection, ledgers: ChampionLedgers, model: str) 
 
 def _standing(registry: ChampionRegistry, entries: Sequence[ChampionEntry]) -> str:
     """Return the champion in words; where ledger and registry differ, what each says."""
-    recorded, current = (entries[-1].version if entries else None), registry.current()
+    recorded, current = champion_of(entries), registry.current()
     if recorded == current:
         none = "no champion any more" if entries else "no champion yet"
         return none if current is None else f"champion is version {current}"

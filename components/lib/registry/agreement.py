@@ -14,6 +14,7 @@ from components.lib.registry.ledger import (
     ChampionEntry,
     ChampionLedger,
     ChampionLedgers,
+    champion_of,
     head_of,
     pinned_files,
 )
@@ -124,7 +125,7 @@ class ChampionReader:
                 if untouched
                 else self._restore,
             )
-        recorded = entries[-1].version if entries else None
+        recorded = champion_of(entries)
         if recorded != current and not (champion_may_be_gone and current is None and self.champion_is_gone()):
             raise self.other_champion(recorded, current)
 
@@ -160,8 +161,7 @@ class ChampionReader:
 
     def champion_is_gone(self) -> bool:
         """Return whether the ledger's champion is a version that the registry no longer has."""
-        entries = self.ledger.entries()
-        version = entries[-1].version if entries else None
+        version = champion_of(self.ledger.entries())
         return version is not None and not exists(self.connection, self.model, version)
 
     def require_known(self, entries: Sequence[ChampionEntry], tags: Tags) -> Sequence[ChampionEntry]:

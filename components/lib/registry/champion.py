@@ -25,7 +25,7 @@ from components.contract.hashing import sha256_bytes
 from components.lib.ledger.chain import HeadMovedError
 from components.lib.registry.agreement import ANNOUNCED, HEAD_TAG, ChampionReader, name_of
 from components.lib.registry.artefact import CHAMPION, FILES, by_version, exists
-from components.lib.registry.ledger import ChampionChange, ChampionEntry, champions
+from components.lib.registry.ledger import ChampionChange, ChampionEntry, champion_of, champions
 from components.lib.tracking.connection import store_errors
 
 LOG = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class ChampionRegistry(ChampionReader):
         """
         by_version(self.connection, self.model, version)
         entries = self.settled()
-        current = entries[-1].version if entries else None
+        current = champion_of(entries)
         if current == decided_against:
             change = ChampionChange(
                 action="promote",
@@ -216,7 +216,7 @@ class ChampionRegistry(ChampionReader):
         """
         entries = self.ledger.entries()
         self.require_known(entries, self.tags())
-        recorded, current = (entries[-1].version if entries else None), self.current()
+        recorded, current = champion_of(entries), self.current()
         if recorded is not None and not exists(self.connection, self.model, recorded):
             raise self.other_champion(recorded, current)
         if entries:
@@ -271,5 +271,4 @@ class ChampionRegistry(ChampionReader):
 
     def _champion_by_now(self) -> str | None:
         """Return the chain's champion: the winner's alias may still be on its way."""
-        entries = self.ledger.entries()
-        return entries[-1].version if entries else None
+        return champion_of(self.ledger.entries())

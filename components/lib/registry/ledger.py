@@ -237,6 +237,11 @@ def head_of(entries: Sequence[ChampionEntry]) -> str:
     return entries[-1].hash if entries else GENESIS
 
 
+def champion_of(entries: Sequence[ChampionEntry]) -> str | None:
+    """Return the version that the last entry made the champion; None if there is none."""
+    return entries[-1].version if entries else None
+
+
 def pinned_files(entries: Sequence[ChampionEntry], version: str) -> dict[str, str]:
     """Return the SHA-256 of a version's files by name, as its latest entry has them; may be empty."""
     found = (entry.change.files for entry in reversed(entries) if entry.version == version)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from components.contract.errors import BadDataError, MissingInputError, StormsightError
 from components.lib.registry.agreement import ChampionReader
-from components.lib.registry.ledger import ChampionLedgers
+from components.lib.registry.ledger import ChampionLedgers, champion_of
 from components.lib.tracking.connection import connect
 from components.lib.tracking.database import is_unmade
 from components.lib.tracking.parameters import TrackingParameters
@@ -31,10 +31,8 @@ def require_served(champion: ChampionReader, *, may_be_interrupted: bool = False
         SourceUnavailableError: If MLflow does not answer.
     """
     coming = champion.interrupted() if may_be_interrupted else None
-    if coming is None:
-        entries, version = champion.require_agreement(), champion.current()
-    else:
-        entries, version = champion.ledger.entries(), coming.version
+    entries = champion.require_agreement() if coming is None else champion.ledger.entries()
+    version = champion_of(entries)
     if version is not None:
         champion.require_intact(version)
     return f"{champion.model}: ledger of {len(entries)} entries is whole, registry and champion agree with it"
