@@ -22,6 +22,7 @@ from rio_cogeo.cogeo import cog_validate
 
 from components.contract.errors import StormsightError
 from components.lib.config.scoring import ScoringSettings
+from components.lib.mapping.levels import from_published
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
@@ -80,13 +81,13 @@ def tile_map(real_data: Path, model: Path, tmp_path_factory: pytest.TempPathFact
 
 def levels_of(folder: Path) -> npt.NDArray[np.uint8]:
     with rasterio.open(folder / names.PROBABILITY) as raster:
-        found: npt.NDArray[np.uint8] = raster.read(1)
+        found: npt.NDArray[np.uint8] = from_published(raster.read(1))
     return found
 
 
 def test_the_raster_lies_where_the_tile_lies_and_keeps_its_no_data(real_data: Path, tile_map: Path) -> None:
     with rasterio.open(real_data / TILE) as tile, rasterio.open(tile_map / names.PROBABILITY) as raster:
-        assert (raster.crs, raster.shape, raster.nodata) == (tile.crs, tile.shape, 0)
+        assert (raster.crs, raster.shape, raster.nodata) == (tile.crs, tile.shape, 255)
         for pixel in ((0, 0), (900, 0), (0, 900), (900, 900), (123, 456)):
             x, y = ~tile.transform @ (raster.transform @ pixel)
             assert (x, y) == pytest.approx(pixel, abs=TENTH_PX)

@@ -13,8 +13,12 @@ Levels = npt.NDArray[np.uint8]
 """0 where there are no data, else ``1 + 254 p`` of a probability p, rounded."""
 
 NO_DATA = 0
-SCALE, OFFSET = 1 / 254, -1 / 254
-"""Probability of a level: ``level * SCALE + OFFSET``, as GDAL's scale and offset of the published raster."""
+PUBLISHED_NO_DATA, PUBLISHED_SCALE = 255, 1 / 254
+"""No data of the published raster, and its scale: the probability is ``value * PUBLISHED_SCALE``, no offset.
+
+QGIS scales values before it looks for no data, so the value of no data must be no probability: with 0, all
+ground of probability 0 was no data there (QGIS 3.22).
+"""
 
 
 def to_levels(probability: npt.NDArray[np.floating], valid: npt.NDArray[np.bool_]) -> Levels:
@@ -26,6 +30,16 @@ def to_levels(probability: npt.NDArray[np.floating], valid: npt.NDArray[np.bool_
     """
     levels = np.rint(probability * 254.0).astype(np.uint8) + np.uint8(1)
     return np.where(valid, levels, np.uint8(NO_DATA))
+
+
+def to_published(levels: Levels) -> npt.NDArray[np.uint8]:
+    """Return levels as the published raster has them: ``254 p``, 255 where there are no data."""
+    return levels - np.uint8(1)  # 0 becomes 255
+
+
+def from_published(values: npt.NDArray[np.uint8]) -> Levels:
+    """Return the levels of values of the published raster."""
+    return values + np.uint8(1)  # 255 becomes 0
 
 
 def to_probability(levels: Levels) -> npt.NDArray[np.float32]:

@@ -19,6 +19,8 @@ from components.lib.foreign import one_line
 from components.predict.outputs.reading import BATCH_ROWS, crs_of
 
 LAYER: Final = "footprints"
+VERSION: Final = "1.3"
+"""Of the format; QGIS of Debian 12 (GDAL 3.6) warns of the later ones."""
 _COLUMNS: Final = ("id", "geometry", "confidence", "area_m2", "scene", "model", "model_version")
 
 
@@ -52,6 +54,7 @@ def write_geopackage(parquet: Path, path: Path, *, created: datetime) -> None:
                 geometry_name="geometry",
                 geometry_type="Polygon",
                 crs=crs_of(parquet).to_wkt(),
+                dataset_options={"VERSION": VERSION},
             )
         except (DataSourceError, DataLayerError) as error:
             raise resource_failure(error) or ResourceError(

@@ -20,7 +20,7 @@ from components.lib.files import atomic_file
 from components.lib.foreign import one_line
 from components.lib.geo.grid import Grid
 from components.lib.mapping.blocks import Box
-from components.lib.mapping.levels import NO_DATA, OFFSET, SCALE, Levels
+from components.lib.mapping.levels import PUBLISHED_NO_DATA, PUBLISHED_SCALE, Levels, to_published
 
 BAND: Final = "building"
 TILE_PX: Final = 512
@@ -45,7 +45,7 @@ _COG: Final[dict[str, Any]] = {
 
 
 class ProbabilityWriter:
-    """Writer of ``probability.tif``: uint8 levels with GDAL's scale and offset, 0 for no data.
+    """Writer of ``probability.tif``: uint8, GDAL's scale makes probabilities of it, 255 is no data.
 
     Blocks go to an uncompressed, sparse, tiled GeoTIFF in the work folder, as compressed tiles that are
     written twice would leave holes. ``close`` turns it into the published file, whole or not at all. The
@@ -73,7 +73,7 @@ class ProbabilityWriter:
             "dtype": "uint8",
             "crs": crs,
             "transform": grid.transform,
-            "nodata": NO_DATA,
+            "nodata": PUBLISHED_NO_DATA,
             "tiled": True,
             "blockxsize": TILE_PX,
             "blockysize": TILE_PX,
@@ -83,7 +83,7 @@ class ProbabilityWriter:
         with _writing(path):
             self._dataset = rasterio.open(self._plain, "w", **profile)
             self._dataset.descriptions = (BAND,)
-            self._dataset.scales, self._dataset.offsets = (SCALE,), (OFFSET,)
+            self._dataset.scales = (PUBLISHED_SCALE,)
             self._dataset.update_tags(**dict(tags or {}))
 
     def write(self, box: Box, levels: Levels) -> None:
@@ -101,7 +101,8 @@ class ProbabilityWriter:
             raise ValueError(f"levels of shape {levels.shape} do not fill {box} of a grid {self._shape}")
         height, width = box.shape
         with _writing(self._path):
-            self._dataset.write(levels, 1, window=Window(box.left, box.top, width, height))
+            window = Window(box.left, box.top, width, height)
+            self._dataset.write(to_published(levels), 1, window=window)
 
     def close(self) -> None:
         """Publish the file.

@@ -18,7 +18,7 @@ from rasterio.warp import calculate_default_transform, reproject, transform_boun
 
 from components.lib.files import atomic_file
 from components.lib.geo.crs import LON_LAT
-from components.lib.mapping.levels import NO_DATA, Levels
+from components.lib.mapping.levels import NO_DATA, Levels, from_published
 
 SIDE_PX: Final = 512
 PAGE_SIDE_PX: Final = 1024
@@ -93,12 +93,12 @@ def palette() -> list[tuple[int, int, int]]:
 
 
 def _reduced(raster: Any, side_px: int) -> tuple[Levels, Affine]:  # noqa: ANN401 - rasterio is untyped
-    """Return the raster at most ``side_px`` a side, averaged where it has data, and its transform."""
+    """Return the raster as levels, at most ``side_px`` a side, averaged where it has data; its transform."""
     factor = max(1.0, max(raster.height, raster.width) / side_px)
     height, width = (max(1, round(length / factor)) for length in (raster.height, raster.width))
-    levels = raster.read(1, out_shape=(height, width), resampling=Resampling.average)
+    values = raster.read(1, out_shape=(height, width), resampling=Resampling.average)
     scale = Affine.scale(raster.width / width, raster.height / height)
-    return levels, raster.transform @ scale
+    return from_published(values), raster.transform @ scale
 
 
 def _png(levels: Levels) -> bytes:

@@ -19,6 +19,8 @@ def test_it_holds_the_same_buildings(tmp_path: Path, count: int) -> None:
     for name in ("a.gpkg", "b.gpkg"):
         write_geopackage(tmp_path / "f.parquet", tmp_path / name, created=CREATED)
     frame = geopandas.read_file(tmp_path / "a.gpkg", layer="footprints")
+    # user_version at byte 60 of the SQLite header (GeoPackage 1.3, requirement 2)
+    assert int.from_bytes((tmp_path / "a.gpkg").read_bytes()[60:64], "big") == 10300
     expected = geopandas.read_parquet(tmp_path / "f.parquet")
     assert frame.crs == CRS
     assert shapely.equals(frame.geometry.to_numpy(), expected.geometry.to_numpy()).all()

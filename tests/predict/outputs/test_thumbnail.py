@@ -9,6 +9,7 @@ import rasterio
 from PIL import Image
 from rasterio.warp import transform
 
+from components.lib.mapping.levels import from_published
 from components.predict.outputs.thumbnail import map_picture, palette, write_thumbnail
 from tests.predict.outputs.examples import CRS, GRID
 
@@ -39,7 +40,7 @@ def test_the_picture_of_the_page_lies_where_the_raster_does(map_folder: Path) ->
     west, north = picture.corners[0]
     east, south = picture.corners[2]
     with rasterio.open(map_folder / "probability.tif") as raster:
-        levels = raster.read(1)
+        levels = from_published(raster.read(1))
     # Centres of buildings: the levels there are those of the raster.
     rows, columns = np.nonzero(levels[12::24, 10::20] > 129)
     rows, columns = rows * 24 + 12, columns * 20 + 10
