@@ -215,10 +215,16 @@ def _champion(model: str) -> ChampionRegistry:
 def _reproduce(options: argparse.Namespace) -> None:
     for name in ("model.json", "weights.safetensors"):
         require_input(options.folder / name, made_by="promote")
+    from components.lib.store.store import Store  # noqa: PLC0415
+    from components.promote.ground import BuildingGround  # noqa: PLC0415
     from components.promote.reproduce import score_digest  # noqa: PLC0415
 
-    settings = load_parameters("scoring", ScoringSettings)
-    print(json.dumps(score_digest(options.folder, Path("data/prepared"), settings, options.device)))
+    ground = BuildingGround(
+        store=Store.open(Path("data/prepared")),
+        scoring=load_parameters("scoring", ScoringSettings),
+        device=options.device,
+    )
+    print(json.dumps(score_digest(options.folder, ground)))
 
 
 def _registry() -> tuple[Connection, ChampionLedgers]:

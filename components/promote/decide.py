@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from components.contract.errors import BadDataError, ChampionChangedError
 from components.contract.hashing import sha256_file, sha256_folder
 from components.lib.config.scoring import ScoringSettings
-from components.lib.datasets.sensors import get_sensor
 from components.lib.disk import require_writable
 from components.lib.files import read_json, write_json, write_text
-from components.lib.nets.bundle import load_bundle
-from components.lib.nets.network import SegmentationNetwork
+from components.lib.inference.device import choose_device
 from components.lib.registry.artefact import by_version, fetched, register
 from components.lib.registry.budget import take_number
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import ChampionEntry, ChampionLedgers, champion_of, head_of, open_ledgers
-from components.lib.registry.loading import load_version
 from components.lib.store.store import Store
 from components.lib.tracking.connection import Connection, connect, store_errors
 from components.lib.tracking.parameters import TrackingParameters
 from components.lib.tracking.run import flatten
 from components.promote.decisions import LOCAL, SavedDecisions
 from components.promote.gate import Rivals, judge
+from components.promote.ground import BuildingGround, Ground
 from components.promote.kept import keep_record
-from components.promote.parameters import CANDIDATES, Candidate, PromoteParameters
+from components.promote.parameters import CANDIDATES, PromoteParameters
 from components.promote.presentation import present
 from components.promote.promotion import PROMOTED, ask_for_approval, carry_out
 from components.promote.publishing import open_publisher
@@ -40,7 +38,7 @@ from components.promote.record import (
     record_hash,
 )
 from components.promote.reproduce import Reproduction, reproduce
-from components.promote.scores import CleanTestScores, choose_device, score_clean_test
+from components.promote.scores import CleanTestScores
 from components.promote.text import text_of
 
 LOG = logging.getLogger(__name__)
@@ -127,17 +125,20 @@ class _PromotionRun:
     settings: PromotionSettings
     connection: Connection
     ledgers: ChampionLedgers
-    store: Store
+    buildings: BuildingGround
     verdict: Mapping[str, Any]
     hashes: Mapping[str, str]
-    simulated: bool
     device: str
+
+    @property
+    def simulated(self) -> bool:
+        return bool(self.verdict.get("simulated")) or self.buildings.simulated
 
     def registry(self, model: str) -> ChampionRegistry:
         return ChampionRegistry(self.connection, self.ledgers, model)
 
-    def score(self, net: SegmentationNetwork, others: tuple[str, ...] = ()) -> CleanTestScores:
-        return score_clean_test(net, self.store, self.settings.scoring, self.device, others=others)
+    def ground(self, model: str) -> Ground[Any]:
+        return replace(self.buildings, modality=CANDIDATES[model].modality)
 
 
 def _open(settings: PromotionSettings) -> _PromotionRun:
@@ -146,16 +147,15 @@ def _open(settings: PromotionSettings) -> _PromotionRun:
         raise BadDataError(
             f"{settings.verdict} is not a verdict", next_step="run `dvc repro --force validate`"
         )
-    store = Store.open(settings.store)
+    device = choose_device("auto", "device")
     return _PromotionRun(
         settings=settings,
         connection=connect(settings.tracking),
         ledgers=open_ledgers(settings.parameters.ledger),
-        store=store,
+        buildings=BuildingGround(store=Store.open(settings.store), scoring=settings.scoring, device=device),
         verdict=verdict,
         hashes=input_hashes(settings.store, settings.verdict),
-        simulated=bool(verdict.get("simulated")) or any(get_sensor(s).simulated for s in store.sensors),
-        device=choose_device(),
+        device=device,
     )
 
 
@@ -173,9 +173,9 @@ def _inputs(run: _PromotionRun, models: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
-    candidate = CANDIDATES[model]
+    candidate, ground = CANDIDATES[model], run.ground(model)
     # Loading checks the weights against the model's own signature before anything is registered.
-    net = load_bundle(candidate.folder, run.device, modality=candidate.modality)
+    net = ground.load(candidate.folder)
     registry = run.registry(model)
     entries = registry.settled()
     head, champion_version = head_of(entries), champion_of(entries)
@@ -184,8 +184,7 @@ def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
         model,
         candidate.folder,
         tags={
-            "modality": net.config.modality,
-            "sensors": ",".join(net.config.sensors),
+            **ground.tags(net),
             "simulated": str(run.simulated).lower(),
             **{f"{name}_sha256": value for name, value in run.hashes.items()},
         },
@@ -193,7 +192,7 @@ def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
         made_by=candidate.made_by,
     )
     LOG.info("%s: version %s is judged against version %s", model, version, champion_version or "none")
-    challenger = run.score(net)
+    challenger = ground.score(net)
     method = made_by_method(net.metadata)
     judgement = judge(
         challenger,
@@ -215,7 +214,7 @@ def _judge_one(run: _PromotionRun, model: str) -> dict[str, Any]:
         parameters=run.settings.parameters,
         scoring=run.settings.scoring,
         simulated=run.simulated,
-        acquisitions=sorted(set(run.store.index["acquisition"])),
+        acquisitions=ground.acquisitions,
     )
 
 
@@ -228,29 +227,18 @@ def _rivals(
     *,
     method: str,
 ) -> Rivals:
-    candidate = CANDIDATES[model]
-    own_line = candidate.control is not None and method == candidate.control.name
-    control = None if own_line else _control(run, candidate)
+    folder, ground = CANDIDATES[model].control, run.ground(model)
+    own_line = folder is not None and method == folder.name
+    control = None if own_line or folder is None else ground.score(ground.load(folder))
     if champion_version is None:
         return Rivals(control=control, own_line=own_line)
     if champion_version == version:
         return Rivals(champion=challenger, control=control, own_line=own_line)
     # Taken before the outcome is known: an attempt that is cut off cannot be repeated at a larger level.
     number = take_number(run.connection, model, version)
-    net = load_version(
-        run.connection,
-        by_version(run.connection, model, champion_version),
-        run.device,
-        modality=candidate.modality,
-    )
-    champion = run.score(net, others=challenger.sensors)
+    net = ground.load_version(run.connection, by_version(run.connection, model, champion_version))
+    champion = ground.score(net, others=challenger.sensors)
     return Rivals(champion=champion, number=number, control=control, own_line=own_line)
-
-
-def _control(run: _PromotionRun, candidate: Candidate) -> CleanTestScores | None:
-    if candidate.control is None:
-        return None
-    return run.score(load_bundle(candidate.control, run.device, modality=candidate.modality))
 
 
 def _reproduce(run: _PromotionRun, model: str, version: str, expected: CleanTestScores) -> Reproduction:

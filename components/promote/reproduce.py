@@ -8,15 +8,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 import components
-from components.lib.config.scoring import ScoringSettings
-from components.lib.nets.bundle import load_bundle
 from components.lib.scoring.tables import tile_count
-from components.lib.store.store import Store
-from components.promote.scores import CleanTestScores, score_clean_test
+from components.promote.ground import Ground
+from components.promote.scores import CleanTestScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +31,9 @@ class Reproduction:
     words: str
 
 
-def score_digest(folder: Path, store: Path, settings: ScoringSettings, device: str) -> dict[str, object]:
+def score_digest(folder: Path, ground: Ground[Any]) -> dict[str, object]:
     """Return the fresh process's output: the digest of its scores, the number of tiles, and the sensors."""
-    scored = score_clean_test(load_bundle(folder, device), Store.open(store), settings, device)
+    scored = ground.score(ground.load(folder))
     return {
         "digest": scored.digest,
         "tiles": 0 if scored.scores is None else tile_count(scored.scores.tiles),

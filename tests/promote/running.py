@@ -8,9 +8,11 @@ from typing import Any
 
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
+from components.lib.store.store import Store
 from components.lib.tracking.connection import connect
 from components.lib.tracking.parameters import TrackingParameters
 from components.promote.decide import PromotionSettings, decide
+from components.promote.ground import BuildingGround
 from components.promote.reproduce import Reproduction, score_digest
 from components.promote.scores import CleanTestScores
 from tests.promote.world import PARAMETERS, settings, write_model
@@ -22,7 +24,8 @@ LEDGER = PARAMETERS.ledger
 def score_here(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
     """Score the registered artefact in this process."""
     scoring = settings(TrackingParameters()).scoring
-    answer = score_digest(folder, Path("data/prepared"), scoring, device)
+    ground = BuildingGround(store=Store.open(Path("data/prepared")), scoring=scoring, device=device)
+    answer = score_digest(folder, ground)
     return Reproduction(answer["digest"] == expected.digest, "scored here")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.nets.bundle import load_bundle
-from components.lib.nets.config import Modality
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import CHAMPION, by_alias, by_version, fetched
 from components.lib.tracking.connection import Connection, connect
@@ -14,6 +15,8 @@ from components.lib.tracking.parameters import TrackingParameters
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
+
+Loaded = TypeVar("Loaded")
 
 
 def load_champion(
@@ -43,29 +46,26 @@ def load_champion(
             f"{model} has no champion at {connection.uri}",
             next_step="promote a model first: `dvc repro promote`",
         )
-    return load_version(connection, found, device)
+    return load_version(connection, found, lambda folder: load_bundle(folder, device))
 
 
-def load_version(
-    connection: Connection, version: ModelVersion, device: str = "cpu", *, modality: Modality | None = None
-) -> SegmentationNetwork:
+def load_version(connection: Connection, version: ModelVersion, load: Callable[[Path], Loaded]) -> Loaded:
     """Load a version of a registered model.
 
     Args:
         connection: Connection to MLflow.
         version: Version to load.
-        device: ``cpu`` or ``cuda``.
-        modality: Layer that the network must read; None takes either.
+        load: Function that loads a model folder.
 
     Raises:
-        BadDataError: If the artefact is not the one that was registered, reads another layer, or another
-            version of the code made it.
+        BadDataError: If the artefact is not the one that was registered, or ``load`` refuses it: another
+            version of the code made it, or it is another kind of model.
         MissingInputError: If its files are gone.
         SourceUnavailableError: If the registry does not answer.
     """
     with fetched(connection, version) as folder:
         try:
-            return load_bundle(folder, device, modality=modality)
+            return load(folder)
         except BadDataError as error:
             raise BadDataError(
                 f"{version.name} version {version.version}: {error.message}",

@@ -14,10 +14,12 @@ from components.lib.cli import run
 from components.lib.config.scoring import ScoringSettings
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
+from components.lib.store.store import Store
 from components.lib.tracking.connection import connect
 from components.lib.tracking.parameters import TrackingParameters
 from components.lib.tracking.run import track_run
 from components.promote.decide import decide
+from components.promote.ground import BuildingGround
 from components.promote.history import verify
 from components.promote.reproduce import Reproduction, score_digest
 from components.promote.scores import CleanTestScores
@@ -106,5 +108,6 @@ class KilledPromotion(Killed):
 
 def _here(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
     scoring: ScoringSettings = settings(TRACKING).scoring
-    answer = score_digest(folder, Path("data/prepared"), scoring, device)
+    ground = BuildingGround(store=Store.open(Path("data/prepared")), scoring=scoring, device=device)
+    answer = score_digest(folder, ground)
     return Reproduction(answer["digest"] == expected.digest, "scored here")
