@@ -14,7 +14,7 @@ from components.acquisitions.parameters import ID, LandOptions
 from components.contract.errors import BadDataError, ParameterError
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.variables import PROFILE
-from components.lib.cli import report_result, run
+from components.lib.cli import reason, report_result, run
 from components.lib.objects.conditional import require_conditional_writes
 from components.lib.objects.opening import landing_from_environment, objects_from_environment
 
@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
         "withdraw", help="take an acquisition out of all trainings to come, and stop those at work"
     )
     withdraw.add_argument("id")
-    withdraw.add_argument("--reason", required=True, help="kept in the ledger")
+    withdraw.add_argument("--reason", type=reason, required=True, help="kept in the ledger")
     withdraw.set_defaults(command=_withdraw)
 
     land = commands.add_parser(
@@ -120,8 +120,6 @@ def _list(options: argparse.Namespace) -> int:
 def _withdraw(options: argparse.Namespace) -> int:
     from components.lib.operations.operations import Operations  # noqa: PLC0415
 
-    if not 1 <= len(options.reason) <= 500:
-        raise ParameterError("--reason has 1 to 500 characters", next_step="shorten or state the reason")
     operations = Operations(objects_from_environment())
     done = operations.withdraw(options.id, options.reason)
     print(f"withdrew {options.id}" if done else f"{options.id} was withdrawn before")

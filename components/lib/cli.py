@@ -11,6 +11,7 @@ the file is ``/dev/termination-log``, which the orchestrator reads with the pod'
 
 from __future__ import annotations
 
+import argparse
 import errno
 import json
 import logging
@@ -46,6 +47,9 @@ REPORT = "STORMSIGHT_REPORT"
 REPORT_BYTES = 4000
 """Kubernetes cuts a termination message at 4096."""
 
+LONGEST_REASON = 500
+"""Characters of a reason that a ledger keeps."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -73,6 +77,18 @@ def run(main: Callable[[], int | None]) -> NoReturn:
 def comma_list(text: str) -> list[str] | None:
     """Return the words in a list with commas; None for an empty one. A type of ``argparse``."""
     return [word for word in (part.strip() for part in text.split(",")) if word] or None
+
+
+def reason(text: str) -> str:
+    """Return a reason that a ledger keeps, its ends stripped: one line of plain text. A type of ``argparse``.
+
+    Raises:
+        ArgumentTypeError: If it is empty, too long, or has unprintable characters.
+    """
+    words = text.strip()
+    if not words or not words.isprintable() or len(words) > LONGEST_REASON:
+        raise argparse.ArgumentTypeError(f"a reason is one line of 1 to {LONGEST_REASON} characters")
+    return words
 
 
 def report_result(result: Mapping[str, Any]) -> None:

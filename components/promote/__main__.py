@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from components.contract.actor import current_actor
 from components.contract.errors import GateRefusedError
 from components.contract.notices import champion_notice, send
-from components.lib.cli import run
+from components.lib.cli import reason, run
 from components.lib.config.loader import load_parameters
 from components.lib.config.scoring import ScoringSettings
 from components.lib.files import require_input
@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
 
     back = commands.add_parser("rollback", help="restore the champion before the present one")
     back.add_argument("--model", choices=MODELS, default=SAR_MODEL, help="(%(default)s)")
-    back.add_argument("--reason", default="rolled back by hand", help="kept in the ledger (%(default)s)")
+    back.add_argument(
+        "--reason", type=reason, default="rolled back by hand", help="kept in the ledger (%(default)s)"
+    )
     back.set_defaults(command=_rollback)
 
     check = commands.add_parser(
@@ -84,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     ):
         verdict = commands.add_parser(name, help=words)
         verdict.add_argument("--model", choices=MODELS, default=SAR_MODEL, help="(%(default)s)")
-        verdict.add_argument("--reason", default=f"{name} by hand", help="kept in the chain of approvals")
+        verdict.add_argument(
+            "--reason", type=reason, default=f"{name} by hand", help="kept in the chain of approvals"
+        )
         verdict.set_defaults(command=command)
 
     again = commands.add_parser(

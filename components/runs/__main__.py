@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.contract.failures import NOTHING_TO_DO
 from components.contract.keys import run_name
-from components.lib.cli import comma_list, run
+from components.lib.cli import comma_list, reason, run
 from components.runs.environment import Environment
 
 
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     gate.set_defaults(command=_gate)
 
     release = commands.add_parser("release", help="give up the claim of a run that nobody works on any more")
-    release.add_argument("--reason", required=True, help="kept in the ledger")
+    release.add_argument("--reason", type=reason, required=True, help="kept in the ledger")
     release.set_defaults(command=_release)
 
     for command in (stage, finish, gate, release):
