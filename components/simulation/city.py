@@ -152,13 +152,13 @@ class City:
     def _build(self, index: Index) -> Objects:
         site = self.district(index)
         rng = np.random.default_rng([self.seed, 14, *index])
-        builder, region = ObjectBuilder(), self._region(index)
-        for block in self._blocks(site, region):
+        builder, region = ObjectBuilder(), self.region(index)
+        for block in self.blocks(site, region):
             site.kind.fill(rng, builder, block)
         local = builder.place(site.x, site.y, site.angle, region)
         return _with_border(local, self._border_objects(index, rng))
 
-    def _blocks(self, site: District, region: BaseGeometry) -> list[Block]:
+    def blocks(self, site: District, region: BaseGeometry) -> list[Block]:
         """Return the blocks between a district's streets that meet its region, in its own frame."""
         kerb = site.kind.street / 2 + 2.0
         k = np.arange(-(REACH_M // site.pitch_u) - 1, REACH_M // site.pitch_u + 1)
@@ -173,7 +173,7 @@ class City:
         meets = shapely.intersects(region, shapely.polygons(turned))
         return [tuple(block) for block in blocks[meets].tolist()]
 
-    def _region(self, index: Index) -> BaseGeometry:
+    def region(self, index: Index) -> BaseGeometry:
         """Return the district's cell less half of the roads around it and the river."""
         site = self.district(index)
         cell: BaseGeometry = shapely.Point(site.x, site.y).buffer(REACH_M - 5.0)
