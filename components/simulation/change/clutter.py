@@ -46,11 +46,8 @@ def move_clutter(
     _move(rng, planted, PLANTED_M)
     roofs = shapely.union_all(standing).buffer(1.0)
     planted = planted[~_on(roofs, planted)]
-    return (
-        _move_boxes(rng, boxes, sites, ground.difference(roofs)),
-        np.concatenate([trees, planted]),
-        slots[~_on(sites, slots)],
-    )
+    boxes = _move_boxes(rng, boxes, sites, ground.difference(roofs))
+    return boxes, np.concatenate([trees, planted]), slots[~_on(sites, slots)]
 
 
 def _move_boxes(rng: np.random.Generator, boxes: Records, sites: BaseGeometry, free: BaseGeometry) -> Records:

@@ -8,7 +8,7 @@ import shapely
 
 from components.simulation.change.parameters import SimulatedPairsParameters
 from components.simulation.change.patches import Patch
-from components.simulation.change.revision import Change, Revision, revise
+from components.simulation.change.revision import Alteration, Change, Revision, revise
 from components.simulation.city import City, Index
 from components.simulation.frame import Bounds
 from components.simulation.objects import Objects
@@ -36,13 +36,23 @@ class LaterCity(City):
         return self._revisions[index]
 
     def changes_in(self, bounds: Bounds) -> list[Change]:
-        """Return what happened to buildings that meet ``bounds`` (EPSG:32631), in a stable order."""
+        """Return the changed buildings that meet ``bounds`` (EPSG:32631), in a stable order."""
         area = shapely.box(*bounds)
         return [
             change
             for index in self.sites_near(bounds)
             for change in self.revision(index).changes
             if change.outline.intersects(area)
+        ]
+
+    def alterations_in(self, bounds: Bounds) -> list[Alteration]:
+        """Return the buildings that meet ``bounds`` and look different on the same footprint."""
+        area = shapely.box(*bounds)
+        return [
+            alteration
+            for index in self.sites_near(bounds)
+            for alteration in self.revision(index).alterations
+            if alteration.outline.intersects(area)
         ]
 
     def patches_in(self, bounds: Bounds) -> list[Patch]:

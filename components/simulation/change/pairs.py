@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from components.contract.processes import exit_with_parent
-from components.lib.change.pair import CHANGED, UNCHANGED, UNKNOWN, ChangedBuilding, Pair, Pixels
+from components.lib.change.pair import CHANGED, UNCHANGED, UNKNOWN, ChangedBuilding, Modality, Pair, Pixels
 from components.lib.datasets.rehearsal import SIMULATED_AIRBORNE
 from components.lib.geo.geoarray import PixelTransform
 from components.lib.geo.rasterise import rasterise_instances
@@ -70,12 +70,12 @@ def draw_pair(parameters: SimulatedPairsParameters, plan: PairPlan) -> Pair:
     first_date, second_date = Date(city_of(parameters.seed), lambda _: ()), Date(later, later.patches_in)
     frame = plan.frame
     everything = np.ones((frame.rows, frame.cols), dtype=bool)
-    entropy = [parameters.seed, 75, *map(int, plan.scene.split("_"))]
-    before = {
+    entropy = [parameters.seed, 75, *plan.block]
+    before: dict[Modality, Pixels] = {
         "optical": optical_image(first_date, frame, AUGUST),
         "sar": radar_image(first_date, frame, everything, [*entropy, 0], from_south=plan.from_south[0]),
     }
-    after = {
+    after: dict[Modality, Pixels] = {
         "optical": optical_image(second_date, _moved(frame, plan.optical_shift), AUGUST),
         "sar": radar_image(
             second_date,
@@ -103,14 +103,12 @@ def draw_pair(parameters: SimulatedPairsParameters, plan: PairPlan) -> Pair:
 def changed_buildings(changes: list[Change], frame: Frame) -> tuple[ChangedBuilding, ...]:
     """Return the buildings that were added, removed or enlarged, cut to the tile, in its pixels."""
     tile = shapely.box(*frame.bounds)
-    found = []
-    for change in changes:
-        if change.kind == "re-roofed" or change.kind == "raised":
-            continue
-        for part in shapely.get_parts(change.outline.intersection(tile)):
-            if isinstance(part, shapely.Polygon) and part.area >= MIN_AREA_M2:
-                found.append(ChangedBuilding(change.kind, to_pixels(part, frame)))
-    return tuple(found)
+    return tuple(
+        ChangedBuilding(change.kind, to_pixels(part, frame))
+        for change in changes
+        for part in shapely.get_parts(change.outline.intersection(tile)).tolist()
+        if isinstance(part, shapely.Polygon) and part.area >= MIN_AREA_M2
+    )
 
 
 def label_of(buildings: tuple[ChangedBuilding, ...], images: list[Pixels]) -> Pixels:

@@ -33,8 +33,7 @@ class PairPlan:
     """One pair before it is drawn.
 
     Attributes:
-        number: Position among the pairs.
-        scene: Ground block, ``<column>_<row>``.
+        block: Column and row of the ground block.
         split: Part of the data set.
         frame: Place of the tile on the ground.
         from_south: Whether the radar stands south of the scene, at the first and at the second date.
@@ -43,14 +42,18 @@ class PairPlan:
         swath_ends: Whether the swath of the second radar image ends inside the tile.
     """
 
-    number: int
-    scene: str
+    block: tuple[int, int]
     split: Split
     frame: Frame
     from_south: tuple[bool, bool]
     optical_shift: Shift
     sar_shift: Shift
     swath_ends: bool
+
+    @property
+    def scene(self) -> str:
+        """Name of the ground block."""
+        return f"{self.block[0]}_{self.block[1]}"
 
     @property
     def name(self) -> str:
@@ -68,15 +71,11 @@ def plan_pairs(parameters: SimulatedPairsParameters) -> list[PairPlan]:
         columns = COLUMNS[split]
         rows = max(ROWS, ceil(count / len(columns)))
         blocks = rng.permutation([(c, r) for c in columns for r in range(rows)])[:count]
-        plans += [
-            _plan(parameters, split, len(plans) + k, (int(c), int(r))) for k, (c, r) in enumerate(blocks)
-        ]
+        plans += [_plan(parameters, split, (column, row)) for column, row in blocks.tolist()]
     return plans
 
 
-def _plan(
-    parameters: SimulatedPairsParameters, split: Split, number: int, block: tuple[int, int]
-) -> PairPlan:
+def _plan(parameters: SimulatedPairsParameters, split: Split, block: tuple[int, int]) -> PairPlan:
     rng = np.random.default_rng([parameters.seed, 72, *block])
     column, row = block
     free = BLOCK_M - 2 * MARGIN_M - parameters.tile_px * GSD_M
@@ -85,8 +84,7 @@ def _plan(
     before = bool(rng.random() < 0.5)
     turns = bool(rng.random() < parameters.opposite_look)
     return PairPlan(
-        number=number,
-        scene=f"{column}_{row}",
+        block=block,
         split=split,
         frame=Frame(float(west), float(north), GSD_M, parameters.tile_px, parameters.tile_px),
         from_south=(before, before != turns),

@@ -28,20 +28,30 @@ CLEARING_M = 3.0
 LEFT_BEHIND = {Material.SOIL: 0.4, Material.GRASS: 0.3, Material.ASPHALT: 0.3}
 """Ground where a building was: bare, grown over, or paved; with probabilities."""
 
-Event = Kind | Literal["re-roofed", "raised"]
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One building that something happened to.
+    """A building that was added, removed or enlarged.
 
     Attributes:
-        kind: What happened; re-roofed and raised buildings are no change of the map.
-        outline: Ground that changed, EPSG:32631: of an enlarged building the new part, of a re-roofed or
-            raised one its footprint.
+        kind: Kind of change.
+        outline: Ground that changed, EPSG:32631; of an enlarged building the new part.
     """
 
-    kind: Event
+    kind: Kind
+    outline: shapely.Polygon
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """A building that looks different on the same footprint: no change of the map.
+
+    Attributes:
+        kind: Kind of work.
+        outline: Footprint of the building, EPSG:32631.
+    """
+
+    kind: Literal["re-roofed", "raised"]
     outline: shapely.Polygon
 
 
@@ -51,12 +61,14 @@ class Revision:
 
     Attributes:
         objects: Everything standing.
-        changes: What happened to buildings.
+        changes: Buildings added, removed and enlarged.
+        alterations: Buildings that look different.
         patches: Ground that differs.
     """
 
     objects: Objects
     changes: tuple[Change, ...]
+    alterations: tuple[Alteration, ...]
     patches: tuple[Patch, ...]
 
 
@@ -92,10 +104,11 @@ class _Work:
         self._occupied = list(first.polygons)
         self._ground = buildable(city, index)
         self._changes: list[Change] = []
+        self._alterations: list[Alteration] = []
         self._patches: list[Patch] = []
-        large = np.flatnonzero(shapely.area(first.polygons) >= SMALLEST_M2) if self._occupied else []
+        large = np.flatnonzero(shapely.area(first.polygons) >= SMALLEST_M2)
         self._count = len(large)
-        self._untouched: list[int] = self._rng.permutation(large).astype(int).tolist()
+        self._untouched: list[int] = self._rng.permutation(large).tolist()
 
     def remove(self) -> None:
         """Take buildings away and lay the ground anew."""
@@ -111,11 +124,11 @@ class _Work:
         for k in self._draw(self._parameters.re_roofed):
             mine = self._boxes["building"] == k
             self._boxes[mine] = re_roofed(self._rng, self._boxes[mine])
-            self._changes.append(Change("re-roofed", self._first.polygons[k]))
+            self._alterations.append(Alteration("re-roofed", self._first.polygons[k]))
         for k in self._draw(self._parameters.raised):
             mine = self._boxes["building"] == k
             self._boxes["eave"][mine] += STOREY_M * float(self._rng.integers(1, 3))
-            self._changes.append(Change("raised", self._first.polygons[k]))
+            self._alterations.append(Alteration("raised", self._first.polygons[k]))
 
     def enlarge(self) -> None:
         """Build extensions where there is room for them."""
@@ -147,7 +160,7 @@ class _Work:
         clutter = self._boxes, self._first.trees, self._first.slots
         boxes, trees, slots = move_clutter(self._rng, clutter, polygons, built, self._ground)
         standing = Objects(boxes=boxes, trees=trees, slots=slots, polygons=polygons, heights=heights)
-        return Revision(standing, tuple(self._changes), tuple(self._patches))
+        return Revision(standing, tuple(self._changes), tuple(self._alterations), tuple(self._patches))
 
     def _extended(self, k: int) -> bool:
         """Extend building ``k`` at the first side with room; return whether there is one."""
