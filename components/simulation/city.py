@@ -110,6 +110,17 @@ class City:
         rows = range(int(south // SPACING_M) - reach - 1, int(north // SPACING_M) + reach + 2)
         return [(i, j) for i in columns for j in rows]
 
+    def districts_reaching(self, bounds: Bounds) -> list[Index]:
+        """Return all districts that may have something standing in ``bounds``."""
+        west, south, east, north = bounds
+        found = []
+        for index in self.sites_near(bounds):
+            site = self.district(index)
+            away = np.hypot(site.x - np.clip(site.x, west, east), site.y - np.clip(site.y, south, north))
+            if away <= REACH_M:
+                found.append(index)
+        return found
+
     def objects(self, index: Index) -> Objects:
         """Return everything standing in a district."""
         if index not in self._objects:
@@ -118,14 +129,9 @@ class City:
 
     def objects_in(self, bounds: Bounds) -> Objects:
         """Return the objects that meet ``bounds``, of all districts; buildings renumbered."""
-        west, south, east, north = bounds
         parts = []
         offset = 0
-        for index in self.sites_near(bounds):
-            site = self.district(index)
-            away = np.hypot(site.x - np.clip(site.x, west, east), site.y - np.clip(site.y, south, north))
-            if away > REACH_M:
-                continue
+        for index in self.districts_reaching(bounds):
             found = self.objects(index)
             boxes = found.boxes.copy()
             boxes["building"][boxes["building"] >= 0] += offset

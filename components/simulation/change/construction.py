@@ -20,7 +20,7 @@ OVERLAP_M = 0.2
 """Depth to which an extension reaches into the building, so that rounding cannot tear them apart."""
 LOW_M = (2.7, 3.8)
 """Height of an extension of one storey."""
-LAYOUTS = 8
+LAYOUTS = 5
 """Layouts of a district from which new buildings are taken."""
 ROOFS = {
     Material.TILES: (Material.TILES, Material.BITUMEN, Material.METAL),
@@ -87,32 +87,29 @@ def re_roofed(rng: np.random.Generator, parts: Records) -> Records:
     return parts
 
 
-def new_buildings(city: City, index: Index, seed: int) -> list[tuple[Records, shapely.Polygon]]:
-    """Return buildings that the rules of a district could have put there: those of other draws of its layout.
+def new_buildings(city: City, index: Index, seed: int) -> Iterator[tuple[Records, shapely.Polygon]]:
+    """Propose buildings by the rules of a district: those of other draws of its layout.
 
     They overlap each other and the district's buildings; the caller takes those that stand free.
 
     Args:
         city: The city.
         index: District.
-        seed: Draws the layouts.
+        seed: Draws the layouts and the order within each.
 
-    Returns:
+    Yields:
         Boxes and footprint (EPSG:32631) of each.
     """
     site, region = city.district(index), city.region(index)
     blocks = city.blocks(site, region)
-    found: list[tuple[Records, shapely.Polygon]] = []
     for layout in range(LAYOUTS):
         rng = np.random.default_rng([seed, 74, layout, *index])
         builder = ObjectBuilder()
         for block in blocks:
             site.kind.fill(rng, builder, block)
         drawn = builder.place(site.x, site.y, site.angle, region)
-        found += [
-            (drawn.boxes[drawn.boxes["building"] == k], outline) for k, outline in enumerate(drawn.polygons)
-        ]
-    return found
+        for k in rng.permutation(len(drawn.polygons)).tolist():
+            yield drawn.boxes[drawn.boxes["building"] == k], drawn.polygons[k]
 
 
 def buildable(city: City, index: Index) -> BaseGeometry:

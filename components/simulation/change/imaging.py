@@ -24,8 +24,12 @@ from components.simulation.radiometry import radiometry_of
 from components.simulation.speckle import to_units
 from components.simulation.surface import draw_surface
 
-AROUND_M = 160.0
-"""City around a tile whose shadows and leaning walls may reach into it, metres."""
+SHADOWS_M = 140.0
+"""City around a tile whose shadows and leaning walls may reach into its optical image, metres."""
+LAYOVER_M = 115.0
+"""City around a tile whose layover and shadow may reach into its radar image, metres."""
+BESIDE_M = 25.0
+"""City drawn beside a raster, metres."""
 RIM = 4
 """Pixels drawn around an image, so that filters find neighbours at its border."""
 
@@ -48,9 +52,10 @@ class Date:
         lay(ground, self.patches_in(frame.bounds), frame)
         return ground
 
-    def objects(self, frame: Frame) -> Objects:
-        """Return what stands in ``frame`` or near enough to be seen in it."""
-        return self.city.objects_in(grown(frame.bounds, AROUND_M))
+    def objects(self, frame: Frame, around_m: float) -> Objects:
+        """Return what stands in ``frame`` or within ``around_m`` metres of it."""
+        west, south, east, north = frame.bounds
+        return self.city.objects_in((west - around_m, south - around_m, east + around_m, north + around_m))
 
 
 def optical_image(date: Date, frame: Frame, conditions: Conditions) -> Pixels:
@@ -58,7 +63,7 @@ def optical_image(date: Date, frame: Frame, conditions: Conditions) -> Pixels:
     wide = _padded(frame, RIM, RIM)
     seed = date.city.seed
     drawn = photograph(
-        date.objects(wide), date.ground(wide), wide, textures_of(seed), seed, conditions=conditions
+        date.objects(wide, SHADOWS_M), date.ground(wide), wide, textures_of(seed), seed, conditions=conditions
     )
     inner = drawn[:3, RIM : RIM + frame.rows, RIM : RIM + frame.cols]
     return np.ascontiguousarray(np.moveaxis(inner, 0, -1))
@@ -75,12 +80,12 @@ def radar_image(date: Date, frame: Frame, seen: Mask, entropy: Sequence[int], *,
         from_south: Whether the radar stands south of the scene.
     """
     sensor = SIMULATED_AIRBORNE
-    tops = date.objects(frame).boxes
+    tops = date.objects(frame, LAYOVER_M).boxes
     tallest = max(15.0, float((tops["eave"] + tops["rise"]).max(initial=0.0)))
     far, near = (int(np.ceil(m / frame.gsd)) for m in margins(sensor.incidence_deg, tallest))
     north, south = (far, near) if from_south else (near, far)
     wide = _padded(frame, RIM, max(north, south))
-    objects = date.objects(wide)
+    objects = date.objects(wide, BESIDE_M)
     rng = np.random.default_rng(entropy)
     taken = uniform_at(objects.slots["x"], objects.slots["y"], int(rng.integers(2**31))) < PARKED
     power = backscatter(
@@ -102,11 +107,6 @@ def radar_image(date: Date, frame: Frame, seen: Mask, entropy: Sequence[int], *,
         rng,
     )
     return scale_sar(units, seen, sensor.scale_limits)
-
-
-def grown(bounds: Bounds, by_m: float) -> Bounds:
-    """Return bounds moved outwards by ``by_m`` metres."""
-    return bounds[0] - by_m, bounds[1] - by_m, bounds[2] + by_m, bounds[3] + by_m
 
 
 def _padded(frame: Frame, cols: int, rows: int) -> Frame:

@@ -40,7 +40,7 @@ class LaterCity(City):
         area = shapely.box(*bounds)
         return [
             change
-            for index in self.sites_near(bounds)
+            for index in self.districts_reaching(bounds)
             for change in self.revision(index).changes
             if change.outline.intersects(area)
         ]
@@ -50,7 +50,7 @@ class LaterCity(City):
         area = shapely.box(*bounds)
         return [
             alteration
-            for index in self.sites_near(bounds)
+            for index in self.districts_reaching(bounds)
             for alteration in self.revision(index).alterations
             if alteration.outline.intersects(area)
         ]
@@ -60,7 +60,7 @@ class LaterCity(City):
         area = shapely.box(*bounds)
         return [
             patch
-            for index in self.sites_near(bounds)
+            for index in self.districts_reaching(bounds)
             for patch in self.revision(index).patches
             if patch.outline.intersects(area)
         ]

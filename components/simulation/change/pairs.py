@@ -16,6 +16,7 @@ from components.lib.change.pair import CHANGED, UNCHANGED, UNKNOWN, ChangedBuild
 from components.lib.datasets.rehearsal import SIMULATED_AIRBORNE
 from components.lib.geo.geoarray import PixelTransform
 from components.lib.geo.rasterise import rasterise_instances
+from components.simulation.change.clouds import cover
 from components.simulation.change.imaging import Date, optical_image, radar_image
 from components.simulation.change.later_city import later_city_of
 from components.simulation.change.parameters import SimulatedPairsParameters
@@ -76,15 +77,18 @@ def draw_pair(parameters: SimulatedPairsParameters, plan: PairPlan) -> Pair:
         "sar": radar_image(first_date, frame, everything, [*entropy, 0], from_south=plan.from_south[0]),
     }
     after: dict[Modality, Pixels] = {
-        "optical": optical_image(second_date, _moved(frame, plan.optical_shift), AUGUST),
+        "optical": optical_image(second_date, _moved(frame, plan.optical_shift), plan.conditions),
         "sar": radar_image(
             second_date,
             _moved(frame, plan.sar_shift),
-            everything,
+            plan.seen,
             [*entropy, 1],
             from_south=plan.from_south[1],
         ),
     }
+    if parameters.cloud_share > 0:
+        rng = np.random.default_rng([*entropy, 2])
+        after["optical"] = cover(after["optical"], parameters.cloud_share, plan.conditions, rng)
     buildings = changed_buildings(later.changes_in(frame.bounds), frame)
     label = label_of(buildings, [*before.values(), *after.values()])
     return Pair(

@@ -10,8 +10,10 @@ import numpy as np
 from components.lib.change.pair import Split
 from components.lib.datasets.rehearsal import REHEARSAL
 from components.simulation.change.parameters import SimulatedPairsParameters
-from components.simulation.flights import CENTRE_Y_M, WEST_M
-from components.simulation.frame import GSD_M, Frame
+from components.simulation.change.seasons import draw_conditions
+from components.simulation.conditions import Conditions
+from components.simulation.flights import CENTRE_Y_M, SLANT, WEST_M
+from components.simulation.frame import GSD_M, Frame, Mask
 
 BLOCK_M = (REHEARSAL.split.east_m - REHEARSAL.split.west_m) / 10
 """Side of a ground block: a tenth of the ground that the official split divides, 470 m. It holds one pair."""
@@ -24,6 +26,8 @@ SHARES: dict[Split, float] = {"val": 1 / 6, "test": 1 / 3}
 """Shares of the pairs; the others train."""
 ROWS = 14
 """Rows of blocks around the middle of the airborne flights; more pairs than fit there lie farther south."""
+UNSEEN = (0.05, 0.25)
+"""Share of a tile beyond the end of a swath, least and most."""
 
 Shift = tuple[float, float]
 
@@ -39,7 +43,10 @@ class PairPlan:
         from_south: Whether the radar stands south of the scene, at the first and at the second date.
         optical_shift: Displacement of the second optical image, metres east and north.
         sar_shift: Displacement of the second radar image.
-        swath_ends: Whether the swath of the second radar image ends inside the tile.
+        conditions: Light, season, haze and view of the second optical image.
+        unseen: Share of the tile beyond the swath of the second radar image: from the north edge, or if
+            negative from the south edge; 0 for none.
+        slope: Northward drift of the swath per metre eastwards.
     """
 
     block: tuple[int, int]
@@ -48,12 +55,24 @@ class PairPlan:
     from_south: tuple[bool, bool]
     optical_shift: Shift
     sar_shift: Shift
-    swath_ends: bool
+    conditions: Conditions
+    unseen: float
+    slope: float
 
     @property
     def scene(self) -> str:
         """Name of the ground block."""
         return f"{self.block[0]}_{self.block[1]}"
+
+    @property
+    def seen(self) -> Mask:
+        """Pixels of the second radar image that its swath covers, (rows, cols)."""
+        x, y = self.frame.centres(slice(0, self.frame.rows), slice(0, self.frame.cols))
+        side_m = self.frame.rows * self.frame.gsd
+        # Distance of each pixel from the edge of the tile that the swath ends before.
+        away = (-y if self.unseen > 0 else y + side_m) + self.slope * (x - side_m / 2)
+        covered: Mask = away >= abs(self.unseen) * side_m if self.unseen else np.ones(away.shape, dtype=bool)
+        return covered
 
     @property
     def name(self) -> str:
@@ -82,6 +101,7 @@ def _plan(parameters: SimulatedPairsParameters, split: Split, block: tuple[int, 
     west = WEST_M + column * BLOCK_M + MARGIN_M + rng.uniform(0, free)
     north = CENTRE_Y_M + (ROWS / 2 - row) * BLOCK_M - MARGIN_M - rng.uniform(0, free)
     before = bool(rng.random() < 0.5)
+    unseen = rng.choice([-1.0, 1.0]) * rng.uniform(*UNSEEN)
     turns = bool(rng.random() < parameters.opposite_look)
     return PairPlan(
         block=block,
@@ -90,7 +110,9 @@ def _plan(parameters: SimulatedPairsParameters, split: Split, block: tuple[int, 
         from_south=(before, before != turns),
         optical_shift=_shift(rng, parameters.misregistration_px),
         sar_shift=_shift(rng, parameters.misregistration_px),
-        swath_ends=bool(rng.random() < parameters.swath_edge),
+        conditions=draw_conditions(rng),
+        unseen=float(unseen) if rng.random() < parameters.swath_edge else 0.0,
+        slope=float(rng.uniform(-SLANT, SLANT)),
     )
 
 

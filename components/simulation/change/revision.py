@@ -142,13 +142,10 @@ class _Work:
         wanted = self._quota(self._parameters.added)
         if not wanted:
             return
-        candidates = new_buildings(self._city, self._index, self._parameters.seed)
-        for c in self._rng.permutation(len(candidates)).tolist():
-            boxes, outline = candidates[c]
-            if outline.area < SMALLEST_M2 or not self._is_free(outline):
-                continue
-            self._build(boxes, outline, len(self._occupied), "added")
-            wanted -= 1
+        for boxes, outline in new_buildings(self._city, self._index, self._parameters.seed):
+            if outline.area >= SMALLEST_M2 and self._is_free(outline):
+                self._build(boxes, outline, len(self._occupied), "added")
+                wanted -= 1
             if not wanted:
                 return
 
