@@ -28,6 +28,8 @@ CLEARING_M = 3.0
 LEFT_BEHIND = {Material.SOIL: 0.4, Material.GRASS: 0.3, Material.ASPHALT: 0.3}
 """Ground where a building was: bare, grown over, or paved; with probabilities."""
 
+AlterationKind = Literal["re-roofed", "raised"]
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -51,7 +53,7 @@ class Alteration:
         outline: Footprint of the building, EPSG:32631.
     """
 
-    kind: Literal["re-roofed", "raised"]
+    kind: AlterationKind
     outline: shapely.Polygon
 
 
