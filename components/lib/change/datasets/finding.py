@@ -19,7 +19,9 @@ EXTENSIONS = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 
 MOST_LIST_BYTES = 64 * 2**20
 
-Reason = Literal["name", "partner", "split", "unreadable", "size", "bands", "type", "label", "grid", "order"]
+Reason = Literal[
+    "name", "partner", "split", "unreadable", "size", "bands", "type", "label", "grid", "order", "pair"
+]
 """Kinds of reasons why a pair is left out."""
 
 
