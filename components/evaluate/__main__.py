@@ -1,4 +1,4 @@
-"""Command line: score all models, score a pair of SpaceNet CSVs, or choose the watershed's seeds."""
+"""Command line: score all models, SpaceNet CSVs or predicted change, or choose the watershed's seeds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
         "`python -m components.report` then draws the report.",
     )
     parser.set_defaults(run=_evaluate)
-    commands = parser.add_subparsers(metavar="[score | tune]")
+    commands = parser.add_subparsers(metavar="[score | tune | change]")
     score = commands.add_parser(
         "score",
         help="score SpaceNet building CSVs",
@@ -54,7 +54,38 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument("--seed-thresholds", nargs="+", type=float, metavar="P", help="(0.45 to 0.85)")
     tune.add_argument("--min-seeds", nargs="+", type=int, metavar="PX", help="(30, 60 and 110 pixels)")
     tune.add_argument("--json", action="store_true", help="print the rows as JSON instead of tables")
+    _add_change(commands)
     return parser
+
+
+def _add_change(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    change = commands.add_parser(
+        "change",
+        help="score predicted change",
+        description="Precision, recall, F1 and IoU of changed pixels and changed objects, of sums over all "
+        "pairs. Two folders of masks (PNG or TIFF) are matched by the stems of their files. Nothing tells "
+        "whether truth and prediction were swapped: precision and recall change places, F1 and IoU stay.",
+    )
+    change.set_defaults(run=_change)
+    change.add_argument("--truth", type=Path, required=True, metavar="DIR", help="what changed")
+    change.add_argument("--prediction", type=Path, required=True, metavar="DIR", help="what is predicted")
+    change.add_argument(
+        "--threshold", type=float, metavar="P", help="the prediction holds probabilities; change lies above P"
+    )
+    change.add_argument("--iou", type=float, default=0.5, help="least IoU of a matched object (%(default)s)")
+    change.add_argument(
+        "--min-area", type=int, default=1, metavar="PX", help="smallest object, pixels (%(default)s)"
+    )
+    change.add_argument(
+        "--tolerance", type=float, default=3.0, metavar="PX", help="of relaxed scores, pixels (%(default)s)"
+    )
+    change.add_argument(
+        "--scene",
+        metavar="REGEX",
+        help="pattern whose one group, found in a stem, names the scene, the unit of intervals; each pair by "
+        "default",
+    )
+    change.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
 
 
 # Heavy imports stay inside the commands: scoring CSVs needs no torch, and a typo in the parameters is
@@ -105,6 +136,16 @@ def _score(options: argparse.Namespace) -> None:
         return
     for name, value in values.items():
         print(f"{name:<10}{value:>10}" if isinstance(value, int) else f"{name:<10}{value:>10.4f}")
+
+
+def _change(options: argparse.Namespace) -> None:
+    from components.evaluate.change.command import score_change  # noqa: PLC0415
+    from components.evaluate.change.text import masks_as_text  # noqa: PLC0415
+
+    document = score_change(options)
+    for warning in document["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(json.dumps(document) if options.json else masks_as_text(document))
 
 
 def _evaluate(_: argparse.Namespace) -> None:

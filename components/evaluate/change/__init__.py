@@ -1,0 +1,1 @@
+"""Score of predicted change against the truth: folders of masks, or footprints."""

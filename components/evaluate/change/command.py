@@ -1,0 +1,116 @@
+"""``python -m components.evaluate change``: predicted change against the truth."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from components.contract.errors import BadDataError, ParameterError
+from components.evaluate.change.masks import MaskFolder, common_stems, labels_and_predictions
+from components.lib.change.pair import CHANGED, UNKNOWN
+from components.lib.change.scoring.scores import ChangeRules, ChangeScores, score_pair
+
+CONFIDENCE = 0.95
+
+
+def score_change(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the scores of what the command line names, ready for JSON."""
+    rules = ChangeRules(iou=options.iou, min_area_px=options.min_area, tolerance_px=options.tolerance)
+    return score_masks(
+        options.truth,
+        options.prediction,
+        rules,
+        threshold=options.threshold,
+        scene_of=_pattern(options.scene),
+    )
+
+
+def score_masks(
+    truth: Path,
+    prediction: Path,
+    rules: ChangeRules,
+    *,
+    threshold: float | None = None,
+    scene_of: re.Pattern[str] | None = None,
+) -> dict[str, Any]:
+    """Score a folder of predicted masks against a folder of true ones.
+
+    Args:
+        truth: Folder of true masks.
+        prediction: Folder of predicted masks, or of probabilities.
+        rules: Matching of objects and tolerance.
+        threshold: Probability above which change is predicted; None if the prediction holds masks.
+        scene_of: Pattern whose first group, found in a stem, names the scene; by default each pair is one.
+
+    Returns:
+        The scores, ready for JSON; see :meth:`ChangeScores.as_dict`.
+
+    Raises:
+        MissingInputError: If a folder is missing.
+        BadDataError: If a folder, pair or mask is bad, naming it.
+        ParameterError: If the threshold is no probability.
+    """
+    if threshold is not None and not 0.0 <= threshold < 1.0:
+        raise ParameterError(
+            f"threshold {threshold} must lie between 0 and 1", next_step="use for instance 0.5"
+        )
+    folders = MaskFolder(truth), MaskFolder(prediction)
+    found, unknown = [], 0
+    pairs = labels_and_predictions(*folders, threshold)
+    bar = tqdm(pairs, total=len(common_stems(*folders)), desc="score", unit="pair", disable=None, leave=False)
+    for stem, label, predicted in bar:
+        unknown += int((predicted == UNKNOWN).sum())
+        scene = _scene(stem, scene_of)
+        found.append(score_pair(predicted == CHANGED, label, rules, name=stem, scene=scene))
+    scores = ChangeScores(found, rules)
+    return {"kind": "masks", **scores.as_dict(CONFIDENCE), "warnings": _doubts(scores, unknown)}
+
+
+def _scene(stem: str, pattern: re.Pattern[str] | None) -> str:
+    if pattern is None:
+        return stem
+    match = pattern.search(stem)
+    if match is None:
+        raise BadDataError(
+            f"{stem} does not match --scene {pattern.pattern}",
+            next_step="correct the pattern, or leave it out",
+        )
+    return match[1]
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    if text is None:
+        return None
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise ParameterError(
+            f"--scene {text!r} is no regular expression: {error}", next_step="correct it"
+        ) from error
+    if pattern.groups != 1:
+        raise ParameterError(
+            f"--scene {text!r} must have one group, which names the scene",
+            next_step=r"for LEVIR-CD's crops give '(.+)_\d+_\d+'",
+        )
+    return pattern
+
+
+def _doubts(scores: ChangeScores, unknown: int) -> list[str]:
+    """Return sentences about input that may not be what it is taken for."""
+    pixels, doubts = scores.pixels, []
+    if unknown:
+        doubts.append(
+            f"the prediction has {unknown:,} pixels of 255 beside 1, which count as unchanged: if 255 means "
+            "unknown, truth and prediction may have been swapped"
+        )
+    if not pixels.tp + pixels.fn:
+        doubts.append("no pixel of the truth is changed: recall is undefined")
+    if not pixels.tp + pixels.fp:
+        doubts.append("no pixel of the prediction is changed: precision is undefined")
+    if pixels.tp + pixels.fn and not pixels.fp + pixels.tn:
+        doubts.append("all known ground of the truth is changed")
+    return doubts

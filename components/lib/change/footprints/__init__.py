@@ -1,0 +1,1 @@
+"""Building changes from two footprint maps of the same ground, without any learning."""

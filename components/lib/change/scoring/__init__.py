@@ -1,0 +1,1 @@
+"""Scores of change: pixels, changed parts, protocols of prediction, seeds."""
