@@ -132,7 +132,7 @@ class CropSampler:
 
     def windows(self, step: int) -> list[Window]:
         """Draw the windows of one step."""
-        random = _generator(self.seed, 2 * step)
+        random = keyed_generator(self.seed, 2 * step)
         shape = (self.batch_size, CANDIDATES)
         ys = random.integers(0, self._height - self.crop + 1, shape)
         xs = random.integers(0, self._width - self.crop + 1, shape)
@@ -153,7 +153,7 @@ class CropSampler:
 
     def _draw_permutation(self, epoch: int) -> npt.NDArray[np.int64]:
         # Odd counters are epochs, even ones steps: the two never share a stream.
-        return _generator(self.seed, 2 * epoch + 1).permutation(self.rows)
+        return keyed_generator(self.seed, 2 * epoch + 1).permutation(self.rows)
 
     def _position(self, row: int, ys: npt.NDArray[np.int64], xs: npt.NDArray[np.int64]) -> tuple[int, int]:
         for y, x in zip(ys, xs, strict=True):
@@ -205,6 +205,7 @@ def _turned(pixels: npt.NDArray[Item], window: Window) -> npt.NDArray[Item]:
     return np.rot90(pixels, window.turns) if window.turns else pixels
 
 
-def _generator(seed: int, counter: int) -> np.random.Generator:
+def keyed_generator(seed: int, counter: int) -> np.random.Generator:
+    """Return random numbers that are a pure function of seed and counter, both 0 to 2^64 - 1."""
     key = np.array([seed, counter], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key))

@@ -7,21 +7,17 @@ is one pass over ``index.parquet`` and one header per array: three for an acquis
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tokenize import TokenError
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from components.contract.errors import BadDataError, ParameterError, first_line
+from components.contract.errors import BadDataError, ParameterError
 from components.lib.datasets.sensors import get_sensor
 from components.lib.files import read_json, require_input
+from components.lib.store.checks import check_columns, check_length, read_columns, read_header
 from components.lib.store.layout import (
     DTYPES,
     FOOTPRINT_COLUMNS,
@@ -35,12 +31,8 @@ from components.lib.store.layout import (
     layer_path,
 )
 
-_HEADERS = MappingProxyType(
-    {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-)
-
-_HEADER_ERRORS = (ValueError, EOFError, SyntaxError, TokenError, RecursionError, MemoryError)
-"""Errors of NumPy's reader of headers, which are Python literals: its parser's and its tokenizer's, too."""
+_MAY_MISS = frozenset({"height_m"})
+"""Columns whose values may be unknown: the height of a building."""
 
 
 def checked_index(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -54,7 +46,7 @@ def checked_index(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         BadDataError: If a table or an array is damaged, or they do not fit together; the file is named.
     """
     path = require_input(folder / INDEX_FILE, made_by="split")
-    index = _read_table(path, INDEX_COLUMNS)
+    index = read_columns(path, INDEX_COLUMNS, damaged)
     _check_values(path, index)
     partitions = _read_partitions(folder, index)
     for sensor, tiles in index.groupby("sensor", sort=True):
@@ -62,7 +54,7 @@ def checked_index(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     for partition in sorted(set(partitions.values())):
         footprints = footprints_path(folder, partition)
         if footprints.exists():
-            _check_columns(footprints, FOOTPRINT_COLUMNS)
+            check_columns(footprints, FOOTPRINT_COLUMNS, damaged)
     return index, partitions
 
 
@@ -74,7 +66,10 @@ def read_footprints(folder: Path, partitions: Iterable[str]) -> pd.DataFrame:
         BadDataError: If they are damaged.
     """
     paths = [require_input(footprints_path(folder, name), made_by="prepare") for name in partitions]
-    return pd.concat([_read_table(path, FOOTPRINT_COLUMNS) for path in paths], ignore_index=True)
+    return pd.concat(
+        [read_columns(path, FOOTPRINT_COLUMNS, damaged, may_miss=_MAY_MISS) for path in paths],
+        ignore_index=True,
+    )
 
 
 def damaged(path: Path, why: str) -> BadDataError:
@@ -100,45 +95,6 @@ def _read_partitions(folder: Path, index: pd.DataFrame) -> dict[str, str]:
 def _is_name(value: object) -> bool:
     """Return True for what may be a folder's name."""
     return isinstance(value, str) and bool(value) and "/" not in value and value not in {".", ".."}
-
-
-def _read_table(path: Path, columns: MappingProxyType[str, str]) -> pd.DataFrame:
-    _check_columns(path, columns)
-    try:
-        table: pd.DataFrame = pq.read_table(path, columns=list(columns)).to_pandas()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise damaged(path, f"it cannot be read: {first_line(error)[:200]}") from error
-    empty = [name for name in columns if table[name].isna().any()]
-    if empty and set(empty) != {"height_m"}:  # a building's height may be unknown
-        raise damaged(path, f"column {empty[0]!r} has missing values")
-    return table
-
-
-def _check_columns(path: Path, columns: MappingProxyType[str, str]) -> None:
-    try:
-        schema = pq.read_schema(path)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise damaged(path, f"it is no Parquet table: {first_line(error)[:200]}") from error
-    for name, declared in columns.items():
-        if name not in schema.names:
-            raise damaged(path, f"column {name!r} is missing")
-        found = schema.field(name).type
-        if not _fits(found, declared):
-            raise damaged(path, f"column {name!r} is {found}, it should be {declared}")
-
-
-def _fits(found: pa.DataType, declared: str) -> bool:
-    if declared == "str":
-        return _is_text(found) or (pa.types.is_dictionary(found) and _is_text(found.value_type))
-    kinds: dict[str, Callable[[pa.DataType], bool]] = {
-        "bool": pa.types.is_boolean,
-        "float64": lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind),
-    }
-    return bool(kinds.get(declared, pa.types.is_integer)(found)) or pa.types.is_null(found)
-
-
-def _is_text(found: pa.DataType) -> bool:
-    return bool(pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_null(found))
 
 
 def _check_values(path: Path, index: pd.DataFrame) -> None:
@@ -211,24 +167,11 @@ def _check_positions(folder: Path, path: Path, positions: npt.NDArray[np.int64],
 
 def _check_array(path: Path, layer: str) -> tuple[tuple[int, ...], str]:
     """Check header and length of a layer's file; return its shape and number format."""
-    try:
-        shape, in_columns, dtype, begin = _header(path)
-    except (*_HEADER_ERRORS, OSError) as error:
-        raise damaged(path, f"it is no array: {first_line(error)[:200]}") from error
-    if dtype.name not in DTYPES[layer] or in_columns or len(shape) != 4:
+    header = read_header(path, damaged)
+    if header.dtype.name not in DTYPES[layer] or header.in_columns or len(header.shape) != 4:
         raise damaged(
-            path, f"it holds {dtype.name} {shape}, not {' or '.join(DTYPES[layer])} of 4 dimensions"
+            path,
+            f"it holds {header.dtype.name} {header.shape}, not {' or '.join(DTYPES[layer])} of 4 dimensions",
         )
-    expected, found = begin + math.prod(shape) * dtype.itemsize, path.stat().st_size
-    if expected != found:
-        raise damaged(path, f"it has {found} bytes instead of {expected}")
-    return shape, dtype.name
-
-
-def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-    with path.open("rb") as file:
-        read = _HEADERS.get(np.lib.format.read_magic(file))
-        if read is None:
-            raise ValueError("unknown version of the format")
-        shape, in_columns, dtype = read(file)
-        return shape, in_columns, dtype, file.tell()
+    check_length(path, header, damaged)
+    return header.shape, header.dtype.name
