@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.change.nets.config import ChangeConfig
-from components.lib.nets.sensorset import use_sensor
+from components.lib.nets.csn import convert_to_csn
+from components.lib.nets.sensorset import SensorSet, sensor_layers, use_sensor
+
+M = TypeVar("M", bound=nn.Module)
 
 DATES = ("before", "after")
 """Names of the dates, under which layers of a network of unequal dates keep their own statistics."""
@@ -47,6 +50,7 @@ class ChangeNetwork(nn.Module, ABC):
         stride: Least common multiple of the sides that the network takes.
         config: As given; the threshold is replaced after training.
         metadata: JSON values stored beside the weights (training, provenance); empty when new.
+        date_set: Both dates, as layers that keep something per date know them.
     """
 
     stride: ClassVar[int]
@@ -55,6 +59,7 @@ class ChangeNetwork(nn.Module, ABC):
         super().__init__()
         self.config = config
         self.metadata: dict[str, Any] = {}
+        self.date_set = SensorSet(DATES)
         for name, date in zip(DATES, config.dates, strict=True):
             # Not persistent: the configuration is the one place that says how input is scaled.
             shape = (1, len(date.bands), 1, 1)
@@ -102,6 +107,17 @@ class ChangeNetwork(nn.Module, ABC):
         if bottom or right:
             values = F.pad(values, (0, right, 0, bottom))
         return (values - mean) / std
+
+    def separate(self, module: M) -> M:
+        """Give the normalisations of ``module`` statistics per date where dates differ; return the module.
+
+        It may then be called only within :meth:`as_date`.
+        """
+        if not self.config.same_kind:
+            convert_to_csn(module, DATES)
+            for layer in sensor_layers(module):
+                layer.extend(self.date_set)
+        return module
 
     def as_date(self, date: int) -> AbstractContextManager[None]:
         """Let the layers that keep something per date work for date 0 or 1 within the block."""

@@ -1,5 +1,4 @@
-"""Loss of a change network (SGSLN, Zhao et al., TGRS 2023): Dice and cross-entropy, auxiliary maps as
-well."""
+"""Loss of a change network (SGSLN, Zhao et al., TGRS 2023): Dice and cross-entropy of all its maps."""
 
 from __future__ import annotations
 
@@ -17,11 +16,12 @@ SMOOTHING = 1e-5
 
 
 def change_loss(maps: ChangeMaps, label: Tensor) -> dict[str, Tensor]:
-    """Return the terms whose sum is L = D(c, y) + B(c, y) + 0.2 sum over auxiliary s of [D(s, y') + B(s,
-    y')].
+    """Return the terms whose sum is the loss of a batch.
 
-    D is the Dice loss of the whole batch, B the mean binary cross-entropy, y' the mean of 2 x 2 labels.
-    Pixels that are ``UNKNOWN`` count in neither (ours), nor do cells of y' that hold one.
+    L = D(c, y) + B(c, y) + 0.2 [D(s1, y') + B(s1, y') + D(s2, y') + B(s2, y')], where c is the change map and
+    s1, s2 are the auxiliary ones. D is the Dice loss of the whole batch, B the mean binary cross-entropy, y'
+    the mean of 2 x 2 labels. Pixels that are ``UNKNOWN`` count in neither (ours), nor do cells of y' that
+    hold one.
 
     Args:
         maps: Logits of the change map and of the auxiliary ones, which have half its size.

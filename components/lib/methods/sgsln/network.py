@@ -20,7 +20,6 @@ from components.lib.change.nets.config import ChangeConfig
 from components.lib.change.nets.exchange import exchange_channels
 from components.lib.change.nets.network import DATES, ChangeMaps, ChangeNetwork
 from components.lib.methods.sgsln.blocks import Cgsu, Decoder, Dpfa, Encoder
-from components.lib.nets.csn import convert_to_csn
 from components.lib.nets.parts import conv_norm_relu
 
 LEVEL_OF_EXCHANGE = {"none": None, "early": 0, "published": 2}
@@ -64,13 +63,11 @@ class Sgsln(ChangeNetwork):
         width = config.width
         stems = config.dates[:1] if config.same_kind else config.dates
         self.stems = nn.ModuleList(conv_norm_relu(len(date.bands), width, 3) for date in stems)
-        self.path = DatePath(width, config.dropout)
+        self.path = self.separate(DatePath(width, config.dropout))
         self.auxiliary = nn.ModuleList(nn.Conv2d(2 * width, 1, 3, padding=1) for _ in DATES)
         self.fusions = nn.ModuleList(Dpfa(width * 2**level) for level in (4, 3, 2, 1))
         self.decoders = nn.ModuleList(Decoder(width * 2**level) for level in (4, 3, 2))
         self.head = ChangeHead(width)
-        if not config.same_kind:
-            convert_to_csn(self.path, DATES)
 
     def maps(self, before: Tensor, after: Tensor) -> ChangeMaps:
         """Return the change map, and one auxiliary map per date at stride 2."""
