@@ -129,6 +129,7 @@ class ChangeNetwork(nn.Module, ABC):
         training = self.training
         self.eval()
         try:
-            return self(before, after)
+            logits: Tensor = self(before, after)
+            return logits
         finally:
             self.train(training)

@@ -143,4 +143,5 @@ def _line(angle: float, length: int) -> npt.NDArray[np.float64]:
     kernel, middle = np.zeros((KERNEL_PX, KERNEL_PX)), KERNEL_PX // 2
     for at in np.linspace(-(length // 2), length // 2, 4 * length):
         kernel[round(middle + at * math.sin(angle)), round(middle + at * math.cos(angle))] += 1
-    return kernel / kernel.sum()
+    mean: npt.NDArray[np.float64] = kernel / kernel.sum()
+    return mean

@@ -58,7 +58,7 @@ class ExchangeUnet(SiameseNetwork):
                 with self.as_date(date):
                     states[date] = stage(states[date])
             if exchange is not None and self.config.exchange != "none":
-                states = list(exchange(*states))
+                states = list(exchange(states[0], states[1]))
             for kept, state in zip(features, states, strict=True):
                 kept.append(state)
         return ChangeMaps(self.head(torch.cat([self._decode(*item) for item in enumerate(features)], dim=1)))

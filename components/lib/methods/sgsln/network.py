@@ -86,7 +86,7 @@ class Sgsln(ChangeNetwork):
                 with self.as_date(date):
                     states[date] = encoder(states[date])
             if level == LEVEL_OF_EXCHANGE[self.config.exchange]:
-                states = list(exchange_channels(*states, every=self.config.exchange_every))
+                states = list(exchange_channels(states[0], states[1], self.config.exchange_every))
             for kept, state in zip(features, states, strict=True):
                 kept.append(state)
         return features
