@@ -101,7 +101,7 @@ def section_models() -> dict[str, set[Model]]:
                         models.setdefault(section, set()).add(_resolve(name, tree, path))
     for name in document().get("methods", {}):
         registry = import_module("components.lib.methods.registry")
-        models[f"methods.{name}"] = {registry.load_method(name).parameters}
+        models[f"methods.{name}"] = {registry.parameters_of(name)}
     models["orchestration"] = {_class_named("Orchestration", ROOT / "dags")}
     return models
 

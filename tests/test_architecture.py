@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.imports import imported
+
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "components").rglob("*.py"))
 STAGES = (
-    "download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "report", "promote", "pairs",
+    "download", "validate", "prepare", "optical", "distill", "change", "adapt", "evaluate", "report", "promote", "pairs",
 )  # fmt: skip
 SERVICES = ("acquisitions", "runs", "housekeeping")
 """Commands beside the graph: they have the shape of stages, and import lib only, too."""
@@ -127,7 +129,7 @@ def test_code_dependencies_name_every_lib_concept_in_use(name: str) -> None:
     for path in pending:
         used |= {
             n.split(".")[2]
-            for n in imports(path)
+            for n in imported(".".join(path.relative_to(ROOT).with_suffix("").parts))
             if n.startswith("components.lib.") and len(n.split(".")) > 2
         }
     # A single module of a concept may be declared alone.

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from importlib import import_module
+from types import ModuleType
 
 import pytest
 
@@ -21,13 +22,23 @@ GRAPH = load_graph(*FILES)
 ENTRY = "__main__"
 
 
+def module_of(name: str) -> ModuleType:
+    """Return the module that declares the method ``name``; a folder does so in its module ``method``."""
+    found = import_module(f"components.lib.methods.{name}")
+    return import_module(f"{found.__name__}.method") if hasattr(found, "__path__") else found
+
+
 def declared_in(module: str) -> list[str]:
     """Addresses at which a module of ``lib/methods`` can be trained: as a method, as a teacher."""
-    found = import_module(f"components.lib.methods.{module}")
+    found = module_of(module)
     method = "control" if module == CONTROL else f"distill@{module}"
     return [
         address
-        for name, address in (("METHOD", method), ("TEACHER", f"optical@{module}"))
+        for name, address in (
+            ("METHOD", method),
+            ("TEACHER", f"optical@{module}"),
+            ("CHANGE", f"change@{module}"),
+        )
         if hasattr(found, name)
     ]
 
@@ -47,7 +58,9 @@ def modules_of(address: str) -> set[str]:
     found = closure(f"{words[2]}.{ENTRY}")
     method = next((word for word in words[3:] if word in method_names()), None)
     if method is not None:
-        module = import_module(f"components.lib.methods.{method}")
+        module = module_of(method)
+        if hasattr(module, "CHANGE"):
+            return found | closure(module.__name__)
         declared = getattr(module, "METHOD" if "--method" in words else "TEACHER")
         kinds = {declared.kind, getattr(declared, "teacher", None)} & SHARED_KINDS.keys()
         return found | closure(module.__name__, *(SHARED_KINDS[kind][0] for kind in kinds))

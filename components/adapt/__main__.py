@@ -24,7 +24,7 @@ def main() -> None:
     from components.adapt.train import prepare_run, publish_unchanged  # noqa: PLC0415
     from components.lib.engine.device import use_threads  # noqa: PLC0415
     from components.lib.engine.parameters import TrainingParameters  # noqa: PLC0415
-    from components.lib.engine.stage import train_and_publish  # noqa: PLC0415
+    from components.lib.engine.run import train_and_publish  # noqa: PLC0415
     from components.lib.store.store import Store  # noqa: PLC0415
     from components.lib.tracking.parameters import TrackingParameters  # noqa: PLC0415
 

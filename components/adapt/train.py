@@ -25,10 +25,11 @@ from components.lib.engine.inputs import paired_rows
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.provenance import provenance
 from components.lib.engine.ranks import ranks
-from components.lib.engine.stage import CHECKPOINTS, write_report
-from components.lib.nets.bundle import SIGNATURE, WEIGHTS, load_bundle, save_bundle
+from components.lib.engine.run import CHECKPOINTS, write_report
+from components.lib.nets.bundle import load_bundle, save_bundle
 from components.lib.nets.csn import REFERENCE_MOMENTUM, convert_to_csn
 from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.sealed import SIGNATURE, WEIGHTS
 from components.lib.selftraining.collapse import CollapseLimits
 from components.lib.selftraining.pseudolabels import PseudoLabelSettings
 from components.lib.selftraining.scales import FACTORS, scales_of

@@ -17,7 +17,7 @@ from components.contract.errors import ParameterError, ResourceError
 from components.contract.hashing import sha256_folder, sha256_json
 from components.lib.config.loader import validated
 from components.lib.files import write_text
-from components.lib.methods.registry import load_method, load_teacher
+from components.lib.methods.registry import load_change, load_method, load_teacher, parameters_of
 
 PASSED = Path("var/check/methods.sha256")
 """Hash of the sections and the modules that passed last."""
@@ -53,7 +53,7 @@ def check_methods(sections: Sections, root: Path, findings: Findings) -> None:
 def _check(sections: Sections, params: Path, findings: Findings) -> None:
     for name, section in sections["methods"].items():
         with findings.collecting():
-            validated(f"methods.{name}", load_method(name).parameters, section, params)
+            validated(f"methods.{name}", parameters_of(name), section, params)
     with findings.collecting():
         from components.lib.nets.encoders import create_encoder  # noqa: PLC0415 - imports torch
 
@@ -62,6 +62,9 @@ def _check(sections: Sections, params: Path, findings: Findings) -> None:
     for kind in kinds:
         with findings.collecting():
             load_teacher(kind)
+    for name in sections["change"]["methods"]:
+        with findings.collecting():
+            load_change(name)
     for name in sections["distill"]["methods"]:
         with findings.collecting():
             teacher = load_method(name).teacher
@@ -77,6 +80,7 @@ def _key(sections: Sections) -> str:
     names = {
         "kinds": sections["optical"]["kinds"],
         "methods": sections["distill"]["methods"],
+        "change": sections["change"]["methods"],
         "encoder": sections["training"]["encoder"],
     }
     return sha256_json({"code": code, "sections": sections["methods"], **names})

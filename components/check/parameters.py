@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components.adapt.parameters import AdaptParameters
+from components.change.parameters import ChangeParameters
 from components.check.findings import Findings
 from components.contract.documents import nearest, read_yaml, refuse_unknown, require_mapping, shown
 from components.contract.errors import ParameterError
@@ -53,6 +54,7 @@ MODELS: tuple[tuple[str, type[Parameters]], ...] = (
     ("training", TrainingParameters),
     ("optical", OpticalParameters),
     ("distill", DistillParameters),
+    ("change", ChangeParameters),
     ("adapt", AdaptParameters),
     ("scoring", ScoringSettings),
     ("evaluate", EvaluateParameters),
@@ -195,6 +197,7 @@ def _check_methods(sections: Sections, params: Path, findings: Findings) -> None
                 f"distill.methods: {CONTROL!r} is the control, which is always trained",
                 next_step=f"remove {CONTROL} from distill.methods",
             )
+        _refuse_unknown_names(sections["change"]["methods"], methods, "change.methods")
     with findings.collecting():
         _refuse_unknown_names(sections["optical"]["kinds"], modules, "optical.kinds")
     with findings.collecting():

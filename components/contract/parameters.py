@@ -31,6 +31,7 @@ SECTIONS = (
     "training",
     "optical",
     "distill",
+    "change",
     "methods",
     "adapt",
     "scoring",

@@ -11,7 +11,7 @@ from components.lib.cli import run
 from components.lib.config.loader import load_parameters
 from components.lib.engine.device import use_threads
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.stage import train_and_publish
+from components.lib.engine.run import train_and_publish
 from components.lib.methods.registry import load_method
 from components.lib.store.store import Store
 from components.lib.tracking.parameters import TrackingParameters

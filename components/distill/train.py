@@ -17,11 +17,12 @@ from components.lib.engine.stage import StageRun
 from components.lib.files import require_input
 from components.lib.methods.base import Method, P, Setup
 from components.lib.methods.registry import CONTROL
-from components.lib.nets.bundle import WEIGHTS, load_bundle
+from components.lib.nets.bundle import load_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.parts import aspp_rates
+from components.lib.nets.sealed import WEIGHTS
 from components.lib.nets.singlemap import SingleMapNetwork
 from components.lib.store.store import Store
 

@@ -181,7 +181,7 @@ class Trial:
             self._sign(signature)
 
     def _sign(self, signature: dict[str, Any]) -> None:
-        from components.lib.nets.bundle import SEAL, seal_of  # noqa: PLC0415 - seconds of import
+        from components.lib.nets.sealed import SEAL, seal_of  # noqa: PLC0415 - seconds of import
 
         write_json(self.bundle / SIGNATURE, {**signature, SEAL: seal_of(signature)})
 

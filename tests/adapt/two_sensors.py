@@ -15,7 +15,7 @@ from components.adapt.parameters import AdaptParameters
 from components.adapt.train import prepare_run, publish_unchanged
 from components.lib.engine.loop import fit
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.stage import train_and_publish
+from components.lib.engine.run import train_and_publish
 from components.lib.engine.supervised import SupervisedTask
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig

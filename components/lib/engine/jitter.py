@@ -74,7 +74,7 @@ def zoom(batch: Batch, scales: Tensor, crop: int, labels: Collection[str] = ("ta
             continue
         if grid is None:
             grid = _grid(scales.to(torch.float32), crop, layer)
-        zoomed[name] = _sample(layer, grid, code=name in labels)
+        zoomed[name] = sample(layer, grid, code=name in labels)
     return zoomed
 
 
@@ -88,15 +88,28 @@ def _grid(scales: Tensor, crop: int, layer: Tensor) -> Tensor:
     return torch.stack([places[:, None, :].expand(size), places[:, :, None].expand(size)], dim=-1)
 
 
-def _sample(layer: Tensor, grid: Tensor, *, code: bool) -> Tensor:
+def sample(layer: Tensor, grid: Tensor, *, code: bool, beyond: str = "border") -> Tensor:
+    """Return a layer at other places: images interpolated where they have data, codes the nearest.
+
+    Args:
+        layer: (B, C, H, W), uint8 or floating.
+        grid: Place of each result pixel in grid_sample's units (0 the centre, 1 the outer edge), (B, h, w,
+            2).
+        code: True for values that must not be interpolated.
+        beyond: Continuation of the layer beyond its edge: ``border`` or ``reflection``.
+
+    Returns:
+        (B, C, h, w) of the layer's type; uint8 is rounded. An image has no data where the nearest pixel has
+        none.
+    """
     values = layer.to(torch.float32)
-    nearest = _at(values, grid, "nearest")
+
+    def at(pixels: Tensor, mode: str) -> Tensor:
+        return F.grid_sample(pixels, grid, mode=mode, padding_mode=beyond, align_corners=False)
+
+    nearest = at(values, "nearest")
     if not code:
-        whole = _at(values.any(dim=1, keepdim=True).to(torch.float32), grid, "bilinear") > 0.999
-        between = _at(values, grid, "bilinear")
+        whole = at(values.any(dim=1, keepdim=True).to(torch.float32), "bilinear") > 0.999
+        between = at(values, "bilinear")
         nearest = torch.where(whole, between if layer.is_floating_point() else between.round(), nearest)
     return nearest.to(layer.dtype)
-
-
-def _at(values: Tensor, grid: Tensor, mode: str) -> Tensor:
-    return F.grid_sample(values, grid, mode=mode, padding_mode="border", align_corners=False)

@@ -237,16 +237,16 @@ class _Loop:
         hidden = None if self.group.is_main else True
         with tqdm(total=self.steps, initial=self.progress.step, desc=self.name, disable=hidden) as bar:
             for tensors in made:
-                rate = self._rate()
                 if not self.group.is_single:
                     self._seed_share()
-                losses = self.step(to_device(tensors, self.device), number=self.progress.step, rate=rate)
+                batch = to_device(tensors, self.device)
+                losses = self.step(batch, number=self.progress.step, rate=self._rate())
                 if self.average is not None:
                     self.average.update()
                 self.progress.add(losses)
                 self.progress.seconds = time.monotonic() - begun
                 bar.update()
-                self._log_or_save(rate, bar, on_log)
+                self._log_or_save(self.step.rate, bar, on_log)
                 self._tell(bar)
                 if self._asked_to_stop(interruption):
                     self._save()

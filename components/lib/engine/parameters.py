@@ -54,9 +54,9 @@ class TrainingParameters(Parameters):
             ICLR 2019), whose rate per parameter makes short trainings agree with each other.
         lr: Base rate of the schedule.
         warmup_share: Share of the steps over which the rate rises linearly to the schedule's.
-        schedule: ``cosine`` from the base rate to 0; ``plain`` is DisOptNet's poly schedule from step 0 to
-            the last; ``reference`` indexes it as that code does (an epoch early, which is harmless at 200
-            epochs and halves the rate of one).
+        schedule: ``cosine`` from the base rate to 0; ``constant`` stays at it; ``plain`` is DisOptNet's poly
+            schedule from step 0 to the last; ``reference`` indexes it as that code does (an epoch early,
+            which is harmless at 200 epochs and halves the rate of one).
         momentum: Momentum of SGD; AdamW keeps its own.
         weight_decay: On every trainable parameter, normalisation included (as released): L2 with SGD,
             decoupled with AdamW.
@@ -94,7 +94,7 @@ class TrainingParameters(Parameters):
     optimiser: Literal["sgd", "adamw"] = "sgd"
     lr: float = Field(gt=0.0)
     warmup_share: float = Field(default=0.0, ge=0.0, lt=1.0)
-    schedule: Literal["cosine", "plain", "reference"] = "plain"
+    schedule: Literal["cosine", "plain", "reference", "constant"] = "plain"
     momentum: float = Field(gt=0.0, lt=1.0)
     weight_decay: float = Field(ge=0.0)
     clip_norm: float | None = Field(default=None, gt=0.0)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
 from components.contract.identity import data_hash, stage_code_hash
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.store.store import Store
+
+
+class StoredData(Protocol):
+    """A store of training data."""
+
+    folder: Path
 
 
 def provenance(
     address: str,
-    store: Store,
+    store: StoredData,
     training: TrainingParameters,
     sections: Mapping[str, BaseModel],
     **more: object,

@@ -7,7 +7,7 @@ from typing import Literal
 
 POWER = 0.9
 
-Schedule = Literal["cosine", "plain", "reference"]
+Schedule = Literal["cosine", "plain", "reference", "constant"]
 
 
 def learning_rate(
@@ -21,11 +21,13 @@ def learning_rate(
         steps: Length of the run.
         steps_per_epoch: Steps of one pass, for ``reference``.
         schedule: ``cosine`` is ``base * (1 + cos(pi * step / steps)) / 2`` (Loshchilov and Hutter, ICLR 2017,
-            without restarts); the others as :func:`poly_rate`.
+            without restarts); ``constant`` is ``base``; the others as :func:`poly_rate`.
         warmup_share: Share of the steps over which the rate rises linearly, from ``1 / warm-up`` of it.
     """
     if schedule == "cosine":
         rate = 0.5 * base * (1.0 + math.cos(math.pi * step / steps))
+    elif schedule == "constant":
+        rate = base
     else:
         rate = poly_rate(step, base=base, steps=steps, steps_per_epoch=steps_per_epoch, form=schedule)
     return rate * ramp(step + 1, round(warmup_share * steps))

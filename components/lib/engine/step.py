@@ -30,6 +30,7 @@ class Step:
 
     Attributes:
         optimiser: As section `training` says.
+        rate: Learning rate of the last step, with the task's own factor.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Step:
         self._task, self._fabric, self._world = task, fabric, (ranks or Ranks()).world
         task.to(memory_format=torch.channels_last)
         self._clip_norm = parameters.clip_norm
+        self.rate = 0.0
         self.optimiser = build_optimiser(task, parameters)
         if parameters.compile and fabric.device.type == "cuda":
             # In place, so that the names in checkpoints stay; on a CPU it was slower than not compiling.
@@ -50,14 +52,15 @@ class Step:
         Args:
             batch: Share of this process, on the device.
             number: Steps done before.
-            rate: Learning rate.
+            rate: The schedule's learning rate, on which the task may have a factor of its own.
 
         Returns:
             The task's losses, still on their way on the device.
         """
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
         self._task.before_step(number)
+        self.rate = rate * self._task.rate_factor(number)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate
         with global_statistics(self._world):
             losses: Batch = self._wrapped(batch)
         self._wrapped_optimiser.zero_grad(set_to_none=True)

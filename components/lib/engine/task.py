@@ -71,6 +71,13 @@ class TrainingTask(nn.Module, ABC):
         """
         return
 
+    def rate_factor(self, step: int) -> float:
+        """Return the factor on the schedule's learning rate for step ``step``; 1 unless a task has rules.
+
+        Called after :meth:`before_step` of the same step.
+        """
+        return 1.0
+
     def complete(self, batch: Batch) -> Batch:
         """Return ``batch`` with the layers that the task itself provides, before the zoom."""
         return batch

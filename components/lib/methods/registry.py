@@ -1,8 +1,9 @@
 """Modules of ``components/lib/methods`` found by name, imported only when they are asked for.
 
-A method or an optical teacher is found by its module's name: ``concord`` is in ``lib/methods/concord.py``.
-Nothing is listed here, so that a new method changes no file that the training of another one depends on; the
-section `methods` of ``params.yaml`` is the list.
+A method, an optical teacher or a change method is found by its module's name: ``concord`` is in
+``lib/methods/concord.py``, and ``sgsln``, which is a folder, declares itself in
+``lib/methods/sgsln/method.py``. Nothing is listed here, so that a new method changes no file that the
+training of another one depends on; the section `methods` of ``params.yaml`` is the list.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import components.lib.methods
 from components.contract.errors import ParameterError
 
 if TYPE_CHECKING:
+    from components.lib.change.training.method import ChangeMethod
+    from components.lib.config.loader import Parameters
     from components.lib.methods.base import Method, Teacher
     from components.lib.nets.network import SegmentationNetwork
 
@@ -28,7 +31,7 @@ _NO_METHODS = frozenset({"base", "registry"})
 
 
 def method_names() -> tuple[str, ...]:
-    """Return the names of all modules that declare a method or a teacher, sorted; none is imported."""
+    """Return the names of all modules that declare something, sorted; none is imported."""
     found = iter_modules(components.lib.methods.__path__)
     return tuple(sorted(module.name for module in found if module.name not in _NO_METHODS))
 
@@ -57,6 +60,32 @@ def load_teacher(kind: str) -> Teacher:
     return teacher
 
 
+def load_change(name: str) -> ChangeMethod[Any]:
+    """Return the change method ``name``.
+
+    Raises:
+        ParameterError: If there is no such change method, naming the nearest module.
+    """
+    method: ChangeMethod[Any] | None = getattr(_module(name), "CHANGE", None)
+    if method is None:
+        raise _unknown("change method", name)
+    return method
+
+
+def parameters_of(name: str) -> type[Parameters]:
+    """Return the declaration of the section ``methods.<name>``, of whichever kind the method is.
+
+    Raises:
+        ParameterError: If the module declares neither a method nor a change method, naming the nearest.
+    """
+    module = _module(name)
+    method = getattr(module, "METHOD", getattr(module, "CHANGE", None))
+    if method is None:
+        raise _unknown("method", name)
+    parameters: type[Parameters] = method.parameters
+    return parameters
+
+
 def own_network(kind: str) -> type[SegmentationNetwork]:
     """Return the network class that the method ``kind`` defines for itself.
 
@@ -75,7 +104,10 @@ def _module(name: str) -> ModuleType | None:
     if not name.isidentifier() or name in _NO_METHODS:
         return None
     path = f"{components.lib.methods.__name__}.{name}"
-    return None if find_spec(path) is None else import_module(path)
+    spec = find_spec(path)
+    if spec is None:
+        return None
+    return import_module(path if spec.submodule_search_locations is None else f"{path}.method")
 
 
 def _unknown(what: str, name: str) -> ParameterError:

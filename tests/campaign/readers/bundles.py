@@ -12,9 +12,10 @@ from random import Random
 import torch
 
 from components.lib.cli import run
-from components.lib.nets.bundle import SIGNATURE, WEIGHTS, load_bundle, save_bundle
+from components.lib.nets.bundle import load_bundle, save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
+from components.lib.nets.sealed import SIGNATURE, WEIGHTS
 from components.lib.nets.sensorset import use_sensor
 from tests.campaign.mutations import BINARY, TEXT, mutate_bytes, mutate_value
 from tests.campaign.processes import preload, run_forked

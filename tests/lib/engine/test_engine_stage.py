@@ -13,8 +13,9 @@ import pytest
 from torch import nn
 
 from components.contract.errors import ResourceError
-from components.lib.engine import stage
-from components.lib.engine.stage import StageRun, train_and_publish
+from components.lib.engine import run as training_run
+from components.lib.engine.run import train_and_publish
+from components.lib.engine.stage import StageRun
 from components.lib.tracking.parameters import TrackingParameters
 
 
@@ -25,7 +26,7 @@ def training(*_: object) -> None:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StageRun:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(stage, "_fit", training)
+    monkeypatch.setattr(training_run, "_fit", training)
     fake = SimpleNamespace(name="sar/none", net=nn.Linear(1000, 1000), model_folder=Path("models/sar/none"))
     return cast("StageRun", fake)
 

@@ -9,14 +9,46 @@ import yaml
 
 from components.contract.documents import read_yaml
 from components.contract.errors import ParameterError
+from components.lib.change.nets.config import ChangeConfig
 from components.lib.config.loader import load_parameters
-from components.lib.methods.registry import load_method, load_teacher, method_names, own_network
+from components.lib.methods import registry
+from components.lib.methods.registry import (
+    load_change,
+    load_method,
+    load_teacher,
+    method_names,
+    own_network,
+    parameters_of,
+)
 from components.lib.nets.factory import SHARED_KINDS, network_class
 
 
 def methods(repository: Path) -> list[str]:
     document = yaml.safe_load((repository / "params.yaml").read_text(encoding="utf-8"))
     return list(document["methods"])
+
+
+def is_change(name: str) -> bool:
+    """Return True for a method of the stage `change`; these are folders."""
+    return (Path(registry.__file__).parent / name).is_dir()
+
+
+def test_every_change_method_has_its_modules_name_and_fits_its_section(repository: Path) -> None:
+    names = [name for name in methods(repository) if is_change(name)]
+    assert names == ["sgsln", "siamese_unet", "exchange_unet"]
+    for name in names:
+        method = load_change(name)
+        assert method.name == name
+        assert method.description
+        assert method.parameters is parameters_of(name)
+        options = method.network_options(
+            load_parameters(f"methods.{name}", method.parameters, repository / "params.yaml")
+        )
+        assert options.keys() <= ChangeConfig.model_fields.keys()
+        with pytest.raises(ParameterError, match=f"unknown method '{name}'; .* declares none"):
+            load_method(name)
+    with pytest.raises(ParameterError, match=r"unknown change method 'concord'; .* declares none"):
+        load_change("concord")
 
 
 def test_the_list_and_the_folder_agree(repository: Path) -> None:
@@ -26,6 +58,8 @@ def test_the_list_and_the_folder_agree(repository: Path) -> None:
 
 def test_every_method_has_its_modules_name_and_fits_its_section(repository: Path) -> None:
     for name in methods(repository):
+        if is_change(name):
+            continue
         method = load_method(name)
         assert method.name == name
         assert method.description
@@ -48,7 +82,7 @@ def test_a_misspelt_parameter_of_a_method_is_named(repository: Path, tmp_path: P
 
 @pytest.mark.parametrize("name", ["base", "registry", "os", "..none", "__init__", "concord.METHOD", ""])
 def test_only_modules_that_declare_something_are_found(name: str) -> None:
-    for load in (load_method, load_teacher, own_network):
+    for load in (load_method, load_teacher, load_change, parameters_of, own_network):
         with pytest.raises(ParameterError, match="unknown"):
             load(name)
 

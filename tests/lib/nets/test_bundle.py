@@ -9,11 +9,12 @@ import torch
 from pydantic import ValidationError
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.lib.nets.bundle import SEAL, load_bundle, save_bundle, seal_of
+from components.lib.nets.bundle import load_bundle, save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.csn import convert_to_csn
 from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.sealed import SEAL, seal_of
 from components.lib.nets.sensorset import use_sensor
 
 

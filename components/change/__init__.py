@@ -1,0 +1,1 @@
+"""Stage `change`: train a network that compares two dates."""

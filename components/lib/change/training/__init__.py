@@ -1,0 +1,1 @@
+"""Training of change networks: declaration of a method, augmentation, loss, schedule, task."""
