@@ -13,6 +13,7 @@ from components.contract.identity import ROOT
 from components.contract.parameters import PARAMS_FILE
 from components.lib.config.loader import load_under, validated
 from components.lib.config.scoring import ScoringSettings
+from components.lib.mapping.blocks import Windows
 from components.predict.parameters import MapParameters
 
 CODE = ("components/contract", "components/lib", "components/predict")
@@ -47,6 +48,10 @@ class MapRules:
             "scoring": self.scoring.model_dump(mode="json", exclude=_SCORED_ONLY),
             "statistics_of": self.statistics_of,
         }
+
+    def windows(self, shape: tuple[int, int]) -> Windows:
+        """Return the prediction windows of a scene of this height and width, pixels."""
+        return Windows(shape, self.parameters.window_px, self.parameters.overlap_px)
 
     @cached_property
     def parameters_sha256(self) -> str:

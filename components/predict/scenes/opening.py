@@ -41,7 +41,7 @@ from components.predict.scenes.sources import (
     tell_left_out,
 )
 from components.predict.scenes.strip import StripScene, lay_out
-from components.predict.scenes.tiles import Tile, TileCache, TileFile, TileReader, check_tile
+from components.predict.scenes.tiles import CheckedTile, TileCache, TileFile, TileReader, check_tile
 
 log = logging.getLogger(__name__)
 
@@ -219,23 +219,23 @@ def _strip(strip: StripFiles, request: _Request) -> StripScene:
         simulated=reading.sensor.simulated,
     )
     readers = [(box, TileReader(tile, place, reading, request.cache)) for tile, box, place in mosaic.tiles]
-    return StripScene(facts, mosaic.grid, readers, counts)
+    return StripScene(facts, mosaic.grid, readers)
 
 
-def _checked(files: Sequence[TileFile], reading: Reading) -> tuple[list[Tile], list[StormsightError]]:
+def _checked(files: Sequence[TileFile], reading: Reading) -> tuple[list[CheckedTile], list[StormsightError]]:
     """Return the good tiles of a strip, and the errors of the bad ones."""
 
-    def check(file: TileFile) -> Tile | StormsightError:
+    def check(file: TileFile) -> CheckedTile | StormsightError:
         try:
             return check_tile(file, reading)
         except BadDataError as error:  # not what the machine cannot read: another attempt would map it
             return error
 
-    tiles: list[Tile] = []
+    tiles: list[CheckedTile] = []
     refused: list[StormsightError] = []
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for file, result in zip(files, pool.map(check, files), strict=True):
-            if isinstance(result, Tile):
+            if isinstance(result, CheckedTile):
                 tiles.append(result)
             else:
                 refused.append(result)
