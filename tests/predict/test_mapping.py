@@ -107,10 +107,11 @@ def test_windows_and_blocks_change_nothing(
     opened.map_blocks(order, work, PREFIX)
     polygons, raster = write(opened, work, tmp_path / "out")
     assert polygons == expected[0]
-    assert _pixels(raster) == _pixels(expected[1])
+    assert pixels_of(raster) == pixels_of(expected[1])
 
 
-def _pixels(content: bytes) -> bytes:
+def pixels_of(content: bytes) -> bytes:
+    """Pixels of an encoded raster."""
     with rasterio.MemoryFile(content) as file, file.open() as raster:
         return bytes(raster.read().tobytes())
 
