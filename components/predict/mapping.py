@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -25,14 +25,16 @@ from components.lib.mapping.encoding import decode, encode
 from components.lib.mapping.levels import NO_DATA, Levels
 from components.lib.mapping.pieces import draw_block
 from components.lib.mapping.scene import Scene, SceneFacts
-from components.lib.objects.protocol import ObjectStore
-from components.predict.models import ServedModel
 from components.predict.outputs import facts as names
 from components.predict.outputs.facts import MapFacts, ModelFacts
 from components.predict.outputs.folder import write_rest
 from components.predict.outputs.footprints import Footprints, FootprintWriter
 from components.predict.outputs.probability import ProbabilityWriter
 from components.predict.rules import MapRules
+
+if TYPE_CHECKING:  # the code of a map is what these modules import: not where blocks lie and models are found
+    from components.lib.objects.protocol import ObjectStore
+    from components.predict.models import ServedModel
 
 IMAGE = "STORMSIGHT_IMAGE"
 """Environment variable with the digest of the container image, for a map's lineage."""

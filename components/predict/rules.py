@@ -8,16 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from components.contract.hashing import files_below, sha256_files, sha256_json
-from components.contract.identity import ROOT
+from components.contract.hashing import sha256_json
 from components.contract.parameters import PARAMS_FILE
 from components.lib.config.loader import load_under, validated
 from components.lib.config.scoring import ScoringSettings
 from components.lib.mapping.blocks import Windows
+from components.predict.code import mapping_code
 from components.predict.parameters import MapParameters
-
-CODE = ("components/contract", "components/lib", "components/predict")
-"""Code that a map depends on. Wider than needed: a map too many is better than one of old code."""
 
 _UNSEEN = {"device", "threads", "workers"}
 """Parameters of the section ``map`` that change how fast a map is made, and at most its last bits."""
@@ -60,8 +57,8 @@ class MapRules:
 
     @cached_property
     def code(self) -> str:
-        """SHA-256 of the code that maps are made by."""
-        return sha256_files([file for name in CODE for file in files_below(ROOT / name)], ROOT)
+        """SHA-256 of the code that pixels and footprints depend on."""
+        return mapping_code()
 
 
 def load_rules(params: Path = PARAMS_FILE, *, profile: str | None = None) -> MapRules:
