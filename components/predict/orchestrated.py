@@ -297,6 +297,13 @@ class Command:
         for planned in maps:
             try:
                 work(planned)
+            except MissingInputError as error:
+                if self._catalogue.has(planned.id):
+                    # Whoever publishes a map removes its blocks under the hands of the others.
+                    LOG.info("map %s was published by another process", planned.id)
+                    continue
+                LOG.error("map %s: %s", planned.id, error)
+                failures[planned.acquisition.id] = error
             except StormsightError as error:
                 LOG.error("map %s: %s", planned.id, error)
                 failures[planned.acquisition.id] = error

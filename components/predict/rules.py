@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from components.lib.config.loader import load_under, validated
 from components.lib.config.scoring import ScoringSettings
 from components.lib.mapping.blocks import Windows
 from components.predict.code import mapping_code
-from components.predict.parameters import MapParameters
+from components.predict.parameters import SMALLEST_WINDOW_PX, MapParameters
 
 _UNSEEN = {"device", "threads", "workers"}
 """Parameters of the section ``map`` that change how fast a map is made, and at most its last bits."""
@@ -47,8 +48,14 @@ class MapRules:
         }
 
     def windows(self, shape: tuple[int, int]) -> Windows:
-        """Return the prediction windows of a scene of this height and width, pixels."""
-        return Windows(shape, self.parameters.window_px, self.parameters.overlap_px)
+        """Return the prediction windows of a scene of this height and width, pixels.
+
+        A scene that fits into one window gets one of about its own size: what lies beyond would be predicted
+        in vain. Sides are multiples of ``SMALLEST_WINDOW_PX``, which every encoder takes.
+        """
+        side, overlap = self.parameters.window_px, self.parameters.overlap_px
+        enough = ceil(max(shape) / SMALLEST_WINDOW_PX) * SMALLEST_WINDOW_PX
+        return Windows(shape, enough, 0) if enough < side else Windows(shape, side, overlap)
 
     @cached_property
     def parameters_sha256(self) -> str:

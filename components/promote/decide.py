@@ -14,6 +14,7 @@ from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
 from components.lib.disk import require_writable
 from components.lib.files import read_json, write_json, write_text
+from components.lib.inference.device import choose_device
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.registry.artefact import by_version, fetched, register
@@ -40,7 +41,7 @@ from components.promote.record import (
     record_hash,
 )
 from components.promote.reproduce import Reproduction, reproduce
-from components.promote.scores import CleanTestScores, choose_device, score_clean_test
+from components.promote.scores import CleanTestScores, score_clean_test
 from components.promote.text import text_of
 
 LOG = logging.getLogger(__name__)
@@ -155,7 +156,7 @@ def _open(settings: PromotionSettings) -> _PromotionRun:
         verdict=verdict,
         hashes=input_hashes(settings.store, settings.verdict),
         simulated=bool(verdict.get("simulated")) or any(get_sensor(s).simulated for s in store.sensors),
-        device=choose_device(),
+        device=choose_device("auto", "the device of promote"),
     )
 
 

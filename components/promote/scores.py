@@ -107,8 +107,3 @@ def score_clean_test(
         scores=scores,
         unadapted=tuple(s for s in filled if s not in known),
     )
-
-
-def choose_device() -> str:
-    """Return ``cuda`` if there is a GPU, else ``cpu``."""
-    return "cuda" if torch.cuda.is_available() else "cpu"

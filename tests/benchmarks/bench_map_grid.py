@@ -108,8 +108,17 @@ def identical(
 
 def digest(scene: PixelScene, window: int, block: int, work: FolderObjects, out: Path) -> str:
     """Return the SHA-256 of the sorted WKB and of the raster's pixels of finished blocks."""
-    polygons, raster = write(mapped(scene, window_px=window, block_px=block), work, out)
-    return hashlib.sha256(b"".join([*polygons, pixels_of(raster)])).hexdigest()
+    receive, send = _FORK.Pipe(duplex=False)
+
+    def child() -> None:
+        polygons, raster = write(mapped(scene, window_px=window, block_px=block), work, out)
+        send.send(hashlib.sha256(b"".join([*polygons, pixels_of(raster)])).hexdigest())
+
+    # This process starts no thread, of Arrow or others: a fork would take over the locks that one holds.
+    process = _FORK.Process(target=child)
+    process.start()
+    process.join()
+    return str(receive.recv()) if process.exitcode == 0 else f"exit code {process.exitcode}"
 
 
 def _mapped_by(

@@ -65,7 +65,6 @@ class FakeMap:
         with atomic_directory(out) as folder:
             parts = [work.get(f"{prefix}{number}") for number in range(len(self.blocks))]
             (folder / "probability.tif").write_bytes(b"".join(parts))
-            (folder / "item.json").write_text(json.dumps(item))
         if self.mapper.before_publishing is not None:
             self.mapper.before_publishing()
         return item

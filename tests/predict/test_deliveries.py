@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.contract.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError, SourceUnavailableError
 from components.lib.config.scoring import ScoringSettings
 from components.lib.mapping.blocks import Box
 from components.lib.objects.opening import open_objects
@@ -26,6 +26,7 @@ from components.predict.rules import MapRules
 from components.simulation.release import ReleaseFile
 from tests.lib.mapping.looks_at_ground import Nearby
 from tests.predict.scenes.simulated import AIRBORNE, write_folder
+from tests.s3_proxy import Lossy
 from tests.simulation.conftest import airborne
 
 __all__ = ["airborne"]
@@ -41,7 +42,7 @@ MODEL = ServedModel(
 def delivery(airborne: list[ReleaseFile], tmp_path: Path) -> Delivery:
     """Delivery of all strips, as registered."""
     root = write_folder(airborne, tmp_path / "copy")
-    kept = [path for path in root.rglob("*") if "SAR-Intensity" in path.name or "Orient" in path.name]
+    kept = [path for path in root.rglob("*") if "SAR-Intensity" in path.name or "orient" in path.name]
     objects = [
         {
             "key": path.relative_to(root).as_posix(),
@@ -64,7 +65,7 @@ def opened(
 
 
 def checked(delivery: Delivery, tmp_path: Path) -> dict[str, Any]:
-    (tmp_path / "check").mkdir()
+    (tmp_path / "check").mkdir(parents=True)
     record = DeliveryMapper(RULES).check(delivery, tmp_path / "check")
     return json.loads(json.dumps(record))  # type: ignore[no-any-return]
 
@@ -137,3 +138,37 @@ def test_a_changed_inventory_is_refused(
 ) -> None:
     with pytest.raises(BadDataError, match="inventory of map new-0123456789abcdef"):
         opened(delivery, changed, tmp_path / "scratch", monkeypatch)
+
+
+def test_a_bucket_that_breaks_off_or_refuses_leaves_no_block(
+    delivery: Delivery, bucket: str, s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = Lossy(s3_url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
+    uri = f"s3://{bucket}/copy"
+    store, root = open_objects(uri), Path(delivery.uri)
+    for one in delivery.entry["objects"]:
+        store.upload(one["key"], root / one["key"])
+    there = Delivery(acquisition="new", uri=f"{uri}/", entry=delivery.entry)
+    inventory = checked(there, tmp_path)
+    assert inventory == checked(delivery, tmp_path / "own")
+    found = opened(there, inventory, tmp_path / "scratch", monkeypatch)
+    work = open_objects(str(tmp_path / "work"))
+    proxy.cut = [100]  # one body ends early: it is asked for again
+    found.map_blocks([0], work, "blocks/")
+    assert len(work.list()) == 1
+    other = opened(there, inventory, tmp_path / "scratch-2", monkeypatch)
+    proxy.status = 403
+    with pytest.raises(SourceUnavailableError, match="403"):
+        other.map_blocks([1], work, "blocks/")
+    proxy.status = None
+    for info in store.list():
+        store.put(info.key, store.get(info.key)[:-1])
+    with pytest.raises(BadDataError, match="SHA-256"):
+        other.map_blocks([1], work, "blocks/")
+    for info in store.list():
+        store.delete(info.key)
+    with pytest.raises(MissingInputError, match=r"SAR-Intensity.*\.tif is missing"):
+        other.map_blocks([1], work, "blocks/")
+    assert len(work.list()) == 1
+    proxy.close()

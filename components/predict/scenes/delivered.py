@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import Field
-from tqdm import tqdm
 
 from components.contract.errors import BadDataError
 from components.lib.config.loader import Parameters
@@ -16,6 +15,7 @@ from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import map_many
 from components.lib.objects.sealed import checked
 from components.lib.operations.events import Sha256
+from components.lib.telling import telling
 from components.predict.scenes.inventory import ListedTile
 from components.predict.scenes.sources import read_small_file
 
@@ -68,11 +68,11 @@ class DeliveredTiles:
         wanted = {tile.sha256: tile for tile in tiles if not self._path(tile).is_file()}
         total = sum(self._file(tile).size for tile in wanted.values())
         require_free_space(self._folder, total)
-        with tqdm(total=total, unit="B", unit_scale=True, desc=f"fetch {self.uri}", disable=None) as bar:
+        with telling(f"fetch {self.uri}", total, "B", scale=True) as advance:
 
             def fetch(tile: ListedTile) -> None:
                 self._download(tile)
-                bar.update(self._file(tile).size)
+                advance(self._file(tile).size)
 
             map_many(self._store, fetch, list(wanted.values()))
 

@@ -14,10 +14,12 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter
 
 from components.contract.errors import BadDataError
-from components.lib.geo.grid import Grid
+from components.lib.datasets.sensors import get_sensor
+from components.lib.geo.grid import GRID_M, Grid
 from components.lib.mapping.blocks import Box
 from components.lib.mapping.scene import Scene, SceneFacts
 from components.lib.objects.sealed import checked
+from components.predict.scenes.checks import LARGEST_RESIZE, MOST_SIDE_PX
 from components.predict.scenes.place import Place
 from components.predict.scenes.reading import reading_of
 from components.predict.scenes.strip import StripScene
@@ -105,9 +107,31 @@ def read_inventory(record: object, *, name: str) -> Inventory:
         BadDataError: If they are none, or hold no strip or a strip without tiles.
     """
     inventory = checked(record, Inventory, name=name)
-    if not inventory.strips or not all(strip.tiles for strip in inventory.strips):
-        raise BadDataError(f"{name} lists no tiles", next_step="remove it, and start a new run")
+    if not inventory.strips or not all(_is_sound(strip) for strip in inventory.strips):
+        raise BadDataError(
+            f"{name} lists no tiles, or a place that no tile has", next_step="remove it, and start a new run"
+        )
     return inventory
+
+
+def _is_sound(strip: ListedStrip) -> bool:
+    """Return whether a strip is one that a check of files can have found."""
+    facts, tiles = strip.facts, strip.tiles
+    grids = [strip.grid, *(grid for tile in tiles for grid in (tile.place.native, tile.place.grid))]
+    whole = Box(0, 0, strip.grid.height, strip.grid.width)
+    return (
+        len(tiles) > 0
+        and facts.orientation in (0, 1)
+        and facts.crs == get_sensor(facts.sensor).crs
+        and all(map(_is_usable, grids))
+        and all(tile.box.shape == (tile.place.grid.height, tile.place.grid.width) for tile in tiles)
+        and all(tile.box.shared(whole) == tile.box for tile in tiles)
+    )
+
+
+def _is_usable(grid: Grid) -> bool:
+    sides = min(grid.height, grid.width) >= 1 and max(grid.height, grid.width) <= MOST_SIDE_PX
+    return sides and 1 / LARGEST_RESIZE <= grid.gsd_m / GRID_M <= LARGEST_RESIZE
 
 
 def listed_scenes(inventory: Inventory, load: Load) -> list[StripScene]:
