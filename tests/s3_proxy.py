@@ -16,7 +16,8 @@ class Lossy:
     """Proxy that passes requests on, and then may keep the answer, or all of it after ``cut`` bytes.
 
     It may take the header ``If-None-Match`` off (``ignores``), answer it with 501 (``refuses``), or answer
-    whatever is asked with 403 (``denies``), as a service does whose credentials have expired.
+    whatever is asked with 403 (``denies``), as a service does whose credentials have expired, or with another
+    ``status``.
     """
 
     upstream: str
@@ -25,6 +26,7 @@ class Lossy:
     ignores: bool = False
     refuses: bool = False
     denies: bool = False
+    status: int | None = None
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -36,7 +38,7 @@ class Lossy:
             def do_GET(self) -> None:
                 proxy.pass_on(self)
 
-            do_PUT = do_HEAD = do_GET  # noqa: N815 - http.server's names
+            do_PUT = do_HEAD = do_DELETE = do_POST = do_GET  # noqa: N815 - http.server's names
 
             def log_message(self, format: str, *args: Any) -> None:
                 del format, args
@@ -59,7 +61,8 @@ class Lossy:
             request.send_response_only(100)
             request.end_headers()
         body = request.rfile.read(length)
-        refusal = 403 if self.denies else 501 if headers.get("if-none-match") and self.refuses else None
+        unknown = self.refuses and headers.get("if-none-match")
+        refusal = 403 if self.denies else 501 if unknown else self.status
         if refusal is not None:
             request.send_response(refusal)
             request.send_header("content-length", "0")

@@ -14,8 +14,8 @@ from components.contract.graph.load import load_graph, load_stage
 from components.contract.graph.model import contains
 from components.lib.methods.registry import CONTROL, method_names
 from components.lib.nets.factory import SHARED_KINDS
+from components.lib.sources import closure, source_of
 from tests.conftest import ROOT
-from tests.imports import closure, source_of
 
 FILES = (ROOT / "dvc.yaml", ROOT / "params.yaml")
 GRAPH = load_graph(*FILES)

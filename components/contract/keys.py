@@ -25,6 +25,7 @@
     work/<key>/dvc.lock, record.json             the finished training
     removals/<id>.json                           announcement of what housekeeping is about to remove
     maps/plans/<run>.json                        maps that a run of the DAG `map` makes
+    maps/work/<map>/inventory.json               checked tiles of an acquisition that is being mapped
     maps/work/<map>/blocks/                      finished blocks of a map that is being made
     maps/items/<map>/                            files of a finished map; item.json is written last
     maps/catalog.json, collection.json           STAC catalogue over maps and models, made anew from items
@@ -300,6 +301,11 @@ def removal_key(name: str) -> str:
 def map_plan_key(run: str) -> str:
     """Return the key of the plan of a run that makes maps."""
     return f"{MAP_PLANS}{run}.json"
+
+
+def map_inventory_key(map_id: str) -> str:
+    """Return the key of the inventory of a map's checked tiles."""
+    return f"{MAP_WORK}{map_id}/inventory.json"
 
 
 def map_blocks_prefix(map_id: str) -> str:

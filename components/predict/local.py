@@ -17,6 +17,7 @@ from components.lib.catalogue.root import placed
 from components.lib.objects.folder import FolderObjects
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
+from components.predict.mapping import SceneMap
 from components.predict.models import ServedModel
 from components.predict.request import MapRequest
 from components.predict.workers import map_side_by_side
@@ -113,16 +114,29 @@ def _map(request: MapRequest, model: ServedModel, store: ObjectStore) -> MapSumm
         return summary_of(store, opened.id, model, None)
     work = store if isinstance(store, FolderObjects) else FolderObjects(_WORK_OF_BUCKETS)
     prefix = f"{WORK}{opened.id}/"
+    try:
+        _make(request, opened, work, prefix, catalogue)
+    except MissingInputError:
+        # Whoever publishes a map removes its blocks under the hands of the others.
+        if not catalogue.has(opened.id):
+            raise
+        LOG.info("map %s was published by another process", opened.id)
+    catalogue.rebuild()
+    for info in work.list(prefix):
+        work.delete(info.key)
+    return summary_of(store, opened.id, model, perf_counter() - start)
+
+
+def _make(
+    request: MapRequest, opened: SceneMap, work: ObjectStore, prefix: str, catalogue: Catalogue
+) -> None:
+    """Map the missing blocks, write the files, and publish them."""
     map_side_by_side(request, opened, work, prefix)
     with scratch_folder("map") as folder:
         item = opened.finish(work, prefix, folder / opened.id)
         files = {path.name: path for path in (folder / opened.id).iterdir()}
         if not catalogue.add_map(item, files, opened.id, acquisition=opened.name):
             LOG.info("map %s was published by another process", opened.id)
-    catalogue.rebuild()
-    for info in work.list(prefix):
-        work.delete(info.key)
-    return summary_of(store, opened.id, model, perf_counter() - start)
 
 
 def summary_of(store: ObjectStore, map_id: str, model: ServedModel, seconds: float | None) -> MapSummary:

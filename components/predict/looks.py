@@ -28,10 +28,24 @@ def looks_of(
         StormsightError: What else keeps a scene from being opened.
     """
     looks = open_scenes(sources, sensor=sensor, modality=modality, orientation=orientation, scratch=scratch)
+    return on_one_grid(looks, ", ".join(sources))
+
+
+def on_one_grid(looks: Sequence[Scene], name: str) -> list[Scene]:
+    """Bring looks at the same ground onto one grid.
+
+    Args:
+        looks: Looks of one sensor, at least one.
+        name: Where they come from, for messages.
+
+    Raises:
+        ParameterError: If they are of several sensors.
+        BadDataError: If they cannot lie on one grid.
+    """
     sensors = sorted({look.facts.sensor for look in looks})
     if len(sensors) > 1:
         raise ParameterError(
-            f"{', '.join(sources)}: looks of {' and '.join(sensors)} in one map",
+            f"{name}: looks of {' and '.join(sensors)} in one map",
             next_step=f"map each sensor by itself; of a partition: --sensor {' or --sensor '.join(sensors)}",
         )
     grid = common_grid(looks)

@@ -62,17 +62,34 @@ class Mapper(Protocol):
         """SHA-256 of the code of mapping."""
         ...
 
-    def open(self, map_id: str, delivery: Delivery, model: ModelPin, scratch: Path) -> OpenedMap:
-        """Open a delivery for a model; the network itself is loaded when its first block is mapped.
+    def check(self, delivery: Delivery, scratch: Path) -> Mapping[str, Any]:
+        """Read and check all files of a delivery.
+
+        Args:
+            delivery: Files of an acquisition.
+            scratch: Folder for what is fetched meanwhile.
+
+        Returns:
+            Inventory of its tiles, JSON values: :meth:`open` needs no more to know grid and facts.
+
+        Raises:
+            BadDataError: If the delivery cannot be mapped: another sensor, no georeference, damaged files.
+        """
+        ...
+
+    def open(
+        self, map_id: str, delivery: Delivery, inventory: Mapping[str, Any], model: ModelPin, scratch: Path
+    ) -> OpenedMap:
+        """Open a checked delivery for a model; tiles and network are loaded when a block needs them.
 
         Args:
             map_id: Id of the map.
             delivery: Files of an acquisition.
+            inventory: What :meth:`check` returned, trusted in nothing.
             model: Model; its bytes are held against the pinned hash.
             scratch: Folder for what is fetched; it lasts as long as the map is open.
 
         Raises:
-            BadDataError: If the delivery cannot be mapped: another sensor, no georeference, a damaged file;
-                or if the model is not the one that is pinned.
+            BadDataError: If the inventory is damaged, or of other files than the delivery's.
         """
         ...

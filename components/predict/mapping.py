@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -9,13 +10,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.lib.files import atomic_directory, write_json
+from components.lib.files import atomic_directory
 from components.lib.mapping.assembly import Assembly
 from components.lib.mapping.blockfile import FinishedBlock, pack, unpack
 from components.lib.mapping.blocks import Blocks
@@ -25,14 +25,19 @@ from components.lib.mapping.encoding import decode, encode
 from components.lib.mapping.levels import NO_DATA, Levels
 from components.lib.mapping.pieces import draw_block
 from components.lib.mapping.scene import Scene, SceneFacts
-from components.lib.objects.protocol import ObjectStore
-from components.predict.models import ServedModel
+from components.lib.telling import telling
 from components.predict.outputs import facts as names
 from components.predict.outputs.facts import MapFacts, ModelFacts
 from components.predict.outputs.folder import write_rest
 from components.predict.outputs.footprints import Footprints, FootprintWriter
 from components.predict.outputs.probability import ProbabilityWriter
 from components.predict.rules import MapRules
+
+if TYPE_CHECKING:  # the code of a map is what these modules import: not where blocks lie and models are found
+    from components.lib.objects.protocol import ObjectStore
+    from components.predict.models import ServedModel
+
+LOG = logging.getLogger(__name__)
 
 IMAGE = "STORMSIGHT_IMAGE"
 """Environment variable with the digest of the container image, for a map's lineage."""
@@ -88,9 +93,11 @@ class SceneMap:
         wanted = [number for number in numbers if not work.exists(block_key(prefix, number))]
         if not wanted:
             return
-        with closing(self._levels(wanted)) as mapped:
-            hidden = True if quiet else None
-            for number, levels in tqdm(mapped, desc=self.id, total=len(wanted), unit="block", disable=hidden):
+        with (
+            closing(self._levels(wanted)) as mapped,
+            telling(f"map {self.id}", len(wanted), "block", quiet=quiet) as advance,
+        ):
+            for number, levels in mapped:
                 drawn = draw_block(self.blocks, number, levels, self._drawer)
                 key, content = block_key(prefix, number), pack(FinishedBlock(levels[0], encode(drawn)))
                 if not work.create(key, content) and not work.exists(key):
@@ -98,6 +105,7 @@ class SceneMap:
                         f"{work.uri}/{key} is a folder or a link, where a block should be",
                         next_step="remove it and run the same command again",
                     )
+                advance(1)
 
     def missing(self, work: ObjectStore, prefix: str) -> list[int]:
         """Return the blocks that ``prefix`` lacks."""
@@ -120,9 +128,8 @@ class SceneMap:
         with atomic_directory(out) as folder:
             pixels = self.write_blocks(work, prefix, folder)
             facts = self._facts(pixels)
-            item = write_rest(folder, facts, geopackage=self.rules.parameters.gpkg)
-            write_json(folder / names.ITEM, item)
-        return item
+            LOG.info("write %s: page, picture and vector tiles", self.id)
+            return write_rest(folder, facts, geopackage=self.rules.parameters.gpkg)
 
     def _levels(self, numbers: Sequence[int]) -> Generator[tuple[int, Levels], None, None]:
         from components.predict.network import levels_of  # noqa: PLC0415 - torch
@@ -181,17 +188,18 @@ class SceneMap:
         assembly.finish()
 
     def _finished(self, work: ObjectStore, prefix: str) -> Iterator[tuple[int, FinishedBlock]]:
-        numbers = range(len(self.blocks))
-        for number in tqdm(numbers, desc=f"{self.id}: merge", unit="block", disable=None, leave=False):
-            key = block_key(prefix, number)
-            block = unpack(work.get(key), f"{work.uri}/{key}")
-            if block.levels.shape != self.blocks.box(number).shape:
-                raise BadDataError(
-                    f"block {work.uri}/{key} is of another division: it has {block.levels.shape} pixels, not "
-                    f"{self.blocks.box(number).shape}",
-                    next_step="remove it and run the same command again",
-                )
-            yield number, block
+        with telling(f"merge {self.id}", len(self.blocks), "block", leave=False) as advance:
+            for number in range(len(self.blocks)):
+                key = block_key(prefix, number)
+                block = unpack(work.get(key), f"{work.uri}/{key}")
+                if block.levels.shape != self.blocks.box(number).shape:
+                    raise BadDataError(
+                        f"block {work.uri}/{key} is of another division: it has {block.levels.shape} pixels, "
+                        f"not {self.blocks.box(number).shape}",
+                        next_step="remove it and run the same command again",
+                    )
+                yield number, block
+                advance(1)
 
     def _on_ground(self, buildings: Buildings) -> Footprints:
         polygons = buildings.on_ground(self.grid)

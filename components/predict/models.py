@@ -165,7 +165,12 @@ def _of_version(reader: ChampionReader, version: str, device: str) -> ServedMode
 
 
 def _from_item(location: str, device: str) -> ServedModel:
-    published = open_model_item(location)
+    try:
+        published = open_model_item(location)
+    except MissingInputError as error:
+        raise MissingInputError(
+            f"--model {shown(location)}: there is no such item", next_step=FORMS
+        ) from error
     return _loaded(
         fetched_model(published), f"{published.name} version {published.version}", device, published=published
     )

@@ -31,9 +31,10 @@ def levels_of(
     parameters, scoring = rules.parameters, rules.scoring
     if parameters.threads is not None:
         torch.set_num_threads(parameters.threads)
+    windows = rules.windows(blocks.shape)
     settings = WindowSettings(
-        window_px=parameters.window_px,
-        overlap_px=parameters.overlap_px,
+        window_px=windows.side,
+        overlap_px=windows.overlap,
         batch=parameters.batch,
         views=views_of(scoring.scales, flip=scoring.flip),
         device=choose_device(parameters.device, "map.device"),

@@ -1,8 +1,8 @@
 """Maps of registered acquisitions, made by several processes that share nothing but the object store.
 
-``plan`` decides by the ledgers which maps are missing, ``group`` maps the blocks of one share, ``merge``
-writes and publishes the maps. Each of them may be killed and repeated: plan, blocks and item are objects that
-are created once, and what exists is not made again.
+``plan`` decides by the ledgers which maps are missing and checks their tiles, ``group`` maps the blocks of
+one share, ``merge`` writes and publishes the maps. Each of them may be killed and repeated: plan, inventory
+of tiles, blocks and item are objects that are created once, and what exists is not made again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from components.contract.errors import (
     BadDataError,
@@ -24,6 +25,7 @@ from components.contract.keys import (
     MAP_WORK,
     delivery_prefix,
     map_blocks_prefix,
+    map_inventory_key,
     map_plan_key,
 )
 from components.contract.temporary import scratch_folder
@@ -32,6 +34,7 @@ from components.lib.cli import report_failure, report_result
 from components.lib.foreign import read_json_text
 from components.lib.objects.conditional import require_conditional_writes
 from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import create_sealed, unseal
 from components.lib.operations.decisions import taken_by
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import Acquisition
@@ -128,7 +131,7 @@ class Command:
     ) -> PlannedMap:
         delivery = self._delivery(acquisition, marker)
         _require_known_sensor(delivery, model, known)
-        with self._opened(delivery, marker, model) as opened:
+        with self._opened(name, delivery, model) as opened:
             blocks = opened.blocks
         return PlannedMap(id=name, acquisition=acquisition, marker_sha256=marker, blocks=blocks)
 
@@ -242,10 +245,19 @@ class Command:
         return Delivery(acquisition=acquisition.id, uri=uri, entry=entry)
 
     @contextmanager
-    def _opened(self, delivery: Delivery, marker: str, model: ModelPin) -> Iterator[OpenedMap]:
+    def _opened(self, map_id: str, delivery: Delivery, model: ModelPin) -> Iterator[OpenedMap]:
         """Open the map of a delivery; what was fetched for it goes when the block ends."""
+        inventory = self._inventory(map_id, delivery)
         with scratch_folder("scenes") as scratch:
-            yield self._mapper.open(self._id(delivery.acquisition, marker, model), delivery, model, scratch)
+            yield self._mapper.open(map_id, delivery, inventory, model, scratch)
+
+    def _inventory(self, map_id: str, delivery: Delivery) -> Mapping[str, Any]:
+        """Return the inventory of a delivery's tiles; the first call reads and checks all of them."""
+        key = map_inventory_key(map_id)
+        if not self._objects.exists(key):
+            with scratch_folder("scenes") as scratch:
+                create_sealed(self._objects, key, self._mapper.check(delivery, scratch))
+        return unseal(self._objects.get(key), name=f"{self._objects.uri}/{key}")
 
     @contextmanager
     def _reopened(self, planned: PlannedMap, model: ModelPin) -> Iterator[OpenedMap]:
@@ -255,12 +267,13 @@ class Command:
             BadDataError: If its scenes give another grid than they did when it was planned.
         """
         delivery = self._delivery(planned.acquisition, planned.marker_sha256)
-        with self._opened(delivery, planned.marker_sha256, model) as opened:
+        with self._opened(planned.id, delivery, model) as opened:
             if opened.blocks != planned.blocks:
                 raise BadDataError(
                     f"{planned.acquisition.id}: its scenes give another grid than the plan: "
                     f"{opened.blocks}, not {planned.blocks}",
-                    next_step="find out what changed the delivered files, then start a new run",
+                    next_step=f"remove {self._objects.uri}/{map_inventory_key(planned.id)}, then start a new "
+                    "run",
                 )
             yield opened
 
@@ -284,6 +297,13 @@ class Command:
         for planned in maps:
             try:
                 work(planned)
+            except MissingInputError as error:
+                if self._catalogue.has(planned.id):
+                    # Whoever publishes a map removes its blocks under the hands of the others.
+                    LOG.info("map %s was published by another process", planned.id)
+                    continue
+                LOG.error("map %s: %s", planned.id, error)
+                failures[planned.acquisition.id] = error
             except StormsightError as error:
                 LOG.error("map %s: %s", planned.id, error)
                 failures[planned.acquisition.id] = error

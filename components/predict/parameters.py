@@ -15,7 +15,7 @@ class MapParameters(Parameters):
     """Division, network and outlines of maps. The module imports no torch: reading parameters must not wait.
 
     Attributes:
-        window_px: Side of a prediction window, pixels.
+        window_px: Side of a prediction window, pixels; a smaller scene is one window of about its size.
         overlap_px: Pixels that neighbouring windows share and are blended over; less than half a window.
         block_px: Side of a block, pixels: the unit of parallel work and of resuming.
         batch: Windows per forward pass.

@@ -29,6 +29,9 @@ from components.lib.registry.served import SAR_MODEL
 
 LOG = logging.getLogger(__name__)
 
+MOST_SIDE_PX = 1 << 20
+"""Sides of grids and blocks in a plan at most, pixels; no scene comes near it."""
+
 MapId = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}-[0-9a-f]{16}$")]
 
 WEIGHTS = next(iter(FILES))
@@ -133,12 +136,30 @@ def read_map_plan(objects: ObjectStore, run: str) -> MapPlan:
         BadDataError: If the plan is damaged, or another run's.
     """
     key = map_plan_key(run)
-    plan = read_sealed(objects, key, MapPlan)
+    try:
+        plan = read_sealed(objects, key, MapPlan)
+    except MissingInputError as error:
+        raise MissingInputError(
+            f"run {run} has no plan of maps: {objects.uri}/{key} is missing",
+            next_step="run `python -m components.predict plan --run ...` first, or clear its task `plan`",
+        ) from error
     if plan.run != run:
         raise BadDataError(
             f"{objects.uri}/{key} is the plan of run {plan.run}", next_step="start a run of another name"
         )
+    if not _is_whole(plan):
+        raise BadDataError(
+            f"{objects.uri}/{key} divides other blocks than those of its maps",
+            next_step="find out who wrote to it, then start a run of another name",
+        )
     return plan
+
+
+def _is_whole(plan: MapPlan) -> bool:
+    """Return whether the groups hold every block of every map once, as :func:`divide` makes them."""
+    sizes = [size for one in plan.maps for size in (*one.blocks.shape, one.blocks.side)]
+    bounded = all(1 <= size <= MOST_SIDE_PX for size in sizes)
+    return bounded and plan.groups == divide(plan.maps, len(plan.groups))
 
 
 def champion_pin(objects: ObjectStore, model: str = SAR_MODEL) -> ModelPin | None:

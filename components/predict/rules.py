@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import ceil
 from pathlib import Path
 from typing import Any
 
-from components.contract.hashing import files_below, sha256_files, sha256_json
-from components.contract.identity import ROOT
+from components.contract.hashing import sha256_json
 from components.contract.parameters import PARAMS_FILE
 from components.lib.config.loader import load_under, validated
 from components.lib.config.scoring import ScoringSettings
-from components.predict.parameters import MapParameters
-
-CODE = ("components/contract", "components/lib", "components/predict")
-"""Code that a map depends on. Wider than needed: a map too many is better than one of old code."""
+from components.lib.mapping.blocks import Windows
+from components.predict.code import mapping_code
+from components.predict.parameters import SMALLEST_WINDOW_PX, MapParameters
 
 _UNSEEN = {"device", "threads", "workers"}
 """Parameters of the section ``map`` that change how fast a map is made, and at most its last bits."""
@@ -48,6 +47,16 @@ class MapRules:
             "statistics_of": self.statistics_of,
         }
 
+    def windows(self, shape: tuple[int, int]) -> Windows:
+        """Return the prediction windows of a scene of this height and width, pixels.
+
+        A scene that fits into one window gets one of about its own size: what lies beyond would be predicted
+        in vain. Sides are multiples of ``SMALLEST_WINDOW_PX``, which every encoder takes.
+        """
+        side, overlap = self.parameters.window_px, self.parameters.overlap_px
+        enough = ceil(max(shape) / SMALLEST_WINDOW_PX) * SMALLEST_WINDOW_PX
+        return Windows(shape, enough, 0) if enough < side else Windows(shape, side, overlap)
+
     @cached_property
     def parameters_sha256(self) -> str:
         """SHA-256 of :attr:`values`."""
@@ -55,8 +64,8 @@ class MapRules:
 
     @cached_property
     def code(self) -> str:
-        """SHA-256 of the code that maps are made by."""
-        return sha256_files([file for name in CODE for file in files_below(ROOT / name)], ROOT)
+        """SHA-256 of the code that pixels and footprints depend on."""
+        return mapping_code()
 
 
 def load_rules(params: Path = PARAMS_FILE, *, profile: str | None = None) -> MapRules:

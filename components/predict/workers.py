@@ -9,13 +9,12 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing import get_context
 
-from tqdm import tqdm
-
 from components.contract.errors import ResourceError
 from components.contract.processes import exit_with_parent
 from components.lib.mapping.blocks import shares
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
+from components.lib.telling import telling
 from components.predict.mapping import SceneMap
 from components.predict.request import MapRequest
 
@@ -46,10 +45,10 @@ def map_side_by_side(request: MapRequest, opened: SceneMap, work: ObjectStore, p
         initargs=(_for_worker(request, workers), work.uri),
     )
     try:
-        with tqdm(desc=opened.id, total=len(missing), unit="block", disable=None) as bar:
+        with telling(f"map {opened.id}", len(missing), "block") as advance:
             futures = [pool.submit(_map, share, prefix) for share in parts]
             for future in futures:
-                future.add_done_callback(lambda done: bar.update(0 if done.exception() else done.result()))
+                future.add_done_callback(lambda done: advance(0 if done.exception() else done.result()))
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
         for future in done:
             future.result()

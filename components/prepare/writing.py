@@ -17,6 +17,7 @@ import shapely
 from tqdm import tqdm
 
 from components.contract.errors import BadDataError
+from components.contract.processes import exit_with_parent
 from components.lib.disk import require_free_space
 from components.lib.geo.grid import grid_of
 from components.lib.geo.raster import profile_geotiff
@@ -231,6 +232,7 @@ _WORKER: list[_Worker] = []
 
 
 def _start_worker(raw: Path, folder: Path, parameters: PrepareParameters) -> None:
+    exit_with_parent()  # the folder is published by the parent: nothing needs tidying
     _WORKER[:] = [_Worker(ShardReader(raw).read, folder, parameters)]
 
 

@@ -147,7 +147,7 @@ def _open(settings: PromotionSettings) -> _PromotionRun:
         raise BadDataError(
             f"{settings.verdict} is not a verdict", next_step="run `dvc repro --force validate`"
         )
-    device = choose_device("auto", "device")
+    device = choose_device("auto", "the device of promote")
     return _PromotionRun(
         settings=settings,
         connection=connect(settings.tracking),

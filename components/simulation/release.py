@@ -14,6 +14,7 @@ import numpy.typing as npt
 from rasterio.io import MemoryFile
 from rasterio.transform import from_origin
 
+from components.contract.processes import exit_with_parent
 from components.lib.datasets.base import Product, Sensor
 from components.lib.datasets.rehearsal import DRAWN, REHEARSAL
 from components.simulation.flights import Spot, Strip, plan_flight, tile_count
@@ -105,7 +106,7 @@ def _draw(
             yield _draw_column(sensor, world, acquisition, *job)
         return
     # Fresh processes, never forks of this one: its threads (boto3, torch) may hold locks.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), exit_with_parent) as pool:
         waiting: deque[Future[_Column]] = deque()
         for job in jobs:
             waiting.append(pool.submit(_draw_column, sensor, world, acquisition, *job))

@@ -229,3 +229,10 @@ def test_a_pools_process_ends_with_a_parent_that_was_killed(tmp_path: Path) -> N
 def test_a_process_of_another_origin_has_no_parent_to_watch() -> None:
     with pytest.raises(RuntimeError, match="multiprocessing"):
         exit_with_parent()
+
+
+def test_every_pool_of_processes_ends_with_its_parent() -> None:
+    sources = {path: path.read_text() for path in (ROOT / "components").rglob("*.py")}
+    pools = [path for path, text in sources.items() if "ProcessPoolExecutor(" in text]
+    assert len(pools) >= 3
+    assert [path for path in pools if "exit_with_parent" not in sources[path]] == []

@@ -65,7 +65,6 @@ class FakeMap:
         with atomic_directory(out) as folder:
             parts = [work.get(f"{prefix}{number}") for number in range(len(self.blocks))]
             (folder / "probability.tif").write_bytes(b"".join(parts))
-            (folder / "item.json").write_text(json.dumps(item))
         if self.mapper.before_publishing is not None:
             self.mapper.before_publishing()
         return item
@@ -79,19 +78,28 @@ class FakeMapper:
     parameters_sha256: str = "0" * 64
     code: str = "1" * 64
     mapped: list[tuple[str, int]] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
     before_block: Callable[[str, int], None] | None = None
     before_publishing: Callable[[], None] | None = None
 
-    def open(self, map_id: str, delivery: Delivery, model: ModelPin, scratch: Path) -> FakeMap:
-        assert not any(scratch.iterdir()), "each map has a folder of its own"
+    def check(self, delivery: Delivery, scratch: Path) -> Mapping[str, Any]:
+        assert not any(scratch.iterdir()), "each delivery has a folder of its own"
         (scratch / "fetched").touch()
-        assert map_id.startswith(f"{delivery.acquisition}-")
         prefix = delivery.uri.removeprefix(f"{self.objects.uri}/")
         assert delivery.entry["id"] == delivery.acquisition
+        self.checked.append(delivery.acquisition)
         size = self.objects.get(f"{prefix}{delivery.entry['objects'][0]['key']}")
         if not size.isdigit():
             raise BadDataError(f"{delivery.acquisition}: no raster", next_step="land it again")
-        return FakeMap(self, delivery, model, Blocks((1, int(size)), 1))
+        return {"blocks": int(size)}
+
+    def open(
+        self, map_id: str, delivery: Delivery, inventory: Mapping[str, Any], model: ModelPin, scratch: Path
+    ) -> FakeMap:
+        assert not any(scratch.iterdir()), "each map has a folder of its own"
+        (scratch / "fetched").touch()
+        assert map_id.startswith(f"{delivery.acquisition}-")
+        return FakeMap(self, delivery, model, Blocks((1, inventory["blocks"]), 1))
 
 
 def register(objects: ObjectStore, name: str, content: bytes, *, sensor: str | None = None) -> None:

@@ -107,10 +107,11 @@ def test_windows_and_blocks_change_nothing(
     opened.map_blocks(order, work, PREFIX)
     polygons, raster = write(opened, work, tmp_path / "out")
     assert polygons == expected[0]
-    assert _pixels(raster) == _pixels(expected[1])
+    assert pixels_of(raster) == pixels_of(expected[1])
 
 
-def _pixels(content: bytes) -> bytes:
+def pixels_of(content: bytes) -> bytes:
+    """Pixels of an encoded raster."""
     with rasterio.MemoryFile(content) as file, file.open() as raster:
         return bytes(raster.read().tobytes())
 
@@ -151,7 +152,7 @@ def test_the_finished_folder_has_every_file_and_says_what_it_is(tmp_path: Path) 
     item = opened.finish(work, PREFIX, tmp_path / "out")
     files = {path.name for path in (tmp_path / "out").iterdir()}
     tables = {names.PROBABILITY, names.FOOTPRINTS, names.GEOPACKAGE}
-    assert files == tables | {names.THUMBNAIL, names.TILES, names.PAGE, names.ITEM}
+    assert files == tables | {names.THUMBNAIL, names.TILES, names.PAGE}
     assert item["id"] == opened.id
     assert item["properties"]["stormsight:simulated"] is True
     assert item["properties"]["stormsight:buildings"] == len(planted()[1])
@@ -237,3 +238,20 @@ def test_another_sensor_is_mapped_as_a_known_one_where_asked_for(tmp_path: Path)
     as_known.map_blocks(range(2), work, "as/")
     own.map_blocks(range(2), work, "own/")
     assert work.get(block_key("as/", 1)) == work.get(block_key("own/", 1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "value", "buildings"),
+    [((300, 420), 250, 1), ((300, 420), 5, 0), ((300, 420), 0, 0), ((1, 1), 250, 0), ((1, 500), 250, 1)],
+    ids=["all building", "no building", "no data", "one pixel", "one row"],
+)
+def test_saturated_and_tiny_maps_have_all_files(
+    shape: tuple[int, int], value: int, buildings: int, tmp_path: Path
+) -> None:
+    pixels = np.full((*shape, 4), value and 5, dtype=np.uint8)
+    pixels[..., 0] = value
+    opened, work = mapped(PixelScene(pixels)), FolderObjects(tmp_path / "work")
+    opened.map_blocks(range(len(opened.blocks)), work, PREFIX)
+    item = opened.finish(work, PREFIX, tmp_path / "out")
+    assert item["properties"]["stormsight:buildings"] == buildings == len(footprints(tmp_path / "out"))
+    assert (item["properties"]["stormsight:mapped_km2"] == 0) == (value == 0 or shape == (1, 1))

@@ -140,7 +140,7 @@ NO_MODELS: list[tuple[str, type[StormsightError], str]] = [
     ("ftp://host/model", ParameterError, "names no model"),
     ("models/none", MissingInputError, "there is no such folder or file"),
     ("data", MissingInputError, "it has no weights.safetensors"),
-    ("nowhere/item.json", MissingInputError, "item.json is missing"),
+    ("nowhere/item.json", MissingInputError, "there is no such item / use models:/stormsight-sar@champion"),
     ("params.json", BadDataError, "it is no JSON"),
     ("other.json", BadDataError, "it describes no model of this project"),
 ]
@@ -177,6 +177,28 @@ def test_tampered_weights_and_items_are_refused(stage: PromotionSettings, tmp_pa
         weights = {**item["assets"]["weights"], "href": href}
         assets = {**item["assets"], "weights": weights}
         assert "not relative to itself" in refused({"properties": unsealed, "assets": assets})
+    for href in ("../../other/weights", "../../../../../../etc/passwd", "..", "", "../bundles/../../x"):
+        weights = {**item["assets"]["weights"], "href": href}
+        told = refused({"properties": unsealed, "assets": {**item["assets"], "weights": weights}})
+        assert "outside of its model's folder" in told or "names a folder" in told, href
+    for changed in (
+        {"mlm:name": "stormsight\x1b[2J"},
+        {"mlm:name": "a" * 10**6},
+        {"mlm:name": 7},
+        {"version": "../../1"},
+        {"version": 10**400},
+        {"instruments": [{"a": 1}]},
+        {"instruments": "simulated-airborne"},
+    ):
+        assert "it describes no model of this project" in refused({"properties": {**unsealed, **changed}})
+    other = refused({"properties": {**unsealed, "instruments": ["capella-airborne"]}})
+    assert "names the sensors capella-airborne, its network knows" in other
+    swapped = {"weights": item["assets"]["signature"], "signature": item["assets"]["signature"]}
+    assert "does not have the SHA-256" in refused({"properties": unsealed, "assets": swapped})
+    path.write_text("[" * (5 << 20))
+    assert "it has more than 4 MiB" in refusal(str(path), BadDataError)
+    path.write_text("[" * 10**6)
+    assert "it is no JSON" in refusal(str(path), BadDataError)
     assets = {**item["assets"], "weights": {"href": item["assets"]["weights"]["href"]}}
     assert "it states no SHA-256 of a file" in refused({"properties": unsealed, "assets": assets})
 

@@ -13,7 +13,8 @@ from components.contract.errors import (
     ParameterError,
     SourceUnavailableError,
 )
-from components.contract.keys import MAP_ITEMS, MAP_WORK, model_item_key
+from components.contract.hashing import seal
+from components.contract.keys import MAP_ITEMS, MAP_WORK, map_inventory_key, model_item_key
 from components.lib.catalogue.documents import encode, sealed
 from components.lib.catalogue.maps import Catalogue
 from components.lib.objects.protocol import ObjectStore
@@ -300,8 +301,26 @@ def test_other_parameters_or_another_grid_than_planned_are_refused(
     with pytest.raises(ParameterError, match="planned with other code or parameters"):
         command(mapper).merge()
     mapper.parameters_sha256 = "0" * 64
-    (scene,) = store.list("deliveries/one/")
-    store.put(scene.key, b"6")
-    with pytest.raises(BadDataError, match="another grid"):
+    key = map_inventory_key(read_map_plan(store, "r1").maps[0].id)
+    store.put(key, seal({"blocks": 6}))
+    with pytest.raises(BadDataError, match="another grid") as raised:
+        command(mapper).group(0)
+    assert key in raised.value.next_step
+    store.put(key, b"{}")
+    with pytest.raises(BadDataError, match=r"inventory\.json is damaged: it has no seal"):
         command(mapper).group(0)
     assert mapper.mapped == []
+
+
+def test_a_delivery_is_read_whole_once_by_the_plan(store: ObjectStore, mapper: FakeMapper) -> None:
+    assert whole(mapper) == 0
+    assert mapper.checked == ["one", "two"]
+
+
+@FOLDER
+def test_an_inventory_that_is_gone_is_made_anew(store: ObjectStore, mapper: FakeMapper) -> None:
+    command(mapper).plan(1, ["one"])
+    store.delete(map_inventory_key(read_map_plan(store, "r1").maps[0].id))
+    assert command(mapper).group(0) == 0
+    assert mapper.checked == ["one", "one"]
+    assert command(mapper).merge() == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from components.lib.catalogue.documents import SHA256_MULTIHASH, Document, get_b
 from components.lib.catalogue.models import FILES, SIGNATURE, StoredFile
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
+
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""Name or version of a model."""
 
 _SIGNATURE_FILE = next(name for name, asset in FILES.items() if asset == SIGNATURE)
 
@@ -99,8 +103,12 @@ def open_model_item(location: str) -> PublishedModel:
     href = f"{store.uri}/{name}"
     item = read_item(get_bounded(store, name), name=href)
     properties, assets = item["properties"], item["assets"]
-    known = isinstance(properties.get("instruments"), list) and all(
-        isinstance(properties.get(field), str) for field in ("mlm:name", "version")
+    sensors = properties.get("instruments")
+    known = (
+        isinstance(sensors, list)
+        and all(isinstance(sensor, str) for sensor in sensors)
+        # They become columns, titles and lines on a terminal.
+        and all(_is_word(properties.get(field)) for field in ("mlm:name", "version"))
     )
     if not known or not all(isinstance(assets.get(asset), dict) for asset in FILES.values()):
         raise _unfit(href, "it describes no model of this project")
@@ -131,12 +139,15 @@ def _joined(base: str, href: object, item: str) -> str:
     """Return the URI of a file that an item names relative to its own place."""
     if not isinstance(href, str) or "://" in href or href.startswith("/") or "\\" in href:
         raise _unfit(item, f"it names a file as {shown(str(href))}, not relative to itself")
+    if posixpath.basename(href) in {"", ".", ".."}:
+        raise _unfit(item, f"it names a folder, not a file: {shown(href)}")
     scheme, separator, rest = base.partition("://")
     root, path = ("", scheme) if not separator else (f"{scheme}://", rest)
     joined = posixpath.normpath(f"{path}/{href}")
-    bucket = path.partition("/")[0] if scheme == "s3" else ""
-    if joined.startswith("..") or (bucket and not joined.startswith(f"{bucket}/")):
-        raise _unfit(item, f"it names a file outside of its store: {shown(href)}")
+    # Items lie at <model>/<version>/item.json, files at <model>/bundles/: one folder up, in the bucket.
+    above = path if scheme == "s3" and "/" not in path else posixpath.dirname(path.rstrip("/"))
+    if not joined.startswith(f"{above.rstrip('/')}/"):
+        raise _unfit(item, f"it names a file outside of its model's folder: {shown(href)}")
     return root + joined
 
 
@@ -151,6 +162,10 @@ def _split(location: str) -> tuple[str, str]:
             f"{shown(location)} names no file", next_step="give the path or URI of an item.json"
         )
     return folder, name
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and _WORD.fullmatch(value) is not None
 
 
 def _sha256(asset: Document, item: str) -> str:

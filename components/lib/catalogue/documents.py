@@ -63,11 +63,12 @@ def relative(key: str, *, of: str) -> str:
     return found if found.startswith("..") else f"./{found}"
 
 
-def catalog(name: str, description: str, links: Iterable[Document]) -> Document:
+def catalog(name: str, title: str, description: str, links: Iterable[Document]) -> Document:
     """Return a STAC catalogue."""
     return {
         "type": "Catalog",
         "id": name,
+        "title": title,
         "stac_version": VERSION,
         "description": description,
         "links": list(links),
@@ -76,6 +77,7 @@ def catalog(name: str, description: str, links: Iterable[Document]) -> Document:
 
 def collection(
     name: str,
+    title: str,
     description: str,
     links: Iterable[Document],
     *,
@@ -86,13 +88,14 @@ def collection(
 
     Args:
         name: Its id.
+        title: Words for people.
         description: Sentences about it.
         links: Its links.
         begin: Earliest time, UTC, ISO 8601; there is no latest one.
         bbox: West, south, east, north, degrees.
     """
     return {
-        **catalog(name, description, links),
+        **catalog(name, title, description, links),
         "type": "Collection",
         "license": "other",
         "extent": {

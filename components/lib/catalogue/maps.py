@@ -160,9 +160,18 @@ class Catalogue:
             link("root", placed(keys.MAPS_CATALOG, self._prefix), of=key),
             link("parent", placed(keys.map_month_key(entry.month), self._prefix), of=key),
             link("collection", above, of=key),
-            *(self._moved(one, key) for one in item.get("links", []) if one.get("rel") not in _OWN_LINKS),
+            *(self._moved(one, key) for one in item.get("links", []) if self._is_kept(one)),
         ]
         return sealed({**own, "links": links})
+
+    def _is_kept(self, one: Document) -> bool:
+        """Return whether a link stays: not to documents of another catalogue, nor to a file of this machine.
+
+        The item says the name, version and hash of a model whose link is left out.
+        """
+        href = str(one.get("href"))
+        here = href.startswith("file:") and not href.startswith(f"{self._objects.uri}/")
+        return one.get("rel") not in _OWN_LINKS and not here
 
     def _moved(self, one: Document, key: str) -> Document:
         """Return a link, relative if it leads to an object of the same store, such as the model's item."""
@@ -214,7 +223,7 @@ class Catalogue:
         times = [entry.time for entry in entries if entry.time]
         text = f"{len(entries)} maps of buildings: probabilities and footprints, by months of their scenes."
         begin = min(times, default=None)
-        self._put(key, collection(NAME, text, links, begin=begin, bbox=_around(entries)))
+        self._put(key, collection(NAME, "Maps of buildings", text, links, begin=begin, bbox=_around(entries)))
 
     def _month(self, month: str, entries: list[MapEntry]) -> Document:
         key, root, parent = (
@@ -223,7 +232,8 @@ class Catalogue:
         )
         links = [link("root", root, of=key), link("parent", parent, of=key)]
         links += [entry.link(key, self._prefix) for entry in entries]
-        return catalog(f"{NAME}-{month}", f"{len(entries)} maps of scenes of {month}.", links)
+        text = f"{len(entries)} maps of scenes of {month}."
+        return catalog(f"{NAME}-{month}", f"Maps of {month}", text, links)
 
     def _months(self) -> list[str]:
         return list(self._objects.folders(placed(keys.MAP_MONTHS, self._prefix)))

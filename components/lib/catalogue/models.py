@@ -144,6 +144,7 @@ def model_collection(model: str, entries: Sequence[ChampionEntry], published: Se
     told = "There is no champion now." if champion is None else f"Version {champion} is champion."
     found = collection(
         model,
+        f"Model {model}",
         f"Promoted versions of {model}. {told}",
         [*_above(key), *latest, *items],
         begin=entries[0].time,

@@ -37,4 +37,4 @@ def _collections(objects: ObjectStore, prefix: str) -> list[str]:
 def _content(root: str, collections: list[str]) -> bytes:
     children = [link("child", key, of=root) for key in collections]
     text = "Maps of buildings, and the models that made them."
-    return encode(catalog("stormsight", text, [link("root", root, of=root), *children]))
+    return encode(catalog("stormsight", "Stormsight", text, [link("root", root, of=root), *children]))

@@ -77,7 +77,8 @@ class Drawer:
         """Draw the buildings of levels (C, H, W), in their pixels.
 
         Each is drawn from the pixels of its own 8-connected part of :meth:`mask` alone, in an order that
-        depends on all.
+        depends on all. Outlines of no more than ``min_area_px`` square pixels are left out, as the metric
+        leaves them out: slivers at the edge of no-data, which is cut out before, shrink when simplified.
         """
         raw = self.outlines == "raw"
         settings = self.settings.model_copy(update={"simplify_px": 0.0}) if raw else self.settings
@@ -85,7 +86,8 @@ class Drawer:
         outlines = np.asarray(shapely.normalize(drawn.geometries), dtype=object)
         if self.outlines == "regular":
             outlines = regular_outlines(outlines)
-        return Buildings(outlines, drawn.confidences)
+        large = shapely.area(outlines) > self.settings.min_area_px
+        return Buildings(outlines[large], drawn.confidences[large])
 
     def draw_parts(self, parts: Sequence[Part]) -> Buildings:
         """Draw the buildings of parts that touch each other nowhere, in pixels of the scene."""

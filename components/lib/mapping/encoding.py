@@ -1,8 +1,10 @@
-"""Drawn blocks as bytes of a work store: arrays in NumPy's own container under a digest, no pickle."""
+"""Drawn blocks as bytes of a work store: arrays in NumPy's own container, no pickle.
+
+The file that they lie in states the hash of its bytes (:mod:`components.lib.mapping.blockfile`).
+"""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import zlib
 from itertools import pairwise
@@ -17,8 +19,7 @@ from components.lib.mapping.blocks import Box
 from components.lib.mapping.buildings import Buildings
 from components.lib.mapping.pieces import DrawnBlock, Pieces
 
-_MAGIC = b"drawn-block-1\n"
-_DIGEST = hashlib.sha256().digest_size
+_MAGIC = b"drawn-block-2\n"
 
 
 def encode(drawn: DrawnBlock) -> bytes:
@@ -36,8 +37,7 @@ def encode(drawn: DrawnBlock) -> bytes:
         positions=pieces.positions,
         levels=pieces.levels,
     )
-    packed = zlib.compress(buffer.getvalue(), level=1)
-    return _MAGIC + hashlib.sha256(packed).digest() + packed
+    return _MAGIC + zlib.compress(buffer.getvalue(), level=1)
 
 
 def decode(content: bytes, *, name: str = "a drawn block") -> DrawnBlock:
@@ -48,16 +48,12 @@ def decode(content: bytes, *, name: str = "a drawn block") -> DrawnBlock:
         name: Name of the object in messages.
 
     Raises:
-        BadDataError: If the bytes are damaged, cut short, or of another version.
+        BadDataError: If the bytes hold no drawn block, or one of another version.
     """
     if not content.startswith(_MAGIC):
         raise _bad(name, "is no drawn block of this version")
-    start = len(_MAGIC) + _DIGEST
-    packed = content[start:]
-    if hashlib.sha256(packed).digest() != content[len(_MAGIC) : start]:
-        raise _bad(name, "is damaged: its content does not have the digest that it states")
     try:
-        with np.load(io.BytesIO(zlib.decompress(packed)), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(zlib.decompress(content[len(_MAGIC) :])), allow_pickle=False) as arrays:
             return _block({key: arrays[key] for key in arrays.files})
     except (zlib.error, BadZipFile, EOFError, KeyError, ValueError, shapely.errors.ShapelyError) as error:
         raise _bad(name, f"does not hold a drawn block ({error})") from error

@@ -45,6 +45,11 @@ class ModelFacts:
         """Return name and version in words; a model of a folder has no version."""
         return f"{self.name}, version {self.version}" if self.version else self.name
 
+    @property
+    def public_href(self) -> str | None:
+        """Return the item's address, None for a file of this machine: where maps are copied, it is not."""
+        return None if self.item_href is None or self.item_href.startswith("file:") else self.item_href
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapFacts:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +19,7 @@ import shapely
 
 from components.lib.disk import writing_to
 from components.lib.files import atomic_file
+from components.predict.outputs.writer import OutputWriter
 
 ROWS: Final = 8192
 """Buildings of a row group: about 2 MB, and all that the writer holds."""
@@ -70,7 +70,7 @@ class Footprints:
         return Footprints(self.polygons[start:end], self.confidence[start:end], self.area_m2[start:end])
 
 
-class FootprintWriter:
+class FootprintWriter(OutputWriter):
     """Writer of ``footprints.parquet``; it holds at most one row group and one batch.
 
     Rows stay in the order of arrival. The file's bytes depend on the buildings and their order, not on the
@@ -138,16 +138,9 @@ class FootprintWriter:
         self._parquet.add_key_value_metadata({**self._tags, "geo": json.dumps(self._geo(), sort_keys=True)})
         self._stack.close()
 
-    def __enter__(self) -> FootprintWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self._stack.__exit__(kind, error, trace)
+    def discard(self, error: BaseException) -> None:
+        """See :class:`OutputWriter`."""
+        self._stack.__exit__(type(error), error, error.__traceback__)
 
     def _take(self, rows: int) -> Footprints:
         """Return the first ``rows`` buildings that wait, and keep the others."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 import rasterio
@@ -21,6 +20,7 @@ from components.lib.foreign import one_line
 from components.lib.geo.grid import Grid
 from components.lib.mapping.blocks import Box
 from components.lib.mapping.levels import PUBLISHED_NO_DATA, PUBLISHED_SCALE, Levels, to_published
+from components.predict.outputs.writer import OutputWriter
 
 BAND: Final = "building"
 TILE_PX: Final = 512
@@ -44,7 +44,7 @@ _COG: Final[dict[str, Any]] = {
 }
 
 
-class ProbabilityWriter:
+class ProbabilityWriter(OutputWriter):
     """Writer of ``probability.tif``: uint8, GDAL's scale makes probabilities of it, 255 is no data.
 
     Blocks go to an uncompressed, sparse, tiled GeoTIFF in the work folder, as compressed tiles that are
@@ -116,24 +116,16 @@ class ProbabilityWriter:
                 with atomic_file(self._path) as temporary:
                     copy(self._plain, temporary, **_COG)
         finally:
-            self.discard()
+            self._remove_plain()
 
-    def discard(self) -> None:
-        """Remove the intermediate file; what is published stays."""
+    def discard(self, error: BaseException) -> None:
+        """See :class:`OutputWriter`."""
+        self._remove_plain()
+
+    def _remove_plain(self) -> None:
         if not self._dataset.closed:
             self._dataset.close()
         self._plain.unlink(missing_ok=True)
-
-    def __enter__(self) -> ProbabilityWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
 
 
 @contextmanager

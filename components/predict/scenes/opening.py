@@ -9,8 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from components.contract.errors import (
     BadDataError,
     MissingInputError,
@@ -25,6 +23,7 @@ from components.lib.geo.windowed import WindowedGeoTiff
 from components.lib.mapping.scene import Scene, SceneFacts, SourceFile
 from components.lib.nets.config import Modality
 from components.lib.shards.manifest import MANIFEST
+from components.lib.telling import Advance, telling
 from components.predict.scenes.checks import Survey, check_place
 from components.predict.scenes.facts import acquired, orientation_of_file, orientation_of_strip, safe_name
 from components.predict.scenes.geotiff import GeoTiffScene, survey_file
@@ -41,7 +40,7 @@ from components.predict.scenes.sources import (
     tell_left_out,
 )
 from components.predict.scenes.strip import StripScene, lay_out
-from components.predict.scenes.tiles import Tile, TileCache, TileFile, TileReader, check_tile
+from components.predict.scenes.tiles import CheckedTile, TileCache, TileFile, TileReader, check_tile
 
 log = logging.getLogger(__name__)
 
@@ -180,25 +179,24 @@ def _warn_of_wide_blocks(file: WindowedGeoTiff, name: str) -> None:
 def _strips(strips: Sequence[StripFiles], source: str, request: _Request) -> list[StripScene]:
     scenes, refused = [], []
     total = sum(len(strip.files) for strip in strips)
-    with tqdm(total=total, unit="tile", desc=f"check {Path(source).name}", disable=None) as bar:
+    with telling(f"check {Path(source).name}", total, "tile") as advance:
         for strip in strips:
             try:
-                scenes.append(_strip(strip, request))
+                scenes.append(_strip(strip, request, advance))
             except (BadDataError, ParameterError) as error:
                 refused.append(error)
                 tell_left_out(f"strip {strip.strip}", error)
-            bar.update(len(strip.files))
     if not scenes:
         raise refused[0]
     return scenes
 
 
-def _strip(strip: StripFiles, request: _Request) -> StripScene:
+def _strip(strip: StripFiles, request: _Request, advance: Advance) -> StripScene:
     reading = reading_of(strip.sensor, request.modality)
     orientation = request.orientation
     if orientation is None:
         orientation = orientation_of_strip(strip, request.modality)
-    tiles, refused = _checked(strip.files, reading)
+    tiles, refused = _checked(strip.files, reading, advance)
     if not tiles:
         raise refused[0]
     mosaic = lay_out(tiles)
@@ -219,27 +217,30 @@ def _strip(strip: StripFiles, request: _Request) -> StripScene:
         simulated=reading.sensor.simulated,
     )
     readers = [(box, TileReader(tile, place, reading, request.cache)) for tile, box, place in mosaic.tiles]
-    return StripScene(facts, mosaic.grid, readers, counts)
+    return StripScene(facts, mosaic.grid, readers)
 
 
-def _checked(files: Sequence[TileFile], reading: Reading) -> tuple[list[Tile], list[StormsightError]]:
+def _checked(
+    files: Sequence[TileFile], reading: Reading, advance: Advance
+) -> tuple[list[CheckedTile], list[StormsightError]]:
     """Return the good tiles of a strip, and the errors of the bad ones."""
 
-    def check(file: TileFile) -> Tile | StormsightError:
+    def check(file: TileFile) -> CheckedTile | StormsightError:
         try:
             return check_tile(file, reading)
         except BadDataError as error:  # not what the machine cannot read: another attempt would map it
             return error
 
-    tiles: list[Tile] = []
+    tiles: list[CheckedTile] = []
     refused: list[StormsightError] = []
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for file, result in zip(files, pool.map(check, files), strict=True):
-            if isinstance(result, Tile):
+            if isinstance(result, CheckedTile):
                 tiles.append(result)
             else:
                 refused.append(result)
                 tell_left_out(file.name, result)
+            advance(1)
     return tiles, refused
 
 

@@ -6,8 +6,6 @@ import hashlib
 import json
 from pathlib import Path, PurePosixPath
 
-from tqdm import tqdm
-
 from components.contract.errors import MissingInputError, ParameterError
 from components.contract.keys import is_key
 from components.lib.datasets.sensors import DATASETS
@@ -17,6 +15,7 @@ from components.lib.nets.config import Modality
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectInfo, Objects, ObjectStore, map_many
 from components.lib.shards.manifest import MANIFEST, read_manifest
+from components.lib.telling import telling
 
 _IMAGE = (".tif", ".tiff")
 
@@ -106,10 +105,10 @@ def _download(store: ObjectStore, objects: Objects, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     total = sum(one.size for one in missing)
     require_free_space(folder, total)
-    with tqdm(total=total, unit="B", unit_scale=True, desc=f"fetch {store.uri}", disable=None) as bar:
+    with telling(f"fetch {store.uri}", total, "B", scale=True) as advance:
 
         def fetch(one: ObjectInfo) -> None:
             store.download(one.key, folder / one.key)
-            bar.update(one.size)
+            advance(one.size)
 
         map_many(store, fetch, missing)

@@ -11,10 +11,9 @@ from components.contract.errors import BadDataError
 from components.lib.geo.grid import GRID_M, Grid
 from components.lib.mapping.blocks import Box
 from components.lib.mapping.scene import Pixels, SceneFacts
-from components.predict.scenes.checks import Survey
 from components.predict.scenes.lattice import TOLERANCE_PX, Lattice, lattice_of
 from components.predict.scenes.place import Place
-from components.predict.scenes.tiles import Tile, TileReader
+from components.predict.scenes.tiles import CheckedTile, TileReader
 
 MOST_AWAY_M = 100_000.0
 """Largest distance of a tile from the middle of its strip: a wrong place would make a map without an end."""
@@ -27,29 +26,25 @@ class StripScene:
         facts: Facts of the strip.
         grid: Its place on the ground.
         tiles: Box of each tile on the grid, and its reader, in order of precedence.
-        survey: Counts over the pixels of all tiles.
     """
 
-    def __init__(
-        self, facts: SceneFacts, grid: Grid, tiles: Sequence[tuple[Box, TileReader]], survey: Survey
-    ) -> None:
+    def __init__(self, facts: SceneFacts, grid: Grid, tiles: Sequence[tuple[Box, TileReader]]) -> None:
         self.facts = facts
-        self.survey = survey
         self.grid = grid
-        self._tiles = tuple(tiles)
+        self.tiles = tuple(tiles)
 
     def on(self, grid: Grid) -> StripScene:
         """Return the same look on another grid of its CRS, sampled from the tiles' own pixels."""
         lattice = Lattice(grid.x_left_m, grid.y_top_m, grid.gsd_m)
-        covers = [(lattice.covering(reader.native), reader) for _, reader in self._tiles]
+        covers = [(lattice.covering(reader.native), reader) for _, reader in self.tiles]
         tiles = [(lattice.box(cover), reader.on(cover)) for cover, reader in covers]
-        return StripScene(self.facts, grid, tiles, self.survey)
+        return StripScene(self.facts, grid, tiles)
 
     def read(self, box: Box) -> Pixels:
         """Return pixels; see :class:`~components.lib.mapping.scene.Scene`."""
         pixels = np.zeros((*box.shape, 4), dtype=np.uint8)
         ends = Box(0, 0, self.grid.height, self.grid.width)
-        for tile, reader in self._tiles:
+        for tile, reader in self.tiles:
             shared = tile.shared(box).shared(ends)
             if not shared.area:
                 continue
@@ -71,11 +66,11 @@ class Mosaic:
     """
 
     grid: Grid
-    tiles: tuple[tuple[Tile, Box, Place], ...]
-    beside: tuple[tuple[Tile, str], ...]
+    tiles: tuple[tuple[CheckedTile, Box, Place], ...]
+    beside: tuple[tuple[CheckedTile, str], ...]
 
 
-def lay_out(tiles: Sequence[Tile]) -> Mosaic:
+def lay_out(tiles: Sequence[CheckedTile]) -> Mosaic:
     """Lay the tiles of a strip onto one grid of the model's pixel size.
 
     Where the grids that the training store gives the tiles share a lattice, pixels are those of the store;
@@ -102,7 +97,9 @@ def lay_out(tiles: Sequence[Tile]) -> Mosaic:
     return Mosaic(lattice.grid(union), tuple(zip(kept, shifted, places, strict=True)), tuple(beside))
 
 
-def _divided(tiles: Sequence[Tile], lattice: Lattice) -> tuple[list[Tile], list[tuple[Tile, str]]]:
+def _divided(
+    tiles: Sequence[CheckedTile], lattice: Lattice
+) -> tuple[list[CheckedTile], list[tuple[CheckedTile, str]]]:
     """Return the tiles that belong together on a lattice, and the others with the reason."""
     middle = np.median([(t.place.native.x_left_m, t.place.native.y_top_m) for t in tiles], axis=0)
     kept, beside = [], []

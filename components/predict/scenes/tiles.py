@@ -42,17 +42,26 @@ class TileFile:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """Checked tile.
+    """File whose content was checked.
 
     Attributes:
-        file: Its file.
-        sha256: Hex SHA-256 of the file when it was checked.
-        place: Its place on the ground.
-        survey: Counts over its pixels.
+        file: The file.
+        sha256: Hex SHA-256 of its bytes when they were checked.
     """
 
     file: TileFile
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTile(Tile):
+    """Tile with what the check found.
+
+    Attributes:
+        place: Its place on the ground.
+        survey: Counts over its pixels.
+    """
+
     place: Place
     survey: Survey
 
@@ -62,7 +71,7 @@ class Tile:
         return self.place.grid
 
 
-def check_tile(file: TileFile, reading: Reading) -> Tile:
+def check_tile(file: TileFile, reading: Reading) -> CheckedTile:
     """Decode a tile and check all of it.
 
     Raises:
@@ -83,7 +92,7 @@ def check_tile(file: TileFile, reading: Reading) -> Tile:
         found = Survey(reading)
         found.add(*reading.values(raster))
         found.check_values(file.name)
-    return Tile(file, sha256_bytes(content), place, found)
+    return CheckedTile(file, sha256_bytes(content), place, found)
 
 
 class TileCache:
@@ -121,15 +130,15 @@ class TileReader:
     """Decoder of one tile's pixels on a grid.
 
     Args:
-        tile: The tile.
+        tile: The tile; kept as an attribute, like ``place``.
         place: Its place, with the grid that its pixels are wanted on.
         reading: Conversion of its bands into pixels.
         cache: Where its pixels are kept.
     """
 
     def __init__(self, tile: Tile, place: Place, reading: Reading, cache: TileCache) -> None:
-        self._tile = tile
-        self._place = place
+        self.tile = tile
+        self.place = place
         self._reading = reading
         self._cache = cache
         self._key = f"{tile.file.name} {tile.sha256} {place.grid}"
@@ -138,11 +147,11 @@ class TileReader:
     @property
     def native(self) -> Grid:
         """Grid of the file's own pixels."""
-        return self._place.native
+        return self.place.native
 
     def on(self, grid: Grid) -> TileReader:
         """Return a reader of the tile's pixels on another grid, sampled from the file's own pixels."""
-        return TileReader(self._tile, replace(self._place, grid=grid), self._reading, self._cache)
+        return TileReader(self.tile, replace(self.place, grid=grid), self._reading, self._cache)
 
     def pixels(self) -> Pixels:
         """Return all pixels of the tile, (H, W, 4) uint8; of threads that want them one decodes.
@@ -158,12 +167,12 @@ class TileReader:
         return pixels
 
     def _decode(self) -> Pixels:
-        file = self._tile.file
+        file = self.tile.file
         content = file.load()
-        if sha256_bytes(content) != self._tile.sha256:
+        if sha256_bytes(content) != self.tile.sha256:
             raise changed(file.name)
         with judged(file.name):
             raster = read_geotiff(content, file.name)
             held = Box(0, 0, *raster.profile.shape)
-            whole = Box(0, 0, self._place.grid.height, self._place.grid.width)
-            return read_pixels(whole, self._place, self._reading, lambda box: crop(raster, held, box))
+            whole = Box(0, 0, self.place.grid.height, self.place.grid.width)
+            return read_pixels(whole, self.place, self._reading, lambda box: crop(raster, held, box))

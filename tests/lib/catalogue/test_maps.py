@@ -10,7 +10,7 @@ import pystac
 import pytest
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
-from components.contract.keys import map_item_key, map_month_key, map_prefix
+from components.contract.keys import MAPS_CATALOG, MAPS_COLLECTION, map_item_key, map_month_key, map_prefix
 from components.lib.catalogue.documents import read_item
 from components.lib.catalogue.maps import Catalogue
 from components.lib.objects.folder import FolderObjects
@@ -33,7 +33,11 @@ def test_a_map_is_published_with_its_files_and_documents(store: ObjectStore, tmp
     catalogue = Catalogue(store)
     item, files = made_map(tmp_path / "made")
     model = f"{store.uri}/maps/models/stormsight-sar/1/item.json"
-    item["links"] = [{"rel": "derived_from", "href": model}, {"rel": "self", "href": "https://elsewhere"}]
+    item["links"] = [
+        {"rel": "derived_from", "href": model},
+        {"rel": "self", "href": "https://elsewhere"},
+        {"rel": "via", "href": "file:///home/someone/item.json"},
+    ]
     assert catalogue.add_map(json.dumps(item).encode(), files, "map-1", acquisition="acq-1")
     assert catalogue.has("map-1")
     assert catalogue.rebuild() == 1
@@ -45,7 +49,8 @@ def test_a_map_is_published_with_its_files_and_documents(store: ObjectStore, tmp
     assert store.get(map_prefix("map-1") + href) == b"probabilities"
     links = {link["rel"]: link["href"] for link in published["links"]}
     assert links["derived_from"] == "../../models/stormsight-sar/1/item.json"
-    assert "self" not in links
+    assert not {"self", "via"} & set(links)
+    assert all(json.loads(store.get(key))["title"] for key in (MAPS_CATALOG, MAPS_COLLECTION))
     assert published["properties"]["stormsight:acquisition"] == "acq-1"
     assert [entry.id for entry in catalogue.maps()] == ["map-1"]
 

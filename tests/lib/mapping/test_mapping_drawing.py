@@ -16,6 +16,8 @@ from components.lib.mapping.buildings import Buildings, concatenate
 from components.lib.mapping.drawing import Outlines
 from components.lib.mapping.pieces import draw_block
 from components.lib.mapping.regular import regular_outlines
+from components.lib.metrics.spacenet_f1 import match_polygons
+from components.lib.tasks.buildings import BUILDINGS
 from tests.lib.mapping.planted import drawer, planted, run
 
 GRID = Grid(x_left_m=596_000.0, y_top_m=5_752_000.0, gsd_m=0.5, height=100, width=200)
@@ -117,3 +119,19 @@ def test_an_outline_that_the_package_breaks_is_kept_as_it_was(monkeypatch: pytes
     found = regular_outlines(wide)
     assert [g.equals(w) for g, w in zip(found, wide, strict=True)] == [True] * 5 + [False]
     assert found[5].bounds == (200.0, 7.0, 225.0, 26.0)
+
+
+def test_slivers_at_no_data_are_left_out_by_the_rule_of_the_metric() -> None:
+    levels = np.full((4, 40, 40), 1, dtype=np.uint8)
+    for y in range(4, 26):  # a thin stair of building along the slanted edge of the data: 44 pixels
+        levels[:, y, : y + 1] = 0
+        levels[:, y, y + 1 : y + 3] = 255
+    levels[0, 30:38, 30:38] = 255
+    levels[1, 30:38, 30:38] = 255
+    rules = drawer("plain", "simplified", min_area_px=44, simplify_px=1.0)
+    kept = rules.draw(levels)
+    assert kept.areas_px.tolist() == [64.0]
+    drawn = BUILDINGS.draw(rules._prediction(levels), rules.settings, 0.5)
+    assert len(drawn) == 2, "by its pixels the stair is large enough"
+    matches = match_polygons([], drawn.geometries, truth_tiles=[], proposal_tiles=[0, 0], min_area=44)
+    assert matches.counts.fp == len(kept)
