@@ -43,13 +43,15 @@ from rasterio.windows import Window
 from torch import Tensor
 
 from components.lib.geo.grid import Grid
+from components.lib.mapping.ahead import ahead
 from components.lib.mapping.allocator import share_kept_memory
 from components.lib.mapping.blending import Blend
 from components.lib.mapping.blocks import Blocks, Box, Windows
-from components.lib.mapping.folding import folded
-from components.lib.mapping.forward import WindowSettings, map_blocks, predict_batch
+from components.lib.mapping.forward import map_blocks
 from components.lib.mapping.levels import Levels
+from components.lib.mapping.predicting import WindowSettings, predictions
 from components.lib.mapping.scene import Pixels, SceneFacts
+from components.lib.mapping.windows import Batch, Part
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
@@ -219,6 +221,20 @@ def torchgeo_route(net: SegmentationNetwork, scene: RasterScene, arguments: argp
     return levels
 
 
+def bare(net: SegmentationNetwork, sensor: str, settings: WindowSettings, count: int) -> None:
+    """Predict ``count`` windows of one preallocated input by the threads that predict ours."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(1, 256, (settings.rows, WINDOW, WINDOW, 4), dtype=np.uint8)
+    part = Part(0, 0, Box(0, 0, WINDOW, WINDOW), "predicted", None, False, False, False)
+    batches = (
+        Batch(pixels, sensor, [part] * min(settings.rows, count - start))
+        for start in range(0, count, settings.rows)
+    )
+    # In a thread, as ours is: which heap it uses decides much.
+    for _ in ahead(predictions(net, batches, settings), depth=1, name="bare"):
+        pass
+
+
 def timed(work: Callable[[], Any]) -> dict[str, float]:
     """Wall and processor seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -236,27 +252,11 @@ def worker(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     if name == "ours":
         settings = settings_of(arguments)
         share_kept_memory()
-        plain, net = net, folded(net.to(arguments.device).to(memory_format=torch.channels_last), sensor)
-        pixels = np.random.default_rng(0).integers(
-            1, 256, (arguments.batch, WINDOW, WINDOW, 4), dtype=np.uint8
-        )
+        net = net.to(arguments.device).to(memory_format=torch.channels_last)
         windows = Windows((scene.grid.height, scene.grid.width), WINDOW, OVERLAP)
         count = len(windows.touching(Box(0, 0, *windows.shape)))
-        batches = -(-count // arguments.batch)
-
-        def bare() -> None:
-            # In a thread, as ours is: which heap it uses decides much.
-            thread = threading.Thread(
-                target=lambda: [predict_batch(net, pixels, sensor, settings) for _ in range(batches)]
-            )
-            thread.start()
-            thread.join()
-
-        predict_batch(net, pixels, sensor, settings)
-        result["bare"] = timed(bare)
-        net = plain
-        # Bare passes are full; ours may end with rows of padding.
-        result["bare"] = {k: v * count / (batches * arguments.batch) for k, v in result["bare"].items()}
+        bare(net, sensor, settings, 2 * settings.batch)
+        result["bare"] = timed(lambda: bare(net, sensor, settings, count))
     route = {"ours": our_route, "naive": naive_route, "torchgeo": torchgeo_route}[name]
     levels: list[Levels] = []
     result[name] = timed(lambda: levels.append(route(net, scene, arguments)))
