@@ -38,8 +38,10 @@ def folded(net: SegmentationNetwork, sensor: str) -> SegmentationNetwork:
         return net
     copy = deepcopy(net).eval()
     probe = probe_of(net)
-    pairs = followed_convolutions(copy, probe, sensor, _normalises)
-    for convolution, norm in pairs:
+    pairs = {
+        norm: convolution for convolution, norm in followed_convolutions(copy, probe, sensor, _normalises)
+    }
+    for norm, convolution in pairs.items():
         with use_sensor(copy, sensor):
             _fold(copy.get_submodule(convolution), copy.get_submodule(norm))
         replace(copy, norm, _followers(copy.get_submodule(norm)))

@@ -56,7 +56,7 @@ def fused(net: SegmentationNetwork, sensor: str, dtype: torch.dtype) -> Segmenta
         sensor: One that it knows.
         dtype: Of weights and products: float32, or bfloat16 within autocast.
     """
-    if not _available(dtype) or not any(type(m) in (nn.Conv2d, AtrousDepthwise) for m in net.modules()):
+    if not _available(dtype) or not any(_is_fusible(module) for module in net.modules()):
         return net
     probe = probe_of(net)
     pairs = dict(followed_convolutions(net, probe, sensor, lambda module: type(module) in _ACTIVATIONS))
@@ -67,22 +67,34 @@ def fused(net: SegmentationNetwork, sensor: str, dtype: torch.dtype) -> Segmenta
 
 def _available(dtype: torch.dtype) -> bool:
     """Return True if this PyTorch and processor can."""
-    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
+    if not torch._C._has_mkldnn or not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
         return False
     return dtype != torch.bfloat16 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _is_fusible(module: nn.Module) -> bool:
+    """Return True for convolutions that do nothing else; other subclasses may do anything."""
+    plain = type(module) in (nn.Conv2d, AtrousDepthwise)
+    # smp's EfficientNets pad by a layer within the convolution.
+    padded = isinstance(module, nn.Conv2d) and isinstance(getattr(module, "static_padding", None), nn.Module)
+    return (plain or padded) and module.padding_mode == "zeros"
 
 
 def _converted(net: SegmentationNetwork, pairs: dict[str, str], dtype: torch.dtype) -> SegmentationNetwork:
     """Return a copy whose layers are replaced, ``pairs`` of convolution and activation by one layer."""
     copy = deepcopy(net)
-    for name, module in list(copy.named_modules()):
-        if type(module) in (nn.Conv2d, AtrousDepthwise) and module.padding_mode == "zeros":
+    layers = dict(copy.named_modules())
+    for name, module in layers.items():
+        if isinstance(module, nn.Conv2d) and _is_fusible(module):
             activation = _NONE
             if name in pairs:
-                follower = copy.get_submodule(pairs[name])
+                follower = layers[pairs[name]]
                 activation = _ACTIVATIONS[type(follower)](follower)
                 replace(copy, pairs[name], nn.Identity())
-            replace(copy, name, FusedConvolution(module, activation, dtype))
+            fast: nn.Module = FusedConvolution(module, activation, dtype)
+            if isinstance(padding := getattr(module, "static_padding", None), nn.Module):
+                fast = nn.Sequential(padding, fast)
+            replace(copy, name, fast)
         elif isinstance(module, nn.Upsample):
             replace(copy, name, PlaneUpsample(module))
     return copy

@@ -6,6 +6,7 @@ held against the original on the same image.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import torch
@@ -29,9 +30,10 @@ def probe_of(net: SegmentationNetwork) -> Tensor:
 def followed_convolutions(
     net: SegmentationNetwork, probe: Tensor, sensor: str, follows: Callable[[nn.Module], bool]
 ) -> list[tuple[str, str]]:
-    """Return the names of the convolutions and layers that run once each, the layer on the other's output.
+    """Return the names of convolutions that run once, and of layers that run on such outputs alone.
 
-    Others may use that output, too: compare (:func:`predicts_same`) what is made of a pair.
+    A layer may follow several convolutions. Others may use an output, too: compare (:func:`predicts_same`)
+    what is made of a pair.
 
     Args:
         net: In evaluation mode.
@@ -59,7 +61,9 @@ def followed_convolutions(
     finally:
         for hook in hooks:
             hook.remove()
-    return [pair for pair in pairs if all(calls.count(name) == 1 for name in pair)]
+    pairs = [(convolution, layer) for convolution, layer in pairs if calls.count(convolution) == 1]
+    paired = Counter(layer for _, layer in pairs)
+    return [(convolution, layer) for convolution, layer in pairs if calls.count(layer) == paired[layer]]
 
 
 def predicts_same(net: SegmentationNetwork, other: SegmentationNetwork, probe: Tensor, sensor: str) -> bool:

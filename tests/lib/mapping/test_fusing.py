@@ -75,7 +75,8 @@ def test_an_output_that_others_use_unactivated_is_noticed() -> None:
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             values: torch.Tensor = self.convolution(x.float() / 255)
-            return values + self.activation(values)
+            activated: torch.Tensor = self.activation(values)
+            return values + activated
 
         def forward_maps(self, x: torch.Tensor) -> Maps:
             return Maps(self(x), None)
