@@ -60,9 +60,13 @@ def fused(net: SegmentationNetwork, sensor: str, dtype: torch.dtype) -> Segmenta
         return net
     probe = probe_of(net)
     pairs = dict(followed_convolutions(net, probe, sensor, lambda module: type(module) in _ACTIVATIONS))
-    if not predicts_same(net, _converted(net, pairs, torch.float32), probe, sensor):
+    copy = _converted(net, pairs)
+    if not predicts_same(net, copy, probe, sensor):
         return net
-    return _converted(net, pairs, dtype)
+    for module in copy.modules():
+        if isinstance(module, FusedConvolution):
+            module.to(dtype)
+    return copy
 
 
 def _available(dtype: torch.dtype) -> bool:
@@ -80,7 +84,7 @@ def _is_fusible(module: nn.Module) -> bool:
     return (plain or padded) and module.padding_mode == "zeros"
 
 
-def _converted(net: SegmentationNetwork, pairs: dict[str, str], dtype: torch.dtype) -> SegmentationNetwork:
+def _converted(net: SegmentationNetwork, pairs: dict[str, str]) -> SegmentationNetwork:
     """Return a copy whose layers are replaced, ``pairs`` of convolution and activation by one layer."""
     copy = deepcopy(net)
     layers = dict(copy.named_modules())
@@ -91,7 +95,7 @@ def _converted(net: SegmentationNetwork, pairs: dict[str, str], dtype: torch.dty
                 follower = layers[pairs[name]]
                 activation = _ACTIVATIONS[type(follower)](follower)
                 replace(copy, pairs[name], nn.Identity())
-            fast: nn.Module = FusedConvolution(module, activation, dtype)
+            fast: nn.Module = FusedConvolution(module, activation)
             if isinstance(padding := getattr(module, "static_padding", None), nn.Module):
                 fast = nn.Sequential(padding, fast)
             replace(copy, name, fast)
@@ -101,20 +105,16 @@ def _converted(net: SegmentationNetwork, pairs: dict[str, str], dtype: torch.dty
 
 
 class FusedConvolution(nn.Module):
-    """Convolution and activation as one operator of oneDNN.
+    """Convolution and activation as one operator of oneDNN, in the dtype of its weights.
 
     Args:
-        convolution: Its weights are copied.
+        convolution: Gives its weights.
         activation: Applied to the result.
-        dtype: Of weights, products' operands and results.
     """
 
-    def __init__(self, convolution: nn.Conv2d, activation: Activation, dtype: torch.dtype) -> None:
+    def __init__(self, convolution: nn.Conv2d, activation: Activation) -> None:
         super().__init__()
-        weight = convolution.weight.to(dtype, memory_format=torch.channels_last, copy=True)
-        self.weight = nn.Parameter(weight, requires_grad=False)
-        bias = convolution.bias
-        self.bias = None if bias is None else nn.Parameter(bias.to(dtype, copy=True), requires_grad=False)
+        self.weight, self.bias = convolution.weight, convolution.bias
         self.stride, self.dilation = list(convolution.stride), list(convolution.dilation)
         self.padding = [int(side) for side in convolution.padding]
         self.groups = convolution.groups
@@ -123,7 +123,7 @@ class FusedConvolution(nn.Module):
         self.widely_padded = depthwise and max(self.padding) > _LITTLE_PADDING
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the activated convolution of ``x`` (B, C, H, W), in the dtype of the weights."""
+        """Return the activated convolution of ``x`` (B, C, H, W)."""
         x = x.to(self.weight.dtype)
         if not self.widely_padded:
             return self._convolved(x, self.weight, self.padding)
