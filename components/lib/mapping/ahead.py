@@ -80,11 +80,7 @@ def ahead(source: Generator[T, None, None], depth: int, name: str) -> Generator[
 
 
 def side_by_side(
-    source: Generator[S, None, None],
-    work: Callable[[S], T],
-    threads: int,
-    name: str,
-    begin: Callable[[], None] = lambda: None,
+    source: Generator[S, None, None], work: Callable[[S], T], threads: int, name: str
 ) -> Generator[T, None, None]:
     """Yield ``work(item)`` of the items of ``source`` in their order, computed by several threads.
 
@@ -93,12 +89,11 @@ def side_by_side(
         work: Called by any of the threads.
         threads: Number of threads. Twice as many items are under way or wait to be taken, at most.
         name: Beginning of the threads' names.
-        begin: Called once by each thread before all else.
 
     Raises:
         BaseException: Whatever ``source`` or ``work`` raises, in its place among the items.
     """
-    pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=begin)
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
     waiting: deque[Future[T]] = deque()
     with closing(source):
         try:

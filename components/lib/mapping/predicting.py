@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -107,21 +106,11 @@ def predictions(
     threads = torch.get_num_threads()
     streams = min(threads, settings.batch) if settings.on_cpu else 1
     predict = _Prediction(net, settings)
-    prepared_batches = predict.prepare(batches)
-    if streams == 1:
-        with closing(prepared_batches):
-            yield from map(predict, prepared_batches)
-        return
+    # Threads that begin from now on start with this number, too.
+    torch.set_num_threads(threads // streams)
     try:
-        yield from side_by_side(
-            prepared_batches,
-            predict,
-            streams,
-            name="map-predict",
-            begin=partial(torch.set_num_threads, threads // streams),
-        )
+        yield from side_by_side(predict.prepare(batches), predict, streams, name="map-predict")
     finally:
-        # A thread's number is also the one that threads start with which begin later.
         torch.set_num_threads(threads)
 
 

@@ -104,6 +104,8 @@ def test_levels_do_not_depend_on_the_number_of_threads(precision: Precision) -> 
     )  # fmt: skip
     net, scene = build_network(config), random_scene(100, 140)
     settings, threads, maps = replace(SMALL, precision=precision), torch.get_num_threads(), []
+    layer, used = net.get_submodule("head"), set[int]()
+    layer.register_forward_hook(lambda *_: used.add(torch.get_num_threads()))
     try:
         for count in (1, 2, 3):
             torch.set_num_threads(count)
@@ -114,6 +116,7 @@ def test_levels_do_not_depend_on_the_number_of_threads(precision: Precision) -> 
     assert len(np.unique(maps[0])) > 10
     assert np.array_equal(maps[0], maps[1])
     assert np.array_equal(maps[0], maps[2])
+    assert used == {1}
 
 
 def test_one_block_alone_equals_its_part_of_all() -> None:
