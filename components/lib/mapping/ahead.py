@@ -72,6 +72,8 @@ def ahead(source: Generator[T, None, None], depth: int, name: str) -> Generator[
         while not isinstance(item := channel.items.get(), _End):
             channel.room.release()
             yield item
+            # While the next one is waited for, a large item is not kept by its name here.
+            del item
         if item.error is not None:
             raise item.error
     finally:
