@@ -9,8 +9,9 @@ import torch
 from components.lib.inference.device import choose_device
 from components.lib.inference.views import views_of
 from components.lib.mapping.blocks import Blocks
-from components.lib.mapping.forward import WindowSettings, map_blocks
+from components.lib.mapping.forward import map_blocks
 from components.lib.mapping.levels import Levels
+from components.lib.mapping.predicting import WindowSettings
 from components.lib.mapping.scene import Scene
 from components.lib.nets.network import SegmentationNetwork
 from components.predict.rules import MapRules

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -68,8 +72,38 @@ def ahead(source: Generator[T, None, None], depth: int, name: str) -> Generator[
         while not isinstance(item := channel.items.get(), _End):
             channel.room.release()
             yield item
+            # While the next one is waited for, a large item is not kept by its name here.
+            del item
         if item.error is not None:
             raise item.error
     finally:
         channel.close()
         thread.join()
+
+
+def side_by_side(
+    source: Generator[S, None, None], work: Callable[[S], T], threads: int, name: str
+) -> Generator[T, None, None]:
+    """Yield ``work(item)`` of the items of ``source`` in their order, computed by several threads.
+
+    Args:
+        source: Closed at the end. Its items are taken by whoever takes the results.
+        work: Called by any of the threads.
+        threads: Number of threads. Twice as many items are under way or wait to be taken, at most.
+        name: Beginning of the threads' names.
+
+    Raises:
+        BaseException: Whatever ``source`` or ``work`` raises, in its place among the items.
+    """
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+    waiting: deque[Future[T]] = deque()
+    with closing(source):
+        try:
+            for item in source:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) == 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

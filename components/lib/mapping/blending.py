@@ -28,6 +28,9 @@ from components.lib.mapping.levels import Levels
 FineLevels = npt.NDArray[np.uint16]
 """0 where there are no data, else ``1 + 65534 p`` of a probability p, rounded."""
 
+Ends = tuple[bool, bool]
+"""True if a window is the first, and the last one, of the scene along an axis."""
+
 FINE = 65_534
 """Fine level of probability 1, less that of probability 0."""
 
@@ -117,15 +120,25 @@ class Blend:
     def weights(self, window: Box) -> npt.NDArray[np.uint32]:
         """Return the weights (side, side) of a window of the lattice."""
         height, width = self.windows.shape
-        side, overlap = self.windows.side, self.windows.overlap
-        rows = _fall_off(side, overlap, window.top == 0, window.bottom >= height)
-        columns = _fall_off(side, overlap, window.left == 0, window.right >= width)
-        return rows[:, np.newaxis] * columns
+        return _weights(
+            self.windows.side,
+            self.windows.overlap,
+            (window.top == 0, window.bottom >= height),
+            (window.left == 0, window.right >= width),
+        )
 
 
-@lru_cache(maxsize=16)
-def _fall_off(side: int, overlap: int, first: bool, last: bool) -> npt.NDArray[np.uint32]:
-    """Weights (side,) along one axis of a window, which may be the scene's first or last."""
+@lru_cache(maxsize=9)
+def _weights(side: int, overlap: int, rows: Ends, columns: Ends) -> npt.NDArray[np.uint32]:
+    """Weights (side, side) of a window by its place along both axes: of a scene's windows, at most nine."""
+    weights = _fall_off(side, overlap, rows)[:, np.newaxis] * _fall_off(side, overlap, columns)
+    weights.flags.writeable = False
+    return weights
+
+
+def _fall_off(side: int, overlap: int, ends: Ends) -> npt.NDArray[np.uint32]:
+    """Weights (side,) along one axis of a window."""
+    first, last = ends
     weights = np.full(side, overlap + 1, dtype=np.uint32)
     rising = np.arange(1, overlap + 1, dtype=np.uint32)
     if not first:

@@ -14,16 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from components.lib.mapping.probing import followed_convolutions, predicts_same, probe_of, replace
 from components.lib.nets.csn import SensorNorm2d
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.sensorset import use_sensor
 
 Norm: TypeAlias = nn.BatchNorm2d | SensorNorm2d
-
-_PROBE_PX = 64
-
-_TOLERANCE = 2e-3
-"""Difference of logits, relative to the largest: rounding. At p = 0.5 a level is 0.016."""
 
 
 @torch.inference_mode(False)
@@ -41,41 +37,20 @@ def folded(net: SegmentationNetwork, sensor: str) -> SegmentationNetwork:
     if not any(isinstance(module, Norm) for module in net.modules()):
         return net
     copy = deepcopy(net).eval()
-    channels = net.config.in_channels
-    values = torch.arange(channels * _PROBE_PX**2, device=net.input_mean.device) * 37 % 255 + 1
-    probe = values.to(torch.uint8).reshape(1, channels, _PROBE_PX, _PROBE_PX)
-    pairs = _pairs(copy, probe, sensor)
-    for convolution, norm in pairs:
+    probe = probe_of(net)
+    pairs = {
+        norm: convolution for convolution, norm in followed_convolutions(copy, probe, sensor, _normalises)
+    }
+    for norm, convolution in pairs.items():
         with use_sensor(copy, sensor):
             _fold(copy.get_submodule(convolution), copy.get_submodule(norm))
-        parent, _, attribute = norm.rpartition(".")
-        setattr(copy.get_submodule(parent), attribute, _followers(copy.get_submodule(norm)))
-    return copy if pairs and _same(net, copy, probe, sensor) else net
+        replace(copy, norm, _followers(copy.get_submodule(norm)))
+    return copy if pairs and predicts_same(net, copy, probe, sensor) else net
 
 
-def _pairs(net: SegmentationNetwork, probe: Tensor, sensor: str) -> list[tuple[str, str]]:
-    """Names of the convolutions and normalisations that run once each, one on the other's output."""
-    outputs: list[tuple[str, Tensor]] = []
-    pairs: list[tuple[str, str]] = []
-    calls: list[str] = []
-    hooks = []
-    for name, module in net.named_modules():
-
-        def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor, name: str = name) -> None:
-            calls.append(name)
-            if isinstance(module, nn.Conv2d):
-                outputs.append((name, output))
-                return
-            pairs.extend((other, name) for other, value in outputs if value is inputs[0])
-
-        if isinstance(module, nn.Conv2d) or (isinstance(module, Norm) and module.running_var is not None):
-            hooks.append(module.register_forward_hook(note))
-    try:
-        net.predict_maps(probe, sensor)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return [pair for pair in pairs if all(calls.count(name) == 1 for name in pair)]
+def _normalises(module: nn.Module) -> bool:
+    """Return True for a normalisation by statistics that were learnt."""
+    return isinstance(module, Norm) and module.running_var is not None
 
 
 def _fold(convolution: nn.Module, norm: nn.Module) -> None:
@@ -108,12 +83,3 @@ def _followers(norm: nn.Module) -> nn.Module:
     """What a normalisation of timm carries behind it: its activation."""
     carried = [getattr(norm, name, None) for name in ("drop", "act")]
     return nn.Sequential(*(module for module in carried if module is not None))
-
-
-def _same(net: SegmentationNetwork, other: SegmentationNetwork, probe: Tensor, sensor: str) -> bool:
-    for wanted, found in zip(net.predict_maps(probe, sensor), other.predict_maps(probe, sensor), strict=True):
-        if wanted is not None and found is not None:
-            difference = (wanted - found).abs().max()
-            if not difference <= _TOLERANCE * max(1.0, float(wanted.abs().max())):
-                return False
-    return True

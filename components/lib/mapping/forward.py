@@ -14,71 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from components.contract.errors import ParameterError
-from components.lib.inference.tiles import BATCH, WINDOW_PX
-from components.lib.inference.views import PLAIN, View, predict_views
 from components.lib.mapping.ahead import ahead
 from components.lib.mapping.allocator import share_kept_memory
-from components.lib.mapping.blending import FINE, MOST_OVERLAP_PX, Blend, FineLevels
+from components.lib.mapping.blending import Blend, FineLevels
 from components.lib.mapping.blocks import Blocks, Windows
-from components.lib.mapping.folding import folded
 from components.lib.mapping.kept import KeptWindows
 from components.lib.mapping.levels import Levels
 from components.lib.mapping.looks import LookFusion
+from components.lib.mapping.predicting import Predicted, WindowSettings, bands_of, predictions
 from components.lib.mapping.scene import Scene
-from components.lib.mapping.windows import Batch, Part, WindowReader, turned
+from components.lib.mapping.windows import Part, WindowReader, turned
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.tasks.labels import BUILDING_BAND, LABELS
-
-Precision = Literal["float32", "bfloat16"]
 
 _MIB = 2**20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowSettings:
-    """Prediction of windows.
-
-    Attributes:
-        window_px: Side of a window, pixels.
-        overlap_px: Pixels that neighbouring windows share: less than half a side, at most 255.
-        batch: Windows per pass of the network. Another number may change a probability's last bits.
-        views: Views of each window that are averaged.
-        device: Device of the network, such as ``cpu`` or ``cuda``.
-        precision: Of the network's products; its probabilities are float32 in either case.
-        statistics_of: Sensor whose normalisation the network uses, by default each look's own.
-        kept_in_memory_mib: Memory for predictions that later blocks take again; more go to a temporary file.
-        kept_on_disk_mib: Size of that file at most; what does not fit is predicted again.
-    """
-
-    window_px: int = WINDOW_PX
-    overlap_px: int = 64
-    batch: int = BATCH
-    views: tuple[View, ...] = PLAIN
-    device: str = "cpu"
-    precision: Precision = "float32"
-    statistics_of: str | None = None
-    kept_in_memory_mib: int = 8
-    kept_on_disk_mib: int = 4096
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.overlap_px < self.window_px / 2 or self.overlap_px > MOST_OVERLAP_PX:
-            raise ParameterError(
-                f"windows of {self.window_px} px cannot overlap by {self.overlap_px} px",
-                next_step=f"choose an overlap below half a window, and at most {MOST_OVERLAP_PX} px",
-            )
-
-
-def bands_of(net: SegmentationNetwork) -> tuple[str, ...]:
-    """Return the names of a prediction's bands: ``building``, and the contour head's where there is one."""
-    return (BUILDING_BAND, *LABELS) if net.config.contours else (BUILDING_BAND,)
 
 
 def block_levels(
@@ -123,7 +76,7 @@ def map_blocks(
         ResourceError: If the disk is full.
     """
     _check(net, looks, blocks, settings.statistics_of)
-    if torch.device(settings.device).type == "cpu":
+    if settings.on_cpu:
         share_kept_memory()
     net = net.to(settings.device).to(memory_format=torch.channels_last).eval()
     return _map(net, looks, blocks, list(numbers), settings)
@@ -160,53 +113,15 @@ def _map(
     most = in_memory + settings.kept_on_disk_mib * _MIB // each
     reader = WindowReader(looks, blocks, numbers, windows, most)
     with KeptWindows(shape, in_memory) as kept:
-        batches = ahead(reader.batches(settings.batch), depth=1, name="map-read")
-        predicted = ahead(_predict(net, batches, settings), depth=1, name="map-predict")
+        batches = ahead(reader.batches(settings.rows), depth=1, name="map-read")
+        predicted = ahead(predictions(net, batches, settings), depth=1, name="map-predict")
         mapped = _blend(predicted, looks, blocks, windows, kept)
         with closing(ahead(mapped, depth=1, name="map-blend")) as finished:
             yield from finished
 
 
-def _predict(
-    net: SegmentationNetwork, batches: Generator[Batch, None, None], settings: WindowSettings
-) -> Generator[tuple[list[Part], FineLevels], None, None]:
-    """Yield the parts of every batch, and the predictions (rows, bands, side, side) of the predicted ones."""
-    shape = (len(bands_of(net)), settings.window_px, settings.window_px)
-    nets: dict[str, SegmentationNetwork] = {}
-    with closing(batches):
-        for batch in batches:
-            rows = sum(part.source == "predicted" for part in batch.parts)
-            if rows:
-                sensor = settings.statistics_of or batch.sensor
-                if sensor not in nets:
-                    nets[sensor] = folded(net, sensor)
-                yield batch.parts, predict_batch(nets[sensor], batch.pixels, sensor, settings)[:rows]
-            else:
-                yield batch.parts, np.empty((0, *shape), dtype=np.uint16)
-
-
-@torch.inference_mode()
-def predict_batch(
-    net: SegmentationNetwork, pixels: npt.NDArray[np.uint8], sensor: str, settings: WindowSettings
-) -> FineLevels:
-    """Return the fine levels (B, bands, H, W) of pixels (B, H, W, 4), all of which count as data."""
-    device = torch.device(settings.device)
-    values = torch.from_numpy(pixels)
-    if device.type == "cuda":
-        values = values.pin_memory().to(device, non_blocking=True)
-    mixed = torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16")
-    with mixed:
-        # Channels-last without a copy.
-        maps = predict_views(net, values.permute(0, 3, 1, 2), sensor, settings.views)
-    building = maps.classes[:, 1:2]
-    together = building if maps.contours is None else torch.cat([building, maps.contours], dim=1)
-    fine = together.mul(FINE).round_().add_(1).to(torch.uint16)
-    result: FineLevels = fine.cpu().numpy()
-    return result
-
-
 def _blend(
-    predicted: Generator[tuple[list[Part], FineLevels], None, None],
+    predicted: Generator[Predicted, None, None],
     looks: Sequence[Scene],
     blocks: Blocks,
     windows: Windows,
@@ -232,7 +147,7 @@ def _blend(
 
 
 def _blended_parts(
-    predicted: Iterator[tuple[list[Part], FineLevels]], looks: Sequence[Scene], kept: KeptWindows
+    predicted: Iterator[Predicted], looks: Sequence[Scene], kept: KeptWindows
 ) -> Iterator[tuple[Part, FineLevels | None]]:
     """Yield every part with its prediction, north up, 0 where it has no data; None for windows without."""
     for parts, batch in predicted:

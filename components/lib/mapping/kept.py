@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from components.contract.errors import ResourceError
+from components.lib.mapping.allocator import mapped_zeros
 from components.lib.mapping.blending import FineLevels
 from components.lib.mapping.blocks import Box
 
@@ -52,11 +53,13 @@ class KeptWindows:
             ResourceError: If the disk is full.
         """
         if len(self.arrays) < self.in_memory:
-            self.arrays[key] = fine.copy()
+            # Mapped: what lives long would leave holes in the heap.
+            self.arrays[key] = mapped_zeros(self.shape, np.uint16)
+            self.arrays[key][:] = fine
             return
         place = self.free.pop() if self.free else len(self.places)
         try:
-            view = memoryview(fine.tobytes())
+            view = memoryview(np.ascontiguousarray(fine)).cast("B")
             offset = place * self.bytes_each
             while view:
                 done = os.pwrite(self._file.fileno(), view, offset)

@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from components.lib.mapping.ahead import ahead
+from components.lib.mapping.ahead import ahead, side_by_side
 
 
 def test_items_come_in_order_and_at_most_so_many_are_computed_ahead() -> None:
@@ -53,3 +53,43 @@ def test_who_stops_early_ends_the_thread_and_closes_the_source() -> None:
     items.close()
     assert closed.is_set()
     assert threading.active_count() == before
+
+
+def test_many_threads_yield_in_order() -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def work(item: int) -> int:
+        # Two are under way at the same time, or the barrier breaks.
+        both.wait()
+        return item * item
+
+    found = side_by_side((k for k in range(10)), work, 2, "w")
+    assert list(found) == [k * k for k in range(10)]
+
+
+def test_many_threads_take_few_items_ahead_and_close_their_source() -> None:
+    taken: list[int] = []
+
+    def source() -> Generator[int, None, None]:
+        try:
+            for k in range(100):
+                taken.append(k)
+                yield k
+        finally:
+            taken.append(-1)
+
+    found = side_by_side(source(), lambda item: item, 2, "w")
+    assert next(found) == 0
+    assert taken == [0, 1, 2, 3]
+    found.close()
+    assert taken[-1] == -1
+
+
+def test_an_error_of_one_of_many_threads_arrives_in_its_place() -> None:
+    def work(item: int) -> float:
+        return 1 / (3 - item)
+
+    found = side_by_side((k for k in range(10)), work, 2, "w")
+    assert [next(found) for _ in range(3)] == [1 / 3, 1 / 2, 1.0]
+    with pytest.raises(ZeroDivisionError):
+        next(found)

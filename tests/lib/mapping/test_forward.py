@@ -9,8 +9,9 @@ import torch
 from components.contract.errors import ParameterError
 from components.lib.inference.views import views_of
 from components.lib.mapping.blocks import Blocks, Box, Windows
-from components.lib.mapping.forward import WindowSettings, bands_of, block_levels, map_blocks
+from components.lib.mapping.forward import block_levels, map_blocks
 from components.lib.mapping.levels import Levels, to_levels
+from components.lib.mapping.predicting import Precision, WindowSettings, bands_of
 from components.lib.mapping.scene import Pixels, Scene
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
@@ -94,6 +95,30 @@ def test_levels_of_a_real_network_do_not_depend_on_the_division() -> None:
         assert np.array_equal(whole_map(net, [scene], side, settings, order), expected)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_levels_do_not_depend_on_the_number_of_threads(precision: Precision) -> None:
+    torch.manual_seed(0)
+    config = NetworkConfig(
+        kind="deeplabv3plus", encoder="timm-mobilenetv3_small_minimal_100", decoder_channels=16,
+        sensors=(AIRBORNE,),
+    )  # fmt: skip
+    net, scene = build_network(config), random_scene(100, 140)
+    settings, threads, maps = replace(SMALL, precision=precision), torch.get_num_threads(), []
+    layer, used = net.get_submodule("head"), set[int]()
+    layer.register_forward_hook(lambda *_: used.add(torch.get_num_threads()))
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            maps.append(whole_map(net, [scene], 60, settings))
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(threads)
+    assert len(np.unique(maps[0])) > 10
+    assert np.array_equal(maps[0], maps[1])
+    assert np.array_equal(maps[0], maps[2])
+    assert used == {1}
+
+
 def test_one_block_alone_equals_its_part_of_all() -> None:
     net, scene = Nearby(), random_scene(150, 210)
     blocks = Blocks((150, 210), 80)
@@ -113,11 +138,10 @@ def test_kept_predictions_change_nothing(in_memory: int, on_disk: int) -> None:
     assert (repeated > 0) == (in_memory == on_disk == 0)
 
 
-def test_every_batch_has_the_same_shape() -> None:
+def test_every_window_has_a_pass_of_its_own_on_cpu() -> None:
     net = Nearby()
     whole_map(net, [random_scene(150, 210)], 80, SMALL)
-    assert set(net.shapes) == {(3, 4, 64, 64)}
-    assert len(net.shapes) == -(-3 * 5 // 3)
+    assert net.shapes == [(1, 4, 64, 64)] * 15
 
 
 def test_a_scene_smaller_than_a_window() -> None:
