@@ -80,8 +80,8 @@ def test_the_same_files_give_the_same_store(data: Path, tmp_path: Path) -> None:
         run(data, tmp_path / name, parameters())
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
     assert len(files) == 6 + 3
-    for name in files:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    for path in files:
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
 
 
 def test_a_bad_pair_is_left_out_and_told(
