@@ -11,7 +11,17 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "components").rglob("*.py"))
-BUILDINGS = ("download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "report", "promote")
+BUILDINGS = (
+    "download",
+    "validate",
+    "prepare",
+    "optical",
+    "distill",
+    "adapt",
+    "evaluate",
+    "report",
+    "promote",
+)
 STAGES = (*BUILDINGS, "pairs")
 SERVICES = ("acquisitions", "runs", "housekeeping")
 """Commands beside the graph: they have the shape of stages, and import lib only, too."""
