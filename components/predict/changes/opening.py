@@ -38,7 +38,7 @@ class OpenedMap:
     Attributes:
         footprints: Its buildings.
         folder: Folder of local copies of its files.
-        title: Scene that was mapped.
+        title: Acquisition, or scene, that was mapped.
         sensor: Sensor of the scene.
         model: Model that made it, in words.
         simulated: True for the rehearsal world.
@@ -110,7 +110,7 @@ def _opened(item: dict[str, Any], folder: Path) -> OpenedMap:
             ground=RasterGround(folder / names.PROBABILITY),
         ),
         folder=folder,
-        title=str(properties.get("stormsight:scene") or properties.get("title") or item["id"]),
+        title=str(properties.get("stormsight:acquisition") or item["id"]),
         sensor=", ".join(map(str, properties.get("instruments", []))),
         model=f"{model['name']}, version {model['version']}" if model["version"] else str(model["name"]),
         simulated=bool(properties["stormsight:simulated"]),

@@ -110,12 +110,10 @@ function start() {
   // One stop of the keyboard is enough: both maps move together.
   after.getCanvas().id = "map-canvas";
   before.getCanvas().tabIndex = -1;
+  // What stands above the divider belongs to the upper map, whose canvas alone is cut.
+  after.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
+  after.addControl(new Whole(), "top-right");
   after.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-left");
-  before.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-left");
-  for (const map of [before, after]) {
-    map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
-    map.addControl(new Whole(), "top-right");
-  }
 
   let leading = null;
   const follow = (from, to) => {
@@ -127,7 +125,7 @@ function start() {
   before.on("move", () => follow(before, after));
   after.on("move", () => follow(after, before));
 
-  const popup = new maplibregl.Popup({ maxWidth: "20rem", focusAfterOpen: false });
+  const popup = new maplibregl.Popup({ maxWidth: "20rem", focusAfterOpen: false, offset: 14 });
   popup.on("close", () => mark(null));
   const buttons = [...document.querySelectorAll("#buildings button")];
   let chosen = -1;
@@ -136,10 +134,7 @@ function start() {
   function divide(percent) {
     element("divide").value = percent;
     element("stage").style.setProperty("--at", `${percent}%`);
-    element("after").style.clipPath = `inset(0 0 0 ${percent}%)`;
-    // The scale and the buttons of the map that is seen in their corner.
-    element("before").querySelector(".maplibregl-ctrl-top-right").hidden = percent < 100;
-    element("after").querySelector(".maplibregl-ctrl-bottom-left").hidden = percent > 0;
+    after.getCanvasContainer().style.clipPath = `inset(0 0 0 ${percent}%)`;
   }
 
   function mark(id) {
@@ -149,14 +144,8 @@ function start() {
     if (id === null) buttons.forEach((button) => button.setAttribute("aria-current", "false"));
   }
 
-  /** The map that is seen at a place of the window. */
-  const mapAt = (lngLat) => {
-    const x = after.project(lngLat).x;
-    return x < after.getContainer().clientWidth * share() / 100 ? before : after;
-  };
-
   function describe(change, place, index = -1) {
-    popup.setLngLat(place).setDOMContent(card(change)).addTo(mapAt(place));
+    popup.setLngLat(place).setDOMContent(card(change)).addTo(after);
     if (change.id) mark(change.id);
     buttons.forEach((button, i) => button.setAttribute("aria-current", String(i === index)));
     const area = `${Math.round(change.area_m2)} square metres`;

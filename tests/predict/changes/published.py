@@ -61,5 +61,6 @@ def publish(root: Path, name: str, polygons: list[shapely.Polygon], day: int, **
     when = datetime(2030, 6, day, 10, 30, tzinfo=UTC)
     about = replace(about, scene=replace(about.scene, acquired=(when, when)), **changes)
     item = write_rest(work, about, geopackage=False)
-    Catalogue(FolderObjects(root), prefix="").add_map(item, {p.name: p for p in work.iterdir()}, name)
+    files = {path.name: path for path in work.iterdir()}
+    Catalogue(FolderObjects(root), prefix="").add_map(item, files, name, acquisition=name)
     return str(root / "items" / name)
