@@ -65,7 +65,8 @@ def _add_change(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         description="Precision, recall, F1 and IoU of changed pixels and changed objects, of sums over all "
         "pairs. Two folders of masks (PNG or TIFF) are matched by the stems of their files. Of two files of "
         "changed buildings (GeoParquet, GPKG, GeoJSON, or folders with one) the objects alone count. Nothing "
-        "tells whether truth and prediction were swapped: precision and recall change places, F1 and IoU stay.",
+        "tells whether truth and prediction were swapped: precision and recall change places, F1 and IoU "
+        "stay.",
     )
     change.set_defaults(run=_change)
     change.add_argument(

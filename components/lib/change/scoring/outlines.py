@@ -12,9 +12,7 @@ from components.lib.metrics.counts import Counts
 Geometries = npt.NDArray[np.object_]
 
 
-def match_outlines(
-    truth: Geometries, predicted: Geometries, iou: float
-) -> tuple[Counts, npt.NDArray[np.intp]]:
+def match_outlines(truth: Geometries, predicted: Geometries, iou: float) -> Counts:
     """Match predicted buildings to true ones.
 
     Args:
