@@ -11,7 +11,9 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "components").rglob("*.py"))
-STAGES = ("download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "report", "promote")
+STAGES = (
+    "download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "report", "promote", "pairs",
+)  # fmt: skip
 SERVICES = ("acquisitions", "runs", "housekeeping")
 """Commands beside the graph: they have the shape of stages, and import lib only, too."""
 

@@ -38,6 +38,7 @@ SECTIONS = (
     "report",
     "promote",
     "tracking",
+    "pairs",
     "map",
     "orchestration",
     "evidence",
