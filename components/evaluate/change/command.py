@@ -154,8 +154,8 @@ def _doubts(scores: ChangeScores, unknown: int) -> list[str]:
     pixels, doubts = scores.pixels, []
     if unknown:
         doubts.append(
-            f"the prediction has {unknown:,} pixels of 255 beside 1, which count as unchanged: if 255 means "
-            "unknown, truth and prediction may have been swapped"
+            f"the prediction has {unknown:,} unknown pixels, which count as unchanged: truth and prediction "
+            "may have been swapped"
         )
     if not pixels.tp + pixels.fn:
         doubts.append("no pixel of the truth is changed: recall is undefined")
