@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.lib.objects.opening import open_objects
 from components.predict.__main__ import main
 from tests.browser import CHROMIUM, browser
 from tests.pages import foreign_resources, links
@@ -132,3 +133,28 @@ def test_a_file_that_was_changed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match=r"footprints\.parquet"):
         main(["changes", *places, "--out", str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()
+
+
+def test_maps_of_a_bucket_are_compared(
+    maps: tuple[str, str], bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = open_objects(f"s3://{bucket}/maps")
+    root = Path(maps[0]).parent
+    for path in root.rglob("*"):
+        if path.is_file():
+            store.upload(f"items/{path.relative_to(root).as_posix()}", path)
+    places = [f"s3://{bucket}/maps/items/{Path(place).name}" for place in maps]
+    main(["changes", places[0], f"{places[1]}/item.json", "--out", str(tmp_path / "out")])
+    assert capsys.readouterr().out.startswith("SIMULATED, 1 added, 1 removed, 1 enlarged")
+
+
+def test_an_item_cannot_name_files_outside_of_its_map(maps: tuple[str, str], tmp_path: Path) -> None:
+    item = json.loads((Path(maps[0]) / "item.json").read_text())
+    del item["properties"]["stormsight:seal"]
+    item["assets"]["footprints"]["href"] = "./../../secret.parquet"
+    hostile = tmp_path / "a" / "b" / "map"
+    hostile.mkdir(parents=True)
+    (hostile / "item.json").write_text(json.dumps(item))
+    (tmp_path / "a" / "secret.parquet").write_bytes(b"secret")
+    with pytest.raises(ParameterError, match="is no object key"):
+        main(["changes", maps[0], str(hostile), "--out", str(tmp_path / "out")])
