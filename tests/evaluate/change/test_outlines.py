@@ -83,6 +83,15 @@ def test_folders_of_changes_and_the_table(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.splitlines()[1].split() == ["all", *["0.6667"] * 3, "2", "1", "1"]
 
 
+def test_the_folder_of_a_published_map_is_its_footprints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "map" / "0123").mkdir(parents=True)
+    (tmp_path / "map" / "item.json").write_text("{}")
+    save(PREDICTION, tmp_path / "map" / "0123" / "footprints.parquet")
+    assert scored(save(TRUTH, tmp_path / "t.gpkg"), tmp_path / "map", capsys)["objects"]["tp"] == 2
+
+
 def test_one_file_without_a_crs_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bare = table((0, 0, 10, 10), crs=None)
     truth, prediction = save(TRUTH, tmp_path / "t.parquet"), save(bare, tmp_path / "p.parquet")
