@@ -13,6 +13,7 @@ import pyogrio
 import shapely
 
 from components.contract.errors import BadDataError, MissingInputError
+from components.contract.keys import ITEM
 from components.lib.foreign import judged
 from components.lib.geo.crs import move, same_crs
 from components.lib.geo.footprints import read_geojson
@@ -48,10 +49,19 @@ class Outlines:
 
 
 def footprint_file(place: Path) -> Path | None:
-    """Return the file of footprints that a path means; None if it means none."""
+    """Return the file of footprints that a path means; None if it means none.
+
+    Raises:
+        MissingInputError: If there is nothing of that path.
+    """
+    if not place.exists():
+        raise MissingInputError(
+            f"{place} is missing", next_step="name a folder of masks, or a file of footprints"
+        )
     if place.is_dir():
         found = [place / name for name in IN_FOLDER if (place / name).is_file()]
-        found += sorted(place.glob(f"*/{IN_FOLDER[-1]}"))  # a published map keeps its files in a folder below
+        if (place / ITEM).is_file():  # a published map keeps its files one folder below its item
+            found += sorted(place.glob(f"*/{IN_FOLDER[-1]}"))
         return found[0] if found else None
     return place if place.suffix.lower() in SUFFIXES else None
 

@@ -286,7 +286,7 @@ def test_bad_folders_are_named(golden: Folders, spoil: Any, message: str) -> Non
 
 def test_a_missing_folder_is_named(golden: Folders) -> None:
     golden.prediction = golden.prediction.with_name("elsewhere")
-    with pytest.raises(MissingInputError, match="elsewhere is no folder"):
+    with pytest.raises(MissingInputError, match="elsewhere is missing"):
         golden.score()
 
 

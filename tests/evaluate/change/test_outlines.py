@@ -106,7 +106,7 @@ def test_what_is_no_file_of_footprints_is_named(tmp_path: Path, capsys: pytest.C
         (tmp_path / name).write_bytes(content)
         with pytest.raises(BadDataError, match=name.replace(".", r"\.")):
             scored(truth, tmp_path / name, capsys)
-    with pytest.raises(MissingInputError, match=r"absent\.gpkg is no file"):
+    with pytest.raises(MissingInputError, match=r"absent\.gpkg is missing"):
         scored(truth, tmp_path / "absent.gpkg", capsys)
     with pytest.raises(ParameterError, match="one holds footprints, the other does not"):
         scored(truth, tmp_path, capsys)
