@@ -11,9 +11,18 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "components").rglob("*.py"))
-STAGES = (
-    "download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "report", "promote", "pairs",
-)  # fmt: skip
+BUILDINGS = (
+    "download",
+    "validate",
+    "prepare",
+    "optical",
+    "distill",
+    "adapt",
+    "evaluate",
+    "report",
+    "promote",
+)
+STAGES = (*BUILDINGS, "pairs")
 SERVICES = ("acquisitions", "runs", "housekeeping")
 """Commands beside the graph: they have the shape of stages, and import lib only, too."""
 

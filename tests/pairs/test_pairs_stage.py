@@ -157,6 +157,12 @@ def test_the_simulated_world_becomes_a_store(tmp_path: Path, monkeypatch: pytest
         assert sheet.width == 5 * 256 + 4 * 4
 
 
+def test_tiles_are_as_large_as_simulated_pairs_or_as_told() -> None:
+    settings = PairsParameters.model_validate({"simulated": {"tile_px": 96}})
+    assert (settings.tile_side(SIMULATED), settings.tile_side("levir-cd")) == (96, 256)
+    assert parameters().tile_side(SIMULATED) == TILE
+
+
 def test_parameters_name_what_they_do_not_know() -> None:
     assert set(DATA_SETS) >= {SIMULATED, "levir-cd", "bright"}
     with pytest.raises(ValidationError, match="unknown data set 'levir'"):
