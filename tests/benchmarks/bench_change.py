@@ -143,7 +143,7 @@ def our_predictions(
     arguments: argparse.Namespace, arrays: Arrays, device: torch.device, kind: str = "sgsln"
 ) -> Runs:
     """Score tiles as the stage's validation does."""
-    net = network(kind, arguments.width).to(device, memory_format=torch.channels_last).eval()
+    net = network(kind, arguments.width).to(device).to(memory_format=torch.channels_last).eval()
 
     def predict(count: int) -> None:
         rows = np.tile(np.arange(arguments.batch), count)

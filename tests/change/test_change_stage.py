@@ -15,6 +15,7 @@ from components.change.train import HEADLINE, ChangeRun, prepare_run
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.change.nets.bundle import load_change_bundle
 from components.lib.change.pair import Modality
+from components.lib.change.store.store import PairStore
 from components.lib.change.training.validation import Validation
 from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import TrainingParameters
@@ -71,11 +72,15 @@ def test_scores_are_of_the_validation_split_and_called_simulated(trained: Path) 
 
 
 def test_the_threshold_is_the_best_on_the_validation_split(trained: Path) -> None:
-    from components.lib.change.store.store import PairStore  # noqa: PLC0415
-
     net, store = load_change_bundle(trained / "models/change/sgsln"), PairStore.open(trained / "data/pairs")
-    layers = [store.layer(name) for name in ("before_optical", "after_optical", "label")]
-    histogram = Validation(*layers, store.rows("val"), SIDE**2).histogram(net)
+    validation = Validation(
+        before=store.layer("before_optical"),
+        after=store.layer("after_optical"),
+        label=store.layer("label"),
+        rows=store.rows("val"),
+        pixels=SIDE**2,
+    )
+    histogram = validation.histogram(net)
     assert details(trained)["threshold"] == net.config.threshold == histogram.best_threshold()
 
 
@@ -93,7 +98,7 @@ def run_of(
 ) -> ChangeRun:  # fmt: skip
     """Prepare a training without taking a step."""
     own = {} if splits is None else {"splits": splits}
-    store = make_store(folder / "data/pairs", modalities=modalities, **own)  # type: ignore[arg-type]
+    store = make_store(folder / "data/pairs", modalities=modalities, **own)
     write_parameters(repository, folder, change=CHANGE | change, methods=METHODS)
     path, chosen = folder / "params.yaml", load_change(method)
     parameters = load_parameters(f"methods.{method}", chosen.parameters, path)
