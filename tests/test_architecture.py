@@ -13,7 +13,10 @@ from tests.imports import imported
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "components").rglob("*.py"))
-STAGES = ("download", "validate", "prepare", "optical", "distill", "change", "adapt", "evaluate", "report", "promote")
+STAGES = (
+    "download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "report", "promote",
+    "pairs", "change",
+)  # fmt: skip
 SERVICES = ("acquisitions", "runs", "housekeeping")
 """Commands beside the graph: they have the shape of stages, and import lib only, too."""
 

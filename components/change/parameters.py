@@ -14,6 +14,7 @@ class ChangeTraining(Parameters):
     """Training of one change method: a preset, and what differs from it.
 
     Attributes:
+        data_set: Data set of pairs to learn from, one of ``pairs.data_sets``.
         preset: Schedule by name: ``head``, ``first_release`` and ``issue4`` are SGSLN's, ``short`` is ours.
         before: Modality of the first date.
         after: Modality of the second date.
@@ -27,6 +28,7 @@ class ChangeTraining(Parameters):
         dropout: Share of the features that a step drops; null takes the preset's.
     """
 
+    data_set: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     preset: PresetName
     before: Modality
     after: Modality

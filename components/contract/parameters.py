@@ -39,6 +39,7 @@ SECTIONS = (
     "report",
     "promote",
     "tracking",
+    "pairs",
     "map",
     "orchestration",
     "evidence",

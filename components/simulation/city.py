@@ -110,6 +110,17 @@ class City:
         rows = range(int(south // SPACING_M) - reach - 1, int(north // SPACING_M) + reach + 2)
         return [(i, j) for i in columns for j in rows]
 
+    def districts_reaching(self, bounds: Bounds) -> list[Index]:
+        """Return all districts that may have something standing in ``bounds``."""
+        west, south, east, north = bounds
+        found = []
+        for index in self.sites_near(bounds):
+            site = self.district(index)
+            away = np.hypot(site.x - np.clip(site.x, west, east), site.y - np.clip(site.y, south, north))
+            if away <= REACH_M:
+                found.append(index)
+        return found
+
     def objects(self, index: Index) -> Objects:
         """Return everything standing in a district."""
         if index not in self._objects:
@@ -118,14 +129,9 @@ class City:
 
     def objects_in(self, bounds: Bounds) -> Objects:
         """Return the objects that meet ``bounds``, of all districts; buildings renumbered."""
-        west, south, east, north = bounds
         parts = []
         offset = 0
-        for index in self.sites_near(bounds):
-            site = self.district(index)
-            away = np.hypot(site.x - np.clip(site.x, west, east), site.y - np.clip(site.y, south, north))
-            if away > REACH_M:
-                continue
+        for index in self.districts_reaching(bounds):
             found = self.objects(index)
             boxes = found.boxes.copy()
             boxes["building"][boxes["building"] >= 0] += offset
@@ -152,13 +158,13 @@ class City:
     def _build(self, index: Index) -> Objects:
         site = self.district(index)
         rng = np.random.default_rng([self.seed, 14, *index])
-        builder, region = ObjectBuilder(), self._region(index)
-        for block in self._blocks(site, region):
+        builder, region = ObjectBuilder(), self.region(index)
+        for block in self.blocks(site, region):
             site.kind.fill(rng, builder, block)
         local = builder.place(site.x, site.y, site.angle, region)
         return _with_border(local, self._border_objects(index, rng))
 
-    def _blocks(self, site: District, region: BaseGeometry) -> list[Block]:
+    def blocks(self, site: District, region: BaseGeometry) -> list[Block]:
         """Return the blocks between a district's streets that meet its region, in its own frame."""
         kerb = site.kind.street / 2 + 2.0
         k = np.arange(-(REACH_M // site.pitch_u) - 1, REACH_M // site.pitch_u + 1)
@@ -173,7 +179,7 @@ class City:
         meets = shapely.intersects(region, shapely.polygons(turned))
         return [tuple(block) for block in blocks[meets].tolist()]
 
-    def _region(self, index: Index) -> BaseGeometry:
+    def region(self, index: Index) -> BaseGeometry:
         """Return the district's cell less half of the roads around it and the river."""
         site = self.district(index)
         cell: BaseGeometry = shapely.Point(site.x, site.y).buffer(REACH_M - 5.0)

@@ -93,14 +93,15 @@ def csv_rows(image_id: str, footprints: list[Footprint], frame: Frame) -> str:
         return f"{image_id},0,POLYGON EMPTY,,,\n"
     lines = []
     for number, f in enumerate(footprints):
-        wkt = shapely.to_wkt(_to_pixels(f.polygon, frame), rounding_precision=3)
+        wkt = shapely.to_wkt(to_pixels(f.polygon, frame), rounding_precision=3)
         figures = ",".join("" if np.isnan(v) else f"{v:.3f}" for v in (f.mean, f.median, f.deviation))
         lines.append(f'{image_id},{number},"{wkt}",{figures}\n')
     return "".join(lines)
 
 
-def _to_pixels(polygon: shapely.Polygon, frame: Frame) -> BaseGeometry:
-    pixels: BaseGeometry = shapely.transform(
+def to_pixels(polygon: shapely.Polygon, frame: Frame) -> shapely.Polygon:
+    """Return a polygon in pixels of ``frame``: x to the right, y down, (0, 0) the upper-left corner."""
+    pixels: shapely.Polygon = shapely.transform(
         polygon, lambda xy: (xy - [frame.x_left, frame.y_top]) * [1.0, -1.0] / frame.gsd
     )
     return pixels

@@ -158,7 +158,7 @@ class ObjectBuilder:
         broken = np.union1d(boxes["building"][~inside], _overlapping(boxes["building"], shapes))
         keep = inside & ~(np.isin(boxes["building"], broken) & (boxes["building"] >= 0))
         boxes, shapes = boxes[keep], shapes[keep]
-        polygons, heights = _footprints(boxes, shapes)
+        polygons, heights = footprints(boxes, shapes)
         return Objects(
             boxes=boxes,
             trees=trees[shapely.contains_xy(region, trees["x"], trees["y"])],
@@ -189,7 +189,7 @@ def _overlapping(numbers: npt.NDArray[np.int32], shapes: npt.NDArray[np.object_]
     return later
 
 
-def _footprints(boxes: Records, shapes: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.object_], Double]:
+def footprints(boxes: Records, shapes: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.object_], Double]:
     """Footprints and height statistics of the buildings; renumbers ``boxes`` in place to match."""
     numbers = np.unique(boxes["building"][boxes["building"] >= 0])
     polygons = np.empty(len(numbers), dtype=object)

@@ -1,4 +1,4 @@
-"""The optical image: one satellite pass in clear weather, seen about 17 degrees off nadir.
+"""The optical image: one satellite pass under given light, by default in clear weather in late August.
 
 Painted from low to high on ground-rectified pixels: each object throws its shadow on what is already there,
 then shows the facade turned to the sensor, then its roof, moved by height * tan(off-nadir) away from it.
@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from components.simulation.conditions import AUGUST, Conditions
 from components.simulation.frame import Codes, Float, Frame, Mask
 from components.simulation.ground import Ground
 from components.simulation.noise import Textures, uniform_at
 from components.simulation.objects import Material, Objects, Records, Roof
 from components.simulation.surface import box_bounds, crown, local
 
-SUN_AZIMUTH, SUN_ELEVATION = np.radians(155.0), np.radians(46.0)
-LEAN_AZIMUTH, OFF_NADIR = np.radians(300.0), np.radians(17.0)
-SHADOW = (-np.sin(SUN_AZIMUTH) / np.tan(SUN_ELEVATION), -np.cos(SUN_AZIMUTH) / np.tan(SUN_ELEVATION))
-"""Shadow of a point one metre high: metres east and north."""
-LEAN = (np.sin(LEAN_AZIMUTH) * np.tan(OFF_NADIR), np.cos(LEAN_AZIMUTH) * np.tan(OFF_NADIR))
-"""Displacement of a point one metre high: metres east and north."""
 TONE = (0.96, 0.98, 1.02, 1.0)
 """Response of the bands: brings the means to those of the real optical images (docs/methods/spacenet6.md)."""
 SHADE = 0.34
 """Light left in a shadow."""
+AIRLIGHT = (168, 176, 190, 150)
+"""Digital numbers of haze so thick that it hides the ground."""
 
 _COLOURS = {
     # Red, green, blue, near infra-red; digital numbers in full sun.
@@ -52,9 +49,13 @@ _PAINT = np.array([(235, 235, 235, 200), (40, 42, 46, 40), (120, 122, 128, 110),
 class Painting:
     """Colour numbers and light of every pixel; colours are looked up once, at the end."""
 
-    def __init__(self, ground: Ground, frame: Frame) -> None:
+    def __init__(self, ground: Ground, frame: Frame, conditions: Conditions) -> None:
         self.frame = frame
-        self.colours: list[Float] = list(_PALETTE)
+        self.conditions = conditions
+        self.palette = _PALETTE.copy()
+        for material, gains in conditions.gains.items():
+            self.palette[material] *= np.array(gains, dtype=np.float32)
+        self.colours: list[Float] = list(self.palette)
         self.code = ground.material.astype(np.int32)
         self.light = np.ones(self.code.shape, dtype=np.float32)
 
@@ -69,12 +70,26 @@ class Painting:
         self.light[window][mask] = light[mask] if isinstance(light, np.ndarray) else light
 
 
-def photograph(objects: Objects, ground: Ground, frame: Frame, textures: Textures, seed: int) -> Codes:
+def photograph(
+    objects: Objects,
+    ground: Ground,
+    frame: Frame,
+    textures: Textures,
+    seed: int,
+    *,
+    conditions: Conditions = AUGUST,
+) -> Codes:
     """Red, green, blue and near infra-red of ``frame``, uint8 (4, rows, cols), 1..255 (0 is no-data).
 
-    ``seed`` fixes the hour of the pass: which parking places are taken and what colour things are.
+    Args:
+        objects: Everything standing.
+        ground: The ground of ``frame``.
+        frame: The raster.
+        textures: Natural texture of the ground.
+        seed: Fixes what colour things are and, with ``conditions.traffic``, which parking places are taken.
+        conditions: Light, season, haze, view and traffic of the pass.
     """
-    painting = Painting(ground, frame)
+    painting = Painting(ground, frame, conditions)
     painting.light[ground.marking] = 1.9
     woods = ground.canopy > 0
     painting.code[woods] = Material.TREE
@@ -87,8 +102,11 @@ def photograph(objects: Objects, ground: Ground, frame: Frame, textures: Texture
 
 
 def _develop(painting: Painting, frame: Frame, textures: Textures) -> Codes:
+    shift, haze = painting.conditions.texture_shift, painting.conditions.haze
     light = painting.light * (
-        1.0 + 0.05 * textures.over("fine", frame, 5) + 0.07 * textures.over("grain", frame, 11)
+        1.0
+        + 0.05 * textures.over("fine", frame, 5 + shift)
+        + 0.07 * textures.over("grain", frame, 11 + shift)
     )
     light *= 1.0 + 0.07 * textures.over("patch", frame, 17)
     palette = np.stack(painting.colours) * np.array(TONE, dtype=np.float32)
@@ -97,6 +115,8 @@ def _develop(painting: Painting, frame: Frame, textures: Textures) -> Codes:
         plane = palette[:, band][painting.code] * light + np.float32(6.0)
         plane[:, 1:-1] = 0.7 * plane[:, 1:-1] + 0.15 * (plane[:, :-2] + plane[:, 2:])
         plane[1:-1] = 0.7 * plane[1:-1] + 0.15 * (plane[:-2] + plane[2:])
+        if haze > 0:
+            plane += np.float32(haze) * (np.float32(AIRLIGHT[band]) - plane)
         image[band] = np.clip(plane, 1, 255)
     return image
 
@@ -143,7 +163,8 @@ def _interval(at: Float, step: np.float32, half: np.float32) -> tuple[Float, Flo
 
 
 def _shade(painting: Painting, box: np.void, bounds: Float, top: float) -> None:
-    swept = _sweep(painting, box, bounds, (SHADOW[0] * top, SHADOW[1] * top))
+    east, north = painting.conditions.shadow
+    swept = _sweep(painting, box, bounds, (east * top, north * top))
     if swept is not None:
         window, mask, _ = swept
         light = painting.light[window]
@@ -152,7 +173,8 @@ def _shade(painting: Painting, box: np.void, bounds: Float, top: float) -> None:
 
 def _facade(painting: Painting, box: np.void, bounds: Float, hue: float) -> None:
     eave = float(box["eave"])
-    swept = _sweep(painting, box, bounds, (LEAN[0] * eave, LEAN[1] * eave))
+    east, north = painting.conditions.lean
+    swept = _sweep(painting, box, bounds, (east * eave, north * eave))
     if swept is None:
         return
     window, mask, height = swept
@@ -163,7 +185,7 @@ def _facade(painting: Painting, box: np.void, bounds: Float, hue: float) -> None
 
 
 def _roof(painting: Painting, box: np.void, bounds: Float, top: float, hue: float) -> None:
-    dx, dy = LEAN[0] * top, LEAN[1] * top
+    dx, dy = (metres * top for metres in painting.conditions.lean)
     moved = (bounds[0] + dx, bounds[1] + dy, bounds[2] + dx, bounds[3] + dy)
     window = painting.frame.window_of((float(moved[0]), float(moved[1]), float(moved[2]), float(moved[3])))
     if window is None:
@@ -173,22 +195,23 @@ def _roof(painting: Painting, box: np.void, bounds: Float, top: float, hue: floa
     shifted["y"] += dy
     u, v = local(shifted, painting.frame, window)
     mask = (np.abs(u) <= box["a"]) & (np.abs(v) <= box["b"])
-    painting.fill(window, mask, painting.colour(_roof_colour(box, hue)), _roof_light(box, u, v))
+    colour = painting.colour(_roof_colour(painting.palette, box, hue))
+    painting.fill(window, mask, colour, _roof_light(painting.conditions, box, u, v))
 
 
-def _roof_colour(box: np.void, hue: float) -> Float:
+def _roof_colour(palette: Float, box: np.void, hue: float) -> Float:
     tone = float(box["tone"])
     if box["material"] == Material.BOX:
         paint: Float = _PAINT[int(hue * len(_PAINT)) % len(_PAINT)] * np.float32(0.9)
         return paint
-    colour: Float = _PALETTE[box["material"]] * np.float32(0.55 + 0.8 * tone)
+    colour: Float = palette[box["material"]] * np.float32(0.55 + 0.8 * tone)
     if box["material"] == Material.TILES and hue < 0.4:
         # Dark glazed tiles: as common in the real city as red ones.
-        colour = _PALETTE[Material.BITUMEN] * np.float32(0.6 + 0.5 * tone)
+        colour = palette[Material.BITUMEN] * np.float32(0.6 + 0.5 * tone)
     return colour
 
 
-def _roof_light(box: np.void, u: Float, v: Float) -> Float:
+def _roof_light(conditions: Conditions, box: np.void, u: Float, v: Float) -> Float:
     """Light on a roof: pitched sides by their angle to the sun, flat ones with a bright rim and fittings."""
     edge = np.minimum(box["a"] - np.abs(u), box["b"] - np.abs(v))
     if box["roof"] == Roof.FLAT or box["rise"] <= 0:
@@ -196,16 +219,17 @@ def _roof_light(box: np.void, u: Float, v: Float) -> Float:
         return np.where(edge < 0.5, np.float32(1.2), np.where(fittings, np.float32(1.45), np.float32(1.0)))
     pitch = box["rise"] / box["b"] if box["roof"] != Roof.SAWTOOTH else box["rise"] / 6.0
     # A side's normal leans outwards, across the ridge.
-    sun_v = -np.sin(box["angle"]) * np.sin(SUN_AZIMUTH) + np.cos(box["angle"]) * np.cos(SUN_AZIMUTH)
+    azimuth, elevation = conditions.sun_azimuth, conditions.sun_elevation
+    sun_v = -np.sin(box["angle"]) * np.sin(azimuth) + np.cos(box["angle"]) * np.cos(azimuth)
     side = np.sign(v) if box["roof"] != Roof.SAWTOOTH else np.where(np.mod(v, 6.0) > 5.0, 1.0, -1.0)
-    dot = (np.sin(SUN_ELEVATION) + side * pitch * sun_v * np.cos(SUN_ELEVATION)) / np.hypot(1.0, pitch)
-    light = np.clip(dot / np.sin(SUN_ELEVATION), SHADE, 1.6).astype(np.float32)
+    dot = (np.sin(elevation) + side * pitch * sun_v * np.cos(elevation)) / np.hypot(1.0, pitch)
+    light = np.clip(dot / np.sin(elevation), SHADE, 1.6).astype(np.float32)
     return np.where(np.abs(v) < 0.3, np.float32(1.25), light)
 
 
 def _vehicles(painting: Painting, slots: Records, seed: int) -> None:
     """Vehicles present at the hour of the pass."""
-    draw = uniform_at(slots["x"], slots["y"], seed + 1)
+    draw = uniform_at(slots["x"], slots["y"], seed + 1 + painting.conditions.traffic)
     present = np.flatnonzero(draw < 0.62)
     codes = [painting.colour(colour) for colour in _PAINT]
     for k in present:
@@ -224,26 +248,27 @@ def _vehicles(painting: Painting, slots: Records, seed: int) -> None:
 
 
 def _tree_shadows(painting: Painting, trees: Records) -> None:
+    east, north = painting.conditions.shadow
     for k in range(len(trees)):
         height = float(trees["height"][k]) * 0.75
         stamp = crown(max(round(float(trees["radius"][k]) / painting.frame.gsd), 1)) > 0
         for share in (0.5, 1.0):
-            _stamp(painting, trees[k], stamp, (SHADOW[0] * height * share, SHADOW[1] * height * share), None)
+            _stamp(painting, trees[k], stamp, (east * height * share, north * height * share), None)
 
 
 def _trees(painting: Painting, trees: Records) -> None:
+    east, north = painting.conditions.lean
     for k in range(len(trees)):
         height = float(trees["height"][k]) * 0.75
         radius = max(round(float(trees["radius"][k]) / painting.frame.gsd), 1)
-        _stamp(
-            painting, trees[k], crown(radius) > 0, (LEAN[0] * height, LEAN[1] * height), _crown_light(radius)
-        )
+        light = _crown_light(radius, painting.conditions.sun_azimuth)
+        _stamp(painting, trees[k], crown(radius) > 0, (east * height, north * height), light)
 
 
-def _crown_light(radius: int) -> Float:
+def _crown_light(radius: int, sun_azimuth: float) -> Float:
     """Light on a crown: brighter on the side of the sun."""
     axis = np.arange(-radius, radius + 1) / (radius + 0.5)
-    towards = axis[None, :] * np.sin(SUN_AZIMUTH) - axis[:, None] * np.cos(SUN_AZIMUTH)
+    towards = axis[None, :] * np.sin(sun_azimuth) - axis[:, None] * np.cos(sun_azimuth)
     light: Float = (0.95 + 0.45 * towards).astype(np.float32)
     return light
 

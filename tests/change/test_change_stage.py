@@ -31,7 +31,7 @@ METHODS: dict[str, Any] = {"sgsln": {"width": 8, "lr": 0.005}}
 def trained(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory in which the stage has run."""
     folder = tmp_path_factory.mktemp("change")
-    make_store(folder / "data/pairs")
+    make_store(folder / "data/pairs/simulated")
     write_parameters(repository, folder, change=CHANGE, methods=METHODS, tracking={"uri": "none"})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -72,7 +72,10 @@ def test_scores_are_of_the_validation_split_and_called_simulated(trained: Path) 
 
 
 def test_the_threshold_is_the_best_on_the_validation_split(trained: Path) -> None:
-    net, store = load_change_bundle(trained / "models/change/sgsln"), PairStore.open(trained / "data/pairs")
+    net, store = (
+        load_change_bundle(trained / "models/change/sgsln"),
+        PairStore.open(trained / "data/pairs/simulated"),
+    )
     validation = Validation(
         before=store.layer("before_optical"),
         after=store.layer("after_optical"),

@@ -140,7 +140,7 @@ def profile_geotiff(content: bytes, name: str, limits: RasterLimits = DEFAULT_LI
     Raises:
         BadDataError: If the bytes are no GeoTIFF, or the header is damaged or beyond ``limits``.
     """
-    with _opened(content, name, limits) as dataset:
+    with opened(content, name, limits) as dataset:
         return profile_of(dataset, name)
 
 
@@ -158,7 +158,7 @@ def read_geotiff(content: bytes, name: str, limits: RasterLimits = DEFAULT_LIMIT
     Raises:
         BadDataError: As :func:`profile_geotiff`, and if pixels are truncated or corrupt.
     """
-    with _opened(content, name, limits) as dataset:
+    with opened(content, name, limits) as dataset:
         return Raster(array=dataset.read(), profile=profile_of(dataset, name), masked=mask_of(dataset))
 
 
@@ -214,16 +214,23 @@ def write_geotiff(
 
 
 @contextmanager
-def _opened(content: bytes, name: str, limits: RasterLimits) -> Iterator[Any]:
-    """Open a dataset whose header is within ``limits``; GDAL's errors become ``BadDataError``."""
+def opened(content: bytes, name: str, limits: RasterLimits, *, driver: str = "GTiff") -> Iterator[Any]:
+    """Open a dataset whose header is within ``limits``; GDAL's errors become ``BadDataError``.
+
+    Args:
+        content: The file's bytes, trusted in nothing.
+        name: File name, for messages.
+        limits: Size that the header may claim.
+        driver: GDAL's driver, the only one that is tried.
+    """
     hide_undecodable_messages()
-    if not content.startswith(MAGIC):
+    if driver == "GTiff" and not content.startswith(MAGIC):
         what = "is empty" if not content else "is not a TIFF"
         raise bad_raster(name, what)
     with rasterio.Env(**GDAL_OPTIONS), MemoryFile(content) as memory:
         try:
-            with memory.open(driver="GTiff", sharing=False) as dataset:
-                check_header(dataset, name, limits)
+            with memory.open(driver=driver, sharing=False) as dataset:
+                check_header(dataset, name, limits, driver)
                 yield dataset
         except StormsightError:
             raise
@@ -253,14 +260,19 @@ def reason_of(error: BaseException, path: str) -> str:
     return words.replace(path, "the file").replace(path.rpartition("/")[2], "the file")
 
 
-def check_header(dataset: Any, name: str, limits: RasterLimits) -> None:  # noqa: ANN401 - rasterio is untyped
+def check_header(
+    dataset: Any,  # noqa: ANN401 - rasterio is untyped
+    name: str,
+    limits: RasterLimits,
+    driver: str = "GTiff",
+) -> None:
     """Check an opened dataset's header before a pixel is decoded.
 
     Raises:
         BadDataError: If it is beyond ``limits``, refers to other files, or states what no product has.
     """
-    if dataset.driver != "GTiff":
-        raise bad_raster(name, f"was opened by GDAL's {dataset.driver} driver, only GTiff is allowed")
+    if dataset.driver != driver:
+        raise bad_raster(name, f"was opened by GDAL's {dataset.driver} driver, only {driver} is allowed")
     if len(set(dataset.dtypes)) != 1:
         raise bad_raster(name, f"mixes pixel types {', '.join(dataset.dtypes)}")
     if max(dataset.height, dataset.width) > limits.max_side_px or dataset.count > limits.max_bands:

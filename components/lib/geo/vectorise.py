@@ -107,18 +107,31 @@ def draw_parts(
     count = int(labels.max(initial=0))
     if count == 0:
         return Polygons(np.empty(0, dtype=object), np.empty(0), image.transform, image.crs)
-    # One pixel of margin, taken off again by the transform: rasterio warns of an identity transform.
-    margin = np.pad(labels, 1)
-    drawn = list(shapes(margin, mask=margin > 0, connectivity=4, transform=Affine.translation(-1, -1)))
-    order = np.argsort([value for _, value in drawn], kind="stable")
-    polygons = np.empty(count, dtype=object)
-    polygons[:] = [_polygon(drawn[i][0]["coordinates"]) for i in order]
+    polygons = outlines_of_parts(labels)
     simplified = shapely.simplify(shapely.buffer(polygons, 0), simplify_px)
     inside = labels > 0
     weights = image.band(confidence)[inside]
     sums = np.bincount(labels[inside], weights=weights, minlength=count + 1)
     sizes = np.bincount(labels[inside], minlength=count + 1)
     return Polygons(simplified, sums[1:] / sizes[1:], image.transform, image.crs)
+
+
+def outlines_of_parts(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.object_]:
+    """Draw each labelled part along its pixel edges.
+
+    Args:
+        labels: (H, W): 0 is background, the parts are numbered 1..K without gaps, each 4-connected.
+
+    Returns:
+        (K,) object array of shapely polygons in pixel coordinates.
+    """
+    # One pixel of margin, taken off again by the transform: rasterio warns of an identity transform.
+    margin = np.pad(labels, 1)
+    drawn = list(shapes(margin, mask=margin > 0, connectivity=4, transform=Affine.translation(-1, -1)))
+    order = np.argsort([value for _, value in drawn], kind="stable")
+    polygons = np.empty(len(drawn), dtype=object)
+    polygons[:] = [_polygon(drawn[i][0]["coordinates"]) for i in order]
+    return polygons
 
 
 def _polygon(rings: list[list[tuple[float, float]]]) -> shapely.Polygon:

@@ -19,6 +19,7 @@ from components.contract.errors import (
 )
 from components.contract.hashing import sha256_file
 from components.contract.keys import CONTROL
+from components.lib.folders import files_of_folder
 from components.lib.foreign import judged, one_line
 from components.lib.geo.windowed import WindowedGeoTiff
 from components.lib.mapping.scene import Scene, SceneFacts, SourceFile
@@ -33,7 +34,6 @@ from components.predict.scenes.remote import fetched
 from components.predict.scenes.sources import (
     StripFiles,
     dataset_of_name,
-    files_of_folder,
     marked_sensor,
     sensor_of_name,
     strips_of_folder,
@@ -114,7 +114,7 @@ def _opened(source: str, request: _Request) -> Sequence[GeoTiffScene | StripScen
     if path.is_dir():
         if (path / MANIFEST).exists():
             return _strips(strips_of_partition(path, request.sensor, request.modality), source, request)
-        files, sensor = files_of_folder(path), request.sensor or marked_sensor(path)
+        files, sensor = files_of_folder(path, tell_left_out), request.sensor or marked_sensor(path)
         return _strips(
             strips_of_folder(files, sensor, request.modality, source),
             source,

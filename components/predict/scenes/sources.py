@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from components.contract.errors import BadDataError, MissingInputError, StormsightError
-from components.contract.keys import MARKER, is_key
+from components.contract.keys import MARKER
 from components.lib.datasets.base import Dataset
 from components.lib.datasets.sensors import DATASETS, dataset_of, get_sensor
+from components.lib.folders import read_bounded
 from components.lib.foreign import one_line, read_json_text
 from components.lib.geo.orientation import Orientations, read_orientations
 from components.lib.geo.raster import DEFAULT_LIMITS
@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 MOST_TILE_BYTES = 2 * (DEFAULT_LIMITS.max_bytes or 0)
 """Largest file of a tile: an uncompressed tile of the largest size, and room for its header."""
-
-MOST_FILES = 1_000_000
 
 _DELIVERY_LEVELS = 4
 """Folders above a tile in which the marker of its delivery is looked for: product, area, part, delivery."""
@@ -89,42 +87,6 @@ def tell_left_out(name: str, why: object) -> None:
     """Log that a file or strip is left out; the others go on."""
     reason = why.message if isinstance(why, StormsightError) else str(why)
     log.warning("%s is left out: %s", one_line(name), one_line(reason))
-
-
-def files_of_folder(folder: Path) -> dict[str, Path]:
-    """Return the regular files below a folder by their relative paths, sorted.
-
-    Links that lead out of the folder and names that are no ordinary text are left out.
-
-    Raises:
-        BadDataError: If there are more files than any release has.
-    """
-    root = folder.resolve()
-    found: dict[str, Path] = {}
-    for path in _walk(root):
-        key = path.relative_to(root).as_posix()
-        if not is_key(key):
-            tell_left_out(key, "its name holds control characters, or is no text")
-        elif not path.resolve().is_relative_to(root):
-            tell_left_out(key, "it is a link out of its folder")
-        elif not path.is_file():
-            tell_left_out(key, "it is no regular file")
-        else:
-            found[key] = path
-        if len(found) > MOST_FILES:
-            raise BadDataError(
-                f"{one_line(folder)} holds more than {MOST_FILES:,} files",
-                next_step="point at the folder of one release",
-            )
-    return dict(sorted(found.items()))
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(root):
-        here = Path(place)
-        links = [name for name in folders if (here / name).is_symlink()]
-        folders[:] = sorted(set(folders) - set(links))
-        yield from (here / name for name in sorted([*names, *links]))
 
 
 def strips_of_folder(
@@ -242,14 +204,4 @@ def read_small_file(path: Path, name: str) -> bytes:
         BadDataError: If it is larger than any tile.
         MissingInputError: If it cannot be read.
     """
-    try:
-        size = path.stat().st_size
-        if size > MOST_TILE_BYTES:
-            raise BadDataError(
-                f"{name} has {size:,} bytes, more than any tile", next_step="map it as a GeoTIFF of its own"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise MissingInputError(
-            f"{name} cannot be read: {error.strerror}", next_step="check the file and its permissions"
-        ) from error
+    return read_bounded(path, name, MOST_TILE_BYTES, next_step="map it as a GeoTIFF of its own")

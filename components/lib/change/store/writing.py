@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -71,10 +72,14 @@ def pair_writer(folder: Path, facts: StoreFacts) -> Iterator[PairWriter]:
 
 
 class PairWriter:
-    """Writer of a store; made by :func:`pair_writer`."""
+    """Writer of a store; made by :func:`pair_writer`.
+
+    Attributes:
+        folder: Folder in which the store lies until it is published.
+    """
 
     def __init__(self, folder: Path, facts: StoreFacts, files: ExitStack) -> None:
-        self._folder, self._facts, self._files = folder, facts, files
+        self.folder, self._facts, self._files = folder, facts, files
         self._layers: dict[str, _Growing] = {}
         self._tiles: list[dict[str, Any]] = []
         self._buildings: list[tuple[str, str, str]] = []
@@ -109,7 +114,7 @@ class PairWriter:
         return pd.DataFrame(self._tiles, columns=list(INDEX_COLUMNS)).astype(dict(INDEX_COLUMNS))
 
     def finish(self) -> None:
-        """Write headers and tables.
+        """Write headers and tables; the store in ``folder`` can be opened then, before it is published.
 
         Raises:
             BadDataError: If no pair was added.
@@ -121,13 +126,13 @@ class PairWriter:
             )
         for layer in self._layers.values():
             layer.write_header()
-        self.index().to_parquet(self._folder / INDEX_FILE, index=False)
+        self.index().to_parquet(self.folder / INDEX_FILE, index=False)
         buildings = pd.DataFrame(self._buildings, columns=list(BUILDING_COLUMNS))
-        buildings.astype(dict(BUILDING_COLUMNS)).to_parquet(self._folder / BUILDINGS_FILE, index=False)
-        write_json(self._folder / STORE_FILE, asdict(self._facts))
+        buildings.astype(dict(BUILDING_COLUMNS)).to_parquet(self.folder / BUILDINGS_FILE, index=False)
+        write_json(self.folder / STORE_FILE, asdict(self._facts))
 
     def _open(self, name: str) -> _Growing:
-        path = layer_path(self._folder, name)
+        path = layer_path(self.folder, name)
         path.parent.mkdir(exist_ok=True)
         side = self._facts.tile_px
         return _Growing(self._files.enter_context(path.open("wb")), (side, side, LAYERS[name]))
@@ -219,13 +224,13 @@ class _Growing:
 
     def __init__(self, file: IO[bytes], shape: tuple[int, int, int]) -> None:
         self._file, self._shape, self._count = file, shape, 0
-        self._begin = self.write_header()
+        self.write_header()
 
     def append(self, tile: Pixels) -> None:
         self._file.write(np.ascontiguousarray(tile).data)
         self._count += 1
 
-    def write_header(self) -> int:
+    def write_header(self) -> None:
         """Write the header for the tiles so far; NumPy pads it so that the first axis may grow."""
         self._file.seek(0)
         header = {
@@ -234,7 +239,8 @@ class _Growing:
             "shape": (self._count, *self._shape),
         }
         np.lib.format.write_array_header_1_0(self._file, header)
-        return self._file.tell()
+        self._file.seek(0, os.SEEK_END)
+        self._file.flush()
 
 
 def _padded(part: Pixels, side: int, layer: str) -> Pixels:

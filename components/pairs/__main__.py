@@ -1,0 +1,40 @@
+"""``python -m components.pairs``: write the store of a data set of pairs."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+from components.lib.cli import run
+from components.lib.config.loader import load_parameters
+from components.pairs.parameters import DATA_SETS, PairsParameters
+from components.pairs.pipeline import prepare_pairs
+from components.pairs.sources import open_source
+
+STORES, REPORTS = Path("data/pairs"), Path("reports/pairs")
+
+
+def main() -> None:
+    """Read a data set of pairs, write its store below data/pairs and its reports below reports/pairs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m components.pairs",
+        description="Read a data set of pairs of two dates, check it, cut it into tiles, compare its splits, "
+        "and write its training store.",
+    )
+    parser.add_argument("--data-set", required=True, metavar="NAME", help=f"one of {', '.join(DATA_SETS)}")
+    parser.add_argument("--source", type=Path, help="its folder (pairs.folders of params.yaml)")
+    parser.add_argument("--out", type=Path, help=f"the store ({STORES}/NAME)")
+    parser.add_argument("--reports", type=Path, help=f"metrics, details and sheet ({REPORTS}/NAME)")
+    arguments = parser.parse_args()
+    parameters = load_parameters("pairs", PairsParameters)
+    name: str = arguments.data_set
+    source = open_source(name, arguments.source, parameters)
+    store: Path = arguments.out or STORES / name
+    found = prepare_pairs(source, store, arguments.reports or REPORTS / name, parameters)
+    tiles = sum(found[f"{split}_tiles"] for split in ("train", "val", "test"))
+    logging.getLogger(__name__).info("%d tiles in %s", tiles, store)
+
+
+if __name__ == "__main__":
+    run(main)

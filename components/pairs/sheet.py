@@ -1,0 +1,70 @@
+"""Contact sheet of a store: before, after and label of some tiles, to be looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from components.lib.change.pair import CHANGED, UNKNOWN, Pixels
+from components.lib.change.store.store import PairStore
+from components.lib.files import atomic_file
+from components.lib.report.panels import sar_picture
+
+ROWS = 8
+"""Tiles on the sheet: half of them those with most change, half of them spread over all."""
+
+SIDE_PX = 256
+"""Side of a picture."""
+
+_GAP = 4
+_UNKNOWN_GREY = 90
+
+
+def draw_sheet(store: PairStore, path: Path) -> None:
+    """Write a PNG with a row for each tile: all images before, all images after, the label.
+
+    In the label change is white, unchanged black, unknown grey.
+    """
+    images = sorted(name for name in store.layers if name != "label")
+    images.sort(key=lambda name: name.startswith("after"))
+    rows = [
+        _row([*(_picture(store, name, row) for name in images), _label(store.layer("label")[row])])
+        for row in chosen_rows(store)
+    ]
+    gap = np.full((_GAP, rows[0].shape[1], 3), 255, dtype=np.uint8)
+    sheet = np.concatenate([part for row in rows for part in (row, gap)][:-1])
+    with atomic_file(path) as temporary:
+        Image.fromarray(sheet).save(temporary, format="PNG")
+
+
+def chosen_rows(store: PairStore) -> list[int]:
+    """Return the rows on the sheet, ascending."""
+    changed = (store.index["changed_share"] * store.index["known_share"]).to_numpy()
+    most = np.argsort(-changed, kind="stable")[: ROWS // 2].tolist()
+    spread = np.linspace(0, len(changed) - 1, num=min(ROWS, len(changed))).astype(int).tolist()
+    others = [row for row in spread if row not in most]
+    return sorted([*most, *others[: ROWS - len(most)]])
+
+
+def _picture(store: PairStore, layer: str, row: int) -> Pixels:
+    tile = np.asarray(store.layer(layer)[row])
+    return _scaled(sar_picture(tile) if tile.shape[-1] == 4 else tile, Image.Resampling.BILINEAR)
+
+
+def _label(tile: Pixels) -> Pixels:
+    grey: npt.NDArray[np.uint8] = np.zeros(tile.shape[:2], dtype=np.uint8)
+    grey[tile[..., 0] == CHANGED] = 255
+    grey[tile[..., 0] == UNKNOWN] = _UNKNOWN_GREY
+    return _scaled(np.repeat(grey[..., None], 3, axis=-1), Image.Resampling.NEAREST)
+
+
+def _scaled(picture: Pixels, how: Image.Resampling) -> Pixels:
+    return np.asarray(Image.fromarray(picture).resize((SIDE_PX, SIDE_PX), how))
+
+
+def _row(pictures: list[Pixels]) -> Pixels:
+    gap = np.full((SIDE_PX, _GAP, 3), 255, dtype=np.uint8)
+    return np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=1)
