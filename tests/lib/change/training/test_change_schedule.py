@@ -80,8 +80,8 @@ def test_the_first_measurement_comes_before_the_last_epoch() -> None:
 
 def test_a_section_changes_what_it_names_of_its_preset() -> None:
     section = ChangeTraining(
-        data_set="tiny", preset="head", before="optical", after="sar", crop=64, crops_per_tile=1, change_share=0.0,
-        epochs=30, noise=0.0,
+        data_set="tiny", preset="head", before="optical", after="sar", crop=64, crops_per_tile=1,
+        change_share=0.0, epochs=30, noise=0.0,
     )  # fmt: skip
     preset = section.schedule(lr=5e-4)
     assert (preset.epochs, preset.first_evaluation) == (30, 15)
