@@ -9,7 +9,7 @@ from torch import Tensor
 
 from components.lib.change.pair import UNKNOWN
 from components.lib.change.training.augmentation import Augmentation
-from components.lib.change.training.geometry import draw_places, identity_places, moved
+from components.lib.change.training.geometry import draw_places, moved
 from components.lib.change.training.noise import KINDS, draw_noise, grain_field, noisy
 from components.lib.engine.batch import to_batch
 from tests.lib.change.configs import OPTICAL, SAR, config, image
@@ -40,6 +40,12 @@ def test_draws_are_a_function_of_seed_and_step() -> None:
     )
 
 
+def test_mixed_precision_has_nothing_to_round() -> None:
+    draws = Augmentation(OPTICAL_PAIR, 0.5, 17).draw(0, 8)
+    assert draws.keys() == {"places", "swapped", "levels", "colours", "filters", "grains"}
+    assert not any(np.issubdtype(values.dtype, np.floating) for values in draws.values())
+
+
 def test_both_dates_and_the_label_move_alike() -> None:
     augmentation, batch = Augmentation(OPTICAL_PAIR, 0.0, 17), crops()
     batch["after"] = batch["before"].clone()
@@ -61,7 +67,7 @@ def test_both_dates_and_the_label_move_alike() -> None:
 def test_nothing_moves_without_a_draw() -> None:
     layers = crops(4)
     for name, layer in layers.items():
-        assert torch.equal(moved(layer, identity_places(4), code=name == "label"), layer)
+        assert torch.equal(moved(layer, torch.eye(2, 3).repeat(4, 1, 1), code=name == "label"), layer)
 
 
 @pytest.mark.parametrize(
