@@ -241,6 +241,10 @@ class Command:
 
     def _delivery(self, acquisition: Acquisition, marker: str) -> Delivery:
         entry = read_json_text(acquisition.entry(self._objects), acquisition.object_key)
+        if not isinstance(entry, dict):
+            raise BadDataError(
+                f"{acquisition.object_key} is no catalogue entry", next_step=_withdraw(acquisition.id)
+            )
         uri = f"{self._objects.uri}/{delivery_prefix(acquisition.id, marker)}"
         return Delivery(acquisition=acquisition.id, uri=uri, entry=entry)
 

@@ -124,6 +124,25 @@ def test_a_copy_that_is_not_what_was_registered_is_refused_by_the_check(
 
 
 @pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({}, "states no sensor"),
+        ({"sensor": 7}, "states no sensor"),
+        ({"sensor": AIRBORNE}, "not hold the fields"),
+        (
+            {"sensor": AIRBORNE, "objects": [{"key": "a", "size": -1, "sha256": "x"}]},
+            "not hold the fields",
+        ),
+    ],
+)
+def test_an_entry_without_sensor_or_files_is_refused(
+    entry: dict[str, Any], words: str, delivery: Delivery, tmp_path: Path
+) -> None:
+    with pytest.raises(BadDataError, match=words):
+        checked(Delivery(acquisition="new", uri=delivery.uri, entry=entry), tmp_path)
+
+
+@pytest.mark.parametrize(
     "changed",
     [
         {},

@@ -46,11 +46,19 @@ def command(mapper: FakeMapper, run: str = "r1") -> Command:
     return Command(mapper.objects, mapper, run)
 
 
+def works(mapper: FakeMapper) -> dict[str, Callable[[], int]]:
+    return {
+        "plan": lambda: command(mapper).plan(1),
+        "group": lambda: command(mapper).group(0),
+        "merge": lambda: command(mapper).merge(),
+    }
+
+
 @FOLDER
 def test_groups_and_merges_before_a_plan_name_what_is_missing(mapper: FakeMapper) -> None:
-    for work in (lambda: command(mapper).group(0), lambda: command(mapper).merge()):
+    for name in ("group", "merge"):
         with pytest.raises(MissingInputError, match="run r1 has no plan of maps") as raised:
-            work()
+            works(mapper)[name]()
         assert "components.predict plan" in raised.value.next_step
 
 
@@ -106,15 +114,18 @@ def test_a_damaged_plan_is_named_and_nothing_is_mapped(
     command(mapper).plan(2)
     key = map_plan_key("r1")
     store.put(key, damage(store.get(key)))
-    for work in (
-        lambda: command(mapper).plan(2),
-        lambda: command(mapper).group(0),
-        lambda: command(mapper).merge(),
-    ):
+    for work in works(mapper).values():
         with pytest.raises(BadDataError, match=r"maps/plans/r1\.json"):
             work()
     assert mapper.mapped == []
     assert not Catalogue(store).maps()
+
+
+@FOLDER
+def test_an_entry_that_is_no_mapping_is_left_out(store: ObjectStore, mapper: FakeMapper) -> None:
+    register(store, "list", b"1", entry=b"[1]")
+    assert command(mapper).plan(1) == 0
+    assert "is no catalogue entry" in read_map_plan(store, "r1").left_out["list"]
 
 
 @FOLDER
@@ -175,14 +186,6 @@ def service(bucket: str, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> tuple[
     proxy = Lossy(s3_url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
     return proxy, open_objects(f"s3://{bucket}/prefix")
-
-
-def works(mapper: FakeMapper) -> dict[str, Callable[[], int]]:
-    return {
-        "plan": lambda: command(mapper).plan(1),
-        "group": lambda: command(mapper).group(0),
-        "merge": lambda: command(mapper).merge(),
-    }
 
 
 @pytest.mark.parametrize(("work", "status"), [("plan", 403), ("group", 500), ("merge", 403)])
