@@ -59,8 +59,8 @@ def check_place(name: str, crs: str | None, native: Grid, grid: Grid) -> str:
         )
     if not min(grid.height, grid.width):
         raise BadDataError(
-            f"{name} has {native.height} x {native.width} pixels of {native.gsd_m:g} m: less than half a pixel "
-            f"of {grid.gsd_m:g} m",
+            f"{name} has {native.height} x {native.width} pixels of {native.gsd_m:g} m: less than half of "
+            f"one of {grid.gsd_m:.2f} m",
             next_step="leave it out",
         )
     if max(grid.height, grid.width) > MOST_SIDE_PX:
