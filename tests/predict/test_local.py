@@ -70,10 +70,13 @@ def content(out: Path) -> dict[str, str]:
 
 
 def test_a_map_in_a_folder_is_a_stac_catalogue_and_is_made_once(
-    scene: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scene: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     mapped(scene, "out")
     first = capsys.readouterr().out
+    told = [record.getMessage().split()[0] for record in caplog.records if "components" in record.name]
+    assert list(dict.fromkeys(told)) == ["load", "check", "map", "merge", "write"], "every phase is told"
     (item,) = pystac.Catalog.from_file("out/catalog.json").get_items(recursive=True)
     assert item.properties["stormsight:simulated"] is True
     assert "SIMULATED" in first
