@@ -63,9 +63,12 @@ def _add_acquisitions(parser: argparse.ArgumentParser) -> None:
 
 
 def _groups(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if not 1 <= number <= MOST_GROUPS:
-        raise argparse.ArgumentTypeError(f"{number} is not between 1 and {MOST_GROUPS}")
+        raise argparse.ArgumentTypeError(f"{text} is no number between 1 and {MOST_GROUPS}")
     return number
 
 

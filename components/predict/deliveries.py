@@ -94,9 +94,15 @@ class DeliveryMapper:
             BadDataError: If the delivery cannot be mapped, or a file is not what was registered.
             StormsightError: What else keeps it from being read.
         """
+        sensor = delivery.entry.get("sensor")
+        if not isinstance(sensor, str):
+            raise BadDataError(
+                f"the catalogue entry of {delivery.acquisition} states no sensor",
+                next_step="withdraw the acquisition, and land it again under a new id",
+            )
         scenes = open_scenes(
             [delivery.uri],
-            sensor=str(delivery.entry["sensor"]),
+            sensor=sensor,
             modality="sar",
             orientation=None,
             scratch=scratch,

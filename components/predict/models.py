@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from components.lib.tracking.parameters import TrackingParameters
 
 if TYPE_CHECKING:
     from components.lib.nets.network import SegmentationNetwork
+
+LOG = logging.getLogger(__name__)
 
 WEIGHTS = "weights.safetensors"
 
@@ -103,6 +106,7 @@ def resolve_model(
         BadDataError: If files, item, registry or ledger disagree, or another version of the code made it.
         SourceUnavailableError: If MLflow or the object store does not answer.
     """
+    LOG.info("load model %s", shown(spec))
     if spec.startswith("models:"):
         served = _registered(spec, device, params)
     elif spec.endswith(".json"):

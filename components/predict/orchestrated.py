@@ -103,10 +103,14 @@ class Command:
             try:
                 maps.append(self._planned(name, acquisition, marker, model, known))
             except (BadDataError, MissingInputError, ParameterError) as error:
+                if self._published_meanwhile(name):
+                    continue
                 LOG.warning("%s is left out: %s", acquisition.id, error)
                 failures[acquisition.id] = error
-        if not maps:
+        if failures and not maps:
             raise _together(failures)
+        if not maps:
+            return _nothing("another run has published the maps that were missing", "none")
         left_out = {name: error.message for name, error in failures.items()}
         plan = MapPlan(
             run=self._run, model=model, maps=tuple(maps), groups=divide(maps, groups), left_out=left_out
@@ -241,6 +245,10 @@ class Command:
 
     def _delivery(self, acquisition: Acquisition, marker: str) -> Delivery:
         entry = read_json_text(acquisition.entry(self._objects), acquisition.object_key)
+        if not isinstance(entry, dict):
+            raise BadDataError(
+                f"{acquisition.object_key} is no catalogue entry", next_step=_withdraw(acquisition.id)
+            )
         uri = f"{self._objects.uri}/{delivery_prefix(acquisition.id, marker)}"
         return Delivery(acquisition=acquisition.id, uri=uri, entry=entry)
 
@@ -277,6 +285,13 @@ class Command:
                 )
             yield opened
 
+    def _published_meanwhile(self, map_id: str) -> bool:
+        """Return whether another process has published a map, and so removed its blocks and its inventory."""
+        if not self._catalogue.has(map_id):
+            return False
+        LOG.info("map %s was published by another process", map_id)
+        return True
+
     def _require_planned_code(self, plan: MapPlan) -> None:
         """Refuse to go on with other code or parameters, as a deployment amid a run would."""
         for one in plan.maps:
@@ -297,14 +312,9 @@ class Command:
         for planned in maps:
             try:
                 work(planned)
-            except MissingInputError as error:
-                if self._catalogue.has(planned.id):
-                    # Whoever publishes a map removes its blocks under the hands of the others.
-                    LOG.info("map %s was published by another process", planned.id)
-                    continue
-                LOG.error("map %s: %s", planned.id, error)
-                failures[planned.acquisition.id] = error
             except StormsightError as error:
+                if isinstance(error, MissingInputError) and self._published_meanwhile(planned.id):
+                    continue
                 LOG.error("map %s: %s", planned.id, error)
                 failures[planned.acquisition.id] = error
         if failures:

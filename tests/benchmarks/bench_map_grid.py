@@ -21,6 +21,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from multiprocessing.context import ForkProcess
@@ -130,6 +131,8 @@ def _mapped_by(
     parts = [missing[part.start : part.stop] for part in shares(len(missing), workers * _SHARES)]
 
     def child(own: Sequence[Sequence[int]]) -> None:
+        # tqdm's lock is shared with forks: one that is killed while it holds the lock would stop all others.
+        tqdm.set_lock(threading.RLock())
         for part in own:
             mapped(scene, window_px=window, block_px=block).map_blocks(part, work, PREFIX, quiet=True)
 

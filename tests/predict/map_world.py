@@ -102,10 +102,12 @@ class FakeMapper:
         return FakeMap(self, delivery, model, Blocks((1, inventory["blocks"]), 1))
 
 
-def register(objects: ObjectStore, name: str, content: bytes, *, sensor: str | None = None) -> None:
+def register(
+    objects: ObjectStore, name: str, content: bytes, *, sensor: str | None = None, entry: bytes | None = None
+) -> None:
     """Register an acquisition of one file."""
     stated = {} if sensor is None else {"sensor": sensor}
-    entry = json.dumps({"id": name, "objects": [{"key": "scene"}], **stated}).encode()
+    entry = entry or json.dumps({"id": name, "objects": [{"key": "scene"}], **stated}).encode()
     marker = sha256_bytes(name.encode())
     objects.put(f"{delivery_prefix(name, marker)}scene", content)
     objects.create(catalogue_key(name), entry)

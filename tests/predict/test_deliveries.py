@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,9 @@ MODEL = ServedModel(
 )
 
 
-@pytest.fixture
-def delivery(airborne: list[ReleaseFile], tmp_path: Path) -> Delivery:
-    """Delivery of all strips, as registered."""
-    root = write_folder(airborne, tmp_path / "copy")
+def registered(airborne: list[ReleaseFile], folder: Path) -> Delivery:
+    """Delivery of all strips, as registered, with its files in a folder."""
+    root = write_folder(airborne, folder)
     kept = [path for path in root.rglob("*") if "SAR-Intensity" in path.name or "orient" in path.name]
     objects = [
         {
@@ -53,6 +53,22 @@ def delivery(airborne: list[ReleaseFile], tmp_path: Path) -> Delivery:
         if path.is_file()
     ]
     return Delivery(acquisition="new", uri=f"{root}/", entry={"sensor": AIRBORNE, "objects": objects})
+
+
+@pytest.fixture
+def delivery(airborne: list[ReleaseFile], tmp_path: Path) -> Delivery:
+    """Delivery whose files a test may change."""
+    return registered(airborne, tmp_path / "copy")
+
+
+@pytest.fixture(scope="module")
+def intact(
+    airborne: list[ReleaseFile], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Delivery, dict[str, Any]]:
+    """Delivery whose files no test changes, and its inventory."""
+    folder = tmp_path_factory.mktemp("intact")
+    found = registered(airborne, folder / "copy")
+    return found, checked(found, folder)
 
 
 def opened(
@@ -124,6 +140,25 @@ def test_a_copy_that_is_not_what_was_registered_is_refused_by_the_check(
 
 
 @pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({}, "states no sensor"),
+        ({"sensor": 7}, "states no sensor"),
+        ({"sensor": AIRBORNE}, "not hold the fields"),
+        (
+            {"sensor": AIRBORNE, "objects": [{"key": "a", "size": -1, "sha256": "x"}]},
+            "not hold the fields",
+        ),
+    ],
+)
+def test_an_entry_without_sensor_or_files_is_refused(
+    entry: dict[str, Any], words: str, intact: tuple[Delivery, dict[str, Any]], tmp_path: Path
+) -> None:
+    with pytest.raises(BadDataError, match=words):
+        checked(Delivery(acquisition="new", uri=intact[0].uri, entry=entry), tmp_path)
+
+
+@pytest.mark.parametrize(
     "changed",
     [
         {},
@@ -134,10 +169,13 @@ def test_a_copy_that_is_not_what_was_registered_is_refused_by_the_check(
     ],
 )
 def test_a_changed_inventory_is_refused(
-    changed: dict[str, Any], delivery: Delivery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    changed: dict[str, Any],
+    intact: tuple[Delivery, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with pytest.raises(BadDataError, match="inventory of map new-0123456789abcdef"):
-        opened(delivery, changed, tmp_path / "scratch", monkeypatch)
+        opened(intact[0], changed, tmp_path / "scratch", monkeypatch)
 
 
 def test_a_bucket_that_breaks_off_or_refuses_leaves_no_block(
@@ -172,3 +210,35 @@ def test_a_bucket_that_breaks_off_or_refuses_leaves_no_block(
         other.map_blocks([1], work, "blocks/")
     assert len(work.list()) == 1
     proxy.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("grid", "gsd_m"), 0.0),
+        (("grid", "gsd_m"), -0.5),
+        (("grid", "height"), 10**12),
+        (("facts", "orientation"), 7),
+        (("facts", "crs"), "EPSG:4326"),
+        (("facts", "sources"), None),
+        (("tiles", 0, "box", "top"), -5),
+        (("tiles", 0, "box", "bottom"), 10**9),
+        (("tiles", 0, "place", "native", "width"), 0),
+        (("tiles", 0, "sha256"), "../../etc/passwd"),
+        (("tiles", 0, "name"), "other.tif"),
+    ],
+)
+def test_an_inventory_with_another_place_or_file_is_refused(
+    path: tuple[str | int, ...],
+    value: object,
+    intact: tuple[Delivery, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    delivery, inventory = deepcopy(intact)
+    held: Any = inventory["strips"][0]
+    for step in path[:-1]:
+        held = held[step]
+    held[path[-1]] = value
+    with pytest.raises(BadDataError):
+        opened(delivery, inventory, tmp_path / "scratch", monkeypatch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.predict.orchestrated import Command
 from components.predict.planning import read_map_plan
-from tests.predict.map_world import FakeMapper, promote, register
+from tests.lib.operations.stepping import Memory
+from tests.predict.map_world import FakeMapper, KilledError, promote, register
 from tests.s3_proxy import Lossy
 
 FOLDER = pytest.mark.parametrize("store_uri", ["folder"], indirect=True)
@@ -46,11 +48,19 @@ def command(mapper: FakeMapper, run: str = "r1") -> Command:
     return Command(mapper.objects, mapper, run)
 
 
+def works(mapper: FakeMapper) -> dict[str, Callable[[], int]]:
+    return {
+        "plan": lambda: command(mapper).plan(1),
+        "group": lambda: command(mapper).group(0),
+        "merge": lambda: command(mapper).merge(),
+    }
+
+
 @FOLDER
 def test_groups_and_merges_before_a_plan_name_what_is_missing(mapper: FakeMapper) -> None:
-    for work in (lambda: command(mapper).group(0), lambda: command(mapper).merge()):
+    for name in ("group", "merge"):
         with pytest.raises(MissingInputError, match="run r1 has no plan of maps") as raised:
-            work()
+            works(mapper)[name]()
         assert "components.predict plan" in raised.value.next_step
 
 
@@ -106,15 +116,18 @@ def test_a_damaged_plan_is_named_and_nothing_is_mapped(
     command(mapper).plan(2)
     key = map_plan_key("r1")
     store.put(key, damage(store.get(key)))
-    for work in (
-        lambda: command(mapper).plan(2),
-        lambda: command(mapper).group(0),
-        lambda: command(mapper).merge(),
-    ):
+    for work in works(mapper).values():
         with pytest.raises(BadDataError, match=r"maps/plans/r1\.json"):
             work()
     assert mapper.mapped == []
     assert not Catalogue(store).maps()
+
+
+@FOLDER
+def test_an_entry_that_is_no_mapping_is_left_out(store: ObjectStore, mapper: FakeMapper) -> None:
+    register(store, "list", b"1", entry=b"[1]")
+    assert command(mapper).plan(1) == 0
+    assert "is no catalogue entry" in read_map_plan(store, "r1").left_out["list"]
 
 
 @FOLDER
@@ -149,6 +162,26 @@ def test_a_group_whose_map_another_run_publishes_meanwhile_succeeds(
 
 
 @FOLDER
+def test_a_plan_whose_map_another_run_publishes_meanwhile_has_nothing_to_do(
+    store: ObjectStore, mapper: FakeMapper
+) -> None:
+    command(mapper).plan(1, ["one"])
+    get = type(store).get
+
+    def racing(self: ObjectStore, key: str) -> bytes:
+        if key.endswith("inventory.json"):
+            patch.undo()
+            assert command(mapper).group(0) == 0
+            assert command(mapper).merge() == 0
+        return get(self, key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(store), "get", racing)
+        assert command(mapper, "r2").plan(1, ["one"]) == 99
+    assert not store.exists(map_plan_key("r2"))
+
+
+@FOLDER
 def test_a_merge_whose_blocks_another_one_removes_succeeds(store: ObjectStore, mapper: FakeMapper) -> None:
     command(mapper).plan(1, ["one"])
     command(mapper, "r2").plan(1, ["one"])
@@ -169,6 +202,71 @@ def test_a_merge_whose_blocks_another_one_removes_succeeds(store: ObjectStore, m
     assert len(Catalogue(store).maps()) == 1
 
 
+class Failing(Memory):
+    """Store whose request of a given number fails, before it is carried out or after it."""
+
+    def __init__(self) -> None:
+        super().__init__(self._count)
+        self.left = 0
+        self.error: BaseException = AssertionError()
+        self.after = False
+
+    def upload(self, key: str, path: Path) -> None:
+        self.put(key, path.read_bytes())
+
+    def _count(self) -> Callable[[], None]:
+        self.left -= 1
+        if self.left == 0 and not self.after:
+            raise self.error
+        return self._end
+
+    def _end(self) -> None:
+        if self.left == 0 and self.after:
+            raise self.error
+
+
+def published(objects: ObjectStore) -> dict[str, bytes]:
+    """Contents of everything below ``maps/``, but for the plans of runs and the items' names of files."""
+    return {info.key: objects.get(info.key) for info in objects.list("maps/") if "/plans/" not in info.key}
+
+
+@pytest.mark.parametrize(
+    ("error", "after", "offset"),
+    [
+        (SourceUnavailableError("503", next_step="again"), False, 0),
+        (SourceUnavailableError("503", next_step="again"), True, 1),
+        (KilledError(), False, 2),
+        (KilledError(), True, 3),
+    ],
+    ids=["refused", "answer lost", "killed before", "killed after"],
+)
+def test_whichever_request_fails_the_commands_can_be_repeated(
+    error: BaseException, after: bool, offset: int
+) -> None:
+    def world() -> Failing:
+        objects = Failing()
+        register(objects, "one", b"2")
+        register(objects, "two", b"1")
+        promote(objects, "1")
+        return objects
+
+    whole = world()
+    whole.left = 0
+    assert [work() for work in works(FakeMapper(whole)).values()] == [0, 0, 0]
+    requests = -whole.left
+    assert requests > 60
+    for number in range(1 + offset, requests + 1, 4):  # every request, over the four cases
+        objects = world()
+        objects.left, objects.error, objects.after = number, error, after
+        with suppress(type(error)):
+            for work in works(FakeMapper(objects)).values():
+                work()
+        assert objects.left <= 0
+        assert [work() for work in works(FakeMapper(objects)).values()] == [0, 0, 0], number
+        assert published(objects).keys() == published(whole).keys(), number
+        assert sorted(entry.acquisition for entry in Catalogue(objects).maps()) == ["one", "two"]
+
+
 @pytest.fixture
 def service(bucket: str, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Lossy, ObjectStore]:
     """A store on S3 behind a proxy, and that store."""
@@ -177,15 +275,7 @@ def service(bucket: str, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> tuple[
     return proxy, open_objects(f"s3://{bucket}/prefix")
 
 
-def works(mapper: FakeMapper) -> dict[str, Callable[[], int]]:
-    return {
-        "plan": lambda: command(mapper).plan(1),
-        "group": lambda: command(mapper).group(0),
-        "merge": lambda: command(mapper).merge(),
-    }
-
-
-@pytest.mark.parametrize(("work", "status"), [("plan", 403), ("group", 500), ("merge", 403)])
+@pytest.mark.parametrize(("work", "status"), [("plan", 403), ("merge", 500)])
 def test_a_service_that_refuses_is_named_and_the_command_can_be_repeated(
     work: str, status: int, service: tuple[Lossy, ObjectStore]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pystac
 import pytest
@@ -15,7 +16,9 @@ from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.objects.opening import open_objects
+from components.predict import local
 from components.predict.__main__ import main
+from components.predict.workers import map_side_by_side
 from components.simulation.release import ReleaseFile
 from tests.object_stores import bucket, s3_environment, s3_url
 from tests.predict.scenes.simulated import write_folder
@@ -67,10 +70,13 @@ def content(out: Path) -> dict[str, str]:
 
 
 def test_a_map_in_a_folder_is_a_stac_catalogue_and_is_made_once(
-    scene: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scene: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     mapped(scene, "out")
     first = capsys.readouterr().out
+    told = [record.getMessage().split()[0] for record in caplog.records if "components" in record.name]
+    assert list(dict.fromkeys(told)) == ["load", "check", "map", "merge", "write"], "every phase is told"
     (item,) = pystac.Catalog.from_file("out/catalog.json").get_items(recursive=True)
     assert item.properties["stormsight:simulated"] is True
     assert "SIMULATED" in first
@@ -84,6 +90,21 @@ def test_a_map_in_a_folder_is_a_stac_catalogue_and_is_made_once(
     mapped(scene, "out")
     assert "was there already" in capsys.readouterr().out
     assert content(Path("out")) == before
+
+
+def test_a_map_that_another_command_publishes_meanwhile_is_there(
+    scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def other(*given: Any) -> None:
+        patch.setattr(local, "map_side_by_side", map_side_by_side)
+        map_side_by_side(*given)
+        mapped(scene, "out")  # publishes the map, and removes the blocks
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "map_side_by_side", other)
+        mapped(scene, "out")
+    assert capsys.readouterr().out.count("buildings") == 2
+    assert not list(Path("out/.work").rglob("0*"))
 
 
 def test_two_processes_and_a_bucket_give_the_same_files(scene: str, bucket: str) -> None:

@@ -173,7 +173,7 @@ def test_tampered_weights_and_items_are_refused(stage: PromotionSettings, tmp_pa
     changed = {**item["properties"], "stormsight:threshold": 0.1}
     assert "its content is not what was published" in refused({"properties": changed})
     unsealed = {name: value for name, value in item["properties"].items() if name != "stormsight:seal"}
-    for href in ("/etc/passwd", "https://elsewhere/weights", "s3://other/weights"):
+    for href in ("/etc/passwd", "file:///etc/passwd", "https://elsewhere/weights", "s3://other/weights"):
         weights = {**item["assets"]["weights"], "href": href}
         assets = {**item["assets"], "weights": weights}
         assert "not relative to itself" in refused({"properties": unsealed, "assets": assets})

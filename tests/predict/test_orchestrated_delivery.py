@@ -70,5 +70,9 @@ def checksums_by_item_alone(store: ObjectStore, folder: Path) -> dict[str, str]:
         check=True,
     )
     (item,) = Path("own/items").glob(f"*/{ITEM}")
+    (page,) = Path("own/items").glob("*/*/index.html")
+    # The model's item lies in another store of this machine: nothing that is copied away may link to it.
+    assert "file://" not in item.read_text()
+    assert f'href="{store.uri}' not in page.read_text()
     assets = json.loads(item.read_text())["assets"]
     return {name: assets[name]["file:checksum"] for name in ("probability", "footprints")}

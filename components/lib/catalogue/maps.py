@@ -77,7 +77,7 @@ class Catalogue:
 
         Args:
             item: STAC item whose assets have addresses ``./NAME`` of the files.
-            files: Files by name; ``item.json`` among them is left out.
+            files: Files by name, without the item.
             map_id: Id of the map; the item gets it.
             acquisition: Registered acquisition that it is a map of; by default the item's former id.
 
@@ -94,7 +94,7 @@ class Catalogue:
             return False
         given = item if isinstance(item, bytes) else json.dumps(item, allow_nan=False).encode()
         wanted = read_item(given, name=f"the item of map {map_id}")
-        hashes = {name: sha256_file(path) for name, path in sorted(files.items()) if name != keys.ITEM}
+        hashes = {name: sha256_file(path) for name, path in sorted(files.items())}
         _require_stated(wanted, hashes, map_id)
         folder = f"{placed(keys.map_prefix(map_id), self._prefix)}{sha256_json(hashes)[:16]}/"
         map_many(self._objects, lambda name: self._objects.upload(f"{folder}{name}", files[name]), [*hashes])

@@ -38,7 +38,7 @@ def check_place(name: str, crs: str | None, native: Grid, grid: Grid) -> str:
 
     Raises:
         BadDataError: If there is no CRS, it is not in metres on the ground, the pixel size is far from the
-            model's, or web maps cannot show the place.
+            model's, the scene has no pixel or too many of them, or web maps cannot show the place.
     """
     if crs is None:
         raise BadDataError(
@@ -56,6 +56,12 @@ def check_place(name: str, crs: str | None, native: Grid, grid: Grid) -> str:
             f"{name} has pixels of {native.gsd_m:g} m, models see {GRID_M:.2f} m: more than "
             f"{LARGEST_RESIZE:g} times apart",
             next_step="use an image of about the model's pixel size",
+        )
+    if not min(grid.height, grid.width):
+        raise BadDataError(
+            f"{name} has {native.height} x {native.width} pixels of {native.gsd_m:g} m: less than half of "
+            f"one of {grid.gsd_m:.2f} m",
+            next_step="leave it out",
         )
     if max(grid.height, grid.width) > MOST_SIDE_PX:
         raise BadDataError(

@@ -66,6 +66,8 @@ class DeliveredTiles:
             SourceUnavailableError: If the object store does not answer.
         """
         wanted = {tile.sha256: tile for tile in tiles if not self._path(tile).is_file()}
+        if not wanted:
+            return
         total = sum(self._file(tile).size for tile in wanted.values())
         require_free_space(self._folder, total)
         with telling(f"fetch {self.uri}", total, "B", scale=True) as advance:

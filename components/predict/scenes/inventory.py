@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
 from components.contract.errors import BadDataError
@@ -142,14 +143,19 @@ def listed_scenes(inventory: Inventory, load: Load) -> list[StripScene]:
 
 def tiles_under(inventory: Inventory, grounds: Iterable[Grid]) -> list[ListedTile]:
     """Return the tiles that share ground with one of ``grounds``, which are in the strips' CRS."""
-    wanted = list(grounds)
-    return [tile for tile in inventory.tiles if any(_overlap(tile.place.native, one) for one in wanted)]
+    tiles = inventory.tiles
+    west, south, east, north = np.array([_bounds(tile.place.native) for tile in tiles]).T
+    found = np.zeros(len(tiles), dtype=bool)
+    for ground in grounds:
+        left, bottom, right, top = _bounds(ground)
+        found |= (west <= right) & (left <= east) & (south <= top) & (bottom <= north)
+    return [tile for tile, wanted in zip(tiles, found.tolist(), strict=True) if wanted]
 
 
-def _overlap(a: Grid, b: Grid) -> bool:
-    (a_width, a_height), (b_width, b_height) = a.side_m, b.side_m
-    beside = a.x_left_m + a_width < b.x_left_m or b.x_left_m + b_width < a.x_left_m
-    return not (beside or a.y_top_m - a_height > b.y_top_m or b.y_top_m - b_height > a.y_top_m)
+def _bounds(grid: Grid) -> tuple[float, float, float, float]:
+    """Return west, south, east and north edge in metres."""
+    width, height = grid.side_m
+    return grid.x_left_m, grid.y_top_m - height, grid.x_left_m + width, grid.y_top_m
 
 
 def _listed(scene: Scene) -> ListedStrip:

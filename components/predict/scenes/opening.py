@@ -179,7 +179,8 @@ def _warn_of_wide_blocks(file: WindowedGeoTiff, name: str) -> None:
 def _strips(strips: Sequence[StripFiles], source: str, request: _Request) -> list[StripScene]:
     scenes, refused = [], []
     total = sum(len(strip.files) for strip in strips)
-    with telling(f"check {Path(source).name}", total, "tile") as advance:
+    place = "/".join(Path(source).parts[-2:])  # a delivery's folder is a hash: its parent is its name
+    with telling(f"check {place}", total, "tile") as advance:
         for strip in strips:
             try:
                 scenes.append(_strip(strip, request, advance))

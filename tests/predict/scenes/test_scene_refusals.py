@@ -60,6 +60,7 @@ BAD: dict[str, tuple[Callable[[], Any], dict[str, Any], str]] = {
     "rotated": (sar, {"transform": at() @ Affine.rotation(30)}, "is rotated against north"),
     "mirrored": (sar, {"transform": Affine(-0.5, 0, 592_000, 0, -0.5, 5_750_000)}, "is mirrored"),
     "oblong pixels": (sar, {"transform": Affine(0.5, 0, 592_000, 0, -1, 5_750_000)}, "square pixels"),
+    "less than a pixel": (lambda: sar(1, 1), {"transform": at(0.06)}, "less than half of one of 0.50 m"),
     "30 m pixels": (sar, {"transform": at(30.0)}, "has pixels of 30 m"),
     "decibels": (decibels, {}, r"has values from -5.* lie beyond"),
     "linear": (lambda: sar() / 1000, {}, "as of linear intensity"),
