@@ -4,10 +4,11 @@
     python -m tests.benchmarks.bench_map_memory 1000 4096 30000
 
 With a model: one run of ``python -m components.predict`` with all its outputs (probability COG, GeoParquet,
-thumbnail, PMTiles by tippecanoe in a process of its own, page, catalogue). Resident memory is summed over all
-its processes every 20 ms. The scene is one GeoTIFF, float32, made of a SAR tile of the model's sensor again and
-again, such as those of ``make map`` below ``var/rehearsal-maps``. Without a model: reading, network and blending
-alone, with pixels that are made on demand and a network that costs nothing but has four bands.
+thumbnail, PMTiles by tippecanoe in a process of its own, page, catalogue). Resident memory is summed over
+all its processes every 20 ms. The scene is one GeoTIFF, float32, made of a SAR tile of the model's sensor
+again and again, such as those of ``make map`` below ``var/rehearsal-maps``. Without a model: reading,
+network and blending alone, with pixels that are made on demand and a network that costs nothing but has
+four bands.
 """
 
 from __future__ import annotations

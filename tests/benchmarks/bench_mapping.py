@@ -4,15 +4,15 @@
         [--batch 4] [--precision float32 bfloat16] [--rounds 3] [--threads 2] [--peer-python PYTHON]
 
 Every measurement is a process of its own, since the memory settings of ours last until a process ends; the
-routes alternate, and ratios are medians of the ratios within a round. One process measures ours and, before it,
-the *bare* network: the same prepared network (folded, fused) on one preallocated window, predicted by the same
-threads with the same memory settings. The *naive* loop reads a window, predicts it (batch 1, default allocator,
-weights as they are) and adds it to whole-scene arrays with the same linear weights; *torchgeo* is its
-GridGeoSampler through a stock loader, batch as given, averaged where windows overlap. All but the bare network
-read one GeoTIFF (uint8, tiled) and end by drawing the outlines of p > 0.5, so that there is work to overlap with.
-The network is random, and finds the buildings that the scene's fourth band shows: 1,500 a square kilometre.
-torchgeo is taken from ``--peer-python``, an interpreter that has it (see bench_loader); left out without it.
-Memory: bench_map_memory.
+routes alternate, and ratios are medians of the ratios within a round. One process measures ours and, before
+it, the *bare* network: the same prepared network (folded, fused) on one preallocated window, predicted by
+the same threads with the same memory settings. The *naive* loop reads a window, predicts it (batch 1,
+default allocator, weights as they are) and adds it to whole-scene arrays with the same linear weights;
+*torchgeo* is its GridGeoSampler through a stock loader, batch as given, averaged where windows overlap. All
+but the bare network read one GeoTIFF (uint8, tiled) and end by drawing the outlines of p > 0.5, so that
+there is work to overlap with. The network is random, and finds the buildings that the scene's fourth band
+shows: 1,500 a square kilometre. torchgeo is taken from ``--peer-python``, an interpreter that has it (see
+bench_loader); left out without it. Memory: bench_map_memory.
 """
 
 from __future__ import annotations
