@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from components.lib.mapping.probing import followed_convolutions, predicts_same, probe_of, replace
+from components.lib.mapping.probing import followed_convolutions, probe_of, replace, same
 from components.lib.nets.atrous import AtrousDepthwise
 from components.lib.nets.network import SegmentationNetwork
 
@@ -59,9 +59,9 @@ def fused(net: SegmentationNetwork, sensor: str, dtype: torch.dtype) -> Segmenta
     if not _available(dtype) or not any(_is_fusible(module) for module in net.modules()):
         return net
     probe = probe_of(net)
-    pairs = dict(followed_convolutions(net, probe, sensor, lambda module: type(module) in _ACTIVATIONS))
+    pairs, wanted = followed_convolutions(net, probe, sensor, _activates)
     copy = _converted(net, pairs)
-    if not predicts_same(net, copy, probe, sensor):
+    if not same(wanted, copy.predict_maps(probe, sensor)):
         return net
     for module in copy.modules():
         if isinstance(module, FusedConvolution):
@@ -74,6 +74,10 @@ def _available(dtype: torch.dtype) -> bool:
     if not torch._C._has_mkldnn or not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
         return False
     return dtype != torch.bfloat16 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _activates(module: nn.Module) -> bool:
+    return type(module) in _ACTIVATIONS
 
 
 def _is_fusible(module: nn.Module) -> bool:
