@@ -3,7 +3,7 @@
 On a CPU a convolutional network waits for memory more than for arithmetic, above all in bfloat16, whose
 products are fast: as a layer of its own an activation reads and writes every value once more. oneDNN, which
 PyTorch convolves with, applies it to the results while they are in registers. What else was found slow in a
-profile (docs/maps.md, "Speed"):
+profile (docs/maps.md):
 
 - bfloat16 by autocast casts every weight at every pass; here they are cast once.
 - oneDNN's fast kernel for depthwise convolutions takes little padding only. A wide one is padded beforehand,
