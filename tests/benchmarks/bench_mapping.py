@@ -1,7 +1,7 @@
 """Seconds of the probabilities and outlines of a whole scene: ours, the bare network, and plain loops.
 
     python -m tests.benchmarks.bench_mapping [--scene-px 4096] [--encoder mobilenet_v2] [--model FOLDER]
-        [--batch 4] [--precision float32 bfloat16] [--rounds 3] [--threads 2] [--peer-python PYTHON]
+        [--batch 4] [--precision float32 bfloat16] [--rounds 3] [--threads 2] [--alone] [--peer-python PYTHON]
 
 Every measurement is a process of its own, since the memory settings of ours last until a process ends; the
 routes alternate, and ratios are medians of the ratios within a round. One process measures ours and, before
@@ -288,9 +288,10 @@ def main_speed(arguments: argparse.Namespace) -> None:
                 m = started(sys.executable, "--worker", "ours", *common, "--precision", precision)
                 row[f"bare {precision}"] = {**m["bare"], "rss_mib": float("nan")}
                 row[f"ours {precision}"] = {**m["ours"], "rss_mib": m["rss_mib"]}
-            m = started(sys.executable, "--worker", "naive", *common)
-            row["naive"] = {**m["naive"], "rss_mib": m["rss_mib"]}
-            if arguments.peer_python:
+            if not arguments.alone:
+                m = started(sys.executable, "--worker", "naive", *common)
+                row["naive"] = {**m["naive"], "rss_mib": m["rss_mib"]}
+            if arguments.peer_python and not arguments.alone:
                 m = started(arguments.peer_python, "--worker", "torchgeo", *common)
                 row["torchgeo"] = {**m["torchgeo"], "rss_mib": m["rss_mib"]}
             rounds.append(row)
@@ -344,6 +345,7 @@ def main() -> None:
         "--precision", nargs="+", choices=("float32", "bfloat16"), default=["float32", "bfloat16"]
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--alone", action="store_true", help="ours and the bare network alone")
     parser.add_argument("--peer-python", help="interpreter that has torchgeo and this project's packages")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--scene", type=Path, help=argparse.SUPPRESS)

@@ -14,13 +14,12 @@ profile (docs/maps.md):
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from components.lib.mapping.probing import followed_convolutions, probe_of, replace, same
+from components.lib.mapping.probing import copied, followed_convolutions, probe_of, replace, same
 from components.lib.nets.atrous import AtrousDepthwise
 from components.lib.nets.network import SegmentationNetwork
 
@@ -90,7 +89,7 @@ def _is_fusible(module: nn.Module) -> bool:
 
 def _converted(net: SegmentationNetwork, pairs: dict[str, str]) -> SegmentationNetwork:
     """Return a copy whose layers are replaced, ``pairs`` of convolution and activation by one layer."""
-    copy = deepcopy(net)
+    copy = copied(net)
     layers = dict(copy.named_modules())
     for name, module in layers.items():
         if isinstance(module, nn.Conv2d) and _is_fusible(module):
@@ -118,7 +117,10 @@ class FusedConvolution(nn.Module):
 
     def __init__(self, convolution: nn.Conv2d, activation: Activation) -> None:
         super().__init__()
-        self.weight, self.bias = convolution.weight, convolution.bias
+        bias = convolution.bias
+        # Parameters of its own, as a change of dtype replaces what a parameter holds.
+        self.weight = nn.Parameter(convolution.weight.detach(), requires_grad=False)
+        self.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
         self.stride, self.dilation = list(convolution.stride), list(convolution.dilation)
         self.padding = [int(side) for side in convolution.padding]
         self.groups = convolution.groups

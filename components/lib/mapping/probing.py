@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +78,11 @@ def same(maps: Maps, others: Maps) -> bool:
             if not difference <= _TOLERANCE * max(1.0, float(wanted.abs().max())):
                 return False
     return True
+
+
+def copied(net: SegmentationNetwork) -> SegmentationNetwork:
+    """Return a copy of the layers of ``net`` that shares its tensors: replace them, never change them."""
+    return deepcopy(net, {id(tensor): tensor for tensor in (*net.parameters(), *net.buffers())})
 
 
 def replace(net: nn.Module, name: str, module: nn.Module) -> None:
