@@ -14,6 +14,7 @@ four bands.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -115,9 +116,10 @@ def write_scene(path: Path, side: int, tile: Path) -> None:
 
 
 def processes(pid: int) -> Iterator[int]:
-    """Yield a process and all below it; those that end meanwhile are left out."""
+    """Yield a process and all below it, but those that end meanwhile or have no program of their own yet."""
     yield pid
     try:
+        own = Path(f"/proc/{pid}/cmdline").read_bytes()
         children = [
             int(child) for task in Path(f"/proc/{pid}/task").iterdir()
             for child in (task / "children").read_text().split()
@@ -125,7 +127,10 @@ def processes(pid: int) -> Iterator[int]:
     except OSError:
         return
     for child in children:
-        yield from processes(child)
+        with contextlib.suppress(OSError):
+            # Until it begins its program, a new process shows the memory of the one that made it.
+            if Path(f"/proc/{child}/cmdline").read_bytes() != own:
+                yield from processes(child)
 
 
 def resident(pid: int) -> dict[str, float]:
