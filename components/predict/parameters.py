@@ -18,10 +18,10 @@ class MapParameters(Parameters):
         window_px: Side of a prediction window, pixels; a smaller scene is one window of about its size.
         overlap_px: Pixels that neighbouring windows share and are blended over; less than half a window.
         block_px: Side of a block, pixels: the unit of parallel work and of resuming.
-        batch: Windows per forward pass.
+        batch: Windows that are predicted at a time: by one forward pass on a GPU, side by side on CPU.
         device: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
         precision: ``float32`` or ``bfloat16`` of the network's layers.
-        threads: CPU threads of PyTorch, on which the last bits depend; None for one for each core.
+        threads: CPU threads of PyTorch; beyond ``batch`` the last bits depend on them. None for one a core.
         workers: Processes that map blocks side by side on one machine.
         outlines: ``raw`` pixel edges, ``simplified`` by ``scoring.simplify_px``, or ``regular`` right angles.
         gpkg: True to write a GeoPackage as well.

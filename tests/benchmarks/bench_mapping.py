@@ -1,21 +1,18 @@
-"""Seconds and memory of the probabilities of a whole scene: ours, the bare network, and plain loops.
+"""Seconds of the probabilities and outlines of a whole scene: ours, the bare network, and plain loops.
 
     python -m tests.benchmarks.bench_mapping [--scene-px 4096] [--encoder mobilenet_v2] [--model FOLDER]
-        [--batch 4] [--precision float32 bfloat16] [--rounds 3] [--threads 2] [--peer-python PYTHON]
-    python -m tests.benchmarks.bench_mapping --memory 1000 4096 10000 30000
+        [--batch 4] [--precision float32 bfloat16] [--rounds 3] [--threads 2] [--alone] [--peer-python PYTHON]
 
-Speed: every measurement is a process of its own, since the memory settings of ours last until a process
-ends; the routes alternate, and ratios are medians of the ratios within a round. One process measures ours
-and, in turn with it, the bare network: same batch, precision, memory settings and folded channels-last
-weights on one preallocated input. The *naive* loop reads a window, predicts it (batch 1, default allocator,
-weights as they are) and adds it to whole-scene arrays with the same linear weights; *torchgeo* is its
-GridGeoSampler through a stock loader, batch as given, averaged where windows overlap. All but the bare
-network read one GeoTIFF (uint8, tiled) and end by drawing the outlines of p > 0.5, so that there is work to
-overlap with. Choose a scene of whole batches (2752 px: 36 windows): a last batch with padding counts as loss.
-torchgeo is taken from ``--peer-python``, an interpreter that has it (see bench_loader); left out without it.
-
-Memory: peak resident memory of a process that maps a synthetic scene, whose pixels are made on demand, by a
-network that costs nothing but has four bands.
+Every measurement is a process of its own, since the memory settings of ours last until a process ends; the
+routes alternate, and ratios are medians of the ratios within a round. One process measures ours and, before
+it, the *bare* network: the same prepared network (folded, fused) on one preallocated window, predicted by
+the same threads with the same memory settings. The *naive* loop reads a window, predicts it (batch 1,
+default allocator, weights as they are) and adds it to whole-scene arrays with the same linear weights;
+*torchgeo* is its GridGeoSampler through a stock loader, batch as given, averaged where windows overlap. All
+but the bare network read one GeoTIFF (uint8, tiled) and end by drawing the outlines of p > 0.5, so that
+there is work to overlap with. The network is random, and finds the buildings that the scene's fourth band
+shows: 1,500 a square kilometre. torchgeo is taken from ``--peer-python``, an interpreter that has it (see
+bench_loader); left out without it. Memory: bench_map_memory.
 """
 
 from __future__ import annotations
@@ -90,41 +87,6 @@ class RasterScene:
         with self.lock:
             self.source.read(out=bands, window=Window(shared.left, shared.top, width, height))
         return pixels
-
-
-@dataclass
-class EndlessScene:
-    """Square scene whose pixels repeat every 600 px, with a corner without data."""
-
-    side: int
-    facts: SceneFacts
-
-    def __post_init__(self) -> None:
-        self.tile = np.random.default_rng(0).integers(1, 256, (600, 600, 4), dtype=np.uint8)
-        self.grid = Grid(x_left_m=WEST, y_top_m=NORTH, gsd_m=GSD, height=self.side, width=self.side)
-
-    def read(self, box: Box) -> Pixels:
-        rows, columns = np.arange(box.top, box.bottom), np.arange(box.left, box.right)
-        pixels = self.tile[rows % 600][:, columns % 600]
-        inside = (rows < self.side)[:, None] & (columns < self.side)
-        return pixels * (inside & (rows[:, None] + columns > self.side // 4))[..., None]
-
-
-class FourBands(SegmentationNetwork):
-    """Network of one band's value, four times."""
-
-    def __init__(self) -> None:
-        super().__init__(NetworkConfig(kind="bench", encoder="none", sensors=(SENSOR,), contours=True))
-
-    def forward_maps(self, x: Tensor) -> Maps:
-        score = (x[:, :3].float() - 128) / 32
-        return Maps(score[:, :2], score)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.forward_maps(x).logits
-
-    def supervised_maps(self, x: Tensor) -> tuple[Tensor, ...]:
-        return (self(x),)
 
 
 class WithPrior(SegmentationNetwork):
@@ -291,36 +253,12 @@ def worker(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def memory(side: int) -> dict[str, float]:
-    """Peak memory and seconds of one scene."""
-    scene = EndlessScene(side, facts(SENSOR))
-    blocks = Blocks((side, side), SIDE)
-    settings = WindowSettings(window_px=WINDOW, overlap_px=OVERLAP, batch=4)
-    wall, cpu = time.perf_counter(), time.process_time()
-    with_data = 0
-    for _, levels in map_blocks(FourBands(), [scene], blocks, range(len(blocks)), settings):
-        with_data += int(np.count_nonzero(levels[0]))
-    return {
-        "rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "wall": time.perf_counter() - wall,
-        "cpu": time.process_time() - cpu,
-        "data_mpx": with_data / 1e6,
-    }
-
-
 def started(python: str, *words: str) -> dict[str, Any]:
     """Result of this module in a process of its own."""
     command = [python, "-m", "tests.benchmarks.bench_mapping", *words]
     out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     result: dict[str, Any] = json.loads(out.splitlines()[-1])
     return result
-
-
-def main_memory(sides: list[int]) -> None:
-    print(f"{'scene px':>9} {'peak MiB':>9} {'wall s':>8} {'CPU s':>8}")
-    for side in sides:
-        m = started(sys.executable, "--worker", "memory", "--scene-px", str(side))
-        print(f"{side:9} {m['rss_mib']:9.0f} {m['wall']:8.1f} {m['cpu']:8.1f}", flush=True)
 
 
 def difference(a: Levels, b: Levels) -> str:
@@ -350,9 +288,10 @@ def main_speed(arguments: argparse.Namespace) -> None:
                 m = started(sys.executable, "--worker", "ours", *common, "--precision", precision)
                 row[f"bare {precision}"] = {**m["bare"], "rss_mib": float("nan")}
                 row[f"ours {precision}"] = {**m["ours"], "rss_mib": m["rss_mib"]}
-            m = started(sys.executable, "--worker", "naive", *common)
-            row["naive"] = {**m["naive"], "rss_mib": m["rss_mib"]}
-            if arguments.peer_python:
+            if not arguments.alone:
+                m = started(sys.executable, "--worker", "naive", *common)
+                row["naive"] = {**m["naive"], "rss_mib": m["rss_mib"]}
+            if arguments.peer_python and not arguments.alone:
                 m = started(arguments.peer_python, "--worker", "torchgeo", *common)
                 row["torchgeo"] = {**m["torchgeo"], "rss_mib": m["rss_mib"]}
             rounds.append(row)
@@ -396,7 +335,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--memory", type=int, nargs="+", metavar="PX", help="sides of scenes; no speed then")
     parser.add_argument("--scene-px", type=int, default=4096)
     parser.add_argument("--encoder", default="mobilenet_v2")
     parser.add_argument("--model", type=Path, help="folder of a trained network instead")
@@ -407,16 +345,13 @@ def main() -> None:
         "--precision", nargs="+", choices=("float32", "bfloat16"), default=["float32", "bfloat16"]
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--alone", action="store_true", help="ours and the bare network alone")
     parser.add_argument("--peer-python", help="interpreter that has torchgeo and this project's packages")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--scene", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.worker == "memory":
-        print(json.dumps(memory(arguments.scene_px)))
-    elif arguments.worker:
+    if arguments.worker:
         print(json.dumps(worker(arguments.worker, arguments)))
-    elif arguments.memory:
-        main_memory(arguments.memory)
     else:
         main_speed(arguments)
 

@@ -38,6 +38,12 @@ def share_kept_memory() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
+def give_back_memory() -> None:
+    """Return what was freed and kept to the system, as far as pages are empty; only where glibc can."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def mapped_zeros(shape: tuple[int, ...], dtype: type[T]) -> npt.NDArray[T]:
     """Return zeros in memory of their own, which goes back to the system with the array."""
     size = max(1, prod(shape) * np.dtype(dtype).itemsize)

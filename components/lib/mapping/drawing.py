@@ -26,7 +26,7 @@ Outlines = Literal["raw", "simplified", "regular"]
 MOST_PART_PX = 2**24
 """Largest box of one connected part, pixels: 4.2 km² at half a metre, drawn in about 1.5 GB."""
 
-_STRIP_PX = 256
+_STRIP_PX = 64
 """Rows whose mask is made at once: what is in between takes many times the memory of levels."""
 
 _PIXELS = PixelTransform(1.0, 0.0, 0.0, 0.0, 1.0, 0.0)

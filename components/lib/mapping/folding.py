@@ -7,14 +7,13 @@ sensor has a network of its own.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from components.lib.mapping.probing import followed_convolutions, predicts_same, probe_of, replace
+from components.lib.mapping.probing import copied, followed_convolutions, probe_of, replace, same
 from components.lib.nets.csn import SensorNorm2d
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.sensorset import use_sensor
@@ -36,16 +35,17 @@ def folded(net: SegmentationNetwork, sensor: str) -> SegmentationNetwork:
     """
     if not any(isinstance(module, Norm) for module in net.modules()):
         return net
-    copy = deepcopy(net).eval()
+    copy = copied(net).eval()
     probe = probe_of(net)
-    pairs = {
-        norm: convolution for convolution, norm in followed_convolutions(copy, probe, sensor, _normalises)
-    }
-    for norm, convolution in pairs.items():
-        with use_sensor(copy, sensor):
+    pairs, wanted = followed_convolutions(copy, probe, sensor, _normalises)
+    if not pairs or len(set(pairs.values())) < len(pairs):
+        return net
+    with use_sensor(copy, sensor):
+        for convolution, norm in pairs.items():
             _fold(copy.get_submodule(convolution), copy.get_submodule(norm))
+    for norm in pairs.values():
         replace(copy, norm, _followers(copy.get_submodule(norm)))
-    return copy if pairs and predicts_same(net, copy, probe, sensor) else net
+    return copy if same(wanted, copy.predict_maps(probe, sensor)) else net
 
 
 def _normalises(module: nn.Module) -> bool:

@@ -20,7 +20,7 @@ import torch
 
 from components.contract.errors import ParameterError
 from components.lib.mapping.ahead import ahead
-from components.lib.mapping.allocator import share_kept_memory
+from components.lib.mapping.allocator import give_back_memory, share_kept_memory
 from components.lib.mapping.blending import Blend, FineLevels
 from components.lib.mapping.blocks import Blocks, Windows
 from components.lib.mapping.kept import KeptWindows
@@ -118,6 +118,9 @@ def _map(
         mapped = _blend(predicted, looks, blocks, windows, kept)
         with closing(ahead(mapped, depth=1, name="map-blend")) as finished:
             yield from finished
+    if settings.on_cpu:
+        # What follows, vector tiles above all, needs memory as well.
+        give_back_memory()
 
 
 def _blend(

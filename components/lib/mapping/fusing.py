@@ -3,7 +3,7 @@
 On a CPU a convolutional network waits for memory more than for arithmetic, above all in bfloat16, whose
 products are fast: as a layer of its own an activation reads and writes every value once more. oneDNN, which
 PyTorch convolves with, applies it to the results while they are in registers. What else was found slow in a
-profile (docs/maps.md, "Speed"):
+profile (docs/maps.md):
 
 - bfloat16 by autocast casts every weight at every pass; here they are cast once.
 - oneDNN's fast kernel for depthwise convolutions takes little padding only. A wide one is padded beforehand,
@@ -14,13 +14,12 @@ profile (docs/maps.md, "Speed"):
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from components.lib.mapping.probing import followed_convolutions, predicts_same, probe_of, replace
+from components.lib.mapping.probing import copied, followed_convolutions, probe_of, replace, same
 from components.lib.nets.atrous import AtrousDepthwise
 from components.lib.nets.network import SegmentationNetwork
 
@@ -59,9 +58,9 @@ def fused(net: SegmentationNetwork, sensor: str, dtype: torch.dtype) -> Segmenta
     if not _available(dtype) or not any(_is_fusible(module) for module in net.modules()):
         return net
     probe = probe_of(net)
-    pairs = dict(followed_convolutions(net, probe, sensor, lambda module: type(module) in _ACTIVATIONS))
+    pairs, wanted = followed_convolutions(net, probe, sensor, _activates)
     copy = _converted(net, pairs)
-    if not predicts_same(net, copy, probe, sensor):
+    if not same(wanted, copy.predict_maps(probe, sensor)):
         return net
     for module in copy.modules():
         if isinstance(module, FusedConvolution):
@@ -76,6 +75,10 @@ def _available(dtype: torch.dtype) -> bool:
     return dtype != torch.bfloat16 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
+def _activates(module: nn.Module) -> bool:
+    return type(module) in _ACTIVATIONS
+
+
 def _is_fusible(module: nn.Module) -> bool:
     """Return True for convolutions that do nothing else; other subclasses may do anything."""
     plain = type(module) in (nn.Conv2d, AtrousDepthwise)
@@ -86,7 +89,7 @@ def _is_fusible(module: nn.Module) -> bool:
 
 def _converted(net: SegmentationNetwork, pairs: dict[str, str]) -> SegmentationNetwork:
     """Return a copy whose layers are replaced, ``pairs`` of convolution and activation by one layer."""
-    copy = deepcopy(net)
+    copy = copied(net)
     layers = dict(copy.named_modules())
     for name, module in layers.items():
         if isinstance(module, nn.Conv2d) and _is_fusible(module):
@@ -114,7 +117,10 @@ class FusedConvolution(nn.Module):
 
     def __init__(self, convolution: nn.Conv2d, activation: Activation) -> None:
         super().__init__()
-        self.weight, self.bias = convolution.weight, convolution.bias
+        bias = convolution.bias
+        # Parameters of its own, as a change of dtype replaces what a parameter holds.
+        self.weight = nn.Parameter(convolution.weight.detach(), requires_grad=False)
+        self.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
         self.stride, self.dilation = list(convolution.stride), list(convolution.dilation)
         self.padding = [int(side) for side in convolution.padding]
         self.groups = convolution.groups

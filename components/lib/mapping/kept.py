@@ -59,7 +59,7 @@ class KeptWindows:
             return
         place = self.free.pop() if self.free else len(self.places)
         try:
-            view = memoryview(np.ascontiguousarray(fine)).cast("B")
+            view = np.ascontiguousarray(fine).data.cast("B")
             offset = place * self.bytes_each
             while view:
                 done = os.pwrite(self._file.fileno(), view, offset)

@@ -58,7 +58,7 @@ class WindowSettings:
     device: str = "cpu"
     precision: Precision = "float32"
     statistics_of: str | None = None
-    kept_in_memory_mib: int = 8
+    kept_in_memory_mib: int = 2
     kept_on_disk_mib: int = 4096
 
     def __post_init__(self) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
-from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.network import Maps, SegmentationNetwork
 
 _PROBE_PX = 64
 
@@ -29,17 +30,20 @@ def probe_of(net: SegmentationNetwork) -> Tensor:
 
 def followed_convolutions(
     net: SegmentationNetwork, probe: Tensor, sensor: str, follows: Callable[[nn.Module], bool]
-) -> list[tuple[str, str]]:
-    """Return the names of convolutions that run once, and of layers that run on such outputs alone.
+) -> tuple[dict[str, str], Maps]:
+    """Return which convolutions have a layer behind them that they can be merged with, and the prediction.
 
-    A layer may follow several convolutions. Others may use an output, too: compare (:func:`predicts_same`)
-    what is made of a pair.
+    Others may use a convolution's output, too: compare (:func:`same`) what is made of a pair.
 
     Args:
         net: In evaluation mode.
         probe: Image.
         sensor: Its sensor.
         follows: True for the layers that are looked for.
+
+    Returns:
+        Names of convolutions that run once, each with the name of the layer that runs on its output; one that
+        runs on anything else as well is left out. And the logits of ``probe``.
     """
     outputs: list[tuple[str, Tensor]] = []
     pairs: list[tuple[str, str]] = []
@@ -57,23 +61,28 @@ def followed_convolutions(
         if isinstance(module, nn.Conv2d) or follows(module):
             hooks.append(module.register_forward_hook(note))
     try:
-        net.predict_maps(probe, sensor)
+        maps = net.predict_maps(probe, sensor)
     finally:
         for hook in hooks:
             hook.remove()
     pairs = [(convolution, layer) for convolution, layer in pairs if calls.count(convolution) == 1]
     paired = Counter(layer for _, layer in pairs)
-    return [(convolution, layer) for convolution, layer in pairs if calls.count(layer) == paired[layer]]
+    return {convolution: layer for convolution, layer in pairs if calls.count(layer) == paired[layer]}, maps
 
 
-def predicts_same(net: SegmentationNetwork, other: SegmentationNetwork, probe: Tensor, sensor: str) -> bool:
-    """Return True if the logits of both networks differ by rounding at most."""
-    for wanted, found in zip(net.predict_maps(probe, sensor), other.predict_maps(probe, sensor), strict=True):
+def same(maps: Maps, others: Maps) -> bool:
+    """Return True if logits differ by rounding at most."""
+    for wanted, found in zip(maps, others, strict=True):
         if wanted is not None and found is not None:
             difference = (wanted - found).abs().max()
             if not difference <= _TOLERANCE * max(1.0, float(wanted.abs().max())):
                 return False
     return True
+
+
+def copied(net: SegmentationNetwork) -> SegmentationNetwork:
+    """Return a copy of the layers of ``net`` that shares its tensors: replace them, never change them."""
+    return deepcopy(net, {id(tensor): tensor for tensor in (*net.parameters(), *net.buffers())})
 
 
 def replace(net: nn.Module, name: str, module: nn.Module) -> None:

@@ -105,10 +105,16 @@ class WindowReader:
 
     def _batch(self, rows: list[Pixels], size: int, sensor: str, parts: list[Part]) -> Batch:
         side = self.windows.side
-        pixels = np.zeros((size, side, side, 4), dtype=np.uint8)
         predicted = (part for part in parts if part.source == "predicted")
-        for row, (window, part) in enumerate(zip(rows, predicted, strict=True)):
-            pixels[row] = align(window, self.looks[part.look].facts.orientation)
+        turned_rows = [
+            align(window, self.looks[part.look].facts.orientation)
+            for window, part in zip(rows, predicted, strict=True)
+        ]
+        if len(turned_rows) == size == 1:
+            return Batch(np.ascontiguousarray(turned_rows[0])[np.newaxis], sensor, parts)
+        pixels = np.zeros((size, side, side, 4), dtype=np.uint8)
+        for row, window in enumerate(turned_rows):
+            pixels[row] = window
         return Batch(pixels, sensor, parts)
 
     def _parts(self) -> Generator[tuple[Part, Pixels | None], None, None]:

@@ -144,6 +144,17 @@ def test_every_window_has_a_pass_of_its_own_on_cpu() -> None:
     assert net.shapes == [(1, 4, 64, 64)] * 15
 
 
+def test_batches_of_full_size_as_for_a_gpu_give_the_same_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, scene = Nearby(contours=True), random_scene(150, 210)
+    scene.pixels[30:80, 100:] = 0
+    expected = whole_map(net, [scene], 80, SMALL)
+    net.shapes.clear()
+    monkeypatch.setattr(WindowSettings, "rows", property(lambda settings: settings.batch))
+    assert np.array_equal(whole_map(net, [scene], 80, SMALL), expected)
+    assert set(net.shapes) == {(3, 4, 64, 64)}
+    assert len(net.shapes) == -(-3 * 5 // 3)
+
+
 def test_a_scene_smaller_than_a_window() -> None:
     net, scene = Nearby(reach=1), random_scene(40, 30)
     levels = whole_map(net, [scene], 2048, SMALL)

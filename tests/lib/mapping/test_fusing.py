@@ -42,6 +42,7 @@ def test_in_bfloat16_a_fused_network_is_as_close_as_autocast() -> None:
     net = folded(trained_looking("deeplabv3plus", "mobilenet_v2", (AIRBORNE,)), AIRBORNE)
     fast = fused(net, AIRBORNE, torch.bfloat16)
     assert {m.weight.dtype for m in fast.modules() if isinstance(m, FusedConvolution)} == {torch.bfloat16}
+    assert {parameter.dtype for parameter in net.parameters()} == {torch.float32}
     x = torch.randint(0, 256, (1, 4, 96, 96), dtype=torch.uint8)
     wanted = net.predict(x, AIRBORNE)
     with torch.autocast("cpu", torch.bfloat16):
