@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from components.lib.change.terms import Modality
 from components.lib.change.training.presets import PRESETS, Preset, PresetName
 from components.lib.config.loader import Parameters
 from components.lib.engine.parameters import LEAST_CROP_PX
-from components.lib.nets.config import Modality
 
 
 class ChangeTraining(Parameters):

@@ -17,7 +17,8 @@ import numpy as np
 import shapely
 from tqdm import tqdm
 
-from components.lib.change.pair import CHANGED, UNKNOWN, Kind, Pair, Split
+from components.lib.change.pair import Pair
+from components.lib.change.terms import CHANGED, UNKNOWN, Kind, Split
 from components.lib.cli import run
 from components.lib.config.loader import validated
 from components.lib.geo.rasterise import rasterise_instances

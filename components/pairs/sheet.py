@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from components.lib.change.pair import CHANGED, UNKNOWN, Pixels
+from components.lib.change.pair import Pixels
 from components.lib.change.store.store import PairStore
+from components.lib.change.terms import CHANGED, UNKNOWN
 from components.lib.files import atomic_file
 from components.lib.report.panels import sar_picture
 

@@ -14,8 +14,8 @@ from components.change.parameters import ChangeParameters
 from components.change.train import HEADLINE, ChangeRun, prepare_run
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.change.nets.bundle import load_change_bundle
-from components.lib.change.pair import Modality
 from components.lib.change.store.store import PairStore
+from components.lib.change.terms import Modality
 from components.lib.change.training.validation import Validation
 from components.lib.config.loader import load_parameters
 from components.lib.engine.parameters import TrainingParameters

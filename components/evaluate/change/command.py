@@ -12,9 +12,9 @@ from tqdm import tqdm
 from components.contract.errors import BadDataError, ParameterError
 from components.evaluate.change.footprints import footprint_file, in_one_crs, read_outlines
 from components.evaluate.change.masks import MaskFolder, common_stems, labels_and_predictions
-from components.lib.change.pair import CHANGED, UNKNOWN
 from components.lib.change.scoring.outlines import match_outlines
 from components.lib.change.scoring.scores import ChangeRules, ChangeScores, ratios, score_pair
+from components.lib.change.terms import CHANGED, UNKNOWN
 from components.lib.metrics.counts import Counts
 
 CONFIDENCE = 0.95

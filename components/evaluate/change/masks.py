@@ -12,7 +12,8 @@ from components.contract.errors import BadDataError, MissingInputError
 from components.lib.change.datasets.base import LabelCoding
 from components.lib.change.datasets.images import Decoded, decode
 from components.lib.change.datasets.labels import decode_label
-from components.lib.change.pair import CHANGED, UNCHANGED, UNKNOWN, Pixels
+from components.lib.change.pair import Pixels
+from components.lib.change.terms import CHANGED, UNCHANGED, UNKNOWN
 
 SUFFIXES: Final = (".png", ".tif", ".tiff")
 

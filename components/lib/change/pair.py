@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from components.lib.change.terms import Kind, Modality, Split
 from components.lib.geo.geoarray import PixelTransform
 
 if TYPE_CHECKING:
     import shapely
 
-UNCHANGED, CHANGED, UNKNOWN = 0, 1, 255
-"""Values of a label; pixels of ``UNKNOWN`` count in no loss and no score."""
-
 Pixels = npt.NDArray[np.uint8]
-Modality = Literal["optical", "sar"]
-Split = Literal["train", "val", "test"]
-Kind = Literal["added", "removed", "enlarged"]
-
-BANDS: Mapping[Modality, tuple[str, ...]] = {"optical": ("R", "G", "B"), "sar": ("HH", "HV", "VH", "VV")}
-"""Bands of a pair's images, in order."""
 
 
 @dataclass(frozen=True, slots=True)

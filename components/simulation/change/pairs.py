@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import shapely
 
-from components.lib.change.pair import CHANGED, UNCHANGED, UNKNOWN, ChangedBuilding, Modality, Pair, Pixels
+from components.lib.change.pair import ChangedBuilding, Pair, Pixels
+from components.lib.change.terms import CHANGED, UNCHANGED, UNKNOWN, Modality
 from components.lib.datasets.rehearsal import SIMULATED_AIRBORNE
 from components.lib.geo.geoarray import PixelTransform
 from components.lib.geo.rasterise import rasterise_instances

@@ -7,7 +7,7 @@ from math import ceil
 
 import numpy as np
 
-from components.lib.change.pair import Split
+from components.lib.change.terms import Split
 from components.lib.datasets.rehearsal import REHEARSAL
 from components.simulation.change.parameters import SimulatedPairsParameters
 from components.simulation.change.seasons import draw_conditions

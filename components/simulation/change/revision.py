@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import shapely
 
-from components.lib.change.pair import Kind
+from components.lib.change.terms import Kind
 from components.simulation.change.clutter import move_clutter
 from components.simulation.change.construction import buildable, extensions, new_buildings, re_roofed
 from components.simulation.change.parameters import SimulatedPairsParameters

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import shapely
 
-from components.lib.change.pair import BANDS, ChangedBuilding, Modality, Pair, Pixels
+from components.lib.change.pair import ChangedBuilding, Pair, Pixels
 from components.lib.change.store.layout import StoreFacts
+from components.lib.change.terms import BANDS, Modality
 from components.lib.geo.geoarray import PixelTransform
 
 PLACE = PixelTransform.north_up(x_left_m=500_000.0, y_top_m=4_000_000.0, gsd_m=0.5)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from rasterio.features import rasterize
 
-from components.lib.change.pair import BANDS, CHANGED, UNCHANGED, UNKNOWN, Pair
+from components.lib.change.pair import Pair
+from components.lib.change.terms import BANDS, CHANGED, UNCHANGED, UNKNOWN
 from components.simulation.change.imaging import Date, optical_image, radar_image
 from components.simulation.change.later_city import later_city_of
 from components.simulation.change.pairs import draw_pair, simulated_pairs

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from components.lib.change.pair import Kind, Modality, Split
+from components.lib.change.terms import Kind, Modality, Split
 
 SPLIT_FOLDERS: Mapping[Split, tuple[str, ...]] = MappingProxyType(
     {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}

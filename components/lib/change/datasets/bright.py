@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from components.lib.change.datasets.base import ImagePart, LabelCoding, LabelPart, PairDataset
-from components.lib.change.pair import CHANGED, UNCHANGED
+from components.lib.change.terms import CHANGED, UNCHANGED
 
 BACKGROUND, INTACT, DAMAGED, DESTROYED = 0, 1, 2, 3
 """Classes of the target (torchgeo)."""

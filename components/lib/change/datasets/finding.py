@@ -10,7 +10,7 @@ from typing import Literal
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.change.datasets.base import LIST_FOLDERS, SPLIT_FOLDERS, ImagePart, PairDataset
-from components.lib.change.pair import Kind, Split
+from components.lib.change.terms import Kind, Split
 from components.lib.folders import files_of_folder, read_bounded
 from components.lib.foreign import decode_text, one_line
 

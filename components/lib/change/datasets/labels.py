@@ -8,7 +8,8 @@ import numpy.typing as npt
 from components.contract.errors import BadDataError
 from components.lib.change.datasets.base import LabelCoding
 from components.lib.change.datasets.images import Decoded
-from components.lib.change.pair import CHANGED, UNCHANGED, UNKNOWN, Pixels
+from components.lib.change.pair import Pixels
+from components.lib.change.terms import CHANGED, UNCHANGED, UNKNOWN
 
 GREY = (64, 192)
 """Values from here to below there are neither near black nor near white in a label stored as JPEG."""

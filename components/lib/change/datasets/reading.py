@@ -14,17 +14,8 @@ from components.lib.change.datasets.base import PairDataset
 from components.lib.change.datasets.finding import PairFiles, Reason, Refused
 from components.lib.change.datasets.images import MOST_FILE_BYTES, Decoded, decode
 from components.lib.change.datasets.labels import decode_label
-from components.lib.change.pair import (
-    BANDS,
-    CHANGED,
-    UNCHANGED,
-    UNKNOWN,
-    ChangedBuilding,
-    Kind,
-    Modality,
-    Pair,
-    Pixels,
-)
+from components.lib.change.pair import ChangedBuilding, Pair, Pixels
+from components.lib.change.terms import BANDS, CHANGED, UNCHANGED, UNKNOWN, Kind, Modality
 from components.lib.datasets.scaling import scale_sar
 from components.lib.folders import read_bounded
 from components.lib.foreign import judged

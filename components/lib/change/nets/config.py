@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from components.lib.change.pair import BANDS, Modality
+from components.lib.change.terms import BANDS, Modality
 
 Exchange = Literal["none", "early", "published"]
 Share = Literal[2, 4]

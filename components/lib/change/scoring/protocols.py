@@ -20,10 +20,11 @@ import shapely
 from tqdm import tqdm
 
 from components.contract.errors import BadDataError, ParameterError
-from components.lib.change.pair import Modality, Pixels
+from components.lib.change.pair import Pixels
 from components.lib.change.scoring.scores import ChangeRules, ChangeScores, score_pair
 from components.lib.change.store.layout import LABEL, layer_name
 from components.lib.change.store.store import PairStore
+from components.lib.change.terms import Modality
 from components.lib.geo.rasterise import rasterise_instances
 
 ScoringProtocol = Literal["whole_tile", "crops_256"]

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from components.contract.errors import ParameterError
-from components.lib.change.pair import CHANGED, UNKNOWN
 from components.lib.change.scoring.parts import changed_parts, match_parts
 from components.lib.change.scoring.relaxed import TOLERANCE_PX, RelaxedCounts, count_relaxed
+from components.lib.change.terms import CHANGED, UNKNOWN
 from components.lib.metrics.counts import Counts, count_pixels
 from components.lib.metrics.intervals import Interval, location_interval
 

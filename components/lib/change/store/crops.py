@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from components.contract.errors import BadDataError, ParameterError
-from components.lib.change.pair import CHANGED, UNKNOWN, Modality, Pixels
+from components.lib.change.pair import Pixels
 from components.lib.change.store.layout import LABEL, layer_name
 from components.lib.change.store.store import PairStore
+from components.lib.change.terms import CHANGED, UNKNOWN, Modality
 from components.lib.store.sampler import CANDIDATES, MIN_DATA_SHARE, keyed_generator
 
 _MILLION = 1_000_000

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from components.lib.change.pair import BANDS, Modality
+from components.lib.change.terms import BANDS, Modality
 
 STORE_FILE = "store.json"
 INDEX_FILE = "index.parquet"

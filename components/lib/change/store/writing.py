@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from components.contract.errors import BadDataError
-from components.lib.change.pair import BANDS, CHANGED, UNKNOWN, Pair, Pixels
+from components.lib.change.pair import Pair, Pixels
 from components.lib.change.store.layout import (
     BUILDING_COLUMNS,
     BUILDINGS_FILE,
@@ -29,6 +29,7 @@ from components.lib.change.store.layout import (
     layer_name,
     layer_path,
 )
+from components.lib.change.terms import BANDS, CHANGED, UNKNOWN
 from components.lib.files import atomic_directory, write_json
 from components.lib.geo.geoarray import PixelTransform
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from components.lib.change.nets.config import ChangeConfig
-from components.lib.change.pair import UNKNOWN
+from components.lib.change.terms import UNKNOWN
 from components.lib.change.training.geometry import draw_places, moved
 from components.lib.change.training.noise import draw_noise, noisy
 from components.lib.engine.batch import Batch

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.lib.change.nets.network import ChangeMaps
-from components.lib.change.pair import UNKNOWN
+from components.lib.change.terms import UNKNOWN
 from components.lib.losses.reduction import global_sum, weighted_mean
 
 AUXILIARY_WEIGHT = 0.2

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from components.lib.change.nets.network import ChangeNetwork
-from components.lib.change.pair import CHANGED, UNKNOWN, Pixels
+from components.lib.change.pair import Pixels
+from components.lib.change.terms import CHANGED, UNKNOWN
 from components.lib.engine.batch import to_batch
 from components.lib.engine.ranks import ranks
 from components.lib.losses.reduction import global_sum

@@ -10,7 +10,7 @@ import pytest
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.change.datasets.finding import find_pairs, missing_pairs
 from components.lib.change.datasets.registry import PAIR_DATASETS, get_pair_dataset
-from components.lib.change.pair import BANDS, CHANGED
+from components.lib.change.terms import BANDS, CHANGED
 from tests.lib.change.datasets.files import change, generic_files, geotiff, picture, png, read, write
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from rasterio.transform import Affine
 
 from components.lib.change.datasets.registry import get_pair_dataset
-from components.lib.change.pair import CHANGED, UNKNOWN
+from components.lib.change.terms import CHANGED, UNKNOWN
 from tests.conftest import ROOT
 from tests.lib.change.datasets.files import (
     GRID,

@@ -9,10 +9,11 @@ import pytest
 import shapely
 
 from components.contract.errors import BadDataError, ParameterError
-from components.lib.change.pair import CHANGED, ChangedBuilding, Pixels
+from components.lib.change.pair import ChangedBuilding, Pixels
 from components.lib.change.scoring.protocols import CROP_PX, predict_pair, score_split
 from components.lib.change.store.store import PairStore
 from components.lib.change.store.writing import write_pairs
+from components.lib.change.terms import CHANGED
 from components.lib.metrics.counts import Counts
 from tests.lib.change.pairs import facts, image, make_pair
 

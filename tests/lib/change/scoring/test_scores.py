@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pytest
 
 from components.contract.errors import ParameterError
-from components.lib.change.pair import CHANGED, UNKNOWN
 from components.lib.change.scoring.scores import ChangeRules, ChangeScores, score_pair
+from components.lib.change.terms import CHANGED, UNKNOWN
 from components.lib.metrics.counts import Counts
 
 RULES = ChangeRules()

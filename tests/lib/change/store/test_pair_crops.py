@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
-from components.lib.change.pair import CHANGED, UNKNOWN
 from components.lib.change.store.crops import PairCrops
 from components.lib.change.store.store import PairStore
 from components.lib.change.store.writing import write_pairs
+from components.lib.change.terms import CHANGED, UNKNOWN
 from tests.lib.change.pairs import facts, make_pair
 
 TILE, ROWS = 32, 9

@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
-from components.lib.change.pair import CHANGED, UNKNOWN, Pair
+from components.lib.change.pair import Pair
 from components.lib.change.store.layout import BUILDINGS_FILE, INDEX_FILE, STORE_FILE, layer_path
 from components.lib.change.store.store import PairStore
 from components.lib.change.store.writing import pair_writer, write_pairs
+from components.lib.change.terms import CHANGED, UNKNOWN
 from tests.lib.change.pairs import PLACE, facts, image, make_pair
 
 PAIRS = [

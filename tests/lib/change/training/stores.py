@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from components.lib.change.pair import BANDS, Modality, Pair
+from components.lib.change.pair import Pair
 from components.lib.change.store.store import PairStore
 from components.lib.change.store.writing import write_pairs
+from components.lib.change.terms import BANDS, Modality
 from tests.lib.change.pairs import facts
 
 SIDE = 64

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from components.lib.change.pair import UNKNOWN
+from components.lib.change.terms import UNKNOWN
 from components.lib.change.training.augmentation import Augmentation
 from components.lib.change.training.geometry import draw_places, moved
 from components.lib.change.training.noise import KINDS, draw_noise, grain_field, noisy

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from components.lib.change.nets.network import ChangeMaps
-from components.lib.change.pair import UNKNOWN
+from components.lib.change.terms import UNKNOWN
 from components.lib.change.training.loss import AUXILIARY_WEIGHT, change_loss, cross_entropy, dice
 
 LN3 = math.log(3)  # the logit of three quarters

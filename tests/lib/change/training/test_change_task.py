@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from components.lib.change.nets.bundle import build_change
-from components.lib.change.pair import UNKNOWN
+from components.lib.change.terms import UNKNOWN
 from components.lib.change.training.augmentation import Augmentation
 from components.lib.change.training.loss import change_loss
 from components.lib.change.training.presets import Preset
