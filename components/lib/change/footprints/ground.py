@@ -21,7 +21,13 @@ from components.contract.errors import BadDataError
 from components.lib.geo.footprints import to_pixels
 from components.lib.geo.raster import GDAL_OPTIONS, reason_of
 from components.lib.mapping.blocks import Blocks, Box
-from components.lib.mapping.levels import NO_DATA, OFFSET, SCALE, to_probability
+from components.lib.mapping.levels import (
+    NO_DATA,
+    PUBLISHED_NO_DATA,
+    PUBLISHED_SCALE,
+    from_published,
+    to_probability,
+)
 
 _SIDE_PX: Final = 2048
 """Side of the blocks that are read, pixels: 4 MiB each."""
@@ -63,7 +69,7 @@ class RasterGround:
     """Ground of a published probability raster, read block by block.
 
     Args:
-        path: ``probability.tif`` of a map: levels with GDAL's scale and offset, 0 without data.
+        path: ``probability.tif`` of a map: GDAL's scale makes probabilities of it, 255 is no data.
 
     Raises:
         BadDataError: If it is no such raster.
@@ -73,7 +79,9 @@ class RasterGround:
         self._path = path
         with self._opened() as raster:
             stated = (raster.count, raster.dtypes[0], raster.nodata, raster.scales[0], raster.offsets[0])
-            if stated[:3] != (1, "uint8", NO_DATA) or not np.allclose(stated[3:], (SCALE, OFFSET)):
+            if stated[:3] != (1, "uint8", PUBLISHED_NO_DATA) or not np.allclose(
+                stated[3:], (PUBLISHED_SCALE, 0)
+            ):
                 raise BadDataError(
                     f"{path} is no probability raster of a map: bands, type, no data, scale and offset are "
                     f"{', '.join(map(str, stated))}",
@@ -100,7 +108,7 @@ class RasterGround:
                 near = tree.query(shapely.box(box.left, box.top, box.right, box.bottom), "intersects")
                 if not len(near):
                     continue
-                levels = raster.read(1, window=Window.from_slices(*box.within(_WHOLE)))
+                levels = from_published(raster.read(1, window=Window.from_slices(*box.within(_WHOLE))))
                 drawn = _numbered(in_pixels[near], box)
                 valid = (levels != NO_DATA) & (drawn > 0)
                 count = len(near) + 1
