@@ -76,8 +76,9 @@ def _reading(version: ModelVersion) -> Reading:
 
 
 def _modality(version: ModelVersion, tag: str) -> Modality:
-    found = version.tags.get(tag)
-    if found in ("optical", "sar"):
+    known: dict[str | None, Modality] = {"optical": "optical", "sar": "sar"}
+    found = known.get(version.tags.get(tag))
+    if found is not None:
         return found
     parameter = tag if tag == "modality" else f"{tag}.modality"
     raise damaged_tag(version, tag, f"optical or sar (parameter `{parameter}` of its run)")

@@ -123,7 +123,7 @@ def _fit(net: ChangeNetwork, last: torch.nn.Conv2d) -> None:
     around = torch.nn.functional.unfold(seen[0], side, padding=side // 2)  # (N, C * side**2, H * W)
     columns = around.permute(0, 2, 1).reshape(-1, around.shape[1]).double()
     columns = torch.cat([columns, torch.ones(len(columns), 1)], dim=1)
-    solved = torch.linalg.lstsq(columns, label.double().reshape(-1) - 0.5).solution
+    solved = torch.linalg.lstsq(columns, label.double().reshape(-1) - 0.25).solution
     with torch.no_grad():
         assert last.bias is not None
         last.weight.copy_(10.0 * solved[:-1].reshape(last.weight.shape))
