@@ -13,10 +13,10 @@ from components.lib.sources import imported
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "components").rglob("*.py"))
-STAGES = (
+BUILDINGS = (
     "download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "report", "promote",
-    "pairs", "change",
 )  # fmt: skip
+STAGES = (*BUILDINGS, "pairs", "change")
 SERVICES = ("acquisitions", "runs", "housekeeping")
 """Commands beside the graph: they have the shape of stages, and import lib only, too."""
 

@@ -13,6 +13,9 @@ from components.simulation.change.parameters import SimulatedPairsParameters
 SIMULATED = "simulated"
 """Name of the data set that is drawn on this machine: the rehearsal world at two dates."""
 
+DEFAULT_TILE_PX = 256
+"""Side of tiles of public data sets: most are cut to it, or have a multiple of it."""
+
 DATA_SETS = (SIMULATED, *PAIR_DATASETS)
 
 
@@ -23,8 +26,8 @@ class PairsParameters(Parameters):
     """Data sets that the graph prepares, a stage ``pairs@<name>`` each; none while the list is empty."""
     folders: dict[str, str] = Field(default_factory=dict)
     """Folder of each data set that is not simulated, by its name; a changed folder starts nothing again."""
-    tile_px: int = Field(256, ge=16, le=4096)
-    """Side of the tiles that pairs are cut into, pixels."""
+    tile_px: int | None = Field(None, ge=16, le=4096)
+    """Side of the tiles that pairs are cut into, pixels; null: that of simulated pairs, 256 for others."""
     val_share: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of the training scenes that become validation where a data set has none; ours, not official."""
     value_range: tuple[float, float] | None = None
@@ -46,3 +49,7 @@ class PairsParameters(Parameters):
         if self.value_range is not None and self.value_range[0] >= self.value_range[1]:
             raise ValueError("value_range must ascend")
         return self
+
+    def tile_side(self, data_set: str) -> int:
+        """Return the side of a data set's tiles, pixels."""
+        return self.tile_px or (self.simulated.tile_px if data_set == SIMULATED else DEFAULT_TILE_PX)

@@ -37,7 +37,7 @@ def draw_sheet(store: PairStore, path: Path) -> None:
     gap = np.full((_GAP, rows[0].shape[1], 3), 255, dtype=np.uint8)
     sheet = np.concatenate([part for row in rows for part in (row, gap)][:-1])
     with atomic_file(path) as temporary:
-        Image.fromarray(sheet).save(temporary, format="PNG", optimize=True)
+        Image.fromarray(sheet).save(temporary, format="PNG")
 
 
 def chosen_rows(store: PairStore) -> list[int]:

@@ -188,7 +188,7 @@ def _facts(
 ) -> StoreFacts:
     return StoreFacts(
         data_set=name,
-        tile_px=parameters.tile_px,
+        tile_px=parameters.tile_side(name),
         gsd_m=gsd_m,
         simulated=simulated,
         licence=about["licence"],

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +19,8 @@ from components.simulation.imaging import TileImages, columns_of, image_column
 from components.simulation.labels import CSV_HEADER, csv_rows, geojson
 from components.simulation.parameters import WorldParameters
 from components.simulation.radiometry import radiometry_of
+from components.simulation.workers import drawn_in_order, worth_workers
 
-SMALL_WORLD_PX = 1_700_000
-"""Pixels below which starting worker processes takes longer than drawing the world."""
 SUMMARY_FILES = (REHEARSAL.summaries.orientations, REHEARSAL.summaries.buildings)
 
 
@@ -74,47 +69,21 @@ def release_files(
 
     Raises:
         ParameterError: If the world has no such radar.
+        ResourceError: If a process was killed, most likely for memory.
     """
     radiometry_of(sensor.name)
     strips = plan_flight(sensor, world, acquisition_id)
-    jobs = [(strip, spots) for strip in strips for spots in columns_of(strip)]
+    columns = [
+        (sensor, world, acquisition_id, strip, spots) for strip in strips for spots in columns_of(strip)
+    ]
     rows = [CSV_HEADER + "\n"]
-    workers = workers or _worth_workers(sensor, world)
-    for column in _draw(sensor, world, acquisition_id, jobs, workers):
+    workers = workers or worth_workers(tile_count(sensor, world) * world.tile_px**2)
+    for column in drawn_in_order(_draw_column, columns, workers):
         yield from column.files
         rows.append(column.rows)
     orientations = "".join(f"{strip.name} {strip.orientation}\n" for strip in strips)
     for name, text in zip(SUMMARY_FILES, (orientations, "".join(rows)), strict=True):
         yield ReleaseFile(f"{REHEARSAL.root}{REHEARSAL.summaries.folder}/{name}", text.encode())
-
-
-def _worth_workers(sensor: Sensor, world: WorldParameters) -> int:
-    """Return how many processes to draw with: one for a world smaller than what starting more takes."""
-    pixels = tile_count(sensor, world) * world.tile_px**2
-    return len(os.sched_getaffinity(0)) if pixels > SMALL_WORLD_PX else 1
-
-
-def _draw(
-    sensor: Sensor,
-    world: WorldParameters,
-    acquisition: str,
-    jobs: list[tuple[Strip, tuple[Spot, ...]]],
-    workers: int,
-) -> Iterator[_Column]:
-    if workers <= 1 or len(jobs) < 4:
-        for job in jobs:
-            yield _draw_column(sensor, world, acquisition, *job)
-        return
-    # Fresh processes, never forks of this one: its threads (boto3, torch) may hold locks.
-    with ProcessPoolExecutor(workers, get_context("spawn"), exit_with_parent) as pool:
-        waiting: deque[Future[_Column]] = deque()
-        for job in jobs:
-            waiting.append(pool.submit(_draw_column, sensor, world, acquisition, *job))
-            # Few columns wait at a time, so that a slow reader cannot fill the memory.
-            if len(waiting) > 3 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _draw_column(

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
 
 import numpy as np
 import shapely
 
-from components.contract.processes import exit_with_parent
 from components.lib.change.pair import CHANGED, UNCHANGED, UNKNOWN, ChangedBuilding, Modality, Pair, Pixels
 from components.lib.datasets.rehearsal import SIMULATED_AIRBORNE
 from components.lib.geo.geoarray import PixelTransform
@@ -26,9 +21,7 @@ from components.simulation.city import city_of
 from components.simulation.conditions import AUGUST
 from components.simulation.frame import Frame
 from components.simulation.labels import MIN_AREA_M2, to_pixels
-
-SMALL_PX = 1_500_000
-"""Pixels of all pairs below which starting worker processes takes longer than drawing them."""
+from components.simulation.workers import drawn_in_order, worth_workers
 
 
 def simulated_pairs(parameters: SimulatedPairsParameters, workers: int | None = None) -> Iterator[Pair]:
@@ -42,27 +35,13 @@ def simulated_pairs(parameters: SimulatedPairsParameters, workers: int | None = 
         parameters: Size and seed, and what happens between the dates.
         workers: Processes to draw with; by default one per usable core, none besides this one if that is one
             or the pairs are few and small.
+
+    Raises:
+        ResourceError: If a process was killed, most likely for memory.
     """
-    plans = plan_pairs(parameters)
-    workers = workers or _worth_workers(parameters)
-    if workers <= 1:
-        for plan in plans:
-            yield draw_pair(parameters, plan)
-        return
-    # Fresh processes, never forks of this one: its threads may hold locks.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=exit_with_parent) as pool:
-        waiting: deque[Future[Pair]] = deque()
-        try:
-            for plan in plans:
-                waiting.append(pool.submit(draw_pair, parameters, plan))
-                # Few pairs wait at a time, so that a slow reader cannot fill the memory.
-                if len(waiting) > 3 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    jobs = [(parameters, plan) for plan in plan_pairs(parameters)]
+    workers = workers or worth_workers(parameters.pairs * parameters.tile_px**2)
+    yield from drawn_in_order(draw_pair, jobs, workers)
 
 
 def draw_pair(parameters: SimulatedPairsParameters, plan: PairPlan) -> Pair:
@@ -133,8 +112,3 @@ def label_of(buildings: tuple[ChangedBuilding, ...], images: list[Pixels]) -> Pi
 def _moved(frame: Frame, shift: Shift) -> Frame:
     """Return the ground that an image displaced by ``shift`` metres shows on the pixels of ``frame``."""
     return Frame(frame.x_left - shift[0], frame.y_top - shift[1], frame.gsd, frame.rows, frame.cols)
-
-
-def _worth_workers(parameters: SimulatedPairsParameters) -> int:
-    pixels = parameters.pairs * parameters.tile_px**2
-    return len(os.sched_getaffinity(0)) if pixels > SMALL_PX else 1

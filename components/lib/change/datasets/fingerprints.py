@@ -29,6 +29,13 @@ ONE_OF = 512
 LEAST_CONTRAST = 1.0
 """Mean difference of neighbouring cells, in grey values, below which a quarter is too plain to judge."""
 
+LEAST_VARIED = 30
+"""Neighbouring bits of a quarter's hashes that differ, of 224 in both dates, below which it is not judged: an
+even slope has none, and resembles every other. Real quarters have 32 or more, half of them over 80."""
+
+LEAST_SIDE_PX = 32
+"""Side of a quarter below which its cells are too small to tell ground."""
+
 MOST_NO_DATA = 0.1
 """Share of pixels without data above which a quarter is not judged."""
 
@@ -51,23 +58,20 @@ def quarter_hashes(before: Pixels, after: Pixels) -> Hashes:
     """Return the difference hashes of a tile's quarters, (K, 2) for both dates, K at most 4.
 
     A bit says whether a cell is brighter than its left neighbour (difference hash, "dHash"). Quarters that
-    are too plain in both dates, or mostly without data, are left out.
+    are too plain, too even, too small or without data are left out.
 
     Args:
         before: (H, W, C).
         after: (H, W, C), the same height and width.
     """
-    height, width = before.shape[:2]
-    found = []
-    for top in (0, height // 2):
-        for left in (0, width // 2):
-            rows, columns = slice(top, top + height // 2), slice(left, left + width // 2)
-            quarters = before[rows, columns], after[rows, columns]
-            if any((~part.any(axis=-1)).mean() > MOST_NO_DATA for part in quarters):
-                continue
-            steps = [np.diff(_cells(part), axis=1) for part in quarters]
-            if max(np.abs(step).mean() for step in steps) >= LEAST_CONTRAST:
-                found.append([_packed(step > 0) for step in steps])
+    height, width = (side // 2 for side in before.shape[:2])
+    found: list[list[np.uint64]] = []
+    if min(height, width) < LEAST_SIDE_PX:
+        return np.empty((0, 2), dtype=np.uint64)
+    for top in (0, before.shape[0] - height):
+        for left in (0, before.shape[1] - width):
+            cut = slice(top, top + height), slice(left, left + width)
+            found += _hashes_of_quarter(before[cut], after[cut])
     return np.array(found, dtype=np.uint64).reshape(-1, 2)
 
 
@@ -87,6 +91,18 @@ def content_hashes(before: Pixels, after: Pixels) -> Hashes:
     found, counts = np.unique(mixed[mixed % np.uint64(ONE_OF) == 0], return_counts=True)
     once: Hashes = found[counts == 1]
     return once
+
+
+def _hashes_of_quarter(*dates: Pixels) -> list[list[np.uint64]]:
+    """Return the hashes of a quarter at both dates; nothing if it cannot be judged."""
+    if any((~part.any(axis=-1)).mean() > MOST_NO_DATA for part in dates):
+        return []
+    steps = [np.diff(_cells(part), axis=1) for part in dates]
+    bits = [step > 0 for step in steps]
+    varied = sum(np.count_nonzero(np.diff(bit, axis=axis)) for bit in bits for axis in range(2))
+    if max(np.abs(step).mean() for step in steps) < LEAST_CONTRAST or varied < LEAST_VARIED:
+        return []
+    return [[_packed(bit) for bit in bits]]
 
 
 def _cells(part: Pixels) -> npt.NDArray[np.float32]:
