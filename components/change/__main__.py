@@ -16,12 +16,15 @@ from components.lib.engine.run import train_and_publish
 from components.lib.methods.registry import load_change
 from components.lib.tracking.parameters import TrackingParameters
 
+PAIRS = Path("data/pairs")
+
 
 def main() -> None:
     """Train with the sections `training`, `change`, `methods` and `tracking` of ``params.yaml``."""
     parser = argparse.ArgumentParser(
         prog="python -m components.change",
-        description="Train a change method on data/pairs, as params.yaml says (training, change, methods).",
+        description="Train a change method on data/pairs/<data set>, as params.yaml says (training, change, "
+        "methods).",
     )
     parser.add_argument("--method", required=True, metavar="METHOD", help="a change method: sgsln, ...")
     method = load_change(parser.parse_args().method)
@@ -30,7 +33,7 @@ def main() -> None:
     training = load_parameters("training", TrainingParameters)
     tracking = load_parameters("tracking", TrackingParameters)
     use_threads(training)
-    store = PairStore.open(Path("data/pairs"))
+    store = PairStore.open(PAIRS / change.data_set)
     prepared = prepare_run(method, parameters, store, training, change.training)
     metrics = train_and_publish(prepared, tracking)
     word = ", simulated" if prepared.simulated else ""

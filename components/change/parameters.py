@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from components.lib.change.pair import Modality
 from components.lib.change.training.presets import PRESETS, Preset, PresetName
 from components.lib.config.loader import Parameters
 from components.lib.engine.parameters import LEAST_CROP_PX
+from components.lib.nets.config import Modality
 
 
 class ChangeTraining(Parameters):
     """Training of one change method: a preset, and what differs from it.
 
     Attributes:
+        data_set: Data set of pairs to learn from, one of ``pairs.data_sets``.
         preset: Schedule by name: ``head``, ``first_release`` and ``issue4`` are SGSLN's, ``short`` is ours.
         before: Modality of the first date.
         after: Modality of the second date.
@@ -27,6 +28,7 @@ class ChangeTraining(Parameters):
         dropout: Share of the features that a step drops; null takes the preset's.
     """
 
+    data_set: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     preset: PresetName
     before: Modality
     after: Modality

@@ -31,7 +31,7 @@ def test_what_passed_is_not_checked_again(tmp_path: Path, monkeypatch: pytest.Mo
     def imported(name: str) -> None:
         raise AssertionError(name)
 
-    monkeypatch.setattr(methods, "load_method", imported)
+    monkeypatch.setattr(methods, "parameters_of", imported)
     assert errors(tmp_path, sections()) == ""
     with pytest.raises(AssertionError):
         errors(tmp_path, sections(distill={"methods": []}))
@@ -65,13 +65,19 @@ def test_a_method_without_its_teacher_is_named(tmp_path: Path) -> None:
     assert "declares none" in errors(tmp_path, sections(optical={"kinds": ["concord"]}))
 
 
+def test_a_method_of_another_stage_is_named(tmp_path: Path) -> None:
+    change = {**sections()["change"], "methods": ["sgsln", "concord"]}
+    assert "unknown change method 'concord'" in errors(tmp_path, sections(change=change))
+    assert "unknown method 'sgsln'" in errors(tmp_path, sections(distill={"methods": ["sgsln"]}))
+
+
 def test_an_image_without_torch_says_what_it_cannot_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent(name: str) -> None:
         raise ModuleNotFoundError(name, name="torch")
 
-    monkeypatch.setattr(methods, "load_method", absent)
+    monkeypatch.setattr(methods, "parameters_of", absent)
     assert "warning: sections of methods are not checked: torch is not installed" in errors(
         tmp_path, sections()
     )

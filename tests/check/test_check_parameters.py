@@ -69,7 +69,7 @@ def test_every_section_is_checked() -> None:
             "components is a folder",
         ),
         ("mean_range: [0.1, 0.8]", "mean_range: [0.8, 0.1]", "validate.mean_range: "),
-        ("  batch: null                  #", "  batch: 1 #", "optical.batch: "),
+        ("  batch: null                  # crops per step instead", "  batch: 1 #", "optical.batch: "),
         ("  uri: sqlite:///var/mlflow.db ", "  uri: sqlite://var/mlflow.db ", "tracking.uri: "),
         ("  uri: sqlite:///var/mlflow.db ", "  uri: None ", "tracking.uri: "),
         ("  ledger: var/objects/ledger/champions ", "  ledger: http://host/x ", "promote.ledger: "),

@@ -113,7 +113,9 @@ def _module(name: str) -> ModuleType | None:
 def _unknown(what: str, name: str) -> ParameterError:
     names = method_names()
     if name in names:
-        reason = f"components/lib/methods/{name}.py declares none"
+        spec = find_spec(f"{components.lib.methods.__name__}.{name}")
+        is_folder = spec is not None and spec.submodule_search_locations is not None
+        reason = f"components/lib/methods/{name}{'/method.py' if is_folder else '.py'} declares none"
     else:
         reason = f"the nearest known one is {get_close_matches(name, names, n=1, cutoff=0.0)[0]!r}"
     return ParameterError(

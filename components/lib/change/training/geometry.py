@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
@@ -67,11 +66,6 @@ def moved(layer: Tensor, places: Tensor, *, code: bool) -> Tensor:
     """
     grid = F.affine_grid(places.float(), [*layer.shape], align_corners=False)
     return sample(layer, grid, code=code, beyond="reflection")
-
-
-def identity_places(count: int) -> Tensor:
-    """Return the maps that move nothing, (count, 2, 3)."""
-    return torch.eye(2, 3).repeat(count, 1, 1)
 
 
 def _turns(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -13,7 +15,7 @@ from tests.lib.change.configs import OPTICAL, OTHER_DAY, SAR, config, image
 KINDS = ("sgsln", "siamese_unet", "exchange_unet")
 
 
-def network(kind: str, **changes: object) -> ChangeNetwork:
+def network(kind: str, **changes: Any) -> ChangeNetwork:
     torch.manual_seed(0)
     return build_change(config(kind, **changes))
 

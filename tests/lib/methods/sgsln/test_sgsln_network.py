@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from components.lib.methods.sgsln.network import Sgsln
 from tests.lib.change.configs import OPTICAL, SAR, config, image
 
 
-def network(**changes: object) -> Sgsln:
+def network(**changes: Any) -> Sgsln:
     torch.manual_seed(0)
     net = build_change(config(after=OPTICAL, **changes))
     assert isinstance(net, Sgsln)
