@@ -63,12 +63,16 @@ def _add_change(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "change",
         help="score predicted change",
         description="Precision, recall, F1 and IoU of changed pixels and changed objects, of sums over all "
-        "pairs. Two folders of masks (PNG or TIFF) are matched by the stems of their files. Nothing tells "
-        "whether truth and prediction were swapped: precision and recall change places, F1 and IoU stay.",
+        "pairs. Two folders of masks (PNG or TIFF) are matched by the stems of their files. Of two files of "
+        "changed buildings (GeoParquet, GPKG, GeoJSON, or folders with one) the objects alone count. Nothing "
+        "tells whether truth and prediction were swapped: precision and recall change places, F1 and IoU "
+        "stay.",
     )
     change.set_defaults(run=_change)
-    change.add_argument("--truth", type=Path, required=True, metavar="DIR", help="what changed")
-    change.add_argument("--prediction", type=Path, required=True, metavar="DIR", help="what is predicted")
+    change.add_argument(
+        "--truth", type=Path, required=True, metavar="DIR", help="folder, or file, of what changed"
+    )
+    change.add_argument("--prediction", type=Path, required=True, metavar="DIR", help="the same, predicted")
     change.add_argument(
         "--threshold", type=float, metavar="P", help="the prediction holds probabilities; change lies above P"
     )
@@ -140,12 +144,12 @@ def _score(options: argparse.Namespace) -> None:
 
 def _change(options: argparse.Namespace) -> None:
     from components.evaluate.change.command import score_change  # noqa: PLC0415
-    from components.evaluate.change.text import masks_as_text  # noqa: PLC0415
+    from components.evaluate.change.text import as_text  # noqa: PLC0415
 
     document = score_change(options)
     for warning in document["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
-    print(json.dumps(document) if options.json else masks_as_text(document))
+    print(json.dumps(document) if options.json else as_text(document))
 
 
 def _evaluate(_: argparse.Namespace) -> None:

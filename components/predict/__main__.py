@@ -20,6 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if given and given[0] in NAMES:
         return _orchestrated(given)
+    if given and given[0] == "changes":
+        _changes(given[1:])
+        return 0
     _map(_parser().parse_args(given))
     return 0
 
@@ -36,13 +39,30 @@ def _orchestrated(arguments: list[str]) -> int:
     return code
 
 
+def _changes(arguments: list[str]) -> None:
+    """Compare two maps of the same ground."""
+    from components.predict.changes.command import add_command, map_changes  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(
+        prog="python -m components.predict changes",
+        description="Added, removed and enlarged buildings between two maps of the same ground, without any "
+        "learning: changes.parquet, vector tiles and a web page.",
+    )
+    add_command(parser)
+    found = map_changes(parser.parse_args(arguments))
+    for warning in found.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(found.text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m components.predict",
         description="Map scenes: probabilities, footprints and a web page for each, into a folder of its "
         "own. A killed run goes on by the same command.",
         epilog=f"Registered acquisitions are mapped by the DAG `map`: {' | '.join(NAMES)} instead of a SCENE "
-        "are its commands; `remap` does the work of all of them here, as after a rollback.",
+        "are its commands; `remap` does the work of all of them here, as after a rollback. Two maps are "
+        "compared by `changes BEFORE_MAP AFTER_MAP`.",
     )
     parser.add_argument(
         "scenes",

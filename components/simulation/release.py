@@ -10,7 +10,6 @@ import numpy.typing as npt
 from rasterio.io import MemoryFile
 from rasterio.transform import from_origin
 
-from components.contract.processes import exit_with_parent
 from components.lib.datasets.base import Product, Sensor
 from components.lib.datasets.rehearsal import DRAWN, REHEARSAL
 from components.simulation.flights import Spot, Strip, plan_flight, tile_count

@@ -10,9 +10,12 @@ from typing import Any
 from tqdm import tqdm
 
 from components.contract.errors import BadDataError, ParameterError
+from components.evaluate.change.footprints import footprint_file, in_one_crs, read_outlines
 from components.evaluate.change.masks import MaskFolder, common_stems, labels_and_predictions
 from components.lib.change.pair import CHANGED, UNKNOWN
-from components.lib.change.scoring.scores import ChangeRules, ChangeScores, score_pair
+from components.lib.change.scoring.outlines import match_outlines
+from components.lib.change.scoring.scores import ChangeRules, ChangeScores, ratios, score_pair
+from components.lib.metrics.counts import Counts
 
 CONFIDENCE = 0.95
 
@@ -20,6 +23,14 @@ CONFIDENCE = 0.95
 def score_change(options: argparse.Namespace) -> dict[str, Any]:
     """Return the scores of what the command line names, ready for JSON."""
     rules = ChangeRules(iou=options.iou, min_area_px=options.min_area, tolerance_px=options.tolerance)
+    files = footprint_file(options.truth), footprint_file(options.prediction)
+    if files[0] is not None and files[1] is not None:
+        return score_outlines(files[0], files[1], rules.iou)
+    if any(file is not None for file in files):
+        raise ParameterError(
+            f"{options.truth} and {options.prediction}: one holds footprints, the other does not",
+            next_step="give two folders of masks, or two files of footprints",
+        )
     return score_masks(
         options.truth,
         options.prediction,
@@ -70,6 +81,45 @@ def score_masks(
     return {"kind": "masks", **scores.as_dict(CONFIDENCE), "warnings": _doubts(scores, unknown)}
 
 
+def score_outlines(truth: Path, prediction: Path, iou: float) -> dict[str, Any]:
+    """Score a file of predicted changed buildings against one of true ones.
+
+    Args:
+        truth: GeoParquet, GeoPackage or GeoJSON file.
+        prediction: The same.
+        iou: Least intersection over union of a match.
+
+    Returns:
+        The scores of all, and by kind of change (matched within the kind) where both files state it.
+
+    Raises:
+        MissingInputError: If a file is missing.
+        BadDataError: If a file cannot be read or the CRS of one is unknown.
+    """
+    true, predicted = read_outlines(truth), read_outlines(prediction)
+    first, second = in_one_crs(true, predicted)
+    counts = match_outlines(first, second, iou)
+    by_kind = {}
+    if true.kinds is not None and predicted.kinds is not None:
+        for kind in sorted({*true.kinds.tolist(), *predicted.kinds.tolist()}):
+            chosen = first[true.kinds == kind], second[predicted.kinds == kind]
+            by_kind[kind] = _objects(match_outlines(*chosen, iou))
+    doubts = []
+    if true.crs is None:
+        doubts.append("neither file states a CRS: their coordinates are taken as they are")
+    return {
+        "kind": "footprints",
+        "rules": {"iou": iou},
+        "objects": _objects(counts),
+        "kinds": by_kind,
+        "warnings": doubts,
+    }
+
+
+def _objects(counts: Counts) -> dict[str, Any]:
+    return {"tp": counts.tp, "fp": counts.fp, "fn": counts.fn, **ratios(counts)}
+
+
 def _scene(stem: str, pattern: re.Pattern[str] | None) -> str:
     if pattern is None:
         return stem
@@ -104,8 +154,8 @@ def _doubts(scores: ChangeScores, unknown: int) -> list[str]:
     pixels, doubts = scores.pixels, []
     if unknown:
         doubts.append(
-            f"the prediction has {unknown:,} pixels of 255 beside 1, which count as unchanged: if 255 means "
-            "unknown, truth and prediction may have been swapped"
+            f"the prediction has {unknown:,} unknown pixels, which count as unchanged: truth and prediction "
+            "may have been swapped"
         )
     if not pixels.tp + pixels.fn:
         doubts.append("no pixel of the truth is changed: recall is undefined")

@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from components.contract.errors import BadDataError, MissingInputError
-from components.lib.change.pair import CHANGED, UNCHANGED, UNKNOWN
-from components.lib.foreign import REFETCH, judged
-from components.lib.geo.raster import read_geotiff
+from components.lib.change.datasets.base import LabelCoding
+from components.lib.change.datasets.images import Decoded, decode
+from components.lib.change.datasets.labels import decode_label
+from components.lib.change.pair import CHANGED, UNCHANGED, UNKNOWN, Pixels
 
 SUFFIXES: Final = (".png", ".tif", ".tiff")
-MOST_PIXELS: Final = 1 << 26
-"""Pixels of a PNG at most: 8,192 a side."""
 
-Pixels = npt.NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """Meaning of the values of a folder's masks.
-
-    Attributes:
-        changed: Value that means changed.
-        unknown: Value that means unknown; None if none does.
-    """
-
-    changed: int
-    unknown: int | None = None
-
-    def decode(self, values: Pixels) -> npt.NDArray[np.uint8]:
-        """Return (H, W) values as ``UNCHANGED``, ``CHANGED`` and ``UNKNOWN``."""
-        label = np.where(values == self.changed, CHANGED, UNCHANGED).astype(np.uint8)
-        if self.unknown is not None:
-            label[values == self.unknown] = UNKNOWN
-        return label
+_WITH_UNKNOWN: Final = LabelCoding(values={0: UNCHANGED, 1: CHANGED, 255: UNKNOWN})
 
 
 class MaskFolder:
@@ -59,112 +34,72 @@ class MaskFolder:
         self.folder = folder
         self.files: Mapping[str, Path] = _files(folder)
 
-    def values(self, stem: str) -> Pixels:
-        """Return a mask as it lies in its file, (H, W).
+    def image(self, stem: str) -> Decoded:
+        """Return a mask as its file holds it.
 
         Raises:
-            BadDataError: If it cannot be read, has several bands that differ, or 16 bits.
+            BadDataError: If it cannot be read.
         """
-        return read_values(self.files[stem])
+        return decode(self.files[stem].read_bytes(), str(self.files[stem]))
 
-    def encoding(self, stems: list[str]) -> Encoding:
-        """Return the encoding that all masks of the folder share.
+    def coding(self, stems: list[str]) -> LabelCoding:
+        """Return the coding that all masks of the folder share.
 
-        0 is unchanged. Of 1 and 255 the one that occurs is changed; where both do, in whatever files, 255 is
-        unknown. A folder without a changed pixel may have either.
+        Two-valued masks and colours are those of :func:`components.lib.change.datasets.labels.decode_label`.
+        Where 1 and 255 occur, in whatever files, 255 is unknown, as in the store of pairs.
 
         Raises:
-            BadDataError: If a mask holds other values, naming it: probabilities or classes are no mask.
+            BadDataError: If a mask holds probabilities, naming it.
         """
         seen = set[int]()
         for stem in stems:
-            values = self.values(stem)
-            if values.dtype.kind == "f" and not np.isin(values, (0, 1, 255)).all():
+            bands = self.image(stem).bands
+            if bands.dtype.kind == "f":
                 raise self._no_mask(stem, "decimal numbers")
-            found = {int(value) for value in np.unique(values)}
+            if bands.dtype != np.uint8 or not (bands == bands[..., :1]).all():
+                continue  # judged when it is decoded
+            found = set(np.unique(bands).tolist())
             if not found <= {0, 1, 255}:
                 raise self._no_mask(stem, f"{len(found)} values, {max(found)} among them")
             seen |= found
-        return Encoding(1, 255) if {1, 255} <= seen else Encoding(1 if 1 in seen else 255)
+        return _WITH_UNKNOWN if {1, 255} <= seen else LabelCoding()
+
+    def label(self, stem: str, coding: LabelCoding) -> Pixels:
+        """Return a mask as ``UNCHANGED``, ``CHANGED`` and ``UNKNOWN``, (H, W); transparent is unknown.
+
+        Raises:
+            BadDataError: If it has 16 bits, several colours, or values that the coding does not know.
+        """
+        return decode_label(self.image(stem), coding, str(self.files[stem]))
+
+    def over(self, stem: str, threshold: float) -> Pixels:
+        """Return where a map of probabilities exceeds a threshold, as a mask (H, W).
+
+        Numbers of 8 bits are probabilities times 255, decimal numbers probabilities.
+
+        Raises:
+            BadDataError: If it has several bands, 16 bits, or numbers outside of 0 to 1.
+        """
+        bands = self.image(stem).bands
+        values, decimal = bands[..., 0], bands.dtype.kind == "f"
+        if not (bands == bands[..., :1]).all() or not (decimal or bands.dtype == np.uint8):
+            raise BadDataError(
+                f"{self.files[stem]} is no map of probabilities: {bands.shape[-1]} band(s) of {bands.dtype}",
+                next_step="write one band, 8-bit or decimal",
+            )
+        if decimal and not ((values >= 0) & (values <= 1)).all():
+            raise BadDataError(
+                f"{self.files[stem]} holds numbers outside of 0 to 1, or none at all (NaN)",
+                next_step="write probabilities: a sigmoid of logits, 0 where there are no data",
+            )
+        limit = threshold if decimal else threshold * 255
+        return np.where(values > limit, np.uint8(CHANGED), np.uint8(UNCHANGED))
 
     def _no_mask(self, stem: str, what: str) -> BadDataError:
         return BadDataError(
             f"{self.files[stem]} holds {what}: a mask has 0 and 1, or 0 and 255, or 0, 1 and 255 for unknown",
             next_step="give --threshold if these are predicted probabilities; turn classes into a mask first",
         )
-
-    def over(self, stem: str, threshold: float) -> npt.NDArray[np.uint8]:
-        """Return where a map of probabilities exceeds a threshold, as a mask (H, W).
-
-        Numbers of 8 bits are probabilities times 255, decimal numbers probabilities.
-
-        Raises:
-            BadDataError: If decimal numbers lie outside of 0 to 1 or are none.
-        """
-        values = self.values(stem)
-        if values.dtype.kind == "f":
-            if not ((values >= 0) & (values <= 1)).all():
-                raise BadDataError(
-                    f"{self.files[stem]} holds numbers outside of 0 to 1, or none at all (NaN)",
-                    next_step="write probabilities: a sigmoid of logits, 0 where there are no data",
-                )
-            return np.where(values > threshold, CHANGED, UNCHANGED).astype(np.uint8)
-        return np.where(values > threshold * 255, CHANGED, UNCHANGED).astype(np.uint8)
-
-
-def read_values(path: Path) -> Pixels:
-    """Return the values of a mask, (H, W); of a palette or of colours, see :func:`_grey`.
-
-    Raises:
-        BadDataError: If the file cannot be read, has bands that differ, or 16 bits.
-    """
-    content = path.read_bytes()
-    with judged(str(path)):
-        bands = (
-            _png(content, path) if path.suffix.lower() == ".png" else read_geotiff(content, str(path)).array
-        )
-    if bands.dtype.kind not in "uif" or (bands.dtype.kind != "f" and bands.dtype.itemsize != 1):
-        raise BadDataError(
-            f"{path} has {bands.dtype.itemsize * 8} bits a pixel ({bands.dtype}): a mask has 8",
-            next_step="write it as 8-bit 0 and 255",
-        )
-    return _grey(bands, path)
-
-
-def _png(content: bytes, path: Path) -> Pixels:
-    """Return the bands of a PNG, (C, H, W); a palette as its colours, which are what people see."""
-    modes = {"P": "RGB", "1": "L"}
-    try:
-        with Image.open(BytesIO(content), formats=["PNG"]) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise BadDataError(
-                    f"{path} has more than {MOST_PIXELS:,} pixels", next_step="cut it into tiles"
-                )
-            pixels = np.asarray(image.convert(modes[image.mode]) if image.mode in modes else image)
-    except OSError as error:  # of bytes in memory: they are no PNG, or end too early
-        raise BadDataError(f"{path} cannot be read: it is damaged or no PNG", next_step=REFETCH) from error
-    return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
-
-
-def _grey(bands: Pixels, path: Path) -> Pixels:
-    """Return one band (H, W): equal bands are one; an opaque alpha is left out; one colour on black is 255.
-
-    Raises:
-        BadDataError: If several colours are in use, or pixels are transparent.
-    """
-    if len(bands) in {2, 4}:
-        if not (bands[-1] == 255).all():
-            raise BadDataError(f"{path} has transparent pixels", next_step="write the mask without alpha")
-        bands = bands[:-1]
-    if all(np.array_equal(bands[0], band) for band in bands[1:]):
-        return np.asarray(bands[0])
-    lit = bands.any(axis=0)
-    colours = np.unique(bands[:, lit].T, axis=0)
-    if len(colours) > 1:
-        raise BadDataError(
-            f"{path} has {len(colours)} colours beside black", next_step="write changed ground in one colour"
-        )
-    return np.where(lit, 255, 0).astype(np.uint8)
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -187,7 +122,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 def labels_and_predictions(
     truth: MaskFolder, prediction: MaskFolder, threshold: float | None
-) -> Iterator[tuple[str, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
+) -> Iterator[tuple[str, Pixels, Pixels]]:
     """Yield stem, label and predicted mask of each pair, both as ``UNCHANGED``, ``CHANGED``, ``UNKNOWN``.
 
     Args:
@@ -199,15 +134,15 @@ def labels_and_predictions(
         BadDataError: If a partner is missing, two differ in size, or a file is no mask.
     """
     stems = common_stems(truth, prediction)
-    true = truth.encoding(stems)
-    ours = prediction.encoding(stems) if threshold is None else None
+    true = truth.coding(stems)
+    ours = prediction.coding(stems) if threshold is None else None
     for stem in stems:
-        label = true.decode(truth.values(stem))
-        if ours is None:
+        label = truth.label(stem, true)
+        if ours is not None:
+            predicted = prediction.label(stem, ours)
+        else:
             assert threshold is not None
             predicted = prediction.over(stem, threshold)
-        else:
-            predicted = ours.decode(prediction.values(stem))
         if label.shape != predicted.shape:
             raise BadDataError(
                 f"{truth.files[stem]} has {_size(label)} pixels, {prediction.files[stem]} {_size(predicted)}",

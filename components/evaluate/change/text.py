@@ -13,6 +13,20 @@ SWAPPED: Final = (
 _RATIOS: Final = ("precision", "recall", "f1")
 
 
+def as_text(document: Mapping[str, Any]) -> str:
+    """Return the scores of masks or of footprints as lines."""
+    return masks_as_text(document) if document["kind"] == "masks" else outlines_as_text(document)
+
+
+def outlines_as_text(document: Mapping[str, Any]) -> str:
+    """Return the scores of :func:`components.evaluate.change.command.score_outlines` as lines."""
+    counted = {"all": document["objects"], **document["kinds"]}
+    rows = [["", "precision", "recall", "F1", "TP", "FP", "FN"]]
+    rows += [[name, *_cells(values, *_RATIOS, "tp", "fp", "fn")] for name, values in counted.items()]
+    rule = f"changed buildings, one to one at an IoU of {document['rules']['iou']:g} or more"
+    return "\n".join([*aligned(rows), "", rule, SWAPPED])
+
+
 def masks_as_text(document: Mapping[str, Any]) -> str:
     """Return the scores of :func:`components.evaluate.change.command.score_masks` as lines."""
     rules, pixels, objects = document["rules"], document["pixels"], document["objects"]

@@ -1,47 +1,27 @@
-"""Footprints of a map as GeoParquet 1.1, written in row groups of fixed length."""
+"""Footprints of a map as GeoParquet, whose bytes do not depend on the batches that they come in."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
-import pyproj
-import shapely
 
-from components.lib.disk import writing_to
-from components.lib.files import atomic_file
+from components.predict.outputs.geoparquet import ROWS, GeoParquetWriter
 from components.predict.outputs.writer import OutputWriter
 
-ROWS: Final = 8192
-"""Buildings of a row group: about 2 MB, and all that the writer holds."""
-
-_EDGES: Final = ("xmin", "ymin", "xmax", "ymax")
-
-SCHEMA: Final = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("geometry", pa.binary(), nullable=False),
-        pa.field("confidence", pa.float64(), nullable=False),
-        pa.field("area_m2", pa.float64(), nullable=False),
-        pa.field("scene", pa.string(), nullable=False),
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("model_version", pa.string(), nullable=False),
-        pa.field(
-            "bbox",
-            pa.struct([pa.field(edge, pa.float64(), nullable=False) for edge in _EDGES]),
-            nullable=False,
-        ),
-    ]
+COLUMNS: Final = (
+    pa.field("confidence", pa.float64(), nullable=False),
+    pa.field("area_m2", pa.float64(), nullable=False),
+    pa.field("scene", pa.string(), nullable=False),
+    pa.field("model", pa.string(), nullable=False),
+    pa.field("model_version", pa.string(), nullable=False),
 )
+"""Columns beside ``id``, ``geometry`` and ``bbox``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,25 +76,9 @@ class FootprintWriter(OutputWriter):
         tags: Mapping[str, str] | None = None,
     ) -> None:
         self._constants = {"scene": scene, "model": model, "model_version": model_version}
-        self._tags = dict(tags or {})
-        self._crs = pyproj.CRS.from_user_input(crs)
         self._waiting: list[Footprints] = []
         self._rows = 0
-        self._types: set[str] = set()
-        self._bounds = np.array([np.inf, np.inf, -np.inf, -np.inf])
-        self._stack = ExitStack()
-        self._stack.enter_context(writing_to(path.parent))
-        temporary = self._stack.enter_context(atomic_file(path))
-        # No statistics of binary geometries: they would prune nothing, the boxes do.
-        self._parquet = self._stack.enter_context(
-            pq.ParquetWriter(
-                temporary,
-                SCHEMA,
-                compression="zstd",
-                write_statistics=[*(f"bbox.{edge}" for edge in _EDGES), "confidence", "area_m2"],
-                store_schema=False,
-            )
-        )
+        self._parquet = GeoParquetWriter(path, crs, COLUMNS, tags)
 
     def add(self, batch: Footprints) -> None:
         """Append buildings.
@@ -135,12 +99,11 @@ class FootprintWriter(OutputWriter):
         """
         if self._rows:
             self._write(self._take(self._rows))
-        self._parquet.add_key_value_metadata({**self._tags, "geo": json.dumps(self._geo(), sort_keys=True)})
-        self._stack.close()
+        self._parquet.close()
 
     def discard(self, error: BaseException) -> None:
         """See :class:`OutputWriter`."""
-        self._stack.__exit__(type(error), error, error.__traceback__)
+        self._parquet.discard(error)
 
     def _take(self, rows: int) -> Footprints:
         """Return the first ``rows`` buildings that wait, and keep the others."""
@@ -154,33 +117,6 @@ class FootprintWriter(OutputWriter):
         return waiting.part(0, rows)
 
     def _write(self, buildings: Footprints) -> None:
-        polygons = shapely.orient_polygons(buildings.polygons)
-        bounds = shapely.bounds(polygons)
-        self._bounds[:2] = np.minimum(self._bounds[:2], bounds[:, :2].min(axis=0))
-        self._bounds[2:] = np.maximum(self._bounds[2:], bounds[:, 2:].max(axis=0))
-        self._types |= {polygon.geom_type for polygon in polygons}
-        wkb = shapely.to_wkb(polygons, byte_order=1, output_dimension=2, flavor="iso")
-        columns = {
-            "id": [hashlib.sha256(geometry).hexdigest()[:16] for geometry in wkb],
-            "geometry": wkb,
-            "confidence": buildings.confidence,
-            "area_m2": buildings.area_m2,
-            **{name: [value] * len(wkb) for name, value in self._constants.items()},
-            "bbox": pa.StructArray.from_arrays(list(bounds.T), fields=list(SCHEMA.field("bbox").type)),
-        }
-        table = pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
-        self._parquet.write_table(table, row_group_size=ROWS)
-
-    def _geo(self) -> dict[str, Any]:
-        """Return the file metadata of the GeoParquet 1.1.0 specification."""
-        column: dict[str, Any] = {
-            "encoding": "WKB",
-            "geometry_types": sorted(self._types),
-            "crs": self._crs.to_json_dict(),
-            "edges": "planar",
-            "orientation": "counterclockwise",
-            "covering": {"bbox": {edge: ["bbox", edge] for edge in _EDGES}},
-        }
-        if self._types:
-            column["bbox"] = self._bounds.tolist()
-        return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+        columns = {"confidence": buildings.confidence, "area_m2": buildings.area_m2}
+        constants = {name: [value] * len(buildings) for name, value in self._constants.items()}
+        self._parquet.write(buildings.polygons, {**columns, **constants})

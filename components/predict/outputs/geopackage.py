@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -24,13 +24,24 @@ VERSION: Final = "1.3"
 _COLUMNS: Final = ("id", "geometry", "confidence", "area_m2", "scene", "model", "model_version")
 
 
-def write_geopackage(parquet: Path, path: Path, *, created: datetime) -> None:
-    """Write the footprints as one layer; memory holds one batch.
+def write_geopackage(
+    parquet: Path,
+    path: Path,
+    *,
+    created: datetime,
+    layer: str = LAYER,
+    columns: Sequence[str] = _COLUMNS,
+    geometry_type: str = "Polygon",
+) -> None:
+    """Write footprints, or other polygons, as one layer; memory holds one batch.
 
     Args:
         parquet: Published footprints.
         path: File to write.
         created: Time that the file states as its last change, UTC.
+        layer: Name of the layer.
+        columns: Columns to write, ``geometry`` among them.
+        geometry_type: Type of the layer; ``Unknown`` for polygons and multi-polygons.
 
     Raises:
         ResourceError: If the disk is full.
@@ -38,11 +49,11 @@ def write_geopackage(parquet: Path, path: Path, *, created: datetime) -> None:
     stamp = created.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     with pq.ParquetFile(parquet) as file, writing_to(path.parent), atomic_file(path) as temporary:
         temporary.unlink()  # GDAL takes an empty file for a damaged one
-        schema = pa.schema([file.schema_arrow.field(name) for name in _COLUMNS])
+        schema = pa.schema([file.schema_arrow.field(name) for name in columns])
 
         def read() -> Iterator[pa.RecordBatch]:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(_COLUMNS)):
-                yield batch.select(list(_COLUMNS)).cast(schema)
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns)):
+                yield batch.select(list(columns)).cast(schema)
 
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": stamp})
         try:
@@ -50,9 +61,9 @@ def write_geopackage(parquet: Path, path: Path, *, created: datetime) -> None:
                 pa.RecordBatchReader.from_batches(schema, read()),
                 temporary,
                 driver="GPKG",
-                layer=LAYER,
+                layer=layer,
                 geometry_name="geometry",
-                geometry_type="Polygon",
+                geometry_type=geometry_type,
                 crs=crs_of(parquet).to_wkt(),
                 dataset_options={"VERSION": VERSION},
             )

@@ -57,18 +57,18 @@ def write_page(folder: Path, facts: MapFacts, summary: Summary) -> None:
     """
     tiles = folder / names.TILES
     inline = tiles.stat().st_size <= INLINE_BYTES
-    environment = _environment()
-    style = _script("maplibre-gl.css") + environment.get_template("page.css").render(gradient=_gradient())
-    scripts = (_script("pmtiles.js"), _as_global(_script("maplibre-gl.mjs")), _own("page.js"))
-    html = environment.get_template("page.html.j2").render(
+    templates = environment()
+    style = vendored("maplibre-gl.css") + templates.get_template("page.css").render(gradient=gradient())
+    scripts = (vendored("pmtiles.js"), as_global(vendored("maplibre-gl.mjs")), own_script("page.js"))
+    html = templates.get_template("page.html.j2").render(
         facts=facts,
         summary=summary,
-        policy=_policy(style, scripts, beside=not inline),
+        policy=policy_of(style, scripts, beside=not inline),
         style=Markup(style),  # noqa: S704 - our own style sheet and MapLibre's
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own script and the vendored ones
-        worker=Markup(_script("maplibre-gl-worker.mjs")),  # noqa: S704
+        worker=Markup(vendored("maplibre-gl-worker.mjs")),  # noqa: S704
         tiles=Markup(base64.b64encode(tiles.read_bytes()).decode()) if inline else "",  # noqa: S704
-        data=_embedded(_data(folder, facts, summary)),
+        data=embedded(_data(folder, facts, summary)),
         bars=_bars(summary),
         files=_files(folder),
         when=_when(facts),
@@ -116,14 +116,14 @@ def _files(folder: Path) -> list[dict[str, str]]:
     for name, title in _TITLES.items():
         path = folder / name
         if path.exists():
-            listed.append({"name": name, "title": title, "size": _size(path.stat().st_size)})
+            listed.append({"name": name, "title": title, "size": size_in_words(path.stat().st_size)})
         elif name == names.ITEM:
             # The catalogue keeps the item above the folder of the files.
             listed.append({"name": f"../{name}", "title": title, "size": ""})
     return listed
 
 
-def _policy(style: str, scripts: Sequence[str], *, beside: bool) -> str:
+def policy_of(style: str, scripts: Sequence[str], *, beside: bool) -> str:
     """Return the content security policy: these scripts, this style sheet, pictures of the page itself."""
     fetched = "'self' blob: data:" if beside else "blob: data:"
     return "; ".join(
@@ -144,7 +144,7 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _embedded(value: Any) -> Markup:  # noqa: ANN401 - any JSON
+def embedded(value: Any) -> Markup:  # noqa: ANN401 - any JSON
     """Return JSON for a script element, in which no value can end the element."""
     text = json.dumps(value, sort_keys=True, allow_nan=False)
     for character in "<>&":
@@ -153,16 +153,17 @@ def _embedded(value: Any) -> Markup:  # noqa: ANN401 - any JSON
 
 
 @lru_cache(maxsize=8)
-def _script(name: str) -> str:
+def vendored(name: str) -> str:
     """Return a vendored file without the address of its source map, which would be fetched."""
     return _SOURCE_MAP.sub("", (VENDOR / name).read_text(encoding="utf-8"))
 
 
-def _own(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
+def own_script(name: str) -> str:
+    """Return a page's own script, after what the pages share."""
+    return "".join((TEMPLATES / part).read_text(encoding="utf-8") for part in ("shared.js", name))
 
 
-def _as_global(module: str) -> str:
+def as_global(module: str) -> str:
     """Return MapLibre's module with its exports as ``globalThis.maplibregl``.
 
     An inline module has no address from which another could import it.
@@ -174,7 +175,8 @@ def _as_global(module: str) -> str:
     return f"{module[: match.start()]}globalThis.maplibregl={{{members}}};"
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the templates of pages."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -184,7 +186,8 @@ def _environment() -> Environment:
     )
 
 
-def _gradient() -> str:
+def gradient() -> str:
+    """Return the colours of confidence as stops of a CSS gradient."""
     return ", ".join(_hex(k / (_COLOUR_STEPS - 1)) for k in range(_COLOUR_STEPS))
 
 
@@ -213,7 +216,8 @@ def _km2(area: float) -> str:
     return f"{area:,.2f}" if area >= 0.1 or not area else f"{area:.2g}"
 
 
-def _size(size: int) -> str:
+def size_in_words(size: int) -> str:
+    """Return a number of bytes for people."""
     if size < 1e4:
         return f"{size:,} bytes"
     return f"{size / 1e3:,.0f} kB" if size < 1e6 else f"{size / 1e6:,.1f} MB"

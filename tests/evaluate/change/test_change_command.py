@@ -193,6 +193,17 @@ def test_grey_levels_are_probabilities(golden: Folders, capsys: pytest.CaptureFi
     assert printed(golden, capsys, "--threshold", "0.5")["pixels"]["tp"] == 48
 
 
+def test_transparent_pixels_of_the_truth_are_unknown(
+    golden: Folders, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = np.asarray(Image.open(golden.truth / "a.png"))
+    alpha = np.full_like(truth, 255)
+    alpha[:, :16] = 0
+    Image.fromarray(np.stack([truth, truth, truth, alpha], axis=-1)).save(golden.truth / "a.png")
+    pixels = printed(golden, capsys)["pixels"]
+    assert (pixels["tp"], pixels["fn"], pixels["unknown"]) == (0, 20, 32 * 16)
+
+
 def test_scenes_are_named_by_a_pattern(golden: Folders, capsys: pytest.CaptureFixture[str]) -> None:
     for folder in (golden.truth, golden.prediction):
         (folder / "a.png").rename(folder / "train_36_0512_0512.png")
@@ -253,10 +264,6 @@ def colour(folders: Folders) -> None:
     Image.fromarray(pixels).save(folders.prediction / "a.png")
 
 
-def clear(folders: Folders) -> None:
-    Image.fromarray(np.zeros((32, 32, 4), dtype=np.uint8)).save(folders.prediction / "a.png")
-
-
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -265,11 +272,10 @@ def clear(folders: Folders) -> None:
         (twice, r"holds a\.png and a\.tif: which is the mask a\?"),
         (shrink, r"truth/a\.png has 32 x 32 pixels, .*prediction/a\.png 32 x 16"),
         (rename, r"have no stem in common, as a\.png and pred_a\.png"),
-        (deepen, r"prediction/a\.png has 16 bits a pixel"),
+        (deepen, r"prediction/a\.png is uint16, a label has 8 bits"),
         (empty, r"prediction holds no mask"),
-        (truncate, r"prediction/a\.png cannot be read"),
-        (colour, r"prediction/a\.png has 2 colours beside black"),
-        (clear, r"prediction/a\.png has transparent pixels"),
+        (truncate, r"prediction/a\.png cannot be decoded"),
+        (colour, r"prediction/a\.png has the colours .* beside black"),
     ],
 )
 def test_bad_folders_are_named(golden: Folders, spoil: Any, message: str) -> None:
@@ -280,7 +286,7 @@ def test_bad_folders_are_named(golden: Folders, spoil: Any, message: str) -> Non
 
 def test_a_missing_folder_is_named(golden: Folders) -> None:
     golden.prediction = golden.prediction.with_name("elsewhere")
-    with pytest.raises(MissingInputError, match="elsewhere is no folder"):
+    with pytest.raises(MissingInputError, match="elsewhere is missing"):
         golden.score()
 
 

@@ -132,7 +132,7 @@ def test_a_hostile_name_is_text(map_folder: Path) -> None:
 
 
 def test_values_in_scripts_cannot_end_them() -> None:
-    text = page._embedded({"a": "</script>&<!--"})
+    text = page.embedded({"a": "</script>&<!--"})
     assert not set(text) & set("<>&")
     assert json.loads(text) == {"a": "</script>&<!--"}
 

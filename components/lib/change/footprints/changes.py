@@ -25,8 +25,7 @@ from components.lib.change.footprints.ground import Ground
 from components.lib.change.footprints.leftover import (
     Geometries,
     LeftOver,
-    buffered,
-    find_overlaps,
+    find_neighbours,
     left_over,
 )
 from components.lib.change.footprints.rules import FootprintRules
@@ -112,23 +111,9 @@ def compare_maps(
     _require_metres(after)
     _require_common_ground(before, after)
     moved = _moved(after.polygons, after.crs, before.crs, after.id)
-    around = (buffered(before.polygons, used.tolerance_m), buffered(moved, used.tolerance_m))
-    pairs = find_overlaps(before.polygons, moved, around)
-    first_area, second_area = shapely.area(before.polygons), shapely.area(moved)
-    gone = left_over(
-        before.polygons,
-        around[1],
-        (pairs.before, pairs.after),
-        (pairs.before_shared, pairs.after_shared / second_area[pairs.after]),
-        used,
-    )
-    new = left_over(
-        moved,
-        around[0],
-        (pairs.after, pairs.before),
-        (pairs.after_shared, pairs.before_shared / first_area[pairs.before]),
-        used,
-    )
+    near = find_neighbours(before.polygons, moved, used.tolerance_m)
+    gone = left_over(before.polygons, moved, near, used)
+    new = left_over(moved, before.polygons, near.exchanged(), used)
     kinds = np.where(new.whole, "added", "enlarged")
     added, hidden_new = _rows(new, kinds, after, before, used, crs=before.crs)
     removed, hidden_gone = _rows(

@@ -25,20 +25,22 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Overlaps:
-    """Pairs of buildings that lie within the tolerance of each other, (P,) each.
+class Neighbours:
+    """Pairs of buildings of two maps that may lie within the tolerance of each other, (P,) each.
 
     Attributes:
-        before: Number of the building of the first map.
-        after: Number of the building of the second map.
-        before_shared: Area of the first one within the tolerance of the second, square metres.
-        after_shared: Area of the second one within the tolerance of the first, square metres.
+        own: Number of the building of the one map.
+        other: Number of the building of the other map.
+        shared: Area that both cover, square metres.
     """
 
-    before: Index
-    after: Index
-    before_shared: Floats
-    after_shared: Floats
+    own: Index
+    other: Index
+    shared: Floats
+
+    def exchanged(self) -> Neighbours:
+        """Return the same pairs seen from the other map."""
+        return Neighbours(self.other, self.own, self.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +58,20 @@ class LeftOver:
     whole: Mask
 
 
-def buffered(polygons: Geometries, distance_m: float) -> Geometries:
-    """Return the ground within a distance of each polygon, corners square."""
-    # A mitre is cut off at twice the distance, so that sharp corners do not become spikes.
-    return shapely.buffer(polygons, distance_m, join_style="mitre", mitre_limit=2.0)
-
-
-def find_overlaps(before: Geometries, after: Geometries, around: tuple[Geometries, Geometries]) -> Overlaps:
-    """Find the pairs of buildings within the tolerance of each other.
+def find_neighbours(own: Geometries, others: Geometries, tolerance_m: float) -> Neighbours:
+    """Find the pairs of buildings whose boxes lie within the tolerance of each other.
 
     Args:
-        before: (N,) polygons of the first map.
-        after: (M,) polygons of the second map, in the same CRS.
-        around: Both :func:`buffered` by the tolerance.
+        own: (N,) polygons of the one map.
+        others: (M,) polygons of the other map, in the same CRS.
+        tolerance_m: Tolerance, metres.
     """
-    second, first = shapely.STRtree(around[0]).query(after, predicate="intersects")
-    return Overlaps(
-        first,
-        second,
-        shapely.area(shapely.intersection(before[first], around[1][second])),
-        shapely.area(shapely.intersection(after[second], around[0][first])),
-    )
+    bounds = shapely.bounds(own) + np.array([-1, -1, 1, 1]) * tolerance_m
+    mine, theirs = shapely.STRtree(others).query(shapely.box(*bounds.T))
+    return Neighbours(mine, theirs, shapely.area(shapely.intersection(own[mine], others[theirs])))
 
 
-def left_over(
-    own: Geometries,
-    others: Geometries,
-    pairs: tuple[Index, Index],
-    shared: tuple[Floats, Floats],
-    rules: FootprintRules,
-) -> LeftOver:
+def left_over(own: Geometries, others: Geometries, near: Neighbours, rules: FootprintRules) -> LeftOver:
     """Return the buildings of one map with ground that the other does not explain.
 
     A building whose ground is explained to less than ``covered_share`` is new (or gone) as a whole, unless it
@@ -95,40 +81,58 @@ def left_over(
 
     Args:
         own: (N,) polygons of the map.
-        others: (M,) polygons of the other map, :func:`buffered` by the tolerance.
-        pairs: Numbers in ``own`` and in ``others`` of buildings near each other, (P,) each.
-        shared: Of each pair, area of the own building within the tolerance of the other one, and share of the
-            other one within the tolerance of the own, (P,) each.
+        others: (M,) polygons of the other map.
+        near: Pairs of both.
         rules: Thresholds.
     """
-    mine, theirs = pairs
-    area = shapely.area(own)
-    best = np.zeros(len(own))
-    np.maximum.at(best, mine, shared[0])
-    heir = np.zeros(len(own), dtype=bool)
-    heir[mine[shared[1] >= rules.covered_share]] = True
+    area, best = shapely.area(own), np.zeros(len(own))
+    np.maximum.at(best, near.own, near.shared)
+    # Most buildings are explained by one other, as they lie: only the rest needs buffers, which take long.
+    open_ = area - best >= rules.min_area_m2
+    building, pairs = np.flatnonzero(open_), np.flatnonzero(open_[near.own])
+    mine, theirs = near.own[pairs], near.other[pairs]
 
-    building = np.flatnonzero(area - best >= rules.min_area_m2)
-    rest = shapely.difference(own[building], _united(others, mine, theirs, building))
+    rest = shapely.difference(own[building], _explained(others, mine, theirs, building, rules.tolerance_m))
     rest_area = shapely.area(rest)
+    heir = np.zeros(len(own), dtype=bool)
+    heir[mine[_taken_in(own, others, mine, theirs, rules)]] = True
     whole = (rest_area > (1.0 - rules.covered_share) * area[building]) & ~heir[building]
     parts = _wide_parts(rest, rules)
     least = np.maximum(rules.min_area_m2, rules.enlarged_share * (area[building] - rest_area))
-    kept = whole | (shapely.area(parts) >= least)
+    kept = (whole & (rest_area >= rules.min_area_m2)) | (shapely.area(parts) >= least)
     ground = np.where(whole, own[building], parts)
     return LeftOver(building[kept], ground[kept], whole[kept])
 
 
-def _united(others: Geometries, mine: Index, theirs: Index, wanted: Index) -> Geometries:
-    """Return for each wanted building the union of its partners, (K,); an empty polygon without any."""
+def buffered(polygons: Geometries, distance_m: float) -> Geometries:
+    """Return the ground within a distance of each polygon, corners square."""
+    # A mitre is cut off at twice the distance, so that sharp corners do not become spikes.
+    return shapely.buffer(polygons, distance_m, join_style="mitre", mitre_limit=2.0)
+
+
+def _taken_in(own: Geometries, others: Geometries, mine: Index, theirs: Index, rules: FootprintRules) -> Mask:
+    """Return of each pair whether the other building lies mostly within the tolerance of the own one."""
+    numbers, place = np.unique(mine, return_inverse=True)
+    around = buffered(own[numbers], rules.tolerance_m)[place]
+    shared = shapely.area(shapely.intersection(others[theirs], around))
+    taken: Mask = shared >= rules.covered_share * shapely.area(others[theirs])
+    return taken
+
+
+def _explained(
+    others: Geometries, mine: Index, theirs: Index, wanted: Index, distance_m: float
+) -> Geometries:
+    """Return for each wanted building the ground within a distance of its partners, (K,)."""
+    numbers, place = np.unique(theirs, return_inverse=True)
+    around = buffered(others[numbers], distance_m)[place]
     order = np.argsort(mine, kind="stable")
     starts = np.searchsorted(mine[order], wanted, side="left")
     ends = np.searchsorted(mine[order], wanted, side="right")
-    united = np.full(len(wanted), shapely.Polygon(), dtype=object)
+    found = np.full(len(wanted), shapely.Polygon(), dtype=object)
     for k in np.flatnonzero(ends > starts).tolist():
-        partners = others[theirs[order[starts[k] : ends[k]]]]
-        united[k] = partners[0] if len(partners) == 1 else shapely.union_all(partners)
-    return united
+        partners = around[order[starts[k] : ends[k]]]
+        found[k] = partners[0] if len(partners) == 1 else shapely.union_all(partners)
+    return found
 
 
 def _wide_parts(rest: Geometries, rules: FootprintRules) -> Geometries:

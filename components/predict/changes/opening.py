@@ -1,0 +1,118 @@
+"""A published map, opened for a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import shapely
+
+from components.contract.documents import shown
+from components.contract.errors import BadDataError, MissingInputError
+from components.contract.keys import ITEM
+from components.lib.catalogue.documents import SHA256_MULTIHASH, get_bounded, read_item
+from components.lib.change.footprints.changes import FootprintMap
+from components.lib.change.footprints.ground import RasterGround
+from components.lib.foreign import judged
+from components.lib.objects.opening import open_objects
+from components.predict.outputs import facts as names
+from components.predict.outputs.reading import batches, crs_of
+
+_ASSETS: Final = {
+    "footprints": names.FOOTPRINTS,
+    "probability": names.PROBABILITY,
+    "footprints-tiles": names.TILES,
+}
+"""Assets of a map's item that a comparison needs, and the files that they become."""
+
+_MAKE_AGAIN: Final = "name a map that python -m components.predict made, or make it again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedMap:
+    """A map and its files.
+
+    Attributes:
+        footprints: Its buildings.
+        folder: Folder of local copies of its files.
+        title: Acquisition, or scene, that was mapped.
+        sensor: Sensor of the scene.
+        model: Model that made it, in words.
+        simulated: True for the rehearsal world.
+        promoted: True if the model passed the promotion gate.
+    """
+
+    footprints: FootprintMap
+    folder: Path
+    title: str
+    sensor: str
+    model: str
+    simulated: bool
+    promoted: bool
+
+
+def open_map(place: str, folder: Path) -> OpenedMap:
+    """Open a map.
+
+    Args:
+        place: Folder or ``s3://`` prefix of the map, which holds its ``item.json``; or that file.
+        folder: Folder that its files are copied to; their SHA-256 are checked.
+
+    Raises:
+        MissingInputError: If there is no such map, or one of its files is missing.
+        BadDataError: If the map is damaged.
+        SourceUnavailableError: If the store does not answer.
+    """
+    uri = place.rstrip("/").removesuffix(f"/{ITEM}")
+    store = open_objects(uri)
+    try:
+        content = get_bounded(store, ITEM)
+    except MissingInputError as error:
+        raise MissingInputError(
+            f"{shown(uri)} is no map: it has no {ITEM}",
+            next_step="name the folder of a map, such as maps/items/<id>, or its item.json",
+        ) from error
+    item = read_item(content, name=f"{uri}/{ITEM}")
+    folder.mkdir(parents=True)
+    for key, name in _ASSETS.items():
+        asset = item["assets"].get(key)
+        if not isinstance(asset, dict):
+            raise BadDataError(f"map {shown(uri)} has no {key}", next_step=_MAKE_AGAIN)
+        checksum = str(asset.get("file:checksum", ""))
+        stated = checksum.removeprefix(SHA256_MULTIHASH) if checksum.startswith(SHA256_MULTIHASH) else None
+        store.download(str(asset.get("href")).removeprefix("./"), folder / name, sha256=stated)
+    with judged(f"{uri}/{ITEM}", next_step=_MAKE_AGAIN):
+        return _opened(item, folder)
+
+
+def _opened(item: dict[str, Any], folder: Path) -> OpenedMap:
+    properties, parquet = item["properties"], folder / names.FOOTPRINTS
+    model = properties["stormsight:model"]
+    crs = crs_of(parquet)
+    code = crs.to_epsg()
+    rows = list(batches(parquet, ["id", "geometry", "confidence"]))
+    joined = {
+        name: np.concatenate([batch[name] for batch in rows]) if rows else np.empty(0, dtype=kind)
+        for name, kind in (("id", object), ("geometry", object), ("confidence", np.float64))
+    }
+    begin = properties.get("datetime") or properties.get("start_datetime")
+    return OpenedMap(
+        footprints=FootprintMap(
+            id=str(item["id"]),
+            polygons=np.asarray(shapely.from_wkb(joined["geometry"]), dtype=object),
+            confidence=joined["confidence"].astype(np.float64),
+            names=joined["id"].astype(object),
+            crs=crs.to_wkt() if code is None else f"EPSG:{code}",
+            date=None if begin is None else datetime.fromisoformat(begin),
+            ground=RasterGround(folder / names.PROBABILITY),
+        ),
+        folder=folder,
+        title=str(properties.get("stormsight:acquisition") or item["id"]),
+        sensor=", ".join(map(str, properties.get("instruments", []))),
+        model=f"{model['name']}, version {model['version']}" if model["version"] else str(model["name"]),
+        simulated=bool(properties["stormsight:simulated"]),
+        promoted=bool(model["promoted"]),
+    )
