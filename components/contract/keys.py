@@ -272,9 +272,14 @@ def stage_checkpoints_prefix(key: str, stage: str) -> str:
     return f"{checkpoints_prefix(key)}{stage}"
 
 
-def decisions_key(prefix: str) -> str:
-    """Return the key of the gate's decisions below a :func:`training_prefix`."""
-    return f"{prefix}/decisions.json"
+def decisions_key(prefix: str, gate: str = "") -> str:
+    """Return the key of a gate's decisions below a :func:`training_prefix`.
+
+    Args:
+        prefix: The training's.
+        gate: Name of the gate; empty for that on building models.
+    """
+    return f"{prefix}/decisions{gate and f'-{gate}'}.json"
 
 
 def lock_key(key: str) -> str:

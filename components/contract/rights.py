@@ -56,6 +56,7 @@ _CHECKPOINTS = f"{keys.checkpoints_prefix('*')}*"
 _INTENTS = keys.intents_prefix("*")
 _REMOVALS = f"{keys.REMOVALS}*"
 _DECISIONS = keys.decisions_key(keys.training_prefix("*"))
+_CHANGE_DECISIONS = keys.decisions_key(keys.training_prefix("*"), "*")
 
 _STAGE = (
     Grant("objects", _CATALOGUE, ("read",)),
@@ -104,6 +105,7 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", _WORK, ("create",)),
         Grant("objects", keys.lock_key("*"), ("write",)),
         Grant("objects", _DECISIONS, ("write", "delete")),
+        Grant("objects", _CHANGE_DECISIONS, ("write", "delete")),
         Grant("objects", f"{keys.MAP_MODELS}*", ("create",)),
         Grant("objects", keys.model_collection_key("*"), ("write",)),
         Grant("objects", keys.MAPS_CATALOG, ("write",)),

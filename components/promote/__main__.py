@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components.contract.actor import current_actor
-from components.contract.errors import GateRefusedError
 from components.contract.notices import champion_notice, send
 from components.lib.cli import reason, run
 from components.lib.config.loader import load_parameters
 from components.lib.config.scoring import ScoringSettings
 from components.lib.files import require_input
-from components.lib.registry.served import SAR_MODEL
-from components.promote.parameters import CANDIDATES
-from components.promote.promotion import REFUSED
+from components.lib.registry.served import MODELS, SAR_MODEL
+from components.promote.outcomes import require_promotion, tell_outcomes
 
 if TYPE_CHECKING:
     from components.lib.registry.champion import ChampionRegistry
     from components.lib.registry.ledger import ChampionLedgers
     from components.lib.tracking.connection import Connection
     from components.promote.publishing import Publisher
-
-MODELS = tuple(CANDIDATES)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -41,7 +35,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m components.promote",
         description="Without a command: judge models/optical/deeplabv3plus and models/adapted against the "
         "champions on clean test ground, promote what passes, write reports/promote. A refusal is a "
-        "result: exit 0.",
+        "result: exit 0. Change models are judged by `python -m components.promote.change`; all other "
+        "commands here know them.",
     )
     parser.set_defaults(command=_decide)
     parser.add_argument(
@@ -105,8 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _decide(options: argparse.Namespace) -> None:
     from components.lib.tracking.parameters import TrackingParameters  # noqa: PLC0415
-    from components.promote.decide import PromotionSettings, decide  # noqa: PLC0415
-    from components.promote.decisions import TRAINING  # noqa: PLC0415
+    from components.promote.buildings import PromotionSettings, decide_buildings  # noqa: PLC0415
     from components.promote.parameters import PromoteParameters  # noqa: PLC0415
 
     settings = PromotionSettings(
@@ -114,35 +108,10 @@ def _decide(options: argparse.Namespace) -> None:
         scoring=load_parameters("scoring", ScoringSettings),
         tracking=load_parameters("tracking", TrackingParameters),
     )
-    document = decide(settings)
-    if not os.environ.get(TRAINING):  # of a training's promotions the orchestrator tells
-        _tell_outcomes(document)
+    document = decide_buildings(settings)
+    tell_outcomes(document)
     if options.fail_on_refusal:
-        require_promotion(document)
-
-
-def _tell_outcomes(document: Mapping[str, Any]) -> None:
-    """Send a notice about each model that was promoted, or that waits for an approval."""
-    for model, part in document["models"].items():
-        if part["outcome"] != REFUSED:
-            words = f"{model}: version {part['decision']['version']}: {'; '.join(part['reasons'])}"
-            send(champion_notice(part["outcome"], words, actor=current_actor()))
-
-
-def require_promotion(document: Mapping[str, Any]) -> None:
-    """Check that no challenger was refused.
-
-    Args:
-        document: Content of ``decision.json``.
-
-    Raises:
-        GateRefusedError: If one was, naming it.
-    """
-    refused = [name for name, part in document["models"].items() if part["outcome"] == REFUSED]
-    if refused:
-        raise GateRefusedError(
-            f"refused: {', '.join(refused)}", next_step="read reports/promote/decision.txt for the reasons"
-        )
+        require_promotion(document, settings.out)
 
 
 def _history(options: argparse.Namespace) -> None:

@@ -28,11 +28,11 @@ def data(verdict: Mapping[str, Any]) -> Check:
 
 
 def tested(challenger: CleanTestScores) -> Check:
-    """Check that every sensor the challenger claims to know has clean test tiles."""
+    """Check that every sensor the challenger claims to know has clean test ground."""
     if challenger.untested:
         names = ", ".join(challenger.untested)
-        return Check("ground", False, f"there is no clean test tile of {names}: nothing is proven there")
-    return Check("ground", True, f"scored on clean test tiles of {', '.join(challenger.sensors)}")
+        return Check("ground", False, f"there is no clean test ground of {names}: nothing is proven there")
+    return Check("ground", True, f"scored on clean test ground of {', '.join(challenger.sensors)}")
 
 
 def values(scored: CleanTestScores, parameters: PromoteParameters) -> dict[str, Interval]:

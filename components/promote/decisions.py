@@ -27,7 +27,13 @@ TRAINING = "STORMSIGHT_TRAINING"
 """Environment variable: prefix of the training's results in the object store, ``work/<key>``."""
 
 LOCAL = Path("var/promote/decisions.json")
-"""File of the decisions of a user's own run, relative to the working directory."""
+"""File of the decisions of a user's own run on building models, relative to the working directory."""
+
+
+def local_file(name: str) -> Path:
+    """Return the file of the decisions of the gate ``name``, the empty one being that on building models."""
+    return LOCAL.with_stem(f"{LOCAL.stem}-{name}") if name else LOCAL
+
 
 Decisions = dict[str, dict[str, Any]]
 
@@ -57,16 +63,22 @@ class SavedDecisions:
         inputs: JSON values that name all that the decisions are made from.
         registries: Champion by registered model.
         report: File that the stage leaves last.
+        name: Name of the gate, of which a pipeline may have several; empty for that on building models.
     """
 
     def __init__(
-        self, inputs: Mapping[str, Any], registries: Mapping[str, ChampionRegistry], report: Path
+        self,
+        inputs: Mapping[str, Any],
+        registries: Mapping[str, ChampionRegistry],
+        report: Path,
+        name: str = "",
     ) -> None:
         self._inputs = sha256_json(inputs)
         self._registries = registries
         self._report = report
         prefix = os.environ.get(TRAINING)
-        self._key = decisions_key(prefix) if prefix else None
+        self._key = decisions_key(prefix, name) if prefix else None
+        self._file = local_file(name)
 
     def load_or_save(self, judge: Callable[[str], dict[str, Any]]) -> Decisions:
         """Return the decisions that stand: those of the first attempt that got so far.
@@ -127,7 +139,7 @@ class SavedDecisions:
         was cut off before it took note, and asks for the same again.
         """
         try:
-            saved = parse_sealed(LOCAL.read_bytes(), _Saved, name=str(LOCAL))
+            saved = parse_sealed(self._file.read_bytes(), _Saved, name=str(self._file))
         except (FileNotFoundError, BadDataError):
             return None
         if saved.inputs != self._inputs or not set(saved.models) <= set(self._registries):
@@ -147,5 +159,5 @@ class SavedDecisions:
         return bool(decision.get("ledger_head") == head_of(entries))
 
     def _write(self, saved: _Saved) -> None:
-        with atomic_file(LOCAL) as temporary:
+        with atomic_file(self._file) as temporary:
             temporary.write_bytes(seal(saved.record()))

@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from components.lib.metrics.intervals import Interval, detectable_difference, paired_location_difference
+from components.lib.metrics.intervals import (
+    Interval,
+    detectable_difference,
+    paired_location_difference,
+    unknown_interval,
+)
 from components.lib.registry.budget import level_of, remaining
 from components.promote.checks import Check
 from components.promote.parameters import PromoteParameters
@@ -69,7 +74,10 @@ def difference(
         parameters.confidence,
         min_blocks=parameters.min_blocks,
     )
-    return found.with_variance(parameters.training_variance)
+    variance = parameters.training_variance
+    if variance is None:
+        return unknown_interval(found.value, found.confidence, found.locations)
+    return found.with_variance(variance)
 
 
 def gain_test(gain: Interval, number: int | None, parameters: PromoteParameters) -> GainTest:
@@ -92,7 +100,7 @@ def gain_test(gain: Interval, number: int | None, parameters: PromoteParameters)
 def over_champion(test: GainTest, parameters: PromoteParameters) -> Check:
     """Check that the gain's lower bound exceeds ``min_gain``."""
     if test.bound is None:
-        return Check("gain", False, _unknown(test.gain, "champion"))
+        return Check("gain", False, _unknown(test.gain, "champion", parameters))
     itself = "it is the champion itself: " if test.number is None else ""
     words = (
         f"{itself}the gain in {parameters.metric} is {test.gain.value:+.4f}, its lower bound over "
@@ -116,7 +124,7 @@ def on_new_sensors(
         if gain is None:
             continue
         gains[sensor] = gain
-        words = _unknown(gain, f"unadapted champion on {sensor}")
+        words = _unknown(gain, f"unadapted champion on {sensor}", parameters)
         if not gain.degenerate:
             words = (
                 f"on {sensor}, which the champion does not know, the gain over the unadapted champion is "
@@ -129,19 +137,19 @@ def on_new_sensors(
 
 
 def over_control(
-    challenger: CleanTestScores, control: CleanTestScores, parameters: PromoteParameters
+    challenger: CleanTestScores, control: CleanTestScores, name: str, parameters: PromoteParameters
 ) -> tuple[Interval | None, Check]:
-    """Compare with the SAR-only control on the sensors that both know."""
+    """Compare with the control, which messages call ``name``, on the sensors that both know."""
     shared = tuple(s for s in control.scored if s in challenger.scored)
     gain = difference(challenger, control, shared, parameters)
     if gain is None:
         told = parameters.min_control_gain is None
-        return None, Check("control", told, "there is no clean test tile that challenger and control share")
+        return None, Check("control", told, "there is no clean test ground that challenger and control share")
     least = parameters.min_control_gain
     if gain.degenerate:
-        return gain, Check("control", least is None, _unknown(gain, "SAR-only control"))
+        return gain, Check("control", least is None, _unknown(gain, name, parameters))
     words = (
-        f"the gain over the SAR-only control on {', '.join(shared)} is {gain.value:+.4f}, its lower bound "
+        f"the gain over the {name} on {', '.join(shared)} is {gain.value:+.4f}, its lower bound "
         f"{gain.lower_bound:+.4f}; "
     )
     if least is None:
@@ -149,7 +157,12 @@ def over_control(
     return gain, Check("control", gain.lower_bound > least, words + f"it must exceed {least:.4f}")
 
 
-def _unknown(gain: Interval, rival: str) -> str:
+def _unknown(gain: Interval, rival: str, parameters: PromoteParameters) -> str:
+    if parameters.training_variance is None:
+        return (
+            f"the spread of {parameters.metric} between trainings is not measured (training_spread is null): "
+            f"a gain of {gain.value:+.4f} over the {rival} cannot be told from it"
+        )
     return (
         f"{gain.locations} ground blocks only: a gain of {gain.value:+.4f} over the {rival} cannot be told "
         "from chance"

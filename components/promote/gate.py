@@ -4,10 +4,10 @@ A challenger is promoted if all of these hold:
 
 - the data verdict is good;
 - the registered artefact loads in a fresh process and reproduces its scores exactly;
-- every sensor the model claims to know has clean test tiles, and the champion's sensors are all among them;
+- every sensor the model claims to know has clean test ground, and the champion's sensors are all among them;
 - every sensor has at least ``min_blocks`` ground blocks: with fewer there is no verdict;
 - the metric's one-sided lower bound reaches ``floor`` on every sensor;
-- against the SAR-only control: the lower bound of the gain exceeds ``min_control_gain``;
+- against a control: the lower bound of the gain exceeds ``min_control_gain``;
 - against a champion: the lower bound of the gain exceeds ``min_gain`` at the level that the error budget
   leaves to this challenger. On a sensor that the champion does not know, the champion is scored unadapted,
   and the gain there must exceed ``min_gain`` as well;
@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from components.lib.metrics.intervals import Interval
 from components.lib.scoring.tables import tile_count
@@ -43,13 +42,15 @@ class Rivals:
             unadapted; None if there is no champion.
         number: Number of the challenger among those judged in the champion line; None if it is the champion
             itself, or there is none.
-        control: The SAR-only control's scores; None where the challenger has no control.
+        control: The control's scores; None where the challenger has no control.
+        control_name: The control in words.
         own_line: True if the challenger was made from the control and is not compared with it.
     """
 
     champion: CleanTestScores | None = None
     number: int | None = None
     control: CleanTestScores | None = None
+    control_name: str = "control"
     own_line: bool = False
 
 
@@ -67,7 +68,7 @@ class Judgement:
         by_sensor: The challenger's metric by sensor.
         champion_by_sensor: The champion's, unadapted where it does not know the sensor.
         new_sensors: Gain over the unadapted champion by sensor that it does not know.
-        control_gain: Gain over the SAR-only control, None without one.
+        control_gain: Gain over the control, None without one.
         guards: The guard slices.
         tiles: Tiles compared.
     """
@@ -100,7 +101,7 @@ def judge(
     challenger: CleanTestScores,
     rivals: Rivals,
     *,
-    verdict: Mapping[str, Any],
+    data: Check,
     reproduction: Reproduction,
     parameters: PromoteParameters,
 ) -> Judgement:
@@ -109,7 +110,7 @@ def judge(
     Args:
         challenger: Scores of the challenger.
         rivals: Champion and control.
-        verdict: ``reports/validate/verdict.json``.
+        data: Check of the data that the challenger was made from.
         reproduction: Reproduction of the challenger's registered artefact.
         parameters: Section ``promote``.
     """
@@ -117,7 +118,7 @@ def judge(
     sensors = tuple(s for s in challenger.sensors if champion is None or s in champion.scored)
     by_sensor = checks.values(challenger, parameters)
     done = [
-        checks.data(verdict),
+        data,
         Check("reproduction", reproduction.passed, reproduction.words),
         checks.tested(challenger),
         *([] if champion is None else [checks.keeps_sensors(challenger, champion)]),
@@ -165,7 +166,7 @@ def _compare(
     first, second = challenger.on(sensors), champion.on(sensors)
     gained = gain.difference(challenger, champion, sensors, parameters)
     if first is None or second is None or gained is None:
-        nothing = "there is no clean test tile on which both models can be compared"
+        nothing = "there is no clean test ground on which both models can be compared"
         return _Compared(checks=(Check("gain", False, nothing),))
     test = gain.gain_test(gained, rivals.number, parameters)
     new_sensors, on_new = gain.on_new_sensors(challenger, champion, parameters)
@@ -182,8 +183,10 @@ def _control(
     challenger: CleanTestScores, rivals: Rivals, parameters: PromoteParameters
 ) -> tuple[Interval | None, list[Check]]:
     if rivals.own_line:
-        return None, [Check("control", True, "it was made from the SAR-only control: not compared with it")]
+        return None, [
+            Check("control", True, f"it was made from the {rivals.control_name}: not compared with it")
+        ]
     if rivals.control is None:
         return None, []
-    found, check = gain.over_control(challenger, rivals.control, parameters)
+    found, check = gain.over_control(challenger, rivals.control, rivals.control_name, parameters)
     return found, [check]

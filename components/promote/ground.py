@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -38,7 +38,13 @@ N = TypeVar("N", bound=Network)
 
 
 class Ground(ABC, Generic[N]):
-    """Test data of a candidate."""
+    """Test data of a candidate.
+
+    Attributes:
+        unit: Units that are counted, in words.
+    """
+
+    unit: ClassVar[str]
 
     @property
     @abstractmethod
@@ -64,6 +70,14 @@ class Ground(ABC, Generic[N]):
         """Score a network, also on sensors of ``others`` that it does not know."""
 
     @abstractmethod
+    def method(self, net: N) -> str:
+        """Return the method that a network was trained by."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Return what scores depend on beside network and data, as JSON values."""
+
+    @abstractmethod
     def tags(self, net: N) -> dict[str, str]:
         """Return tags of the registered version that say what the network reads."""
 
@@ -82,6 +96,8 @@ class BuildingGround(Ground[SegmentationNetwork]):
         device: Device of the predictions.
         modality: Layer that the networks read; None takes either.
     """
+
+    unit: ClassVar[str] = "clean test tiles"
 
     store: Store
     scoring: ScoringSettings
@@ -105,6 +121,22 @@ class BuildingGround(Ground[SegmentationNetwork]):
     def score(self, net: SegmentationNetwork, others: Sequence[str] = ()) -> CleanTestScores:
         """Score a network on the clean test tiles of its sensors and of ``others``."""
         return score_clean_test(net, self.store, self.scoring, self.device, others=others)
+
+    def method(self, net: SegmentationNetwork) -> str:
+        """Return the method, from the metadata beside the weights.
+
+        They name ``method`` of a distilled model, ``adapt.start_from`` of an adapted one, else the stage's
+        address.
+        """
+        adapt = net.metadata.get("adapt")
+        source = adapt if isinstance(adapt, Mapping) else net.metadata
+        return str(
+            source.get("start_from") or net.metadata.get("method") or net.metadata.get("stage") or "unknown"
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Return the section ``scoring``."""
+        return self.scoring.model_dump(mode="json")
 
     def tags(self, net: SegmentationNetwork) -> dict[str, str]:
         """Return modality and sensors."""

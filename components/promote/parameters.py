@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -21,12 +21,35 @@ class TrainingSpread(Parameters):
     """Standard deviation of a score between trainings of one recipe, measured by ``make stability``.
 
     Attributes:
-        iou: Of pixel IoU, 0 to 1.
-        f1: Of SpaceNet F1, 0 to 1.
+        iou: Of pixel IoU, 0 to 1; None where it was not measured: no gain counts then.
+        f1: Of the F1 of objects, 0 to 1; None likewise.
     """
 
-    iou: float = Field(ge=0, lt=1)
-    f1: float = Field(ge=0, lt=1)
+    iou: float | None = Field(ge=0, lt=1)
+    f1: float | None = Field(ge=0, lt=1)
+
+
+class ChangeRules(Parameters):
+    """Conditions on a change model, where they differ from those on a building model.
+
+    Attributes:
+        candidates: Change methods whose models are judged as ``stormsight-change``, one stage each; none
+            while the list is empty.
+        control: Change method of equal budget that a candidate must beat; None where none is trained.
+        metric: Metric that must gain on the test pairs: pixel ``iou``, or ``f1`` of changed buildings.
+        min_area_px: Smaller changed parts of truth and prediction are no buildings, pixels.
+        min_blocks: Scenes of the test split below which there is no verdict, and so no promotion.
+        floor: The metric's one-sided lower bound must reach this, champion or not.
+        training_spread: Standard deviation of the metrics between trainings of one change method.
+    """
+
+    candidates: tuple[str, ...] = ()
+    control: str | None = "siamese_unet"
+    metric: Metric = "f1"
+    min_area_px: int = Field(default=80, ge=1)
+    min_blocks: int = Field(default=15, ge=2)
+    floor: float = Field(default=0.1, gt=0, lt=1)
+    training_spread: TrainingSpread = TrainingSpread(iou=None, f1=None)
 
 
 class PromoteParameters(Parameters):
@@ -55,6 +78,7 @@ class PromoteParameters(Parameters):
             components.promote approve``); ``none`` promotes it at once.
         ledger: Folder or ``s3://`` URI of the champions' history; where ``STORMSIGHT_OBJECTS`` is set, that
             store has it.
+        change: Conditions on change models.
     """
 
     metric: Metric
@@ -72,6 +96,7 @@ class PromoteParameters(Parameters):
     min_slice_blocks: int = Field(ge=2)
     approval: Literal["none", "required"] = "none"
     ledger: str = Field(min_length=1)
+    change: ChangeRules = ChangeRules()
 
     @field_validator("ledger")
     @classmethod
@@ -83,10 +108,26 @@ class PromoteParameters(Parameters):
         return ledger
 
     @property
-    def training_variance(self) -> float:
-        """Variance of the difference of two single trainings, in the metric."""
-        spread: float = getattr(self.training_spread, self.metric)
-        return 2.0 * spread**2
+    def training_variance(self) -> float | None:
+        """Variance of the difference of two single trainings, in the metric; None if it is unknown."""
+        spread: float | None = getattr(self.training_spread, self.metric)
+        return None if spread is None else 2.0 * spread**2
+
+    def of_change(self) -> PromoteParameters:
+        """Return the conditions on a change model; no slice is guarded, since pairs have none of these."""
+        change = self.change
+        own = {
+            "metric": change.metric,
+            "min_blocks": change.min_blocks,
+            "floor": change.floor,
+            "training_spread": change.training_spread,
+            "guard_slices": (),
+        }
+        return self.model_copy(update=own)
+
+    def rules(self) -> dict[str, Any]:
+        """Return the conditions as JSON values: all but the ledger's place and those on change models."""
+        return self.model_dump(mode="json", exclude={"ledger", "change"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

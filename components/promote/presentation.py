@@ -7,19 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import ParameterError
 from components.lib.registry.artefact import FOLDER, by_version, damaged_tag
-from components.lib.registry.signature import SIGNATURE_FILE, bands_of, signature_text
+from components.lib.registry.served import CHANGE_MODEL, OPTICAL_MODEL, SAR_MODEL
+from components.lib.registry.signature import (
+    SIGNATURE_FILE,
+    Reading,
+    building_reading,
+    change_reading,
+    signature_text,
+)
 from components.lib.tracking.connection import Connection, store_errors
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+    from components.lib.change.pair import Modality
+
 REPORT = "reports/evaluate/report/index.html"
 LONGEST = 5000
 """MLflow takes at most this many characters of a description."""
 
-MODELS = {
-    "stormsight-optical": "Buildings from optical images: the teacher of the SAR networks.",
-    "stormsight-sar": "Buildings from SAR, distilled from an optical teacher and adapted to the next sensor.",
+PURPOSES = {
+    OPTICAL_MODEL: "Buildings from optical images: the teacher of the SAR networks.",
+    SAR_MODEL: "Buildings from SAR, distilled from an optical teacher and adapted to the next sensor.",
+    CHANGE_MODEL: "Changed buildings from two images of the same ground, before and after.",
 }
 """Description of each registered model."""
 
@@ -40,29 +50,38 @@ def present(connection: Connection, model: str, decision: Mapping[str, Any], dig
     """
     version = str(decision["version"])
     found = by_version(connection, model, version)
-    modality, bands, run_id = *_inputs(found), found.run_id
+    reading, run_id = _reading(found), found.run_id
     client = connection.client
     with store_errors(connection.uri):
         link = None
         if run_id is not None:
-            text = signature_text(run_id, modality, bands)
+            text = signature_text(run_id, reading)
             client.log_text(run_id, text, f"{FOLDER}/{SIGNATURE_FILE}")
             link = f"#/experiments/{connection.experiment_id}/runs/{run_id}/artifacts"
-        client.update_registered_model(model, MODELS.get(model, ""))
-        client.update_model_version(model, version, description(decision, digest, bands, link))
-        for name, value in tags(decision, bands).items():
+        client.update_registered_model(model, PURPOSES.get(model, ""))
+        client.update_model_version(model, version, description(decision, digest, reading.inputs, link))
+        for name, value in tags(decision, reading.inputs).items():
             client.set_model_version_tag(model, version, name, value)
 
 
-def _inputs(version: ModelVersion) -> tuple[str, dict[str, str]]:
-    """Return a version's modality and the bands behind its channels by sensor, both from its tags."""
-    modality, sensors = (version.tags.get(name, "") for name in ("modality", "sensors"))
-    if modality not in {"optical", "sar"}:
-        raise damaged_tag(version, "modality", "optical or sar (parameter `modality` of its run)")
+def _reading(version: ModelVersion) -> Reading:
+    """Return what a version reads, from its tags."""
+    if version.name == CHANGE_MODEL:
+        return change_reading(_modality(version, "before"), _modality(version, "after"))
+    modality, sensors = _modality(version, "modality"), version.tags.get("sensors", "")
     try:
-        return modality, bands_of(modality, sensors.split(","))
+        return building_reading(modality, sensors.split(","))
     except ParameterError as error:
         raise damaged_tag(version, "sensors", "known sensors (parameter `sensors` of its run)") from error
+
+
+def _modality(version: ModelVersion, tag: str) -> Modality:
+    known: dict[str | None, Modality] = {"optical": "optical", "sar": "sar"}
+    found = known.get(version.tags.get(tag))
+    if found is not None:
+        return found
+    parameter = tag if tag == "modality" else f"{tag}.modality"
+    raise damaged_tag(version, tag, f"optical or sar (parameter `{parameter}` of its run)")
 
 
 def description(decision: Mapping[str, Any], digest: str, bands: Mapping[str, str], link: str | None) -> str:
@@ -71,20 +90,27 @@ def description(decision: Mapping[str, Any], digest: str, bands: Mapping[str, st
     Args:
         decision: Decision record.
         digest: SHA-256 of the record, its name in the store.
-        bands: Bands behind the input channels, by sensor.
+        bands: Bands behind the input channels, by the name of the input.
         link: Address of the run's files on MLflow's pages.
     """
     head = "Simulated: no number is from a real sensor.\n\n" if decision["simulated"] else ""
     rows = [f"| {where} | {score} |" for where, score in _scores(decision).items()]
-    table = f"| clean test tiles of | {decision['metric']} |\n|---|---|\n" + "\n".join(rows)
+    table = f"| {decision['ground']} of | {decision['metric']} |\n|---|---|\n" + "\n".join(rows)
     read = "; ".join(f"{sensor}: {names}" for sensor, names in bands.items())
     record = f"decisions/{digest}.json"
     place = f"[{record}]({link}/{record})" if link else f"`{record}`"
     return (
         f"{head}Method **{decision['method']}**, {decision['outcome']}: {decision['reasons'][0][:1000]}.\n\n"
         f"{table}\n\nInput channels: {read}.\n\n"
-        f"Decision: {place} of this version's run, and `reports/promote/decision.txt`. Report: `{REPORT}`."
+        f"Decision: {place} of this version's run, and {_reports(decision)}."
     )[:LONGEST]
+
+
+def _reports(decision: Mapping[str, Any]) -> str:
+    """Return the files of the same run that tell more."""
+    if decision["model"] == CHANGE_MODEL:
+        return f"`reports/promote_change/{decision['method']}/decision.txt`"
+    return f"`reports/promote/decision.txt`. Report: `{REPORT}`"
 
 
 def tags(decision: Mapping[str, Any], bands: Mapping[str, str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ from components.lib.registry.agreement import ChampionReader
 from components.lib.registry.ledger import ChampionEntry, ChampionLedgers
 from components.lib.tracking.connection import Connection
 from components.promote.kept import kept_record
-from components.promote.presentation import MODELS
+from components.promote.presentation import PURPOSES
 
 LOG = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class Publisher:
                     read_json(folder / "model.json", made_by="promote"), dict[str, Any], name="model.json"
                 ),
                 files=store_bundle(self.objects, model, folder, hashes),
-                purpose=MODELS.get(model, model),
+                purpose=PURPOSES.get(model, model),
             )
         self.objects.create(release.key, encode(model_item(release)))
         return release.key

@@ -9,20 +9,19 @@ from typing import Any
 
 from components.contract.hashing import sha256_file, sha256_json
 from components.contract.identity import data_hash, pipeline_identity
-from components.lib.config.scoring import ScoringSettings
 from components.lib.metrics.intervals import Interval
 from components.promote.gate import Judgement
 from components.promote.parameters import PromoteParameters
 
 
 def input_hashes(store: Path, verdict: Path) -> dict[str, str]:
-    """Return the SHA-256 of a decision's inputs: parameters, prepared store, code and data verdict.
+    """Return the SHA-256 of a decision's inputs: parameters, data, code and data verdict.
 
     Parameters and code are the pipeline's identity, as in run records and training keys.
 
     Args:
-        store: Prepared store.
-        verdict: Data verdict, ``verdict.json``.
+        store: Prepared store, or store of pairs.
+        verdict: Data verdict.
     """
     identity = pipeline_identity()
     return {
@@ -31,18 +30,6 @@ def input_hashes(store: Path, verdict: Path) -> dict[str, str]:
         "code": identity.code,
         "verdict": sha256_file(verdict),
     }
-
-
-def made_by_method(metadata: Mapping[str, Any]) -> str:
-    """Return the method that a model was trained by, from the metadata beside its weights.
-
-    Args:
-        metadata: Provenance: ``method`` of a distilled model, ``adapt.start_from`` of an adapted one, else
-            the stage's address.
-    """
-    adapt = metadata.get("adapt")
-    started = adapt.get("start_from") if isinstance(adapt, Mapping) else metadata.get("start_from")
-    return str(started or metadata.get("method") or metadata.get("stage") or "unknown")
 
 
 def decision_record(
@@ -56,7 +43,8 @@ def decision_record(
     ledger_head: str,
     hashes: Mapping[str, str],
     parameters: PromoteParameters,
-    scoring: ScoringSettings,
+    ground: str,
+    scoring: Mapping[str, Any],
     simulated: bool,
     acquisitions: Sequence[str],
 ) -> dict[str, Any]:
@@ -71,10 +59,11 @@ def decision_record(
         champion_version: Version of the champion, None if there was none.
         ledger_head: Hash of the last entry of the champions' ledger that the decision was made against.
         hashes: SHA-256 of ``weights``, ``params``, ``data``, ``code``, ``verdict`` and ``scores``.
-        parameters: Section ``promote``.
-        scoring: Section ``scoring``.
-        simulated: True if any tile is from the simulated world.
-        acquisitions: Acquisitions in the prepared store.
+        parameters: Conditions that were held against it.
+        ground: Units that are counted, in words.
+        scoring: What the scores depend on beside network and data.
+        simulated: True if any of the data is from the simulated world.
+        acquisitions: Acquisitions in the data.
     """
     return {
         "model": model,
@@ -98,9 +87,10 @@ def decision_record(
         "guards": [{**asdict(g), "difference": g.difference.as_dict()} for g in judgement.guards],
         "sensors": list(judgement.sensors),
         "tiles": judgement.tiles,
+        "ground": ground,
         "acquisitions": list(acquisitions),
-        "rules": parameters.model_dump(mode="json", exclude={"ledger"}),
-        "scoring": scoring.model_dump(mode="json"),
+        "rules": parameters.rules(),
+        "scoring": dict(scoring),
         "sha256": dict(hashes),
     }
 

@@ -41,12 +41,20 @@ def score_digest(folder: Path, ground: Ground[Any]) -> dict[str, object]:
     }
 
 
-def reproduce(folder: Path, expected: CleanTestScores, device: str) -> Reproduction:
+def reproduce(
+    folder: Path, expected: CleanTestScores, device: str, *, package: str = "components.promote"
+) -> Reproduction:
     """Score the artefact in ``folder`` in a new Python process and compare with ``expected``.
 
     The process runs in the same working directory, so it reads the same params.yaml and store.
+
+    Args:
+        folder: Model folder.
+        expected: Scores to reproduce.
+        device: ``cpu`` or ``cuda``.
+        package: Package with the command ``reproduce``.
     """
-    command = [sys.executable, "-m", "components.promote", "reproduce"]
+    command = [sys.executable, "-m", package, "reproduce"]
     done = subprocess.run(  # noqa: S603 - our own module, no shell
         [*command, "--folder", str(folder), "--device", device],
         env=_environment(),

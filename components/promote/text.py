@@ -7,7 +7,6 @@ from typing import Any
 
 Part = Mapping[str, Any]
 
-
 PAGES = (
     "Pages of the same run, relative to this file:\n"
     "  evaluation  ../evaluate/report/index.html\n"
@@ -15,11 +14,11 @@ PAGES = (
 )
 
 
-def text_of(document: Part) -> str:
-    """Return ``decision.json`` as text."""
+def text_of(document: Part, pages: str = PAGES) -> str:
+    """Return ``decision.json`` as text, with the pages of the same run."""
     blocks = [_simulated(document["simulated"])]
     blocks += ["\n".join(_model_lines(name, part)) for name, part in sorted(document["models"].items())]
-    return "\n\n".join([*blocks, PAGES]) + "\n"
+    return "\n\n".join([*blocks, pages]) + "\n"
 
 
 def _simulated(simulated: bool) -> str:
@@ -59,7 +58,7 @@ def _model_lines(model: str, part: Part) -> Iterator[str]:
 
 def _values(decision: Part) -> Iterator[str]:
     sensors = ", ".join(decision["sensors"]) or "no common sensor"
-    yield f"  {decision['metric']} on {decision['tiles']} clean test tiles of {sensors}:"
+    yield f"  {decision['metric']} on {decision['tiles']} {decision['ground']} of {sensors}:"
     for name in ("challenger", "champion", "gain"):
         if decision[name]:
             yield f"    {name:<11}{_interval(decision[name], '+' if name == 'gain' else '')}"
@@ -77,7 +76,10 @@ def _values(decision: Part) -> Iterator[str]:
 def _test(decision: Part) -> Iterator[str]:
     rules, test = decision["rules"], decision["test"]
     spread = rules["training_spread"][decision["metric"]]
-    yield f"  noise of training: standard deviation {spread:g} of {decision['metric']}, twice in every gain"
+    noise = "not measured, so that no gain counts"
+    if spread is not None:
+        noise = f"standard deviation {spread:g} of {decision['metric']}, twice in every gain"
+    yield f"  noise of training: {noise}"
     if test is None and decision["champion_version"] is None:
         yield "  error budget: nothing is spent, there was no champion to beat"
     elif test is None:

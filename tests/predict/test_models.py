@@ -16,7 +16,7 @@ from components.contract.hashing import sha256_bytes, sha256_file
 from components.lib.nets.bundle import load_bundle
 from components.lib.objects.opening import open_objects
 from components.predict.models import resolve_model
-from components.promote.decide import PromotionSettings
+from components.promote.buildings import PromotionSettings
 from tests.lib.tracking.local_store import local_store
 from tests.object_stores import bucket, s3_environment, s3_url
 from tests.promote.running import SAR, registry_of, run, settings_here

@@ -17,7 +17,7 @@ from components.contract.keys import ITEM, MAP_ITEMS, MAP_MODELS, MAP_WORK, MAPS
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.predict.__main__ import main
-from components.promote.decide import PromotionSettings
+from components.promote.buildings import PromotionSettings
 from tests.guarded_objects import GuardedObjects
 from tests.predict.test_models import stage
 from tests.promote.running import run

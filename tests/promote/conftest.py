@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from components.lib.tracking.parameters import TrackingParameters
-from components.promote.decide import PromotionSettings
+from components.promote.buildings import PromotionSettings
 from tests.lib.tracking.local_store import local_store
 from tests.promote.running import settings_here
 from tests.promote.world import write_control, write_world

@@ -11,7 +11,7 @@ from components.lib.registry.ledger import open_ledgers
 from components.lib.store.store import Store
 from components.lib.tracking.connection import connect
 from components.lib.tracking.parameters import TrackingParameters
-from components.promote.decide import PromotionSettings, decide
+from components.promote.buildings import PromotionSettings, decide_buildings
 from components.promote.ground import BuildingGround
 from components.promote.reproduce import Reproduction, score_digest
 from components.promote.scores import CleanTestScores
@@ -37,7 +37,7 @@ def settings_here(tracking: TrackingParameters) -> PromotionSettings:
 def run(stage: PromotionSettings, building: float, **model: Any) -> dict[str, Any]:
     """Make ``models/adapted`` give this building logit, run the stage, return the SAR model's part."""
     write_model(Path("models/adapted"), building, **model)
-    part: dict[str, Any] = decide(stage, (SAR,))["models"][SAR]
+    part: dict[str, Any] = decide_buildings(stage, (SAR,))["models"][SAR]
     return part
 
 

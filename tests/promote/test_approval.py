@@ -20,10 +20,11 @@ from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
 from components.lib.tracking.connection import connect
 from components.lib.tracking.parameters import TrackingParameters
-from components.promote.__main__ import main, require_promotion
+from components.promote.__main__ import main
 from components.promote.approval import approve, reject
-from components.promote.decide import PromotionSettings
+from components.promote.buildings import PromotionSettings
 from components.promote.history import history
+from components.promote.outcomes import require_promotion
 from components.promote.promotion import ask_for_approval
 from tests.conftest import ROOT
 from tests.lib.registry.models import model_folder
@@ -67,7 +68,7 @@ def test_the_alias_waits_until_a_person_says_yes(
     assert (part["outcome"], part["ledger"]) == ("awaits approval", None)
     assert f"python -m components.promote approve --model {SAR}" in part["reasons"][-1]
     assert "version 1 AWAITS APPROVAL" in (stage.out / "decision.txt").read_text()
-    require_promotion({"models": {SAR: part}})
+    require_promotion({"models": {SAR: part}}, stage.out)
     registry = registry_of(stage)
     assert (registry.current(), outcome_in_mlflow(registry)) == (None, "awaits approval")
 
@@ -224,13 +225,13 @@ def test_promotions_by_hand_and_what_waits_are_told(
     stage: PromotionSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, str]] = []
-    monkeypatch.setattr("components.promote.__main__.send", sent.append)
+    monkeypatch.setattr("components.promote.outcomes.send", sent.append)
     outcomes = {"a": "promoted", "b": "awaits approval", "c": "refused"}
     parts = {
         name: {"outcome": outcome, "reasons": ["why"], "decision": {"version": "7"}}
         for name, outcome in outcomes.items()
     }
-    monkeypatch.setattr("components.promote.decide.decide", lambda _: {"models": parts})
+    monkeypatch.setattr("components.promote.buildings.decide_buildings", lambda _: {"models": parts})
     main([])
     assert [(n["event"], n["message"]) for n in sent] == [
         ("promoted", "a: version 7: why"),

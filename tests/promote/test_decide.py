@@ -19,7 +19,7 @@ from components.lib.registry.artefact import register
 from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.loading import load_champion
 from components.lib.tracking.connection import connect
-from components.promote.decide import PromotionSettings, decide
+from components.promote.buildings import PromotionSettings, decide_buildings
 from components.promote.history import history, rollback, verify
 from components.promote.reproduce import Reproduction
 from components.promote.scores import CleanTestScores
@@ -229,7 +229,7 @@ def test_weights_that_do_not_fit_their_signature_are_never_registered(stage: Pro
     content[-1] ^= 1
     (folder / "weights.safetensors").write_bytes(content)
     with pytest.raises(BadDataError, match="SHA-256"):
-        decide(stage, (SAR,))
+        decide_buildings(stage, (SAR,))
     assert registry_of(stage).current() is None
     assert not (stage.out / "decision.json").exists()
 
@@ -242,11 +242,11 @@ def test_an_artefact_store_that_returns_other_bytes_refuses(stage: PromotionSett
 
     write_model(Path("models/adapted"), FINDS)
     connection = connect(stage.tracking)
-    decide(replace(stage, reproducer=lambda *_: Reproduction(False, "not yet")), (SAR,))
+    decide_buildings(replace(stage, reproducer=lambda *_: Reproduction(False, "not yet")), (SAR,))
     for weights in Path(stage.tracking.artifacts).rglob("weights.safetensors"):
         if str(connection.client.get_model_version(SAR, "2").run_id) in str(weights):
             weights.write_bytes(b"other")
-    part = decide(replace(stage, reproducer=tampering), (SAR,))["models"][SAR]
+    part = decide_buildings(replace(stage, reproducer=tampering), (SAR,))["models"][SAR]
     assert part["outcome"] == "refused"
     assert "weights.safetensors is not the file that was registered" in part["reasons"][0]
     assert registry_of(stage).current() == "1"
@@ -317,11 +317,11 @@ def test_a_rollback_during_the_judgement_is_no_refusal(stage: PromotionSettings)
 
 def test_missing_inputs_name_the_stage_that_makes_them(stage: PromotionSettings) -> None:
     with pytest.raises(MissingInputError, match=r"models/adapted.*is missing"):
-        decide(stage, (SAR,))
+        decide_buildings(stage, (SAR,))
     write_model(Path("models/adapted"), 5.0)
     stage.verdict.unlink()
     with pytest.raises(MissingInputError) as caught:
-        decide(stage, (SAR,))
+        decide_buildings(stage, (SAR,))
     assert "dvc repro verdict" in str(caught.value)
 
 
@@ -338,7 +338,7 @@ def test_a_tampered_ledger_stops_the_stage_before_anything_is_judged(stage: Prom
 def test_a_model_of_the_other_modality_is_never_registered(stage: PromotionSettings) -> None:
     write_model(Path("models/optical/deeplabv3plus"), 5.0)
     with pytest.raises(BadDataError, match=r"optical/deeplabv3plus: .* reads sar .* reads optical belongs"):
-        decide(stage, ("stormsight-optical",))
+        decide_buildings(stage, ("stormsight-optical",))
     assert connect(stage.tracking).client.search_model_versions("name='stormsight-optical'") == []
 
 

@@ -12,7 +12,7 @@ from components.contract.errors import ChampionChangedError
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
 from components.lib.tracking.connection import connect
-from components.promote.decide import PromotionSettings
+from components.promote.buildings import PromotionSettings
 from components.promote.decisions import LOCAL, SavedDecisions
 from tests.promote.running import LEDGER, SAR, registry_of, run
 from tests.promote.world import FINDS

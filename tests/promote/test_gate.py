@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.lib.scoring.score import Scores
+from components.promote.checks import data
 from components.promote.gate import Judgement, Rivals, judge
 from components.promote.guards import holm
 from components.promote.parameters import PromoteParameters, TrainingSpread
@@ -73,8 +74,9 @@ def judged(
     own_line: bool = False,
     **changes: Any,
 ) -> Judgement:
-    settings: dict[str, Any] = {"verdict": GOOD, "reproduction": REPRODUCED, "parameters": PARAMETERS}
+    settings: dict[str, Any] = {"data": data(GOOD), "reproduction": REPRODUCED, "parameters": PARAMETERS}
     rivals = Rivals(champion=champion, number=number, control=control, own_line=own_line)
+    rivals = replace(rivals, control_name="SAR-only control")
     return judge(challenger, rivals, **{**settings, **changes})
 
 
@@ -222,9 +224,9 @@ def test_slices_are_corrected_for_their_number() -> None:
 
 def test_a_bad_verdict_refuses_whatever_the_scores() -> None:
     for verdict in ({"verdict": "bad"}, {}, {"verdict": True}):
-        judgement = judged(scored(PLACES + 0.1), scored(PLACES), verdict=verdict)
+        judgement = judged(scored(PLACES + 0.1), scored(PLACES), data=data(verdict))
         assert failed(judgement) == ["data"]
-        assert failed(judged(scored(PLACES), None, verdict=verdict)) == ["data"]
+        assert failed(judged(scored(PLACES), None, data=data(verdict))) == ["data"]
 
 
 def test_an_artefact_that_does_not_reproduce_is_refused() -> None:

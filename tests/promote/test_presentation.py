@@ -17,6 +17,8 @@ def score(value: float, *, degenerate: bool = False) -> dict[str, Any]:
 
 def decision(**changes: Any) -> dict[str, Any]:
     made = {
+        "model": "stormsight-sar",
+        "ground": "clean test tiles",
         "method": "concord",
         "outcome": "refused",
         "simulated": True,

@@ -16,7 +16,7 @@ from components.contract.rights import allows
 from components.lib.catalogue.bundles import fetched_model, open_model_item
 from components.lib.nets.bundle import load_bundle
 from components.lib.objects.opening import open_objects
-from components.promote.decide import PromotionSettings
+from components.promote.buildings import PromotionSettings
 from components.promote.publishing import Publisher, open_publisher
 from tests.guarded_objects import GuardedObjects
 from tests.promote.running import SAR, registry_of, run

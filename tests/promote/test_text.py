@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from components.lib.config.scoring import ScoringSettings
 from components.promote.record import decision_record
 from components.promote.scores import CleanTestScores
 from components.promote.text import text_of
@@ -21,7 +20,8 @@ def test_a_number_that_was_taken_without_a_tile_to_compare_is_told() -> None:
         champion_version="1",
         hashes={},
         parameters=PARAMETERS,
-        scoring=ScoringSettings(),
+        ground="clean test tiles",
+        scoring={},
         acquisitions=[],
         simulated=True,
         ledger_head="0",

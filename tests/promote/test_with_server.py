@@ -11,8 +11,9 @@ import pytest
 
 from components.contract.errors import GateRefusedError, MissingInputError
 from components.lib.tracking.parameters import TrackingParameters
-from components.promote.__main__ import main, require_promotion
-from components.promote.decide import decide
+from components.promote.__main__ import main
+from components.promote.buildings import decide_buildings
+from components.promote.outcomes import require_promotion
 from components.promote.reproduce import Reproduction, reproduce
 from components.promote.scores import CleanTestScores
 from tests.lib.tracking.local_store import local_store
@@ -20,6 +21,7 @@ from tests.mlflow_server import running
 from tests.promote.world import AIRBORNE, FINDS, settings, write_control, write_model
 
 SAR = "stormsight-sar"
+RECORD = Path("reports/promote")
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def test_the_commands_promote_roll_back_and_tell_the_history(
     in_this_process = replace(
         settings(TrackingParameters()), reproducer=lambda *_: Reproduction(True, "assumed")
     )
-    assert decide(in_this_process, (SAR,))["models"][SAR]["outcome"] == "promoted"
+    assert decide_buildings(in_this_process, (SAR,))["models"][SAR]["outcome"] == "promoted"
     main(["verify"])
     main(["rollback", "--reason", "drill"])
     main(["history"])
@@ -66,9 +68,9 @@ def test_the_commands_promote_roll_back_and_tell_the_history(
 
 def test_a_refusal_fails_the_command_only_when_asked() -> None:
     promoted, refused = {"outcome": "promoted"}, {"outcome": "refused"}
-    require_promotion({"models": {"stormsight-optical": promoted, SAR: promoted}})
+    require_promotion({"models": {"stormsight-optical": promoted, SAR: promoted}}, RECORD)
     with pytest.raises(GateRefusedError, match="refused: stormsight-sar"):
-        require_promotion({"models": {"stormsight-optical": promoted, SAR: refused}})
+        require_promotion({"models": {"stormsight-optical": promoted, SAR: refused}}, RECORD)
 
 
 def test_what_the_fresh_process_cannot_score_is_told(checkout: Path) -> None:

@@ -20,7 +20,7 @@ from components.lib.nets.sensorset import use_sensor
 from components.lib.store.layout import write_store
 from components.lib.store.store import Store
 from components.lib.tracking.parameters import TrackingParameters
-from components.promote.decide import PromotionSettings
+from components.promote.buildings import PromotionSettings
 from components.promote.parameters import PromoteParameters, TrainingSpread
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from components.contract.errors import ParameterError
 from components.lib.nets.config import Modality, NetworkConfig
 from components.lib.nets.factory import build_network, network_class
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.nets.sealed import SIGNATURE, read_sealed, write_sealed
+from components.lib.nets.sealed import SIGNATURE, compares_dates, read_sealed, write_sealed
 
 
 def save_bundle(folder: Path, net: SegmentationNetwork, extra: Mapping[str, Any]) -> None:
@@ -43,6 +43,8 @@ def load_bundle(
             do not have the signed SHA-256, or do not fit the network that the signature describes.
     """
     sealed = read_sealed(folder, _stage_of(folder))
+    if compares_dates(sealed.signature["config"]):
+        raise sealed.bad("its change network compares two dates; a network of one image belongs here")
     config = sealed.config(NetworkConfig)
     if modality not in {None, config.modality}:
         raise sealed.bad(

@@ -147,6 +147,11 @@ def read_sealed(folder: Path, made_by: str) -> SealedModel:
     return SealedModel(folder, made_by, signature, weights_file.read_bytes())
 
 
+def compares_dates(config: object) -> bool:
+    """Return whether a signature's configuration is that of a change network, which has two inputs."""
+    return isinstance(config, Mapping) and {"before", "after"} <= config.keys()
+
+
 class _RefusedError(Exception):
     """A signature that is well formed and not usable."""
 

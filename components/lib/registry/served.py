@@ -12,9 +12,13 @@ from components.lib.tracking.database import is_unmade
 from components.lib.tracking.parameters import TrackingParameters
 
 OPTICAL_MODEL, SAR_MODEL = "stormsight-optical", "stormsight-sar"
+CHANGE_MODEL = "stormsight-change"
 
-MODELS = (OPTICAL_MODEL, SAR_MODEL)
-"""Registered models of the pipeline."""
+BUILDING_MODELS = (OPTICAL_MODEL, SAR_MODEL)
+"""Registered models that find buildings in one image."""
+
+MODELS = (*BUILDING_MODELS, CHANGE_MODEL)
+"""Registered models of the pipeline; that of change has no version where its branch is off."""
 
 
 def require_served(champion: ChampionReader, *, may_be_interrupted: bool = False) -> str:

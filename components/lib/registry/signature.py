@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from components.lib.change.pair import BANDS, Modality
 from components.lib.datasets.base import QUAD_POL
 from components.lib.datasets.sensors import dataset_of
 
@@ -29,27 +31,63 @@ def bands_of(modality: str, sensors: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def signature_text(run_id: str, modality: str, bands: Mapping[str, str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a network reads and what it returns, in words.
+
+    Attributes:
+        inputs: Bands behind the channels of each input, by its name.
+        tensors: Name and number of channels of each input tensor.
+        output: Meaning of the output.
+    """
+
+    inputs: Mapping[str, str]
+    tensors: Sequence[tuple[str, int]]
+    output: str
+
+
+def building_reading(modality: str, sensors: Sequence[str]) -> Reading:
+    """Return what a building network reads: one image of any of its sensors.
+
+    Args:
+        modality: ``sar`` or ``optical``.
+        sensors: Names of the sensors that the network knows.
+
+    Raises:
+        ParameterError: If a sensor is unknown.
+    """
+    bands = bands_of(modality, sensors)
+    tensors = [(f"{modality} of {sensor}: {names}", len(QUAD_POL)) for sensor, names in bands.items()]
+    return Reading(bands, tensors, "building probability")
+
+
+def change_reading(before: Modality, after: Modality) -> Reading:
+    """Return what a change network reads: two images of the same ground and size."""
+    dates = {"before": before, "after": after}
+    bands = {date: ", ".join(BANDS[modality]) for date, modality in dates.items()}
+    return Reading(
+        {date: f"{modality} {bands[date]}" for date, modality in dates.items()},
+        [(f"{date}, {modality}: {bands[date]}", len(BANDS[modality])) for date, modality in dates.items()],
+        "change probability",
+    )
+
+
+def signature_text(run_id: str, reading: Reading) -> str:
     """Return the ``MLmodel`` file of a network, as YAML.
 
-    Inputs are uint8 pixels, (N, 4, H, W), one entry per sensor with the bands behind its channels; the output
-    is the building probability, (N, 1, H, W).
+    Inputs are uint8 pixels, (N, C, H, W); the output is a probability, (N, 1, H, W).
 
     Args:
         run_id: MLflow's run that holds the file.
-        modality: ``sar`` or ``optical``.
-        bands: What :func:`bands_of` returns.
+        reading: What the network reads and returns.
     """
     import numpy as np  # noqa: PLC0415 - slow imports, for registering alone
     from mlflow.models import Model, ModelSignature  # noqa: PLC0415
     from mlflow.types import ColSpec, Schema, TensorSpec  # noqa: PLC0415
 
     inputs: list[ColSpec | TensorSpec] = [
-        TensorSpec(np.dtype("uint8"), (-1, len(QUAD_POL), -1, -1), f"{modality} of {sensor}: {names}")
-        for sensor, names in bands.items()
+        TensorSpec(np.dtype("uint8"), (-1, channels, -1, -1), name) for name, channels in reading.tensors
     ]
-    outputs: list[ColSpec | TensorSpec] = [
-        TensorSpec(np.dtype("float32"), (-1, 1, -1, -1), "building probability")
-    ]
+    outputs: list[ColSpec | TensorSpec] = [TensorSpec(np.dtype("float32"), (-1, 1, -1, -1), reading.output)]
     signature = ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
     return str(Model(artifact_path="model", run_id=run_id, signature=signature).to_yaml())

@@ -18,7 +18,7 @@ from components.lib.store.store import Store
 from components.lib.tracking.connection import connect
 from components.lib.tracking.parameters import TrackingParameters
 from components.lib.tracking.run import track_run
-from components.promote.decide import decide
+from components.promote.buildings import decide_buildings
 from components.promote.ground import BuildingGround
 from components.promote.history import verify
 from components.promote.reproduce import Reproduction, score_digest
@@ -89,7 +89,7 @@ class KilledPromotion(Killed):
 
         def main() -> None:
             torch.set_num_threads(1)
-            decide(replace(settings(TRACKING), reproducer=_here), (SAR,))
+            decide_buildings(replace(settings(TRACKING), reproducer=_here), (SAR,))
 
         run(main)
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from components.contract.errors import ParameterError
-from components.lib.registry.signature import bands_of, signature_text
+from components.lib.registry.signature import bands_of, building_reading, signature_text
 
 
 def test_channels_are_named_by_the_bands_behind_them() -> None:
@@ -20,7 +20,7 @@ def test_channels_are_named_by_the_bands_behind_them() -> None:
 def test_mlflows_signature_names_sensor_and_bands() -> None:
     from mlflow.models import Model  # noqa: PLC0415 - slow
 
-    document = yaml.safe_load(signature_text("abc", "sar", {"capella-airborne": "HH, HV, VH, VV"}))
+    document = yaml.safe_load(signature_text("abc", building_reading("sar", ["capella-airborne"])))
     assert document["run_id"] == "abc"
     signature = Model.from_dict(document).signature
     (read,) = signature.inputs.to_dict()

@@ -12,7 +12,7 @@ from components.contract.errors import ParameterError
 from components.lib.change.nets.config import ChangeConfig
 from components.lib.change.nets.network import ChangeNetwork
 from components.lib.methods.registry import load_change
-from components.lib.nets.sealed import SIGNATURE, read_sealed, write_sealed
+from components.lib.nets.sealed import SIGNATURE, compares_dates, read_sealed, write_sealed
 
 STAGE = "change"
 """Stage that makes these models."""
@@ -50,6 +50,10 @@ def load_change_bundle(folder: Path, device: str | torch.device = "cpu") -> Chan
             do not have the signed SHA-256, or do not fit the network that the signature describes.
     """
     sealed = read_sealed(folder, STAGE)
+    if not compares_dates(sealed.signature["config"]):
+        raise sealed.bad(
+            "its network reads one image; a change network, which compares two dates, belongs here"
+        )
     config = sealed.config(ChangeConfig)
     try:
         load_change(config.kind)

@@ -69,7 +69,7 @@ def test_an_unknown_kind_is_refused(folder: Path) -> None:
 
 
 def test_networks_of_one_date_and_of_two_are_not_mixed_up(folder: Path) -> None:
-    with pytest.raises(BadDataError, match=r"model.json is malformed"):
+    with pytest.raises(BadDataError, match="its change network compares two dates"):
         load_bundle(folder)
 
 

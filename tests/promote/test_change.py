@@ -1,0 +1,189 @@
+"""The gate on change models, on a tiny store of pairs and a local MLflow."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components.contract.errors import BadDataError, MissingInputError
+from components.lib.registry.ledger import open_ledgers
+from components.lib.registry.served import CHANGE_MODEL
+from components.lib.tracking.connection import connect
+from components.lib.tracking.parameters import TrackingParameters
+from components.promote.change.decide import REPRODUCE, ChangePromotion
+from components.promote.history import history, rollback, verify
+from tests.promote.change_world import (
+    EVERYWHERE,
+    NOWHERE,
+    RULES,
+    SETTINGS,
+    change_registry,
+    change_settings,
+    judged,
+    write_change_model,
+    write_change_world,
+)
+from tests.promote.world import FINDS, PARAMETERS, write_model
+
+
+@pytest.fixture
+def gate(tmp_path: Path, tracking: TrackingParameters, monkeypatch: pytest.MonkeyPatch) -> ChangePromotion:
+    """The gate in a folder with a tiny store of pairs; no model yet."""
+    root = tmp_path / "checkout"
+    write_change_world(root)
+    monkeypatch.chdir(root)
+    return change_settings(tracking)
+
+
+def with_rules(gate: ChangePromotion, **changes: object) -> ChangePromotion:
+    rules = RULES.model_copy(update=changes)
+    return replace(gate, parameters=SETTINGS.model_copy(update={"change": rules}))
+
+
+def test_first_equal_better_worse_and_rollback(gate: ChangePromotion) -> None:
+    first = judged(gate, EVERYWHERE)
+    assert (first["outcome"], first["decision"]["champion_version"]) == ("promoted", None)
+    assert first["decision"]["method"] == "sgsln"
+    assert first["decision"]["tiles"] == 6
+    assert first["decision"]["sensors"] == ["tiny optical-to-optical"]
+    assert first["decision"]["challenger"]["value"] == pytest.approx(144 / 1024)
+    equal = judged(gate, EVERYWHERE - 1)
+    assert (equal["outcome"], equal["decision"]["gain"]["value"]) == ("refused", 0.0)
+    better = judged(gate, FINDS)
+    assert better["outcome"] == "promoted"
+    assert better["decision"]["test"]["bound"] > 0.1
+    worse = judged(gate, EVERYWHERE - 2)
+    assert worse["outcome"] == "refused"
+    assert worse["decision"]["gain"]["value"] < -0.1
+    assert "no slice is guarded" in next(
+        c["words"] for c in worse["decision"]["checks"] if c["name"] == "guards"
+    )
+    assert "it is the champion itself" in judged(gate, FINDS)["reasons"][0]
+
+    connection, ledgers = connect(gate.tracking), open_ledgers(PARAMETERS.ledger)
+    told = rollback(connection, ledgers, CHANGE_MODEL, "drill")
+    assert "version 1 is champion again instead of version 3" in told
+    told = history(connection, ledgers, (CHANGE_MODEL,))
+    assert [row.split()[2] for row in told.splitlines() if "->" in row] == ["promote", "promote", "rollback"]
+    assert "ledger of 3 entries is whole" in verify(connection, ledgers, (CHANGE_MODEL,), repair=False)
+    text = (gate.out / "sgsln/decision.txt").read_text()
+    assert "iou on 6 test pairs of tiny optical-to-optical" in text
+    assert text.startswith("SIMULATED")
+
+
+def test_mlflow_shows_two_inputs_with_their_bands(gate: ChangePromotion) -> None:
+    judged(gate, EVERYWHERE)
+    client = connect(gate.tracking).client
+    version = client.get_model_version(CHANGE_MODEL, "1")
+    assert version.tags["bands"] == "before: optical R, G, B; after: optical R, G, B"
+    assert "| test pairs of | iou |" in version.description
+    assert "reports/promote_change/sgsln/decision.txt" in version.description
+    assert "two images" in client.get_registered_model(CHANGE_MODEL).description
+
+
+def test_a_fresh_process_reproduces_the_scores(gate: ChangePromotion) -> None:
+    part = judged(replace(gate, reproducer=REPRODUCE), EVERYWHERE)
+    (check,) = (c for c in part["decision"]["checks"] if c["name"] == "reproduction")
+    assert check["passed"], check["words"]
+    assert "all counts of 6 tiles exactly" in check["words"]
+
+
+def test_the_networks_own_threshold_is_used(gate: ChangePromotion) -> None:
+    part = judged(gate, 1.0, threshold=0.9)  # sigmoid(1) is 0.73
+    assert part["decision"]["challenger"]["value"] == 0.0
+
+
+def test_a_challenger_must_beat_its_control(gate: ChangePromotion) -> None:
+    gate = with_rules(gate, control="siamese_unet")
+    write_change_model("sgsln", EVERYWHERE)
+    with pytest.raises(MissingInputError, match=r"models/change/siamese_unet.*is missing"):
+        judged(gate)
+    write_change_model("siamese_unet", EVERYWHERE)
+    part = judged(gate)
+    assert part["outcome"] == "refused"
+    assert (
+        "the gain over the control siamese_unet on tiny optical-to-optical is +0.0000" in part["reasons"][0]
+    )
+    assert judged(gate, FINDS)["outcome"] == "promoted"
+
+
+def test_the_control_itself_is_not_compared_with_itself(gate: ChangePromotion) -> None:
+    gate = replace(with_rules(gate, control="siamese_unet"), method="siamese_unet")
+    part = judged(gate, EVERYWHERE)
+    assert part["outcome"] == "promoted"
+    assert part["decision"]["control"]["gain"] is None
+
+
+def test_no_gain_counts_while_the_spread_of_trainings_is_unknown(gate: ChangePromotion) -> None:
+    gate = with_rules(gate, training_spread=RULES.training_spread.model_copy(update={"iou": None}))
+    assert judged(gate, EVERYWHERE)["outcome"] == "promoted", "a first model needs no gain"
+    part = judged(gate, FINDS)
+    assert part["outcome"] == "refused"
+    assert "the spread of iou between trainings is not measured" in part["reasons"][0]
+    assert "noise of training: not measured" in (gate.out / "sgsln/decision.txt").read_text()
+
+
+def test_a_network_that_finds_nothing_is_refused(gate: ChangePromotion) -> None:
+    part = judged(gate, NOWHERE)
+    assert part["outcome"] == "refused"
+    assert "the floor is 0.02" in part["reasons"][0]
+
+
+def test_a_tampered_bundle_is_never_registered(gate: ChangePromotion) -> None:
+    weights = write_change_model("sgsln", EVERYWHERE) / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(BadDataError, match=r"models/change/sgsln: weights.safetensors does not have the SHA"):
+        judged(gate)
+    assert connect(gate.tracking).client.search_registered_models() == []
+
+
+def test_a_registered_bundle_that_was_changed_cannot_be_restored(gate: ChangePromotion) -> None:
+    judged(gate, EVERYWHERE)
+    judged(gate, FINDS)
+    source = connect(gate.tracking).client.get_model_version(CHANGE_MODEL, "1").source
+    assert source is not None
+    weights = Path(source.removeprefix("file://")) / "weights.safetensors"
+    weights.write_bytes(b"other")
+    connection, ledgers = connect(gate.tracking), open_ledgers(PARAMETERS.ledger)
+    with pytest.raises(BadDataError, match="is not the file that was registered"):
+        rollback(connection, ledgers, CHANGE_MODEL, "drill")
+    assert change_registry(gate).current() == "2"
+
+
+def test_a_building_model_is_no_change_model(gate: ChangePromotion) -> None:
+    write_model(Path("models/change/sgsln"), 5.0)
+    with pytest.raises(BadDataError, match="models/change/sgsln: its network reads one image"):
+        judged(gate)
+
+
+def test_a_data_set_without_a_test_split_proves_nothing(
+    tmp_path: Path, tracking: TrackingParameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_change_world(tmp_path, test_pairs=0)
+    monkeypatch.chdir(tmp_path)
+    part = judged(change_settings(tracking), EVERYWHERE)
+    assert part["outcome"] == "refused"
+    assert "there is no clean test ground of tiny optical-to-optical" in part["reasons"][0]
+
+
+def test_a_model_of_a_data_set_without_a_store_is_refused(gate: ChangePromotion) -> None:
+    with pytest.raises(MissingInputError, match=r"data/pairs/levir-cd.*is missing"):
+        judged(gate, EVERYWHERE, data_set="levir-cd")
+    with pytest.raises(BadDataError, match=r"names no data set"):
+        judged(gate, EVERYWHERE, data_set="../pairs/tiny")
+
+
+@pytest.mark.parametrize(
+    ("leaks", "sought", "words"), [(2, True, "2 pairs share ground"), (0, False, "is not known")]
+)
+def test_ground_that_splits_share_is_no_test(
+    gate: ChangePromotion, leaks: int, sought: bool, words: str
+) -> None:
+    report = Path("reports/pairs/tiny/metrics.json")
+    report.write_text(json.dumps({"left_out_share": 0.01, "leaks": leaks}))
+    part = judged(replace(gate, leaks_sought=sought), EVERYWHERE)
+    assert part["outcome"] == "refused"
+    assert words in part["reasons"][0]
