@@ -23,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
         "`python -m components.report` then draws the report.",
     )
     parser.set_defaults(run=_evaluate)
-    commands = parser.add_subparsers(metavar="[score | tune | change]")
+    commands = parser.add_subparsers(metavar="[score | tune | change | change-model]")
     score = commands.add_parser(
         "score",
         help="score SpaceNet building CSVs",
@@ -55,6 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument("--min-seeds", nargs="+", type=int, metavar="PX", help="(30, 60 and 110 pixels)")
     tune.add_argument("--json", action="store_true", help="print the rows as JSON instead of tables")
     _add_change(commands)
+    model = commands.add_parser(
+        "change-model",
+        help="score a trained change model on its test pairs",
+        description="Score models/change/METHOD on the test pairs of its data set, in whole tiles and in "
+        "crops of 256 pixels; write reports/evaluate_change/METHOD.",
+    )
+    model.set_defaults(run=_change_model)
+    model.add_argument("--method", required=True, metavar="METHOD", help="change method: sgsln, ...")
     return parser
 
 
@@ -150,6 +158,24 @@ def _change(options: argparse.Namespace) -> None:
     for warning in document["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
     print(json.dumps(document) if options.json else as_text(document))
+
+
+def _change_model(options: argparse.Namespace) -> None:
+    from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
+    from components.lib.config.loader import load_parameters  # noqa: PLC0415
+
+    parameters = load_parameters("evaluate", EvaluateParameters)
+    from components.evaluate.change.models import ChangeFolders, evaluate_model  # noqa: PLC0415
+    from components.evaluate.change.text import model_as_text  # noqa: PLC0415
+    from components.lib.inference.device import choose_device  # noqa: PLC0415
+
+    details = evaluate_model(
+        options.method,
+        ChangeFolders(),
+        confidence=parameters.confidence,
+        device=choose_device(parameters.device, "evaluate.device"),
+    )
+    print(model_as_text(details))
 
 
 def _evaluate(_: argparse.Namespace) -> None:

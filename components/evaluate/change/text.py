@@ -51,6 +51,25 @@ def masks_as_text(document: Mapping[str, Any]) -> str:
     )
 
 
+def model_as_text(document: Mapping[str, Any]) -> str:
+    """Return the scores of :func:`components.evaluate.change.models.evaluate_model` as lines."""
+    rows = [["", "pixel precision", "recall", "F1", "IoU", "object precision", "recall", "F1"]]
+    rows += [
+        [protocol, *_cells(values["pixels"], *_RATIOS, "iou"), *_cells(values["objects"], *_RATIOS)]
+        for protocol, values in document["protocols"].items()
+    ]
+    whole = document["protocols"]["whole_tile"]
+    simulated = "SIMULATED, " if document["simulated"] else ""
+    return "\n".join(
+        [
+            f"{document['method']} on the test pairs of {document['data_set']}: {simulated}{whole['pairs']:,} "
+            f"pairs of {whole['scenes']:,} scenes, threshold {document['threshold']:.3f}",
+            *aligned(rows),
+            _intervals(whole),
+        ]
+    )
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the rows of a table as lines: the first column to the left, the others to the right."""
     first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))

@@ -1,0 +1,148 @@
+"""Scores of a trained change model on the test pairs of its data set, by both protocols, and a sheet of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from components.contract.errors import BadDataError
+from components.lib.change.inference import NetworkPredictor
+from components.lib.change.nets.bundle import load_change_bundle
+from components.lib.change.nets.network import ChangeNetwork
+from components.lib.change.pair import Pixels
+from components.lib.change.scoring.protocols import PROTOCOLS, ScoringProtocol, predict_pair, score_split
+from components.lib.change.scoring.scores import ChangeScores
+from components.lib.change.store.layout import LABEL, layer_name
+from components.lib.change.store.store import PairStore
+from components.lib.change.terms import CHANGED, UNKNOWN, Modality
+from components.lib.files import atomic_file, require_input, write_json
+from components.lib.report.panels import Picture, difference_panel, fit, sar_picture, truth_panel
+
+SPLIT: Final = "test"
+SHEET_ROWS: Final = 6
+"""Pairs on the sheet: those with most change."""
+SIDE_PX: Final = 320
+"""Side of a picture on the sheet."""
+_GAP: Final = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeFolders:
+    """Folders of the evaluation of change models.
+
+    Attributes:
+        models: Folder with a model for each change method.
+        stores: Folder with a store of pairs for each data set.
+        out: Folder with the results of each change method.
+    """
+
+    models: Path = Path("models/change")
+    stores: Path = Path("data/pairs")
+    out: Path = Path("reports/evaluate_change")
+
+
+def evaluate_model(method: str, folders: ChangeFolders, *, confidence: float, device: str) -> dict[str, Any]:
+    """Score one change model and write ``metrics.json``, ``details.json`` and ``sheet.png``.
+
+    Its threshold is that of its configuration, chosen on validation pairs.
+
+    Args:
+        method: Change method; its model lies in ``models/change/<method>``.
+        folders: Folders.
+        confidence: Confidence of the intervals over scenes.
+        device: Device of the predictions.
+
+    Returns:
+        The content of ``details.json``.
+
+    Raises:
+        MissingInputError: If the model or its data set's store is missing.
+        BadDataError: If one of them is damaged, or the data set has no test pair.
+    """
+    net = load_change_bundle(require_input(folders.models / method, made_by="change"), device)
+    store = PairStore.open(require_input(folders.stores / net.config.before.sensor, made_by="pairs"))
+    if not store.names(SPLIT):
+        raise BadDataError(
+            f"data set {store.facts.data_set} in {store.folder} has no pair in the split {SPLIT}",
+            next_step="score a model of a data set with test pairs; see reports/pairs/*/details.json",
+        )
+    scores = {protocol: _scores(net, store, protocol) for protocol in PROTOCOLS}
+    details = {
+        "method": method,
+        "data_set": store.facts.data_set,
+        "simulated": store.facts.simulated,
+        "split": SPLIT,
+        "before": net.config.before.modality,
+        "after": net.config.after.modality,
+        "threshold": net.config.threshold,
+        "parameters": sum(parameter.numel() for parameter in net.parameters()),
+        "protocols": {protocol: found.as_dict(confidence) for protocol, found in scores.items()},
+    }
+    out = folders.out / method
+    _draw_sheet(net, store, out / "sheet.png")
+    write_json(out / "details.json", details)
+    write_json(out / "metrics.json", headline(details))
+    return details
+
+
+def headline(details: dict[str, Any]) -> dict[str, float]:
+    """Return the few numbers that ``dvc metrics show`` prints; undefined ones are left out."""
+    found = {
+        f"{part}_{name}_{protocol}": values[part][name]
+        for protocol, values in details["protocols"].items()
+        for part, name in (("pixels", "f1"), ("pixels", "iou"), ("objects", "f1"))
+    }
+    return {name: round(value, 4) for name, value in found.items() if value is not None}
+
+
+def _scores(net: ChangeNetwork, store: PairStore, protocol: ScoringProtocol) -> ChangeScores:
+    return score_split(
+        NetworkPredictor(net),
+        store,
+        SPLIT,
+        protocol,
+        before=net.config.before.modality,
+        after=net.config.after.modality,
+        threshold=net.config.threshold,
+    )
+
+
+def _draw_sheet(net: ChangeNetwork, store: PairStore, path: Path) -> None:
+    """Write a PNG with a row for each pair: before, after, truth, and right, false and missed change."""
+    names = store.names(SPLIT)
+    changed = [int((store.whole(LABEL, name) == CHANGED).sum()) for name in names]
+    most = [names[index] for index in np.argsort(-np.array(changed), kind="stable")[:SHEET_ROWS]]
+    rows = [_row(net, store, name) for name in most]
+    gap = np.full((_GAP, rows[0].shape[1], 3), 255, dtype=np.uint8)
+    sheet = np.concatenate([part for row in rows for part in (row, gap)][:-1])
+    with atomic_file(path) as temporary:
+        Image.fromarray(sheet).save(temporary, format="PNG", optimize=True)
+
+
+def _row(net: ChangeNetwork, store: PairStore, name: str) -> Picture:
+    config = net.config
+    before = store.whole(layer_name("before", config.before.modality), name)
+    after = store.whole(layer_name("after", config.after.modality), name)
+    label = store.whole(LABEL, name)[..., 0]
+    probability = predict_pair(NetworkPredictor(net), before, after, "whole_tile")
+    under = _picture(after, config.after.modality)
+    truth, known = label == CHANGED, label != UNKNOWN
+    found: npt.NDArray[np.bool_] = (probability > config.threshold) & known
+    pictures = [
+        _picture(before, config.before.modality),
+        under,
+        truth_panel(truth, under),
+        difference_panel(truth, found, under),
+    ]
+    gap = np.full((SIDE_PX, _GAP, 3), 255, dtype=np.uint8)
+    parts = [part for picture in pictures for part in (np.asarray(fit(picture, SIDE_PX)), gap)]
+    return np.concatenate(parts[:-1], axis=1)
+
+
+def _picture(image: Pixels, modality: Modality) -> Picture:
+    return sar_picture(image) if modality == "sar" else image
