@@ -1,4 +1,4 @@
-"""Scores of a trained change model on the test pairs of its data set, by both protocols, and a sheet of them."""
+"""Scores of a trained change model on the test pairs of its data set, and a sheet of them."""
 
 from __future__ import annotations
 

@@ -62,8 +62,9 @@ def model_as_text(document: Mapping[str, Any]) -> str:
     simulated = "SIMULATED, " if document["simulated"] else ""
     return "\n".join(
         [
-            f"{document['method']} on the test pairs of {document['data_set']}: {simulated}{whole['pairs']:,} "
-            f"pairs of {whole['scenes']:,} scenes, threshold {document['threshold']:.3f}",
+            f"{document['method']} on the test pairs of {document['data_set']}: {simulated}"
+            f"{whole['pairs']:,} pairs of {whole['scenes']:,} scenes, "
+            f"threshold {document['threshold']:.3f}",
             *aligned(rows),
             _intervals(whole),
         ]
