@@ -64,7 +64,11 @@ def test_every_section_is_checked() -> None:
             "  redrive_shedule: ",
             "orchestration: unknown key 'redrive_shedule'; the nearest",
         ),
-        (", tracking: {}}", "}", "no profiles.rehearsal.tracking, which stage promote names as a dependency"),
+        (
+            "tracking: {}, pairs: {}}",
+            "pairs: {}}",
+            "no profiles.rehearsal.tracking, which stage promote names",
+        ),
         ("  - rehearsal-airborne\n", "", "none of rehearsal-spaceborne has optical images and labels"),
         ("  mirrors: {} ", "  mirrors: {rehearsal-airbrne: 'file:///x'} ", "'rehearsal-airborne'"),
         ("  mirrors: {} ", "  mirrors: {rehearsal-airborne: 'ftp://x'} ", "neither s3:// nor file://"),
