@@ -81,6 +81,7 @@ def test_mlflow_shows_two_inputs_with_their_bands(gate: ChangePromotion) -> None
     client = connect(gate.tracking).client
     version = client.get_model_version(CHANGE_MODEL, "1")
     assert version.tags["bands"] == "before: optical R, G, B; after: optical R, G, B"
+    assert version.description is not None
     assert "| test pairs of | iou |" in version.description
     assert "reports/promote_change/sgsln/decision.txt" in version.description
     assert "two images" in client.get_registered_model(CHANGE_MODEL).description
