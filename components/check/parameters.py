@@ -203,6 +203,19 @@ def _check_methods(sections: Sections, params: Path, findings: Findings) -> None
     with findings.collecting():
         trained = [CONTROL, *sections["distill"]["methods"]]
         _refuse_unknown_names([sections["adapt"]["start_from"]], trained, "adapt.start_from")
+    with findings.collecting():
+        _check_change_candidates(sections, params)
+
+
+def _check_change_candidates(sections: Sections, params: Path) -> None:
+    """Check that the change methods whose models are judged, and their control, are trained."""
+    rules = validated("promote", PromoteParameters, sections["promote"], params).change
+    if not rules.candidates:
+        return
+    trained = sections["change"]["methods"]
+    _refuse_unknown_names(rules.candidates, trained, "promote.change.candidates")
+    if rules.control is not None:
+        _refuse_unknown_names([rules.control], trained, "promote.change.control")
 
 
 def _refuse_unknown_names(names: Iterable[str], known: Iterable[str], where: str) -> None:
@@ -211,5 +224,5 @@ def _refuse_unknown_names(names: Iterable[str], known: Iterable[str], where: str
         if name not in known:
             raise ParameterError(
                 f"{where}: {shown(name)} is none of them{nearest(name, known, cutoff=0.0)}",
-                next_step=f"use one of {', '.join(known)}",
+                next_step=f"use one of {', '.join(known) or 'none: the list that it is of is empty'}",
             )

@@ -22,6 +22,7 @@
     work/<key>/notices/<name>.json               notices that were given and are not to be repeated
     work/<key>/checkpoints/<stage>/              unfinished trainings; manifest.json names one consistent set
     work/<key>/decisions.json                    decisions of the gate, before they are carried out
+    work/<key>/decisions-change-<method>.json    decisions on a change method, likewise
     work/<key>/dvc.lock, record.json             the finished training
     removals/<id>.json                           announcement of what housekeeping is about to remove
     maps/plans/<run>.json                        maps that a run of the DAG `map` makes
@@ -99,7 +100,15 @@ CHECKED, CHECKED_TEXT = "reports/check/parameters.txt", "The parameters are chec
 """Output of the local stage `check`, which the first stage depends on: always the same text."""
 
 DECISION = "reports/promote/decision.json"
-"""Metric of the pipeline that holds the gate's decision."""
+"""Output of the pipeline that holds the gate's decision on building models."""
+
+_CHANGE_DECISION = re.compile(r"reports/promote_change/[^/]+/decision\.json")
+
+
+def is_decision(path: str) -> bool:
+    """Return whether an output of the pipeline holds a gate's decision, on building or on change models."""
+    return path == DECISION or _CHANGE_DECISION.fullmatch(path) is not None
+
 
 LONGEST_KEY = 900
 """Characters of a key at most. S3 allows 1024 bytes, a store's own prefix included."""

@@ -24,7 +24,7 @@ from components.lib.objects.opening import objects_from_environment
 from components.lib.registry.agreement import ChampionReader
 from components.lib.registry.artefact import CHAMPION, FILES
 from components.lib.registry.ledger import champion_of, open_ledgers
-from components.lib.registry.served import MODELS
+from components.lib.registry.served import BUILDING_MODELS, CHANGE_MODEL, OPTICAL_MODEL
 from components.lib.tracking.connection import connect
 from components.lib.tracking.database import is_unmade
 from components.lib.tracking.parameters import TrackingParameters
@@ -129,10 +129,15 @@ def _registered(spec: str, device: str, params: Path) -> ServedModel:
     if match is None:
         raise ParameterError(f"--model {shown(spec)} names no registered model", next_step=FORMS)
     model, alias, version = match["model"], match["alias"], match["version"]
-    if model not in MODELS:
+    if model == CHANGE_MODEL:
+        raise ParameterError(
+            f"--model {shown(spec)}: {model} compares two dates; maps are made from one image",
+            next_step=f"use one of {', '.join(BUILDING_MODELS)}",
+        )
+    if model not in BUILDING_MODELS:
         raise ParameterError(
             f"--model {shown(spec)}: there is no registered model {model!r}",
-            next_step=f"use one of {', '.join(MODELS)}",
+            next_step=f"use one of {', '.join(BUILDING_MODELS)}",
         )
     if alias not in {None, CHAMPION}:
         raise ParameterError(
@@ -234,8 +239,8 @@ def _load(folder: Path, device: str, name: str) -> SegmentationNetwork:
 
 def _no_champion(model: str, uri: str) -> MissingInputError:
     instead = "a folder such as models/sar/none"
-    if model != MODELS[0]:
-        instead += f", or optical images with models:/{MODELS[0]}@{CHAMPION}"
+    if model != OPTICAL_MODEL:
+        instead += f", or optical images with models:/{OPTICAL_MODEL}@{CHAMPION}"
     return MissingInputError(
         f"{model} has no champion yet at {uri}",
         next_step=f"promote a model (`make repro`), or map with {instead} instead",

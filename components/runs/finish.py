@@ -8,7 +8,7 @@ from typing import Any
 
 from components.contract.failures import NOTHING_TO_DO, FailureKind
 from components.contract.hashing import sha256_bytes
-from components.contract.keys import DECISION, lock_key, run_record_key
+from components.contract.keys import DECISION, is_decision, lock_key, run_record_key
 from components.lib.cli import report_failure, report_result
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed
@@ -105,9 +105,26 @@ def run_record(plan: RunPlan, done: dict[str, StageRecord], lock: str) -> dict[s
 
 
 def _decision(done: dict[str, StageRecord]) -> dict[str, Any] | None:
-    """Return the gate's decision, None for a pipeline without a gate."""
-    found = [value for record in done.values() for path, value in record.metrics.items() if path == DECISION]
-    return found[0] if found else None
+    """Return the gates' decisions as one, None for a pipeline without a gate.
+
+    Of several change methods, which are all judged as one model, the one that was not refused counts.
+    """
+    found = {
+        path: value for record in done.values() for path, value in record.metrics.items() if is_decision(path)
+    }
+    if DECISION not in found:
+        return None
+    merged = dict(found.pop(DECISION))
+    for _, decision in sorted(found.items()):
+        merged["simulated"] = merged.get("simulated") or decision.get("simulated")
+        known = merged["models"]
+        added = {
+            model: part
+            for model, part in decision["models"].items()
+            if model not in known or part["outcome"] != "refused"
+        }
+        merged["models"] = {**known, **added}
+    return merged
 
 
 def _fail(

@@ -46,7 +46,7 @@ from components.contract.errors import (
     first_line,
 )
 from components.contract.graph.load import LOCAL
-from components.contract.keys import DECISION, LOCK
+from components.contract.keys import LOCK, is_decision
 from components.contract.strict_yaml import DVC_LOCK
 from components.contract.work import GATE
 from components.lib.objects.content import FOLDER, folder_files
@@ -308,11 +308,11 @@ def _push(repo: Repo, address: str, *, run_cache: bool) -> None:
 
 
 def _metrics(stage: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Return the stage's JSON metrics by path, and the gate's decision, which is no metric of DVC's."""
+    """Return the stage's JSON metrics by path, and the gates' decisions, which are no metrics of DVC's."""
     found = {}
     for output in stage.outs:
         path = Path(output.fs_path)
-        if path.suffix == ".json" and (output.is_metric or output.def_path == DECISION):
+        if path.suffix == ".json" and (output.is_metric or is_decision(output.def_path)):
             found[output.def_path] = json.loads(path.read_text(encoding="utf-8"))
     return found
 

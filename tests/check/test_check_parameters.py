@@ -28,7 +28,11 @@ def test_every_section_is_checked() -> None:
     ("old", "new", "words"),
     [
         ("  pictures: 8  ", "  resample: 8\n  pictures: 8  ", "evaluate.resample: unknown key"),
-        ("  floor: 0.1  ", "  flor: 0.1  ", "promote.flor: unknown key; the nearest valid one is 'floor'"),
+        (
+            "\n  floor: 0.1  ",
+            "\n  flor: 0.1  ",
+            "promote.flor: unknown key; the nearest valid one is 'floor'",
+        ),
         ("profile: rehearsal\n", "profile: smokee\n", "'smokee' is not declared under profiles; the nearest"),
         ("profile: rehearsal\n", "profile: rehearsal\nprofile: smoke\n", "'profile' stands there twice"),
         ("profile: rehearsal\n", "profile: [rehearsal, smoke]\n", "profile: must be one name"),
@@ -51,6 +55,7 @@ def test_every_section_is_checked() -> None:
         ("  - rehearsal-spaceborne\n", "", "adapt.target: no acquisition is of sensor"),
         ("  - rehearsal-spaceborne\n", "  - rehearsal-spacebrne\n", "unknown acquisition"),
         ("  stability: .assets/evidence/evidence.json ", "  stability: evidence.jsn ", "reads evidence.jsn"),
+        ("    candidates: []  ", "    candidates: [sgsln]  ", "promote.change.candidates: 'sgsln'"),
         ("  none: {}        ", "  nothing: {}     ", "methods: 'nothing' is none of them"),
         ("  crop: 192  ", "  crop: 400  ", "training.crop: 400 at zoom 0.8"),
         ("keep_runs: 50 ", "keep_runs: -1 ", "orchestration.keep_runs"),
@@ -60,9 +65,9 @@ def test_every_section_is_checked() -> None:
             "orchestration: unknown key 'redrive_shedule'; the nearest",
         ),
         (
-            ", tracking: {}, pairs: {}}",
-            ", pairs: {}}",
-            "no profiles.rehearsal.tracking, which stage promote names as a dependency",
+            "tracking: {}, pairs: {}}",
+            "pairs: {}}",
+            "no profiles.rehearsal.tracking, which stage promote names",
         ),
         ("  - rehearsal-airborne\n", "", "none of rehearsal-spaceborne has optical images and labels"),
         ("  mirrors: {} ", "  mirrors: {rehearsal-airbrne: 'file:///x'} ", "'rehearsal-airborne'"),
@@ -106,7 +111,7 @@ def test_a_profile_that_dvc_cannot_look_up_is_named(pipeline: Path, check: Check
 def test_all_mistakes_are_told_together(pipeline: Path, check: Check) -> None:
     edit(
         pipeline,
-        ("  floor: 0.1  ", "  flor: 0.1  "),
+        ("\n  floor: 0.1  ", "\n  flor: 0.1  "),
         ("  pictures: 8  ", "  pictures: 99  "),
         ("  crop: 192  ", "  crop: 8  "),
     )

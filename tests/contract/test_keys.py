@@ -32,6 +32,7 @@ KEY = "0" * 64
         (keys.intent_key(KEY, "optical", "f" * 64), f"work/{KEY}/intents/optical-ffffffffffffffff.json"),
         (keys.removal_key("r"), "removals/r.json"),
         (keys.decisions_key(keys.training_prefix(KEY)), f"work/{KEY}/decisions.json"),
+        (keys.decisions_key(keys.training_prefix(KEY), "change-m"), f"work/{KEY}/decisions-change-m.json"),
         (keys.lock_key(KEY), f"work/{KEY}/dvc.lock"),
         (keys.run_record_key(KEY), f"work/{KEY}/record.json"),
     ],

@@ -43,6 +43,7 @@ KEYS = [
     "work/k/intents/prepare@p00-0123.json",
     "work/k/intents/optical-0123.json",
     "work/k/decisions.json",
+    "work/k/decisions-change-sgsln.json",
     "removals/0123.json",
     "work/k/dvc.lock",
     "files/md5/ab/cdef",

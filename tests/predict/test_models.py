@@ -134,6 +134,7 @@ def test_without_a_registry_nothing_is_made(stage: PromotionSettings) -> None:
 
 NO_MODELS: list[tuple[str, type[StormsightError], str]] = [
     ("models:/other@champion", ParameterError, "there is no registered model 'other'"),
+    ("models:/stormsight-change@champion", ParameterError, "stormsight-change compares two dates"),
     (f"models:/{SAR}@challenger", ParameterError, f"use models:/{SAR}@champion or"),
     (f"models:/{SAR}", ParameterError, "names no registered model / use models:/stormsight-sar@champion"),
     (f"models:/{SAR}/17", MissingInputError, "stormsight-sar has no version 17"),

@@ -13,6 +13,7 @@ from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.served import CHANGE_MODEL
 from components.lib.tracking.connection import connect
 from components.lib.tracking.parameters import TrackingParameters
+from components.predict.models import resolve_model
 from components.promote.change.decide import REPRODUCE, ChangePromotion
 from components.promote.history import history, rollback, verify
 from tests.promote.change_world import (
@@ -27,6 +28,7 @@ from tests.promote.change_world import (
     write_change_world,
 )
 from tests.promote.world import FINDS, PARAMETERS, write_model
+from tests.stac import validate
 
 
 @pytest.fixture
@@ -79,9 +81,26 @@ def test_mlflow_shows_two_inputs_with_their_bands(gate: ChangePromotion) -> None
     client = connect(gate.tracking).client
     version = client.get_model_version(CHANGE_MODEL, "1")
     assert version.tags["bands"] == "before: optical R, G, B; after: optical R, G, B"
+    assert version.description is not None
     assert "| test pairs of | iou |" in version.description
     assert "reports/promote_change/sgsln/decision.txt" in version.description
     assert "two images" in client.get_registered_model(CHANGE_MODEL).description
+
+
+def test_the_catalogue_describes_both_inputs(gate: ChangePromotion) -> None:
+    judged(gate, EVERYWHERE)
+    item = json.loads(Path(f"var/objects/maps/models/{CHANGE_MODEL}/1/item.json").read_text())
+    assert validate(item) == []
+    properties = item["properties"]
+    assert [(read["name"], read["bands"]) for read in properties["mlm:input"]] == [
+        ("before", ["R", "G", "B"]),
+        ("after", ["R", "G", "B"]),
+    ]
+    assert properties["mlm:architecture"] == "sgsln"
+    assert properties["stormsight:metrics"]["ground"] == "test pairs"
+    assert properties["stormsight:training_data"]["acquisitions"] == ["tiny"]
+    with pytest.raises(BadDataError, match="its network compares two dates"):
+        resolve_model(f"var/objects/maps/models/{CHANGE_MODEL}/1/item.json")
 
 
 def test_a_fresh_process_reproduces_the_scores(gate: ChangePromotion) -> None:

@@ -186,6 +186,7 @@ LEDGER_KEYS = [
     catalogue_key("new-1"),
     "runs/r1/plan.json",
     "work/abc/decisions.json",
+    "work/abc/decisions-change-sgsln.json",
     "work/abc/stages/evaluate.json",
     "work/abc/stages/promote.json",
     "work/abc/checkpoints/distill@one/manifest.json",
@@ -231,6 +232,7 @@ def test_what_deletes_what() -> None:
     assert deleting == {
         ("train", "objects", "work/*/checkpoints/*"),
         ("ledger", "objects", "work/*/decisions.json"),
+        ("ledger", "objects", "work/*/decisions-*.json"),
         ("housekeeping", "objects", "runs/*"),
         ("housekeeping", "objects", "work/*"),
         ("housekeeping", "objects", "deliveries/*"),

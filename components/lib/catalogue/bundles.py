@@ -22,6 +22,7 @@ from components.lib.catalogue.documents import SHA256_MULTIHASH, Document, get_b
 from components.lib.catalogue.models import FILES, SIGNATURE, StoredFile
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
+from components.lib.registry.served import CHANGE_MODEL
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Name or version of a model."""
@@ -87,14 +88,14 @@ def store_bundle(
 
 
 def open_model_item(location: str) -> PublishedModel:
-    """Read a model's STAC item.
+    """Read the STAC item of a building model.
 
     Args:
         location: Path, ``file://`` or ``s3://`` URI of the item.
 
     Raises:
         MissingInputError: If there is none.
-        BadDataError: If it is no item of a model, or not what was published.
+        BadDataError: If it is no item of a building model, or not what was published.
         ParameterError: If the location is of another kind.
         SourceUnavailableError: If the store does not answer.
     """
@@ -103,6 +104,10 @@ def open_model_item(location: str) -> PublishedModel:
     href = f"{store.uri}/{name}"
     item = read_item(get_bounded(store, name), name=href)
     properties, assets = item["properties"], item["assets"]
+    if properties.get("mlm:name") == CHANGE_MODEL:
+        raise BadDataError(
+            f"{href}: its network compares two dates", next_step="give the item of a model of one image"
+        )
     sensors = properties.get("instruments")
     known = (
         isinstance(sensors, list)

@@ -53,7 +53,8 @@ class Decision:
         by_sensor: Score of the model by sensor.
         sha256: SHA-256 of what was judged, by name; ``data`` is the prepared store.
         acquisitions: Acquisitions in the prepared store; none in records of former code.
-        scoring: Section ``scoring``; empty in records of former code.
+        scoring: What scores depend on beside network and data; empty in records of former code.
+        ground: Units that are counted, in words.
         training: Prefix of the training in the object store, None for a user's own run.
     """
 
@@ -68,13 +69,14 @@ class Decision:
     sha256: Mapping[str, str]
     acquisitions: tuple[str, ...] = ()
     scoring: Mapping[str, Any] = field(default_factory=dict)
+    ground: str = "clean test tiles"
     training: str | None = None
 
     def metrics(self) -> dict[str, Any]:
         """Return the scores as JSON values."""
         return {
             "simulated": self.simulated,
-            "ground": "clean test tiles",
+            "ground": self.ground,
             "metric": self.metric,
             "tiles": self.tiles,
             "all_sensors": _told(self.challenger),

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from components.contract import keys
 from components.contract.documents import shown
 from components.contract.errors import BadDataError
+from components.lib.catalogue.change import change_bands, change_properties
 from components.lib.catalogue.decisions import Decision
 from components.lib.catalogue.documents import (
     SHA256_MULTIHASH,
@@ -28,9 +29,11 @@ from components.lib.catalogue.documents import (
     sealed,
 )
 from components.lib.catalogue.inputs import bands_of, inputs_of, normalisation_of, outputs_of, sensors_of
+from components.lib.change.nets.config import ChangeConfig
 from components.lib.datasets.spacenet6 import CAPELLA_AIRBORNE
 from components.lib.nets.config import NetworkConfig
 from components.lib.registry.ledger import ChampionEntry
+from components.lib.registry.served import CHANGE_MODEL
 
 EXTENSIONS: Final = (
     "https://stac-extensions.github.io/mlm/v1.4.0/schema.json",
@@ -44,6 +47,9 @@ WEIGHTS, SIGNATURE = "weights", "signature"
 
 FILES: Final = {"weights.safetensors": WEIGHTS, "model.json": SIGNATURE}
 """Asset of each file of a model."""
+
+Config = NetworkConfig | ChangeConfig
+"""Configuration of a network, of one image or of two dates."""
 
 SIMULATED: Final = "Simulated: no number is from a real sensor."
 
@@ -98,14 +104,10 @@ def model_item(release: ModelRelease) -> Document:
         BadDataError: If model.json describes no network.
         ParameterError: If it names an unknown sensor.
     """
-    try:
-        config = NetworkConfig.model_validate(release.signature.get("config"))
-    except ValidationError as error:
-        raise BadDataError(
-            f"{release.model} version {release.version}: model.json describes no network: "
-            f"{shown(str(error))}",
-            next_step="another version of the code made it: train it again",
-        ) from error
+    config = _config(release)
+    described = (
+        _building_network(release, config) if isinstance(config, NetworkConfig) else change_properties(config)
+    )
     return sealed(
         {
             "type": "Feature",
@@ -114,13 +116,35 @@ def model_item(release: ModelRelease) -> Document:
             "id": f"{release.model}-{release.version}",
             "collection": release.model,
             "geometry": None,
-            "properties": {**_described(release), **_network(release, config), **_lineage(release)},
+            "properties": {
+                **_described(release),
+                **_network(release, config),
+                **described,
+                **_lineage(release),
+            },
             "links": _links(release),
             "assets": {
                 FILES[name]: _asset(name, file, release, config) for name, file in release.files.items()
             },
         }
     )
+
+
+def _config(release: ModelRelease) -> Config:
+    """Return the configuration of a version's network.
+
+    Raises:
+        BadDataError: If its signature holds none.
+    """
+    kind = ChangeConfig if release.model == CHANGE_MODEL else NetworkConfig
+    try:
+        return kind.model_validate(release.signature.get("config"))
+    except ValidationError as error:
+        raise BadDataError(
+            f"{release.model} version {release.version}: model.json describes no network: "
+            f"{shown(str(error))}",
+            next_step="another version of the code made it: train it again",
+        ) from error
 
 
 def model_collection(model: str, entries: Sequence[ChampionEntry], published: Sequence[str]) -> Document:
@@ -174,30 +198,40 @@ def _described(release: ModelRelease) -> Document:
     }
 
 
-def _network(release: ModelRelease, config: NetworkConfig) -> Document:
+def _network(release: ModelRelease, config: Config) -> Document:
+    """Return the properties that describe the network."""
     training = release.signature.get("metadata", {}).get("training")
     crop = training.get("crop") if isinstance(training, dict) else None
+    own = (
+        _building_network(release, config) if isinstance(config, NetworkConfig) else change_properties(config)
+    )
+    return {
+        **own,
+        "mlm:name": release.model,
+        "mlm:framework": "PyTorch",
+        **_framework_version(),
+        "mlm:total_parameters": int(release.signature.get("parameters", 0)),
+        "mlm:hyperparameters": {"network": config.model_dump(mode="json"), "training": training},
+        "stormsight:training_crop_px": crop,
+    }
+
+
+def _building_network(release: ModelRelease, config: NetworkConfig) -> Document:
     return {
         # As components/lib/geo/grid.GRID_M, which needs GDAL.
         "gsd": CAPELLA_AIRBORNE.gsd_m,
         "instruments": list(config.sensors),
-        "mlm:name": release.model,
         "mlm:architecture": f"{config.kind} ({config.encoder})",
         "mlm:tasks": ["semantic-segmentation"],
-        "mlm:framework": "PyTorch",
-        **_framework_version(),
-        "mlm:total_parameters": int(release.signature.get("parameters", 0)),
         "mlm:pretrained": config.encoder_weights is not None,
         "mlm:pretrained_source": config.encoder_weights,
         "mlm:input": inputs_of(config),
         "mlm:output": outputs_of(config),
-        "mlm:hyperparameters": {"network": config.model_dump(mode="json"), "training": training},
         "stormsight:modality": config.modality,
         "stormsight:sensors": sensors_of(config),
         "stormsight:normalisation": normalisation_of(config),
         "stormsight:threshold": config.threshold,
         "stormsight:window_px": release.decision.scoring.get("window_px"),
-        "stormsight:training_crop_px": crop,
     }
 
 
@@ -249,7 +283,9 @@ def _links(release: ModelRelease) -> list[Document]:
     return found
 
 
-def _asset(name: str, file: StoredFile, release: ModelRelease, config: NetworkConfig) -> Document:
+def _asset(
+    name: str, file: StoredFile, release: ModelRelease, config: NetworkConfig | ChangeConfig
+) -> Document:
     found: Document = {
         "href": relative(file.key, of=release.key),
         "title": name,
@@ -263,7 +299,7 @@ def _asset(name: str, file: StoredFile, release: ModelRelease, config: NetworkCo
             "roles": ["mlm:model", "mlm:weights", "data"],
             "mlm:artifact_type": "safetensors",
             # MLM would also take `bands` in the properties, where the core's schema refuses them.
-            "raster:bands": bands_of(config),
+            "raster:bands": bands_of(config) if isinstance(config, NetworkConfig) else change_bands(config),
         }
     return found
 

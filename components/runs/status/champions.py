@@ -19,7 +19,7 @@ from components.lib.objects.sealed import checked, unseal
 from components.lib.registry.agreement import ChampionReader
 from components.lib.registry.approvals import REQUESTED
 from components.lib.registry.ledger import ChampionEntry
-from components.lib.registry.served import MODELS
+from components.lib.registry.served import CHANGE_MODEL, MODELS
 from components.lib.tracking.connection import connect
 from components.lib.tracking.database import is_unmade
 from components.runs.checking import tracking_of
@@ -163,8 +163,15 @@ def _served(sources: Sources) -> list[Finding]:
     found: list[Finding] = []
     for model in MODELS:
         reader = ChampionReader(connection, sources.ledgers, model)
+        if model == CHANGE_MODEL and _is_unknown(reader):
+            continue  # its branch is off; find_champions says already that it has no champion
         found += attempt(f"MLflow at {connection.uri}", partial(_agreement, reader))
     return found
+
+
+def _is_unknown(reader: ChampionReader) -> bool:
+    """Return whether neither the ledger nor MLflow has ever had a champion of a model."""
+    return not reader.ledger.entries() and reader.current() is None
 
 
 def _agreement(reader: ChampionReader) -> list[Finding]:
