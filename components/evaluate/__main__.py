@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from components.lib.cli import run
@@ -12,7 +13,12 @@ from components.lib.cli import run
 
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and run one command."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["change"]:
+        # By its name: code that scores change is no part of the stage that scores buildings.
+        import_module("components.evaluate.change.__main__").main(given[1:])
+        return
+    options = _parser().parse_args(given)
     options.run(options)
 
 
@@ -23,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
         "`python -m components.report` then draws the report.",
     )
     parser.set_defaults(run=_evaluate)
-    commands = parser.add_subparsers(metavar="[score | tune | change | change-model]")
+    commands = parser.add_subparsers(metavar="[score | tune | change]")
     score = commands.add_parser(
         "score",
         help="score SpaceNet building CSVs",
@@ -54,50 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument("--seed-thresholds", nargs="+", type=float, metavar="P", help="(0.45 to 0.85)")
     tune.add_argument("--min-seeds", nargs="+", type=int, metavar="PX", help="(30, 60 and 110 pixels)")
     tune.add_argument("--json", action="store_true", help="print the rows as JSON instead of tables")
-    _add_change(commands)
-    model = commands.add_parser(
-        "change-model",
-        help="score a trained change model on its test pairs",
-        description="Score models/change/METHOD on the test pairs of its data set, in whole tiles and in "
-        "crops of 256 pixels; write reports/evaluate_change/METHOD.",
-    )
-    model.set_defaults(run=_change_model)
-    model.add_argument("--method", required=True, metavar="METHOD", help="change method: sgsln, ...")
+    # Never reached: the first word sends it to a command of its own.
+    commands.add_parser("change", help="score predicted change, or a change model", add_help=False)
     return parser
-
-
-def _add_change(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    change = commands.add_parser(
-        "change",
-        help="score predicted change",
-        description="Precision, recall, F1 and IoU of changed pixels and changed objects, of sums over all "
-        "pairs. Two folders of masks (PNG or TIFF) are matched by the stems of their files. Of two files of "
-        "changed buildings (GeoParquet, GPKG, GeoJSON, or folders with one) the objects alone count. Nothing "
-        "tells whether truth and prediction were swapped: precision and recall change places, F1 and IoU "
-        "stay.",
-    )
-    change.set_defaults(run=_change)
-    change.add_argument(
-        "--truth", type=Path, required=True, metavar="DIR", help="folder, or file, of what changed"
-    )
-    change.add_argument("--prediction", type=Path, required=True, metavar="DIR", help="the same, predicted")
-    change.add_argument(
-        "--threshold", type=float, metavar="P", help="the prediction holds probabilities; change lies above P"
-    )
-    change.add_argument("--iou", type=float, default=0.5, help="least IoU of a matched object (%(default)s)")
-    change.add_argument(
-        "--min-area", type=int, default=1, metavar="PX", help="smallest object, pixels (%(default)s)"
-    )
-    change.add_argument(
-        "--tolerance", type=float, default=3.0, metavar="PX", help="of relaxed scores, pixels (%(default)s)"
-    )
-    change.add_argument(
-        "--scene",
-        metavar="REGEX",
-        help="pattern whose one group, found in a stem, names the scene, the unit of intervals; each pair by "
-        "default",
-    )
-    change.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
 
 
 # Heavy imports stay inside the commands: scoring CSVs needs no torch, and a typo in the parameters is
@@ -148,34 +113,6 @@ def _score(options: argparse.Namespace) -> None:
         return
     for name, value in values.items():
         print(f"{name:<10}{value:>10}" if isinstance(value, int) else f"{name:<10}{value:>10.4f}")
-
-
-def _change(options: argparse.Namespace) -> None:
-    from components.evaluate.change.command import score_change  # noqa: PLC0415
-    from components.evaluate.change.text import as_text  # noqa: PLC0415
-
-    document = score_change(options)
-    for warning in document["warnings"]:
-        print(f"warning: {warning}", file=sys.stderr)
-    print(json.dumps(document) if options.json else as_text(document))
-
-
-def _change_model(options: argparse.Namespace) -> None:
-    from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
-    from components.lib.config.loader import load_parameters  # noqa: PLC0415
-
-    parameters = load_parameters("evaluate", EvaluateParameters)
-    from components.evaluate.change.models import ChangeFolders, evaluate_model  # noqa: PLC0415
-    from components.evaluate.change.text import model_as_text  # noqa: PLC0415
-    from components.lib.inference.device import choose_device  # noqa: PLC0415
-
-    details = evaluate_model(
-        options.method,
-        ChangeFolders(),
-        confidence=parameters.confidence,
-        device=choose_device(parameters.device, "evaluate.device"),
-    )
-    print(model_as_text(details))
 
 
 def _evaluate(_: argparse.Namespace) -> None:

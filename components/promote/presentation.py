@@ -20,7 +20,7 @@ from components.lib.tracking.connection import Connection, store_errors
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-    from components.lib.change.pair import Modality
+    from components.lib.change.terms import Modality
 
 REPORT = "reports/evaluate/report/index.html"
 LONGEST = 5000

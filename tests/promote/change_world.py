@@ -15,9 +15,10 @@ import yaml
 from components.lib.change.nets.bundle import build_change, save_change
 from components.lib.change.nets.config import ChangeConfig, DateConfig
 from components.lib.change.nets.network import ChangeNetwork
-from components.lib.change.pair import ChangedBuilding, Modality
+from components.lib.change.pair import ChangedBuilding
 from components.lib.change.store.store import PairStore
 from components.lib.change.store.writing import write_pairs
+from components.lib.change.terms import Modality
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.served import CHANGE_MODEL

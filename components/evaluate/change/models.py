@@ -21,7 +21,7 @@ from components.lib.change.store.layout import LABEL, layer_name
 from components.lib.change.store.store import PairStore
 from components.lib.change.terms import CHANGED, UNKNOWN, Modality
 from components.lib.files import atomic_file, require_input, write_json
-from components.lib.report.panels import Picture, difference_panel, fit, sar_picture, truth_panel
+from components.lib.report.panels import Picture, difference_panel, sar_picture, truth_panel
 
 SPLIT: Final = "test"
 SHEET_ROWS: Final = 6
@@ -140,9 +140,13 @@ def _row(net: ChangeNetwork, store: PairStore, name: str) -> Picture:
         difference_panel(truth, found, under),
     ]
     gap = np.full((SIDE_PX, _GAP, 3), 255, dtype=np.uint8)
-    parts = [part for picture in pictures for part in (np.asarray(fit(picture, SIDE_PX)), gap)]
+    parts = [part for picture in pictures for part in (_scaled(picture), gap)]
     return np.concatenate(parts[:-1], axis=1)
 
 
 def _picture(image: Pixels, modality: Modality) -> Picture:
     return sar_picture(image) if modality == "sar" else image
+
+
+def _scaled(picture: Picture) -> Picture:
+    return np.asarray(Image.fromarray(picture).resize((SIDE_PX, SIDE_PX), Image.Resampling.NEAREST))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.lib.change.pair import BANDS, Modality
+from components.lib.change.terms import BANDS, Modality
 from components.lib.datasets.base import QUAD_POL
 from components.lib.datasets.sensors import dataset_of
 

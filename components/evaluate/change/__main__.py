@@ -1,0 +1,95 @@
+"""Command line: score predicted change against the truth, or a trained change model on its test pairs.
+
+``python -m components.evaluate change`` is the same command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from components.lib.cli import run
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the command line and score."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.method is not None:
+        if options.truth is not None or options.prediction is not None:
+            parser.error("--method scores a model: leave out --truth and --prediction")
+        _score_model(options)
+        return
+    if options.truth is None or options.prediction is None:
+        parser.error("--truth and --prediction are needed, or --method")
+    _score(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m components.evaluate change",
+        description="Precision, recall, F1 and IoU of changed pixels and changed objects, of sums over all "
+        "pairs. Two folders of masks (PNG or TIFF) are matched by the stems of their files. Of two files of "
+        "changed buildings (GeoParquet, GPKG, GeoJSON, or folders with one) the objects alone count. Nothing "
+        "tells whether truth and prediction were swapped: precision and recall change places, F1 and IoU "
+        "stay. With --method: models/change/METHOD on the test pairs of its data set, in whole tiles and in "
+        "crops of 256 pixels, into reports/evaluate_change/METHOD.",
+    )
+    parser.add_argument("--truth", type=Path, metavar="DIR", help="folder, or file, of what changed")
+    parser.add_argument("--prediction", type=Path, metavar="DIR", help="the same, predicted")
+    parser.add_argument(
+        "--threshold", type=float, metavar="P", help="the prediction holds probabilities; change lies above P"
+    )
+    parser.add_argument("--iou", type=float, default=0.5, help="least IoU of a matched object (%(default)s)")
+    parser.add_argument(
+        "--min-area", type=int, default=1, metavar="PX", help="smallest object, pixels (%(default)s)"
+    )
+    parser.add_argument(
+        "--tolerance", type=float, default=3.0, metavar="PX", help="of relaxed scores, pixels (%(default)s)"
+    )
+    parser.add_argument(
+        "--scene",
+        metavar="REGEX",
+        help="pattern whose one group, found in a stem, names the scene, the unit of intervals; each pair by "
+        "default",
+    )
+    parser.add_argument("--method", metavar="METHOD", help="change method of a trained model: sgsln, ...")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    return parser
+
+
+# Heavy imports stay inside the commands: scoring masks needs no torch.
+
+
+def _score(options: argparse.Namespace) -> None:
+    from components.evaluate.change.command import score_change  # noqa: PLC0415
+    from components.evaluate.change.text import as_text  # noqa: PLC0415
+
+    document = score_change(options)
+    for warning in document["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(json.dumps(document) if options.json else as_text(document))
+
+
+def _score_model(options: argparse.Namespace) -> None:
+    from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
+    from components.lib.config.loader import load_parameters  # noqa: PLC0415
+
+    parameters = load_parameters("evaluate", EvaluateParameters)
+    from components.evaluate.change.models import ChangeFolders, evaluate_model  # noqa: PLC0415
+    from components.evaluate.change.text import model_as_text  # noqa: PLC0415
+    from components.lib.inference.device import choose_device  # noqa: PLC0415
+
+    details = evaluate_model(
+        options.method,
+        ChangeFolders(),
+        confidence=parameters.confidence,
+        device=choose_device(parameters.device, "evaluate.device"),
+    )
+    print(json.dumps(details) if options.json else model_as_text(details))
+
+
+if __name__ == "__main__":
+    run(main)

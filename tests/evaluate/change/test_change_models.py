@@ -1,0 +1,89 @@
+"""Scores of trained change models on the test pairs of a tiny store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from components.contract.errors import BadDataError, MissingInputError
+from components.evaluate.__main__ import main
+from tests.promote.change_world import DATA_SET, EVERYWHERE, NOWHERE, write_change_model, write_change_world
+
+PIXELS, CHANGED = 6 * 32 * 32, 6 * 12 * 12
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with pairs and params.yaml."""
+    monkeypatch.chdir(tmp_path)
+    write_change_world(tmp_path)
+    return tmp_path
+
+
+def scored(capsys: pytest.CaptureFixture[str], *more: str) -> str:
+    main(["change", "--method", "sgsln", *more])
+    return capsys.readouterr().out
+
+
+def test_counts_are_those_of_the_test_pairs(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_change_model("sgsln", EVERYWHERE)
+    details: dict[str, Any] = json.loads(scored(capsys, "--json"))
+    folder = world / "reports/evaluate_change/sgsln"
+    assert details == json.loads((folder / "details.json").read_text())
+    assert (details["split"], details["data_set"], details["simulated"]) == ("test", DATA_SET, True)
+    for protocol in ("whole_tile", "crops_256"):
+        pixels = details["protocols"][protocol]["pixels"]
+        assert (pixels["tp"], pixels["fp"], pixels["fn"]) == (CHANGED, PIXELS - CHANGED, 0)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["pixels_iou_whole_tile"] == round(CHANGED / PIXELS, 4)
+    assert set(metrics) == {
+        f"{name}_{protocol}"
+        for name in ("pixels_f1", "pixels_iou", "objects_f1")
+        for protocol in ("whole_tile", "crops_256")
+    }
+    with Image.open(folder / "sheet.png") as sheet:
+        assert sheet.size == (4 * 320 + 3 * 6, 6 * 320 + 5 * 6)
+
+
+def test_the_threshold_is_that_of_the_model(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_change_model("sgsln", NOWHERE, threshold=0.001)
+    assert json.loads(scored(capsys, "--json"))["protocols"]["whole_tile"]["pixels"]["fn"] == 0
+    write_change_model("sgsln", NOWHERE)
+    assert json.loads(scored(capsys, "--json"))["protocols"]["whole_tile"]["pixels"]["tp"] == 0
+
+
+def test_the_table_says_what_was_scored(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_change_model("sgsln", NOWHERE)
+    told = scored(capsys)
+    assert "sgsln on the test pairs of tiny: SIMULATED, 6 pairs of 6 scenes, threshold 0.500" in told
+    assert "no intervals: fewer than 15 scenes" in told
+
+
+def test_what_is_missing_is_named(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(MissingInputError, match="models/change/sgsln"):
+        scored(capsys)
+    write_change_model("sgsln", NOWHERE, data_set="elsewhere")
+    with pytest.raises(MissingInputError, match="data/pairs/elsewhere"):
+        scored(capsys)
+
+
+def test_a_data_set_without_test_pairs_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_change_world(tmp_path, test_pairs=0)
+    write_change_model("sgsln", NOWHERE)
+    with pytest.raises(BadDataError, match="no pair in the split test"):
+        scored(capsys)
+
+
+def test_a_model_and_masks_cannot_be_scored_together(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--method", "sgsln", "--truth", "x"], ["--truth", "x"], []):
+        with pytest.raises(SystemExit) as left:
+            main(["change", *arguments])
+        assert left.value.code == 2
+    assert "leave out --truth and --prediction" in capsys.readouterr().err
