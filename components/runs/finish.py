@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -72,7 +73,8 @@ def run_record(plan: RunPlan, done: dict[str, StageRecord], lock: str) -> dict[s
         done: Records of all stages, in the order of the graph.
         lock: The merged dvc.lock.
     """
-    decision = _decision(done)
+    metrics = {path: value for record in done.values() for path, value in record.metrics.items()}
+    decision = merged_decisions(metrics)
     return {
         "run": plan.run,
         "key": plan.key,
@@ -95,7 +97,7 @@ def run_record(plan: RunPlan, done: dict[str, StageRecord], lock: str) -> dict[s
             }
             for name, record in done.items()
         },
-        "metrics": {path: value for record in done.values() for path, value in record.metrics.items()},
+        "metrics": metrics,
         "decision": decision,
         "simulated": None if decision is None else decision.get("simulated"),
         "lock_sha256": sha256_bytes(lock.encode()),
@@ -104,27 +106,25 @@ def run_record(plan: RunPlan, done: dict[str, StageRecord], lock: str) -> dict[s
     }
 
 
-def _decision(done: dict[str, StageRecord]) -> dict[str, Any] | None:
-    """Return the gates' decisions as one, None for a pipeline without a gate.
+def merged_decisions(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the decisions of a run's gates as one, None for a pipeline without a gate.
 
     Of several change methods, which are all judged as one model, the one that was not refused counts.
+
+    Args:
+        metrics: Content of the stages' JSON metrics and decisions, by path.
     """
-    found = {
-        path: value for record in done.values() for path, value in record.metrics.items() if is_decision(path)
-    }
-    if DECISION not in found:
-        return None
-    merged = dict(found.pop(DECISION))
-    for _, decision in sorted(found.items()):
-        merged["simulated"] = merged.get("simulated") or decision.get("simulated")
-        known = merged["models"]
-        added = {
-            model: part
-            for model, part in decision["models"].items()
-            if model not in known or part["outcome"] != "refused"
-        }
-        merged["models"] = {**known, **added}
-    return merged
+    first = metrics.get(DECISION)
+    others = sorted(path for path in metrics if is_decision(path) and path != DECISION)
+    if first is None or not others:
+        return first
+    simulated, models = first.get("simulated"), dict(first["models"])
+    for path in others:
+        simulated = simulated or metrics[path]["simulated"]
+        for model, part in metrics[path]["models"].items():
+            if model not in models or part["outcome"] != "refused":
+                models[model] = part
+    return {**first, "simulated": simulated, "models": models}
 
 
 def _fail(

@@ -24,6 +24,7 @@ from components.promote.history import history, rollback, verify
 from components.promote.reproduce import Reproduction
 from components.promote.scores import CleanTestScores
 from stormsight_dags.settings.load import load_settings
+from tests.promote.change_world import write_change_model
 from tests.promote.running import LEDGER, SAR, registry_of, run
 from tests.promote.world import AIRBORNE, FINDS, SPACEBORNE, write_control, write_model
 
@@ -313,6 +314,13 @@ def test_a_rollback_during_the_judgement_is_no_refusal(stage: PromotionSettings)
         run(replace(stage, reproducer=meanwhile), 4.0)
     assert not (stage.out / "decision.json").exists(), "nothing was decided"
     assert run(stage, 4.0)["decision"]["champion_version"] == "1"
+
+
+def test_a_change_model_is_no_building_model(stage: PromotionSettings) -> None:
+    write_change_model("sgsln", 5.0, folder=Path("models/adapted"))
+    with pytest.raises(BadDataError, match="models/adapted: its change network compares two dates"):
+        decide_buildings(stage, (SAR,))
+    assert connect(stage.tracking).client.search_registered_models() == []
 
 
 def test_missing_inputs_name_the_stage_that_makes_them(stage: PromotionSettings) -> None:
