@@ -13,14 +13,14 @@ from components.contract.errors import BadDataError, MissingInputError
 from components.evaluate.__main__ import main
 from tests.promote.change_world import DATA_SET, EVERYWHERE, NOWHERE, write_change_model, write_change_world
 
-PIXELS, CHANGED = 6 * 32 * 32, 6 * 12 * 12
+PIXELS, CHANGED = 2 * 32 * 32, 2 * 12 * 12
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with pairs and params.yaml."""
     monkeypatch.chdir(tmp_path)
-    write_change_world(tmp_path)
+    write_change_world(tmp_path, test_pairs=2)
     return tmp_path
 
 
@@ -46,7 +46,7 @@ def test_counts_are_those_of_the_test_pairs(world: Path, capsys: pytest.CaptureF
         for protocol in ("whole_tile", "crops_256")
     }
     with Image.open(folder / "sheet.png") as sheet:
-        assert sheet.size == (4 * 320 + 3 * 6, 6 * 320 + 5 * 6)
+        assert sheet.size == (4 * 320 + 3 * 6, 2 * 320 + 6)
 
 
 def test_the_threshold_is_that_of_the_model(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,7 +59,7 @@ def test_the_threshold_is_that_of_the_model(world: Path, capsys: pytest.CaptureF
 def test_the_table_says_what_was_scored(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_change_model("sgsln", NOWHERE)
     told = scored(capsys)
-    assert "sgsln on the test pairs of tiny: SIMULATED, 6 pairs of 6 scenes, threshold 0.500" in told
+    assert "sgsln on the test pairs of tiny: SIMULATED, 2 pairs of 2 scenes, threshold 0.500" in told
     assert "no intervals: fewer than 15 scenes" in told
 
 
