@@ -14,14 +14,12 @@ from components.lib.registry.served import CHANGE_MODEL
 from components.lib.tracking.connection import connect
 from components.lib.tracking.parameters import TrackingParameters
 from components.predict.models import resolve_model
-from components.promote.change.decide import REPRODUCE, ChangePromotion
+from components.promote.change.decide import REPRODUCE, ChangePromotion, data_check, open_ground
 from components.promote.history import history, rollback, verify
 from tests.promote.change_world import (
     EVERYWHERE,
-    NOWHERE,
     RULES,
     SETTINGS,
-    change_registry,
     change_settings,
     judged,
     write_change_model,
@@ -76,7 +74,7 @@ def test_first_equal_better_worse_and_rollback(gate: ChangePromotion) -> None:
     assert text.startswith("SIMULATED")
 
 
-def test_mlflow_shows_two_inputs_with_their_bands(gate: ChangePromotion) -> None:
+def test_mlflow_and_the_catalogue_describe_both_inputs(gate: ChangePromotion) -> None:
     judged(gate, EVERYWHERE)
     client = connect(gate.tracking).client
     version = client.get_model_version(CHANGE_MODEL, "1")
@@ -86,9 +84,6 @@ def test_mlflow_shows_two_inputs_with_their_bands(gate: ChangePromotion) -> None
     assert "reports/promote_change/sgsln/decision.txt" in version.description
     assert "two images" in client.get_registered_model(CHANGE_MODEL).description
 
-
-def test_the_catalogue_describes_both_inputs(gate: ChangePromotion) -> None:
-    judged(gate, EVERYWHERE)
     item = json.loads(Path(f"var/objects/maps/models/{CHANGE_MODEL}/1/item.json").read_text())
     assert validate(item) == []
     properties = item["properties"]
@@ -108,11 +103,6 @@ def test_a_fresh_process_reproduces_the_scores(gate: ChangePromotion) -> None:
     (check,) = (c for c in part["decision"]["checks"] if c["name"] == "reproduction")
     assert check["passed"], check["words"]
     assert "all counts of 6 tiles exactly" in check["words"]
-
-
-def test_the_networks_own_threshold_is_used(gate: ChangePromotion) -> None:
-    part = judged(gate, 1.0, threshold=0.9)  # sigmoid(1) is 0.73
-    assert part["decision"]["challenger"]["value"] == 0.0
 
 
 def test_a_challenger_must_beat_its_control(gate: ChangePromotion) -> None:
@@ -136,40 +126,12 @@ def test_the_control_itself_is_not_compared_with_itself(gate: ChangePromotion) -
     assert part["decision"]["control"]["gain"] is None
 
 
-def test_no_gain_counts_while_the_spread_of_trainings_is_unknown(gate: ChangePromotion) -> None:
-    gate = with_rules(gate, training_spread=RULES.training_spread.model_copy(update={"iou": None}))
-    assert judged(gate, EVERYWHERE)["outcome"] == "promoted", "a first model needs no gain"
-    part = judged(gate, FINDS)
-    assert part["outcome"] == "refused"
-    assert "the spread of iou between trainings is not measured" in part["reasons"][0]
-    assert "noise of training: not measured" in (gate.out / "sgsln/decision.txt").read_text()
-
-
-def test_a_network_that_finds_nothing_is_refused(gate: ChangePromotion) -> None:
-    part = judged(gate, NOWHERE)
-    assert part["outcome"] == "refused"
-    assert "the floor is 0.02" in part["reasons"][0]
-
-
 def test_a_tampered_bundle_is_never_registered(gate: ChangePromotion) -> None:
     weights = write_change_model("sgsln", EVERYWHERE) / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     with pytest.raises(BadDataError, match=r"models/change/sgsln: weights.safetensors does not have the SHA"):
         judged(gate)
     assert connect(gate.tracking).client.search_registered_models() == []
-
-
-def test_a_registered_bundle_that_was_changed_cannot_be_restored(gate: ChangePromotion) -> None:
-    judged(gate, EVERYWHERE)
-    judged(gate, FINDS)
-    source = connect(gate.tracking).client.get_model_version(CHANGE_MODEL, "1").source
-    assert source is not None
-    weights = Path(source.removeprefix("file://")) / "weights.safetensors"
-    weights.write_bytes(b"other")
-    connection, ledgers = connect(gate.tracking), open_ledgers(PARAMETERS.ledger)
-    with pytest.raises(BadDataError, match="is not the file that was registered"):
-        rollback(connection, ledgers, CHANGE_MODEL, "drill")
-    assert change_registry(gate).current() == "2"
 
 
 def test_a_building_model_is_no_change_model(gate: ChangePromotion) -> None:
@@ -188,21 +150,38 @@ def test_a_data_set_without_a_test_split_proves_nothing(
     assert "there is no clean test ground of tiny optical-to-optical" in part["reasons"][0]
 
 
+def test_the_networks_own_threshold_is_used(gate: ChangePromotion) -> None:
+    """A logit of 1 is a probability of 0.73."""
+    for threshold, found in ((0.7, 6 * 144), (0.9, 0)):
+        folder = write_change_model("sgsln", 1.0, threshold=threshold)
+        ground = open_ground(folder, gate.stores, SETTINGS, "cpu")
+        scores = ground.score(ground.load(folder)).scores
+        assert scores is not None
+        assert scores.tiles["px_tp"].sum() == found
+
+
 def test_a_model_of_a_data_set_without_a_store_is_refused(gate: ChangePromotion) -> None:
-    with pytest.raises(MissingInputError, match=r"data/pairs/levir-cd.*is missing"):
-        judged(gate, EVERYWHERE, data_set="levir-cd")
-    with pytest.raises(BadDataError, match=r"names no data set"):
-        judged(gate, EVERYWHERE, data_set="../pairs/tiny")
+    for data_set, kind, words in (
+        ("levir-cd", MissingInputError, r"data/pairs/levir-cd.*is missing"),
+        ("../pairs/tiny", BadDataError, "names no data set"),
+    ):
+        folder = write_change_model("sgsln", EVERYWHERE, data_set=data_set)
+        with pytest.raises(kind, match=words):
+            open_ground(folder, gate.stores, SETTINGS, "cpu")
 
 
-@pytest.mark.parametrize(
-    ("leaks", "sought", "words"), [(2, True, "2 pairs share ground"), (0, False, "is not known")]
-)
-def test_ground_that_splits_share_is_no_test(
-    gate: ChangePromotion, leaks: int, sought: bool, words: str
-) -> None:
-    report = Path("reports/pairs/tiny/metrics.json")
-    report.write_text(json.dumps({"left_out_share": 0.01, "leaks": leaks}))
-    part = judged(replace(gate, leaks_sought=sought), EVERYWHERE)
-    assert part["outcome"] == "refused"
-    assert words in part["reasons"][0]
+def test_ground_that_splits_share_is_no_test(tmp_path: Path) -> None:
+    report = tmp_path / "metrics.json"
+    for leaks, sought, passed, words in (
+        (0, True, True, "no ground is shared"),
+        (2, True, False, "2 pairs share ground"),
+        (0, False, False, "is not known"),
+    ):
+        report.write_text(json.dumps({"left_out_share": 0.01, "leaks": leaks}))
+        check = data_check(report, leaks_sought=sought)
+        assert check.passed == passed
+        assert words in check.words
+        assert check.words.endswith("1.0% of the pairs are left out")
+    report.write_text("[]")
+    with pytest.raises(BadDataError, match="is no report on pairs"):
+        data_check(report, leaks_sought=True)

@@ -379,3 +379,21 @@ def test_a_first_model_that_finds_nothing_is_refused() -> None:
     assert failed(judged(scored(0.0), None)) == ["floor"]
     with pytest.raises(ValidationError, match="floor"):
         PromoteParameters.model_validate({**PARAMETERS.model_dump(), "floor": 0.0})
+
+
+def test_no_gain_counts_while_the_spread_of_trainings_is_unknown() -> None:
+    unknown = with_parameters(training_spread=TrainingSpread(iou=None, f1=None))
+    assert judged(scored(PLACES), None, parameters=unknown).promoted, "a first model needs no gain"
+    found = judged(scored(PLACES + 0.2), scored(PLACES), control=scored(PLACES - 0.2), parameters=unknown)
+    assert failed(found) == ["control", "gain"]
+    for words in found.failures:
+        assert "the spread of iou between trainings is not measured" in words
+    assert found.test is not None
+    assert (found.test.bound, found.test.detectable) == (None, None)
+
+
+def test_where_no_slice_is_guarded_the_record_says_so() -> None:
+    found = judged(scored(PLACES + 0.1), scored(PLACES), parameters=with_parameters(guard_slices=()))
+    assert found.promoted
+    assert found.guards == ()
+    assert "no slice is guarded" in next(check.words for check in found.checks if check.name == "guards")
