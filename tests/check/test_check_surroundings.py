@@ -170,7 +170,7 @@ def test_findings_of_all_classes_are_told_and_parameters_come_first(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", CLOSED)
-    edit(pipeline, ("  floor: 0.1  ", "  flor: 0.1  "))
+    edit(pipeline, ("\n  floor: 0.1  ", "\n  flor: 0.1  "))
     code, printed = check()
     assert code == 78
     assert "promote.flor" in printed
