@@ -1,1 +1,1 @@
-"""Stage: compare challenger and champion on clean test tiles; register, decide, record, roll back."""
+"""Stage: compare challenger and champion on clean test ground; register, decide, record, roll back."""
