@@ -11,7 +11,6 @@ the file is ``/dev/termination-log``, which the orchestrator reads with the pod'
 
 from __future__ import annotations
 
-import argparse
 import errno
 import json
 import logging
@@ -83,11 +82,14 @@ def reason(text: str) -> str:
     """Return a reason that a ledger keeps, its ends stripped: one line of plain text. A type of ``argparse``.
 
     Raises:
-        ArgumentTypeError: If it is empty, too long, or has unprintable characters.
+        ParameterError: If it is empty, too long, or has unprintable characters.
     """
     words = text.strip()
     if not words or not words.isprintable() or len(words) > LONGEST_REASON:
-        raise argparse.ArgumentTypeError(f"a reason is one line of 1 to {LONGEST_REASON} characters")
+        raise ParameterError(
+            f"--reason is one line of 1 to {LONGEST_REASON} characters",
+            next_step="shorten or state the reason",
+        )
     return words
 
 

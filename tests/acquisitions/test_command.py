@@ -114,6 +114,7 @@ def test_a_rejection_whose_command_breaks_off_is_told_by_the_next(
     ("arguments", "text"),
     [
         (("withdraw", "nobody", "--reason", "x"), "nobody is not registered"),
+        (("withdraw", "nobody", "--reason", ""), "--reason is one line of 1 to 500 characters"),
         (("land", "--id", "No Id", "--seed", "1", "--tile-px", "64"), "--id 'No Id' is no id"),
         (("land", "--seed", "1", "--tile-px", "64", "--tiles", "3"), "--tiles: "),
         (("land", "--seed", "1", "--tile-px", "64", "--sensor", "radar"), "unknown sensor 'radar'"),

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import copy
 import errno
 import os
@@ -210,5 +209,5 @@ def test_an_odd_variable_is_told_before_the_command_begins() -> None:
 def test_a_reason_is_one_line_of_bounded_length() -> None:
     assert cli.reason("  a cloud over the harbour ") == "a cloud over the harbour"
     for text in ("", "   ", "two\nlines", "a\x1b[2Jb", "x" * 501):
-        with pytest.raises(argparse.ArgumentTypeError, match="one line of 1 to 500 characters"):
+        with pytest.raises(ParameterError, match="one line of 1 to 500 characters"):
             cli.reason(text)
