@@ -12,7 +12,7 @@ from components.lib.change.pair import Pixels
 from components.lib.change.store.store import PairStore
 from components.lib.change.terms import CHANGED, UNKNOWN
 from components.lib.files import atomic_file
-from components.lib.report.panels import sar_picture
+from components.lib.report.panels import sar_picture, tiled
 
 ROWS = 8
 """Tiles on the sheet: half of them those with most change, half of them spread over all."""
@@ -32,13 +32,11 @@ def draw_sheet(store: PairStore, path: Path) -> None:
     images = sorted(name for name in store.layers if name != "label")
     images.sort(key=lambda name: name.startswith("after"))
     rows = [
-        _row([*(_picture(store, name, row) for name in images), _label(store.layer("label")[row])])
+        [*(_picture(store, name, row) for name in images), _label(store.layer("label")[row])]
         for row in chosen_rows(store)
     ]
-    gap = np.full((_GAP, rows[0].shape[1], 3), 255, dtype=np.uint8)
-    sheet = np.concatenate([part for row in rows for part in (row, gap)][:-1])
     with atomic_file(path) as temporary:
-        Image.fromarray(sheet).save(temporary, format="PNG")
+        Image.fromarray(tiled(rows, _GAP)).save(temporary, format="PNG")
 
 
 def chosen_rows(store: PairStore) -> list[int]:
@@ -64,8 +62,3 @@ def _label(tile: Pixels) -> Pixels:
 
 def _scaled(picture: Pixels, how: Image.Resampling) -> Pixels:
     return np.asarray(Image.fromarray(picture).resize((SIDE_PX, SIDE_PX), how))
-
-
-def _row(pictures: list[Pixels]) -> Pixels:
-    gap = np.full((SIDE_PX, _GAP, 3), 255, dtype=np.uint8)
-    return np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=1)

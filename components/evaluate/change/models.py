@@ -21,7 +21,7 @@ from components.lib.change.store.layout import LABEL, layer_name
 from components.lib.change.store.store import PairStore
 from components.lib.change.terms import CHANGED, UNKNOWN, Modality
 from components.lib.files import atomic_file, require_input, write_json
-from components.lib.report.panels import Picture, difference_panel, sar_picture, truth_panel
+from components.lib.report.panels import Picture, difference_panel, sar_picture, tiled, truth_panel
 
 SPLIT: Final = "test"
 SHEET_ROWS: Final = 6
@@ -118,13 +118,11 @@ def _draw_sheet(net: ChangeNetwork, store: PairStore, path: Path) -> None:
     changed = [int((store.whole(LABEL, name) == CHANGED).sum()) for name in names]
     most = [names[index] for index in np.argsort(-np.array(changed), kind="stable")[:SHEET_ROWS]]
     rows = [_row(net, store, name) for name in most]
-    gap = np.full((_GAP, rows[0].shape[1], 3), 255, dtype=np.uint8)
-    sheet = np.concatenate([part for row in rows for part in (row, gap)][:-1])
     with atomic_file(path) as temporary:
-        Image.fromarray(sheet).save(temporary, format="PNG", optimize=True)
+        Image.fromarray(tiled(rows, _GAP)).save(temporary, format="PNG", optimize=True)
 
 
-def _row(net: ChangeNetwork, store: PairStore, name: str) -> Picture:
+def _row(net: ChangeNetwork, store: PairStore, name: str) -> list[Picture]:
     config = net.config
     before = store.whole(layer_name("before", config.before.modality), name)
     after = store.whole(layer_name("after", config.after.modality), name)
@@ -139,9 +137,7 @@ def _row(net: ChangeNetwork, store: PairStore, name: str) -> Picture:
         truth_panel(truth, under),
         difference_panel(truth, found, under),
     ]
-    gap = np.full((SIDE_PX, _GAP, 3), 255, dtype=np.uint8)
-    parts = [part for picture in pictures for part in (_scaled(picture), gap)]
-    return np.concatenate(parts[:-1], axis=1)
+    return [_scaled(picture) for picture in pictures]
 
 
 def _picture(image: Pixels, modality: Modality) -> Picture:

@@ -103,6 +103,18 @@ def outline_panel(
     return np.asarray(image)
 
 
+def tiled(rows: Iterable[Iterable[Picture]], gap_px: int) -> Picture:
+    """Return pictures of one size side by side, row below row, with white gaps between them."""
+    return _joined([_joined(list(row), gap_px, axis=1) for row in rows], gap_px, axis=0)
+
+
+def _joined(pictures: list[Picture], gap_px: int, axis: int) -> Picture:
+    shape = list(pictures[0].shape)
+    shape[axis] = gap_px
+    gap = np.full(shape, 255, dtype=np.uint8)
+    return np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=axis)
+
+
 def fit(picture: Picture, side: int) -> Image.Image:
     """Return the picture as an image of at most ``side`` pixels on its longer side."""
     image = Image.fromarray(picture)

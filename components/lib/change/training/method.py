@@ -45,8 +45,8 @@ class ChangeMethod(ABC, Generic[P]):
     network: ClassVar[type[ChangeNetwork]]
 
     def network_options(self, parameters: P) -> dict[str, Any]:
-        """Return the fields of the network's configuration that the method's own parameters set."""
-        return {}
+        """Return the fields of the network's configuration that the method sets: its own parameters."""
+        return parameters.model_dump(exclude=set(ChangeMethodParameters.model_fields))
 
     def losses(self, maps: ChangeMaps, label: Tensor) -> dict[str, Tensor]:
         """Return the terms whose sum is the loss: SGSLN's, which all methods share unless they say otherwise.

@@ -7,8 +7,6 @@ each date its own shallow skips and fuses on every level. Changer's fusion by fl
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -76,10 +74,6 @@ class ExchangeUnetMethod(ChangeMethod[ExchangeUnetParameters]):
     description = "U-Nets that exchange features"
     parameters = ExchangeUnetParameters
     network = ExchangeUnet
-
-    def network_options(self, parameters: ExchangeUnetParameters) -> dict[str, Any]:
-        """Return encoder and width."""
-        return parameters.model_dump(include={"encoder", "width"})
 
 
 CHANGE = ExchangeUnetMethod()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from components.lib.change.nets.config import Exchange
 from components.lib.change.training.method import ChangeMethod, ChangeMethodParameters
@@ -31,10 +31,6 @@ class SgslnMethod(ChangeMethod[SgslnParameters]):
     description = "two encoder-decoders that exchange channels"
     parameters = SgslnParameters
     network = Sgsln
-
-    def network_options(self, parameters: SgslnParameters) -> dict[str, Any]:
-        """Return size and exchange."""
-        return parameters.model_dump(include={"width", "exchange", "exchange_every"})
 
 
 CHANGE = SgslnMethod()

@@ -6,8 +6,6 @@ deepest features are compared as well, so that the result does not depend on the
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 from torch import Tensor
 
@@ -58,10 +56,6 @@ class SiameseUnetMethod(ChangeMethod[SiameseUnetParameters]):
     description = "Siamese U-Net on differences of features"
     parameters = SiameseUnetParameters
     network = SiameseUnet
-
-    def network_options(self, parameters: SiameseUnetParameters) -> dict[str, Any]:
-        """Return encoder and width."""
-        return parameters.model_dump(include={"encoder", "width"})
 
 
 CHANGE = SiameseUnetMethod()
