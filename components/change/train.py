@@ -195,7 +195,7 @@ def _settings(preset: Preset, change: ChangeTraining) -> dict[str, Any]:
         "optimiser": "adamw",
         "lr": preset.lr,
         "warmup_share": 0.0,
-        "schedule": "constant",
+        "schedule": preset.schedule,
         "weight_decay": preset.weight_decay,
         "clip_norm": preset.clip_norm,
         "average_share": None,

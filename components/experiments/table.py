@@ -84,7 +84,7 @@ def _source(evidence: Row) -> Iterator[str]:
         return
     yield f"## Source sensor ({_place(evidence, methods)})"
     yield ""
-    yield from _table(
+    yield from table_lines(
         (
             "Method",
             "IoU",
@@ -123,7 +123,7 @@ def _ablations(evidence: Row) -> Iterator[str]:
         return
     yield "## What each part is worth"
     yield ""
-    yield from _table(
+    yield from table_lines(
         ("Variant", "IoU", "The whole less the variant, IoU", "Building F1", "Seeds"),
         (
             (
@@ -146,7 +146,7 @@ def _target(evidence: Row) -> Iterator[str]:
         return
     yield f"## Target sensor, no labels ({_place(evidence, methods)})"
     yield ""
-    yield from _table(
+    yield from table_lines(
         ("Method", "IoU", "Seeds' range", "Against source only", "Recovered", "Building F1"),
         (
             (
@@ -173,7 +173,7 @@ def _targets(evidence: Row) -> Iterator[str]:
         return
     yield "## Targets"
     yield ""
-    yield from _table(
+    yield from table_lines(
         ("Target", "Measured", "Met"),
         (
             (
@@ -198,7 +198,8 @@ def _foot(evidence: Row) -> Iterator[str]:
     yield ""
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table_lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table in Markdown, and an empty one."""
     yield f"| {' | '.join(head)} |"
     yield "|" + " --- |" * len(head)
     for row in rows:

@@ -76,15 +76,19 @@ def _score(options: argparse.Namespace) -> None:
 def _score_model(options: argparse.Namespace) -> None:
     from components.evaluate.parameters import EvaluateParameters  # noqa: PLC0415
     from components.lib.config.loader import load_parameters  # noqa: PLC0415
+    from components.lib.config.scoring import ScoringSettings  # noqa: PLC0415
 
     parameters = load_parameters("evaluate", EvaluateParameters)
+    settings = load_parameters("scoring", ScoringSettings)
     from components.evaluate.change.models import ChangeFolders, evaluate_model  # noqa: PLC0415
     from components.evaluate.change.text import model_as_text  # noqa: PLC0415
+    from components.lib.change.scoring.scores import ChangeRules  # noqa: PLC0415
     from components.lib.inference.device import choose_device  # noqa: PLC0415
 
     details = evaluate_model(
         options.method,
         ChangeFolders(),
+        rules=ChangeRules(iou=settings.iou, min_area_px=max(settings.min_area_px, 1)),
         confidence=parameters.confidence,
         device=choose_device(parameters.device, "evaluate.device"),
     )

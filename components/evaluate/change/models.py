@@ -16,7 +16,7 @@ from components.lib.change.nets.bundle import load_change_bundle
 from components.lib.change.nets.network import ChangeNetwork
 from components.lib.change.pair import Pixels
 from components.lib.change.scoring.protocols import PROTOCOLS, ScoringProtocol, predict_pair, score_split
-from components.lib.change.scoring.scores import ChangeScores
+from components.lib.change.scoring.scores import ChangeRules, ChangeScores
 from components.lib.change.store.layout import LABEL, layer_name
 from components.lib.change.store.store import PairStore
 from components.lib.change.terms import CHANGED, UNKNOWN, Modality
@@ -46,7 +46,9 @@ class ChangeFolders:
     out: Path = Path("reports/evaluate_change")
 
 
-def evaluate_model(method: str, folders: ChangeFolders, *, confidence: float, device: str) -> dict[str, Any]:
+def evaluate_model(
+    method: str, folders: ChangeFolders, *, rules: ChangeRules, confidence: float, device: str
+) -> dict[str, Any]:
     """Score one change model and write ``metrics.json``, ``details.json`` and ``sheet.png``.
 
     Its threshold is that of its configuration, chosen on validation pairs.
@@ -54,6 +56,7 @@ def evaluate_model(method: str, folders: ChangeFolders, *, confidence: float, de
     Args:
         method: Change method; its model lies in ``models/change/<method>``.
         folders: Folders.
+        rules: Matching of changed buildings, least area and tolerance.
         confidence: Confidence of the intervals over scenes.
         device: Device of the predictions.
 
@@ -71,7 +74,7 @@ def evaluate_model(method: str, folders: ChangeFolders, *, confidence: float, de
             f"data set {store.facts.data_set} in {store.folder} has no pair in the split {SPLIT}",
             next_step="score a model of a data set with test pairs; see reports/pairs/*/details.json",
         )
-    scores = {protocol: _scores(net, store, protocol) for protocol in PROTOCOLS}
+    scores = {protocol: _scores(net, store, protocol, rules) for protocol in PROTOCOLS}
     details = {
         "method": method,
         "data_set": store.facts.data_set,
@@ -82,6 +85,7 @@ def evaluate_model(method: str, folders: ChangeFolders, *, confidence: float, de
         "threshold": net.config.threshold,
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "protocols": {protocol: found.as_dict(confidence) for protocol, found in scores.items()},
+        "by_pair": {protocol: found.table().to_dict("records") for protocol, found in scores.items()},
     }
     out = folders.out / method
     _draw_sheet(net, store, out / "sheet.png")
@@ -100,7 +104,9 @@ def headline(details: dict[str, Any]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items() if value is not None}
 
 
-def _scores(net: ChangeNetwork, store: PairStore, protocol: ScoringProtocol) -> ChangeScores:
+def _scores(
+    net: ChangeNetwork, store: PairStore, protocol: ScoringProtocol, rules: ChangeRules
+) -> ChangeScores:
     return score_split(
         NetworkPredictor(net),
         store,
@@ -108,6 +114,7 @@ def _scores(net: ChangeNetwork, store: PairStore, protocol: ScoringProtocol) -> 
         protocol,
         before=net.config.before.modality,
         after=net.config.after.modality,
+        rules=rules,
         threshold=net.config.threshold,
     )
 

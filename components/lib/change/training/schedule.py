@@ -36,14 +36,14 @@ class Plateau:
     for it.
 
     Attributes:
-        patience: Measurements in a row without a higher F1 until the rate falls.
+        patience: Measurements in a row without a higher F1 until the rate falls; None: it never does.
         best: Highest F1 so far; -1 before the first.
         waited: Measurements since it, or since the rate fell.
         falls: How often the rate fell.
         scores: Every measurement, in order.
     """
 
-    patience: int
+    patience: int | None
     best: float = -1.0
     waited: int = 0
     falls: int = 0

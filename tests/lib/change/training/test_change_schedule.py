@@ -87,3 +87,12 @@ def test_a_section_changes_what_it_names_of_its_preset() -> None:
     assert (preset.epochs, preset.first_evaluation) == (30, 15)
     assert (preset.lr, preset.noise, preset.batch, preset.dropout) == (5e-4, 0.0, 16, 0.1)
     assert section.model_copy(update={"epochs": 1}).schedule(None).first_evaluation == 0
+
+
+def test_the_rate_of_short_falls_along_a_cosine_whatever_f1_does() -> None:
+    preset, plateau = PRESETS["short"], Plateau(PRESETS["short"].patience)
+    for _ in range(100):
+        plateau.measure(0.0)
+    assert (plateau.factor, len(plateau.scores)) == (1.0, 100)
+    assert preset.schedule == "cosine"
+    assert {PRESETS[name].schedule for name in PRESETS if name != "short"} == {"constant"}

@@ -1,0 +1,80 @@
+"""Rows of the comparison of change networks: a method with its changes to the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from components.contract.errors import ParameterError
+
+Group = Literal["networks", "exchange", "dates"]
+
+REFERENCE = "sgsln_8"
+"""Row that the ablations and the kinds of images differ from in one thing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of the table.
+
+    Attributes:
+        name: Name in files and on the command line.
+        label: Name in the table.
+        group: Table that it belongs to: whole networks, where dates exchange channels, kinds of images.
+        method: Change method.
+        overrides: Overlay on the profile's sections.
+    """
+
+    name: str
+    label: str
+    group: Group
+    method: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _sgsln(name: str, label: str, group: Group, change: Mapping[str, Any] | None = None, **own: Any) -> Row:  # noqa: ANN401 - values of params.yaml
+    """Return a row of SGSLN with a first stage of 8 channels, unless ``own`` says otherwise."""
+    overrides = {"methods": {"sgsln": {"width": 8, **own}}, "change": dict(change or {})}
+    return Row(name=name, label=label, group=group, method="sgsln", overrides=overrides)
+
+
+def _siamese(name: str, label: str, **own: Any) -> Row:  # noqa: ANN401 - as above
+    overrides = {"methods": {"siamese_unet": own}}
+    return Row(name=name, label=label, group="networks", method="siamese_unet", overrides=overrides)
+
+
+ROWS: tuple[Row, ...] = (
+    _sgsln(REFERENCE, "SGSLN, width 8", "networks"),
+    _sgsln("sgsln_16", "SGSLN, width 16", "networks", width=16),
+    _sgsln("sgsln_32", "SGSLN, width 32", "networks", width=32),
+    _siamese("siamese_small", "Siamese U-Net, MobileNetV3", encoder="timm-mobilenetv3_small_minimal_100", width=16),
+    _siamese("siamese", "Siamese U-Net, MobileNetV2", encoder="mobilenet_v2", width=32),
+    Row(name="exchange_unet", label="U-Net with exchange", group="networks", method="exchange_unet"),
+    _sgsln("exchange_none", "no exchange", "exchange", exchange="none"),
+    _sgsln("exchange_early", "early exchange (stride 2)", "exchange", exchange="early"),
+    _sgsln("exchange_quarter", "every fourth channel", "exchange", exchange_every=4),
+    _sgsln("optical_sar", "optical before, SAR after", "dates", {"before": "optical", "after": "sar"}),
+    _sgsln("sar_sar", "SAR before, SAR after", "dates", {"before": "sar", "after": "sar"}),
+)  # fmt: skip
+"""All rows. ``siamese_small`` has about the operations of SGSLN's width 8, the others with MobileNetV2 about the
+parameters of its width 32. Those of the groups ``exchange`` and ``dates`` differ from ``REFERENCE`` in one thing."""
+
+
+def chosen(names: Iterable[str] | None, rows: Sequence[Row] = ROWS) -> list[Row]:
+    """Return the rows of these names in the table's order; None is all.
+
+    Raises:
+        ParameterError: If there is no such row, naming the nearest.
+    """
+    if names is None:
+        return list(rows)
+    wanted, known = set(names), [row.name for row in rows]
+    for name in sorted(wanted - set(known)):
+        nearest = get_close_matches(name, known, n=1, cutoff=0.0)[0]
+        raise ParameterError(
+            f"--rows: no row {name!r}; the nearest is {nearest!r}",
+            next_step=f"use some of {', '.join(known)}",
+        )
+    return [row for row in rows if row.name in wanted]
