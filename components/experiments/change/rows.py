@@ -11,6 +11,8 @@ from components.contract.errors import ParameterError
 
 Group = Literal["networks", "exchange", "dates"]
 
+SMALL_ENCODER = "timm-mobilenetv3_small_minimal_100"
+
 REFERENCE = "sgsln_8"
 """Row that the ablations and the kinds of images differ from in one thing."""
 
@@ -49,7 +51,7 @@ ROWS: tuple[Row, ...] = (
     _sgsln(REFERENCE, "SGSLN, width 8", "networks"),
     _sgsln("sgsln_16", "SGSLN, width 16", "networks", width=16),
     _sgsln("sgsln_32", "SGSLN, width 32", "networks", width=32),
-    _siamese("siamese_small", "Siamese U-Net, MobileNetV3", encoder="timm-mobilenetv3_small_minimal_100", width=16),
+    _siamese("siamese_small", "Siamese U-Net, MobileNetV3", encoder=SMALL_ENCODER, width=16),
     _siamese("siamese", "Siamese U-Net, MobileNetV2", encoder="mobilenet_v2", width=32),
     Row(name="exchange_unet", label="U-Net with exchange", group="networks", method="exchange_unet"),
     _sgsln("exchange_none", "no exchange", "exchange", exchange="none"),
@@ -58,8 +60,9 @@ ROWS: tuple[Row, ...] = (
     _sgsln("optical_sar", "optical before, SAR after", "dates", {"before": "optical", "after": "sar"}),
     _sgsln("sar_sar", "SAR before, SAR after", "dates", {"before": "sar", "after": "sar"}),
 )  # fmt: skip
-"""All rows. ``siamese_small`` has about the operations of SGSLN's width 8, the others with MobileNetV2 about the
-parameters of its width 32. Those of the groups ``exchange`` and ``dates`` differ from ``REFERENCE`` in one thing."""
+"""All rows. ``siamese_small`` has about the operations of SGSLN's width 8, the controls with MobileNetV2 have
+about the parameters of its width 32. Rows of the groups ``exchange`` and ``dates`` differ from ``REFERENCE``
+in one thing."""
 
 
 def chosen(names: Iterable[str] | None, rows: Sequence[Row] = ROWS) -> list[Row]:
