@@ -15,7 +15,7 @@ from components.contract.errors import StormsightError
 from components.contract.identity import ROOT
 from components.contract.parameters import PARAMS_FILE
 from components.experiments.change.rows import Row, chosen
-from components.experiments.change.trial import ChangeTrial, PairData, Workshop
+from components.experiments.change.trial import REPORTS, VAR, ChangeTrial, PairData, Workshop
 from components.experiments.identity import StageGraph
 from components.experiments.parameters import ParameterOverlay
 from components.experiments.processes import StageProcesses, run_lock
@@ -25,8 +25,6 @@ from components.lib.cli import run
 from components.lib.files import require_input, write_json, write_text
 
 LOG = logging.getLogger(__name__)
-VAR = Path("var/change-comparison")
-REPORTS = Path("reports/change_comparison")
 CONFIDENCE = 0.95
 
 

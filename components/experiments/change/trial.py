@@ -15,6 +15,9 @@ from components.experiments.processes import StageProcesses
 from components.experiments.world import link
 from components.lib.files import read_json, write_json, write_text
 
+VAR = Path("var/change-comparison")
+REPORTS = Path("reports/change_comparison")
+
 TRAIN, SCORE = "components.change", "components.evaluate.change"
 """Modules of the stages that train and score."""
 

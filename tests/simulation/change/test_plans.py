@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import shapely
 
+from components.lib.config.loader import load_parameters
 from components.lib.datasets.rehearsal import REHEARSAL
+from components.pairs.parameters import PairsParameters
 from components.simulation.change.parameters import SimulatedPairsParameters
 from components.simulation.change.plans import PairPlan, plan_pairs
 from components.simulation.frame import GSD_M
@@ -82,3 +86,8 @@ def test_light_and_view_differ_between_pairs(plans: list[PairPlan]) -> None:
     assert elevation.max() > 50
     assert len({plan.conditions.traffic for plan in plans}) == len(plans)
     assert all(0 <= plan.conditions.haze <= 0.25 for plan in plans)
+
+
+def test_the_parameter_file_has_the_shares_of_the_decision(repository: Path) -> None:
+    stated = load_parameters("pairs", PairsParameters, repository / "params.yaml").simulated
+    assert stated == SimulatedPairsParameters.model_validate({})

@@ -155,17 +155,24 @@ def score_split(
             used,
             name=name,
             scene=str(store.tiles_of(name)["scene"].iloc[0]),
-            buildings=_buildings(store, name, probability.shape, used.min_area_px),
+            buildings=buildings_of(store, name, probability.shape, used.min_area_px),
         )
         for name, probability in predict_split(predictor, store, split, protocol, before=before, after=after)
     ]
     return ChangeScores(scored, used)
 
 
-def _buildings(
+def buildings_of(
     store: PairStore, name: str, shape: tuple[int, ...], min_area_px: int
 ) -> npt.NDArray[np.int32] | None:
-    """Return the changed buildings of a pair numbered, (H, W); None where the data set knows none at all."""
+    """Return the changed buildings of a pair numbered, (H, W); None where the data set knows none at all.
+
+    Args:
+        store: The store.
+        name: Name of the pair.
+        shape: Height and width of the pair.
+        min_area_px: Smaller buildings are left out, pixels.
+    """
     if store.buildings.empty:
         return None
     own = store.buildings.loc[store.buildings["name"] == name, "wkt_px"]
