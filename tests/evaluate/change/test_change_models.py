@@ -11,6 +11,8 @@ from PIL import Image
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.evaluate.__main__ import main
+from components.lib.change.inference import NetworkPredictor
+from components.lib.change.scoring.protocols import PROTOCOLS
 from tests.promote.change_world import DATA_SET, EVERYWHERE, NOWHERE, write_change_model, write_change_world
 
 PIXELS, CHANGED = 2 * 32 * 32, 2 * 12 * 12
@@ -47,6 +49,19 @@ def test_counts_are_those_of_the_test_pairs(world: Path, capsys: pytest.CaptureF
     }
     with Image.open(folder / "sheet.png") as sheet:
         assert sheet.size == (4 * 320 + 3 * 6, 2 * 320 + 6)
+
+
+def test_each_pair_is_predicted_once_by_each_protocol(
+    world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict, calls = NetworkPredictor.predict, []
+    monkeypatch.setattr(
+        NetworkPredictor, "predict", lambda self, *images: calls.append(images) or predict(self, *images)
+    )
+    write_change_model("sgsln", NOWHERE)
+    scored(capsys)
+    assert len(calls) == 2 * len(PROTOCOLS)
+    assert (world / "reports/evaluate_change/sgsln/sheet.png").is_file()
 
 
 def test_the_threshold_is_that_of_the_model(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
