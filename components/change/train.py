@@ -209,7 +209,8 @@ def _rows(store: PairStore, split: str) -> npt.NDArray[np.int64]:
     if rows.size == 0:
         raise BadDataError(
             f"data set {store.facts.data_set} in {store.folder}: the split {split} holds no tile",
-            next_step="see reports/pairs/details.json; choose a data set with that split, or more pairs",
+            next_step=f"see reports/pairs/{store.facts.data_set}/details.json; choose a data set with that "
+            "split, or more pairs",
         )
     return rows
 

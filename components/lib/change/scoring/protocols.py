@@ -111,7 +111,7 @@ def predict_split(
     if not names:
         raise BadDataError(
             f"data set {store.facts.data_set} in {store.folder} has no pair in the split {split}",
-            next_step="score another split; see the splits in reports/pairs/details.json",
+            next_step=f"score another split; see them in reports/pairs/{store.facts.data_set}/details.json",
         )
     for name in tqdm(names, desc=f"{protocol} {split}", unit="pair", disable=None, leave=False):
         images = (
