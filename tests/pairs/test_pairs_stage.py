@@ -177,6 +177,8 @@ def test_parameters_name_what_they_do_not_know() -> None:
         parameters(value_range=(5.0, 5.0))
     with pytest.raises(ParameterError, match="no folder of the data set cdd is known"):
         open_source("cdd", None, parameters())
+    with pytest.raises(ParameterError, match="simulated pairs are drawn, not read"):
+        open_source(SIMULATED, Path("folder"), parameters())
 
 
 def test_the_command_refuses_an_unknown_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,8 +97,15 @@ def test_a_data_set_without_test_pairs_is_named(
 
 
 def test_a_model_and_masks_cannot_be_scored_together(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["--method", "sgsln", "--truth", "x"], ["--truth", "x"], []):
+    for arguments in (
+        ["--method", "sgsln", "--truth", "x", "--prediction", "y"],
+        ["--method", "sgsln", "--min-area", "9"],
+        ["--truth", "x"],
+        [],
+    ):
         with pytest.raises(SystemExit) as left:
             main(["change", *arguments])
         assert left.value.code == 2
-    assert "leave out --truth and --prediction" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "leave out --truth, --prediction\n" in told
+    assert "leave out --min-area\n" in told
