@@ -119,7 +119,10 @@ def _files(folder: Path) -> dict[str, Path]:
             )
         found[path.stem] = path
     if not found:
-        raise BadDataError(f"{folder} holds no mask (PNG or TIFF)", next_step="name the folder of the files")
+        raise BadDataError(
+            f"{folder} holds no mask (PNG or TIFF; links do not count)",
+            next_step="name the folder of the files",
+        )
     return found
 
 
