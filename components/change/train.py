@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,12 @@ from components.lib.metrics.probabilities import HALF
 MODELS = Path("models/change")
 HEADLINE = ("f1", "iou", "f1_half", "threshold", "seconds")
 """Numbers of a training that the DVC metric shows; all others are in ``details.json``."""
+_LOG = logging.getLogger(__name__)
+_UNCHANGED = {
+    "train": "so that nothing can be learned from it",
+    "val": "so that F1 is 0 whatever the network finds, and the threshold stays one half",
+}
+"""Consequence of a split without change."""
 _SCORES = ("f1", "iou", "precision", "recall", "f1_half", "pr_auc", "threshold")
 
 
@@ -118,7 +125,7 @@ def prepare_run(
         change: Section `change`.
 
     Raises:
-        BadDataError: If a split is empty, or a date has no data.
+        BadDataError: If a split is empty or has no known pixel, or a date has no data.
         MissingInputError: If the store has no images of a date's modality.
         ParameterError: If a crop does not fit into a tile, or the encoder is unknown.
     """
@@ -209,8 +216,18 @@ def _rows(store: PairStore, split: str) -> npt.NDArray[np.int64]:
     if rows.size == 0:
         raise BadDataError(
             f"data set {store.facts.data_set} in {store.folder}: the split {split} holds no tile",
-            next_step="see reports/pairs/details.json; choose a data set with that split, or more pairs",
+            next_step=f"see reports/pairs/{store.facts.data_set}/details.json; choose a data set with that "
+            "split, or more pairs",
         )
+    tiles = store.index.iloc[rows]
+    if not tiles["known_share"].any():
+        raise BadDataError(
+            f"data set {store.facts.data_set} in {store.folder}: the split {split} has no known pixel in any "
+            f"of its {len(tiles)} tiles",
+            next_step=f"look at reports/pairs/{store.facts.data_set}/sheet.png; correct labels and images",
+        )
+    if not tiles["changed_share"].any():
+        _LOG.warning("%s: split %s has no changed pixel, %s", store.facts.data_set, split, _UNCHANGED[split])
     return rows
 
 

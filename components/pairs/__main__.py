@@ -20,12 +20,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m components.pairs",
         description="Read a data set of pairs of two dates, check it, cut it into tiles, compare its splits, "
-        "and write its training store.",
+        "and write its training store. Other settings are in section pairs of params.yaml.",
     )
     parser.add_argument("--data-set", required=True, metavar="NAME", help=f"one of {', '.join(DATA_SETS)}")
-    parser.add_argument("--source", type=Path, help="its folder (pairs.folders of params.yaml)")
-    parser.add_argument("--out", type=Path, help=f"the store ({STORES}/NAME)")
-    parser.add_argument("--reports", type=Path, help=f"metrics, details and sheet ({REPORTS}/NAME)")
+    parser.add_argument(
+        "--source",
+        type=Path,
+        metavar="DIR",
+        help="folder of its files; by default that of pairs.folders in params.yaml; none for simulated",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"folder of the store ({STORES}/NAME)")
+    parser.add_argument(
+        "--reports",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of metrics.json, details.json and sheet.png ({REPORTS}/NAME)",
+    )
     arguments = parser.parse_args()
     parameters = load_parameters("pairs", PairsParameters)
     name: str = arguments.data_set

@@ -36,10 +36,12 @@ def split_numbers(index: pd.DataFrame, tile_px: int) -> dict[str, dict[str, Any]
 
 
 def one_sided(numbers: dict[str, dict[str, Any]]) -> list[str]:
-    """Return warnings about splits in which nothing or everything changed."""
+    """Return warnings about splits in which nothing is known, or nothing or everything changed."""
     told = []
     for split, found in numbers.items():
-        if found["tiles"] and found["tiles_without_change"] == found["tiles"]:
+        if found["tiles"] and not found["known_pixels"]:
+            told.append(f"split {split} has no known pixel in any of its {found['tiles']} tiles")
+        elif found["tiles"] and found["tiles_without_change"] == found["tiles"]:
             told.append(f"split {split} has no change in any of its {found['tiles']} tiles")
         if found["tiles"] and found["tiles_all_change"] == found["tiles"]:
             told.append(f"all of split {split} is change; is its label inverted?")

@@ -129,11 +129,17 @@ def open_source(name: str, folder: Path | None, parameters: PairsParameters) -> 
         parameters: Section ``pairs``.
 
     Raises:
-        ParameterError: If there is no such data set, or no folder of it is known.
+        ParameterError: If there is no such data set, no folder of it is known, or one is given for simulated
+            pairs.
         MissingInputError: If the folder is none.
         BadDataError: If it holds no image in the data set's layout.
     """
     if name == SIMULATED:
+        if folder is not None:
+            raise ParameterError(
+                f"{folder}: simulated pairs are drawn, not read",
+                next_step="leave out --source, or name a data set that lies there",
+            )
         about = {
             "title": "simulated pairs of the rehearsal world",
             "meaning": "ground that changed from building to none or from none to building",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,16 +11,23 @@ from pandas.errors import EmptyDataError, ParserError
 from components.contract.errors import BadDataError
 
 STAGES = ("optical", "distill", "adapt")
-"""Folders of training curves, in the order the models are trained."""
+"""Folders of the building models' training curves, in the order the models are trained."""
+
+ALL_STAGES = (*STAGES, "change")
+"""Folders of all training curves."""
 
 
-def training_curves(reports: Path) -> Iterator[tuple[str, pd.DataFrame]]:
+def training_curves(reports: Path, stages: Sequence[str] = STAGES) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield folder below ``reports`` and table of every training curve that has a step and a loss.
+
+    Args:
+        reports: Folder of all reports.
+        stages: Folders in it that are searched.
 
     Raises:
         BadDataError: If a file is no table of numbers.
     """
-    for path in (path for stage in STAGES for path in sorted((reports / stage).rglob("curve.csv"))):
+    for path in (path for stage in stages for path in sorted((reports / stage).rglob("curve.csv"))):
         try:
             curve = pd.read_csv(path)
         except EmptyDataError:

@@ -11,7 +11,7 @@ from components.lib.files import atomic_directory
 from components.lib.report.content import FigureFile, PageLink, PlotsContent
 from components.lib.report.figures import draw_bars, draw_terms
 from components.lib.report.page import write_plots
-from components.report.curves import training_curves
+from components.report.curves import ALL_STAGES, training_curves
 from components.report.slices import SLICE_TITLES, slice_title
 from components.report.text import simulated_notice
 
@@ -63,7 +63,7 @@ def make_plots(reports: Path) -> Path:
 
 def _draw_curves(folder: Path, reports: Path) -> list[FigureFile]:
     figures: list[FigureFile] = []
-    for training, curve in training_curves(reports):
+    for training, curve in training_curves(reports, ALL_STAGES):
         terms = ["loss", *(c for c in curve.columns if c not in (*NO_LOSS, "loss"))]
         picture = f"curves/{len(figures) + 1}.png"
         width, height = draw_terms(folder / picture, curve, terms)

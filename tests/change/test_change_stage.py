@@ -15,9 +15,10 @@ from components.change.train import HEADLINE, ChangeRun, prepare_run
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.change.nets.bundle import load_change_bundle
 from components.lib.change.store.store import PairStore
-from components.lib.change.terms import Modality
+from components.lib.change.terms import CHANGED, UNCHANGED, UNKNOWN, Modality
 from components.lib.change.training.validation import Validation
 from components.lib.config.loader import load_parameters
+from components.lib.engine.batch import to_batch
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.methods.registry import load_change
 from tests.lib.change.training.stores import SIDE, make_store
@@ -97,11 +98,12 @@ def test_the_curve_falls_and_no_checkpoint_is_left(trained: Path) -> None:
 
 def run_of(
     repository: Path, folder: Path, method: str = "sgsln", *, splits: tuple[str, ...] | None = None,
-    modalities: tuple[Modality, Modality] = ("optical", "optical"), **change: Any,
+    modalities: tuple[Modality, Modality] = ("optical", "optical"), labels: dict[str, int] | None = None,
+    **change: Any,
 ) -> ChangeRun:  # fmt: skip
     """Prepare a training without taking a step."""
     own = {} if splits is None else {"splits": splits}
-    store = make_store(folder / "data/pairs", modalities=modalities, **own)
+    store = make_store(folder / "data/pairs", modalities=modalities, labels=labels, **own)
     write_parameters(repository, folder, change=CHANGE | change, methods=METHODS)
     path, chosen = folder / "params.yaml", load_change(method)
     parameters = load_parameters(f"methods.{method}", chosen.parameters, path)
@@ -133,6 +135,22 @@ def test_a_radar_image_may_be_the_second_date(repository: Path, tmp_path: Path, 
 def test_a_split_without_pairs_is_named(repository: Path, tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match="split val holds no tile"):
         run_of(repository, tmp_path, splits=("train", "test"))
+
+
+def test_splits_without_change_are_told_and_unknown_ones_refused(
+    repository: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = run_of(repository, tmp_path, labels={"train": UNCHANGED, "val": UNCHANGED})
+    losses = run.task.losses(to_batch(run.batches(0), torch.device("cpu")))
+    assert torch.isfinite(losses["loss"])
+    assert "split train has no changed pixel, so that nothing can be learned from it" in caplog.text
+    assert "split val has no changed pixel, so that F1 is 0" in caplog.text
+    everything = run_of(repository, tmp_path, labels={"train": CHANGED})
+    assert torch.isfinite(
+        everything.task.losses(to_batch(everything.batches(0), torch.device("cpu")))["loss"]
+    )
+    with pytest.raises(BadDataError, match="the split val has no known pixel in any of its 2 tiles"):
+        run_of(repository, tmp_path, labels={"val": UNKNOWN})
 
 
 def test_images_that_the_data_set_has_not_are_named(repository: Path, tmp_path: Path) -> None:

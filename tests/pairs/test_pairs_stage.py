@@ -139,6 +139,10 @@ def test_splits_without_change_or_of_change_alone_are_told(data: Path, tmp_path:
         "all of split val is change; is its label inverted?",
         "split test has no change in any of its 4 tiles",
     ]
+    transparent = png(np.zeros((*SIZE, 4), np.uint8))
+    write(data, files_of("test", ["a"], 100, label=transparent))
+    run(data, tmp_path, parameters())
+    assert details_of(tmp_path)["warnings"][1] == "split test has no known pixel in any of its 4 tiles"
 
 
 def test_the_simulated_world_becomes_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +177,8 @@ def test_parameters_name_what_they_do_not_know() -> None:
         parameters(value_range=(5.0, 5.0))
     with pytest.raises(ParameterError, match="no folder of the data set cdd is known"):
         open_source("cdd", None, parameters())
+    with pytest.raises(ParameterError, match="simulated pairs are drawn, not read"):
+        open_source(SIMULATED, Path("folder"), parameters())
 
 
 def test_the_command_refuses_an_unknown_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,19 @@ def test_the_page_holds_every_curve_and_slice_and_needs_no_network(reports: Path
     assert "../evaluate/report/index.html" in links(text)
 
 
+def test_change_trainings_are_drawn_behind_those_of_building_models(reports: Path) -> None:
+    shown = make_plots(reports).read_text().count('src="curves/')
+    curve = reports / "change" / "sgsln" / "curve.csv"
+    curve.parent.mkdir(parents=True)
+    curve.write_text("step,lr,loss,dice,bce,auxiliary\n10,0.1,1.5,0.6,0.5,0.4\n20,0.1,1.2,0.5,0.4,0.3\n")
+    page = make_plots(reports)
+    assert f'src="curves/{shown + 1}.png"' in page.read_text()
+    assert (
+        "Loss against the step, Change between two dates (sgsln): loss, dice, bce, auxiliary"
+        in page.read_text()
+    )
+
+
 def test_drawn_again_it_replaces_what_was_there(reports: Path) -> None:
     (reports / "plots").mkdir()
     (reports / "plots" / "index.html").write_text('<script src="https://cdn.jsdelivr.net/npm/vega"></script>')

@@ -18,8 +18,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.method is not None:
-        if options.truth is not None or options.prediction is not None:
-            parser.error("--method scores a model: leave out --truth and --prediction")
+        given = [name for name in _OF_FILES if getattr(options, name) != parser.get_default(name)]
+        if given:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            parser.error(
+                f"--method scores a model by its own threshold and the usual rules: leave out {flags}"
+            )
         _score_model(options)
         return
     if options.truth is None or options.prediction is None:
@@ -27,35 +31,49 @@ def main(arguments: list[str] | None = None) -> None:
     _score(options)
 
 
+_OF_FILES = ("truth", "prediction", "threshold", "iou", "min_area", "tolerance", "scene")
+"""Options of the score of files, which a model's score does not know."""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m components.evaluate change",
         description="Precision, recall, F1 and IoU of changed pixels and changed objects, of sums over all "
-        "pairs. Two folders of masks (PNG or TIFF) are matched by the stems of their files. Of two files of "
-        "changed buildings (GeoParquet, GPKG, GeoJSON, or folders with one) the objects alone count. Nothing "
-        "tells whether truth and prediction were swapped: precision and recall change places, F1 and IoU "
-        "stay. With --method: models/change/METHOD on the test pairs of its data set, in whole tiles and in "
-        "crops of 256 pixels, into reports/evaluate_change/METHOD.",
+        "pairs: of files (--truth, --prediction), or of a trained model (--method).",
     )
-    parser.add_argument("--truth", type=Path, metavar="DIR", help="folder, or file, of what changed")
-    parser.add_argument("--prediction", type=Path, metavar="DIR", help="the same, predicted")
-    parser.add_argument(
+    files = parser.add_argument_group(
+        "score of files",
+        "Two folders of masks (PNG or TIFF) are matched by the names of their files without suffix. A mask "
+        "has 0 and 1, 0 and 255, or 0, 1 and 255 for unknown. Of two files of changed buildings (GeoParquet, "
+        "GPKG, GeoJSON, or folders with one) the objects alone count. Nothing tells whether truth and "
+        "prediction were swapped: precision and recall change places, F1 and IoU stay.",
+    )
+    files.add_argument("--truth", type=Path, metavar="DIR", help="folder, or file, of what changed")
+    files.add_argument("--prediction", type=Path, metavar="DIR", help="the same, predicted")
+    files.add_argument(
         "--threshold", type=float, metavar="P", help="the prediction holds probabilities; change lies above P"
     )
-    parser.add_argument("--iou", type=float, default=0.5, help="least IoU of a matched object (%(default)s)")
-    parser.add_argument(
+    files.add_argument(
+        "--iou", type=float, default=0.5, metavar="R", help="least IoU of a matched object (%(default)s)"
+    )
+    files.add_argument(
         "--min-area", type=int, default=1, metavar="PX", help="smallest object, pixels (%(default)s)"
     )
-    parser.add_argument(
+    files.add_argument(
         "--tolerance", type=float, default=3.0, metavar="PX", help="of relaxed scores, pixels (%(default)s)"
     )
-    parser.add_argument(
+    files.add_argument(
         "--scene",
         metavar="REGEX",
         help="pattern whose one group, found in a stem, names the scene, the unit of intervals; each pair by "
         "default",
     )
-    parser.add_argument("--method", metavar="METHOD", help="change method of a trained model: sgsln, ...")
+    model = parser.add_argument_group(
+        "score of a model",
+        "models/change/METHOD on the test pairs of its data set (data/pairs), in whole tiles and in crops of "
+        "256 pixels; into reports/evaluate_change/METHOD, with a sheet of pictures.",
+    )
+    model.add_argument("--method", metavar="METHOD", help="change method of a trained model: sgsln, ...")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     return parser
 

@@ -24,7 +24,8 @@ class MaskFolder:
     """Masks of a folder.
 
     Args:
-        folder: Folder with PNG and TIFF files, one mask each; other files and folders in it are left alone.
+        folder: Folder with PNG and TIFF files, one mask each; whatever else is in it, links and hidden files,
+            is left alone.
 
     Raises:
         MissingInputError: If there is no such folder.
@@ -108,7 +109,8 @@ def _files(folder: Path) -> dict[str, Path]:
         raise MissingInputError(f"{folder} is no folder", next_step="name a folder of masks (PNG or TIFF)")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in SUFFIXES or path.is_symlink() or not path.is_file():
+        foreign = path.suffix.lower() not in SUFFIXES or path.name.startswith(".")
+        if foreign or path.is_symlink() or not path.is_file():
             continue
         if path.stem in found:
             raise BadDataError(
@@ -117,7 +119,10 @@ def _files(folder: Path) -> dict[str, Path]:
             )
         found[path.stem] = path
     if not found:
-        raise BadDataError(f"{folder} holds no mask (PNG or TIFF)", next_step="name the folder of the files")
+        raise BadDataError(
+            f"{folder} holds no mask (PNG or TIFF; links do not count)",
+            next_step="name the folder of the files",
+        )
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +14,10 @@ from PIL import Image
 from components.contract.errors import BadDataError
 from components.lib.change.inference import NetworkPredictor
 from components.lib.change.nets.bundle import load_change_bundle
+from components.lib.change.nets.config import ChangeConfig
 from components.lib.change.nets.network import ChangeNetwork
 from components.lib.change.pair import Pixels
-from components.lib.change.scoring.protocols import PROTOCOLS, ScoringProtocol, predict_pair, score_split
+from components.lib.change.scoring.protocols import PROTOCOLS, Probability, ScoringProtocol, score_split
 from components.lib.change.scoring.scores import ChangeRules, ChangeScores
 from components.lib.change.store.layout import LABEL, layer_name
 from components.lib.change.store.store import PairStore
@@ -74,7 +76,16 @@ def evaluate_model(
             f"data set {store.facts.data_set} in {store.folder} has no pair in the split {SPLIT}",
             next_step="score a model of a data set with test pairs; see reports/pairs/*/details.json",
         )
-    scores = {protocol: _scores(net, store, protocol, rules) for protocol in PROTOCOLS}
+    on_sheet, predicted = _most_changed(store), dict[str, Probability]()
+
+    def keep(name: str, probability: Probability) -> None:
+        if name in on_sheet:
+            predicted[name] = probability
+
+    scores = {
+        protocol: _scores(net, store, protocol, rules, keep if protocol == "whole_tile" else None)
+        for protocol in PROTOCOLS
+    }
     details = {
         "method": method,
         "data_set": store.facts.data_set,
@@ -88,7 +99,7 @@ def evaluate_model(
         "by_pair": {protocol: found.table().to_dict("records") for protocol, found in scores.items()},
     }
     out = folders.out / method
-    _draw_sheet(net, store, out / "sheet.png")
+    _draw_sheet(net.config, store, {name: predicted[name] for name in on_sheet}, out / "sheet.png")
     write_json(out / "details.json", details)
     write_json(out / "metrics.json", headline(details))
     return details
@@ -105,7 +116,11 @@ def headline(details: dict[str, Any]) -> dict[str, float]:
 
 
 def _scores(
-    net: ChangeNetwork, store: PairStore, protocol: ScoringProtocol, rules: ChangeRules
+    net: ChangeNetwork,
+    store: PairStore,
+    protocol: ScoringProtocol,
+    rules: ChangeRules,
+    on_pair: Callable[[str, Probability], None] | None,
 ) -> ChangeScores:
     return score_split(
         NetworkPredictor(net),
@@ -116,25 +131,30 @@ def _scores(
         after=net.config.after.modality,
         rules=rules,
         threshold=net.config.threshold,
+        on_pair=on_pair,
     )
 
 
-def _draw_sheet(net: ChangeNetwork, store: PairStore, path: Path) -> None:
-    """Write a PNG with a row for each pair: before, after, truth, and right, false and missed change."""
+def _most_changed(store: PairStore) -> list[str]:
+    """Return the names of the test pairs on the sheet, those with most changed pixels first."""
     names = store.names(SPLIT)
     changed = [int((store.whole(LABEL, name) == CHANGED).sum()) for name in names]
-    most = [names[index] for index in np.argsort(-np.array(changed), kind="stable")[:SHEET_ROWS]]
-    rows = [_row(net, store, name) for name in most]
+    return [names[index] for index in np.argsort(-np.array(changed), kind="stable")[:SHEET_ROWS]]
+
+
+def _draw_sheet(
+    config: ChangeConfig, store: PairStore, predicted: Mapping[str, Probability], path: Path
+) -> None:
+    """Write a PNG with a row for each pair: before, after, truth, and right, false and missed change."""
+    rows = [_row(config, store, name, probability) for name, probability in predicted.items()]
     with atomic_file(path) as temporary:
         Image.fromarray(tiled(rows, _GAP)).save(temporary, format="PNG", optimize=True)
 
 
-def _row(net: ChangeNetwork, store: PairStore, name: str) -> list[Picture]:
-    config = net.config
+def _row(config: ChangeConfig, store: PairStore, name: str, probability: Probability) -> list[Picture]:
     before = store.whole(layer_name("before", config.before.modality), name)
     after = store.whole(layer_name("after", config.after.modality), name)
     label = store.whole(LABEL, name)[..., 0]
-    probability = predict_pair(NetworkPredictor(net), before, after, "whole_tile")
     under = _picture(after, config.after.modality)
     truth, known = label == CHANGED, label != UNKNOWN
     found: npt.NDArray[np.bool_] = (probability > config.threshold) & known

@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import logging
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -16,6 +16,7 @@ from components.lib.engine.ranks import Ranks, ranks
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
+    from lightning.fabric.plugins.precision import MixedPrecision
 
 Precision = Literal["32-true", "bf16-mixed"]
 
@@ -72,9 +73,11 @@ def build_fabric(parameters: TrainingParameters, device: torch.device, group: Ra
     if device.type == "cuda":
         # cuBLAS reads this when the context is made; without it deterministic mode cannot hold.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    precision = precision_of(parameters, device)
+    precision: dict[str, Any] = {"precision": precision_of(parameters, device)}
+    if precision["precision"] == "bf16-mixed":
+        precision = {"plugins": _autocast(device)}
     if group is None or group.is_single:
-        return Fabric(accelerator=device.type, devices=1, precision=precision)
+        return Fabric(accelerator=device.type, devices=1, **precision)
     if device.type == "cuda" and group.local_world > torch.cuda.device_count():
         raise ResourceError(
             f"{group.local_world} processes, but this machine has {torch.cuda.device_count()} GPU(s)",
@@ -88,10 +91,25 @@ def build_fabric(parameters: TrainingParameters, device: torch.device, group: Ra
         devices=group.local_world,
         num_nodes=group.world // group.local_world,
         strategy=strategy,
-        precision=precision,
+        **precision,
     )
     fabric.launch()
     return fabric
+
+
+def _autocast(device: torch.device) -> MixedPrecision:
+    """Return mixed precision in bfloat16 that gives a step its batch as it is.
+
+    Fabric's own rounds all floating tensors of a batch to 8 significant bits, the scales of a zoom among
+    them; autocast chooses the number format of each operation anyway.
+    """
+    from lightning.fabric.plugins.precision import MixedPrecision  # noqa: PLC0415 - as Fabric
+
+    class ExactBatch(MixedPrecision):
+        def convert_input(self, data: Any) -> Any:  # noqa: ANN401 - as the base class
+            return data
+
+    return ExactBatch("bf16-mixed", device.type)
 
 
 def keep_memory() -> None:

@@ -28,9 +28,12 @@ def training_title(folder: str) -> str:
     """Return what a training made.
 
     Args:
-        folder: Folder of the training below ``reports``: ``optical/<kind>``, ``distill/<method>``, ``adapt``.
+        folder: Folder of the training below ``reports``: ``optical/<kind>``, ``distill/<method>``, ``adapt``,
+            ``change/<method>``.
     """
     stage, _, name = folder.partition("/")
     if stage == "optical":
         return f"Optical teacher ({name})"
+    if stage == "change":
+        return f"Change between two dates ({name})"
     return model_title(name) if stage == "distill" else "Adaptation"

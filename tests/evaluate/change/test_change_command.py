@@ -284,6 +284,11 @@ def test_bad_folders_are_named(golden: Folders, spoil: Any, message: str) -> Non
         golden.score()
 
 
+def test_hidden_files_of_desktops_are_no_masks(golden: Folders, capsys: pytest.CaptureFixture[str]) -> None:
+    (golden.truth / "._a.png").write_bytes(b"\0\5\26\7")
+    assert printed(golden, capsys)["pairs"] == 2
+
+
 def test_a_missing_folder_is_named(golden: Folders) -> None:
     golden.prediction = golden.prediction.with_name("elsewhere")
     with pytest.raises(MissingInputError, match="elsewhere is missing"):

@@ -11,6 +11,8 @@ from PIL import Image
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.evaluate.__main__ import main
+from components.lib.change.inference import NetworkPredictor
+from components.lib.change.scoring.protocols import PROTOCOLS
 from tests.promote.change_world import DATA_SET, EVERYWHERE, NOWHERE, write_change_model, write_change_world
 
 PIXELS, CHANGED = 2 * 32 * 32, 2 * 12 * 12
@@ -49,6 +51,19 @@ def test_counts_are_those_of_the_test_pairs(world: Path, capsys: pytest.CaptureF
         assert sheet.size == (4 * 320 + 3 * 6, 2 * 320 + 6)
 
 
+def test_each_pair_is_predicted_once_by_each_protocol(
+    world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict, calls = NetworkPredictor.predict, []
+    monkeypatch.setattr(
+        NetworkPredictor, "predict", lambda self, *images: calls.append(images) or predict(self, *images)
+    )
+    write_change_model("sgsln", NOWHERE)
+    scored(capsys)
+    assert len(calls) == 2 * len(PROTOCOLS)
+    assert (world / "reports/evaluate_change/sgsln/sheet.png").is_file()
+
+
 def test_the_threshold_is_that_of_the_model(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_change_model("sgsln", NOWHERE, threshold=0.001)
     assert json.loads(scored(capsys, "--json"))["protocols"]["whole_tile"]["pixels"]["fn"] == 0
@@ -82,8 +97,15 @@ def test_a_data_set_without_test_pairs_is_named(
 
 
 def test_a_model_and_masks_cannot_be_scored_together(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["--method", "sgsln", "--truth", "x"], ["--truth", "x"], []):
+    for arguments in (
+        ["--method", "sgsln", "--truth", "x", "--prediction", "y"],
+        ["--method", "sgsln", "--min-area", "9"],
+        ["--truth", "x"],
+        [],
+    ):
         with pytest.raises(SystemExit) as left:
             main(["change", *arguments])
         assert left.value.code == 2
-    assert "leave out --truth and --prediction" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "leave out --truth, --prediction\n" in told
+    assert "leave out --min-area\n" in told

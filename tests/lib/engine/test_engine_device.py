@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from components.contract.errors import ResourceError
-from components.lib.engine.device import precision_of, resolve_device, use_threads
+from components.lib.engine.batch import Batch
+from components.lib.engine.device import build_fabric, precision_of, resolve_device, use_threads
+from components.lib.engine.step import Step
+from components.lib.engine.task import TrainingTask
 from tests.lib.engine.tiny import parameters
 
 
@@ -34,6 +37,31 @@ def test_threads_are_those_of_the_parameters_and_none_leaves_them() -> None:
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+class Spy(TrainingTask):
+    """Keeps the scales of its last step and the number format of its convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = torch.nn.Conv2d(3, 1, 1)
+        self.scales, self.computed = torch.zeros(0), torch.float64
+
+    def losses(self, batch: Batch) -> Batch:
+        values = self.net(batch["image"].float())
+        self.scales, self.computed = batch["scales"], values.dtype
+        return {"loss": values.float().mean()}
+
+
+@pytest.mark.parametrize(("asked", "computed"), [("32", torch.float32), ("bf16", torch.bfloat16)])
+def test_a_step_gets_the_floating_numbers_of_its_batch_as_they_are(asked: str, computed: torch.dtype) -> None:
+    settings, task = parameters(precision=asked), Spy()
+    step = Step(task, settings, build_fabric(settings, torch.device("cpu")))
+    scales = torch.tensor([0.8765432, 1.2345678])
+    step({"image": torch.ones(2, 3, 4, 4, dtype=torch.uint8), "scales": scales}, number=0, rate=1e-3)
+    assert task.computed == computed
+    assert task.scales.dtype == torch.float32
+    assert torch.equal(task.scales, scales)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -99,7 +99,8 @@ def find_pairs(root: Path, dataset: PairDataset) -> FoundPairs:
     """
     if not root.is_dir():
         raise MissingInputError(
-            f"{root} is no folder", next_step="set pairs.source to the folder of the data set"
+            f"{root} is no folder",
+            next_step="give --source, or set pairs.folders, to the folder of the data set",
         )
     refused: list[Refused] = []
     files = files_of_folder(root, lambda key, why: refused.append(Refused(one_line(key), "name", why)))
@@ -111,7 +112,7 @@ def find_pairs(root: Path, dataset: PairDataset) -> FoundPairs:
         raise BadDataError(
             f"{root} holds no image of the data set {dataset.name} in a folder "
             f"{', and none in '.join(' or '.join(part.declared.folders) for part in absent)}",
-            next_step="name the folder that holds these folders or the splits, or another pairs.data_set",
+            next_step="name the folder that holds these folders or the splits, or another data set",
         )
     listed = _split_lists(files, dataset, {name for _, name in grouped})
     places = _Places(dataset, listed)
@@ -160,7 +161,7 @@ def _grouped(
     grouped: dict[tuple[Split | None, str], _Group] = defaultdict(lambda: defaultdict(list))
     for key in files:
         path = PurePosixPath(key)
-        if path.suffix.lower() not in EXTENSIONS or len(path.parts) < 2:
+        if path.suffix.lower() not in EXTENSIONS or len(path.parts) < 2 or _is_hidden(path):
             continue
         own_folder = path.parts[-2]
         told = path.stem if dataset.folder_per_pair else own_folder
@@ -171,6 +172,11 @@ def _grouped(
         name = own_folder if dataset.folder_per_pair else path.stem.removesuffix(part.declared.ending)
         grouped[split, name][part.name].append(key)
     return grouped
+
+
+def _is_hidden(path: PurePosixPath) -> bool:
+    """Return True for what desktops and editors leave beside files: ``._a.png``, ``.cache``, ``__MACOSX``."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def _split_of_folders(folders: tuple[str, ...]) -> Split | None:

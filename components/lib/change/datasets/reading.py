@@ -86,7 +86,7 @@ class PairReader:
             raise RefusedPairError(
                 f"{files.after} has {_size(after)} pixels, {files.before} {_size(before)}", reason="size"
             )
-        _check_grids(files, before, after)
+        _check_grids((files.before, before), (files.after, after))
         modalities = (self._dataset.before_modality, self._dataset.after_modality)
         images = [
             self._pixels(name, image, modality)
@@ -134,8 +134,8 @@ class PairReader:
         bands, no_data = image.bands, image.no_data
         if not _bands_fit(image, modality):
             raise RefusedPairError(
-                f"{name} has {bands.shape[-1]} bands, {'three' if modality == 'optical' else 'one or four'} "
-                f"are needed for {modality}",
+                f"{name} has {_bands(bands.shape[-1])}, "
+                f"{'three' if modality == 'optical' else 'one or four'} are needed for {modality}",
                 reason="bands",
             )
         if self._dataset.black_is_no_data:
@@ -167,6 +167,7 @@ class PairReader:
                 raise RefusedPairError(
                     f"label {key} has {_size(image)} pixels, the images {_size(before)}", reason="size"
                 )
+            _check_grids((files.before, before), (key, image))
             try:
                 label = decode_label(image, self._dataset.coding, key)
             except BadDataError as error:
@@ -192,22 +193,22 @@ def _looks_like(image: Decoded, modality: Modality) -> bool:
     return count == 3 and not repeated if modality == "optical" else count == 1 or repeated
 
 
-def _check_grids(files: PairFiles, before: Decoded, after: Decoded) -> None:
-    """Refuse dates whose georeferences differ; one without any is taken to lie on the other's grid."""
-    if before.place is None or after.place is None:
+def _check_grids(first: tuple[str, Decoded], second: tuple[str, Decoded]) -> None:
+    """Refuse named files whose georeferences differ; one without any is taken to lie on the other's grid."""
+    (name, image), (other_name, other) = first, second
+    if image.place is None or other.place is None:
         return
-    if before.crs != after.crs:
+    if image.crs != other.crs:
         raise RefusedPairError(
-            f"{files.before} is in {str(before.crs)[:40]}, {files.after} in {str(after.crs)[:40]}",
-            reason="grid",
+            f"{name} is in {str(image.crs)[:40]}, {other_name} in {str(other.crs)[:40]}", reason="grid"
         )
-    height, width = before.size
+    height, width = image.size
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], dtype=np.float64)
-    distance = np.abs(before.place.apply(corners) - after.place.apply(corners)).max()
-    pixel = np.hypot(before.place.a, before.place.d)
+    distance = np.abs(image.place.apply(corners) - other.place.apply(corners)).max()
+    pixel = np.hypot(image.place.a, image.place.d)
     if distance > GRID_TOLERANCE_PX * pixel:
         raise RefusedPairError(
-            f"{files.after} lies {distance / pixel:.1f} pixels away from {files.before} by georeference",
+            f"{other_name} lies {distance / pixel:.1f} pixels away from {name} by georeference",
             reason="grid",
         )
 
@@ -216,6 +217,10 @@ def _areas(changed: npt.NDArray[np.bool_], kind: Kind) -> list[ChangedBuilding]:
     """Return 4-connected changed areas, one building each, as polygons along pixel edges."""
     parts, _ = ndimage.label(changed, structure=FOUR_CONNECTED)
     return [ChangedBuilding(kind, outline) for outline in outlines_of_parts(parts.astype(np.int32))]
+
+
+def _bands(count: int) -> str:
+    return "1 band" if count == 1 else f"{count} bands"
 
 
 def _size(image: Decoded) -> str:

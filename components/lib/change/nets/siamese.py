@@ -14,13 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from components.contract.errors import ParameterError
-from components.lib.change.nets.config import ChangeConfig
+from components.lib.change.nets.config import DEFAULT_ENCODER, ChangeConfig
 from components.lib.change.nets.network import ChangeNetwork
 from components.lib.nets.encoders import create_encoder
 from components.lib.nets.stems import split_stem
-
-DEFAULT_ENCODER = "mobilenet_v2"
-"""With a decoder of width 32 it has about as many parameters as SGSLN of width 32: 6.6 and 6.0 million."""
 
 DEPTH = 5
 STAGED_ENCODERS = "mobilenet_v2, resnet18, resnet34, resnet50"

@@ -11,7 +11,7 @@ Objects are matched in the whole pair in both: a building that a crop's edge cut
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Literal, Protocol
 
 import numpy as np
@@ -111,7 +111,7 @@ def predict_split(
     if not names:
         raise BadDataError(
             f"data set {store.facts.data_set} in {store.folder} has no pair in the split {split}",
-            next_step="score another split; see the splits in reports/pairs/details.json",
+            next_step=f"score another split; see them in reports/pairs/{store.facts.data_set}/details.json",
         )
     for name in tqdm(names, desc=f"{protocol} {split}", unit="pair", disable=None, leave=False):
         images = (
@@ -131,6 +131,7 @@ def score_split(
     after: Modality = "optical",
     rules: ChangeRules | None = None,
     threshold: float = 0.5,
+    on_pair: Callable[[str, Probability], None] | None = None,
 ) -> ChangeScores:
     """Score a network on a split by a protocol; arguments as :func:`predict_split`.
 
@@ -143,22 +144,25 @@ def score_split(
         after: Modality of the second date.
         rules: Matching of objects and tolerance; the defaults of :class:`ChangeRules` if None.
         threshold: Probability above which change is predicted.
+        on_pair: Called with name and probability (H, W) of each pair, for those who need more than scores.
 
     Raises:
         StormsightError: As :func:`predict_split`.
     """
-    used = rules or ChangeRules()
-    scored = [
-        score_pair(
-            probability > threshold,
-            store.whole(LABEL, name)[..., 0],
-            used,
-            name=name,
-            scene=str(store.tiles_of(name)["scene"].iloc[0]),
-            buildings=buildings_of(store, name, probability.shape, used.min_area_px),
+    used, scored = rules or ChangeRules(), []
+    for name, probability in predict_split(predictor, store, split, protocol, before=before, after=after):
+        scored.append(
+            score_pair(
+                probability > threshold,
+                store.whole(LABEL, name)[..., 0],
+                used,
+                name=name,
+                scene=str(store.tiles_of(name)["scene"].iloc[0]),
+                buildings=buildings_of(store, name, probability.shape, used.min_area_px),
+            )
         )
-        for name, probability in predict_split(predictor, store, split, protocol, before=before, after=after)
-    ]
+        if on_pair is not None:
+            on_pair(name, probability)
     return ChangeScores(scored, used)
 
 

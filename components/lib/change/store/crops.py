@@ -68,7 +68,7 @@ class PairCrops:
         if len(rows) == 0:
             raise BadDataError(
                 f"data set {store.facts.data_set} in {store.folder} has no tile to draw crops from",
-                next_step="see the splits in reports/pairs/details.json",
+                next_step="see the splits in reports/pairs/*/details.json",
             )
         if not 0 <= change_share <= 1:
             raise ParameterError(

@@ -123,7 +123,8 @@ class PairWriter:
         if not self._tiles:
             raise BadDataError(
                 f"data set {self._facts.data_set} has no usable pair",
-                next_step="see why pairs were left out in reports/pairs/details.json, or name another folder",
+                next_step="see why pairs were left out in "
+                f"reports/pairs/{self._facts.data_set}/details.json, or name another folder",
             )
         for layer in self._layers.values():
             layer.write_header()

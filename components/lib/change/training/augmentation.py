@@ -20,7 +20,6 @@ SWAP = 0.5
 """Probability that the dates of a crop change places."""
 
 _STREAM = 2**63
-_NOISE = ("levels", "colours", "filters")
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,7 @@ class Augmentation:
     seed: int
 
     def draw(self, step: int, count: int) -> dict[str, np.ndarray[Any, Any]]:
-        """Return the draws of the ``count`` crops of a step: ``places``, ``levels``, ..., and ``swapped``.
-
-        Floating numbers are given as their 32 bits: mixed precision would round what enters a step to 8 bits.
-        """
+        """Return the draws of the ``count`` crops of a step: ``places``, ``levels``, ..., and ``swapped``."""
         # The crops' kind of generator, beyond the counters that they use.
         random = keyed_generator(self.seed, _STREAM + step)
         optical = all(date.modality == "optical" for date in self.config.dates)
@@ -54,7 +50,7 @@ class Augmentation:
             drawn["swapped"] = swapped
         if self.noise > 0:
             drawn |= draw_noise(random, count, self.noise)
-        return {name: _as_bits(values) for name, values in drawn.items()}
+        return drawn
 
     def apply(self, batch: Batch) -> Batch:
         """Return ``before``, ``after`` and ``label`` of a batch after geometry and noise, and ``swapped``.
@@ -66,22 +62,14 @@ class Augmentation:
         with torch.no_grad(), torch.autocast(batch["label"].device.type, enabled=False):
             images, label = [batch["before"], batch["after"]], batch["label"]
             if "places" in batch:
-                places = batch["places"].view(torch.float32)
-                images = [moved(image, places, code=False) for image in images]
-                label = moved(label, places, code=True)
+                images = [moved(image, batch["places"], code=False) for image in images]
+                label = moved(label, batch["places"], code=True)
             for image in images:
                 label = torch.where(data_mask(image).unsqueeze(1), label, UNKNOWN)
             if "levels" in batch:
-                noise = {name: batch[name].view(torch.float32) for name in _NOISE} | {
-                    "grains": batch["grains"]
-                }
                 images = [
-                    noisy(image, noise, colour=date.modality == "optical")
+                    noisy(image, batch, colour=date.modality == "optical")
                     for image, date in zip(images, self.config.dates, strict=True)
                 ]
         changed = {"before": images[0], "after": images[1], "label": label}
         return changed | ({"swapped": batch["swapped"]} if "swapped" in batch else {})
-
-
-def _as_bits(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return values.view(np.int32) if values.dtype == np.float32 else values

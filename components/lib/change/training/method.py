@@ -8,9 +8,10 @@ from __future__ import annotations
 from abc import ABC
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import PositiveFloat
+from pydantic import Field, PositiveFloat
 from torch import Tensor
 
+from components.lib.change.nets.config import DEFAULT_ENCODER
 from components.lib.change.nets.network import ChangeMaps, ChangeNetwork
 from components.lib.change.training.loss import change_loss
 from components.lib.config.loader import Parameters
@@ -24,6 +25,18 @@ class ChangeMethodParameters(Parameters):
     """
 
     lr: PositiveFloat | None = None
+
+
+class UnetParameters(ChangeMethodParameters):
+    """Section of a method whose network is a U-Net on an encoder of segmentation_models_pytorch.
+
+    Attributes:
+        encoder: Encoder of segmentation_models_pytorch.
+        width: The decoder's stages have 8, 4, 2, 1 and one half of this width.
+    """
+
+    encoder: str = DEFAULT_ENCODER
+    width: int = Field(default=32, ge=4, le=256, multiple_of=4)
 
 
 P = TypeVar("P", bound=ChangeMethodParameters)

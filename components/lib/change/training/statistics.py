@@ -39,7 +39,7 @@ def date_statistics(layer: Pixels, rows: npt.NDArray[np.int64], name: str) -> St
     if not means:
         raise BadDataError(
             f"layer {name}: none of the {len(rows)} train tiles has data",
-            next_step="see reports/pairs/details.json, and choose change.before and change.after among the "
+            next_step="see reports/pairs/*/details.json, and choose change.before and change.after among the "
             "data set's images",
         )
     mean, std = np.mean(means, axis=0), np.maximum(np.mean(stds, axis=0), LEAST_STD)

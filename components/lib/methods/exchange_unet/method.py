@@ -8,29 +8,16 @@ each date its own shallow skips and fuses on every level. Changer's fusion by fl
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from components.lib.change.nets.config import ChangeConfig
+from components.lib.change.nets.config import DEFAULT_ENCODER, ChangeConfig
 from components.lib.change.nets.exchange import exchange_channels, exchange_columns
 from components.lib.change.nets.network import ChangeMaps
-from components.lib.change.nets.siamese import DEFAULT_ENCODER, SiameseNetwork, change_head, stages_of
-from components.lib.change.training.method import ChangeMethod, ChangeMethodParameters
+from components.lib.change.nets.siamese import SiameseNetwork, change_head, stages_of
+from components.lib.change.training.method import ChangeMethod, UnetParameters
 
 EXCHANGES = (None, exchange_columns, exchange_channels, exchange_channels, exchange_channels)
 """Exchange after the encoder's stages of stride 2, 4, 8, 16 and 32."""
-
-
-class ExchangeUnetParameters(ChangeMethodParameters):
-    """Section `methods.exchange_unet` of ``params.yaml``.
-
-    Attributes:
-        encoder: Encoder of segmentation_models_pytorch that can be run stage by stage.
-        width: The decoder's stages have 8, 4, 2, 1 and one half of this width.
-    """
-
-    encoder: str = DEFAULT_ENCODER
-    width: int = Field(default=32, ge=4, le=256, multiple_of=4)
 
 
 class ExchangeUnet(SiameseNetwork):
@@ -67,12 +54,12 @@ class ExchangeUnet(SiameseNetwork):
         return decoded
 
 
-class ExchangeUnetMethod(ChangeMethod[ExchangeUnetParameters]):
+class ExchangeUnetMethod(ChangeMethod[UnetParameters]):
     """Control with exchange and without guidance."""
 
     name = "exchange_unet"
     description = "U-Nets that exchange features"
-    parameters = ExchangeUnetParameters
+    parameters = UnetParameters
     network = ExchangeUnet
 
 

@@ -6,25 +6,12 @@ deepest features are compared as well, so that the result does not depend on the
 
 from __future__ import annotations
 
-from pydantic import Field
 from torch import Tensor
 
 from components.lib.change.nets.config import ChangeConfig
 from components.lib.change.nets.network import ChangeMaps
-from components.lib.change.nets.siamese import DEFAULT_ENCODER, SiameseNetwork, change_head
-from components.lib.change.training.method import ChangeMethod, ChangeMethodParameters
-
-
-class SiameseUnetParameters(ChangeMethodParameters):
-    """Section `methods.siamese_unet` of ``params.yaml``.
-
-    Attributes:
-        encoder: Encoder of segmentation_models_pytorch.
-        width: The decoder's stages have 8, 4, 2, 1 and one half of this width.
-    """
-
-    encoder: str = DEFAULT_ENCODER
-    width: int = Field(default=32, ge=4, le=256, multiple_of=4)
+from components.lib.change.nets.siamese import SiameseNetwork, change_head
+from components.lib.change.training.method import ChangeMethod, UnetParameters
 
 
 class SiameseUnet(SiameseNetwork):
@@ -49,12 +36,12 @@ class SiameseUnet(SiameseNetwork):
         return ChangeMaps(self.head(self.decoder(compared)))
 
 
-class SiameseUnetMethod(ChangeMethod[SiameseUnetParameters]):
+class SiameseUnetMethod(ChangeMethod[UnetParameters]):
     """Plain control: no exchange, no guidance."""
 
     name = "siamese_unet"
     description = "Siamese U-Net on differences of features"
-    parameters = SiameseUnetParameters
+    parameters = UnetParameters
     network = SiameseUnet
 
 

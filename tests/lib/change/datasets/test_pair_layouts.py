@@ -149,11 +149,39 @@ def test_links_out_of_the_folder_are_left_out(tmp_path: Path) -> None:
     }
 
 
+def test_hidden_files_of_desktops_and_editors_are_left_alone(tmp_path: Path) -> None:
+    files = generic_files("train", ["a"])
+    files |= {f"{place}train/t1/._a.png": b"\0\5\26\7" for place in ("", "__MACOSX/")}
+    files["train/.cache/t1/a.png"] = files["train/t1/a.png"]
+    found = find_pairs(write(tmp_path, files), get_pair_dataset("pairs"))
+    assert [pair.before for pair in found.pairs] == ["train/t1/a.png"]
+    assert not found.refused
+
+
+def test_names_may_have_spaces_and_any_script_but_no_control_characters(tmp_path: Path) -> None:
+    write(tmp_path, generic_files("train", ["my tile ü 東京 (1)", "new\nline"]))
+    found = find_pairs(tmp_path, get_pair_dataset("pairs"))
+    assert [pair.name for pair in found.pairs] == ["train_my tile ü 東京 (1)"]
+    assert {refused.name for refused in found.refused} == {
+        f"train/{folder}/new line.png" for folder in ("t1", "t2", "label")
+    }
+
+
+def test_endings_may_differ_between_the_files_of_a_pair(tmp_path: Path) -> None:
+    files = generic_files("train", ["a"])
+    files["train/t2/a.TIF"] = files.pop("train/t2/a.png")
+    files["train/label/a.PNG"] = files.pop("train/label/a.png")
+    found = find_pairs(write(tmp_path, files), get_pair_dataset("pairs"))
+    assert [(pair.after, pair.labels) for pair in found.pairs] == [
+        ("train/t2/a.TIF", (("train/label/a.PNG", None),))
+    ]
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     write(tmp_path, generic_files("train", ["a"]))
     with pytest.raises(BadDataError, match="no image of the data set levir-cd in a folder a, and none in b"):
         find_pairs(tmp_path, get_pair_dataset("levir-cd"))
-    with pytest.raises(MissingInputError, match="is no folder"):
+    with pytest.raises(MissingInputError, match=r"is no folder(.|\n)*pairs\.folders"):
         find_pairs(tmp_path / "nowhere", get_pair_dataset("levir-cd"))
     with pytest.raises(ParameterError, match="the nearest known one is 'levir-cd'"):
         get_pair_dataset("levir_cd")

@@ -68,6 +68,7 @@ BAD_LABELS = [
     (png(picture(bands=1)), r"train/label/bad.png has the values 0, 1, 2, .* more; 0 and 1, or 0 and 255"),
     (png(np.where(change() > 0, 7, 3).astype(np.uint8)), "has the values 3, 7"),
     (coloured((255, 0, 0), (0, 255, 0)), r"the colours \(0, 255, 0\), \(255, 0, 0\) beside black"),
+    (png(np.where(change() > 0, 255, 127).astype(np.uint8)), "has the values 127, 255"),
     (png(change().astype(np.uint16)), "is uint16, a label has 8 bits"),
     (png(change((24, 31))), "label train/label/bad.png has 24 x 31 pixels, the images 24 x 32"),
     (b"", "is empty"),
@@ -99,6 +100,27 @@ def test_a_label_as_jpeg_is_read_where_it_is_declared(tmp_path: Path) -> None:
     assert "of values between black and white" in reader.refused[0].message
 
 
+def test_photographs_as_palette_png_and_cmyk_jpeg_are_colours(tmp_path: Path) -> None:
+    plain = Image.new("RGB", SIZE[::-1], (200, 30, 60))
+    for name, image, kind in (("a", plain.quantize(4), "PNG"), ("b", plain.convert("CMYK"), "JPEG")):
+        content = io.BytesIO()
+        image.save(content, kind)
+        write(tmp_path, generic_files("train", [name], t1=content.getvalue()))
+    pairs, reader, _ = read(tmp_path)
+    assert not reader.refused
+    for pair in pairs:
+        np.testing.assert_allclose(pair.before["optical"], np.full((*SIZE, 3), (200, 30, 60)), atol=3)
+
+
+@pytest.mark.parametrize("side", [1, 3])
+def test_the_smallest_pairs_are_read(side: int, tmp_path: Path) -> None:
+    label = np.full((side, side), 255, np.uint8)
+    parts = {"t1": png(picture(1, (side, side))), "t2": png(picture(2, (side, side))), "label": png(label)}
+    (pair,), reader, _ = read(write(tmp_path, generic_files("train", ["a"], **parts)))
+    assert not reader.refused
+    assert pair.label.tolist() == [[CHANGED] * side] * side
+
+
 def test_transparent_pixels_are_no_data(tmp_path: Path) -> None:
     alpha = np.full(SIZE, 255, np.uint8)
     alpha[:, :5] = 0
@@ -125,7 +147,7 @@ def test_black_and_declared_values_are_no_data_where_declared(tmp_path: Path) ->
 
 BAD_IMAGES = [
     (png(picture(size=(24, 31))), "size", "train/t2/bad.png has 24 x 31 pixels, train/t1/bad.png 24 x 32"),
-    (png(picture(bands=1)), "bands", "train/t2/bad.png has 1 bands, three are needed for optical"),
+    (png(picture(bands=1)), "bands", "train/t2/bad.png has 1 band, three are needed for optical"),
     (geotiff(picture(bands=5)), "bands", "has 5 bands"),
     (
         geotiff(picture().astype(np.uint16)),
@@ -173,14 +195,16 @@ def test_dates_on_different_grids_are_refused(tmp_path: Path) -> None:
     files |= generic_files("train", ["moved"], t2=geotiff(picture(2), moved), **parts)
     files |= generic_files("train", ["other"], t2=geotiff(picture(2), crs="EPSG:32632"), **parts)
     files |= generic_files("train", ["bare"], t2=png(picture(2)), **parts)
+    files |= generic_files("train", ["label"], t1=parts["t1"], label=geotiff(change(), moved))
     pairs, reader, _ = read(write(tmp_path, files))
     assert [pair.name for pair in pairs] == ["train_bare", "train_same"]
     assert all(pair.crs == "EPSG:32631" for pair in pairs)
     assert {refused.name: refused.reason for refused in reader.refused} == {
+        "train_label": "grid",
         "train_moved": "grid",
         "train_other": "grid",
     }
-    assert "3.0 pixels away" in reader.refused[0].message
+    assert all("3.0 pixels away" in refused.message for refused in reader.refused[:2])
 
 
 def test_swapped_dates_are_seen_by_their_time_tags(tmp_path: Path) -> None:

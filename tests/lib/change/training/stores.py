@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,12 @@ def make_store(
     *,
     splits: tuple[str, ...] = SPLITS,
     modalities: tuple[Modality, Modality] = ("optical", "optical"),
+    labels: Mapping[str, int] | None = None,
 ) -> PairStore:
-    """Write and open a store of one tile per pair."""
-    pairs = (pair(number, split, modalities) for number, split in enumerate(splits))
+    """Write and open a store of one tile per pair; ``labels`` gives all pixels of a split one label."""
+    pairs = [pair(number, split, modalities) for number, split in enumerate(splits)]
+    for one in pairs:
+        if labels and one.split in labels:
+            one.label[:] = labels[one.split]
     write_pairs(folder, pairs, facts(tile_px=SIDE))
     return PairStore.open(folder)
