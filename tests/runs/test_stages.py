@@ -322,9 +322,11 @@ def test_a_refusal_closes_the_gate_and_says_why(trained: World, monkeypatch: pyt
     world.undo("promote")
     monkeypatch.setenv("OUTCOME", "refused")
     assert run_stage(world.environment(), "promote", "r1") == 0
-    assert command(world, "finish", "--run", "r1")[1]["result"]["promoted"] is False
+    told = command(world, "finish", "--run", "r1")[1]["result"]
+    assert (told["promoted"], told["models"]) == (False, {"stormsight-sar": "refused"})
     code, report = command(world, "gate", "--run", "r1")
     assert (code, report["class"]) == (77, "gate_refused")
+    assert report["next_step"].startswith("the champion of stormsight-sar stays")
     assert "stormsight-sar refused: the gain is +0.1" in report["message"]
 
 
@@ -357,7 +359,8 @@ def test_the_gate_is_closed_unless_record_and_ledger_agree(trained: World) -> No
     assert code == 65
     assert "not the one that the ledger names" in report["message"]
     world.objects.put(key, good)
-    assert command(world, "gate", "--run", "r1")[0] == 0
+    code, report = command(world, "gate", "--run", "r1")
+    assert (code, report["result"]["models"]) == (0, {"stormsight-sar": "promoted"})
     world.objects.delete(key)
     assert command(world, "gate", "--run", "r1")[0] == 66
 
