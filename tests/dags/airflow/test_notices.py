@@ -70,7 +70,9 @@ def test_a_promotion_is_told_of_each_model_or_without_names() -> None:
     words = "run r1 made a new champion: stormsight-change refused, stormsight-sar promoted"
     assert promoted({"return_value": models}) == words
     assert promoted({"return_value": [], "result": models}) == words
-    assert promoted({"return_value": {"key": "k", "promoted": True}, "result": None}) == words.partition(":")[0]
+    assert (
+        promoted({"return_value": {"key": "k", "promoted": True}, "result": None}) == words.partition(":")[0]
+    )
     assert promoted({}) == words.partition(":")[0], "it cannot be read"
 
 
