@@ -13,7 +13,6 @@ from stormsight_dags.settings.model import Settings
 from tests.k8s import policies
 from tests.k8s.manifests import OVERLAYS, ROOT, Manifest, find, kubectl, rendered
 
-
 PROFILE = "change"
 """Profile whose graph has all stages, those that other profiles leave out among them."""
 
