@@ -1,4 +1,4 @@
-"""The profiles named after a method set what its authors released."""
+"""The profiles named after a method set what its authors released; the profile `change` has its branch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from components.adapt.parameters import AdaptParameters
 from components.adapt.train import training_of
+from components.contract.graph.load import load_graph
 from components.contract.parameters import resolve
 from components.lib.config.scoring import ScoringSettings
 from components.lib.engine.inputs import sar_statistics
@@ -15,6 +16,7 @@ from components.lib.engine.parameters import TrainingParameters
 from components.lib.methods.disoptnet import DisOptNetParameters
 from components.lib.nets.parts import aspp_rates
 from components.optical.parameters import OpticalParameters
+from tests.conftest import ROOT
 from tests.parameter_documents import document
 
 
@@ -102,3 +104,20 @@ def test_lovecs_adapts_as_released() -> None:
     assert given["distill"]["epochs"] == 2 * adapt.epochs
     assert (given["distill"]["methods"], adapt.start_from) == (["semantic_fpn"], "semantic_fpn")
     assert (given["training"]["encoder"], given["training"]["decoder_channels"]) == ("resnet50", 256)
+
+
+def test_the_profile_change_has_every_stage_of_the_branch() -> None:
+    files = (ROOT / "dvc.yaml", ROOT / "params.yaml")
+    added = set(load_graph(*files, "change").addresses) - set(load_graph(*files, "smoke").addresses)
+    assert added == {
+        "pairs@simulated",
+        "change@sgsln",
+        "change@siamese_unet",
+        "evaluate_change@sgsln",
+        "evaluate_change@siamese_unet",
+        "promote_change@sgsln",
+    }
+    given = sections("change")
+    assert given["promote"]["change"]["control"] == "siamese_unet"
+    for name in ("world", "training", "optical", "distill", "adapt", "scoring"):
+        assert given[name] == sections("smoke")[name], "the buildings are as short as they can be"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from components.check.change import check_folders
 from components.check.disk import check_disk
 from components.check.findings import Findings
 from components.check.lock import remove_leftovers, renew_lock, renewed
@@ -26,6 +27,7 @@ from components.lib.config.loader import P, validated
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.files import write_text
 from components.lib.tracking.parameters import TrackingParameters
+from components.pairs.parameters import PairsParameters
 from components.promote.parameters import PromoteParameters
 from components.simulation.parameters import WorldParameters
 
@@ -105,6 +107,8 @@ def _check_surroundings(sections: dict[str, Any], findings: Findings) -> None:
         check_gpu(read("training", TrainingParameters), read("evaluate", EvaluateParameters), findings)
     with findings.collecting():
         check_tracking(read("tracking", TrackingParameters), read("promote", PromoteParameters), ROOT)
+    with findings.collecting():
+        check_folders(read("pairs", PairsParameters), ROOT, findings)
     with findings.collecting():
         known, names = known_acquisitions(), sections.get("acquisitions")
         entries = [load_entry(name) for name in (names if isinstance(names, list) else ()) if name in known]

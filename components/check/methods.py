@@ -15,6 +15,7 @@ import components.lib.methods
 from components.check.findings import Findings
 from components.contract.errors import ParameterError, ResourceError
 from components.contract.hashing import sha256_folder, sha256_json
+from components.lib.change.terms import BANDS
 from components.lib.config.loader import validated
 from components.lib.files import write_text
 from components.lib.methods.registry import load_change, load_method, load_teacher, parameters_of
@@ -64,7 +65,7 @@ def _check(sections: Sections, params: Path, findings: Findings) -> None:
             load_teacher(kind)
     for name in sections["change"]["methods"]:
         with findings.collecting():
-            load_change(name)
+            _build_change(name, sections, params)
     for name in sections["distill"]["methods"]:
         with findings.collecting():
             teacher = load_method(name).teacher
@@ -75,12 +76,37 @@ def _check(sections: Sections, params: Path, findings: Findings) -> None:
                 )
 
 
+def _build_change(name: str, sections: Sections, params: Path) -> None:
+    """Build the network of a change method as its training would, for images of any statistics.
+
+    A wrong section of the method is told apart, and builds none.
+    """
+    from components.lib.change.nets.bundle import build_change  # noqa: PLC0415 - imports torch
+    from components.lib.change.nets.config import ChangeConfig, DateConfig  # noqa: PLC0415
+
+    method = load_change(name)
+    parameters = validated(f"methods.{name}", method.parameters, sections["methods"][name], params)
+    before, after = (
+        DateConfig.of(
+            modality, sensor="any", mean=(0.0,) * len(BANDS[modality]), std=(1.0,) * len(BANDS[modality])
+        )
+        for modality in (sections["change"]["before"], sections["change"]["after"])
+    )
+    config = ChangeConfig(kind=name, before=before, after=after, **method.network_options(parameters))
+    try:
+        build_change(config)
+    except ParameterError as error:
+        own = f"methods.{name}.encoder: "
+        message = error.message.replace("training.encoder: ", own).replace("methods.*.encoder: ", own)
+        raise ParameterError(message, next_step=error.next_step) from error
+
+
 def _key(sections: Sections) -> str:
     code = sha256_folder(Path(next(iter(components.lib.methods.__path__))))
     names = {
         "kinds": sections["optical"]["kinds"],
         "methods": sections["distill"]["methods"],
-        "change": sections["change"]["methods"],
+        "change": [sections["change"][key] for key in ("methods", "before", "after")],
         "encoder": sections["training"]["encoder"],
     }
     return sha256_json({"code": code, "sections": sections["methods"], **names})

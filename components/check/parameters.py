@@ -11,6 +11,7 @@ from typing import Any
 
 from components.adapt.parameters import AdaptParameters
 from components.change.parameters import ChangeParameters
+from components.check.change import check_change
 from components.check.findings import Findings
 from components.contract.documents import nearest, read_yaml, refuse_unknown, require_mapping, shown
 from components.contract.errors import ParameterError
@@ -98,6 +99,7 @@ def check_sections(sections: Sections, params: Path, findings: Findings) -> None
     with findings.collecting():
         check_mirrors(sections["download"].get("mirrors", {}), known_acquisitions())
     _check_methods(sections, params, findings)
+    check_change(sections, findings)
 
 
 def check_graph(root: Path) -> None:
@@ -203,19 +205,6 @@ def _check_methods(sections: Sections, params: Path, findings: Findings) -> None
     with findings.collecting():
         trained = [CONTROL, *sections["distill"]["methods"]]
         _refuse_unknown_names([sections["adapt"]["start_from"]], trained, "adapt.start_from")
-    with findings.collecting():
-        _check_change_candidates(sections, params)
-
-
-def _check_change_candidates(sections: Sections, params: Path) -> None:
-    """Check that the change methods whose models are judged, and their control, are trained."""
-    rules = validated("promote", PromoteParameters, sections["promote"], params).change
-    if not rules.candidates:
-        return
-    trained = sections["change"]["methods"]
-    _refuse_unknown_names(rules.candidates, trained, "promote.change.candidates")
-    if rules.control is not None:
-        _refuse_unknown_names([rules.control], trained, "promote.change.control")
 
 
 def _refuse_unknown_names(names: Iterable[str], known: Iterable[str], where: str) -> None:

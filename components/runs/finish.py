@@ -18,7 +18,7 @@ from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan, read_plan
 from components.runs.environment import Environment
-from components.runs.gate import is_promoted, sealed_decision
+from components.runs.gate import is_promoted, outcomes, sealed_decision
 from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.workspace import require_planned_code, workspace
 
@@ -52,7 +52,7 @@ def finish(environment: Environment, run: str) -> int:
     else:
         require_planned_code(environment.source, plan)  # the stages' list came from here
         outcome = _succeed(objects, operations, plan, {name: done[name] for name in names}, lock)
-    return _report_outcome(run, outcome)
+    return _report_outcome(objects, run, outcome)
 
 
 def _succeed(
@@ -158,7 +158,7 @@ def _merge(environment: Environment, plan: RunPlan, lock: dict[str, Any]) -> tup
         return merged_lock(folder)
 
 
-def _report_outcome(run: str, outcome: Succeeded | Failed | NothingToDo) -> int:
+def _report_outcome(objects: ObjectStore, run: str, outcome: Succeeded | Failed | NothingToDo) -> int:
     if isinstance(outcome, NothingToDo):
         report_failure(NOTHING_TO_DO, outcome.reason, outcome.next_step)
         LOG.info("%s: %s", outcome.reason, outcome.next_step)
@@ -169,6 +169,9 @@ def _report_outcome(run: str, outcome: Succeeded | Failed | NothingToDo) -> int:
         )
         report_result({"outcome": "failed", "stage": outcome.stage, "class": outcome.failure_class})
         return 0
-    LOG.info("run %s succeeded: %s", run, "promoted" if outcome.promoted else "not promoted")
-    report_result({"outcome": "succeeded", "key": outcome.key, "promoted": outcome.promoted})
+    models = outcomes(sealed_decision(objects, outcome.key)[1])
+    words = ", ".join(f"{model} {found}" for model, found in models.items())
+    LOG.info("run %s succeeded: %s", run, words or "the pipeline has no gate")
+    promoted = outcome.promoted
+    report_result({"outcome": "succeeded", "key": outcome.key, "promoted": promoted, "models": models})
     return 0

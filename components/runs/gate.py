@@ -67,10 +67,10 @@ def gate(environment: Environment, run: str) -> int:
         return NOTHING_TO_DO
     if not promoted:
         raise GateRefusedError(
-            f"run {run}: {why}", next_step="the champion stays; read the decision's record"
+            f"run {run}: {why}", next_step=f"the champion of {PRODUCT} stays; read the decision's record"
         )
     LOG.info("run %s: %s", run, why)
-    report_result({"key": plan.key, "promoted": True})
+    report_result({"key": plan.key, "promoted": True, "models": outcomes(decision)})
     return 0
 
 
@@ -129,6 +129,11 @@ def is_promoted(decision: Decision | None) -> bool:
             next_step="something else than the promote stage wrote it: run that stage again",
         )
     return decision.models[PRODUCT].outcome == "promoted"
+
+
+def outcomes(decision: Decision | None) -> dict[str, str]:
+    """Return the outcome of each registered model, by its name; empty for a pipeline without a gate."""
+    return {} if decision is None else {name: part.outcome for name, part in sorted(decision.models.items())}
 
 
 def reasons(decision: Decision) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from components.contract.graph.load import load_graph
 from components.contract.rights import DATA_STAGES
 from components.contract.work import Work
 from stormsight_dags.kubernetes.manifest import pod_template, quantity
@@ -12,6 +13,9 @@ from stormsight_dags.settings.model import Settings
 from tests.k8s import policies
 from tests.k8s.manifests import OVERLAYS, ROOT, Manifest, find, kubectl, rendered
 
+PROFILE = "change"
+"""Profile whose graph has all stages, those that other profiles leave out among them."""
+
 
 def installation(overlay: str) -> Settings:
     file = ROOT / "k8s/overlays" / overlay / "deployment.yaml"
@@ -19,10 +23,10 @@ def installation(overlay: str) -> Settings:
 
 
 def pods(overlay: str) -> list[Manifest]:
-    """The pod of every stage of the graph, as the operator sends it."""
+    """The pod of every stage that a profile may have, as the operator sends it."""
     settings = installation(overlay)
     made = []
-    for stage in settings.graph().stages:
+    for stage in load_graph(ROOT / "dvc.yaml", ROOT / "params.yaml", PROFILE).stages:
         work = Work(
             command=("python", "-m", "components.runs", "stage", stage.address),
             requirements=stage.requirements,

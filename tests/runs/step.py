@@ -41,7 +41,10 @@ def evaluate() -> None:
 def promote() -> None:
     outcome = os.environ.get("OUTCOME", "promoted")
     part = {"outcome": outcome, "reasons": ["the gain is +0.1"]}
-    decision = {"simulated": True, "models": {"stormsight-sar": part}}
+    models = {"stormsight-sar": part}
+    if change := os.environ.get("OUTCOME_OF_CHANGE"):
+        models["stormsight-change"] = {"outcome": change, "reasons": ["it finds sheds"]}
+    decision = {"simulated": True, "models": models}
     write("reports/promote/decision.json", json.dumps(decision))
 
 

@@ -317,15 +317,23 @@ def test_without_a_claim_there_is_nothing_to_finish(world: World) -> None:
     assert command(world, "finish", "--run", "r1")[0] == 99
 
 
-def test_a_refusal_closes_the_gate_and_says_why(trained: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_closes_the_gate_and_says_why_of_each_model(
+    trained: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = trained
     world.undo("promote")
     monkeypatch.setenv("OUTCOME", "refused")
+    monkeypatch.setenv("OUTCOME_OF_CHANGE", "promoted")
     assert run_stage(world.environment(), "promote", "r1") == 0
-    assert command(world, "finish", "--run", "r1")[1]["result"]["promoted"] is False
+    told = command(world, "finish", "--run", "r1")[1]["result"]
+    outcomes = {"stormsight-change": "promoted", "stormsight-sar": "refused"}
+    assert (told["promoted"], told["models"]) == (False, outcomes)
     code, report = command(world, "gate", "--run", "r1")
     assert (code, report["class"]) == (77, "gate_refused")
-    assert "stormsight-sar refused: the gain is +0.1" in report["message"]
+    assert report["next_step"].startswith("the champion of stormsight-sar stays")
+    assert (
+        "stormsight-change promoted: it finds sheds | stormsight-sar refused: the gain" in report["message"]
+    )
 
 
 def test_a_model_that_awaits_approval_is_neither_promoted_nor_refused(
@@ -357,7 +365,8 @@ def test_the_gate_is_closed_unless_record_and_ledger_agree(trained: World) -> No
     assert code == 65
     assert "not the one that the ledger names" in report["message"]
     world.objects.put(key, good)
-    assert command(world, "gate", "--run", "r1")[0] == 0
+    code, report = command(world, "gate", "--run", "r1")
+    assert (code, report["result"]["models"]) == (0, {"stormsight-sar": "promoted"})
     world.objects.delete(key)
     assert command(world, "gate", "--run", "r1")[0] == 66
 

@@ -61,7 +61,7 @@ def test_the_last_run_its_cost_its_quarantine_and_its_pages(
     assert command(world, "status")[0] == 0, "MLflow does not answer, and the rest is told"
     shown = capsys.readouterr().out
     for words in (
-        "run r1 succeeded: promoted",
+        "run r1 succeeded: promoted (stormsight-sar promoted)",
         "0.00 GPU hours by what dvc.yaml asks for",
         "distill (2 parts)",
         "registry/train@sha256:0",

@@ -110,7 +110,8 @@ class Succeeded(_Event):
     run: Run
     record_sha256: Sha256
     promoted: bool
-    """True if the gate let a model through; a refusal is a result too."""
+    """True if the gate let the served SAR model through; a refusal is a result too. The run's record has the
+    outcome of every model, change among them."""
 
 
 RELEASE, WITHDRAW = "release", "withdraw"

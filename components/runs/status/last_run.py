@@ -18,6 +18,7 @@ from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.state import Claim
 from components.runs.environment import Environment
+from components.runs.gate import outcomes, sealed_decision
 from components.runs.pages import outputs, page_outputs
 from components.runs.plan import last_failures
 from components.runs.records import FailureRecord, StageRecord
@@ -48,7 +49,7 @@ def find_cost(sources: Sources) -> list[Finding]:
     place = stage_records_prefix(claim.claimed.key)
     total = _total(claim.run, own, found_before=len(costs) - len(own))
     return [
-        Finding(_outcome(claim), OPERATIONS),
+        Finding(_outcome(sources.objects, claim), OPERATIONS),
         Finding(total, place),
         *(Finding(t, place) for t in _rows(own)),
     ]
@@ -98,13 +99,23 @@ class _Cost:
     image: str
 
 
-def _outcome(claim: Claim) -> str:
+def _outcome(objects: ObjectStore, claim: Claim) -> str:
     match claim.outcome:
         case Succeeded(promoted=promoted):
-            return f"{run_of(claim)} succeeded: {'promoted' if promoted else 'not promoted'}"
+            words = "promoted" if promoted else "not promoted"
+            return f"{run_of(claim)} succeeded: {words}{_by_model(objects, claim)}"
         case Failed() as failed:
             return f"{run_of(claim)} failed in {failed.stage}: {failed.failure_class}: {failed.message}"
     return f"run {claim.run} is at work"
+
+
+def _by_model(objects: ObjectStore, claim: Claim) -> str:
+    """Return the outcome of each model in parentheses; nothing where the record is gone or damaged."""
+    try:
+        models = outcomes(sealed_decision(objects, claim.claimed.key)[1])
+    except StormsightError:  # the ledger's word stands without it
+        return ""
+    return f" ({', '.join(f'{model} {found}' for model, found in models.items())})" if models else ""
 
 
 def _total(run: str, costs: list[_Cost], *, found_before: int) -> str:

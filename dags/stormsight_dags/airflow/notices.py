@@ -9,6 +9,7 @@ Secret). Such URLs often carry a token, so it is never written anywhere.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,14 @@ from components.contract.notices import BARRED, Notice, champion_notice, send
 from components.contract.redaction import redact
 from stormsight_dags.failures import StageFailure
 from stormsight_dags.kubernetes.classify import CommandReport
+
+log = logging.getLogger(__name__)
+
+RESULT = "result"
+"""XCom key of a pod's result. A hint: nothing may depend on it."""
+
+RESULT_KEYS = ("return_value", RESULT)
+"""XCom keys of a command's result: of a process, and of a pod."""
 
 TOLD_BEFORE_RETRY = frozenset({FailureKind.STALLED, FailureKind.CRASHED, FailureKind.DEADLINE})
 """Failures that are told even when a retry follows."""
@@ -126,12 +135,14 @@ def _name_of(instance: Any) -> str:  # noqa: ANN401 - Airflow's task instance
 
 
 def promotion_notice(context: Mapping[str, Any]) -> Notice:
-    """Return the notice about a run whose gate passed: its model is champion."""
+    """Return the notice about a run whose gate passed: models that were promoted, and refused beside them."""
     instance = context["ti"]
     run = str(instance.run_id)
+    outcomes = _outcomes(instance)
+    named = ", ".join(f"{model} {outcome}" for model, outcome in sorted(outcomes.items()))
     notice = champion_notice(
         "promoted",
-        f"run {run} made a new champion",
+        f"run {run} made a new champion{f': {named}' if named else ''}",
         actor=f"{instance.dag_id} {run}",
         next_step="`python -m components.promote history` shows it; `rollback` there goes back",
     )
@@ -141,6 +152,20 @@ def promotion_notice(context: Mapping[str, Any]) -> Notice:
         "run": run,
         "log": str(getattr(instance, "log_url", "") or ""),
     }
+
+
+def _outcomes(instance: Any) -> dict[str, str]:  # noqa: ANN401 - Airflow's task instance
+    """Return the outcome of each model by the gate's result; empty where it cannot be read."""
+    for key in RESULT_KEYS:
+        try:
+            result = instance.xcom_pull(task_ids=instance.task_id, key=key)
+        except Exception as error:  # the notice goes out without it
+            log.warning("The result of %s cannot be read: %s", instance.task_id, type(error).__name__)
+            continue
+        models = result.get("models") if isinstance(result, Mapping) else None
+        if isinstance(models, Mapping):
+            return {str(model): str(outcome) for model, outcome in models.items()}
+    return {}
 
 
 def notify_promotion(context: Mapping[str, Any]) -> None:

@@ -26,6 +26,7 @@ from components.contract.redacted_streams import LineRedactor
 from components.contract.variables import ACTOR
 from components.contract.work import Work
 from stormsight_dags.airflow.actor import actor_of
+from stormsight_dags.airflow.notices import RESULT
 from stormsight_dags.airflow.pod_watch import AT_WORK, LAST_SEEN, StagePodManager, StagePodTrigger
 from stormsight_dags.airflow.retry_policy import retry_arguments
 from stormsight_dags.airflow.skips import skip
@@ -47,9 +48,6 @@ from stormsight_dags.kubernetes.reader import PodReader, refusal
 from stormsight_dags.kubernetes.status import PodStatus, read_status, stuck_reason
 from stormsight_dags.liveness import RunAtWork, SignsOfLife
 from stormsight_dags.settings.model import Settings
-
-RESULT = "result"
-"""XCom key of a command's result. A hint: nothing may depend on it."""
 
 WATCH_S = 5.0
 """Seconds between two looks at a pod whose log cannot be followed."""

@@ -110,6 +110,8 @@ def test_a_promotion_emits_the_model(trial: dict[str, Any]) -> None:
     (notice,) = run["notices"]
     assert (notice["event"], notice["severity"], notice["run"]) == ("promoted", "info", run["run"])
     assert notice["actor"] == f"retrain {run['run']}"
+    outcomes = "stormsight-change refused, stormsight-sar promoted"
+    assert notice["message"] == f"run {run['run']} made a new champion: {outcomes}"
     (actor,) = set(run["actors"])
     assert actor.startswith(f"retrain {run['run'][:100]} of dag_test as "), "what ledger entries name"
 

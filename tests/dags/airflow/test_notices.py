@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from airflow.providers.cncf.kubernetes.utils.pod_manager import AsyncPodManager
@@ -16,6 +17,7 @@ from stormsight_dags.airflow.notices import (
     deadline_notice,
     failure_notice,
     notify_deadline,
+    promotion_notice,
 )
 from stormsight_dags.airflow.pod_watch import AsyncStagePodManager
 from stormsight_dags.failures import Failure, exception_for
@@ -51,6 +53,27 @@ def test_a_missed_deadline_is_sent(caplog: pytest.LogCaptureFixture, monkeypatch
     asyncio.run(notify_deadline(48.0, context))
     assert "deadline missed" in caplog.text
     assert "48 hours more than recent runs" in caplog.text
+
+
+def test_a_promotion_is_told_of_each_model_or_without_names() -> None:
+    """The result of a pod lies under another key than that of a process."""
+
+    def promoted(results: dict[str, Any]) -> str:
+        def pull(task_ids: str, key: str) -> Any:
+            assert task_ids == "gate"
+            return results[key]
+
+        instance = SimpleNamespace(dag_id="retrain", run_id="r1", task_id="gate", xcom_pull=pull)
+        return promotion_notice({"ti": instance})["message"]
+
+    models = {"models": {"stormsight-sar": "promoted", "stormsight-change": "refused"}}
+    words = "run r1 made a new champion: stormsight-change refused, stormsight-sar promoted"
+    assert promoted({"return_value": models}) == words
+    assert promoted({"return_value": [], "result": models}) == words
+    assert (
+        promoted({"return_value": {"key": "k", "promoted": True}, "result": None}) == words.partition(":")[0]
+    )
+    assert promoted({}) == words.partition(":")[0], "it cannot be read"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/secret-token", "file:///secret-token"])

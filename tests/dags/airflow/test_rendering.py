@@ -25,6 +25,20 @@ from tests.contract.test_graph import write
 
 Tasks = dict[str, Any]
 
+CHANGE_BRANCH = ("pairs", "change", "evaluate_change", "promote_change")
+CHANGE_EDGES = {
+    ("pairs@simulated", "change@sgsln"),
+    ("pairs@simulated", "change@siamese_unet"),
+    ("pairs@simulated", "evaluate_change@sgsln"),
+    ("pairs@simulated", "evaluate_change@siamese_unet"),
+    ("pairs@simulated", "promote_change@sgsln"),
+    ("change@sgsln", "evaluate_change@sgsln"),
+    ("change@siamese_unet", "evaluate_change@siamese_unet"),
+    ("change@sgsln", "promote_change@sgsln"),
+    ("change@siamese_unet", "promote_change@sgsln"),
+}
+"""Order of the branch, which shares no stage with the buildings'."""
+
 
 def tasks_of(group: TaskGroup) -> Tasks:
     """The group's tasks by the address of their stage."""
@@ -52,11 +66,14 @@ def rendered(graph: Graph, settings: Settings) -> Tasks:
 
 @pytest.mark.parametrize("mode", ["local", "kubernetes"])
 def test_tasks_of_the_repository_are_its_graph(repository: Path, mode: str) -> None:
+    """The profile `change` has all stages, those of the change branch among them."""
     settings = settings_of(repository, mode)
-    graph = settings.graph()
+    graph = load_graph(repository / "dvc.yaml", repository / "params.yaml", "change")
     tasks = rendered(graph, settings)
     assert set(tasks) == set(graph.addresses)
     assert edges_of(tasks) == graph.edges
+    branch = {stage for stage in tasks if stage.partition("@")[0] in CHANGE_BRANCH}
+    assert {(above, below) for above, below in graph.edges if {above, below} & branch} == CHANGE_EDGES
     command = tasks["distill@concord"]
     expected = "python -m components.runs stage distill@concord --run {{ run_id }}"
     assert " ".join(command.command if mode == "local" else command.cmds) == expected

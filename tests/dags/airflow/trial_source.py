@@ -66,6 +66,8 @@ script["actors"] = [*script.get("actors", ()), os.environ["STORMSIGHT_ACTOR"]]
 Path("script.json").write_text(json.dumps(script))
 print(f"line of {name}", flush=True)
 report = {"class": "ok", "result": {"registered": ["one"]}}
+if name == "gate":
+    report["result"] = {"models": {"stormsight-sar": "promoted", "stormsight-change": "refused"}}
 if code:
     report = {"class": "x", "exit_code": abs(code), "message": f"{name} says no", "next_step": f"mend {name}"}
     report["notice"] = "barred" if name == "plan" and "notice" in script["codes"] else ""

@@ -53,7 +53,7 @@ class SiameseNetwork(ChangeNetwork):
 
     def decoder_of(self, encoder_channels: Sequence[int]) -> nn.Module:
         """Return smp's U-Net decoder for features of these channels; it ends with ``width // 2``."""
-        widths = [max(4, self.config.width * 8 // 2**level) for level in range(DEPTH)]
+        widths = [self.config.width * 8 // 2**level for level in range(DEPTH)]
         decoder: nn.Module = UnetDecoder(encoder_channels, widths, n_blocks=DEPTH)
         initialize_decoder(decoder)
         return decoder

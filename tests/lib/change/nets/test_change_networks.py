@@ -39,8 +39,10 @@ def test_the_controls_have_about_the_parameters_of_sgsln(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["siamese_unet", "exchange_unet"])
-def test_all_parameters_of_the_controls_learn(kind: str) -> None:
-    net = network(kind)
+@pytest.mark.parametrize("width", [4, 8])
+def test_all_parameters_of_the_controls_learn(kind: str, width: int) -> None:
+    """Four is the least width, whose last decoder stage has two channels."""
+    net = network(kind, width=width)
     net(image(1, height=64, width=64), image(2, height=64, width=64)).square().mean().backward()
     assert [name for name, p in net.named_parameters() if p.grad is None] == []
 
