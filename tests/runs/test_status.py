@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ import pytest
 from components.contract.errors import SourceUnavailableError
 from components.contract.hashing import seal, sha256_json
 from components.contract.keys import CHAMPIONS, run_record_key, stage_record_key
+from components.lib.objects.opening import open_objects
+from components.lib.operations.events import Claimed, Succeeded
 from components.lib.operations.operations import Operations
+from components.lib.operations.state import Claim
 from components.lib.registry.artefact import CHAMPION
 from components.lib.registry.champion import ChampionRegistry
 from components.lib.registry.ledger import ChampionLedgers
@@ -21,6 +25,7 @@ from components.runs.environment import Environment
 from components.runs.finish import finish
 from components.runs.plan import plan
 from components.runs.records import FailureRecord
+from components.runs.status.last_run import _outcome
 from components.runs.status.page import json_of, read_status, text_of
 from tests.lib.registry.models import MODEL, register_version
 from tests.lib.tracking.local_store import local_store
@@ -79,6 +84,19 @@ def test_the_last_run_its_cost_its_quarantine_and_its_pages(
     parsed = json.loads(capsys.readouterr().out)
     assert [part["title"] for part in parsed["sections"]][:2] == ["Champions", "Waits for a person"]
     assert {"text", "source", "next_step", "read"} == set(parsed["sections"][0]["findings"][0])
+
+
+def test_the_last_run_names_the_outcome_of_every_model(tmp_path: Path) -> None:
+    objects, key = open_objects(str(tmp_path)), "0" * 64
+    claimed = Claimed(key=key, run="r1", acquisitions_sha256=key, code=key, params=key)
+    outcome = Succeeded(key=key, run="r1", record_sha256=key, promoted=False)
+    claim = Claim(claimed, datetime.now(UTC), outcome)
+    assert _outcome(objects, claim) == "run r1 succeeded: not promoted", "its record was pruned"
+    parts = {"stormsight-sar": "refused", "stormsight-change": "promoted"}
+    models = {model: {"outcome": found, "reasons": []} for model, found in parts.items()}
+    objects.put(run_record_key(key), seal({"decision": {"models": models}}))
+    words = "not promoted (stormsight-change promoted, stormsight-sar refused)"
+    assert _outcome(objects, claim) == f"run r1 succeeded: {words}"
 
 
 def test_gpu_hours_are_those_of_the_graph(trained: World) -> None:
