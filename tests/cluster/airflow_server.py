@@ -23,6 +23,15 @@ COMPONENTS = {
 }
 """Airflow's processes beside the API server, with their arguments."""
 
+IMPORTED_EARLY = '''\
+"""Every process of Airflow reads this file; tasks and parsers of DAGs are forks of such processes."""
+
+import airflow.providers.cncf.kubernetes.operators.pod
+
+__all__ = ()  # nothing of it is a setting
+'''
+"""``airflow_local_settings.py``: imports (one second of processor time) that each task would repeat."""
+
 
 @dataclass
 class Airflow:
@@ -154,6 +163,8 @@ def _start_components(airflow: Airflow, variables: dict[str, str], port: int) ->
         )
     if done.returncode:
         raise LabError(f"airflow db migrate failed:\n{log.read_text()[-3000:]}")
+    (airflow.home / "config").mkdir(exist_ok=True)
+    (airflow.home / "config" / "airflow_local_settings.py").write_text(IMPORTED_EARLY)
     arguments = {"api-server": ["api-server", "--port", str(port), "--workers", "1"], **COMPONENTS}
     for name, command in arguments.items():
         server = Server(f"airflow {name}", [*program, *command], variables, airflow.home / f"{name}.log")

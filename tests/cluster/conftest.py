@@ -21,11 +21,20 @@ from tests.cluster.environment import Cluster, Namespace, NoClusterError, find_c
 from tests.cluster.pipeline import Pipeline, edit_params, small_and_impatient
 from tests.cluster.podlog import PodLog
 from tests.cluster.processes import PATIENCE, Server
-from tests.cluster.scenarios import Retraining, disturbed_retraining, first_retraining
+from tests.cluster.scenarios import (
+    Retraining,
+    Started,
+    disturbed_retraining,
+    end_of,
+    start_first_retraining,
+)
 from tests.cluster.undisturbed import Undisturbed
 
 FOLDER = pytest.StashKey[Path]()
 MEASURED = pytest.StashKey[list[str]]()
+
+BESIDE_FIRST = ("test_manifests.py", "test_service_accounts.py")
+"""Modules that neither use the first retraining nor disturb it: they run while it goes on."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -38,6 +47,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.chaos)
             # The first test that asks for a fixture waits for it: for a whole retraining, at worst.
             item.add_marker(pytest.mark.timeout(int(3600 * PATIENCE)))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Return the turn of a test; no test depends on it, but all together wait less.
+
+    The first retraining is started as soon as a bare pod has shown that the lab works.
+    """
+    if item.path.name == "test_bare_pod.py":
+        return 0
+    names = getattr(item, "fixturenames", ())
+    if "first_started" in names and "first" not in names:
+        return 1
+    return 2 if item.path.name in BESIDE_FIRST else 3
 
 
 @pytest.fixture(scope="session")
@@ -174,9 +197,15 @@ def pipeline(
 
 
 @pytest.fixture(scope="session")
-def first(pipeline: Pipeline) -> Retraining:
+def first_started(pipeline: Pipeline) -> Started:
+    """The first retraining, from the landing of an acquisition to its claim; it goes on by itself."""
+    return start_first_retraining(pipeline)
+
+
+@pytest.fixture(scope="session")
+def first(first_started: Started, pipeline: Pipeline) -> Retraining:
     """The first retraining: from the landing of an acquisition to the decision."""
-    return first_retraining(pipeline)
+    return end_of(pipeline, first_started)
 
 
 @pytest.fixture(scope="session")

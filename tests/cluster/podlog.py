@@ -48,6 +48,7 @@ class PodLog:
                 for event in stream:
                     pod = event["object"]
                     version = pod.metadata.resource_version
+                    pod.metadata.annotations = pod.metadata.annotations or {}  # not every pod is a stage's
                     self.seen[pod.metadata.uid] = pod
             except client.ApiException:
                 version = ""  # too old: list again

@@ -53,10 +53,30 @@ class Retraining:
         return [pod for pod in self.pods if pod.metadata.annotations.get("stormsight/stage") == stage]
 
 
-def first_retraining(pipeline: Pipeline) -> Retraining:
-    """Land one acquisition in an empty installation, and only wait until its run has ended."""
+@dataclass(frozen=True)
+class Started:
+    """One run of the retrain DAG that has claimed an acquisition, and goes on.
+
+    Attributes:
+        acquisition: Id of the acquisition that started it.
+        landed: Time of the acquisition's marker.
+        run_id: Airflow's id.
+    """
+
+    acquisition: str
+    landed: datetime
+    run_id: str
+
+
+def start_first_retraining(pipeline: Pipeline) -> Started:
+    """Land one acquisition in an empty installation, and wait until a run has claimed it."""
     landed = pipeline.land("lab-first", seed=1)
-    return _finished(pipeline, "lab-first", landed, pipeline.wait_claim(0))
+    return Started("lab-first", landed, pipeline.wait_claim(0))
+
+
+def end_of(pipeline: Pipeline, started: Started) -> Retraining:
+    """Wait until a run has ended."""
+    return _finished(pipeline, started.acquisition, started.landed, started.run_id)
 
 
 def disturbed_retraining(pipeline: Pipeline, folder: Path) -> tuple[Retraining, Undisturbed]:

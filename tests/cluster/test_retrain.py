@@ -4,9 +4,10 @@ import json
 from datetime import datetime
 from hashlib import sha256
 
+from components.contract.keys import run_name
 from tests.cluster.pipeline import Pipeline
 from tests.cluster.podlog import lifetime_s
-from tests.cluster.scenarios import Retraining
+from tests.cluster.scenarios import Retraining, Started
 
 
 def address(task_id: str) -> str:
@@ -17,6 +18,13 @@ def address(task_id: str) -> str:
 def stages(run: Retraining) -> list[str]:
     """Addresses of the run's stages."""
     return [address(task_id) for task_id in run.states if task_id.startswith("pipeline.")]
+
+
+def test_a_landed_acquisition_is_registered_and_claimed_by_itself(
+    first_started: Started, pipeline: Pipeline
+) -> None:
+    assert pipeline.events("registered")[0]["acquisition"] == first_started.acquisition
+    assert pipeline.events("claimed")[0]["run"] == run_name(first_started.run_id)
 
 
 def test_a_landed_acquisition_is_trained_on_and_judged_by_itself(first: Retraining) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import shutil
@@ -89,6 +90,7 @@ def deployment(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> 
         (shutil.copytree if (checkout.root / name).is_dir() else shutil.copyfile)(
             checkout.root / name, target
         )
+    compileall.compile_dir(source / "components", quiet=2)  # as an image has it; workspaces copy it
     params = yaml.safe_load((source / "params.yaml").read_text())
     params["profiles"]["smoke"] |= SMALLEST
     (source / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
