@@ -1,4 +1,4 @@
-"""Focal loss of PP-LinkNet, and the threshold that belongs to it (docs/methods/pp_linknet.md#the-loss-pair)."""
+"""PP-LinkNet's focal loss and the threshold that belongs to it (docs/methods/pp_linknet.md#the-loss-pair)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LinkNet (Chaurasia and Culurciello, VCIP 2017), smp's decoder: a control of PP-LinkNet with the same loss."""
+"""LinkNet (Chaurasia and Culurciello, VCIP 2017) with the decoder of smp: a control of PP-LinkNet."""
 
 from __future__ import annotations
 

@@ -91,6 +91,7 @@ def no_gradient_missing(net: nn.Module) -> Tensor | float:
 
 @torch.no_grad()
 def first_convolutions(encoder: nn.Module, bands: int) -> list[str]:
+    """Return the names of the convolutions of ``encoder`` that read the image of ``bands`` bands."""
     probe = torch.linspace(-1, 1, bands * _PROBE_PX**2).reshape(1, bands, _PROBE_PX, _PROBE_PX)
     found: list[str] = []
     modes: Mapping[nn.Module, bool] = {module: module.training for module in encoder.modules()}

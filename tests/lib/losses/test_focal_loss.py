@@ -65,7 +65,7 @@ def test_without_focus_and_with_equal_weights_it_is_half_of_the_cross_entropy() 
 
 
 def test_loss_and_threshold_are_one_pair() -> None:
-    assert RELEASED == FocalPair(alpha=0.25, gamma=0.5, views=8, summed=2.0)
+    assert FocalPair(alpha=0.25, gamma=0.5, views=8, summed=2.0) == RELEASED
     assert RELEASED.threshold == 0.25
     assert RELEASED.mask(torch.tensor([1.9, 2.0, 2.1])).tolist() == [False, False, True]
 
