@@ -131,6 +131,7 @@ def _condense(
             min_seed_px=settings.min_seed_px,
             scales=settings.scales,
             flip=settings.flip,
+            turn=settings.turn,
             block_m=settings.block_m,
             confidence=parameters.confidence,
         ),

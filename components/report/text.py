@@ -292,4 +292,5 @@ def describe_views(settings: EvaluationSettings) -> str:
     else:
         seen = f"at scales {scales}" + (", each in the left-right mirror too" if settings.flip else "")
     averaged = "; the probabilities are averaged" if settings.flip or len(settings.scales) > 1 else ""
-    return f"Every model sees every tile {seen}{averaged}."
+    turned = "; optical models also in all four quarter turns" if settings.turn else ""
+    return f"Every model sees every tile {seen}{averaged}{turned}."

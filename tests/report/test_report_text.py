@@ -43,6 +43,7 @@ SETTINGS = EvaluationSettings(
     min_seed_px=110,
     scales=(1.0,),
     flip=False,
+    turn=False,
     block_m=600.0,
     confidence=0.9,
 )
@@ -99,6 +100,10 @@ def test_it_says_which_views_were_averaged(evaluation: Evaluation) -> None:
     assert "at scales 0.8, 1, 1.5, each in the left-right mirror too;" in views((0.8, 1.0, 1.5), True)
     assert "at scales 0.8;" not in views((0.8,), False)
     assert "at scales 0.8." in views((0.8,), False)
+    turned = describe_views(replace(SETTINGS, turn=True))
+    assert (
+        turned == "Every model sees every tile once, as it is; optical models also in all four quarter turns."
+    )
 
 
 def test_without_clean_tiles_the_summary_says_so(evaluation: Evaluation) -> None:

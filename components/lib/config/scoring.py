@@ -29,6 +29,8 @@ class ScoringSettings(Parameters):
         simplify_px: Douglas-Peucker tolerance of the polygons, pixels.
         scales: Factors on height and width of the views whose probabilities are averaged.
         flip: Whether every scale is seen in the left-right mirror too.
+        turn: Whether optical networks see all this in all four quarter turns; radar has a direction, so SAR
+            networks never do.
         window_px: Side of the prediction windows, pixels; a smaller tile is one window.
         batch: Windows per forward pass.
         block_m: Side of the ground blocks that intervals are taken over, metres: at least the distance beyond
@@ -44,6 +46,7 @@ class ScoringSettings(Parameters):
     simplify_px: float = Field(default=0.5, ge=0.0)
     scales: tuple[Annotated[float, Field(ge=0.25, le=4.0)], ...] = Field(default=(1.0,), min_length=1)
     flip: bool = False
+    turn: bool = False
     window_px: int = Field(default=512, ge=32)
     batch: int = Field(default=8, ge=1)
     block_m: float = Field(default=450.0, ge=1.0, le=1e6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from components.lib.engine.batch import Batch
 from components.lib.engine.task import TrainingTask, label_layer
@@ -28,16 +29,25 @@ class SupervisedTask(TrainingTask):
         self.net, self.contour_weight = net, contour_weight
 
     def losses(self, batch: Batch) -> Batch:
-        """Return ``loss`` and its terms ``dice``, ``ce`` and, with that head, ``contours``."""
+        """Return ``loss`` and its terms of :meth:`class_terms` and, with that head, ``contours``."""
         image, target = batch[self.net.config.modality], batch["target"]
         maps = self.net.forward_maps(image)
         classes = ignore_nodata(label_layer(target, "footprint"), image)
-        terms = {
-            "dice": dice_loss(maps.logits, classes, ignore_index=IGNORE),
-            "ce": cross_entropy(maps.logits, classes, ignore_index=IGNORE),
-        }
+        terms = self.class_terms(maps.logits, classes)
         contours = () if maps.contours is None else (maps.contours,)
         return with_total(terms | contour_term(contours, target, image, self.contour_weight))
+
+    def class_terms(self, logits: Tensor, classes: Tensor) -> Batch:
+        """Return the terms ``dice`` and ``ce`` of the class map.
+
+        Args:
+            logits: (B, K, H, W).
+            classes: Class of each pixel, (B, H, W), ``IGNORE`` where it does not count.
+        """
+        return {
+            "dice": dice_loss(logits, classes, ignore_index=IGNORE),
+            "ce": cross_entropy(logits, classes, ignore_index=IGNORE),
+        }
 
 
 def contour_term(

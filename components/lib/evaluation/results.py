@@ -142,6 +142,7 @@ class EvaluationSettings:
     min_seed_px: int
     scales: tuple[float, ...]
     flip: bool
+    turn: bool
     block_m: float
     confidence: float
 

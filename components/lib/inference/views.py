@@ -19,16 +19,18 @@ Quantity = Literal["probabilities", "logits"]
 class View:
     """One way to present an image to a network.
 
-    Up-down mirrors and turns are not offered: they would put radar layover on the wrong side
+    Turns are for optical images alone: they would put radar layover on the wrong side
     (docs/methods/spacenet6.md).
 
     Attributes:
         scale: Factor on height and width; resizing is bilinear with aligned corners.
         mirrored: Left to right.
+        turns: Quarter turns, anticlockwise, after the mirror; with it two turns are the up-down mirror.
     """
 
     scale: float = 1.0
     mirrored: bool = False
+    turns: int = 0
 
 
 PLAIN = (View(),)
@@ -47,13 +49,20 @@ class Prediction(NamedTuple):
     contours: Tensor | None
 
 
-def views_of(scales: Sequence[float], *, flip: bool) -> tuple[View, ...]:
+def views_of(scales: Sequence[float], *, flip: bool, turn: bool = False) -> tuple[View, ...]:
     """Return every scale as it is, then, with ``flip``, every scale in the left-right mirror.
 
-    The first winner of SpaceNet 6 averaged the scales 0.8, 1.0 and 1.5, each with its mirror image
-    (docs/methods/spacenet6.md), which costs nine times the plain forward pass.
+    With ``turn`` all these are followed by the same in one, two and three quarter turns: with ``flip`` the
+    eight views of PP-LinkNet (docs/methods/pp_linknet.md). The first winner of SpaceNet 6 averaged the scales
+    0.8, 1.0 and 1.5, each with its mirror image (docs/methods/spacenet6.md), which costs nine times the plain
+    forward pass.
     """
-    return tuple(View(scale, mirrored) for mirrored in (False, True)[: 1 + flip] for scale in scales)
+    return tuple(
+        View(scale, mirrored, turns)
+        for turns in range(4 if turn else 1)
+        for mirrored in (False, True)[: 1 + flip]
+        for scale in scales
+    )
 
 
 @torch.inference_mode()
@@ -66,7 +75,7 @@ def predict_view(
         net: Used in evaluation mode.
         x: (B, C, H, W) in uint8 units, on the network's device.
         sensor: A sensor that the network knows.
-        view: Scale and mirror; the plain view changes no bit.
+        view: Scale, mirror and turns; the plain view changes no bit.
         quantity: Softmax (classes) and sigmoid (contours) probabilities, or logits.
     """
     image = x
@@ -75,6 +84,8 @@ def predict_view(
         image = F.interpolate(x.float(), shape, mode="bilinear", align_corners=True)
     if view.mirrored:
         image = image.flip(-1)
+    if view.turns:
+        image = image.rot90(view.turns, (-2, -1))
     maps = net.predict_maps(image, sensor)
     classes, contours = maps.logits.float(), None if maps.contours is None else maps.contours.float()
     if quantity == "probabilities":
@@ -103,6 +114,8 @@ def predict_views(net: SegmentationNetwork, x: Tensor, sensor: str, views: Seque
 
 
 def _back(values: Tensor, x: Tensor, view: View) -> Tensor:
+    if view.turns:
+        values = values.rot90(-view.turns, (-2, -1))
     if view.mirrored:
         values = values.flip(-1)
     if view.scale != 1:

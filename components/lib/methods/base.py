@@ -116,13 +116,18 @@ class Method(ABC, Generic[P]):
 
 
 class SupervisedMethod(Method[MethodParameters]):
-    """Training with the labels alone; a subclass names the network."""
+    """Training with the labels alone; a subclass names the network.
+
+    Attributes:
+        supervision: Losses of the class map and the contours.
+    """
 
     parameters = MethodParameters
+    supervision: ClassVar[type[SupervisedTask]] = SupervisedTask
 
     def task(self, setup: Setup[MethodParameters]) -> TrainingTask:
         """Return the supervised loss of the network's class map, and of the contours where it draws them."""
-        return SupervisedTask(setup.net, setup.training.contour_weight)
+        return self.supervision(setup.net, setup.training.contour_weight)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,15 +137,17 @@ class Teacher:
     Attributes:
         kind: The module's name, the kind of the network, and the name of the model's folder.
         description: The model in a few words, for tables and reports.
+        supervision: Losses of the class map and the contours.
     """
 
     kind: str
     description: str
+    supervision: type[SupervisedTask] = SupervisedTask
     layers: ClassVar[tuple[str, ...]] = ("optical", "target")
 
     def task(self, net: SegmentationNetwork, training: TrainingParameters) -> TrainingTask:
         """Return the supervised loss of ``net``."""
-        return SupervisedTask(net, training.contour_weight)
+        return self.supervision(net, training.contour_weight)
 
 
 def require_same_contours(net: SegmentationNetwork, teacher: SegmentationNetwork) -> None:

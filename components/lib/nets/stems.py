@@ -66,7 +66,7 @@ def split_stem(encoder: nn.Module, bands: int, sensors: SensorSet) -> None:
     Raises:
         ParameterError: If no convolution reads the image directly.
     """
-    names = _first_convolutions(encoder, bands)
+    names = first_convolutions(encoder, bands)
     if not names:
         raise ParameterError(
             "the encoder has no first convolution that could be given to each sensor",
@@ -90,7 +90,8 @@ def no_gradient_missing(net: nn.Module) -> Tensor | float:
 
 
 @torch.no_grad()
-def _first_convolutions(encoder: nn.Module, bands: int) -> list[str]:
+def first_convolutions(encoder: nn.Module, bands: int) -> list[str]:
+    """Return the names of the convolutions of ``encoder`` that read the image of ``bands`` bands."""
     probe = torch.linspace(-1, 1, bands * _PROBE_PX**2).reshape(1, bands, _PROBE_PX, _PROBE_PX)
     found: list[str] = []
     modes: Mapping[nn.Module, bool] = {module: module.training for module in encoder.modules()}

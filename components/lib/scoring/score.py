@@ -99,7 +99,9 @@ def predict_by_settings(
         batch=settings.batch,
         device=device,
         statistics_of=statistics_of,
-        views=views_of(settings.scales, flip=settings.flip),
+        views=views_of(
+            settings.scales, flip=settings.flip, turn=settings.turn and net.config.modality == "optical"
+        ),
     )
 
 
@@ -168,7 +170,7 @@ def score_variants(
         BadDataError: If there is no tile to score.
         ValueError: If the variants predict differently.
     """
-    if len({(v.window_px, v.batch, v.scales, v.flip) for v in variants}) != 1:
+    if len({(v.window_px, v.batch, v.scales, v.flip, v.turn) for v in variants}) != 1:
         raise ValueError("one or more variants that predict alike are needed")
     if len(rows) == 0:
         raise BadDataError(

@@ -79,6 +79,7 @@ EVALUATION = Evaluation(
         min_seed_px=110,
         scales=(1.0, 0.8),
         flip=True,
+        turn=False,
         block_m=600.0,
         confidence=0.95,
     ),

@@ -11,9 +11,11 @@ from torch.nn import functional as F  # noqa: N812
 from components.lib.config.scoring import ScoringSettings
 from components.lib.inference.tiles import predict_images, predict_tiles
 from components.lib.inference.views import PLAIN, View, predict_view, predict_views, views_of
+from components.lib.losses.focal import RELEASED
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
+from components.lib.scoring.score import predict_by_settings
 from components.lib.tasks.labels import BUILDING_BAND, LABELS
 from tests.evaluate.worlds import AIRBORNE, SIDE, Pointwise, write_tiny_store
 
@@ -74,6 +76,55 @@ def test_views_are_averaged_as_probabilities() -> None:
     assert seen.contours is None
     assert torch.allclose(seen.classes, torch.stack(expected).mean(0), atol=1e-6)
     assert torch.allclose(seen.classes.sum(1), torch.ones(2, 64, 64), atol=1e-5)
+
+
+def test_a_turned_view_is_put_back_exactly() -> None:
+    net, x = network(), pixels()[..., :40]
+    for turns in range(4):
+        for mirrored in (False, True):
+            seen = predict_view(net, x, AIRBORNE, View(1.0, mirrored, turns))
+            image = torch.rot90(x.flip(-1) if mirrored else x, turns, (-2, -1))
+            maps = net.predict_maps(image, AIRBORNE)
+            assert maps.contours is not None
+            assert seen.contours is not None
+            assert seen.classes.shape == (2, 2, 64, 40)
+            for ours, theirs in (
+                (seen.classes, maps.logits.softmax(1)),
+                (seen.contours, maps.contours.sigmoid()),
+            ):
+                back = torch.rot90(theirs, -turns, (-2, -1))
+                assert torch.equal(ours, back.flip(-1) if mirrored else back)
+
+
+def test_turns_and_mirrors_are_the_eight_views_of_the_square() -> None:
+    """Identity or a quarter turn, times up-down mirror, times left-right mirror (PP-LinkNet)."""
+    views = views_of((1.0,), flip=True, turn=True)
+    assert (len(views), views[:2]) == (8, (View(), View(mirrored=True)))
+    image = torch.arange(9).reshape(1, 1, 3, 3)
+    ours = {
+        tuple((image.flip(-1) if v.mirrored else image).rot90(v.turns, (-2, -1)).flatten().tolist())
+        for v in views
+    }
+    released = set()
+    for turned in (image, image.rot90(1, (-2, -1))):
+        for down in (turned, turned.flip(-2)):
+            released |= {tuple(seen.flatten().tolist()) for seen in (down, down.flip(-1))}
+    assert ours == released
+    # A pointwise network sees the same in all of them: sum and mean are one decision.
+    summed = 8 * predict_views(Pointwise(), pixels(), AIRBORNE, views).classes[:, 1]
+    plain = predict_views(Pointwise(), pixels(), AIRBORNE, PLAIN).classes[:, 1]
+    assert torch.equal(RELEASED.mask(summed), plain > RELEASED.threshold)
+
+
+@pytest.mark.parametrize(("modality", "views"), [("optical", 8), ("sar", 2)])
+def test_only_optical_networks_are_scored_on_turned_views(tmp_path: Path, modality: str, views: int) -> None:
+    store = write_tiny_store(tmp_path / "prepared", tiles=4)
+    net = Pointwise(modality=modality)
+    [(_, prediction)] = predict_by_settings(
+        net, store, sensor=AIRBORNE, rows=[0], settings=ScoringSettings(flip=True, turn=True)
+    )
+    assert len(net.seen) == views
+    assert prediction.shape == (SIDE, SIDE)
 
 
 def test_flipped_augmentation_does_not_depend_on_the_side() -> None:

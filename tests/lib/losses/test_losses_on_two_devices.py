@@ -10,6 +10,7 @@ from torch.multiprocessing.spawn import spawn
 
 from components.lib.losses.contours import contour_loss
 from components.lib.losses.distillation import feature_mse
+from components.lib.losses.focal import RELEASED
 from components.lib.losses.segmentation import IGNORE, segmentation_loss
 from components.lib.losses.symmetric import symmetric_cross_entropy
 from components.lib.methods.concord import channelwise_distillation, relation_loss
@@ -44,6 +45,7 @@ def terms(parameter: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return {
         "segmentation": segmentation_loss(maps[:, :2], labels, ignore_index=IGNORE),
         "symmetric": symmetric_cross_entropy(maps[:, :2], labels, ignore_index=IGNORE, weight=weight),
+        "focal": RELEASED.loss(maps[:, 0], labels == 1, (labels != IGNORE).float()),
         "contours": contour_loss(maps, teacher > 0.5, weight=weight),
         "mse": feature_mse(student, taught, ["f"], weight),
         "direction": feature_direction(student, taught, ["f"], weight),

@@ -84,7 +84,7 @@ def test_labels_without_data_do_not_teach_a_student(name: str) -> None:
     check(task_of(name), "sar")
 
 
-@pytest.mark.parametrize("kind", ["deeplabv3plus", "hfd_reading"])
+@pytest.mark.parametrize("kind", ["deeplabv3plus", "hfd_reading", "pp_linknet"])
 def test_labels_without_data_do_not_teach_a_teacher(kind: str) -> None:
     check(load_teacher(kind).task(network(kind, "optical"), settings()).eval(), "optical")
 
