@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -56,7 +57,13 @@ _TITLES: Final = {
 
 
 def write_page(
-    folder: Path, before: OpenedMap, after: OpenedMap, found: BuildingChanges, rules: FootprintRules
+    folder: Path,
+    before: OpenedMap,
+    after: OpenedMap,
+    found: BuildingChanges,
+    rules: FootprintRules,
+    *,
+    pages: Mapping[str, str | None],
 ) -> None:
     """Write ``index.html``, and the footprints' tiles of both maps as ``before`` and ``after.pmtiles``.
 
@@ -68,6 +75,7 @@ def write_page(
         after: Later map.
         found: Changes.
         rules: Thresholds of the comparison.
+        pages: Addresses of the pages of the maps ``before`` and ``after``, where they have some.
     """
     tiles = {"changes": folder / names.TILES}
     for side, opened in (("before", before), ("after", after)):
@@ -86,7 +94,9 @@ def write_page(
     listed = _listed(found.table)
     html = templates.get_template("changes.html.j2").render(
         maps=[("Before", before), ("After", after)],
-        when={"Before": _day(before.footprints.date), "After": _day(after.footprints.date)},
+        when={"Before": day_in_words(before.footprints.date), "After": day_in_words(after.footprints.date)},
+        pages={label: pages.get(label.lower()) for label in ("Before", "After")},
+        same_model=before.same_model(after),
         simulated=before.simulated or after.simulated,
         counts=found.counts(),
         unobserved=found.unobserved,
@@ -155,5 +165,6 @@ def _encoded(path: Path) -> Markup:
     return Markup(base64.b64encode(path.read_bytes()).decode())  # noqa: S704 - letters, digits, +, / and =
 
 
-def _day(when: datetime | None) -> str:
+def day_in_words(when: datetime | None) -> str:
+    """Return a day in words."""
     return "unknown day" if when is None else f"{when.day} {when:%B %Y}"

@@ -31,6 +31,9 @@ VENDOR: Final = TEMPLATES / "vendor"
 INLINE_BYTES: Final = 8 * 2**20
 """Larger archives of tiles stay beside the page, which then reads the parts that it shows."""
 
+CHANGES: Final = "../changes/index.html"
+"""Address of the map's changes, which are made later: the catalogue keeps a page there in any case."""
+
 _TITLES: Final = {
     names.FOOTPRINTS: "Footprints, GeoParquet",
     names.GEOPACKAGE: "Footprints, GeoPackage",
@@ -72,6 +75,7 @@ def write_page(folder: Path, facts: MapFacts, summary: Summary) -> None:
         bars=_bars(summary),
         files=_files(folder),
         when=_when(facts),
+        changes=CHANGES,
         crs=facts.scene.crs if facts.scene.crs.startswith("EPSG:") else "a CRS without a code",
         km2=_km2,
     )
