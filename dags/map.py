@@ -1,5 +1,6 @@
-"""Map every registered acquisition with the present champion: plan what is missing, map it, publish it, and
-compare each new map with the last earlier one of its ground.
+"""Map every registered acquisition with the present champion: plan what is missing, map it, publish it.
+
+Each new map is then compared with the last earlier one of its ground.
 
 Whatever starts a run, `plan` decides by the ledgers. So one trigger by hand maps again after a rollback, and
 the clock makes up for a lost event, or an approval, which has none.

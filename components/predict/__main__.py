@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Map scenes: probabilities, footprints and a web page for each, into a folder of its "
         "own. A killed run goes on by the same command.",
         epilog=f"Registered acquisitions are mapped by the DAG `map`: {' | '.join(NAMES)} instead of a SCENE "
-        "are its commands; `remap` does the work of all of them here, as after a rollback. Each map is compared "
-        "with the last earlier one of the same ground in DIR; any two maps by `changes BEFORE_MAP AFTER_MAP`.",
+        "are its commands; `remap` does the work of all of them here, as after a rollback. Each map is "
+        "compared with the last earlier one of its ground in DIR; any two by `changes BEFORE_MAP AFTER_MAP`.",
     )
     parser.add_argument(
         "scenes",

@@ -109,7 +109,9 @@ def _compare(made: Sequence[MapSummary], store: ObjectStore, *, geopackage: bool
             found = comparer.compare(one.id)
         except StormsightError as error:
             words = f"the map {one.id} is there, but its changes could not be made: {error.message}"
-            failures.append(type(error)(words, next_step=f"{error.next_step}; or leave them out: --no-changes"))
+            failures.append(
+                type(error)(words, next_step=f"{error.next_step}; or leave them out: --no-changes")
+            )
             if len(made) > 1:
                 LOG.error("%s", words)
         else:

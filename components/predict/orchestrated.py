@@ -89,9 +89,7 @@ class Command:
             return self._told(read_map_plan(self._objects, self._run))
         model = champion_pin(self._objects)
         if model is None:
-            return nothing(
-                "there is no champion to map with", "promote a model first: run the DAG `retrain`"
-            )
+            return nothing("there is no champion to map with", "promote a model first: run the DAG `retrain`")
         missing = self._without_map(model, chosen)
         if not missing:
             words = f"every acquisition has its map by version {model.version} of {model.name}"
