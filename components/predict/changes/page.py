@@ -67,7 +67,8 @@ def write_page(
 ) -> None:
     """Write ``index.html``, and the footprints' tiles of both maps as ``before`` and ``after.pmtiles``.
 
-    Tiles of up to 8 MiB in all are part of the page; larger ones are read from beside it.
+    Tiles of up to 8 MiB in all are part of the page, the changes before the footprints; larger ones are read
+    from beside it.
 
     Args:
         folder: Folder with ``changes.parquet`` and ``changes.pmtiles``.
@@ -81,7 +82,7 @@ def write_page(
     for side, opened in (("before", before), ("after", after)):
         tiles[side] = folder / f"{side}.pmtiles"
         shutil.copyfile(opened.folder / map_names.TILES, tiles[side])
-    inline = sum(path.stat().st_size for path in tiles.values()) <= INLINE_BYTES
+    inline = _inline(tiles)
     templates = environment()
     style = "".join(
         (
@@ -103,15 +104,24 @@ def write_page(
         listed=listed,
         total=len(found.table),
         rules=rules,
-        policy=policy_of(style, scripts, beside=not inline),
+        policy=policy_of(style, scripts, beside=len(inline) < len(tiles)),
         style=Markup(style),  # noqa: S704 - our own style sheets and MapLibre's
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own script and the vendored ones
         worker=Markup(vendored("maplibre-gl-worker.mjs")),  # noqa: S704
-        tiles={name: _encoded(path) for name, path in tiles.items()} if inline else {},
+        tiles={name: _encoded(tiles[name]) for name in inline},
         data=embedded(_data(before, after, tiles, listed)),
         files=_files(folder),
     )
     write_text(folder / PAGE, html)
+
+
+def _inline(tiles: dict[str, Path]) -> list[str]:
+    """Return the tiles that are part of the page: all, or the changes alone, or none."""
+    sizes = {name: path.stat().st_size for name, path in tiles.items()}
+    for chosen in (list(tiles), ["changes"]):
+        if sum(sizes[name] for name in chosen) <= INLINE_BYTES:
+            return chosen
+    return []
 
 
 def _data(

@@ -90,7 +90,7 @@ def _data(folder: Path, facts: MapFacts, summary: Summary) -> dict[str, Any]:
         "bounds": [[west, south], [east, north]],
         "ground": {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(ground)},
         "picture": asdict(map_picture(folder / names.PROBABILITY)),
-        "tiles": names.TILES,
+        "tiles": {"footprints": names.TILES},
         "layer": LAYER,
         "palette": [_hex(k / (_COLOUR_STEPS - 1)) for k in range(_COLOUR_STEPS)],
         "histogram": summary.histogram,
