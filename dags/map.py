@@ -1,5 +1,7 @@
 """Map every registered acquisition with the present champion: plan what is missing, map it, publish it.
 
+Each new map is then compared with the last earlier one of its ground.
+
 Whatever starts a run, `plan` decides by the ledgers. So one trigger by hand maps again after a rollback, and
 the clock makes up for a lost event, or an approval, which has none.
 """
@@ -60,7 +62,20 @@ with DAG(
     # The teardown of `plan`: it runs whenever there is a plan, finishes maps whose groups succeeded, and
     # names the blocks that are missing. Other rules take the skip of a group without blocks for a failure.
     merge = command_task(settings, "merge", Work((*PREDICT, "merge", "--run", RUN), needs, account="map"))
-    # A group that failed fails the run, although `merge` succeeds after it.
+    # Whatever became of `merge`, the maps that it has published are compared; where there is no plan, or nothing
+    # to map, there is nothing to compare. It reads our own files alone and needs no torch.
+    compare = command_task(
+        settings,
+        "compare",
+        Work(
+            (*PREDICT, "compare", "--run", RUN),
+            Requirements(image="data", cpu=1, memory=pod.memory, retry="data"),
+            account="map",
+        ),
+        trigger_rule="all_done_min_one_success",
+    )
+    # A group or a comparison that failed fails the run, although the maps are published.
     outcome = EmptyOperator(task_id="outcome", trigger_rule="none_failed")
     plan >> group >> merge.as_teardown(setups=plan, on_failure_fail_dagrun=True)
-    [group, merge] >> outcome
+    [plan, merge] >> compare
+    [group, merge, compare] >> outcome

@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Map scenes: probabilities, footprints and a web page for each, into a folder of its "
         "own. A killed run goes on by the same command.",
         epilog=f"Registered acquisitions are mapped by the DAG `map`: {' | '.join(NAMES)} instead of a SCENE "
-        "are its commands; `remap` does the work of all of them here, as after a rollback. Two maps are "
-        "compared by `changes BEFORE_MAP AFTER_MAP`.",
+        "are its commands; `remap` does the work of all of them here, as after a rollback. Each map is "
+        "compared with the last earlier one of its ground in DIR; any two by `changes BEFORE_MAP AFTER_MAP`.",
     )
     parser.add_argument(
         "scenes",
@@ -97,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--gpkg", action="store_true", default=None, help="a GeoPackage, too (default: map.gpkg)"
     )
+    parser.add_argument(
+        "--no-changes", action="store_true", help="leave out the comparison with the last earlier map"
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: map.workers)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="default: map.device")
     parser.add_argument("--scratch", type=Path, default=Path("var/maps/fetched"), help=argparse.SUPPRESS)
@@ -127,7 +130,7 @@ def _map(options: argparse.Namespace) -> None:
         )
         for sources in groups
     ]
-    map_all(requests, options.out, fallback=options.fallback)
+    map_all(requests, options.out, fallback=options.fallback, changes=not options.no_changes)
 
 
 if __name__ == "__main__":

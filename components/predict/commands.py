@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from components.predict.mapper import Mapper
     from components.predict.orchestrated import Command
 
-NAMES = ("plan", "group", "merge", "remap")
+NAMES = ("plan", "group", "merge", "compare", "remap")
 """First words of the command line by which these commands are told from scenes."""
 
 
@@ -42,8 +42,16 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_run(merge)
     merge.set_defaults(command=_merge)
 
+    compare = commands.add_parser(
+        "compare",
+        help="publish the changes of each map of a run since the last earlier one of its ground; exit 99 if "
+        "there is none",
+    )
+    _add_run(compare)
+    compare.set_defaults(command=_compare)
+
     remap = commands.add_parser(
-        "remap", help="plan, map and merge here, as after a rollback; exit 99 if no map is missing"
+        "remap", help="plan, map, merge and compare here, as after a rollback; exit 99 if no map is missing"
     )
     _add_acquisitions(remap)
     remap.set_defaults(command=_remap)
@@ -90,6 +98,20 @@ def _merge(options: argparse.Namespace, mapper: Mapper) -> int:
     return _open(options.run, mapper).merge()
 
 
+def _compare(options: argparse.Namespace, mapper: Mapper) -> int:
+    from components.predict.comparing import compare_run  # noqa: PLC0415 - slow imports
+
+    return compare_run(objects_from_environment(), run_name(options.run), geopackage=mapper.geopackage)
+
+
 def _remap(options: argparse.Namespace, mapper: Mapper) -> int:
-    command = _open(f"remap-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}", mapper)
-    return command.plan(1, options.acquisitions) or command.group(0) or command.merge()
+    from components.predict.comparing import compare_quietly  # noqa: PLC0415 - slow imports
+
+    run = f"remap-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
+    command = _open(run, mapper)
+    if code := command.plan(1, options.acquisitions) or command.group(0):
+        return code
+    try:
+        return command.merge()
+    finally:  # the maps that are finished, whatever became of the others
+        compare_quietly(objects_from_environment(), run_name(run), geopackage=mapper.geopackage)

@@ -87,6 +87,11 @@ class DeliveryMapper:
         """SHA-256 of the code of mapping."""
         return self._rules.code
 
+    @property
+    def geopackage(self) -> bool:
+        """True if maps and changes have a GeoPackage, too."""
+        return self._rules.parameters.gpkg
+
     def check(self, delivery: Delivery, scratch: Path) -> dict[str, Any]:
         """Fetch and check all files of a delivery; return their inventory as JSON values.
 

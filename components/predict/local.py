@@ -17,6 +17,7 @@ from components.lib.catalogue.root import placed
 from components.lib.objects.folder import FolderObjects
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
+from components.predict.changes.publishing import MapComparer
 from components.predict.mapping import SceneMap
 from components.predict.models import ServedModel
 from components.predict.request import MapRequest
@@ -63,13 +64,16 @@ class MapSummary:
         )
 
 
-def map_all(requests: Sequence[MapRequest], out: str, *, fallback: str | None = None) -> list[MapSummary]:
-    """Make a map of each request; one that fails does not keep the others from it.
+def map_all(
+    requests: Sequence[MapRequest], out: str, *, fallback: str | None = None, changes: bool = True
+) -> list[MapSummary]:
+    """Make a map of each request, then compare each; one that fails does not keep the others from it.
 
     Args:
         requests: The maps, all by one model.
         out: Folder or ``s3://`` URI: a STAC catalogue, which the maps are added to.
         fallback: Model to map with where the requests' one is missing.
+        changes: True to compare each map with the last earlier one of its ground in ``out``, if there is one.
 
     Raises:
         StormsightError: What failed, after the others were made.
@@ -87,11 +91,33 @@ def map_all(requests: Sequence[MapRequest], out: str, *, fallback: str | None = 
                 raise
             LOG.error("%s", error)
             failures.append(error)
+    if changes:
+        failures += _compare(made, store, geopackage=requests[0].rules.parameters.gpkg)
     if failures:
         first = failures[0]
         more = f"; and {len(failures) - 1} more, see above" if len(failures) > 1 else ""
         raise type(first)(first.message + more, next_step=first.next_step)
     return made
+
+
+def _compare(made: Sequence[MapSummary], store: ObjectStore, *, geopackage: bool) -> list[StormsightError]:
+    """Compare maps with the last earlier ones of their ground, and print the changes; return what failed."""
+    comparer = MapComparer(store, prefix="", geopackage=geopackage)
+    failures: list[StormsightError] = []
+    for one in made:
+        try:
+            found = comparer.compare(one.id)
+        except StormsightError as error:
+            words = f"the map {one.id} is there, but its changes could not be made: {error.message}"
+            failures.append(
+                type(error)(words, next_step=f"{error.next_step}; or leave them out: --no-changes")
+            )
+            if len(made) > 1:
+                LOG.error("%s", words)
+        else:
+            if found is not None:
+                print(f"{one.id}: changes {found.words}\n  {found.page}")  # noqa: T201
+    return failures
 
 
 def _with_model(
@@ -122,6 +148,7 @@ def _map(request: MapRequest, model: ServedModel, store: ObjectStore) -> MapSumm
             raise
         LOG.info("map %s was published by another process", opened.id)
     catalogue.rebuild()
+    MapComparer(store, prefix="").announce(opened.id)
     for info in work.list(prefix):
         work.delete(info.key)
     return summary_of(store, opened.id, model, perf_counter() - start)

@@ -62,6 +62,11 @@ class Mapper(Protocol):
         """SHA-256 of the code of mapping."""
         ...
 
+    @property
+    def geopackage(self) -> bool:
+        """True if maps and changes have a GeoPackage, too."""
+        ...
+
     def check(self, delivery: Delivery, scratch: Path) -> Mapping[str, Any]:
         """Read and check all files of a delivery.
 

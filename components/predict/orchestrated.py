@@ -16,11 +16,8 @@ from components.contract.errors import (
     BadDataError,
     MissingInputError,
     ParameterError,
-    ResourceError,
-    SourceUnavailableError,
     StormsightError,
 )
-from components.contract.failures import NOTHING_TO_DO
 from components.contract.keys import (
     MAP_WORK,
     delivery_prefix,
@@ -30,7 +27,7 @@ from components.contract.keys import (
 )
 from components.contract.temporary import scratch_folder
 from components.lib.catalogue.maps import Catalogue
-from components.lib.cli import report_failure, report_result
+from components.lib.cli import report_result
 from components.lib.foreign import read_json_text
 from components.lib.objects.conditional import require_conditional_writes
 from components.lib.objects.protocol import ObjectStore
@@ -38,7 +35,9 @@ from components.lib.objects.sealed import create_sealed, unseal
 from components.lib.operations.decisions import taken_by
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import Acquisition
+from components.predict.changes.publishing import MapComparer
 from components.predict.mapper import Delivery, Mapper, OpenedMap
+from components.predict.outcomes import nothing, together
 from components.predict.planning import (
     MapPlan,
     ModelPin,
@@ -90,13 +89,11 @@ class Command:
             return self._told(read_map_plan(self._objects, self._run))
         model = champion_pin(self._objects)
         if model is None:
-            return _nothing(
-                "there is no champion to map with", "promote a model first: run the DAG `retrain`"
-            )
+            return nothing("there is no champion to map with", "promote a model first: run the DAG `retrain`")
         missing = self._without_map(model, chosen)
         if not missing:
             words = f"every acquisition has its map by version {model.version} of {model.name}"
-            return _nothing(words, "none")
+            return nothing(words, "none")
         known = known_sensors(self._objects, model)
         maps, failures = list[PlannedMap](), dict[str, StormsightError]()
         for name, (acquisition, marker) in missing.items():
@@ -108,9 +105,9 @@ class Command:
                 LOG.warning("%s is left out: %s", acquisition.id, error)
                 failures[acquisition.id] = error
         if failures and not maps:
-            raise _together(failures)
+            raise together(failures)
         if not maps:
-            return _nothing("another run has published the maps that were missing", "none")
+            return nothing("another run has published the maps that were missing", "none")
         left_out = {name: error.message for name, error in failures.items()}
         plan = MapPlan(
             run=self._run, model=model, maps=tuple(maps), groups=divide(maps, groups), left_out=left_out
@@ -171,7 +168,7 @@ class Command:
         """
         plan = read_map_plan(self._objects, self._run)
         if not 0 <= number < len(plan.groups):
-            return _nothing(f"the plan has {len(plan.groups)} groups, so none of number {number}", "none")
+            return nothing(f"the plan has {len(plan.groups)} groups, so none of number {number}", "none")
         self._require_planned_code(plan)
 
         def work(planned: PlannedMap, numbers: range) -> None:
@@ -237,6 +234,7 @@ class Command:
             files = {path.name: path for path in out.iterdir()}
             if not self._catalogue.add_map(item, files, planned.id, acquisition=planned.acquisition.id):
                 LOG.info("map %s was published by another process", planned.id)
+        MapComparer(self._objects).announce(planned.id)
 
     # ---------------------------------------------------------------- parts of all three
 
@@ -318,7 +316,7 @@ class Command:
                 LOG.error("map %s: %s", planned.id, error)
                 failures[planned.acquisition.id] = error
         if failures:
-            raise _together(failures)
+            raise together(failures)
 
 
 def _require_known_sensor(delivery: Delivery, model: ModelPin, known: Sequence[str]) -> None:
@@ -334,25 +332,6 @@ def _require_known_sensor(delivery: Delivery, model: ModelPin, known: Sequence[s
             f"{', '.join(known)}",
             next_step="promote a model that was adapted to that sensor",
         )
-
-
-def _together(failures: Mapping[str, StormsightError]) -> StormsightError:
-    """Return several failures as one: of a class that is worth a retry, if one of them is."""
-    if len(failures) == 1:
-        return next(iter(failures.values()))
-    kinds = {type(error) for error in failures.values()}
-    kind = next((kind for kind in (SourceUnavailableError, ResourceError) if kind in kinds), BadDataError)
-    only = kinds.pop() if len(kinds) == 1 else kind
-    return only(
-        "; ".join(f"{name}: {error.message}" for name, error in failures.items()),
-        next_step="; ".join(dict.fromkeys(error.next_step for error in failures.values())),
-    )
-
-
-def _nothing(words: str, next_step: str) -> int:
-    LOG.info("nothing to do: %s", words)
-    report_failure(NOTHING_TO_DO, words, next_step)
-    return NOTHING_TO_DO
 
 
 def _withdraw(acquisition: str) -> str:

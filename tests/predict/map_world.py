@@ -77,6 +77,7 @@ class FakeMapper:
     objects: ObjectStore
     parameters_sha256: str = "0" * 64
     code: str = "1" * 64
+    geopackage: bool = False
     mapped: list[tuple[str, int]] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
     before_block: Callable[[str, int], None] | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,34 @@ def test_a_map_in_a_folder_is_a_stac_catalogue_and_is_made_once(
     mapped(scene, "out")
     assert "was there already" in capsys.readouterr().out
     assert content(Path("out")) == before
+
+
+def seen_earlier(scene: str) -> str:
+    """Copy a strip as if it had been seen a year earlier, for which the year stands in its names."""
+    copy = shutil.copytree(Path(scene).parent, Path(scene).parents[1] / "earlier")
+    for path in sorted(copy.rglob("*"), reverse=True):
+        if path.suffix == ".txt" or path.suffix == ".csv":
+            path.write_text(path.read_text().replace("_2019", "_2018").replace("2019", "2018"))
+        path.rename(path.with_name(path.name.replace("_2019", "_2018")))
+    return str(copy / Path(scene).name)
+
+
+def test_a_map_is_compared_with_the_last_earlier_one_of_its_folder(
+    scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapped(seen_earlier(scene), "out")
+    assert "changes" not in capsys.readouterr().out, "nothing is earlier"
+    mapped(scene, "out", "--no-changes")
+    assert "changes" not in capsys.readouterr().out
+    mapped(scene, "out")
+    *_, words, page = capsys.readouterr().out.splitlines()
+    assert re.search(r"changes since \d+ \w+ 2018 \(.*\): SIMULATED, 0 added, 0 removed, 0 enlarged$", words)
+    assert Path(page.strip()).is_file()
+    earlier = next(path for path in Path("out/items").glob("*/item.json") if "2018" in path.read_text())
+    shutil.rmtree(Path(page.strip()).parents[1])
+    next(earlier.parent.glob("*/footprints.parquet")).unlink()
+    with pytest.raises(MissingInputError, match="is there, but its changes could not be made"):
+        mapped(scene, "out")
 
 
 def test_a_map_that_another_command_publishes_meanwhile_is_there(

@@ -40,7 +40,7 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, An
     reports: list[dict[str, Any]] = []
     monkeypatch.setattr("components.predict.orchestrated.report_result", reports.append)
     monkeypatch.setattr(
-        "components.predict.orchestrated.report_failure",
+        "components.predict.outcomes.report_failure",
         lambda code, words, step: reports.append({"code": code, "words": words, "step": step}),
     )
     return reports
@@ -89,7 +89,9 @@ def test_what_is_registered_is_mapped_published_and_catalogued(
     assert whole(mapper) == 0
     assert sorted(mapper.mapped) == [*(("one", n) for n in range(5)), *(("two", n) for n in range(3))]
     outputs = published(store)
-    assert set(outputs) == {"one/item.json", "one/probability.tif", "two/item.json", "two/probability.tif"}
+    files = ("item.json", "probability.tif", "index.html")
+    assert set(outputs) == {f"{name}/{file}" for name in ("one", "two") for file in files}
+    assert b"has not been compared" in outputs["one/index.html"], "the page that leads to its changes later"
     assert outputs["two/probability.tif"] == b"two 0\ntwo 1\ntwo 2\n"
     assert catalogued(store) == ["one", "two"]
     assert store.list(MAP_WORK) == []

@@ -53,10 +53,22 @@ def test_a_landed_acquisition_becomes_a_map(
         assert store.exists(f"{key.removesuffix(ITEM)}{asset['href'].removeprefix('./')}")
     assert store.exists(MAPS_CATALOG)
     assert store.list(MAP_WORK) == []
+    assert main(["compare", "--run", "r2"]) == 99, "nothing is earlier"
     assert main(["remap"]) == 99, "nothing is left to map"
+    compared_with_the_map_of(key, store)
     assert guarded.refused == set()
     published = {name: item["assets"][name]["file:checksum"] for name in ("probability", "footprints")}
     assert checksums_by_item_alone(store, tmp_path) == published
+
+
+def compared_with_the_map_of(key: str, store: ObjectStore) -> None:
+    """Land a later acquisition of the same ground: `remap` maps it, and publishes its changes."""
+    acquisitions(["land", "--id", "a", "--tiles", "12", "--tile-px", "64", "--seed", "3"])
+    acquisitions(["register"])
+    assert main(["remap"]) == 0
+    (found,) = [info.key for info in store.list(MAP_ITEMS) if info.key.endswith(f"/changes/{ITEM}")]
+    assert found.startswith(f"{MAP_ITEMS}a-")
+    assert json.loads(store.get(found))["properties"]["stormsight:before"]["map"] == key.split("/")[-2]
 
 
 def checksums_by_item_alone(store: ObjectStore, folder: Path) -> dict[str, str]:
@@ -70,7 +82,7 @@ def checksums_by_item_alone(store: ObjectStore, folder: Path) -> dict[str, str]:
         check=True,
     )
     (item,) = Path("own/items").glob(f"*/{ITEM}")
-    (page,) = Path("own/items").glob("*/*/index.html")
+    (page,) = (path for path in Path("own/items").glob("*/*/index.html") if path.parent.name != "changes")
     # The model's item lies in another store of this machine: nothing that is copied away may link to it.
     assert "file://" not in item.read_text()
     assert f'href="{store.uri}' not in page.read_text()

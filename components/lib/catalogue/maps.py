@@ -18,15 +18,13 @@ from typing import Any
 
 from components.contract import keys
 from components.contract.documents import shown
-from components.contract.errors import BadDataError, MissingInputError, ParameterError, StormsightError
-from components.contract.hashing import canonical_json, sha256_file, sha256_json
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.contract.hashing import canonical_json, sha256_json
 from components.lib.catalogue.documents import (
-    SHA256_MULTIHASH,
     WORLD,
     Document,
     catalog,
     collection,
-    encode,
     get_bounded,
     link,
     read_item,
@@ -34,6 +32,7 @@ from components.lib.catalogue.documents import (
     write_until_settled,
 )
 from components.lib.catalogue.entries import MapEntry, entries_in, entry_of, latest_of
+from components.lib.catalogue.publishing import assets_below, create_once, hashes_of
 from components.lib.catalogue.root import placed, refresh_root
 from components.lib.objects.protocol import ObjectStore, map_many
 
@@ -94,17 +93,20 @@ class Catalogue:
             return False
         given = item if isinstance(item, bytes) else json.dumps(item, allow_nan=False).encode()
         wanted = read_item(given, name=f"the item of map {map_id}")
-        hashes = {name: sha256_file(path) for name, path in sorted(files.items())}
-        _require_stated(wanted, hashes, map_id)
+        hashes = hashes_of(wanted, files, f"map {map_id}")
         folder = f"{placed(keys.map_prefix(map_id), self._prefix)}{sha256_json(hashes)[:16]}/"
-        map_many(self._objects, lambda name: self._objects.upload(f"{folder}{name}", files[name]), [*hashes])
         own = self._published(wanted, key, folder, map_id, acquisition)
-        if self._objects.create(key, encode(own)):
-            return True
-        winner = read_item(get_bounded(self._objects, key), name=f"{self._objects.uri}/{key}")
-        if winner["assets"] != own["assets"]:
-            self._remove([f"{folder}{name}" for name in hashes])
-        return False
+        return create_once(self._objects, key, own, files, folder)
+
+    def item(self, map_id: str) -> Document:
+        """Return the STAC item of a map.
+
+        Raises:
+            MissingInputError: If there is no such map.
+            BadDataError: If the item is damaged.
+        """
+        key = self._item_key(map_id)
+        return read_item(get_bounded(self._objects, key), name=f"{self._objects.uri}/{key}")
 
     def rebuild(self, *, whole: bool = False) -> int:
         """Write the documents of the catalogue anew; return the number of maps.
@@ -132,13 +134,6 @@ class Catalogue:
             champions[model] = found.get("stormsight:champion")
         return latest_of(self.maps(), champions)
 
-    def _remove(self, files: list[str]) -> None:
-        """Remove the files of a map that another mapper made first; that they stay does no harm."""
-        try:
-            map_many(self._objects, self._objects.delete, files)
-        except StormsightError as error:  # an account may have no right to delete
-            LOG.warning("files of a map that another mapper made first stay: %s", error.message)
-
     def _published(
         self, item: Document, key: str, folder: str, map_id: str, acquisition: str | None
     ) -> Document:
@@ -148,11 +143,7 @@ class Catalogue:
             "stormsight:scene": item.get("id"),
             "stormsight:acquisition": acquisition or item.get("id"),
         }
-        below = folder.removeprefix(key.removesuffix(keys.ITEM))
-        assets = {
-            name: {**asset, "href": f"./{below}{asset['href'].removeprefix('./')}"}
-            for name, asset in item["assets"].items()
-        }
+        assets = assets_below(item, folder.removeprefix(key.removesuffix(keys.ITEM)))
         own: Document = {**item, "id": map_id, "collection": NAME, "properties": properties, "assets": assets}
         entry = entry_of(own)
         above = placed(keys.MAPS_COLLECTION, self._prefix)
@@ -198,10 +189,8 @@ class Catalogue:
 
     def _read(self, map_id: str) -> MapEntry | None:
         """Return a map's entry; None if it is not finished, or damaged, which is told."""
-        key = self._item_key(map_id)
         try:
-            item = read_item(get_bounded(self._objects, key), name=f"{self._objects.uri}/{key}")
-            return entry_of({**item, "id": map_id})
+            return entry_of({**self.item(map_id), "id": map_id})
         except MissingInputError:
             return None
         except BadDataError as error:
@@ -261,23 +250,6 @@ class Catalogue:
             return get_bounded(self._objects, key, LARGEST_DOCUMENT)
         except (MissingInputError, BadDataError):
             return b""
-
-
-def _require_stated(item: Document, hashes: Mapping[str, str], map_id: str) -> None:
-    for name, asset in item["assets"].items():
-        href = str(asset.get("href")) if isinstance(asset, dict) else ""
-        file = href.removeprefix("./")
-        if file not in hashes:
-            raise ParameterError(
-                f"map {map_id}: its item names the file {shown(href)} ({name}), which is not given",
-                next_step="give all files of the map, by the names that the item has",
-            )
-        stated = asset.get("file:checksum")
-        if stated is not None and stated != SHA256_MULTIHASH + hashes[file]:
-            raise BadDataError(
-                f"map {map_id}: {file} is not the file whose SHA-256 its item states",
-                next_step="map the scene again",
-            )
 
 
 def _around(entries: list[MapEntry]) -> tuple[float, float, float, float]:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from components.contract.errors import ParameterError
 from components.contract.temporary import scratch_folder
-from components.lib.change.footprints.changes import BuildingChanges, compare_maps
+from components.lib.change.footprints.changes import BuildingChanges
 from components.lib.change.footprints.rules import FootprintRules
 from components.lib.files import atomic_directory
+from components.predict.changes.making import counts_in_words, write_changes
 from components.predict.changes.opening import OpenedMap, open_map
-from components.predict.changes.page import PAGE, write_page
-from components.predict.changes.table import PARQUET, write_change_geopackage, write_table
+from components.predict.changes.page import PAGE
+from components.predict.changes.table import PARQUET
 
 _DEFAULTS = FootprintRules()
 
@@ -67,13 +68,10 @@ def map_changes(options: argparse.Namespace) -> ChangeSummary:
             open_map(options.before, scratch / "before"),
             open_map(options.after, scratch / "after"),
         )
-        found = compare_maps(before.footprints, after.footprints, rules)
         simulated = before.simulated or after.simulated
+        created = datetime.now(UTC) if options.gpkg else None
         with atomic_directory(options.out) as folder:
-            write_table(folder, found.table, before.footprints.crs, simulated=simulated)
-            if options.gpkg:
-                write_change_geopackage(folder, created=datetime.now(UTC))
-            write_page(folder, before, after, found, rules)
+            found = write_changes(folder, before, after, rules, geopackage=created)
     return ChangeSummary(_text(found, options.out, simulated=simulated), _doubts(before, after))
 
 
@@ -88,9 +86,8 @@ def _require_own(out: Path) -> None:
 
 
 def _text(found: BuildingChanges, out: Path, *, simulated: bool) -> str:
-    counts = ", ".join(f"{count:,} {kind}" for kind, count in found.counts().items())
-    unseen = f"; {found.unobserved:,} left out, as one map has no data there" if found.unobserved else ""
-    return f"{'SIMULATED, ' if simulated else ''}{counts}{unseen}\n  {out / PAGE}"
+    counts = counts_in_words(found.counts(), found.unobserved)
+    return f"{'SIMULATED, ' if simulated else ''}{counts}\n  {out / PAGE}"
 
 
 def _doubts(before: OpenedMap, after: OpenedMap) -> tuple[str, ...]:
@@ -100,6 +97,6 @@ def _doubts(before: OpenedMap, after: OpenedMap) -> tuple[str, ...]:
         doubts.append("both are the same map")
     if first.date and second.date and first.date > second.date:
         doubts.append(f"{first.id} shows a later day than {second.id}: the maps may be swapped")
-    if before.model != after.model:
+    if not before.same_model(after):
         doubts.append(f"the maps were made by two models, {before.model} and {after.model}")
     return tuple(doubts)

@@ -18,6 +18,7 @@ from components.lib.change.footprints.changes import FootprintMap
 from components.lib.change.footprints.ground import RasterGround
 from components.lib.foreign import judged
 from components.lib.objects.opening import open_objects
+from components.lib.objects.protocol import ObjectStore
 from components.predict.outputs import facts as names
 from components.predict.outputs.reading import batches, crs_of
 
@@ -41,6 +42,7 @@ class OpenedMap:
         title: Acquisition, or scene, that was mapped.
         sensor: Sensor of the scene.
         model: Model that made it, in words.
+        weights_sha256: SHA-256 of the model's weights.
         simulated: True for the rehearsal world.
         promoted: True if the model passed the promotion gate.
     """
@@ -50,8 +52,13 @@ class OpenedMap:
     title: str
     sensor: str
     model: str
+    weights_sha256: str
     simulated: bool
     promoted: bool
+
+    def same_model(self, other: OpenedMap) -> bool:
+        """Return whether one version of one model made both maps."""
+        return (self.model, self.weights_sha256) == (other.model, other.weights_sha256)
 
 
 def open_map(place: str, folder: Path) -> OpenedMap:
@@ -67,24 +74,40 @@ def open_map(place: str, folder: Path) -> OpenedMap:
         SourceUnavailableError: If the store does not answer.
     """
     uri = place.rstrip("/").removesuffix(f"/{ITEM}")
-    store = open_objects(uri)
+    return open_published(open_objects(uri), "", folder)
+
+
+def open_published(store: ObjectStore, prefix: str, folder: Path) -> OpenedMap:
+    """Open a map of a store.
+
+    Args:
+        store: The store.
+        prefix: Prefix of the map's ``item.json``, empty or with a slash at its end.
+        folder: Folder that its files are copied to; their SHA-256 are checked.
+
+    Raises:
+        MissingInputError: If there is no such map, or one of its files is missing.
+        BadDataError: If the map is damaged.
+        SourceUnavailableError: If the store does not answer.
+    """
+    place = f"{store.uri}/{prefix}".rstrip("/")
     try:
-        content = get_bounded(store, ITEM)
+        content = get_bounded(store, f"{prefix}{ITEM}")
     except MissingInputError as error:
         raise MissingInputError(
-            f"{shown(uri)} is no map: it has no {ITEM}",
+            f"{shown(place)} is no map: it has no {ITEM}",
             next_step="name the folder of a map, such as maps/items/<id>, or its item.json",
         ) from error
-    item = read_item(content, name=f"{uri}/{ITEM}")
+    item = read_item(content, name=f"{place}/{ITEM}")
     folder.mkdir(parents=True)
     for key, name in _ASSETS.items():
         asset = item["assets"].get(key)
         if not isinstance(asset, dict):
-            raise BadDataError(f"map {shown(uri)} has no {key}", next_step=_MAKE_AGAIN)
+            raise BadDataError(f"map {shown(place)} has no {key}", next_step=_MAKE_AGAIN)
         checksum = str(asset.get("file:checksum", ""))
         stated = checksum.removeprefix(SHA256_MULTIHASH) if checksum.startswith(SHA256_MULTIHASH) else None
-        store.download(str(asset.get("href")).removeprefix("./"), folder / name, sha256=stated)
-    with judged(f"{uri}/{ITEM}", next_step=_MAKE_AGAIN):
+        store.download(f"{prefix}{str(asset.get('href')).removeprefix('./')}", folder / name, sha256=stated)
+    with judged(f"{place}/{ITEM}", next_step=_MAKE_AGAIN):
         return _opened(item, folder)
 
 
@@ -113,6 +136,7 @@ def _opened(item: dict[str, Any], folder: Path) -> OpenedMap:
         title=str(properties.get("stormsight:acquisition") or item["id"]),
         sensor=", ".join(map(str, properties.get("instruments", []))),
         model=f"{model['name']}, version {model['version']}" if model["version"] else str(model["name"]),
+        weights_sha256=str(model["weights_sha256"]),
         simulated=bool(properties["stormsight:simulated"]),
         promoted=bool(model["promoted"]),
     )

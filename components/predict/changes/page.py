@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -56,11 +57,18 @@ _TITLES: Final = {
 
 
 def write_page(
-    folder: Path, before: OpenedMap, after: OpenedMap, found: BuildingChanges, rules: FootprintRules
+    folder: Path,
+    before: OpenedMap,
+    after: OpenedMap,
+    found: BuildingChanges,
+    rules: FootprintRules,
+    *,
+    pages: Mapping[str, str | None],
 ) -> None:
     """Write ``index.html``, and the footprints' tiles of both maps as ``before`` and ``after.pmtiles``.
 
-    Tiles of up to 8 MiB in all are part of the page; larger ones are read from beside it.
+    Tiles of up to 8 MiB in all are part of the page, the changes before the footprints; larger ones are read
+    from beside it.
 
     Args:
         folder: Folder with ``changes.parquet`` and ``changes.pmtiles``.
@@ -68,12 +76,13 @@ def write_page(
         after: Later map.
         found: Changes.
         rules: Thresholds of the comparison.
+        pages: Addresses of the pages of the maps ``before`` and ``after``, where they have some.
     """
     tiles = {"changes": folder / names.TILES}
     for side, opened in (("before", before), ("after", after)):
         tiles[side] = folder / f"{side}.pmtiles"
         shutil.copyfile(opened.folder / map_names.TILES, tiles[side])
-    inline = sum(path.stat().st_size for path in tiles.values()) <= INLINE_BYTES
+    inline = _inline(tiles)
     templates = environment()
     style = "".join(
         (
@@ -86,22 +95,33 @@ def write_page(
     listed = _listed(found.table)
     html = templates.get_template("changes.html.j2").render(
         maps=[("Before", before), ("After", after)],
-        when={"Before": _day(before.footprints.date), "After": _day(after.footprints.date)},
+        when={"Before": day_in_words(before.footprints.date), "After": day_in_words(after.footprints.date)},
+        pages={label: pages.get(label.lower()) for label in ("Before", "After")},
+        same_model=before.same_model(after),
         simulated=before.simulated or after.simulated,
         counts=found.counts(),
         unobserved=found.unobserved,
         listed=listed,
         total=len(found.table),
         rules=rules,
-        policy=policy_of(style, scripts, beside=not inline),
+        policy=policy_of(style, scripts, beside=len(inline) < len(tiles)),
         style=Markup(style),  # noqa: S704 - our own style sheets and MapLibre's
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own script and the vendored ones
         worker=Markup(vendored("maplibre-gl-worker.mjs")),  # noqa: S704
-        tiles={name: _encoded(path) for name, path in tiles.items()} if inline else {},
+        tiles={name: _encoded(tiles[name]) for name in inline},
         data=embedded(_data(before, after, tiles, listed)),
         files=_files(folder),
     )
     write_text(folder / PAGE, html)
+
+
+def _inline(tiles: dict[str, Path]) -> list[str]:
+    """Return the tiles that are part of the page: all, or the changes alone, or none."""
+    sizes = {name: path.stat().st_size for name, path in tiles.items()}
+    for chosen in (list(tiles), ["changes"]):
+        if sum(sizes[name] for name in chosen) <= INLINE_BYTES:
+            return chosen
+    return []
 
 
 def _data(
@@ -155,5 +175,6 @@ def _encoded(path: Path) -> Markup:
     return Markup(base64.b64encode(path.read_bytes()).decode())  # noqa: S704 - letters, digits, +, / and =
 
 
-def _day(when: datetime | None) -> str:
+def day_in_words(when: datetime | None) -> str:
+    """Return a day in words."""
     return "unknown day" if when is None else f"{when.day} {when:%B %Y}"

@@ -31,6 +31,9 @@ VENDOR: Final = TEMPLATES / "vendor"
 INLINE_BYTES: Final = 8 * 2**20
 """Larger archives of tiles stay beside the page, which then reads the parts that it shows."""
 
+CHANGES: Final = "../changes/index.html"
+"""Address of the map's changes, which are made later: the catalogue keeps a page there in any case."""
+
 _TITLES: Final = {
     names.FOOTPRINTS: "Footprints, GeoParquet",
     names.GEOPACKAGE: "Footprints, GeoPackage",
@@ -72,6 +75,7 @@ def write_page(folder: Path, facts: MapFacts, summary: Summary) -> None:
         bars=_bars(summary),
         files=_files(folder),
         when=_when(facts),
+        changes=CHANGES,
         crs=facts.scene.crs if facts.scene.crs.startswith("EPSG:") else "a CRS without a code",
         km2=_km2,
     )
@@ -86,7 +90,7 @@ def _data(folder: Path, facts: MapFacts, summary: Summary) -> dict[str, Any]:
         "bounds": [[west, south], [east, north]],
         "ground": {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(ground)},
         "picture": asdict(map_picture(folder / names.PROBABILITY)),
-        "tiles": names.TILES,
+        "tiles": {"footprints": names.TILES},
         "layer": LAYER,
         "palette": [_hex(k / (_COLOUR_STEPS - 1)) for k in range(_COLOUR_STEPS)],
         "histogram": summary.histogram,

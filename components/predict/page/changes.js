@@ -12,44 +12,29 @@ const colourOfKind = () => [
   "#888888",
 ];
 
-function fail(message) {
-  element("failure-text").textContent = message;
-  element("failure").hidden = false;
-}
-
 function style(side) {
   const theme = colours();
   const footprints = { source: "footprints", "source-layer": facts.layers.footprints };
   const changes = { source: "changes", "source-layer": facts.layers.changes };
-  const picture = facts.pictures[side];
   const removed = ["==", ["get", "kind"], "removed"];
   const width = ["interpolate", ["linear"], ["zoom"], 12, 1.2, 16, 2.5, 18, 3.5];
   return {
     version: 8,
     sources: {
-      probability: { type: "image", url: picture.address, coordinates: picture.corners },
+      probability: pictureSource(facts.pictures[side]),
       footprints: { type: "vector", url: `pmtiles://${side}` },
       changes: { type: "vector", url: "pmtiles://changes" },
     },
     layers: [
-      { id: "background", type: "background", paint: { "background-color": theme.background } },
-      // The picture is transparent where there are no data; here all its colours become one.
-      {
-        id: "seen", type: "raster", source: "probability",
-        paint: {
-          "raster-brightness-min": theme.seen, "raster-brightness-max": theme.seen,
-          "raster-fade-duration": 0, "raster-resampling": "nearest",
-        },
-      },
-      {
-        id: "probability", type: "raster", source: "probability", layout: { visibility: "none" },
-        paint: { "raster-fade-duration": 0, "raster-resampling": "linear" },
-      },
+      ...groundLayers(theme),
       { id: "building", type: "fill", ...footprints, paint: { "fill-color": theme.building } },
       { id: "outline", type: "line", ...footprints, paint: { "line-color": theme.outline, "line-width": 0.7 } },
       { id: "fill", type: "fill", ...changes, paint: { "fill-color": colourOfKind(), "fill-opacity": 0.45 } },
       // Colour is not all that tells what was removed: its outline is dashed.
-      { id: "edge", type: "line", ...changes, filter: ["!", removed], paint: { "line-color": colourOfKind(), "line-width": width } },
+      {
+        id: "edge", type: "line", ...changes, filter: ["!", removed],
+        paint: { "line-color": colourOfKind(), "line-width": width },
+      },
       {
         id: "edge-removed", type: "line", ...changes, filter: removed,
         paint: { "line-color": colourOfKind(), "line-width": width, "line-dasharray": [2, 1] },
@@ -62,58 +47,15 @@ function style(side) {
   };
 }
 
-function card(change) {
-  const list = document.createElement("dl");
-  list.className = "card";
-  const rows = [
-    ["Change", change.kind],
-    ["Confidence", change.confidence.toFixed(2)],
-    ["Changed ground", `${Math.round(change.area_m2).toLocaleString("en")} m²`],
-  ];
-  for (const [name, value] of rows) {
-    list.appendChild(document.createElement("dt")).textContent = name;
-    list.appendChild(document.createElement("dd")).textContent = value;
-  }
-  return list;
-}
-
 function start() {
-  const { maplibregl, pmtiles } = globalThis;
-  const worker = new Blob([element("maplibre-worker").textContent], { type: "text/javascript" });
-  maplibregl.setWorkerUrl(URL.createObjectURL(worker));
-
-  const protocol = new pmtiles.Protocol();
-  for (const [name, address] of Object.entries(facts.tiles)) {
-    const inline = element(`tiles-${name}`);
-    const source = inline ? new InlineSource(inline.textContent, name) : new FileSource(address, name);
-    protocol.add(new pmtiles.PMTiles(source));
-  }
-  maplibregl.addProtocol("pmtiles", protocol.tile);
-
-  const maps = Object.fromEntries(SIDES.map((side) => [side, new maplibregl.Map({
-    container: side,
-    style: style(side),
-    bounds: facts.bounds,
-    fitBoundsOptions: { padding: 28 },
-    maxZoom: 21,
-    attributionControl: false,
-    dragRotate: false,
-    pitchWithRotate: false,
-    touchPitch: false,
-    locale: { "Map.Title": `Map of the changes, ${side}` },
-  })]));
-  const { before, after } = maps;
-  for (const map of [before, after]) {
-    map.touchZoomRotate.disableRotation();
-    map.keyboard.disableRotation();
-  }
-  // One stop of the keyboard is enough: both maps move together.
-  after.getCanvas().id = "map-canvas";
+  prepare();
+  const before = openMap("before", style("before"), "Map of the changes, before");
+  const after = openMap("after", style("after"), "Map of the changes, after");
+  const maps = { before, after };
+  // One stop of the keyboard is enough: both maps move together. What stands above the divider belongs to the
+  // upper map, whose canvas alone is cut.
   before.getCanvas().tabIndex = -1;
-  // What stands above the divider belongs to the upper map, whose canvas alone is cut.
-  after.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
-  after.addControl(new Whole(), "top-right");
-  after.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-left");
+  addControls(after);
 
   let leading = null;
   const follow = (from, to) => {
@@ -125,10 +67,11 @@ function start() {
   before.on("move", () => follow(before, after));
   after.on("move", () => follow(after, before));
 
-  const popup = new maplibregl.Popup({ maxWidth: "20rem", focusAfterOpen: false, offset: 14 });
+  const popup = new globalThis.maplibregl.Popup({ maxWidth: "20rem", focusAfterOpen: false, offset: 14 });
   popup.on("close", () => mark(null));
-  const buttons = [...document.querySelectorAll("#buildings button")];
-  let chosen = -1;
+  const kindsShown = () => [...document.querySelectorAll(".show-kind:checked")].map((box) => box.value);
+  const isShown = (change) => kindsShown().includes(change.kind) && change.confidence >= Number(element("least").value);
+  const ring = new Ring((i) => isShown(facts.listed[i]));
 
   const share = () => Number(element("divide").value);
   function divide(percent) {
@@ -141,54 +84,31 @@ function start() {
     for (const map of [before, after]) {
       if (map.getLayer("selected")) map.setFilter("selected", ["==", ["get", "id"], id ?? ""]);
     }
-    if (id === null) buttons.forEach((button) => button.setAttribute("aria-current", "false"));
+    if (id === null) ring.mark(() => false);
   }
 
   function describe(change, place, index = -1) {
-    popup.setLngLat(place).setDOMContent(card(change)).addTo(after);
+    const confidence = change.confidence.toFixed(2);
+    const ground = squareMetres(change.area_m2);
+    const rows = [["Change", change.kind], ["Confidence", confidence], ["Changed ground", ground]];
+    popup.setLngLat(place).setDOMContent(card(rows)).addTo(after);
     if (change.id) mark(change.id);
-    buttons.forEach((button, i) => button.setAttribute("aria-current", String(i === index)));
+    ring.mark((i) => i === index);
     const area = `${Math.round(change.area_m2)} square metres`;
-    element("said").textContent = `${change.kind}, ${area}, confidence ${change.confidence.toFixed(2)}`;
-  }
-
-  function at(map, point) {
-    const box = [[point.x - 4, point.y - 4], [point.x + 4, point.y + 4]];
-    return (map.queryRenderedFeatures(point, { layers: ["fill"] })[0]
-      ?? map.queryRenderedFeatures(box, { layers: ["fill"] })[0])?.properties;
+    element("said").textContent = `${change.kind}, ${area}, confidence ${confidence}`;
   }
 
   function visit(index) {
-    chosen = index;
+    if (index === null) return;
     const change = facts.listed[index];
     const place = [change.lon, change.lat];
     after.jumpTo({ center: place, zoom: Math.max(after.getZoom(), 17) });
     describe(change, place, index);
+    ring.choose(index, element("stage"));
     after.once("idle", () => {
-      const found = at(after, after.project(place));
-      if (popup.isOpen() && chosen === index && found) mark(found.id);
+      const found = featureAt(after, after.project(place));
+      if (popup.isOpen() && ring.chosen === index && found) mark(found.id);
     });
-    if (buttons.includes(document.activeElement)) buttons[index].focus({ preventScroll: true });
-    const list = element("buildings");
-    const [outer, inner] = [list.getBoundingClientRect(), buttons[index].getBoundingClientRect()];
-    list.scrollTop += Math.max(0, inner.bottom - outer.bottom) - Math.max(0, outer.top - inner.top);
-    // On a phone the list lies below the map.
-    if (narrow.matches) element("stage").scrollIntoView({ block: "nearest" });
-  }
-
-  const kindsShown = () => [...document.querySelectorAll(".show-kind:checked")].map((box) => box.value);
-  const isShown = (change) => kindsShown().includes(change.kind) && change.confidence >= Number(element("least").value);
-
-  /** Goes to the next listed change that is shown; the list is a ring. */
-  function step(by) {
-    const count = facts.listed.length;
-    for (let i = 1; i <= count; i += 1) {
-      const next = chosen < 0 && by < 0 ? count - i : (chosen + by * i + count * count) % count;
-      if (isShown(facts.listed[next])) {
-        visit(next);
-        return;
-      }
-    }
   }
 
   function show() {
@@ -206,33 +126,28 @@ function start() {
       // Over the picture the outlines are enough, and what lies under them can be seen.
       map.setPaintProperty("building", "fill-opacity", element("show-probability").checked ? 0 : 1);
     }
-    buttons.forEach((button, i) => { button.parentElement.hidden = !isShown(facts.listed[i]); });
-    if (element("none-listed")) element("none-listed").hidden = facts.listed.some(isShown);
+    ring.filter();
   }
 
   function paint() {
-    for (const side of SIDES) {
-      const fresh = style(side);
-      for (const layer of fresh.layers) {
-        for (const [name, value] of Object.entries(layer.paint)) maps[side].setPaintProperty(layer.id, name, value);
-      }
-    }
+    for (const side of SIDES) repaint(maps[side], style(side));
     show();
   }
 
   for (const map of [before, after]) {
     map.on("click", (event) => {
-      const change = at(map, event.point);
+      const change = featureAt(map, event.point);
       if (change) describe(change, event.lngLat);
     });
-    map.on("mousemove", (event) => { map.getCanvas().style.cursor = at(map, event.point) ? "pointer" : ""; });
+    map.on("mousemove", (event) => { map.getCanvas().style.cursor = featureAt(map, event.point) ? "pointer" : ""; });
     map.on("error", (event) => {
-      const shut = location.protocol === "file:" && !element("tiles-changes");
-      element("notice").textContent = shut
-        ? "The changes lie beside this page, where a browser may not read them from a folder: open the page from "
-          + "a web server, such as python -m http.server."
-        : `The maps could not be drawn whole: ${event.error?.message ?? "unknown reason"}`;
-      element("notice").hidden = false;
+      const shut = Object.keys(facts.tiles).some(tilesAreShut);
+      const missing = tilesAreShut("changes") ? "changes and footprints" : "footprints";
+      notify(shut
+        ? `The ${missing} lie beside this page, where a browser may not read them from a folder: open the page from `
+          + "a web server, such as python -m http.server. The probability is shown instead."
+        : `The maps could not be drawn whole: ${event.error?.message ?? "unknown reason"}`);
+      if (shut && !element("show-probability").checked) element("show-probability").click();
     });
   }
 
@@ -251,25 +166,20 @@ function start() {
     });
   });
 
-  buttons.forEach((button, i) => button.addEventListener("click", () => visit(i)));
-  document.addEventListener("keydown", (event) => {
-    const onMap = [before, after].some((map) => event.target === map.getCanvas());
-    const key = event.key.toLowerCase();
-    if (key === "escape") popup.remove();
-    // Letters act on the map and on the list alone: elsewhere they belong to the browser and to speech input.
-    if (event.ctrlKey || event.metaKey || event.altKey || !(onMap || buttons.includes(event.target))) return;
-    if (key === "n") step(1);
-    else if (key === "p") step(-1);
-    else if (key === "b") divide(share() === 100 ? 50 : 100);
-    else if (key === "a") divide(share() === 0 ? 50 : 0);
-    else if (key === "0") after.fitBounds(facts.bounds, { padding: 28 });
-    else if (key === "enter" && onMap) {
-      const change = at(after, after.project(after.getCenter()));
+  ring.buttons.forEach((button, i) => button.addEventListener("click", () => visit(i)));
+  onKeys([before, after], ring, {
+    escape: () => popup.remove(),
+    n: () => visit(ring.next(1)),
+    p: () => visit(ring.next(-1)),
+    b: () => divide(share() === 100 ? 50 : 100),
+    a: () => divide(share() === 0 ? 50 : 0),
+    0: () => after.fitBounds(facts.bounds, { padding: 28 }),
+    enter: () => {
+      const change = featureAt(after, after.project(after.getCenter()));
       if (change) describe(change, after.getCenter());
       else element("said").textContent = "No change under the cross";
-    }
+    },
   });
 }
 
-if (document.createElement("canvas").getContext("webgl2")) start();
-else fail("This browser cannot draw the maps (WebGL 2 is missing).");
+begin(start, "This browser cannot draw the maps (WebGL 2 is missing).");

@@ -74,3 +74,164 @@ class Whole {
   }
 }
 
+
+/** Says why there is no map; a page that has a picture shows it instead. */
+function fail(message, picture) {
+  element("failure-text").textContent = message;
+  if (picture) element("failure-picture").src = picture;
+  element("failure").hidden = false;
+}
+
+function notify(message) {
+  element("notice").textContent = message;
+  element("notice").hidden = false;
+}
+
+/** Whether the tiles lie beside a page that was opened from a folder, where a browser may not read them. */
+const tilesAreShut = (name) => !element(`tiles-${name}`) && location.protocol === "file:";
+
+/** Lets MapLibre work from this page alone: its worker, and the archives of `facts.tiles` by their names. */
+function prepare() {
+  const { maplibregl, pmtiles } = globalThis;
+  const worker = new Blob([element("maplibre-worker").textContent], { type: "text/javascript" });
+  maplibregl.setWorkerUrl(URL.createObjectURL(worker));
+  const protocol = new pmtiles.Protocol();
+  for (const [name, address] of Object.entries(facts.tiles)) {
+    const inline = element(`tiles-${name}`);
+    const source = inline ? new InlineSource(inline.textContent, name) : new FileSource(address, name);
+    protocol.add(new pmtiles.PMTiles(source));
+  }
+  maplibregl.addProtocol("pmtiles", protocol.tile);
+}
+
+/** Map of the whole scene that cannot be turned or tilted. */
+function openMap(container, style, title) {
+  const map = new globalThis.maplibregl.Map({
+    container,
+    style,
+    bounds: facts.bounds,
+    fitBoundsOptions: { padding: 28 },
+    maxZoom: 21,
+    attributionControl: false,
+    dragRotate: false,
+    pitchWithRotate: false,
+    touchPitch: false,
+    locale: { "Map.Title": title },
+  });
+  map.touchZoomRotate.disableRotation();
+  map.keyboard.disableRotation();
+  return map;
+}
+
+/** Adds zoom, the whole scene and the scale, and makes the map the one that the keyboard reaches. */
+function addControls(map) {
+  const { NavigationControl, ScaleControl } = globalThis.maplibregl;
+  map.getCanvas().id = "map-canvas";
+  map.addControl(new NavigationControl({ showCompass: false }), "top-right");
+  map.addControl(new Whole(), "top-right");
+  map.addControl(new ScaleControl({ maxWidth: 120 }), "bottom-left");
+}
+
+const pictureSource = (picture) => ({ type: "image", url: picture.address, coordinates: picture.corners });
+
+/** Layers below all others: the ground, its part with data, and the probability, which is not shown at first. */
+function groundLayers(theme) {
+  return [
+    { id: "background", type: "background", paint: { "background-color": theme.background } },
+    // The picture is transparent where there are no data; here all its colours become one.
+    {
+      id: "seen", type: "raster", source: "probability",
+      paint: {
+        "raster-brightness-min": theme.seen, "raster-brightness-max": theme.seen,
+        "raster-fade-duration": 0, "raster-resampling": "nearest",
+      },
+    },
+    {
+      id: "probability", type: "raster", source: "probability", layout: { visibility: "none" },
+      paint: { "raster-fade-duration": 0, "raster-resampling": "linear" },
+    },
+  ];
+}
+
+/** Paints a map in the colours of a style anew, as after a change between light and dark. */
+function repaint(map, { layers }) {
+  for (const layer of layers) {
+    for (const [name, value] of Object.entries(layer.paint)) map.setPaintProperty(layer.id, name, value);
+  }
+}
+
+/** Feature of the layer `fill` under a point, or near it: fingers are wide. */
+function featureAt(map, point, margin = 4) {
+  const box = [[point.x - margin, point.y - margin], [point.x + margin, point.y + margin]];
+  const layers = ["fill"];
+  return (map.queryRenderedFeatures(point, { layers })[0] ?? map.queryRenderedFeatures(box, { layers })[0])?.properties;
+}
+
+/** Description of a feature as a list of names and values. */
+function card(rows) {
+  const list = document.createElement("dl");
+  list.className = "card";
+  for (const [name, value] of rows) {
+    list.appendChild(document.createElement("dt")).textContent = name;
+    list.appendChild(document.createElement("dd")).textContent = value;
+  }
+  return list;
+}
+
+const squareMetres = (area) => `${Math.round(area).toLocaleString("en")} m²`;
+
+/** List of features that N and P go through: a ring of those that are shown. */
+class Ring {
+  constructor(shown) {
+    this.buttons = [...document.querySelectorAll("#buildings button")];
+    this.shown = shown;
+    this.chosen = -1;
+  }
+  /** Index of the next one that is shown, forwards or backwards; null if none is. */
+  next(by) {
+    const count = this.buttons.length;
+    for (let i = 1; i <= count; i += 1) {
+      const index = this.chosen < 0 && by < 0 ? count - i : (this.chosen + by * i + count * count) % count;
+      if (this.shown(index)) return index;
+    }
+    return null;
+  }
+  /** Makes one the chosen, and scrolls the list, and nothing but the list, until its button can be seen. */
+  choose(index, stage) {
+    this.chosen = index;
+    const button = this.buttons[index];
+    if (this.buttons.includes(document.activeElement)) button.focus({ preventScroll: true });
+    const list = element("buildings");
+    const [outer, inner] = [list.getBoundingClientRect(), button.getBoundingClientRect()];
+    list.scrollTop += Math.max(0, inner.bottom - outer.bottom) - Math.max(0, outer.top - inner.top);
+    // On a phone the list lies below the map.
+    if (narrow.matches) stage.scrollIntoView({ block: "nearest" });
+  }
+  mark(isCurrent) {
+    this.buttons.forEach((button, i) => button.setAttribute("aria-current", String(isCurrent(i))));
+  }
+  /** Hides what is not shown, and says so if nothing is. */
+  filter() {
+    const shown = this.buttons.map((_, i) => this.shown(i));
+    this.buttons.forEach((button, i) => { button.parentElement.hidden = !shown[i]; });
+    if (element("none-listed")) element("none-listed").hidden = shown.includes(true);
+  }
+}
+
+/** Acts on keys. Letters act on maps and list alone: elsewhere they belong to the browser and to speech input. */
+function onKeys(maps, ring, actions) {
+  document.addEventListener("keydown", (event) => {
+    const onMap = maps.some((map) => event.target === map.getCanvas());
+    const key = event.key.toLowerCase();
+    if (key === "escape") actions.escape();
+    if (event.ctrlKey || event.metaKey || event.altKey || !(onMap || ring.buttons.includes(event.target))) return;
+    if (key === "enter" ? onMap : key !== "escape") actions[key]?.();
+  });
+}
+
+/** Starts the page where the browser can draw it; `message` says what is missing otherwise. */
+function begin(start, message, picture) {
+  if (document.createElement("canvas").getContext("webgl2")) start();
+  else fail(message, picture);
+}
+

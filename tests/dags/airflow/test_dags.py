@@ -252,7 +252,7 @@ def test_a_run_that_waited_in_vain_ends_quietly(trial: dict[str, Any]) -> None:
     assert run["notices"] == []
 
 
-def test_what_is_planned_is_mapped_in_groups_and_merged(trial: dict[str, Any]) -> None:
+def test_what_is_planned_is_mapped_in_groups_merged_and_compared(trial: dict[str, Any]) -> None:
     run = trial["mappings"]["mapped"]
     assert run["state"] == "success"
     assert states(run) == {
@@ -261,12 +261,14 @@ def test_what_is_planned_is_mapped_in_groups_and_merged(trial: dict[str, Any]) -
         "group[1]": "success",
         "group[2]": "skipped",
         "merge": "success",
+        "compare": "success",
         "outcome": "success",
     }
-    first, *groups, last = run["calls"]
+    first, *groups, merged, last = run["calls"]
     assert first == ["plan", "--run", run["run"], "--groups", "3", "--acquisitions", ""]
     assert sorted(groups) == [["group", "--run", run["run"], "--number", str(number)] for number in range(3)]
-    assert last == ["merge", "--run", run["run"]]
+    assert merged == ["merge", "--run", run["run"]]
+    assert last == ["compare", "--run", run["run"]]
     assert run["notices"] == []
 
 
@@ -293,6 +295,7 @@ def test_a_group_that_fails_leaves_the_others_and_the_merge_at_work(trial: dict[
         "group[1]": "failed",
         "group[2]": "success",
         "merge": "failed",
+        "compare": "success",
         "outcome": "upstream_failed",
     }
     assert [(n["class"], n["task"]) for n in run["notices"]] == [
@@ -304,6 +307,16 @@ def test_a_group_that_fails_leaves_the_others_and_the_merge_at_work(trial: dict[
 def test_a_group_that_fails_fails_the_run_whatever_was_merged(trial: dict[str, Any]) -> None:
     run = trial["mappings"]["one bad group"]
     assert (run["state"], states(run)["merge"]) == ("failed", "success")
+
+
+@pytest.mark.parametrize(("case", "state"), [("nothing earlier", "success"), ("bad changes", "failed")])
+def test_a_comparison_takes_no_map_back_and_is_seen_if_it_fails(
+    trial: dict[str, Any], case: str, state: str
+) -> None:
+    run = trial["mappings"][case]
+    assert (run["state"], states(run)["merge"]) == (state, "success")
+    assert states(run)["compare"] == {"success": "skipped", "failed": "failed"}[state]
+    assert [n["task"] for n in run["notices"]] == ([] if state == "success" else ["compare"])
 
 
 def test_a_group_is_retried_within_the_budget_of_its_class(trial: dict[str, Any]) -> None:

@@ -215,6 +215,8 @@ def mappings(trial: Trial) -> dict[str, Any]:
         "bad blocks": {"group 1": [65], "merge": [66]},
         "one bad group": {"group 1": [65]},
         "source came back": {"group 0": [69, 0]},
+        "nothing earlier": {"compare": [99]},
+        "bad changes": {"compare": [65]},
     }
     return {name: trial.run("map", codes) for name, codes in scenarios.items()}
 

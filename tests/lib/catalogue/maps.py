@@ -17,18 +17,20 @@ def made_map(
     month: str = "2026-11",
     version: str = "1",
     created: str = "2026-11-29T05:00:00Z",
+    west: float = 4.0,
 ) -> tuple[dict[str, Any], dict[str, Path]]:
     """Write a map's file; return its item and its files by name."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "probability.tif"
     path.write_text(content)
+    ring = [[west, 51], [west + 1, 51], [west + 1, 52], [west, 52], [west, 51]]
     item = {
         "type": "Feature",
         "stac_version": "1.1.0",
         "stac_extensions": ["https://stac-extensions.github.io/file/v2.1.0/schema.json"],
         "id": scene,
-        "geometry": {"type": "Polygon", "coordinates": [[[4, 51], [5, 51], [5, 52], [4, 52], [4, 51]]]},
-        "bbox": [4.0, 51.0, 5.0, 52.0],
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "bbox": [west, 51.0, west + 1, 52.0],
         "properties": {
             "title": f"Buildings of {scene}",
             "datetime": f"{month}-02T03:04:05Z",

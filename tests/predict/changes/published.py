@@ -39,9 +39,11 @@ def later_houses() -> list[shapely.Polygon]:
     return [*found, shapely.box(*corner, corner[0] + 18, corner[1] + 14)]
 
 
-def publish(root: Path, name: str, polygons: list[shapely.Polygon], day: int, **changes: Any) -> str:
-    """Publish a map into the catalogue in ``root``; return the folder of its item."""
-    work = root / f".{name}"
+def publish(
+    root: Path, name: str, polygons: list[shapely.Polygon], day: int, *, map_id: str = "", **changes: Any
+) -> str:
+    """Publish a map of an acquisition into the catalogue in ``root``; return the folder of its item."""
+    work = root.parent / f".{root.name}-{name}"
     work.mkdir(parents=True)
     probability = rasterize(
         [(polygon, 0.85) for polygon in polygons],
@@ -62,5 +64,7 @@ def publish(root: Path, name: str, polygons: list[shapely.Polygon], day: int, **
     about = replace(about, scene=replace(about.scene, acquired=(when, when)), **changes)
     item = write_rest(work, about, geopackage=False)
     files = {path.name: path for path in work.iterdir()}
-    Catalogue(FolderObjects(root), prefix="").add_map(item, files, name, acquisition=name)
-    return str(root / "items" / name)
+    catalogue = Catalogue(FolderObjects(root), prefix="")
+    catalogue.add_map(item, files, map_id or name, acquisition=name)
+    catalogue.rebuild()
+    return str(root / "items" / (map_id or name))

@@ -74,6 +74,32 @@ def test_the_page_fetches_nothing_and_links_to_its_files(written: Path) -> None:
     assert "5 June 2030 to 25 June 2030" in text
 
 
+@pytest.fixture
+def beside(maps: tuple[str, str], written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Page of which the changes are part, and for which the footprints are too many."""
+    most = (written / "changes.pmtiles").stat().st_size
+    monkeypatch.setattr("components.predict.changes.page.INLINE_BYTES", most)
+    main(["changes", *maps, "--out", str(tmp_path / "out")])
+    return tmp_path / "out" / "index.html"
+
+
+def test_of_many_buildings_the_page_holds_the_changes_alone(beside: Path) -> None:
+    text = beside.read_text()
+    assert re.findall(r'id="tiles-(\w+)"', text) == ["changes"]
+    assert "connect-src &#39;self&#39; blob: data:" in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_footprints_that_a_browser_may_not_read_are_told_of(beside: Path, tmp_path: Path) -> None:
+    with browser(tmp_path / "profile") as page:
+        page.open(beside.as_uri())
+        assert page.wait_for("document.querySelector('#notice').textContent").startswith(
+            "The footprints lie beside this page"
+        )
+        assert page.value("document.querySelector('#show-probability').checked") is True
+        assert page.wait_for("document.documentElement.dataset.drawn") == "3"
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 def test_the_page_draws_both_maps_and_is_worked_by_keyboard(written: Path, tmp_path: Path) -> None:
     with browser(tmp_path / "profile") as page:

@@ -84,6 +84,7 @@ def test_it_fetches_nothing_from_elsewhere_and_links_to_its_files(map_folder: Pa
         "footprints.parquet",
         "footprints.pmtiles",
         "../item.json",
+        "../changes/index.html",
         facts().model.item_href,
     }
 
@@ -141,9 +142,9 @@ def test_large_tiles_stay_beside_the_page(map_folder: Path, monkeypatch: pytest.
     inline = Reader(written(map_folder, facts()))
     monkeypatch.setattr(page, "INLINE_BYTES", 100)
     beside = Reader(written(map_folder, facts()))
-    tiles = {attrs.get("id"): text for _, attrs, text in inline.elements}["tiles"]
+    tiles = {attrs.get("id"): text for _, attrs, text in inline.elements}["tiles-footprints"]
     assert base64.b64decode(tiles) == (map_folder / "footprints.pmtiles").read_bytes()
-    assert "tiles" not in {attrs.get("id") for _, attrs, _ in beside.elements}
+    assert "tiles-footprints" not in {attrs.get("id") for _, attrs, _ in beside.elements}
     assert "connect-src 'self' blob: data:" in beside.policy
 
 

@@ -1,0 +1,128 @@
+"""Search for the map that a new one is compared with: the last earlier one of the same ground."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import shapely
+import shapely.geometry
+
+from components.contract.errors import BadDataError, MissingInputError
+from components.lib.catalogue.documents import Document
+from components.lib.catalogue.entries import MapEntry
+from components.lib.catalogue.maps import Catalogue
+from components.lib.foreign import judged
+
+LOG = logging.getLogger(__name__)
+
+LEAST_SHARED: Final = 0.1
+"""Share of the smaller map that both must show: strips that touch along an edge are two places."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapPair:
+    """A map and the last earlier one of its ground.
+
+    Attributes:
+        before: STAC item of the earlier map.
+        after: STAC item of the later map.
+        shared: Outline of the common ground, EPSG:4326.
+    """
+
+    before: Document
+    after: Document
+    shared: shapely.Geometry
+
+
+def find_pair(catalogue: Catalogue, map_id: str, withdrawn: Collection[str] = ()) -> MapPair | None:
+    """Return a map with the one that it is to be compared with; None if no earlier map shows its ground.
+
+    Of the maps of other acquisitions that begin earlier and share a tenth of the smaller outline, the one of
+    the latest acquisition is taken; of several maps of that, the one by the same version of the model, else
+    the one made last. Maps whose time of acquisition is unknown are compared with none.
+
+    Args:
+        catalogue: Catalogue of both.
+        map_id: The later map.
+        withdrawn: Acquisitions whose maps are left out.
+
+    Raises:
+        MissingInputError: If there is no such map.
+        BadDataError: If its item is damaged.
+    """
+    after = catalogue.item(map_id)
+    begin, outline = _begin_of(after), _outline_of(after)
+    if begin is None or outline is None:
+        return None
+    made_by = _model_of(after)
+
+    def rank(entry: MapEntry) -> tuple[datetime, bool, str, str]:
+        return _time(entry.time), (entry.model, entry.version) == made_by, entry.created, entry.id
+
+    own = after["properties"].get("stormsight:acquisition")
+    box = shapely.box(*after["bbox"])
+    near = [
+        entry
+        for entry in catalogue.maps()
+        if entry.acquisition != own
+        and entry.acquisition not in withdrawn
+        and entry.bbox is not None
+        and shapely.box(*entry.bbox).intersects(box)
+        and entry.time != entry.created
+        and _time(entry.time) < begin
+    ]
+    for entry in sorted(near, key=rank, reverse=True):
+        before = _readable(catalogue, entry.id)
+        shared = None if before is None else _shared(_outline_of(before), outline)
+        if before is not None and shared is not None:
+            return MapPair(before=before, after=after, shared=shared)
+    return None
+
+
+def _readable(catalogue: Catalogue, map_id: str) -> Document | None:
+    """Return the item of a map that documents link to; None, told, if it is gone or damaged."""
+    try:
+        return catalogue.item(map_id)
+    except (BadDataError, MissingInputError) as error:
+        LOG.warning("map %s is compared with none: %s", map_id, error.message)
+        return None
+
+
+def _shared(first: shapely.Geometry | None, second: shapely.Geometry) -> shapely.Geometry | None:
+    """Return the common ground of two outlines if it is enough to compare them."""
+    if first is None:
+        return None
+    shared = shapely.intersection(first, second)
+    return shared if shared.area > LEAST_SHARED * min(first.area, second.area) else None
+
+
+def _outline_of(item: Document) -> shapely.Geometry | None:
+    geometry = item.get("geometry")
+    if geometry is None:
+        return None
+    with judged(f"the item of map {item.get('id')}", next_step="make the map again"):
+        return shapely.geometry.shape(geometry)
+
+
+def _begin_of(item: Document) -> datetime | None:
+    """Return the begin of the acquisition; None if it is unknown: such a map has the time it was made."""
+    properties = item["properties"]
+    stated = properties.get("datetime") or properties.get("start_datetime")
+    return None if stated is None or stated == properties.get("created") else _time(str(stated))
+
+
+def _time(text: str) -> datetime:
+    """Return a time; the end of all times, which no map precedes, where the text is none."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _model_of(item: Document) -> tuple[Any, Any]:
+    model = item["properties"].get("stormsight:model")
+    return (model.get("name"), model.get("version")) if isinstance(model, dict) else (None, None)
