@@ -15,7 +15,7 @@ from tests.conftest import FINISHED_RUN, ROOT
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the repository, with another profile switched on."""
+    """A copy of the repository, with the smoke profile switched on."""
 
     root: Path
 
@@ -37,8 +37,10 @@ class Checkout:
         path.write_text(text.replace(old, new))
 
 
-def fresh_checkout(root: Path, profile: str) -> Checkout:
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """The files git knows or would know, in a new git repository beside this one's ``.venv``."""
+    root = tmp_path_factory.mktemp("checkout") / "stormsight"
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
@@ -48,14 +50,8 @@ def fresh_checkout(root: Path, profile: str) -> Checkout:
     (root / ".venv").symlink_to(ROOT / ".venv")
     made = Checkout(root)
     made.run("git init -q && git add -A && git -c user.name=t -c user.email=t@localhost commit -qm start")
-    made.edit("params.yaml", "\nprofile: rehearsal\n", f"\nprofile: {profile}\n")
+    made.edit("params.yaml", "\nprofile: rehearsal\n", "\nprofile: smoke\n")
     return made
-
-
-@pytest.fixture(scope="session")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A fresh checkout with the smallest profile."""
-    return fresh_checkout(tmp_path_factory.mktemp("checkout") / "stormsight", "smoke")
 
 
 @pytest.fixture(scope="session")
