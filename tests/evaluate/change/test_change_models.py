@@ -12,7 +12,8 @@ from PIL import Image
 from components.contract.errors import BadDataError, MissingInputError
 from components.evaluate.__main__ import main
 from components.lib.change.inference import NetworkPredictor
-from components.lib.change.scoring.protocols import PROTOCOLS
+from components.lib.change.pair import Pixels
+from components.lib.change.scoring.protocols import PROTOCOLS, Probability
 from tests.promote.change_world import DATA_SET, EVERYWHERE, NOWHERE, write_change_model, write_change_world
 
 PIXELS, CHANGED = 2 * 32 * 32, 2 * 12 * 12
@@ -54,10 +55,13 @@ def test_counts_are_those_of_the_test_pairs(world: Path, capsys: pytest.CaptureF
 def test_each_pair_is_predicted_once_by_each_protocol(
     world: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predict, calls = NetworkPredictor.predict, []
-    monkeypatch.setattr(
-        NetworkPredictor, "predict", lambda self, *images: calls.append(images) or predict(self, *images)
-    )
+    predict, calls = NetworkPredictor.predict, list[tuple[int, ...]]()
+
+    def counted(self: NetworkPredictor, before: Pixels, after: Pixels) -> Probability:
+        calls.append(before.shape)
+        return predict(self, before, after)
+
+    monkeypatch.setattr(NetworkPredictor, "predict", counted)
     write_change_model("sgsln", NOWHERE)
     scored(capsys)
     assert len(calls) == 2 * len(PROTOCOLS)
