@@ -165,8 +165,6 @@ class _Cuts:
 
     def _end(self, place: Place) -> Place | None:
         edge, _, x, y = place
-        near = [
-            (((u - x) ** 2 + (v - y) ** 2) ** 0.5, offset, u, v) for offset, u, v in self._around(place)
-        ]
+        near = [(((u - x) ** 2 + (v - y) ** 2) ** 0.5, offset, u, v) for offset, u, v in self._around(place)]
         distance, offset, u, v = min(near)
         return (edge, offset, u, v) if distance < self.same else None

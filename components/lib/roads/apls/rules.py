@@ -25,6 +25,7 @@ class AplsRules:
         spacing: Largest distance between control points on an edge.
         snap: Largest distance between a control point and its image on the other graph.
         grid: Vertices that round to the same multiple are one node; 0 joins equal ones alone.
+        close: Successive vertices nearer than this are one; equal ones always are.
         same: Distance below which a control point takes an existing node for its image; 0 never does.
         least_path: Shortest path that counts.
         least_part: Connected parts with no path of this length are left out of the truth.
@@ -35,6 +36,7 @@ class AplsRules:
     spacing: float
     snap: float
     grid: float = 0.0
+    close: float = 0.0
     same: float = 0.0
     least_path: float = 0.0
     least_part: float = 0.0
@@ -51,7 +53,7 @@ class AplsRules:
 
 
 JAVA: Final = AplsRules(
-    definition="java", spacing=50.0 / PIXEL_M, snap=4.0 / PIXEL_M, grid=0.1, same=0.1
+    definition="java", spacing=50.0 / PIXEL_M, snap=4.0 / PIXEL_M, grid=0.1, close=0.01, same=0.1
 )
 """SpaceNet 3's Java scorer, in pixels of 0.31 m."""
 
