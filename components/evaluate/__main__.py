@@ -1,4 +1,4 @@
-"""Command line: score all models, SpaceNet CSVs, predicted change or road graphs, or choose the watershed's seeds."""
+"""Command line: score models, SpaceNet CSVs, change or road graphs, or choose the watershed's seeds."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m components.evaluate apls",
         description="Average path length similarity (APLS) of road graphs, with TOPO and relaxed precision, "
-        "recall and IoU beside it. Two GeoJSON files of lines, in any CRS, or two CSVs with ImageId and WKT_Pix "
-        "(LINESTRING EMPTY for an image without roads). The definitions give different numbers: java is the "
-        "official scorer of SpaceNet 3, cosmiq the package CosmiQ/apls.",
+        "recall and IoU beside it. Two GeoJSON files of lines, in any CRS, or two CSVs with ImageId and "
+        "WKT_Pix (LINESTRING EMPTY for an image without roads). The definitions give different numbers: "
+        "java is the official scorer of SpaceNet 3, cosmiq the package CosmiQ/apls.",
     )
     parser.add_argument("--truth", type=Path, required=True, metavar="FILE", help="true roads")
     parser.add_argument("--proposal", type=Path, required=True, metavar="FILE", help="proposed roads")

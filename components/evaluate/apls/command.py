@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -18,7 +18,7 @@ from components.lib.roads.apls.score import score_graphs
 from components.lib.roads.buffers import BufferSums, sum_buffers
 from components.lib.roads.graph.build import build_graph, without_short_parts
 from components.lib.roads.graph.drawn import RoadFile
-from components.lib.roads.graph.faults import UNREADABLE, Fault, Lines, refuse, repaired
+from components.lib.roads.graph.faults import UNREADABLE, Lines, refuse, repaired
 from components.lib.roads.graph.files import read_roads
 from components.lib.roads.graph.frame import PIXELS, common_frame
 from components.lib.roads.topo import TopoRules, count_topo
@@ -81,7 +81,7 @@ def score_files(truth: Path, proposal: Path, choices: Choices) -> dict[str, Any]
     """
     files = read_roads(truth), read_roads(proposal)
     frame = common_frame(*files)
-    rules = _rules(choices, pixels=files[0].pixels or frame.name == PIXELS)
+    rules = _rules(choices, pixels=frame.name == PIXELS)
     factors = choices.pixel_m / choices.unit_m, 1.0 / choices.unit_m
     true, proposed = (
         {image: repaired(roads, close=rules.close, grid=rules.grid) for image, roads in by_image.items()}
@@ -92,15 +92,14 @@ def score_files(truth: Path, proposal: Path, choices: Choices) -> dict[str, Any]
         image: _score(lines, proposed.get(image, Lines([], [])), rules, choices)
         for image, lines in sorted(true.items())
     }
+    pixels = frame.name == PIXELS
     return {
-        **_as_dict(_mean({image: image_scores.apls for image, image_scores in found.items()})),
+        **_as_dict(_mean({image: scores.apls for image, scores in found.items()})),
         "definition": choices.definition,
         "mode": choices.mode,
         "coordinates": frame.name,
-        "pixel_m": choices.pixel_m if choices.definition == "java" or frame.name == PIXELS else None,
-        "images": {image: _as_dict(scores.apls) for image, scores in found.items()}
-        if files[0].pixels
-        else {},
+        "pixel_m": choices.pixel_m if choices.definition == "java" or pixels else None,
+        "images": {image: _as_dict(scores.apls) for image, scores in found.items() if image},
         "not_proposed": sorted(true.keys() - proposed.keys()),
         "not_scored": sorted(proposed.keys() - true.keys()),
         "topo": _topo(sum((scores.topo for scores in found.values()), Counts(0, 0, 0))),
@@ -137,24 +136,21 @@ def _score(truth: Lines, proposal: Lines, rules: AplsRules, choices: Choices) ->
     )
 
 
-def _refuse(
-    files: tuple[RoadFile, RoadFile], lines: tuple[Mapping[str, Lines], Mapping[str, Lines]], choices: Choices
-) -> None:
-    """Refuse faults: all in ``strict``, and in the truth of ``java``; else what nobody can read of the truth."""
-    every: Callable[[Fault], bool] = lambda fault: True  # noqa: E731
-    unreadable: Callable[[Fault], bool] = lambda fault: fault.kind == UNREADABLE  # noqa: E731
+def _refuse(files: tuple[RoadFile, RoadFile], lines: Sequence[Mapping[str, Lines]], choices: Choices) -> None:
+    """Refuse all faults in ``strict`` and in the truth of ``java``, else those of the truth beyond repair."""
     strict = choices.mode == "strict"
     why = "the mode is strict" if strict else "the truth must have none"
-    refused = every if strict or choices.definition == "java" else unreadable
-    _refuse_file(files[0], lines[0], refused, why)
+    beyond_repair = not strict and choices.definition == "cosmiq"
+    _refuse_file(files[0], lines[0], why, beyond_repair=beyond_repair)
     if strict:
-        _refuse_file(files[1], lines[1], every, why)
+        _refuse_file(files[1], lines[1], why, beyond_repair=False)
 
 
-def _refuse_file(
-    file: RoadFile, lines: Mapping[str, Lines], refused: Callable[[Fault], bool], why: str
-) -> None:
-    found = {image: [fault for fault in one.faults if refused(fault)] for image, one in lines.items()}
+def _refuse_file(file: RoadFile, lines: Mapping[str, Lines], why: str, *, beyond_repair: bool) -> None:
+    found = {
+        image: [fault for fault in one.faults if fault.kind == UNREADABLE or not beyond_repair]
+        for image, one in lines.items()
+    }
     refuse(found, str(file.path), why)
 
 

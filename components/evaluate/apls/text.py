@@ -19,7 +19,8 @@ def as_text(document: Mapping[str, Any]) -> str:
             *rows,
             f"TOPO: precision {_number(topo['precision'])}, recall {_number(topo['recall'])}, "
             f"F1 {_number(topo['f1'])}",
-            f"{within}, by length: precision {_number(length['precision'])}, recall {_number(length['recall'])}",
+            f"{within}, by length: precision {_number(length['precision'])}, "
+            f"recall {_number(length['recall'])}",
             f"{within}, by area: precision {_number(area['precision'])}, recall {_number(area['recall'])}, "
             f"IoU {_number(area['iou'])}",
             f"definition {document['definition']}, input {document['mode']}, {document['coordinates']}",

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import shapely
 
 from components.lib.roads.graph.model import Floats
@@ -86,10 +85,7 @@ def sum_buffers(truth: Sequence[Floats], proposal: Sequence[Floats], tolerance: 
 
 
 def _joined(lines: Sequence[Floats]) -> shapely.MultiLineString:
-    if not lines:
-        return shapely.MultiLineString()
-    owner = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
-    return shapely.multilinestrings(shapely.linestrings(np.concatenate(lines), indices=owner))
+    return shapely.MultiLineString(list(lines))
 
 
 def _scores(hits: float, predicted: float, found: float, real: float) -> dict[str, float | None]:

@@ -1,9 +1,10 @@
 """TOPO: what is reached from one start on both graphs.
 
-Source: Biagioni and Eriksson, Transportation Research Record 2291, 2012. From a start, points are set out at equal distances along all roads, up to a largest distance: on the truth
+From a start, points are set out at equal distances along all roads, up to a largest distance: on the truth
 ("holes") and, from the nearest place on it, on the proposal ("marbles"). A marble and a hole within a
 tolerance match, one to one. Precision is the share of marbles that are matched, recall that of holes, both
-of sums over all starts. A start without a place on the proposal leaves all its holes empty.
+of sums over all starts. A start without a place on the proposal leaves all its holes empty (Biagioni and
+Eriksson, Transportation Research Record 2291, 2012).
 
 CosmiQ/apls draws its starts at random and takes a circle for the roads within reach. *Ours*: every node of
 the truth is a start, distances are along roads, and the matching is the largest possible, so that the score

@@ -20,6 +20,9 @@ from components.lib.roads.graph.model import Floats, Indices, RoadGraph
 _EQUAL: Final = 1e-9
 """Distances that differ by less are equal."""
 
+_DIGITS: Final = 6
+"""Decimals that coordinates are compared by where distances are equal: beyond lies rounding."""
+
 _BATCH: Final = 8192
 
 Place = tuple[int, float, float, float]
@@ -38,15 +41,16 @@ def images(points: Points, target: RoadGraph, nodes: Points, rules: AplsRules) -
     edge, offset = np.full(len(points), -1, dtype=np.intp), np.zeros(len(points))
     xy = np.full((len(points), 2), np.nan)
     if not target.is_empty:
-        tree = shapely.STRtree(shapely.linestrings(np.stack((target.segments.start, target.segments.end), 1)))
+        pieces = np.stack((target.segments.start, target.segments.end), 1)
+        tree = shapely.STRtree(np.asarray(shapely.linestrings(pieces)))
         cuts = _Cuts(target, nodes, rules.same) if rules.same > 0 else None
         for start in range(0, len(points), _BATCH):
             part = slice(start, start + _BATCH)
             found = _nearest(points.xy[part], target, tree, rules.snap)
             if cuts is None:
                 first = np.flatnonzero(np.r_[True, found.point[1:] != found.point[:-1]][: len(found.point)])
-                row = found.point[first] + start
-                edge[row], offset[row], xy[row] = found.edge[first], found.offset[first], found.xy[first]
+                rows = found.point[first] + start
+                edge[rows], offset[rows], xy[rows] = found.edge[first], found.offset[first], found.xy[first]
                 continue
             for row, place in enumerate(cuts.take(points.xy[part], found), start):
                 if place is not None:
@@ -77,13 +81,17 @@ def _nearest(xy: Floats, graph: RoadGraph, tree: shapely.STRtree, snap: float) -
     np.minimum.at(best, p, distance)
     near = (distance <= snap) & (distance <= best[p] + _EQUAL)
     p, s, share, foot = p[near], s[near], share[near], foot[near]
-    order = np.lexsort((s, foot[:, 0], foot[:, 1], p))
+    order = np.lexsort((s, *np.round(foot, _DIGITS).T, p))
     p, s, share, foot = p[order], s[order], share[order], foot[order]
     edge, offset = segments.edge[s], segments.offset[s] + share * segments.length[s]
     # Two pieces of an edge meet in a vertex: one place.
     new = np.r_[True, (p[1:] != p[:-1]) | (edge[1:] != edge[:-1]) | (foot[1:] != foot[:-1]).any(axis=1)]
     new = np.flatnonzero(new[: len(p)])
     return _Nearest(p[new], edge[new], s[new], offset[new], foot[new])
+
+
+def _rank(x: float, y: float) -> tuple[float, float]:
+    return round(y, _DIGITS), round(x, _DIGITS)
 
 
 class _Cuts:
@@ -145,8 +153,8 @@ class _Cuts:
             choices = []
             for candidate, segment in zip(places, segments, strict=True):
                 end = self._end(candidate)
-                pair = sorted((y, x) for _, x, y in self._around(candidate))
-                key = (end is None, candidate[3], candidate[2], pair, segment)
+                pair = sorted(_rank(x, y) for _, x, y in self._around(candidate))
+                key = (end is None, _rank(*candidate[2:]), pair, segment)
                 choices.append((key, candidate, end))
             _, place, node = min(choices, key=lambda choice: choice[0])
         if node is not None:

@@ -25,7 +25,7 @@ class Network:
         self._lengths = csgraph.dijkstra(self._matrix) if whole else None
 
     def from_nodes(self, nodes: Indices) -> Floats:
-        """Return the lengths (K, N) of the paths from nodes (K,) to all nodes, infinite where there is none."""
+        """Return the lengths (K, N) of the paths from nodes (K,) to all nodes; infinite without a path."""
         if self._lengths is not None:
             return np.asarray(self._lengths[nodes])
         return np.asarray(csgraph.dijkstra(self._matrix, indices=nodes))

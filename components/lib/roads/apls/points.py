@@ -53,4 +53,4 @@ def control_points(graph: RoadGraph, rules: AplsRules) -> Points:
     at_node, offset_of_node = graph.place_of_nodes()
     xy = np.concatenate((graph.nodes, graph.locate(edge, offset)))
     found = Points(np.r_[at_node, edge], np.r_[offset_of_node, offset], xy)
-    return found[np.lexsort((found.offset, found.edge, xy[:, 0], xy[:, 1]))]
+    return found[np.lexsort((found.offset, found.edge, *np.round(xy, 6).T))]

@@ -45,8 +45,8 @@ def score_graphs(truth: RoadGraph, proposal: RoadGraph, rules: AplsRules) -> Apl
     if truth.is_empty or proposal.is_empty:
         both = truth.is_empty and proposal.is_empty and rules.definition == "java"
         return AplsScore(1.0, 1.0, 1.0) if both else AplsScore(0.0, 0.0, 0.0)
-    sides = _Side(truth, rules), _Side(proposal, rules)
-    return AplsScore.of_directions(_direction(*sides, rules), _direction(*reversed(sides), rules))
+    true, proposed = _Side(truth, rules), _Side(proposal, rules)
+    return AplsScore.of_directions(_direction(true, proposed, rules), _direction(proposed, true, rules))
 
 
 class _Side:

@@ -125,8 +125,8 @@ def _collapsed(places: Floats, sections: Indices) -> RoadGraph:
     chains = []
     for node in np.flatnonzero(degree != 2).tolist():
         for section in incident[first[node] : first[node + 1]]:
-            if not used[section]:
-                chains.append(chain(node, section))
+            if not used[section]:  # the chain marks what it uses
+                chains.append(chain(node, section))  # noqa: PERF401
     chains += [pair for pair, done in zip(pairs, used, strict=True) if not done]  # pure cycles
     ends = np.array([(passed[0], passed[-1]) for passed in chains], dtype=np.intp)
     bounds = np.r_[0, np.cumsum([len(passed) for passed in chains])].astype(np.intp)

@@ -67,7 +67,7 @@ class RoadGraph:
         at = np.flatnonzero(inner)
         start, end, edge = coordinates[at], coordinates[at + 1], owner[at]
         length = np.hypot(*(end - start).T)
-        lengths = np.bincount(edge, weights=length, minlength=len(counts))
+        lengths: Floats = np.bincount(edge, weights=length, minlength=len(counts)).astype(np.float64)
         offset = np.cumsum(length) - length
         if len(at):
             opening = np.flatnonzero(np.r_[True, edge[1:] != edge[:-1]])

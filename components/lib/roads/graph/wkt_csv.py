@@ -10,7 +10,7 @@ from components.lib.foreign import one_line
 from components.lib.roads.graph.drawn import Road, RoadFile, vertices
 from components.lib.tables import Row, Table, read_table
 
-_WKT = re.compile(r"\s*(MULTI)?LINESTRING\s*(ZM|Z|M)?\s*(?:(EMPTY)|\(([-+0-9.eE,()\s]*)\))\s*", re.IGNORECASE)
+_WKT = re.compile(r"\s*(MULTI)?LINESTRING\s*(ZM?|M)?\s*(?:(EMPTY)|\(([-+\d.e,()\s]*)\))\s*", re.I | re.A)
 _LONGEST_ID: Final = 255
 
 
