@@ -39,7 +39,7 @@ def test_a_graph_matches_itself(network: Lines) -> None:
 
 
 def test_a_start_within_an_edge_reaches_all_around_a_ring() -> None:
-    """The proposal's ring begins elsewhere, so that the start lies within an edge: 60 of 0 to 300 both ways."""
+    """The proposal's ring has another junction, so that starts of the truth lie within its edges."""
     ring = build_graph(lines("0 0, 100 0, 100 100, 0 100, 0 0", "0 0, -50 0"))
     turned = build_graph(lines("50 0, 100 0, 100 100, 0 100, 0 0, 50 0", "0 0, -50 0", "50 0, 50 -1"))
     found = count_topo(ring, turned, TopoRules(radius=400.0, interval=30.0, hole=1.5))
