@@ -16,9 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-import networkx
+import networkx  # type: ignore[import-untyped]
 import numpy as np
 
 from components.evaluate.apls.command import Choices, score_files
@@ -29,6 +31,7 @@ from components.lib.roads.graph.build import build_graph
 from components.lib.roads.graph.model import Floats, RoadGraph
 
 Lines = list[Floats]
+T = TypeVar("T")
 
 
 def network(junctions: int, seed: int = 0) -> tuple[Lines, Lines]:
@@ -133,7 +136,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as name:
         files = [_write(Path(name) / f"{k}.geojson", part) for k, part in enumerate((truth, proposal))]
-        cpu_files, wall_files, _ = _time(lambda: score_files(*files, Choices()), 1)
+        cpu_files, wall_files, _ = _time(lambda: score_files(files[0], files[1], Choices()), 1)
         print(
             f"GeoJSON to all scores, TOPO and relaxed among them: {cpu_files:.3f} s CPU, {wall_files:.3f} s"
         )
@@ -160,8 +163,7 @@ def _large(junctions: int) -> None:
         subprocess.run([sys.executable, "-c", code, str(count)], check=True)
 
 
-def _time(run: object, repeats: int) -> tuple[float, float, AplsScore]:
-    assert callable(run)
+def _time(run: Callable[[], T], repeats: int) -> tuple[float, float, T]:
     cpus, walls = [], []
     for _ in range(repeats + 1):  # the first warms up
         cpu, wall = time.process_time(), time.perf_counter()

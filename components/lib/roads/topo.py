@@ -30,6 +30,9 @@ from components.lib.roads.graph.model import Floats, Indices, RoadGraph
 
 _STARTS: Final = 128
 
+_ROUNDING: Final = 1e-9
+"""Share of an interval by which a sum of lengths may be off: a point at a junction is set out once."""
+
 
 @dataclass(frozen=True, slots=True)
 class TopoRules:
@@ -94,8 +97,9 @@ class _Stretches:
 
     def points(self, graph: RoadGraph, rules: TopoRules) -> Floats:
         """Return the points (K, 3) on them: number of the start, x and y."""
-        first = np.floor(self.before / rules.interval) + 1
-        last = np.floor(np.minimum(self.before + self.length, rules.radius) / rules.interval)
+        first = np.floor(self.before / rules.interval + _ROUNDING) + 1
+        end = np.minimum(self.before + self.length, rules.radius)
+        last = np.floor(end / rules.interval + _ROUNDING)
         counts = np.maximum(last - first + 1, 0).astype(np.intp)
         step = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         row = np.repeat(np.arange(len(counts)), counts)

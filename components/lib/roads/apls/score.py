@@ -24,6 +24,9 @@ from components.lib.roads.graph.model import Floats, RoadGraph
 _PAIRS: Final = 1 << 18
 """Pairs of points of one batch: arrays of 2 MiB, which stay in the processor's cache."""
 
+_ROUNDING: Final = 1e-12
+"""Relative errors below this are the rounding of sums of lengths."""
+
 
 def score_lines(truth: Sequence[Floats], proposal: Sequence[Floats], rules: AplsRules) -> AplsScore:
     """Return the score of a proposal.
@@ -99,4 +102,5 @@ def _sum_of_errors(real: Floats, theirs: Floats) -> float:
     """Return the sum of the errors of paths (K,): 0 where both lengths are 0, 1 where only one is."""
     difference = np.abs(real - theirs)
     relative = np.divide(difference, real, out=(difference > 0).astype(np.float64), where=real > 0)
+    relative[relative < _ROUNDING] = 0.0
     return float(np.minimum(relative, 1.0, out=relative).sum())
