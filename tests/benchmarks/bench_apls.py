@@ -3,8 +3,8 @@
     python tests/benchmarks/bench_apls.py [--junctions 1000] [--large 20000]
 
 The workload is that of the reference (speed.md section 3): jittered grid of roads of 80 m, half of them
-curved; the proposal is moved by 1 m and lacks 5 % of the roads. CosmiQ/apls itself needs GDAL 2.4 and
-networkx below 2.4; it is measured where ``--cosmiq PYTHON`` names an interpreter that can import it.
+curved; the proposal is moved by 1 m and lacks 5 % of the roads. CosmiQ/apls itself
+needs GDAL 2.4 and networkx below 2.4 and is not measured here.
 """
 
 from __future__ import annotations

@@ -46,11 +46,11 @@ def test_golden_values(case: str, suffix: str, tmp_path: Path, capsys: pytest.Ca
         else:
             collection(path, network)
     for mode in ("strict", "tolerant"):  # identical on clean input
-        found = printed(capsys, *paths, "--definition", "java", "--mode", mode)
+        found = printed(capsys, paths[0], paths[1], "--definition", "java", "--mode", mode)
         assert tuple(found[key] for key in KEYS) == pytest.approx(expected, abs=5e-7)
         assert (found["definition"], found["mode"], found["coordinates"]) == ("java", mode, "pixels")
     if case == "grid":
-        found = printed(capsys, *paths, "--definition", "cosmiq")
+        found = printed(capsys, paths[0], paths[1], "--definition", "cosmiq")
         assert found["apls"] == pytest.approx(expected[2], abs=5e-5)
 
 
@@ -114,7 +114,7 @@ def test_empty_files(
     texts = {"a": "LINESTRING (0 0, 1000 0)", "e": "LINESTRING EMPTY"}
     csvs = [table(tmp_path / f"{k}.csv", {"i1": [texts[t]]}) for k, t in enumerate((truth, proposal))]
     expected = 1.0 if truth == proposal and definition == "java" else 0.0
-    found = printed(capsys, *csvs, "--definition", definition)
+    found = printed(capsys, csvs[0], csvs[1], "--definition", definition)
     assert [found[key] for key in KEYS] == [expected] * 3
     assert found["warnings"]
     maps = []
@@ -122,7 +122,7 @@ def test_empty_files(
         road = {"type": "LineString", "coordinates": [[5.0, 52.0], [5.001, 52.0]]}
         maps.append(tmp_path / f"{number}.geojson")
         maps[-1].write_bytes(geojson(*[road] * (name == "a"), crs="EPSG:4326"))
-    assert printed(capsys, *maps, "--definition", definition)["apls"] == expected
+    assert printed(capsys, maps[0], maps[1], "--definition", definition)["apls"] == expected
 
 
 @pytest.mark.parametrize(
