@@ -1,4 +1,4 @@
-"""Command line: score all models, SpaceNet CSVs or predicted change, or choose the watershed's seeds."""
+"""Command line: score models, SpaceNet CSVs, change or road graphs, or choose the watershed's seeds."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from pathlib import Path
 
 from components.lib.cli import run
 
+_ELSEWHERE = ("change", "apls")
+"""Commands in packages of their own."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and run one command."""
     given = sys.argv[1:] if arguments is None else arguments
-    if given[:1] == ["change"]:
-        # By its name: code that scores change is no part of the stage that scores buildings.
-        import_module("components.evaluate.change.__main__").main(given[1:])
+    if given and given[0] in _ELSEWHERE:
+        # By its name: this code is no part of the stage that scores buildings.
+        import_module(f"components.evaluate.{given[0]}.__main__").main(given[1:])
         return
     options = _parser().parse_args(given)
     options.run(options)
@@ -29,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         "`python -m components.report` then draws the report.",
     )
     parser.set_defaults(run=_evaluate)
-    commands = parser.add_subparsers(metavar="[score | tune | change]")
+    commands = parser.add_subparsers(metavar="[score | tune | change | apls]")
     score = commands.add_parser(
         "score",
         help="score SpaceNet building CSVs",
@@ -60,8 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument("--seed-thresholds", nargs="+", type=float, metavar="P", help="(0.45 to 0.85)")
     tune.add_argument("--min-seeds", nargs="+", type=int, metavar="PX", help="(30, 60 and 110 pixels)")
     tune.add_argument("--json", action="store_true", help="print the rows as JSON instead of tables")
-    # Never reached: the first word sends it to a command of its own.
+    # Never reached: the first word sends them to commands of their own.
     commands.add_parser("change", help="score predicted change, or a change model", add_help=False)
+    commands.add_parser("apls", help="score road graphs: APLS, TOPO, relaxed scores", add_help=False)
     return parser
 
 

@@ -1,0 +1,1 @@
+"""Command that scores road graphs: APLS, with TOPO and relaxed scores beside it."""

@@ -1,0 +1,1 @@
+"""Road graphs and the metrics that compare them."""

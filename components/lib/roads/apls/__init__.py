@@ -1,0 +1,1 @@
+"""Average path length similarity (APLS) of two road graphs, in two definitions."""

@@ -1,0 +1,177 @@
+"""Seconds of APLS, the ratio to a plain networkx implementation of the same definition, and peak memory.
+
+    python tests/benchmarks/bench_apls.py [--junctions 1000] [--large 20000]
+
+The workload is that of the reference (speed.md section 3): jittered grid of roads of 80 m, half of them
+curved; the proposal is moved by 1 m and lacks 5 % of the roads. CosmiQ/apls itself
+needs GDAL 2.4 and networkx below 2.4 and is not measured here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import networkx  # type: ignore[import-untyped]
+import numpy as np
+
+from components.evaluate.apls.command import Choices, score_files
+from components.lib.roads.apls.points import Points, control_points
+from components.lib.roads.apls.rules import COSMIQ, AplsScore
+from components.lib.roads.apls.score import score_lines
+from components.lib.roads.graph.build import build_graph
+from components.lib.roads.graph.model import Floats, RoadGraph
+
+Lines = list[Floats]
+T = TypeVar("T")
+
+
+def network(junctions: int, seed: int = 0) -> tuple[Lines, Lines]:
+    """Return true and proposed roads of about as many junctions."""
+    rng = np.random.default_rng(seed)
+    side = round(junctions**0.5)
+    xy = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1) * 80.0
+    xy = xy + rng.uniform(-8, 8, xy.shape)
+    ends = [(xy[i, j], xy[i, j + 1]) for i in range(side) for j in range(side - 1)]
+    ends += [(xy[i, j], xy[i + 1, j]) for i in range(side - 1) for j in range(side)]
+    truth = []
+    for k, (a, b) in enumerate(ends):
+        across = np.array([a[1] - b[1], b[0] - a[0]]) * 0.08
+        truth.append(np.array([a, (a + b) / 2 + across, b] if k % 2 else [a, b]))
+    return truth, [line + 0.7 for line in truth if rng.random() >= 0.05]
+
+
+def plain_score(truth: Lines, proposal: Lines) -> AplsScore:
+    """The same definition by plain loops: edges are cut, and networkx finds all shortest paths."""
+    graphs = build_graph(truth), build_graph(proposal)
+    points = [control_points(graph, COSMIQ) for graph in graphs]
+    directions = []
+    for mine, other in ((0, 1), (1, 0)):
+        real = _cut(graphs[mine], points[mine])
+        theirs = _cut(graphs[other], _plain_images(points[mine], graphs[other]))
+        error, routes = 0.0, 0
+        missing = {k for k in range(len(points[mine])) if ("p", k) not in theirs}
+        found = dict(networkx.all_pairs_dijkstra_path_length(theirs))
+        for source, lengths in networkx.all_pairs_dijkstra_path_length(real):
+            for target, length in lengths.items():
+                if source[0] != "p" or target[0] != "p" or source == target or length < COSMIQ.least_path:
+                    continue
+                there = found[source].get(target) if source[1] not in missing else None
+                error += 1.0 if there is None else min(1.0, abs(length - there) / length)
+                routes += 1
+        directions.append(1.0 - error / routes)
+    return AplsScore.of_directions(*directions)
+
+
+def _plain_images(points: Points, graph: RoadGraph) -> Points:
+    edge, offset = np.full(len(points), -1, dtype=np.intp), np.zeros(len(points))
+    pieces = graph.segments
+    for k, (x, y) in enumerate(points.xy.tolist()):
+        best = COSMIQ.snap
+        for s in range(len(pieces.edge)):
+            ax, ay = pieces.start[s]
+            dx, dy = pieces.end[s] - pieces.start[s]
+            share = min(1.0, max(0.0, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy)))
+            distance = float(np.hypot(ax + share * dx - x, ay + share * dy - y))
+            if distance < best:
+                best, edge[k] = distance, pieces.edge[s]
+                offset[k] = pieces.offset[s] + share * pieces.length[s]
+    return Points(edge, offset, points.xy)
+
+
+def _cut(graph: RoadGraph, points: Points) -> networkx.Graph:
+    """Return the graph with nodes ``("p", k)`` for points on its edges."""
+    found: networkx.Graph = networkx.Graph()
+    on_edge: dict[int, list[tuple[float, int]]] = {}
+    for k, edge in enumerate(points.edge.tolist()):
+        if edge >= 0:
+            on_edge.setdefault(edge, []).append((float(points.offset[k]), k))
+    for edge, (u, v) in enumerate(graph.ends.tolist()):
+        at, before = 0.0, ("n", u)
+        stops = [(offset, ("p", k)) for offset, k in sorted(on_edge.get(edge, []))]
+        for offset, node in [*stops, (float(graph.lengths[edge]), ("n", v))]:
+            _join(found, before, node, offset - at)
+            at, before = offset, node
+    return found
+
+
+def _join(graph: networkx.Graph, u: tuple[str, int], v: tuple[str, int], length: float) -> None:
+    if not graph.has_edge(u, v) or graph[u][v]["weight"] > length:
+        graph.add_edge(u, v, weight=length)
+
+
+def _write(path: Path, lines: Lines) -> Path:
+    features = [
+        {"type": "Feature", "properties": {}, "geometry": {"type": "LineString", "coordinates": x.tolist()}}
+        for x in lines
+    ]
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32611"}}
+    path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}))
+    return path
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--junctions", type=int, default=1000, help="for the ratio (default 1000)")
+    parser.add_argument("--large", type=int, default=0, help="junctions for the memory; 0 leaves it out")
+    parser.add_argument("--repeats", type=int, default=3, help="runs, the median counts (default 3)")
+    parser.add_argument("--only-ours", action="store_true", help="leave the plain implementation out")
+    arguments = parser.parse_args()
+    if arguments.large:
+        _large(arguments.large)
+        return
+    truth, proposal = network(arguments.junctions)
+    cpu, wall, ours = _time(lambda: score_lines(truth, proposal, COSMIQ), arguments.repeats)
+    print(
+        f"{len(build_graph(truth).nodes)} junctions: {cpu:.3f} s CPU, {wall:.3f} s wall, {ours}", flush=True
+    )
+    with tempfile.TemporaryDirectory() as name:
+        files = [_write(Path(name) / f"{k}.geojson", part) for k, part in enumerate((truth, proposal))]
+        cpu_files, wall_files, _ = _time(lambda: score_files(files[0], files[1], Choices()), 1)
+        print(
+            f"GeoJSON to all scores, TOPO and relaxed among them: {cpu_files:.3f} s CPU, {wall_files:.3f} s"
+        )
+    if arguments.only_ours:
+        return
+    start = time.process_time()
+    plain = plain_score(truth, proposal)
+    seconds = time.process_time() - start
+    assert abs(plain.apls - ours.apls) < 1e-6, (plain, ours)
+    print(
+        f"networkx {seconds:.1f} s CPU: {seconds / cpu:.0f} times as fast, same score ({os.cpu_count()} cores)"
+    )
+
+
+def _large(junctions: int) -> None:
+    """Print seconds and peak memory of a fresh process."""
+    code = (
+        "import sys, time, resource; from tests.benchmarks.bench_apls import *; "
+        "t, p = network(int(sys.argv[1])); s = time.process_time(); r = score_lines(t, p, COSMIQ); "
+        "print(sys.argv[1], 'junctions', round(time.process_time() - s, 1), 's CPU', "
+        "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, 'MiB at most', r)"
+    )
+    for count in (junctions // 20, junctions // 4, junctions):
+        subprocess.run([sys.executable, "-c", code, str(count)], check=True)
+
+
+def _time(run: Callable[[], T], repeats: int) -> tuple[float, float, T]:
+    cpus, walls = [], []
+    for _ in range(repeats + 1):  # the first warms up
+        cpu, wall = time.process_time(), time.perf_counter()
+        result = run()
+        cpus.append(time.process_time() - cpu)
+        walls.append(time.perf_counter() - wall)
+    return float(np.median(cpus[1:])), float(np.median(walls[1:])), result
+
+
+if __name__ == "__main__":
+    main()
