@@ -104,13 +104,13 @@ class Extract:
         box = self.coverage or found.box
         if box is None:
             raise ParameterError(
-                f"nothing says which ground {self.path.name} covers, so nobody knows where no road means none",
+                f"nothing says which ground {self.path.name} covers: where does no object mean none?",
                 next_step="set osm.extract.coverage to [west, south, east, north] in degrees",
             )
         return shapely.box(*box)
 
     def record(self, found: Found) -> dict[str, Any]:
-        """Return what is to be known of the source beside its masks: JSON values, without the file's place."""
+        """Return what is to be known of the source beside its masks, as JSON values."""
         return {
             "file": self.path.name,
             "format": file_format(self.path),

@@ -183,7 +183,5 @@ def _values(batch: pa.RecordBatch, keys: Sequence[str]) -> list[tuple[str | None
     ]
 
 
-def _filled(
-    row: tuple[str | None, ...], keys: Sequence[str], tags: dict[str, str]
-) -> tuple[str | None, ...]:
+def _filled(row: tuple[str | None, ...], keys: Sequence[str], tags: dict[str, str]) -> tuple[str | None, ...]:
     return tuple(tags.get(key) if value is None else value for key, value in zip(keys, row, strict=True))

@@ -15,7 +15,7 @@ from components.lib.osm.spans import Float, Mask, draw_lines, draw_polygons, seg
 from components.lib.osm.terms import BACKGROUND, IGNORE, OBJECT
 
 CLOSED_PX = 3
-"""Side of the square by which no-data is closed: single valid pixels in it say nothing (the reference, 2.5)."""
+"""Side of the square by which no-data is closed: single valid pixels in it say nothing."""
 
 MOST_UNCERTAIN_M2 = 100_000.0
 """Larger hulls of broken outlines are left out: one lost member must not hide a district."""

@@ -87,11 +87,10 @@ def draw_polygons(ends: Float, owner: npt.NDArray[np.intp], height: int, width: 
         x0, y0, x1, y1 = ends[side].T
         middle = row + 0.5
         crossed = (np.minimum(y0, y1) <= middle) & (middle < np.maximum(y0, y1))
-        side, row = side[crossed], row[crossed]
-        x0, y0, x1, y1 = ends[side].T
-        sides.append(owner[side])
-        rows.append(row)
-        across.append(x0 + (row + 0.5 - y0) * (x1 - x0) / (y1 - y0))
+        sides.append(owner[side[crossed]])
+        rows.append(row[crossed])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            across.append((x0 + (middle - y0) * (x1 - x0) / (y1 - y0))[crossed])
     if sides:
         polygon, row, x = np.concatenate(sides), np.concatenate(rows), np.concatenate(across)
         order = np.lexsort((x, row, polygon))
@@ -135,7 +134,7 @@ def _rows(low: Float, high: Float, seen: Mask, height: int) -> Iterator[tuple[np
 
 
 def _pieces(counts: Ints) -> Iterator[tuple[int, int]]:
-    """Yield begins and ends of pieces of some ``_HELD`` things each, where entry i has ``counts[i]`` of them."""
+    """Yield begins and ends of pieces of some ``_HELD`` things each; entry i has ``counts[i]`` of them."""
     total = np.cumsum(counts)
     begins = np.searchsorted(total, np.arange(0, counts.sum(), _HELD), side="right").tolist()
     yield from pairwise([*begins, len(counts)])
@@ -168,7 +167,7 @@ def _capsule(ends: Float, radius: Float, y: Float) -> tuple[Float, Float]:
 
 
 def _between(one: Float, other: Float, free: Mask, value: Float, most: Float) -> tuple[Float, Float]:
-    """Return the interval between two bounds; where they are ``free``, all or nothing by 0 <= value <= most."""
+    """Return the interval between two bounds; where ``free``, all or nothing by 0 <= value <= most."""
     allowed = (value >= 0) & (value <= most)
     low = np.where(free, np.where(allowed, -np.inf, np.inf), np.minimum(one, other))
     high = np.where(free, np.where(allowed, np.inf, -np.inf), np.maximum(one, other))

@@ -23,6 +23,7 @@ _UNDERGROUND = frozenset({"underground", "indoor"})
 _NUMBER = r"[0-9]+(?:[.,][0-9]+)?"
 _METRES = re.compile(rf"({_NUMBER})\s*(?:m|metres?|meters?)?\.?")
 _FEET = re.compile(rf"({_NUMBER})\s*(?:'|ft|feet|foot)\s*(?:({_NUMBER})\s*(?:\"|''|in|inches)?)?")
+_PRIMES = str.maketrans({"\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{PRIME}": "'", "\N{DOUBLE PRIME}": '"'})
 _LANES = re.compile(_NUMBER)
 
 _BELIEVABLE_M = 100.0
@@ -85,8 +86,8 @@ class RoadRules:
     def judge(self, values: Values) -> Verdict:
         """Return what becomes of a way or an area.
 
-        Precedence of the width: a believable ``width``, then ``lanes`` times ``lane_m``, then the table; it is
-        clipped to 2 to 30 m. Bridges are drawn like any road; tunnels and what is underground are not seen.
+        Precedence of the width: a believable ``width``, then ``lanes`` times ``lane_m``, then the table, and
+        it is clipped to 2 to 30 m. Bridges are drawn like any road, tunnels and what is underground are not.
         """
         highway, tunnel, location, area, width, lanes = map(cleaned, values)
         if highway is None:
@@ -135,7 +136,7 @@ class BuildingRules:
 
 
 def cleaned(value: str | None) -> str | None:
-    """Return a tag's value in small letters; None for an empty one and for the text "None" of some exports."""
+    """Return a tag's value in small letters; None for an empty one and for the text "None" of exports."""
     if value is None:
         return None
     text = value.strip().lower()
@@ -150,7 +151,7 @@ def metres(width: str | None) -> float | None:
     """
     if width is None or len(width) > _LONGEST:
         return None
-    text = width.strip().lstrip("~").strip().replace("’", "'").replace("′", "'").replace("″", '"')
+    text = width.strip().lstrip("~").strip().translate(_PRIMES)
     if match := _METRES.fullmatch(text):
         found = _number(match[1])
     elif match := _FEET.fullmatch(text):
