@@ -19,8 +19,8 @@ import pyogrio
 import shapely
 
 from components.contract.errors import BadDataError, ParameterError
-from components.lib.foreign import REFETCH, judged
-from components.lib.geo.crs import LON_LAT, is_geographic, move, normalised_crs, same_crs
+from components.lib.foreign import judged
+from components.lib.geo.crs import LON_LAT, move, normalised_crs, same_crs
 from components.lib.osm.features import Features, Found, Geometries
 from components.lib.osm.ground import Ground
 from components.lib.osm.tags import Rules, Verdict
@@ -53,7 +53,8 @@ class LayerReader:
     ) -> None:
         self.path, self.found = path, Found()
         self._place = f"{PREFIXES[file_format]}:{path}"
-        self._layers, self._rules, self._ground = layers, rules, ground
+        self._format, self._layers = file_format, layers
+        self._rules, self._ground = rules, ground
 
     def read(self) -> Found:
         """Read the file.
@@ -100,13 +101,13 @@ class LayerReader:
                 f"layer {layer} of {self.path.name} states no CRS", next_step="export it with its CRS"
             )
         crs = normalised_crs(str(stated), self.path.name)
-        # Geographic CRS of other datums differ by metres from WGS 84, which the margin does not have.
-        box = self._ground.degrees if same_crs(crs, LON_LAT, self.path.name) else None
+        # GeoJSON has no spatial index, and its coordinates are all held against their range.
+        indexed = self._format == "gpkg" and same_crs(crs, LON_LAT, self.path.name)
         with pyogrio.open_arrow(
             self._place,
             layer=layer,
             columns=self._columns(layer),
-            bbox=box,
+            bbox=self._ground.degrees if indexed else None,
             batch_size=BATCH,
             use_pyarrow=True,
         ) as (_, stream):
@@ -132,16 +133,14 @@ class LayerReader:
     def _in_degrees(self, geometry: npt.NDArray[np.object_], crs: str) -> Geometries:
         flat = np.asarray(shapely.force_2d(geometry), dtype=object)
         if not same_crs(crs, LON_LAT, self.path.name):
-            flat = shapely.transform(flat, lambda xy: move(xy, crs, LON_LAT, self.path.name))
-        elif is_geographic(crs, self.path.name):
-            xy = shapely.get_coordinates(flat)
-            if not (np.abs(xy) <= (180.0, 90.0)).all():
-                raise BadDataError(
-                    f"{self.path.name} has coordinates that are no longitude and latitude, and states no "
-                    "other CRS",
-                    next_step=f"export it in {LON_LAT}, or with its CRS; {REFETCH}",
-                )
-        return np.asarray(flat, dtype=object)
+            moved = shapely.transform(flat, lambda xy: move(xy, crs, LON_LAT, self.path.name))
+            return np.asarray(moved, dtype=object)
+        if not (np.abs(shapely.get_coordinates(flat)) <= (180.0, 90.0)).all():
+            raise BadDataError(
+                f"{self.path.name} has coordinates that are no longitude and latitude, and states no other CRS",
+                next_step=f"export it in {LON_LAT}, or with its CRS",
+            )
+        return flat
 
     def _add(self, geometry: Geometries, verdicts: list[Verdict]) -> None:
         """Add what meets a tile: lines as they are, closed ones of surfaces and polygons as surfaces."""

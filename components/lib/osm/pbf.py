@@ -170,7 +170,7 @@ class PbfReader:
 
     def _multipolygon(self, lines: list[shapely.Geometry], whole: bool, verdict: Verdict) -> None:
         noded = shapely.node(shapely.MultiLineString(lines))
-        _, cuts, dangles, _ = shapely.polygonize_full(noded)
+        _, cuts, dangles, _ = shapely.polygonize_full(shapely.get_parts(noded))
         if whole and cuts.is_empty and dangles.is_empty:
             # Rings count by turns: outers, holes, and outers that lie inside of holes.
             self.found.add_polygons(np.array([shapely.build_area(noded)], dtype=object), [verdict])
@@ -186,10 +186,11 @@ class PbfReader:
         """Yield ids and lines of ways in pieces; those with missing nodes are left out."""
         located = osmium.NodeLocationsForWays(nodes)
         located.ignore_errors()
+        named = osmium.filter.IdFilter(map(int, ids))  # held here: the iterator does not keep it alive
         kept: list[int] = []
         texts: list[str] = []
         with osmium.io.Reader(str(self.path), WAY) as reader:
-            for way in osmium.OsmFileIterator(reader, located, osmium.filter.IdFilter(map(int, ids))):
+            for way in osmium.OsmFileIterator(reader, located, named):
                 try:
                     texts.append(self._wkb.create_linestring(way))
                     kept.append(way.id)

@@ -31,7 +31,9 @@ def test_a_pixel_is_road_where_its_centre_is_near_enough(seed: int) -> None:
 def test_polygons_with_holes_are_drawn_as_gdal_does() -> None:
     random = np.random.default_rng(3)
     polygons = [
-        shapely.Point(place).buffer(random.uniform(3, 15), quad_segs=3).difference(shapely.Point(place).buffer(2))
+        shapely.Point(place)
+        .buffer(random.uniform(3, 15), quad_segs=3)
+        .difference(shapely.Point(place).buffer(2))
         for place in random.uniform(0, 50, (8, 2))
     ]
     ends, owner = segments_of(np.array(polygons, dtype=object))
