@@ -137,7 +137,7 @@ class LayerReader:
             return np.asarray(moved, dtype=object)
         if not (np.abs(shapely.get_coordinates(flat)) <= (180.0, 90.0)).all():
             raise BadDataError(
-                f"{self.path.name} has coordinates that are no longitude and latitude, and states no other CRS",
+                f"{self.path.name} has coordinates that are no longitude and latitude, and no other CRS",
                 next_step=f"export it in {LON_LAT}, or with its CRS",
             )
         return flat

@@ -55,7 +55,7 @@ class Pbf:
         self._relations: list[tuple[list[tuple[str, int, str]], Tags]] = []
 
     def way(self, points: Points, tags: Tags, *, closed: bool = False, missing: Sequence[int] = ()) -> int:
-        """Add a way through points in metres of the tile; ``missing``: places whose node is not in the file."""
+        """Add a way through points in metres of the tile; nodes at ``missing`` are not in the file."""
         return self.way_in_degrees(degrees(points), tags, closed=closed, missing=missing)
 
     def way_in_degrees(

@@ -15,9 +15,11 @@ def road(**tags: str) -> Verdict:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("3", 3.0), ("3 m", 3.0), ("3,5", 3.5), ("~4", 4.0), ("3.5 meters", 3.5), ("10'", 3.048), ("10 ft", 3.048),
+        ("3", 3.0), ("3 m", 3.0), ("3,5", 3.5), ("~4", 4.0), ("3.5 meters", 3.5),
+        ("10'", 3.048), ("10 ft", 3.048),
         ("9'6\"", 2.8956), ("9\N{PRIME}6\N{DOUBLE PRIME}", 2.8956),
-        ("wide", None), ("-1", None), ("1e9", None), ("1000000000", None), ("0", None), ("3-4", None), ("", None),
+        ("wide", None), ("-1", None), ("1e9", None), ("1000000000", None),
+        ("0", None), ("3-4", None), ("", None),
         ("3" * 400, None), ("\N{ARABIC-INDIC DIGIT THREE}", None), (None, None),
     ],
 )  # fmt: skip
