@@ -82,21 +82,19 @@ def draw_polygons(ends: Float, owner: npt.NDArray[np.intp], height: int, width: 
     """
     canvas = _Canvas(height, width)
     low, high = np.minimum(ends[:, 1], ends[:, 3]), np.maximum(ends[:, 1], ends[:, 3])
-    sides, rows, across = [], [], []
-    for side, row in _rows(low, high, low < high, height):
-        x0, y0, x1, y1 = ends[side].T
-        middle = row + 0.5
-        crossed = (np.minimum(y0, y1) <= middle) & (middle < np.maximum(y0, y1))
-        sides.append(owner[side[crossed]])
-        rows.append(row[crossed])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            across.append((x0 + (middle - y0) * (x1 - x0) / (y1 - y0))[crossed])
-    if sides:
-        polygon, row, x = np.concatenate(sides), np.concatenate(rows), np.concatenate(across)
-        order = np.lexsort((x, row, polygon))
-        row, x = row[order], x[order]
+    with np.errstate(divide="ignore", invalid="ignore"):  # level sides, which no row crosses
+        slope = (ends[:, 2] - ends[:, 0]) / (ends[:, 3] - ends[:, 1])
+    start = ends[:, 0] + (0.5 - ends[:, 1]) * slope
+    keys, across = [], []
+    for side, row in _rows(low, high, low < high, height, half_open=True):
+        keys.append(owner[side].astype(np.int64) * height + row)
+        across.append(start[side] + row * slope[side])
+    if keys:
+        key, x = np.concatenate(keys), np.concatenate(across)
+        order = np.lexsort((x, key))
+        row, x = key[order[::2]] % height, x[order]
         # Rings are closed: each row crosses those of one polygon an even number of times.
-        canvas.add(row[::2], x[::2], x[1::2])
+        canvas.add(row, x[::2], x[1::2])
     return canvas.mask
 
 
@@ -119,10 +117,16 @@ class _Canvas:
             self.mask.reshape(-1)[np.repeat(starts, own) + np.arange(own.sum())] = True
 
 
-def _rows(low: Float, high: Float, seen: Mask, height: int) -> Iterator[tuple[npt.NDArray[np.intp], Ints]]:
-    """Yield numbers of segments and of rows whose centres lie between ``low`` and ``high``, in pieces."""
+def _rows(
+    low: Float, high: Float, seen: Mask, height: int, *, half_open: bool = False
+) -> Iterator[tuple[npt.NDArray[np.intp], Ints]]:
+    """Yield numbers of segments and of rows whose centres lie from ``low`` to ``high``, in pieces.
+
+    Half open, a centre at ``high`` is left out.
+    """
     first = np.ceil(np.clip(low, -1.0, height + 1.0) - 0.5).astype(np.int64)
-    last = np.floor(np.clip(high, -1.0, height + 1.0) - 0.5).astype(np.int64)
+    ends = np.clip(high, -1.0, height + 1.0) - 0.5
+    last = (np.ceil(ends) - 1 if half_open else np.floor(ends)).astype(np.int64)
     first, last = np.maximum(first, 0), np.minimum(last, height - 1)
     chosen = np.flatnonzero(seen & (first <= last))
     counts = (last - first + 1)[chosen]
