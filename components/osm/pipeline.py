@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,7 @@ def draw_masks(
             "repaired": job.found.repaired,
             "odd_widths": job.found.odd_widths,
         }
-        settings = parameters.model_dump(mode="json", include={task})
+        settings = parameters.model_dump(mode="json", include={str(task)})
         write_tables(folder, quality, {**job.record, "task": task, **settings, **counts})
         draw_sheet(store, folder, quality, reports / SHEET_FILE)
         found = metrics(quality)
@@ -134,7 +134,11 @@ def _tiles(job: _Job, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _draw(
-    job: _Job, canvas: Canvas, number: int, tile: dict[str, Any], masks: np.ndarray[Any, np.dtype[np.uint8]]
+    job: _Job,
+    canvas: Canvas,
+    number: int,
+    tile: dict[Hashable, Any],
+    masks: np.ndarray[Any, np.dtype[np.uint8]],
 ) -> dict[str, Any]:
     grid = Grid(**{name: tile[name] for name in ("x_left_m", "y_top_m", "gsd_m", "height", "width")})
     nodata, image = _image(job, tile)
@@ -147,10 +151,10 @@ def _draw(
     }
 
 
-def _image(job: _Job, tile: dict[str, Any]) -> tuple[Mask, Image | None]:
+def _image(job: _Job, tile: dict[Hashable, Any]) -> tuple[Mask, Image | None]:
     """Return where the SAR image has no data, and the image to compare with: optical where there is one."""
     sar = np.asarray(job.store.layer(tile["sensor"], "sar")[tile["row"]])
-    nodata = align(~sar.any(axis=-1), tile["orientation"])
+    nodata = align(np.asarray(~sar.any(axis=-1)), tile["orientation"])
     if not job.parameters.misregistration:
         return nodata, None
     if tile["has_optical"]:

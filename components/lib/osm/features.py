@@ -134,4 +134,5 @@ class Found:
             return
         xy = shapely.get_coordinates(lines[enough])
         rings = shapely.linearrings(xy, indices=np.repeat(np.arange(enough.sum()), corners[enough]))
-        self.add_polygons(shapely.polygons(rings), [verdicts[i] for i in np.flatnonzero(enough).tolist()])
+        polygons = np.asarray(shapely.polygons(rings), dtype=object)
+        self.add_polygons(polygons, [verdicts[i] for i in np.flatnonzero(enough).tolist()])

@@ -162,4 +162,4 @@ def _closed(nodata: Mask) -> Mask:
 def _pixels(ends: Float, grid: Grid) -> Float:
     """Return map coordinates (S, 4) as pixels of ``grid``."""
     origin = np.array([grid.x_left_m, grid.y_top_m] * 2)
-    return (ends - origin) / (np.array([1.0, -1.0] * 2) * grid.gsd_m)
+    return np.asarray((ends - origin) / (np.array([1.0, -1.0] * 2) * grid.gsd_m))

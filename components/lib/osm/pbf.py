@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import osmium
 import shapely
-from osmium.osm import NODE, RELATION, WAY
+from osmium.osm import NODE, RELATION, WAY, Relation, Way
 
 from components.contract.temporary import scratch_folder
 from components.lib.foreign import judged
@@ -103,7 +103,7 @@ class PbfReader:
         key = self._rules.keys[0]
         processor = osmium.FileProcessor(str(self.path), RELATION).with_filter(osmium.filter.KeyFilter(key))
         for relation in processor:
-            if relation.tags.get("type") != _MULTIPOLYGON:
+            if not isinstance(relation, Relation) or relation.tags.get("type") != _MULTIPOLYGON:
                 continue
             self.found.seen += 1
             verdict = self._judge(relation.tags)
@@ -121,7 +121,7 @@ class PbfReader:
     def _ways(self, nodes: osmium.index.LocationTable, relations: _Relations) -> None:
         processor = (
             osmium.FileProcessor(str(self.path), NODE | WAY)
-            .with_locations(nodes)
+            .with_locations(nodes)  # type: ignore[arg-type]  # its signature names one of the two
             .with_filter(osmium.filter.EntityFilter(WAY))
             .with_filter(osmium.filter.KeyFilter(self._rules.keys[0]))
         )
@@ -131,11 +131,11 @@ class PbfReader:
             verdict = self._judge(way.tags)
             if verdict.reason:
                 self.found.leave_out(verdict.reason)
-            elif way.id not in relations.outer:
+            elif isinstance(way, Way) and way.id not in relations.outer:
                 self._add(way, verdict, piece)
         piece.flush()
 
-    def _add(self, way: osmium.osm.Way, verdict: Verdict, piece: _Piece) -> None:
+    def _add(self, way: Way, verdict: Verdict, piece: _Piece) -> None:
         closed = way.is_closed()
         surface = verdict.area and closed
         if self._rules.task == "buildings" and not closed:
@@ -155,23 +155,23 @@ class PbfReader:
         """Put those multipolygons together of which a way meets a tile."""
         ways, owners = np.array(relations.ways, dtype=np.int64), np.array(relations.owners, dtype=np.int64)
         met: list[int] = []
-        for ids, lines in self._lines(nodes, ways):
-            met += ids[self._ground.meets(lines)].tolist()
+        for ids, pieces in self._lines(nodes, ways):
+            met += ids[self._ground.meets(pieces)].tolist()
         wanted = np.unique(owners[np.isin(ways, met)])
         chosen = np.isin(owners, wanted)
-        held: dict[int, shapely.Geometry] = {}
-        for ids, lines in self._lines(nodes, ways[chosen]):
-            held.update(zip(ids.tolist(), lines, strict=True))
+        held: dict[int, shapely.LineString] = {}
+        for ids, pieces in self._lines(nodes, ways[chosen]):
+            held.update(zip(ids.tolist(), pieces, strict=True))
         for relation in wanted.tolist():
             members = np.unique(ways[owners == relation]).tolist()
             lines = [held[way] for way in members if way in held]
             whole = len(lines) == len(members)
             self._multipolygon(lines, whole, relations.verdicts[relation])
 
-    def _multipolygon(self, lines: list[shapely.Geometry], whole: bool, verdict: Verdict) -> None:
+    def _multipolygon(self, lines: list[shapely.LineString], whole: bool, verdict: Verdict) -> None:
         noded = shapely.node(shapely.MultiLineString(lines))
-        _, cuts, dangles, _ = shapely.polygonize_full(shapely.get_parts(noded))
-        if whole and cuts.is_empty and dangles.is_empty:
+        _, *open_lines = shapely.polygonize_full(shapely.get_parts(noded))
+        if whole and np.all(shapely.is_empty(open_lines)):
             # Rings count by turns: outers, holes, and outers that lie inside of holes.
             self.found.add_polygons(np.array([shapely.build_area(noded)], dtype=object), [verdict])
             return
@@ -191,6 +191,8 @@ class PbfReader:
         texts: list[str] = []
         with osmium.io.Reader(str(self.path), WAY) as reader:
             for way in osmium.OsmFileIterator(reader, located, named):
+                if not isinstance(way, Way):
+                    continue
                 try:
                     texts.append(self._wkb.create_linestring(way))
                     kept.append(way.id)
@@ -239,7 +241,7 @@ def _geometries(texts: list[str]) -> Geometries:
     return np.asarray(shapely.from_wkb(np.array(texts, dtype=object)), dtype=object)
 
 
-def _known_runs(way: osmium.osm.Way) -> Iterator[str]:
+def _known_runs(way: Way) -> Iterator[str]:
     """Yield the parts of a way between nodes that are missing, as hexadecimal WKB."""
     run: list[tuple[float, float]] = []
     for node in (*way.nodes, None):

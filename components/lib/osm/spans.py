@@ -63,7 +63,7 @@ def draw_lines(ends: Float, radius: Float, height: int, width: int) -> Mask:
         np.minimum(ends[:, 0], ends[:, 2]) - radius < width
     )
     for segment, row in _rows(low, high, seen, height):
-        left, right = _capsule(ends[segment], radius[segment], row + 0.5)
+        left, right = _capsule(ends[segment], radius[segment], row.astype(np.float64) + 0.5)
         canvas.add(row, left, right)
     return canvas.mask
 

@@ -1,7 +1,8 @@
 """OpenStreetMap against the truth of real tiles of Las Vegas, both 4 m to each side.
 
-How the known figures were drawn is not told: 4 m taken as equal degrees each way gives less than they are, 4 m on the
-ground more. So masks are held to buffers of 4 m on the ground, and to the known figures within 0.035.
+How the known figures were drawn is not told: 4 m taken as equal degrees each way gives less than they are on
+one tile, 4 m on the ground more on all. So masks are held to buffers of 4 m on the ground, and to the known
+figures within 0.035.
 """
 
 from __future__ import annotations

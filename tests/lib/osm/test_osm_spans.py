@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import shapely
@@ -30,7 +32,7 @@ def test_a_pixel_is_road_where_its_centre_is_near_enough(seed: int) -> None:
 
 def test_polygons_with_holes_are_drawn_as_gdal_does() -> None:
     random = np.random.default_rng(3)
-    polygons = [
+    polygons: list[Any] = [
         shapely.Point(place)
         .buffer(random.uniform(3, 15), quad_segs=3)
         .difference(shapely.Point(place).buffer(2))
