@@ -35,6 +35,7 @@ from components.lib.evaluation.stability import read_evidence
 from components.lib.methods.registry import CONTROL, method_names
 from components.lib.tracking.parameters import TrackingParameters
 from components.optical.parameters import OpticalParameters
+from components.osm.parameters import OsmParameters
 from components.pairs.parameters import PairsParameters
 from components.predict.parameters import MapParameters
 from components.prepare.parameters import PrepareParameters
@@ -63,6 +64,7 @@ MODELS: tuple[tuple[str, type[Parameters]], ...] = (
     ("promote", PromoteParameters),
     ("tracking", TrackingParameters),
     ("pairs", PairsParameters),
+    ("osm", OsmParameters),
     ("map", MapParameters),
     (SHARED, Policy),
     (SHARED, RunsParameters),

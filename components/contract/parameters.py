@@ -40,6 +40,7 @@ SECTIONS = (
     "promote",
     "tracking",
     "pairs",
+    "osm",
     "map",
     "orchestration",
     "evidence",

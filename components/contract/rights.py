@@ -21,7 +21,7 @@ Store = Literal["objects", "landing", "remote", "artifacts", "backups"]
 Verb = Literal["list", "read", "create", "write", "delete"]
 """``create`` makes an object where there is none (``If-None-Match: *``); ``write`` also replaces one."""
 
-DATA_STAGES = ("download", "validate", "verdict", "prepare", "split", "report", "pairs")
+DATA_STAGES = ("download", "validate", "verdict", "prepare", "split", "osm", "report", "pairs")
 """Stages that run in the account ``data``: their records and failures are all it may write."""
 
 

@@ -89,4 +89,5 @@ def test_mlflow_is_out_of_reach_of_pods_that_read_foreign_rasters() -> None:
         and selects(source["podSelector"], pod["metadata"]["labels"])
     }
     stages = {pod["metadata"]["name"] for pod in pods("cloud")}
-    assert {name.partition("@")[0] for name in stages - reaching} == set(DATA_STAGES)
+    off = {"osm"}  # the committed parameters name no task of it
+    assert {name.partition("@")[0] for name in stages - reaching} == set(DATA_STAGES) - off
