@@ -155,7 +155,8 @@ def _large(junctions: int) -> None:
     """Print seconds and peak memory of a fresh process."""
     code = (
         "import sys, time, resource; from tests.benchmarks.bench_apls import *; "
-        "t, p = network(int(sys.argv[1])); s = time.process_time(); r = score_lines(t, p, COSMIQ); "
+        "t, p = network(int(sys.argv[1])); s = time.process_time(); "
+        "r = score_lines(t, p, COSMIQ); "
         "print(sys.argv[1], 'junctions', round(time.process_time() - s, 1), 's CPU', "
         "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, 'MiB at most', r)"
     )
