@@ -146,9 +146,8 @@ def main() -> None:
     plain = plain_score(truth, proposal)
     seconds = time.process_time() - start
     assert abs(plain.apls - ours.apls) < 1e-6, (plain, ours)
-    print(
-        f"networkx {seconds:.1f} s CPU: {seconds / cpu:.0f} times as fast, same score ({os.cpu_count()} cores)"
-    )
+    cores = os.cpu_count()
+    print(f"networkx {seconds:.1f} s CPU: {seconds / cpu:.0f} times as fast, same score ({cores} cores)")
 
 
 def _large(junctions: int) -> None:
