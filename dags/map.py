@@ -62,8 +62,8 @@ with DAG(
     # The teardown of `plan`: it runs whenever there is a plan, finishes maps whose groups succeeded, and
     # names the blocks that are missing. Other rules take the skip of a group without blocks for a failure.
     merge = command_task(settings, "merge", Work((*PREDICT, "merge", "--run", RUN), needs, account="map"))
-    # Whatever became of `merge`, the maps that it has published are compared; where there is no plan, or nothing
-    # to map, there is nothing to compare. It reads our own files alone and needs no torch.
+    # Whatever became of `merge`, the maps that it has published are compared; where it did not run there is
+    # nothing to compare. The comparison reads our own files alone and needs no torch.
     compare = command_task(
         settings,
         "compare",
@@ -72,10 +72,10 @@ with DAG(
             Requirements(image="data", cpu=1, memory=pod.memory, retry="data"),
             account="map",
         ),
-        trigger_rule="all_done_min_one_success",
+        trigger_rule="one_done",
     )
     # A group or a comparison that failed fails the run, although the maps are published.
     outcome = EmptyOperator(task_id="outcome", trigger_rule="none_failed")
     plan >> group >> merge.as_teardown(setups=plan, on_failure_fail_dagrun=True)
-    [plan, merge] >> compare
+    merge >> compare
     [group, merge, compare] >> outcome

@@ -146,16 +146,16 @@ def main() -> None:
     plain = plain_score(truth, proposal)
     seconds = time.process_time() - start
     assert abs(plain.apls - ours.apls) < 1e-6, (plain, ours)
-    print(
-        f"networkx {seconds:.1f} s CPU: {seconds / cpu:.0f} times as fast, same score ({os.cpu_count()} cores)"
-    )
+    cores = os.cpu_count()
+    print(f"networkx {seconds:.1f} s CPU: {seconds / cpu:.0f} times as fast, same score ({cores} cores)")
 
 
 def _large(junctions: int) -> None:
     """Print seconds and peak memory of a fresh process."""
     code = (
         "import sys, time, resource; from tests.benchmarks.bench_apls import *; "
-        "t, p = network(int(sys.argv[1])); s = time.process_time(); r = score_lines(t, p, COSMIQ); "
+        "t, p = network(int(sys.argv[1])); s = time.process_time(); "
+        "r = score_lines(t, p, COSMIQ); "
         "print(sys.argv[1], 'junctions', round(time.process_time() - s, 1), 's CPU', "
         "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, 'MiB at most', r)"
     )
