@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import shapely
 import shapely.geometry
+from shapely.geometry.base import BaseGeometry
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.catalogue.documents import Document
@@ -35,7 +36,7 @@ class MapPair:
 
     before: Document
     after: Document
-    shared: shapely.Geometry
+    shared: BaseGeometry
 
 
 def find_pair(catalogue: Catalogue, map_id: str, withdrawn: Collection[str] = ()) -> MapPair | None:
@@ -92,7 +93,7 @@ def _readable(catalogue: Catalogue, map_id: str) -> Document | None:
         return None
 
 
-def _shared(first: shapely.Geometry | None, second: shapely.Geometry) -> shapely.Geometry | None:
+def _shared(first: BaseGeometry | None, second: BaseGeometry) -> BaseGeometry | None:
     """Return the common ground of two outlines if it is enough to compare them."""
     if first is None:
         return None
@@ -100,7 +101,7 @@ def _shared(first: shapely.Geometry | None, second: shapely.Geometry) -> shapely
     return shared if shared.area > LEAST_SHARED * min(first.area, second.area) else None
 
 
-def _outline_of(item: Document) -> shapely.Geometry | None:
+def _outline_of(item: Document) -> BaseGeometry | None:
     geometry = item.get("geometry")
     if geometry is None:
         return None

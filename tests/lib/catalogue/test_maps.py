@@ -24,7 +24,7 @@ def document(store: ObjectStore, key: str) -> dict[str, Any]:
     return found
 
 
-def add(catalogue: Catalogue, tmp_path: Path, map_id: str, **facts: str) -> bool:
+def add(catalogue: Catalogue, tmp_path: Path, map_id: str, **facts: Any) -> bool:
     item, files = made_map(tmp_path / f"made-{map_id}", **facts)
     return catalogue.add_map(item, files, map_id)
 
