@@ -183,7 +183,7 @@ def _image(store: PairStore, name: str, date: str, net: SegmentationNetwork, fro
     return GeoArray(
         values=pixels,
         bands=BANDS[modality],
-        valid=pixels.any(axis=0),
+        valid=np.asarray(pixels.any(axis=0), dtype=np.bool_),
         transform=place,
         crs=SIMULATED_AIRBORNE.crs,
         sensor=SIMULATED_AIRBORNE.name,

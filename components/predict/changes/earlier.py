@@ -97,7 +97,7 @@ def _shared(first: BaseGeometry | None, second: BaseGeometry) -> BaseGeometry | 
     """Return the common ground of two outlines if it is enough to compare them."""
     if first is None:
         return None
-    shared = shapely.intersection(first, second)
+    shared: BaseGeometry = first.intersection(second)
     return shared if shared.area > LEAST_SHARED * min(first.area, second.area) else None
 
 
