@@ -57,7 +57,7 @@ def test_a_changed_parameter_reruns_only_what_depends_on_it(branch: Checkout) ->
     def changed(old: str, new: str) -> set[str]:
         branch.edit("params.yaml", old, new)
         try:
-            return set(json.loads(branch.run(f"dvc status --json {TARGETS}")))
+            return set(json.loads(branch.run(f"dvc status --with-deps --json {TARGETS}")))
         finally:
             branch.edit("params.yaml", new, old)
 
