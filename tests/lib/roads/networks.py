@@ -20,7 +20,7 @@ def wkt(network: Lines) -> list[str]:
 
 
 def grid() -> tuple[Lines, Lines]:
-    """Truth of 40 lines and proposal of 35 (adaptation_roads_change.md 3.3)."""
+    """Truth of 40 lines and proposal of 35."""
     steps = range(5)
     true = {
         (i, j): (100 + 200 * i + (7 * i + 13 * j) % 11, 100 + 200 * j + (5 * i + 3 * j) % 7)

@@ -1,6 +1,6 @@
 """Images of control points on another graph: the nearest point of its roads, or a node in the same place.
 
-Rules and ties are those of adaptation_roads_change.md 3.7, by which no score depends on the order of lines.
+Rules and ties are those of docs/methods/metrics.md, by which no score depends on the order of lines.
 The Java scorer cuts an edge wherever a point falls; here the place of the cut is remembered instead.
 """
 

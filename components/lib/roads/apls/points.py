@@ -44,7 +44,7 @@ def control_points(graph: RoadGraph, rules: AplsRules) -> Points:
     """Return the nodes of a graph and the points between them, in ascending order of (y, x).
 
     Points lie at equal distances on each edge, as many as :meth:`AplsRules.midpoints` says (steps B and C of
-    adaptation_roads_change.md 3.2); curvature is not looked at.
+    the SpaceNet 3 scorer); curvature is not looked at.
     """
     counts = np.array([rules.midpoints(length) for length in graph.lengths.tolist()], dtype=np.intp)
     edge = np.repeat(np.arange(len(counts)), counts)

@@ -2,7 +2,7 @@
 
 "APLS" is several different numbers. ``java`` is the official scorer of SpaceNet 3, which PP-LinkNet reports;
 ``cosmiq`` is the Python package CosmiQ/apls. The Go program of the graph-extraction papers (Sat2Graph and
-successors) is a third one and not here. Source: adaptation_roads_change.md 3.2, 3.4, 3.5 and 3.7.
+successors) is a third one and not here. Source: docs/methods/metrics.md, "Graph metrics".
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 For each ordered pair of control points (a, b) of one graph that a path joins, of length L, and the path
 between their images on the other graph, of length L': the error is min(1, |L - L'| / L), and 1 without
 images or path. The score of a direction is 1 minus the mean error, APLS the harmonic mean of both directions
-(Van Etten et al., arXiv 1807.01232; details of both definitions in adaptation_roads_change.md 3).
+(Van Etten et al., arXiv 1807.01232; details of both definitions in docs/methods/metrics.md).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Both definitions of APLS build alike: vertices in one place are one node, each straight piece of a line is a
 section between two nodes, and chains of nodes with two sections each become one edge that keeps its shape. A
 pure cycle has no junction to start from, so all its vertices stay nodes. Lines that cross without a shared
-vertex are not connected (adaptation_roads_change.md 3.2, steps A and B; OSMnx simplifies by the same rule).
+vertex are not connected (SpaceNet 3 scorer, steps A and B; OSMnx simplifies by the same rule).
 """
 
 from __future__ import annotations

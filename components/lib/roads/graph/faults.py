@@ -1,7 +1,7 @@
 """Faults of drawn roads, and the repair of what can be repaired.
 
 The Java scorer stops at the first fault of either file. Here ``strict`` lists all of them, and ``tolerant``
-repairs them in a fixed order and counts each repair (adaptation_roads_change.md 3.7).
+repairs them in a fixed order and counts each repair (docs/methods/metrics.md, "Graph metrics").
 """
 
 from __future__ import annotations
