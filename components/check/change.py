@@ -16,7 +16,7 @@ from components.contract.errors import MissingInputError, ParameterError
 from components.lib.change.datasets.registry import PAIR_DATASETS
 from components.pairs.parameters import SIMULATED, PairsParameters
 from components.promote.parameters import ChangeRules, PromoteParameters
-from components.simulation.change.plans import SHARES
+from components.simulation.change.parameters import SHARES
 
 Sections = Mapping[str, Any]
 

@@ -137,6 +137,7 @@ def _map(request: MapRequest, model: ServedModel, store: ObjectStore) -> MapSumm
     start = perf_counter()
     opened, catalogue = request.open(model), Catalogue(store, prefix="")
     if catalogue.has(opened.id):
+        MapComparer(store, prefix="").announce(opened.id)  # in case a try was killed before it
         return summary_of(store, opened.id, model, None)
     work = store if isinstance(store, FolderObjects) else FolderObjects(_WORK_OF_BUCKETS)
     prefix = f"{WORK}{opened.id}/"

@@ -202,6 +202,7 @@ class Command:
             if not self._catalogue.has(planned.id):
                 with self._reopened(planned, plan.model) as opened:
                     self._publish(planned, opened)
+            MapComparer(self._objects).announce(planned.id)  # also after a try that was killed before it
             for info in self._objects.list(f"{MAP_WORK}{planned.id}/"):
                 self._objects.delete(info.key)
             finished.append(planned.id)
@@ -234,7 +235,6 @@ class Command:
             files = {path.name: path for path in out.iterdir()}
             if not self._catalogue.add_map(item, files, planned.id, acquisition=planned.acquisition.id):
                 LOG.info("map %s was published by another process", planned.id)
-        MapComparer(self._objects).announce(planned.id)
 
     # ---------------------------------------------------------------- parts of all three
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field, model_validator
 
+from components.lib.change.terms import Split
 from components.lib.config.loader import Parameters
 from components.simulation.parameters import WorldParameters
+
+SHARES: Mapping[Split, float] = {"val": 1 / 6, "test": 1 / 3}
+"""Shares of the pairs; the others train."""
 
 
 class SimulatedPairsParameters(Parameters):

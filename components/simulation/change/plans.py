@@ -9,7 +9,7 @@ import numpy as np
 
 from components.lib.change.terms import Split
 from components.lib.datasets.rehearsal import REHEARSAL
-from components.simulation.change.parameters import SimulatedPairsParameters
+from components.simulation.change.parameters import SHARES, SimulatedPairsParameters
 from components.simulation.change.seasons import draw_conditions
 from components.simulation.conditions import Conditions
 from components.simulation.flights import CENTRE_Y_M, SLANT, WEST_M
@@ -22,8 +22,6 @@ MARGIN_M = 50.0
 COLUMNS: dict[Split, tuple[int, ...]] = {"train": (0, 1, 2, 3, 4, 5), "val": (7,), "test": (9, 10)}
 """Columns of blocks by split, counted from the west. Columns 6 and 8 are left out, and test ground begins
 where ``sn6-clean`` begins: no test pair shows ground that a building network was trained on."""
-SHARES: dict[Split, float] = {"val": 1 / 6, "test": 1 / 3}
-"""Shares of the pairs; the others train."""
 ROWS = 14
 """Rows of blocks around the middle of the airborne flights; more pairs than fit there lie farther south."""
 UNSEEN = (0.05, 0.25)
