@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Generic, TypeVar
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -75,6 +81,20 @@ def run_all(
         pool.shutdown(wait=False, cancel_futures=True)
     _add_blocked(results, tasks, after)
     return results
+
+
+def run_with_bar(
+    tasks: Sequence[T], after: Mapping[T, Sequence[T]], do: Callable[[T], None], *, jobs: int, title: str
+) -> TaskResults[T]:
+    """Run every task as :func:`run_all` does, with a progress bar; each failure is logged as it comes."""
+    with logging_redirect_tqdm(), tqdm(total=len(tasks), desc=title, disable=None) as bar:
+
+        def ended(task: T, error: BaseException | None) -> None:
+            bar.update()
+            if error is not None:
+                LOG.error("%s failed: %s", task, error)
+
+        return run_all(tasks, after, do, jobs=jobs, on_end=ended)
 
 
 def _add_blocked(results: TaskResults[T], tasks: Sequence[T], after: Mapping[T, Sequence[T]]) -> None:

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from components.contract.errors import ParameterError, StormsightError
 from components.contract.hashing import sha256_json
@@ -24,7 +22,7 @@ from components.experiments.grid import GRID, WORLDS, TrialName, Variant, chosen
 from components.experiments.identity import StageGraph, Stamp
 from components.experiments.parameters import EvidenceParameters, ParameterOverlay
 from components.experiments.processes import StageProcesses, run_lock
-from components.experiments.schedule import TaskResults, run_all
+from components.experiments.schedule import TaskResults, run_with_bar
 from components.experiments.scoring import Scorer
 from components.experiments.trial import Context, Trial
 from components.experiments.world import World, WorldMaker
@@ -169,14 +167,7 @@ class Session:
             name: [TrialName(name.seed, link.method) for link in trial.method.links]
             for name, trial in self.trials.items()
         }
-        with logging_redirect_tqdm(), tqdm(total=len(self.trials), desc="evidence", disable=None) as bar:
-
-            def ended(name: TrialName, error: BaseException | None) -> None:
-                bar.update()
-                if error is not None:
-                    LOG.error("%s failed: %s", name, error)
-
-            return run_all(list(self.trials), after, self._finish, jobs=self.settings.jobs, on_end=ended)
+        return run_with_bar(list(self.trials), after, self._finish, jobs=self.settings.jobs, title="evidence")
 
     def require_all(self, results: TaskResults[TrialName]) -> list[TrialName]:
         """Return the trials that are missing, sorted.

@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from PIL import Image
 
-from components.lib.files import atomic_file
 from components.lib.osm.store import read_masks
 from components.lib.osm.terms import IGNORE, OBJECT
-from components.lib.report.panels import optical_picture, sar_picture, tiled
+from components.lib.report.panels import optical_picture, sar_picture, save_sheet, squared
 from components.lib.store.store import Store
 
 TILES = 8
@@ -38,9 +36,8 @@ def draw_sheet(store: Store, masks: Path, quality: pd.DataFrame, path: Path) -> 
     for sensor, row in ordered.loc[places[::-1], ["sensor", "row"]].itertuples(index=False, name=None):
         image = _picture(store, sensor, row)
         mask = np.asarray(read_masks(masks, sensor)[row])[..., 0]
-        rows.append([_scaled(image), _scaled(_painted(image, mask))])
-    with atomic_file(path) as temporary:
-        Image.fromarray(tiled(rows, _GAP_PX)).save(temporary, format="PNG")
+        rows.append([squared(image, SIDE_PX), squared(_painted(image, mask), SIDE_PX)])
+    save_sheet(path, rows, _GAP_PX)
 
 
 def _picture(store: Store, sensor: str, row: int) -> Picture:
@@ -55,7 +52,3 @@ def _painted(image: Picture, mask: Picture) -> Picture:
     for value, colour in ((OBJECT, _OBJECT_RGB), (IGNORE, _IGNORE_RGB)):
         painted[mask == value] = 0.4 * painted[mask == value] + 0.6 * np.array(colour, dtype=np.float32)
     return painted.astype(np.uint8)
-
-
-def _scaled(picture: Picture) -> Picture:
-    return np.asarray(Image.fromarray(picture).resize((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR))

@@ -11,8 +11,7 @@ from PIL import Image
 from components.lib.change.pair import Pixels
 from components.lib.change.store.store import PairStore
 from components.lib.change.terms import CHANGED, UNKNOWN
-from components.lib.files import atomic_file
-from components.lib.report.panels import sar_picture, tiled
+from components.lib.report.panels import sar_picture, save_sheet, squared
 
 ROWS = 8
 """Tiles on the sheet: half of them those with most change, half of them spread over all."""
@@ -35,8 +34,7 @@ def draw_sheet(store: PairStore, path: Path) -> None:
         [*(_picture(store, name, row) for name in images), _label(store.layer("label")[row])]
         for row in chosen_rows(store)
     ]
-    with atomic_file(path) as temporary:
-        Image.fromarray(tiled(rows, _GAP)).save(temporary, format="PNG")
+    save_sheet(path, rows, _GAP)
 
 
 def chosen_rows(store: PairStore) -> list[int]:
@@ -50,15 +48,11 @@ def chosen_rows(store: PairStore) -> list[int]:
 
 def _picture(store: PairStore, layer: str, row: int) -> Pixels:
     tile = np.asarray(store.layer(layer)[row])
-    return _scaled(sar_picture(tile) if tile.shape[-1] == 4 else tile, Image.Resampling.BILINEAR)
+    return squared(sar_picture(tile) if tile.shape[-1] == 4 else tile, SIDE_PX)
 
 
 def _label(tile: Pixels) -> Pixels:
     grey: npt.NDArray[np.uint8] = np.zeros(tile.shape[:2], dtype=np.uint8)
     grey[tile[..., 0] == CHANGED] = 255
     grey[tile[..., 0] == UNKNOWN] = _UNKNOWN_GREY
-    return _scaled(np.repeat(grey[..., None], 3, axis=-1), Image.Resampling.NEAREST)
-
-
-def _scaled(picture: Pixels, how: Image.Resampling) -> Pixels:
-    return np.asarray(Image.fromarray(picture).resize((SIDE_PX, SIDE_PX), how))
+    return squared(np.repeat(grey[..., None], 3, axis=-1), SIDE_PX, Image.Resampling.NEAREST)

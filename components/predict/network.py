@@ -37,9 +37,7 @@ def levels_of(
         window_px=windows.side,
         overlap_px=windows.overlap,
         batch=parameters.batch,
-        views=views_of(
-            scoring.scales, flip=scoring.flip, turn=scoring.turn and net.config.modality == "optical"
-        ),
+        views=views_of(scoring.scales, flip=scoring.flip, turn=scoring.turns(net.config.modality)),
         device=choose_device(parameters.device, "map.device"),
         precision=parameters.precision,
         statistics_of=rules.statistics_of,

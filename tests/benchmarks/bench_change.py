@@ -31,12 +31,8 @@ from components.lib.change.training.loss import change_loss
 from components.lib.change.training.presets import PRESETS
 from components.lib.change.training.task import ChangeTask
 from components.lib.change.training.validation import Validation
-from components.lib.engine.batch import to_device, to_host
-from components.lib.engine.device import build_fabric
-from components.lib.engine.loop import deterministic
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.progress import Progress
-from components.lib.engine.step import Step
+from tests.benchmarks.engine_steps import engine_steps
 
 METHODS = ("sgsln", "siamese_unet", "exchange_unet")
 MEAN, STD = (110.0,) * 3, (45.0,) * 3
@@ -109,19 +105,7 @@ def our_steps(
         steps_per_epoch=10**9,
         validate=lambda _: 0.0,
     )
-    step = Step(task, parameters, build_fabric(parameters, device))
-    task.train()
-    progress = Progress()
-
-    def steps(count: int) -> None:
-        with deterministic(device):
-            for _ in range(count):
-                batch = to_device(to_host(arrays, device), device)
-                progress.add(step(batch, number=progress.step, rate=2e-4))
-            progress.check_finite("bench")
-            progress.log(2e-4)
-
-    return steps
+    return engine_steps(task, parameters, arrays, device)
 
 
 def plain_predictions(arguments: argparse.Namespace, arrays: Arrays, device: torch.device) -> Runs:

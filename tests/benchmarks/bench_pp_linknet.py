@@ -18,17 +18,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from components.lib.engine.batch import to_device, to_host
-from components.lib.engine.device import build_fabric
 from components.lib.engine.focal import FocalTask
-from components.lib.engine.loop import deterministic
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.progress import Progress
-from components.lib.engine.step import Step
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
 from tests.benchmarks.bench_change import Arrays, Runs, table
+from tests.benchmarks.engine_steps import engine_steps
 
 RATE = 2e-4
 
@@ -77,19 +73,7 @@ def our_steps(arguments: argparse.Namespace, arrays: Arrays, device: torch.devic
         checkpoint_every=10**9, log_every=10**9,
     )  # fmt: skip
     task = FocalTask(network(arguments.encoder))
-    step = Step(task, parameters, build_fabric(parameters, device))
-    task.train()
-    progress = Progress()
-
-    def steps(count: int) -> None:
-        with deterministic(device):
-            for _ in range(count):
-                batch = to_device(to_host(arrays, device), device)
-                progress.add(step(batch, number=progress.step, rate=RATE))
-            progress.check_finite("bench")
-            progress.log(RATE)
-
-    return steps
+    return engine_steps(task, parameters, arrays, device)
 
 
 def main() -> None:

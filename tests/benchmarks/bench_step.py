@@ -25,16 +25,13 @@ from torch.nn import functional as F  # noqa: N812
 
 from components.lib.architectures.deeplab import DeepLab
 from components.lib.architectures.two_branch import TwoBranchNetwork
-from components.lib.engine.batch import to_device, to_host
-from components.lib.engine.device import build_fabric, keep_memory
-from components.lib.engine.loop import deterministic
+from components.lib.engine.device import keep_memory
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.engine.progress import Progress
-from components.lib.engine.step import Step
 from components.lib.methods.disoptnet import DisOptNetTask
 from components.lib.nets.atrous import AtrousDepthwise
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
+from tests.benchmarks.engine_steps import engine_steps
 
 RATE = 1e-4  # of a random network: small enough to stay finite
 FEATURES = ("f4", "f5", "decoder")
@@ -122,19 +119,7 @@ def our_steps(arguments: argparse.Namespace, arrays: Arrays, device: torch.devic
         seed=0, checkpoint_every=10**9, log_every=10**9,
     )  # fmt: skip
     task = DisOptNetTask(student, teacher, FEATURES)
-    step = Step(task, parameters, build_fabric(parameters, device))
-    task.train()
-    progress = Progress()
-
-    def steps(count: int) -> None:
-        with deterministic(device):
-            for _ in range(count):
-                batch = to_device(to_host(arrays, device), device)
-                progress.add(step(batch, number=progress.step, rate=RATE))
-            progress.check_finite("bench")
-            progress.log(RATE)
-
-    return steps
+    return engine_steps(task, parameters, arrays, device)
 
 
 def measure(steps: Steps, count: int, device: torch.device) -> Measured:

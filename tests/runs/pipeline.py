@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,11 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from components.lib import cli
+from components.lib.cli import REPORT
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.plan import read_plan
+from components.runs.__main__ import main
 from components.runs.environment import Environment
 from components.runs.plan import plan
 from components.runs.records import Records
@@ -174,3 +179,14 @@ def plain_lock(source: Path, root: Path, variables: dict[str, str]) -> str:
         check=True,
     )
     return (root / "plain" / "dvc.lock").read_text()
+
+
+def command(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Return exit code and report of ``python -m components.runs ...``."""
+    report = world.root / "report"
+    report.unlink(missing_ok=True)
+    os.environ[REPORT] = str(report)
+    with pytest.raises(SystemExit) as caught:
+        cli.run(lambda: main(list(arguments)))
+    assert isinstance(caught.value.code, int)
+    return caught.value.code, json.loads(report.read_text()) if report.exists() else {}

@@ -11,8 +11,7 @@ from components.lib.objects.content import content_key
 from components.lib.objects.opening import open_objects
 from components.runs.pages import fetch_pages, outputs, page_outputs
 from components.runs.plan import plan
-from tests.runs.pipeline import World
-from tests.runs.test_stages import command
+from tests.runs.pipeline import World, command
 
 INDEX = "reports/evaluate/report/index.html"
 

@@ -8,8 +8,7 @@ from components.lib.operations.events import Registered
 from components.lib.operations.operations import Operations
 from components.runs.finish import finish
 from components.runs.plan import plan
-from tests.runs.pipeline import World
-from tests.runs.test_stages import command
+from tests.runs.pipeline import World, command
 
 ONCE = {"lease_h": 72, "redrives": {"other": 1}}
 

@@ -13,9 +13,8 @@ from components.runs import stage as stage_module
 from components.runs.plan import plan
 from components.runs.release import release
 from tests.lib.operations.test_operations import register
-from tests.runs.pipeline import World
+from tests.runs.pipeline import World, command
 from tests.runs.test_redrive import registered
-from tests.runs.test_stages import command
 
 __all__ = ["registered"]
 

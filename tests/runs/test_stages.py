@@ -3,44 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from components.contract.hashing import seal, sha256_bytes
 from components.contract.keys import REMOVALS, run_record_key
-from components.lib import cli
-from components.lib.cli import REPORT
 from components.lib.objects.content import content_key, folder_files
 from components.lib.objects.opening import open_objects
 from components.lib.objects.sealed import unseal
 from components.lib.operations.events import Failed, Registered
 from components.lib.operations.operations import Operations
 from components.lib.operations.removals import announced, read_intents
-from components.runs.__main__ import main
 from components.runs.finish import finish
 from components.runs.gate import gate
 from components.runs.plan import plan
 from components.runs.stage import run_stage
-from tests.runs.pipeline import STAGES, World, through
+from tests.runs.pipeline import STAGES, World, command, through
 from tests.runs.test_interruption import until
-
-
-def command(world: World, *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Return exit code and report of ``python -m components.runs ...``."""
-    report = world.root / "report"
-    report.unlink(missing_ok=True)
-    os.environ[REPORT] = str(report)
-    with pytest.raises(SystemExit) as caught:
-        cli.run(lambda: main(list(arguments)))
-    assert isinstance(caught.value.code, int)
-    return caught.value.code, json.loads(report.read_text()) if report.exists() else {}
-
 
 NEXT_STEPS = {
     "bad_data": "land it again",
@@ -315,60 +298,6 @@ def test_a_stage_that_left_nothing_fails_the_run_as_infrastructure(trained: Worl
 
 def test_without_a_claim_there_is_nothing_to_finish(world: World) -> None:
     assert command(world, "finish", "--run", "r1")[0] == 99
-
-
-def test_a_refusal_closes_the_gate_and_says_why_of_each_model(
-    trained: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = trained
-    world.undo("promote")
-    monkeypatch.setenv("OUTCOME", "refused")
-    monkeypatch.setenv("OUTCOME_OF_CHANGE", "promoted")
-    assert run_stage(world.environment(), "promote", "r1") == 0
-    told = command(world, "finish", "--run", "r1")[1]["result"]
-    outcomes = {"stormsight-change": "promoted", "stormsight-sar": "refused"}
-    assert (told["promoted"], told["models"]) == (False, outcomes)
-    code, report = command(world, "gate", "--run", "r1")
-    assert (code, report["class"]) == (77, "gate_refused")
-    assert report["next_step"].startswith("the champion of stormsight-sar stays")
-    assert (
-        "stormsight-change promoted: it finds sheds | stormsight-sar refused: the gain" in report["message"]
-    )
-
-
-def test_a_model_that_awaits_approval_is_neither_promoted_nor_refused(
-    trained: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = trained
-    world.undo("promote")
-    monkeypatch.setenv("OUTCOME", "awaits approval")
-    assert run_stage(world.environment(), "promote", "r1") == 0
-    assert command(world, "finish", "--run", "r1")[1]["result"]["promoted"] is False
-    code, report = command(world, "gate", "--run", "r1")
-    assert (code, report["class"]) == (99, "nothing_to_do")
-    assert "stormsight-sar awaits approval" in report["message"]
-    assert "python -m components.promote approve" in report["next_step"]
-
-
-def test_the_gate_is_closed_unless_record_and_ledger_agree(trained: World) -> None:
-    world = trained
-    assert command(world, "gate", "--run", "r1")[0] == 66
-    finish(world.environment(), "r1")
-    key = run_record_key(key_of(world, "r1"))
-    record = unseal(world.objects.get(key))
-    good = world.objects.get(key)
-    world.objects.put(key, good.replace(b'"promoted"', b'"refused!"'))
-    assert command(world, "gate", "--run", "r1")[0] == 65
-    forged = {**record, "run": "another"}
-    world.objects.put(key, seal(forged))
-    code, report = command(world, "gate", "--run", "r1")
-    assert code == 65
-    assert "not the one that the ledger names" in report["message"]
-    world.objects.put(key, good)
-    code, report = command(world, "gate", "--run", "r1")
-    assert (code, report["result"]["models"]) == (0, {"stormsight-sar": "promoted"})
-    world.objects.delete(key)
-    assert command(world, "gate", "--run", "r1")[0] == 66
 
 
 def test_registered_acquisitions_reach_the_stage(world: World) -> None:

@@ -29,9 +29,8 @@ from components.runs.status.last_run import _outcome
 from components.runs.status.page import json_of, read_status, text_of
 from tests.lib.registry.models import MODEL, register_version
 from tests.lib.tracking.local_store import local_store
-from tests.runs.pipeline import World
+from tests.runs.pipeline import World, command
 from tests.runs.test_redrive import fail, registered
-from tests.runs.test_stages import command
 
 __all__ = ["registered"]
 

@@ -9,8 +9,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import get_args
 
 from components.lib.cli import run
+from components.lib.roads.apls.rules import PIXEL_M, Definition
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -37,7 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--truth", type=Path, required=True, metavar="FILE", help="true roads")
     parser.add_argument("--proposal", type=Path, required=True, metavar="FILE", help="proposed roads")
-    parser.add_argument("--definition", choices=("java", "cosmiq"), required=True, help="definition of APLS")
+    parser.add_argument(
+        "--definition", choices=get_args(Definition), required=True, help="definition of APLS"
+    )
     parser.add_argument(
         "--mode",
         choices=("strict", "tolerant"),
@@ -48,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--pixel-m",
         type=float,
-        default=0.31,
+        default=PIXEL_M,
         metavar="M",
         help="size of a pixel, metres; java counts in pixels, and snaps within 12.9 of them (%(default)s)",
     )

@@ -106,7 +106,7 @@ def _score_model(options: argparse.Namespace) -> None:
     details = evaluate_model(
         options.method,
         ChangeFolders(),
-        rules=ChangeRules(iou=settings.iou, min_area_px=max(settings.min_area_px, 1)),
+        rules=ChangeRules.of(settings),
         confidence=parameters.confidence,
         device=choose_device(parameters.device, "evaluate.device"),
     )

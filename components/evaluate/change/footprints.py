@@ -18,15 +18,13 @@ from components.lib.foreign import judged
 from components.lib.geo.crs import move, same_crs
 from components.lib.geo.footprints import read_geojson
 from components.lib.geo.geometries import repair
+from components.lib.geo.geopackage import HEAD_BYTES, is_geopackage
 
 SUFFIXES: Final = (".parquet", ".gpkg", ".geojson", ".json")
 IN_FOLDER: Final = ("changes.parquet", "footprints.parquet")
 """Files that a folder is taken for, the first that it holds."""
 
 LARGEST_BYTES: Final = 1 << 30
-
-_APPLICATION_IDS: Final = (b"GPKG", b"GP10", b"GP11")
-"""Bytes 68 to 71 of a GeoPackage (OGC 12-128r19, requirement 2); another SQLite file may name other files."""
 
 Geometries = npt.NDArray[np.object_]
 
@@ -146,8 +144,7 @@ def _geojson(path: Path) -> Outlines:
 def _geopackage(path: Path) -> geopandas.GeoDataFrame:
     """Read the only layer; nothing but a GeoPackage is opened, whatever the name ends in."""
     with path.open("rb") as file:
-        head = file.read(72)
-        if not head.startswith(b"SQLite format 3\0") or head[68:] not in _APPLICATION_IDS:
+        if not is_geopackage(file.read(HEAD_BYTES)):
             raise BadDataError(f"{path} is no GeoPackage", next_step="write it as GeoPackage or GeoParquet")
     layers = pyogrio.list_layers(path)
     if len(layers) != 1:

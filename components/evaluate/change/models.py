@@ -22,8 +22,15 @@ from components.lib.change.scoring.scores import ChangeRules, ChangeScores
 from components.lib.change.store.layout import LABEL, layer_name
 from components.lib.change.store.store import PairStore
 from components.lib.change.terms import CHANGED, UNKNOWN, Modality
-from components.lib.files import atomic_file, require_input, write_json
-from components.lib.report.panels import Picture, difference_panel, sar_picture, tiled, truth_panel
+from components.lib.files import require_input, write_json
+from components.lib.report.panels import (
+    Picture,
+    difference_panel,
+    sar_picture,
+    save_sheet,
+    squared,
+    truth_panel,
+)
 
 SPLIT: Final = "test"
 SHEET_ROWS: Final = 6
@@ -147,8 +154,7 @@ def _draw_sheet(
 ) -> None:
     """Write a PNG with a row for each pair: before, after, truth, and right, false and missed change."""
     rows = [_row(config, store, name, probability) for name, probability in predicted.items()]
-    with atomic_file(path) as temporary:
-        Image.fromarray(tiled(rows, _GAP)).save(temporary, format="PNG", optimize=True)
+    save_sheet(path, rows, _GAP)
 
 
 def _row(config: ChangeConfig, store: PairStore, name: str, probability: Probability) -> list[Picture]:
@@ -164,12 +170,8 @@ def _row(config: ChangeConfig, store: PairStore, name: str, probability: Probabi
         truth_panel(truth, under),
         difference_panel(truth, found, under),
     ]
-    return [_scaled(picture) for picture in pictures]
+    return [squared(picture, SIDE_PX, Image.Resampling.NEAREST) for picture in pictures]
 
 
 def _picture(image: Pixels, modality: Modality) -> Picture:
     return sar_picture(image) if modality == "sar" else image
-
-
-def _scaled(picture: Picture) -> Picture:
-    return np.asarray(Image.fromarray(picture).resize((SIDE_PX, SIDE_PX), Image.Resampling.NEAREST))

@@ -8,24 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
-
 from components.contract.errors import StormsightError
 from components.contract.identity import ROOT
 from components.contract.parameters import PARAMS_FILE
 from components.experiments.change.rows import Row, chosen
-from components.experiments.change.trial import REPORTS, VAR, ChangeTrial, PairData, Workshop
+from components.experiments.change.trial import CONFIDENCE, REPORTS, VAR, ChangeTrial, PairData, Workshop
 from components.experiments.identity import StageGraph
 from components.experiments.parameters import ParameterOverlay
 from components.experiments.processes import StageProcesses, run_lock
-from components.experiments.schedule import TaskResults, run_all
+from components.experiments.schedule import run_with_bar
 from components.experiments.world import store_hash
 from components.lib.cli import run
 from components.lib.files import require_input, write_json, write_text
 
 LOG = logging.getLogger(__name__)
-CONFIDENCE = 0.95
 
 
 class ComparisonIncompleteError(StormsightError):
@@ -97,7 +93,7 @@ def compare(options: Options) -> int:
         workshop = _workshop(options)
         trials = [ChangeTrial(workshop, row, seed) for seed in options.seeds for row in rows]
         try:
-            ended = _run(trials, options.jobs)
+            ended = run_with_bar(trials, {}, _finish, jobs=options.jobs, title="change networks")
         finally:
             workshop.processes.stop()
     _report(rows, trials, options)
@@ -124,20 +120,9 @@ def _workshop(options: Options) -> Workshop:
     )
 
 
-def _run(trials: Sequence[ChangeTrial], jobs: int) -> TaskResults[ChangeTrial]:
-    with logging_redirect_tqdm(), tqdm(total=len(trials), desc="change networks", disable=None) as bar:
-
-        def ended(trial: ChangeTrial, error: BaseException | None) -> None:
-            bar.update()
-            if error is not None:
-                LOG.error("%s failed: %s", trial, error)
-            else:
-                LOG.info("%s: trained and scored", trial)
-
-        def finish(trial: ChangeTrial) -> None:
-            trial.finish()
-
-        return run_all(trials, {}, finish, jobs=jobs, on_end=ended)
+def _finish(trial: ChangeTrial) -> None:
+    trial.finish()
+    LOG.info("%s: trained and scored", trial)
 
 
 def _report(rows: Sequence[Row], trials: Sequence[ChangeTrial], options: Options) -> None:

@@ -21,7 +21,7 @@ from rasterio.transform import Affine
 from tqdm import tqdm
 
 from components.contract.errors import ParameterError
-from components.experiments.change.trial import REPORTS
+from components.experiments.change.trial import CONFIDENCE, REPORTS
 from components.lib.change.footprints.changes import FootprintMap, compare_maps
 from components.lib.change.scoring.protocols import buildings_of
 from components.lib.change.scoring.scores import ChangeRules, ChangeScores, score_pair
@@ -47,7 +47,6 @@ from components.simulation.change.parameters import SimulatedPairsParameters
 from components.simulation.change.plans import plan_pairs
 
 SPLIT = "test"
-CONFIDENCE = 0.95
 DATES: Final = ("before", "after")
 
 Mask = npt.NDArray[np.bool_]
@@ -107,7 +106,8 @@ class Mapper:
 
     def map_of(self, image: GeoArray, name: str) -> FootprintMap:
         """Return the buildings of an image, in metres."""
-        views = views_of(self.settings.scales, flip=self.settings.flip)
+        settings, modality = self.settings, self.net.config.modality
+        views = views_of(settings.scales, flip=settings.flip, turn=settings.turns(modality))
         (prediction,) = predict_images(self.net, [image], window_px=self.settings.window_px, views=views)
         upright = prediction.north_up()
         drawn = BUILDINGS.draw(upright, self.settings, self.settings.threshold_of(self.net.config.threshold))
@@ -137,7 +137,7 @@ def score_baseline(
     Raises:
         ParameterError: If the store was made with other parameters.
     """
-    rules = ChangeRules(iou=settings.iou, min_area_px=max(settings.min_area_px, 1))
+    rules = ChangeRules.of(settings)
     sides = {plan.name: plan.from_south for plan in plan_pairs(world)}
     unknown = [name for name in store.names(SPLIT) if name not in sides]
     if unknown:

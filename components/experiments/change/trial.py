@@ -18,6 +18,9 @@ from components.lib.files import read_json, write_json, write_text
 VAR = Path("var/change-comparison")
 REPORTS = Path("reports/change_comparison")
 
+CONFIDENCE = 0.95
+"""Confidence of the intervals over scenes."""
+
 TRAIN, SCORE = "components.change", "components.evaluate.change"
 """Modules of the stages that train and score."""
 

@@ -58,6 +58,10 @@ class ScoringSettings(Parameters):
             raise ValueError("scales must be distinct")
         return scales
 
+    def turns(self, modality: str) -> bool:
+        """Return whether images of a modality are seen in all quarter turns: radar's never are."""
+        return self.turn and modality == "optical"
+
     def threshold_of(self, model: float) -> float:
         """Return the threshold to score a model by, given the one that is stored with it."""
         return model if self.threshold == "model" else self.threshold

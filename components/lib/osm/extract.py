@@ -13,6 +13,7 @@ import shapely
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.contract.hashing import sha256_file
+from components.lib.geo.geopackage import is_geopackage
 from components.lib.osm.features import Found
 from components.lib.osm.ground import Ground
 from components.lib.osm.layers import LayerReader
@@ -21,10 +22,6 @@ from components.lib.osm.tags import Rules
 from components.lib.osm.terms import CREDIT, LICENCE
 
 _LOG = logging.getLogger(__name__)
-
-_SQLITE, _GPKG = b"SQLite format 3\0", (b"GPKG", b"GP10", b"GP11")
-_GPKG_PLACE = 68
-"""Byte at which SQLite files name the application that they belong to."""
 
 _PBF_BLOCK = b"OSMHeader"
 _HEAD_BYTES = 128
@@ -134,7 +131,7 @@ def file_format(path: Path) -> str:
         head = file.read(_HEAD_BYTES)
     if _PBF_BLOCK in head[:32]:
         return "pbf"
-    if head.startswith(_SQLITE) and head[_GPKG_PLACE : _GPKG_PLACE + 4] in _GPKG:
+    if is_geopackage(head):
         return "gpkg"
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
         return "geojson"

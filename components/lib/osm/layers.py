@@ -55,6 +55,7 @@ class LayerReader:
         self._place = f"{PREFIXES[file_format]}:{path}"
         self._format, self._layers = file_format, layers
         self._rules, self._ground = rules, ground
+        self._infos: dict[str, dict[str, Any]] = {}
 
     def read(self) -> Found:
         """Read the file.
@@ -83,8 +84,10 @@ class LayerReader:
         return self.found
 
     def _info(self, layer: str) -> dict[str, Any]:
-        found: dict[str, Any] = pyogrio.read_info(self._place, layer=layer, force_feature_count=True)
-        return found
+        """Return what GDAL says of a layer, asked once: counting may read the whole file."""
+        if layer not in self._infos:
+            self._infos[layer] = pyogrio.read_info(self._place, layer=layer, force_feature_count=True)
+        return self._infos[layer]
 
     def _columns(self, layer: str) -> list[str]:
         """Return the columns to read of a layer; none for one without the task's tag or without geometry."""

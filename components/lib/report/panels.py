@@ -108,6 +108,17 @@ def tiled(rows: Iterable[Iterable[Picture]], gap_px: int) -> Picture:
     return _joined([_joined(list(row), gap_px, axis=1) for row in rows], gap_px, axis=0)
 
 
+def squared(picture: Picture, side: int, how: Image.Resampling = Image.Resampling.BILINEAR) -> Picture:
+    """Return the picture as ``side`` x ``side`` pixels, whatever its shape."""
+    return np.asarray(Image.fromarray(picture).resize((side, side), how))
+
+
+def save_sheet(path: Path, rows: Iterable[Iterable[Picture]], gap_px: int) -> None:
+    """Write a PNG of pictures of one size, row below row, in true colour."""
+    with atomic_file(path) as temporary:
+        Image.fromarray(tiled(rows, gap_px)).save(temporary, format="PNG", optimize=True)
+
+
 def _joined(pictures: list[Picture], gap_px: int, axis: int) -> Picture:
     shape = list(pictures[0].shape)
     shape[axis] = gap_px

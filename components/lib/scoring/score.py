@@ -99,9 +99,7 @@ def predict_by_settings(
         batch=settings.batch,
         device=device,
         statistics_of=statistics_of,
-        views=views_of(
-            settings.scales, flip=settings.flip, turn=settings.turn and net.config.modality == "optical"
-        ),
+        views=views_of(settings.scales, flip=settings.flip, turn=settings.turns(net.config.modality)),
     )
 
 

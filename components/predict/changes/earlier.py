@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import shapely
 import shapely.geometry
@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.catalogue.documents import Document
-from components.lib.catalogue.entries import MapEntry
+from components.lib.catalogue.entries import MapEntry, entry_of
 from components.lib.catalogue.maps import Catalogue
 from components.lib.foreign import judged
 
@@ -39,7 +39,9 @@ class MapPair:
     shared: BaseGeometry
 
 
-def find_pair(catalogue: Catalogue, map_id: str, withdrawn: Collection[str] = ()) -> MapPair | None:
+def find_pair(
+    catalogue: Catalogue, maps: Sequence[MapEntry], map_id: str, withdrawn: Collection[str] = ()
+) -> MapPair | None:
     """Return a map with the one that it is to be compared with; None if no earlier map shows its ground.
 
     Of the maps of other acquisitions that begin earlier and share a tenth of the smaller outline, the one of
@@ -48,6 +50,7 @@ def find_pair(catalogue: Catalogue, map_id: str, withdrawn: Collection[str] = ()
 
     Args:
         catalogue: Catalogue of both.
+        maps: Its maps, which the earlier one is looked for among.
         map_id: The later map.
         withdrawn: Acquisitions whose maps are left out.
 
@@ -56,25 +59,25 @@ def find_pair(catalogue: Catalogue, map_id: str, withdrawn: Collection[str] = ()
         BadDataError: If its item is damaged.
     """
     after = catalogue.item(map_id)
-    begin, outline = _begin_of(after), _outline_of(after)
-    if begin is None or outline is None:
+    own, outline = entry_of(after), _outline_of(after)
+    begin = _begin_of(own)
+    if begin is None or outline is None or own.bbox is None:
         return None
-    made_by = _model_of(after)
 
     def rank(entry: MapEntry) -> tuple[datetime, bool, str, str]:
-        return _time(entry.time), (entry.model, entry.version) == made_by, entry.created, entry.id
+        same_model = (entry.model, entry.version) == (own.model, own.version)
+        return _time(entry.time), same_model, entry.created, entry.id
 
-    own = after["properties"].get("stormsight:acquisition")
-    box = shapely.box(*after["bbox"])
+    box = shapely.box(*own.bbox)
     near = [
         entry
-        for entry in catalogue.maps()
-        if entry.acquisition != own
+        for entry in maps
+        if entry.acquisition != own.acquisition
         and entry.acquisition not in withdrawn
         and entry.bbox is not None
         and shapely.box(*entry.bbox).intersects(box)
-        and entry.time != entry.created
-        and _time(entry.time) < begin
+        and (other := _begin_of(entry)) is not None
+        and other < begin
     ]
     for entry in sorted(near, key=rank, reverse=True):
         before = _readable(catalogue, entry.id)
@@ -109,11 +112,9 @@ def _outline_of(item: Document) -> BaseGeometry | None:
         return shapely.geometry.shape(geometry)
 
 
-def _begin_of(item: Document) -> datetime | None:
+def _begin_of(entry: MapEntry) -> datetime | None:
     """Return the begin of the acquisition; None if it is unknown: such a map has the time it was made."""
-    properties = item["properties"]
-    stated = properties.get("datetime") or properties.get("start_datetime")
-    return None if stated is None or stated == properties.get("created") else _time(str(stated))
+    return None if not entry.time or entry.time == entry.created else _time(entry.time)
 
 
 def _time(text: str) -> datetime:
@@ -122,8 +123,3 @@ def _time(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError:
         return datetime.max.replace(tzinfo=UTC)
-
-
-def _model_of(item: Document) -> tuple[Any, Any]:
-    model = item["properties"].get("stormsight:model")
-    return (model.get("name"), model.get("version")) if isinstance(model, dict) else (None, None)

@@ -6,12 +6,14 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from components.contract.errors import BadDataError
 from components.contract.keys import MAPS, map_prefix
 from components.contract.temporary import scratch_folder
 from components.lib.catalogue.changes import MapChanges
 from components.lib.catalogue.documents import Document
+from components.lib.catalogue.entries import MapEntry
 from components.lib.catalogue.maps import Catalogue
 from components.lib.catalogue.root import placed
 from components.lib.change.footprints.rules import FootprintRules
@@ -85,6 +87,11 @@ class MapComparer:
         self._geopackage = geopackage
         self._rules = rules or FootprintRules()
 
+    @cached_property
+    def _maps(self) -> list[MapEntry]:
+        """Maps of the catalogue when the first one is compared: all that are compared are among them."""
+        return self._catalogue.maps()
+
     def announce(self, map_id: str) -> None:
         """Put a page where the page of a new map looks for its changes: they are not made yet."""
         write_notice(self._changes, self._catalogue.item(map_id), PENDING, only_first=True)
@@ -120,7 +127,7 @@ class MapComparer:
 
     def _made(self, map_id: str, withdrawn: Collection[str]) -> Document | None:
         """Compare and publish; return the item that stands, this process's or another's."""
-        pair = find_pair(self._catalogue, map_id, withdrawn)
+        pair = find_pair(self._catalogue, self._maps, map_id, withdrawn)
         if pair is None:
             return None
         before = str(pair.before["id"])

@@ -5,6 +5,7 @@ const BASE = {
   dark: { background: "#0f1215", seen: 0.125, building: "#525c66", outline: "#8b96a1", selected: "#ffffff" },
 };
 const SIDES = ["before", "after"];
+const REMOVED = ["==", ["get", "kind"], "removed"];
 const colours = () => (dark.matches ? BASE.dark : BASE.light);
 const colourOfKind = () => [
   "match", ["get", "kind"],
@@ -16,7 +17,6 @@ function style(side) {
   const theme = colours();
   const footprints = { source: "footprints", "source-layer": facts.layers.footprints };
   const changes = { source: "changes", "source-layer": facts.layers.changes };
-  const removed = ["==", ["get", "kind"], "removed"];
   const width = ["interpolate", ["linear"], ["zoom"], 12, 1.2, 16, 2.5, 18, 3.5];
   return {
     version: 8,
@@ -32,11 +32,11 @@ function style(side) {
       { id: "fill", type: "fill", ...changes, paint: { "fill-color": colourOfKind(), "fill-opacity": 0.45 } },
       // Colour is not all that tells what was removed: its outline is dashed.
       {
-        id: "edge", type: "line", ...changes, filter: ["!", removed],
+        id: "edge", type: "line", ...changes, filter: ["!", REMOVED],
         paint: { "line-color": colourOfKind(), "line-width": width },
       },
       {
-        id: "edge-removed", type: "line", ...changes, filter: removed,
+        id: "edge-removed", type: "line", ...changes, filter: REMOVED,
         paint: { "line-color": colourOfKind(), "line-width": width, "line-dasharray": [2, 1] },
       },
       {
@@ -115,12 +115,11 @@ function start() {
     const least = Number(element("least").value);
     element("least-value").textContent = least.toFixed(2);
     const wanted = ["all", [">=", ["get", "confidence"], least], ["in", ["get", "kind"], ["literal", kindsShown()]]];
-    const removed = ["==", ["get", "kind"], "removed"];
     const visible = (id) => (element(id).checked ? "visible" : "none");
     for (const map of [before, after]) {
       map.setFilter("fill", wanted);
-      map.setFilter("edge", ["all", wanted, ["!", removed]]);
-      map.setFilter("edge-removed", ["all", wanted, removed]);
+      map.setFilter("edge", ["all", wanted, ["!", REMOVED]]);
+      map.setFilter("edge-removed", ["all", wanted, REMOVED]);
       for (const id of ["building", "outline"]) map.setLayoutProperty(id, "visibility", visible("show-footprints"));
       map.setLayoutProperty("probability", "visibility", visible("show-probability"));
       // Over the picture the outlines are enough, and what lies under them can be seen.

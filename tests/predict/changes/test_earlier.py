@@ -31,7 +31,7 @@ def add(catalogue: Catalogue, folder: Path, map_id: str, *, of: str = "", **fact
 
 
 def earlier(catalogue: Catalogue, *withdrawn: str) -> str | None:
-    pair = find_pair(catalogue, NEW, withdrawn)
+    pair = find_pair(catalogue, catalogue.maps(), NEW, withdrawn)
     return None if pair is None else str(pair.before["id"])
 
 
@@ -62,7 +62,7 @@ def test_a_map_without_a_time_of_its_own_is_compared_with_none(catalogue: Catalo
     add(catalogue, tmp_path, "unknown", month="2026-06", created="2026-06-02T03:04:05Z")
     assert earlier(catalogue) is None
     add(catalogue, tmp_path, "june", month="2026-06")
-    assert find_pair(catalogue, "unknown") is None
+    assert find_pair(catalogue, catalogue.maps(), "unknown") is None
 
 
 def test_a_damaged_earlier_map_is_passed_over(

@@ -20,6 +20,7 @@ from components.contract.errors import ParameterError
 from components.lib.change.scoring.parts import changed_parts, match_parts
 from components.lib.change.scoring.relaxed import TOLERANCE_PX, RelaxedCounts, count_relaxed
 from components.lib.change.terms import CHANGED, UNKNOWN
+from components.lib.config.scoring import ScoringSettings
 from components.lib.metrics.counts import Counts, count_pixels
 from components.lib.metrics.intervals import Interval, location_interval
 
@@ -42,6 +43,11 @@ class ChangeRules:
     iou: float = 0.5
     min_area_px: int = 1
     tolerance_px: float = TOLERANCE_PX
+
+    @classmethod
+    def of(cls, settings: ScoringSettings) -> ChangeRules:
+        """Return the rules of the section `scoring`, by which buildings are matched and counted."""
+        return cls(iou=settings.iou, min_area_px=max(settings.min_area_px, 1))
 
     def __post_init__(self) -> None:
         if not (0.0 < self.iou <= 1.0 and self.min_area_px >= 1 and 0.0 <= self.tolerance_px < np.inf):
