@@ -1,0 +1,1 @@
+"""Masks of roads to road graphs: skeleton, chains of pixels, pruning, gaps, widths."""

@@ -1,0 +1,1 @@
+"""Road graphs as files: GeoJSON, GraphML, and CSV in pixels."""
