@@ -23,6 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     if given and given[0] == "changes":
         _changes(given[1:])
         return 0
+    if given and given[0] == "roads":
+        _roads(given[1:])
+        return 0
     _map(_parser().parse_args(given))
     return 0
 
@@ -55,6 +58,20 @@ def _changes(arguments: list[str]) -> None:
     print(found.text)
 
 
+def _roads(arguments: list[str]) -> None:
+    """Trace the road graph of a raster."""
+    from components.predict.roads.command import add_command, map_roads  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(
+        prog="python -m components.predict roads",
+        description="Road graph of a mask or a raster of probabilities: centre lines between junctions with "
+        "length, width, inferred speed and travel time, as GeoJSON, GeoParquet, GraphML or CSV in pixels. "
+        "Lengths and areas are metres in any CRS; the graph does not depend on the raster's tiling.",
+    )
+    add_command(parser)
+    print(map_roads(parser.parse_args(arguments)))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m components.predict",
@@ -62,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         "own. A killed run goes on by the same command.",
         epilog=f"Registered acquisitions are mapped by the DAG `map`: {' | '.join(NAMES)} instead of a SCENE "
         "are its commands; `remap` does the work of all of them here, as after a rollback. Each map is "
-        "compared with the last earlier one of its ground in DIR; any two by `changes BEFORE_MAP AFTER_MAP`.",
+        "compared with the last earlier one of its ground in DIR; any two by `changes BEFORE_MAP AFTER_MAP`. "
+        "`roads --mask FILE --out FILE` traces the road graph of a raster.",
     )
     parser.add_argument(
         "scenes",

@@ -103,6 +103,23 @@ def outline_panel(
     return np.asarray(image)
 
 
+def graph_panel(
+    under: Picture,
+    lines: Iterable[npt.NDArray[np.float64]],
+    nodes: npt.NDArray[np.float64],
+    line_colour: Colour,
+    node_colour: Colour,
+) -> Picture:
+    """Draw lines (K, 2) in pixel coordinates, and a dot at each node (N, 2), over the picture."""
+    image = Image.fromarray(under)
+    pen = ImageDraw.Draw(image)
+    for line in lines:
+        pen.line([(x, y) for x, y in line.tolist()], fill=line_colour, width=3)
+    for x, y in nodes.tolist():
+        pen.ellipse((x - 4, y - 4, x + 4, y + 4), fill=node_colour)
+    return np.asarray(image)
+
+
 def tiled(rows: Iterable[Iterable[Picture]], gap_px: int) -> Picture:
     """Return pictures of one size side by side, row below row, with white gaps between them."""
     return _joined([_joined(list(row), gap_px, axis=1) for row in rows], gap_px, axis=0)

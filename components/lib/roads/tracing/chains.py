@@ -1,10 +1,10 @@
 """Skeleton to multigraph: junctions and ends are nodes, chains of pixels are edges.
 
-The behaviour of ``sknw``, which the SpaceNet 3 winner uses, written anew: neighbouring junction pixels are one
-node at their mean place, rings without a junction get a node, parallel edges and self-loops stay. Neighbours
-are taken by mixed adjacency (Rosenfeld and Kak, Digital Picture Processing, 1982): two pixels that touch by
-their corners are neighbours only where no third one joins them by its sides, so that steps of a staircase are
-no junctions.
+The behaviour of ``sknw``, which the SpaceNet 3 winner uses, written anew: neighbouring junction pixels are
+one node at their mean place, rings without a junction get a node, parallel edges and self-loops stay.
+Neighbours are taken by mixed adjacency (Rosenfeld and Kak, Digital Picture Processing, 1982): two pixels
+that touch by their corners are neighbours only where no third one joins them by its sides, so that steps of a
+staircase are no junctions.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def edges_of(skeleton: Mask, half_width_m: Floats, pixel_m: tuple[float, float])
     coordinates[inner] = places[chains.pixels]
     owner = np.repeat(np.arange(len(chains.sizes)), chains.sizes)
     sums_m = np.bincount(owner, 2.0 * half_width_m[chains.pixels], minlength=len(sizes))
-    return Edges.ordered(nodes, ends, coordinates, first, sums_m, sizes.astype(np.float64))
+    return Edges.ordered(nodes, ends, (coordinates, first), (sums_m, sizes.astype(np.float64)))
 
 
 def _pairs(ahead: Indices) -> Indices:

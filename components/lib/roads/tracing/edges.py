@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -37,33 +37,36 @@ class Edges:
 
     @classmethod
     def ordered(
-        cls,
-        nodes: Floats,
-        ends: Indices,
-        coordinates: Floats,
-        first: Indices,
-        width_sum: Floats,
-        pixels: Floats,
+        cls, nodes: Floats, ends: Indices, vertices: tuple[Floats, Indices], widths: tuple[Floats, Floats]
     ) -> Self:
-        """Return edges whose nodes are brought into ascending order of (y, x); unused nodes are left out."""
+        """Return edges whose nodes are brought into ascending order of (y, x); unused ones are left out.
+
+        Args:
+            nodes: (N, 2) places in any order.
+            ends: (E, 2) indices of nodes.
+            vertices: Those of all edges, (V, 2), and the index of each edge's first one, (E + 1,).
+            widths: ``width_sum`` and ``pixels``.
+        """
         used = np.unique(ends)
         order = used[np.lexsort((nodes[used, 0], nodes[used, 1]))]
         rank = np.full(len(nodes), -1, dtype=np.intp)
         rank[order] = np.arange(len(order))
-        return cls(
-            RoadGraph.from_edges(nodes[order], rank[ends], coordinates, first), width_sum, pixels
-        )
+        return cls(RoadGraph.from_edges(nodes[order], rank[ends], *vertices), *widths)
 
     @classmethod
     def of_lines(
-        cls, nodes: Floats, ends: Indices, lines: Iterable[Floats], width_sum: Floats, pixels: Floats
+        cls, nodes: Floats, ends: Indices, lines: Sequence[Floats], widths: tuple[Floats, Floats]
     ) -> Self:
-        """Return the edges that lines (K, 2) draw, one each."""
-        shapes = list(lines)
-        if not shapes:
+        """Return the edges that lines (K, 2) draw, one each; other arguments as in :meth:`ordered`."""
+        if not len(lines):
             return cls.none()
-        first = np.r_[0, np.cumsum([len(line) for line in shapes])].astype(np.intp)
-        return cls.ordered(nodes, ends, np.concatenate(shapes), first, width_sum, pixels)
+        first = np.r_[0, np.cumsum([len(line) for line in lines])].astype(np.intp)
+        return cls.ordered(nodes, ends, (np.concatenate(lines), first), widths)
+
+    @property
+    def widths(self) -> tuple[Floats, Floats]:
+        """``width_sum`` and ``pixels``."""
+        return self.width_sum, self.pixels
 
     def lines(self) -> list[Floats]:
         """Return the vertices of each edge, (K, 2)."""

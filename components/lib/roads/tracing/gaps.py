@@ -42,8 +42,7 @@ def joined(edges: Edges, rules: TracingRules) -> Edges:
         graph.nodes,
         np.concatenate((graph.ends, nodes[chosen])),
         lines,
-        np.r_[edges.width_sum, none],
-        np.r_[edges.pixels, none],
+        (np.r_[edges.width_sum, none], np.r_[edges.pixels, none]),
     )
 
 

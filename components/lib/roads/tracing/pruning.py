@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from components.lib.roads.graph.model import Floats
+from components.lib.roads.graph.model import Floats, Indices
 from components.lib.roads.tracing.edges import Edges
 from components.lib.roads.tracing.rules import TracingRules
 
@@ -96,11 +96,10 @@ class _Walk:
         self._chains.append((start, node, passed))
         self._shapes.append(np.concatenate(pieces))
 
-    def result(self) -> tuple[np.ndarray, list[Floats], Floats, Floats]:
-        """Return ends, lines, sums of widths and numbers of pixels of the chains."""
+    def result(self) -> tuple[Indices, list[Floats], tuple[Floats, Floats]]:
+        """Return ends and lines of the chains, and their sums of widths and numbers of pixels."""
         ends = np.array([chain[:2] for chain in self._chains], dtype=np.intp).reshape(-1, 2)
-        sums = [
-            np.array([values[passed].sum() for _, _, passed in self._chains])
-            for values in (self._edges.width_sum, self._edges.pixels)
-        ]
-        return ends, self._shapes, sums[0], sums[1]
+        width_sum, pixels = (
+            np.array([values[passed].sum() for _, _, passed in self._chains]) for values in self._edges.widths
+        )
+        return ends, self._shapes, (width_sum, pixels)

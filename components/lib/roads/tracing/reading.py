@@ -15,7 +15,15 @@ from rasterio.windows import Window
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.geo.geoarray import PixelTransform
-from components.lib.geo.raster import GDAL_OPTIONS, MAGIC, bad_raster, mask_of, profile_of, reason_of
+from components.lib.geo.raster import (
+    GDAL_OPTIONS,
+    MAGIC,
+    RasterProfile,
+    bad_raster,
+    mask_of,
+    profile_of,
+    reason_of,
+)
 from components.lib.roads.tracing.mask import Mask, RoadMask
 
 MOST_PX: Final = 2**31 - 1
@@ -47,8 +55,7 @@ def read_mask(path: Path, threshold: float | None = None, default: float = 0.3) 
         profile = profile_of(raster, name)
         if profile.crs is None:
             raise BadDataError(f"{name} states no CRS", next_step=_STEP)
-        scale = float(raster.scales[0])
-        rule = _Rule(name, profile.dtype, scale, profile.nodata, threshold, default)
+        rule = _Rule(profile, float(raster.scales[0]), threshold, default)
         road = np.zeros(profile.shape, dtype=bool)
         seen = False
         for window in _windows(raster):
@@ -61,27 +68,17 @@ def read_mask(path: Path, threshold: float | None = None, default: float = 0.3) 
 
 
 class _Rule:
-    """Rule by which values are road."""
+    """Rule by which the values of a raster are road."""
 
-    def __init__(
-        self,
-        name: str,
-        dtype: str,
-        scale: float,
-        nodata: float | None,
-        threshold: float | None,
-        default: float,
-    ) -> None:
-        self._name, self._nodata = name, nodata
-        whole = np.dtype(dtype).kind in "ui"
-        self._is_probability = threshold is None and (not whole or scale != 1.0)
-        wanted = threshold if threshold is not None else default if self._is_probability else 0.0
-        self._least, self._most = wanted / scale, 1.0 / scale
-        self._plain_mask = threshold is None and not self._is_probability
+    def __init__(self, profile: RasterProfile, scale: float, threshold: float | None, default: float) -> None:
+        self._name, self._nodata = profile.name, profile.nodata
+        whole = np.dtype(profile.dtype).kind in "ui"
+        self._is_mask = threshold is None and whole and scale == 1.0
+        self._is_probability = threshold is None and not self._is_mask
+        self._least = (default if threshold is None else threshold) / scale
+        self._most = 1.0 / scale
 
-    def road(
-        self, values: npt.NDArray[Any], masked: npt.NDArray[np.bool_] | None
-    ) -> tuple[Mask, bool]:
+    def road(self, values: npt.NDArray[Any], masked: npt.NDArray[np.bool_] | None) -> tuple[Mask, bool]:
         """Return where a block (h, w) is road, and whether any pixel of it has data."""
         valid = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(values.shape, dtype=bool)
         if self._nodata is not None:
@@ -95,7 +92,7 @@ class _Rule:
                     f"{self._name} has values beyond 0 and 1, which are no probabilities",
                     next_step="give a --threshold in the unit of its values",
                 )
-        above = values != 0 if self._plain_mask else values > self._least
+        above = values != 0 if self._is_mask else values > self._least
         return above & valid, bool(valid.any())
 
 

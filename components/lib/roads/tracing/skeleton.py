@@ -11,6 +11,7 @@ from components.lib.roads.tracing.mask import Mask
 from components.lib.roads.tracing.rules import TracingRules
 
 _EIGHT_CONNECTED = ndimage.generate_binary_structure(2, 2)
+_PART_PX = 1 << 22
 
 
 def cleaned(road: Mask, pixel_m: tuple[float, float], rules: TracingRules) -> Mask:
@@ -51,8 +52,11 @@ def skeleton_of(road: Mask, pixel_m: tuple[float, float], rules: TracingRules) -
 
 def _large(mask: Mask, structure: Mask, least: int) -> Mask:
     """Return the parts of at least ``least`` pixels; a lookup of flags takes a quarter of renumbering."""
-    labels, _ = ndimage.label(mask, structure=structure)
-    kept = np.bincount(labels.ravel()) >= least
+    labels, count = ndimage.label(mask, structure=structure)
+    sizes = np.zeros(count + 1, dtype=np.intp)
+    for part in np.array_split(labels, max(1, labels.size // _PART_PX)):
+        sizes += np.bincount(part.ravel(), minlength=count + 1)  # counted as 64 bits: not all at once
+    kept = sizes >= least
     kept[0] = False
     large: Mask = kept[labels]
     return large

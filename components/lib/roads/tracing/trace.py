@@ -14,7 +14,7 @@ import shapely
 
 from components.lib.geo.geoarray import PixelTransform
 from components.lib.geo.metric import ground_lengths, in_metres
-from components.lib.roads.graph.model import Floats, Indices, RoadGraph
+from components.lib.roads.graph.model import Floats, RoadGraph
 from components.lib.roads.tracing.chains import edges_of
 from components.lib.roads.tracing.edges import Edges
 from components.lib.roads.tracing.gaps import joined
@@ -82,7 +82,7 @@ def _placed(edges: Edges, mask: RoadMask, pixel_m: tuple[float, float]) -> Trace
     graph = _canonical(edges)
     lines = [line / np.array(pixel_m) for line in graph.lines()]
     nodes = graph.graph.nodes / np.array(pixel_m)
-    in_pixels = Edges.of_lines(nodes, graph.graph.ends, lines, graph.width_sum, graph.pixels).graph
+    in_pixels = Edges.of_lines(nodes, graph.graph.ends, lines, graph.widths).graph
     width = graph.width_sum / np.maximum(graph.pixels, 1.0)
     return TracedRoads(
         graph=in_pixels,
@@ -109,21 +109,19 @@ def _canonical(edges: Edges) -> Edges:
     if edges.graph.is_empty:
         return edges
     lines, ends = edges.lines(), edges.graph.ends.copy()
-    keys = []
-    for number, line in enumerate(lines):
-        backwards = line[::-1]
-        if _key(backwards) < _key(line):
-            lines[number], ends[number] = backwards, ends[number, ::-1]
-        keys.append(_key(lines[number]))
-    order: Indices = np.array(sorted(range(len(lines)), key=keys.__getitem__), dtype=np.intp)
+    backwards = np.array([_key(line[::-1]) < _key(line) for line in lines])
+    lines = [line[::-1] if back else line for line, back in zip(lines, backwards, strict=True)]
+    ends[backwards] = ends[backwards, ::-1]
+    order = sorted(range(len(lines)), key=[_key(line) for line in lines].__getitem__)
     return Edges.of_lines(
         edges.graph.nodes,
         ends[order],
         [lines[number] for number in order],
-        edges.width_sum[order],
-        edges.pixels[order],
+        (edges.width_sum[order], edges.pixels[order]),
     )
 
 
 def _key(line: Floats) -> list[float]:
-    return np.asarray(line[:, ::-1]).ravel().tolist()
+    """Return the vertices of a line as y, x, y, x, ..."""
+    key: list[float] = line[:, ::-1].ravel().tolist()
+    return key

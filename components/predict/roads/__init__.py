@@ -1,0 +1,1 @@
+"""Road graphs of masks and probability rasters, as files."""
