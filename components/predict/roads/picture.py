@@ -7,8 +7,10 @@ from typing import Final
 
 import numpy as np
 from PIL import Image
+from rasterio.transform import Affine
 
 from components.contract.errors import BadDataError, MissingInputError
+from components.lib.geo.geoarray import PixelTransform
 from components.lib.geo.raster import read_geotiff
 from components.lib.report.panels import FALSE_ALARM, MISSED, Picture, backdrop, graph_panel, save_png
 from components.lib.roads.tracing.mask import RoadMask
@@ -18,6 +20,7 @@ SIDE_PX: Final = 1600
 """Longest side of a picture, pixels."""
 
 _GREY: Final = 90
+_AWAY_PX: Final = 0.1
 
 
 def read_picture(image: Path | None, mask: RoadMask) -> Picture:
@@ -40,8 +43,7 @@ def read_picture(image: Path | None, mask: RoadMask) -> Picture:
             f"{image} cannot be read: {error.strerror}", next_step="check the path and its permissions"
         ) from error
     raster = read_geotiff(content, str(image))
-    same = raster.array.shape[1:] == mask.road.shape
-    if not same or not np.allclose(raster.transform[:6], mask.transform, rtol=1e-6):
+    if raster.array.shape[1:] != mask.road.shape or not _same_place(raster.transform, mask):
         raise BadDataError(
             f"{image} does not have the pixels of {mask.name}", next_step="warp it onto the mask's grid"
         )
@@ -66,6 +68,15 @@ def draw_graph(path: Path, under: Picture, roads: TracedRoads) -> None:
     lines = [np.asarray(shape.coords) * factor for shape in roads.graph.shapes]
     picture = graph_panel(small, lines, roads.graph.nodes * factor, FALSE_ALARM, MISSED)
     save_png(path, picture, side=SIDE_PX, colours=None)
+
+
+def _same_place(transform: Affine, mask: RoadMask) -> bool:
+    """Return whether the corners of a raster lie within a tenth of a pixel of those of the mask."""
+    height, width = mask.road.shape
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], dtype=np.float64)
+    away = PixelTransform(*transform[:6]).apply(corners) - mask.to_map(corners)
+    side = np.hypot(*np.array(mask.transform).reshape(2, 3)[:, :2])
+    return bool((np.hypot(*away.T) <= _AWAY_PX * side.min()).all())
 
 
 def _stretched(picture: np.ndarray) -> Picture:

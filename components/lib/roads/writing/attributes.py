@@ -14,8 +14,8 @@ NUMBERS: Final = ("length_m", "width_m", "speed_kmh", "travel_s")
 """Length in metres, width of the mask in metres, inferred speed in km/h, time to pass in seconds."""
 
 _DECIMALS: Final = 2
-_DEGREE_DECIMALS, _METRE_DECIMALS = 7, 3
-"""Decimals of coordinates: about a centimetre in degrees, a millimetre in metres."""
+_DEGREE_DECIMALS, _METRE_DECIMALS = 8, 3
+"""Decimals of coordinates: about a millimetre in degrees as in metres."""
 
 
 def numbers_of(roads: TracedRoads) -> dict[str, Floats]:
