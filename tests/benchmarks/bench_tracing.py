@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -44,8 +45,8 @@ def mask(side: int, seed: int = 0) -> RoadMask:
     lines += [shapely.LineString(xy[i : i + 2, j]) for i in range(count - 1) for j in range(count)]
     wide = shapely.buffer(np.array(lines), 3.5 / PIXEL_M)
     road = rasterize([(shape, 1) for shape in wide], (side, side), dtype="uint8").astype(bool)
-    for row in road:
-        row &= rng.random(side) > 1e-4
+    for row in range(side):
+        road[row] &= rng.random(side) > 1e-4
     transform = PixelTransform.north_up(x_left_m=500_000.0, y_top_m=4_000_000.0, gsd_m=PIXEL_M)
     return RoadMask(road=road, transform=transform, crs="EPSG:32631")
 
@@ -70,9 +71,7 @@ def plain_edges(skeleton: Pixels) -> tuple[int, float]:
             passed |= {(here, before), (start, ahead)}
             line.append(_middle(node[here]))
             edges += 1
-            length += sum(
-                float(np.hypot(b[0] - a[0], b[1] - a[1])) for a, b in zip(line, line[1:], strict=False)
-            )
+            length += sum(float(np.hypot(b[0] - a[0], b[1] - a[1])) for a, b in pairwise(line))
     return edges, length
 
 
@@ -81,7 +80,7 @@ def _neighbours(pixel: tuple[int, int], on: set[tuple[int, int]]) -> list[tuple[
     found = [p for p in ((y, x + 1), (y + 1, x), (y, x - 1), (y - 1, x)) if p in on]
     for down, right in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
         if (y + down, x + right) in on and (y + down, x) not in on and (y, x + right) not in on:
-            found.append((y + down, x + right))  # noqa: PERF401
+            found.append((y + down, x + right))
     return found
 
 
@@ -138,18 +137,18 @@ def main() -> None:
 def _memory(side: int) -> None:
     """Print the peak memory of fresh processes that trace a mask, and that only make it."""
     code = (
-        "import sys, resource; from tests.benchmarks.bench_tracing import *; "
+        "import sys, resource; from pathlib import Path; from tests.benchmarks.bench_tracing import *; "
         "m = mask(int(sys.argv[1])); trace_roads(mask(200)); "
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; r = trace_roads(m); "
-        "print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "kib = lambda: int(Path('/proc/self/status').read_text().split('VmRSS:')[1].split()[0]); "
+        "before = kib(); Path('/proc/self/clear_refs').write_text('5'); r = trace_roads(m); "
+        "print(before, int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(side)], check=True, capture_output=True, text=True)
     before, peak = (int(kib) / 1024 for kib in done.stdout.split())
-    km2 = (side * PIXEL_M / 1000) ** 2
-    print(f"{side} px, {km2:.2f} km2: {peak:.0f} MiB at most, {before:.0f} MiB of them before tracing")
-    print(
-        f"{(peak - before) / km2:.0f} MiB per km2 more, {(peak - before) * 2**20 / side**2:.1f} bytes a pixel"
-    )
+    km2, mask_mib = (side * PIXEL_M / 1000) ** 2, side**2 / 2**20
+    needed = peak - before + mask_mib
+    print(f"{side} px, {km2:.2f} km2: {peak:.0f} MiB at most, {before:.0f} MiB of them before, with the mask")
+    print(f"{needed / km2:.0f} MiB per km2 with the mask, {needed * 2**20 / side**2:.1f} bytes a pixel")
 
 
 def _time(run: Callable[[], T], repeats: int) -> tuple[float, T]:

@@ -15,10 +15,11 @@ import shapely
 from components.contract.errors import BadDataError, MissingInputError
 from components.contract.keys import ITEM
 from components.lib.foreign import judged
-from components.lib.geo.crs import move, same_crs
+from components.lib.geo.crs import LON_LAT, move, same_crs
 from components.lib.geo.footprints import read_geojson
 from components.lib.geo.geometries import repair
 from components.lib.geo.geopackage import HEAD_BYTES, is_geopackage
+from components.lib.geo.metric import in_metres, utm_zone
 
 SUFFIXES: Final = (".parquet", ".gpkg", ".geojson", ".json")
 IN_FOLDER: Final = ("changes.parquet", "footprints.parquet")
@@ -117,12 +118,12 @@ def _moved(outlines: Outlines, target: str) -> Geometries:
 def _metric(*files: Outlines) -> str:
     """Return the CRS to compare in: the first file's own one in metres, else the place's UTM zone."""
     for outlines in files:
-        series = geopandas.GeoSeries(list(outlines.polygons[:1]), crs=outlines.crs)
-        if series.crs is not None and series.crs.is_projected:
-            return str(outlines.crs)
+        if outlines.crs is not None and in_metres(outlines.crs, str(outlines.path)):
+            return outlines.crs
     for outlines in files:
-        if len(outlines.polygons):
-            return _name(geopandas.GeoSeries(list(outlines.polygons), crs=outlines.crs).estimate_utm_crs())
+        if len(outlines.polygons) and outlines.crs is not None:
+            xy = shapely.get_coordinates(outlines.polygons)
+            return utm_zone(move(xy, outlines.crs, LON_LAT, str(outlines.path)))
     return str(files[0].crs)
 
 
@@ -138,7 +139,7 @@ def _geojson(path: Path) -> Outlines:
         raise _no_polygons(path, labels.dropped)
     polygons = np.empty(len(labels.footprints), dtype=object)
     polygons[:] = [footprint.polygon for footprint in labels.footprints]
-    return Outlines(path, polygons, None, labels.crs or "EPSG:4326")
+    return Outlines(path, polygons, None, labels.crs or LON_LAT)
 
 
 def _geopackage(path: Path) -> geopandas.GeoDataFrame:

@@ -7,7 +7,9 @@ a projected or geographic CRS are handed to it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +45,23 @@ def normalised_crs(stated: str, name: str) -> str:
     if _WKT.match(stated) and len(stated) <= _LONGEST_WKT:
         return stated
     raise _unknown(name, f"{one_line(stated)[:100]!r} is neither an EPSG code nor WKT")
+
+
+def stated_crs(document: Mapping[str, Any], name: str) -> str | None:
+    """Return the normalised CRS of a GeoJSON document's ``crs`` member, None without one.
+
+    Raises:
+        BadDataError: If the member has no name, or names a CRS of another form.
+    """
+    match document.get("crs"):
+        case None:
+            return None
+        case {"properties": {"name": str(stated)}}:
+            return normalised_crs(stated, name)
+    raise BadDataError(
+        f"{name} has a crs member without a name",
+        next_step="write its EPSG code there, or fetch the file again",
+    )
 
 
 def same_crs(first: str, second: str, name: str) -> bool:

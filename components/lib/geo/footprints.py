@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from components.contract.errors import BadDataError
 from components.lib.foreign import judged, read_json_text
-from components.lib.geo.crs import LON_LAT, move, normalised_crs, same_crs
+from components.lib.geo.crs import LON_LAT, move, same_crs, stated_crs
 from components.lib.geo.geometries import geojson_geometry, repair
 from components.lib.geo.wkt import parse_polygons
 from components.lib.tables import read_table
@@ -79,7 +79,7 @@ def read_geojson(content: bytes, name: str) -> Labels:
     with judged(name):
         return _collect(
             ((geojson_geometry(feature), _height(feature)) for feature in document["features"]),
-            crs=_stated_crs(document, name),
+            crs=stated_crs(document, name),
         )
 
 
@@ -194,16 +194,6 @@ def _metres(value: Any) -> float:  # noqa: ANN401 - whatever a stranger's file h
     except (TypeError, ValueError, OverflowError):
         return math.nan
     return height if math.isfinite(height) else math.nan
-
-
-def _stated_crs(document: Mapping[str, Any], name: str) -> str | None:
-    match document.get("crs"):
-        case None:
-            return None
-        case {"properties": {"name": str(stated)}}:
-            return normalised_crs(stated, name)
-        case _:
-            raise _bad(name, "has a crs member without a name")
 
 
 def _could_be_lon_lat(footprints: tuple[Footprint, ...]) -> bool:

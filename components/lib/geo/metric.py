@@ -32,8 +32,13 @@ def in_metres(crs: str, name: str) -> bool:
         return bool(CRS.from_user_input(crs).linear_units_factor[1] == 1.0)
 
 
-def utm_zone(lon: float, lat: float) -> str:
-    """Return ``EPSG:<code>`` of the UTM zone of a place, degrees; the exceptions of Norway are not made."""
+def utm_zone(degrees: Floats) -> str:
+    """Return ``EPSG:<code>`` of the UTM zone at the middle of places; no exceptions for Norway are made.
+
+    Args:
+        degrees: (N, 2) longitude and latitude, at least one.
+    """
+    lon, lat = (degrees.min(axis=0) + degrees.max(axis=0)) / 2
     zone = int(np.clip((lon + 180.0) // 6 + 1, 1, 60))
     return f"EPSG:{(32600 if lat >= 0 else 32700) + zone}"
 

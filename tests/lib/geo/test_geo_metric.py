@@ -25,7 +25,11 @@ def test_crs_that_count_true_metres(crs: str, expected: bool) -> None:
     ],
 )
 def test_the_utm_zone_of_a_place(lon: float, lat: float, zone: int) -> None:
-    assert utm_zone(lon, lat) == f"EPSG:{zone}"
+    assert utm_zone(np.array([[lon, lat]])) == f"EPSG:{zone}"
+
+
+def test_the_middle_of_places_tells_the_zone() -> None:
+    assert utm_zone(np.array([[5.9, 50.0], [6.2, 50.0], [6.1, 50.1]])) == "EPSG:32632"
 
 
 def test_a_degree_has_as_many_metres_as_the_ellipsoid_says() -> None:

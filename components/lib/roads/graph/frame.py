@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from rasterio.crs import CRS
 
 from components.contract.errors import BadDataError, ParameterError
-from components.lib.geo.crs import LON_LAT, is_geographic, move, same_crs
+from components.lib.geo.crs import LON_LAT, move, same_crs
+from components.lib.geo.metric import in_metres, utm_zone
 from components.lib.roads.graph.drawn import Road, RoadFile
 from components.lib.roads.graph.model import Floats
 
@@ -18,8 +18,6 @@ WIDEST_DEGREES: Final = 3.0
 """Largest extent that is measured in one UTM zone: beyond, its scale is off by more than 0.1 %."""
 
 PIXELS: Final = "pixels"
-
-_WEB_MERCATOR: Final = "EPSG:3857"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +92,17 @@ def _could_be_degrees(files: Sequence[RoadFile]) -> bool:
 
 def _metric(files: Sequence[RoadFile]) -> str:
     for file in files:
-        if file.crs and not is_geographic(file.crs, str(file.path)) and _in_metres(file.crs):
+        if file.crs and in_metres(file.crs, str(file.path)):
             return file.crs
     if not files:
         return PIXELS
-    degrees = [_degrees(file) for file in files]
-    low = np.min([xy.min(axis=0) for xy in degrees], axis=0)
-    high = np.max([xy.max(axis=0) for xy in degrees], axis=0)
-    if (high - low).max() > WIDEST_DEGREES:
+    degrees = np.concatenate([_degrees(file) for file in files])
+    if np.ptp(degrees, axis=0).max() > WIDEST_DEGREES:
         raise BadDataError(
             f"{files[0].path}: the roads span more than {WIDEST_DEGREES:g} degrees",
             next_step="score them tile by tile",
         )
-    lon, lat = (low + high) / 2
-    zone = int(np.clip((lon + 180.0) // 6 + 1, 1, 60))
-    return f"EPSG:{(32600 if lat >= 0 else 32700) + zone}"
-
-
-def _in_metres(crs: str) -> bool:
-    """Return whether a projected CRS counts true metres; Web Mercator's are not."""
-    return crs != _WEB_MERCATOR and bool(CRS.from_user_input(crs).linear_units_factor[1] == 1.0)
+    return utm_zone(degrees)
 
 
 def _degrees(file: RoadFile) -> Floats:

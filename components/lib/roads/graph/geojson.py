@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from components.contract.errors import BadDataError
 from components.lib.foreign import one_line, read_json_text
-from components.lib.geo.crs import normalised_crs
+from components.lib.geo.crs import stated_crs
 from components.lib.roads.graph.drawn import Road, RoadFile, vertices
 
 STOP_LINE: Final = "stopline"
@@ -37,16 +37,7 @@ def read_geojson(content: bytes, path: Path) -> RoadFile:
             left_out[found] += 1
         else:
             roads.append(found)
-    return RoadFile(path, {"": roads}, pixels=False, crs=_crs(document, name), left_out=left_out)
-
-
-def _crs(document: dict[str, Any], name: str) -> str | None:
-    match document.get("crs"):
-        case None:
-            return None
-        case {"properties": {"name": str(stated)}}:
-            return normalised_crs(stated, name)
-    raise BadDataError(f"{name} has a crs member without a name", next_step="write its EPSG code there")
+    return RoadFile(path, {"": roads}, pixels=False, crs=stated_crs(document, name), left_out=left_out)
 
 
 def _feature(feature: Any, place: str) -> Road | str:  # noqa: ANN401 - whatever a stranger's JSON holds

@@ -101,7 +101,7 @@ def edges_of(skeleton: Mask, half_width_m: Floats, pixel_m: tuple[float, float])
     inner[first[:-1]] = inner[first[1:] - 1] = False
     coordinates[inner] = places[chains.pixels]
     owner = np.repeat(np.arange(len(chains.sizes)), chains.sizes)
-    sums_m = np.bincount(owner, 2.0 * half_width_m[chains.pixels], minlength=len(sizes))
+    sums_m = np.bincount(owner, 2.0 * half_width_m[chains.pixels], minlength=len(sizes)).astype(np.float64)
     return Edges.ordered(nodes, ends, (coordinates, first), (sums_m, sizes.astype(np.float64)))
 
 
@@ -166,7 +166,7 @@ def _chains(node: Indices, links: Indices) -> _Chains:
 
 def _direct(node: Indices, links: Indices) -> Indices:
     """Return pairs of nodes (K, 2) whose pixels are neighbours."""
-    ends = node[links]
+    ends: Indices = node[links]
     return ends[(ends >= 0).all(axis=1) & (ends[:, 0] != ends[:, 1])]
 
 

@@ -49,7 +49,8 @@ def joined(edges: Edges, rules: TracingRules) -> Edges:
 def _dead_ends(edges: Edges, nodes: Indices, back: float) -> tuple[Floats, Floats, Indices]:
     """Return place (K, 2), outward direction (K, 2) and edge (K,) of each dead end."""
     graph = edges.graph
-    owner, offset = (values[nodes] for values in graph.place_of_nodes())
+    edge, along = graph.place_of_nodes()
+    owner, offset = edge[nodes], along[nodes]
     length = graph.lengths[owner]
     inwards = np.minimum(back, length)
     before = graph.locate(owner, np.where(offset > 0, length - inwards, inwards))

@@ -44,7 +44,8 @@ def skeleton_of(road: Mask, pixel_m: tuple[float, float], rules: TracingRules) -
     if not road.any():
         return np.zeros_like(road)
     columns, rows = (int(np.ceil(rules.border_m / side - 1e-9)) for side in pixel_m)
-    drawn = skeletonize(np.pad(road, ((rows, rows), (columns, columns)), mode="edge"))
+    wide = np.pad(road, ((rows, rows), (columns, columns)), mode="edge")
+    drawn = skeletonize(wide)  # type: ignore[no-untyped-call]
     height, width = road.shape
     inner: Mask = drawn[rows : rows + height, columns : columns + width]
     return inner

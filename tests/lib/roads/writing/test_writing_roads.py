@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-import networkx
+import networkx  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 import shapely
