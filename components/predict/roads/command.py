@@ -10,6 +10,7 @@ from components.contract.errors import ParameterError
 from components.lib.roads.tracing.reading import read_mask
 from components.lib.roads.tracing.rules import TracingRules
 from components.lib.roads.tracing.trace import TracedRoads, trace_roads
+from components.lib.roads.writing.wkt_csv import check_image_id
 from components.predict.roads.files import check_outputs, write_roads
 from components.predict.roads.picture import draw_graph, read_picture
 
@@ -78,14 +79,14 @@ def map_roads(options: argparse.Namespace) -> str:
         StormsightError: If the raster cannot be read or traced, or a file cannot be written.
     """
     check_outputs(options.out)
+    image_id = options.image_id or options.mask.stem
+    check_image_id(image_id)
     _check_picture(options)
     rules = TracingRules(**{name: getattr(options, name) for name in _HELP})
     mask = read_mask(options.mask, options.threshold, rules.threshold)
     under = None if options.picture is None else read_picture(options.image, mask)
     roads = trace_roads(mask, rules)
-    write_roads(
-        options.out, roads, image_id=options.image_id or options.mask.stem, lon_lat=not options.map_crs
-    )
+    write_roads(options.out, roads, image_id=image_id, lon_lat=not options.map_crs)
     if under is not None:
         draw_graph(options.picture, under, roads)
     written = [*options.out, *([options.picture] if options.picture else [])]

@@ -96,6 +96,8 @@ def test_the_picture_shows_roads_and_nodes_over_the_image(mask: Path) -> None:
         (("--out", "r.csv", "--picture", "p.png", "--image", "none.tif"), MissingInputError, "none.tif"),
         (("--out", "r.csv", "--gap", "40"), ParameterError, "gap_m is at most"),
         (("--out", "r.csv", "--spur", "nan"), ParameterError, "finite"),
+        (("--out", "r.csv", "--threshold", "nan"), ParameterError, "not finite"),
+        (("--out", "r.geojson", "r.csv", "--image-id", "a\nb"), ParameterError, "no id of an image"),
     ],
 )
 def test_mistakes_are_named_and_leave_nothing(

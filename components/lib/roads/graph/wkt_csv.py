@@ -15,7 +15,7 @@ _WKT: Final = re.compile(
     (?:(EMPTY)|\(([-+\d.e,()\s]*)\))\s*""",
     re.IGNORECASE | re.ASCII | re.VERBOSE,
 )
-_LONGEST_ID: Final = 255
+LONGEST_ID: Final = 255
 
 
 def read_csv(content: bytes, path: Path) -> RoadFile:
@@ -37,7 +37,7 @@ def read_csv(content: bytes, path: Path) -> RoadFile:
     for row in rows:
         place, fields = f"line {row.line}", row.fields
         name = fields[image].strip() if image < len(fields) else ""
-        if not name or len(name) > _LONGEST_ID or not name.isprintable():
+        if not name or len(name) > LONGEST_ID or not name.isprintable():
             raise table.bad(row, f"ImageId {one_line(name)[:60]!r} is no id of an image")
         images.setdefault(name, []).append(_row(fields, wkt, place, last=last))
     return RoadFile(path, images, pixels=True)

@@ -166,8 +166,9 @@ def _chains(node: Indices, links: Indices) -> _Chains:
 
 def _direct(node: Indices, links: Indices) -> Indices:
     """Return pairs of nodes (K, 2) whose pixels are neighbours."""
-    ends: Indices = node[links]
-    return ends[(ends >= 0).all(axis=1) & (ends[:, 0] != ends[:, 1])]
+    ends = node[links]
+    apart: Indices = ends[(ends >= 0).all(axis=1) & (ends[:, 0] != ends[:, 1])]
+    return apart
 
 
 def _walked(count: int, links: Indices, starts: Indices) -> npt.NDArray[np.intp]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from components.contract.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.geo.geoarray import PixelTransform
 from components.lib.geo.raster import (
     GDAL_OPTIONS,
@@ -49,7 +50,10 @@ def read_mask(path: Path, threshold: float | None = None, default: float = 0.3) 
         MissingInputError: If there is no such file.
         BadDataError: If it is no GeoTIFF of one band with a CRS, or has no data at all, or probabilities
             beyond 0 and 1.
+        ParameterError: If the threshold is not finite.
     """
+    if not math.isfinite(default if threshold is None else threshold):
+        raise ParameterError(f"threshold {threshold} is not finite", next_step="give a finite number")
     name = str(path)
     with _opened(path) as raster:
         profile = profile_of(raster, name)
