@@ -86,9 +86,13 @@ def edges_of(skeleton: Mask, half_width_m: Floats, pixel_m: tuple[float, float])
     node = _nodes(pixels, links)
     places = (np.column_stack((pixels.columns, pixels.rows)) + 0.5) * np.array(pixel_m)
     number = int(node.max(initial=-1)) + 1
-    counts = np.bincount(node[node >= 0], minlength=number)
-    sums = [np.bincount(node[node >= 0], axis[node >= 0], minlength=number) for axis in places.T]
-    nodes = np.column_stack(sums) / counts[:, None]
+    marked = node >= 0
+    counts = np.bincount(node[marked], minlength=number)
+    x, y, node_width = (
+        np.bincount(node[marked], values[marked], minlength=number) / counts
+        for values in (*places.T, 2.0 * half_width_m)
+    )
+    nodes = np.column_stack((x, y))
     chains = _chains(node, links)
     direct = _direct(node, links)
     ends = np.concatenate((chains.ends, direct))
@@ -101,8 +105,11 @@ def edges_of(skeleton: Mask, half_width_m: Floats, pixel_m: tuple[float, float])
     inner[first[:-1]] = inner[first[1:] - 1] = False
     coordinates[inner] = places[chains.pixels]
     owner = np.repeat(np.arange(len(chains.sizes)), chains.sizes)
-    sums_m = np.bincount(owner, 2.0 * half_width_m[chains.pixels], minlength=len(sizes)).astype(np.float64)
-    return Edges.ordered(nodes, ends, (coordinates, first), (sums_m, sizes.astype(np.float64)))
+    of_chains = np.bincount(owner, 2.0 * half_width_m[chains.pixels], minlength=len(chains.sizes))
+    # A direct edge is as wide as its nodes.
+    width_sum: Floats = np.concatenate((of_chains, node_width[direct].sum(axis=1))).astype(np.float64)
+    pixels_of = np.concatenate((chains.sizes, np.full(len(direct), 2))).astype(np.float64)
+    return Edges.ordered(nodes, ends, (coordinates, first), (width_sum, pixels_of))
 
 
 def _pairs(ahead: Indices) -> Indices:

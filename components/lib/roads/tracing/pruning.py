@@ -11,11 +11,15 @@ from components.lib.roads.tracing.rules import TracingRules
 
 
 def without_spurs(edges: Edges, rules: TracingRules) -> Edges:
-    """Return the edges without short ones that have a dead end, and without short self-loops."""
+    """Return the edges without short ones that have a dead end, and without short self-loops.
+
+    A self-loop of one pixel is dropped whatever its length: it goes there and back on one line.
+    """
     graph = edges.graph
     terminal = (edges.degree()[graph.ends] == 1).any(axis=1)
     loop = graph.ends[:, 0] == graph.ends[:, 1]
-    short = (terminal & (graph.lengths < rules.spur_m)) | (loop & (graph.lengths < rules.loop_m))
+    short = terminal & (graph.lengths < rules.spur_m)
+    short |= loop & ((graph.lengths < rules.loop_m) | (shapely.get_num_coordinates(graph.shapes) < 4))
     return edges.kept(~short)
 
 
