@@ -18,6 +18,8 @@ BAND: Final = "road"
 _SKEW: Final = 1e-6
 """Cosine of the angle between the axes of a raster, up to which they count as perpendicular."""
 
+_SMALLEST_M, _LARGEST_M = 0.01, 100.0
+
 Mask = npt.NDArray[np.bool_]
 
 
@@ -57,7 +59,8 @@ class RoadMask:
         measured on the ellipsoid at the middle of the raster.
 
         Raises:
-            BadDataError: If the axes are not perpendicular, or the CRS is no horizontal one.
+            BadDataError: If the axes are not perpendicular, a side is not between 1 cm and 100 m, or the CRS
+                is no horizontal one.
         """
         t = self.transform
         along, across = np.array([t.a, t.d]), np.array([t.b, t.e])
@@ -67,6 +70,11 @@ class RoadMask:
             scale = metres_per_unit(middle, self.crs, self.name)
             along, across = along * scale, across * scale
         sides = float(np.hypot(*along)), float(np.hypot(*across))
+        if not all(_SMALLEST_M <= side <= _LARGEST_M for side in sides):  # nor NaN, beyond a CRS's domain
+            raise BadDataError(
+                f"{self.name}: its pixels measure {sides[0]:g} x {sides[1]:g} m in {self.crs[:40]}",
+                next_step="check its transform and its CRS",
+            )
         if abs(float(along @ across)) > _SKEW * sides[0] * sides[1]:
             raise BadDataError(
                 f"{self.name}: the axes of its pixels are not perpendicular (transform {tuple(t)})",

@@ -232,6 +232,19 @@ def test_slanted_pixels_are_refused() -> None:
         trace_roads(mask)
 
 
+@pytest.mark.parametrize(
+    ("transform", "crs"),
+    [
+        (PixelTransform(1e-5, 0.0, 0.0, 0.0, -1e-5, 0.0), UTM),
+        (PixelTransform(0.5, 0.0, 0.0, 0.0, -0.5, 0.0), "EPSG:4326"),
+        (PixelTransform(0.5, 0.0, 5e8, 0.0, -0.5, 4e9), "EPSG:4326"),
+    ],
+)
+def test_pixels_of_no_possible_size_are_refused(transform: PixelTransform, crs: str) -> None:
+    with pytest.raises(BadDataError, match="its pixels measure"):
+        trace_roads(RoadMask(road=cross(), transform=transform, crs=crs))
+
+
 def test_a_turned_raster_gives_the_graph_of_its_pixels_on_the_map() -> None:
     upright = traced(tee())
     turned = PixelTransform(0.0, 0.5, 500_000.0, -0.5, 0.0, 4_000_000.0)
