@@ -11,9 +11,13 @@ from PIL import Image
 from rasterio.transform import Affine
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.lib.geo.grid import Grid
 from components.lib.geo.raster import write_geotiff
+from components.lib.mapping.blocks import Box
+from components.lib.mapping.levels import to_levels
 from components.lib.report.panels import FALSE_ALARM, MISSED
 from components.predict.__main__ import main
+from components.predict.outputs.probability import ProbabilityWriter
 from tests.lib.roads.tracing.masks import UTM, empty, tee
 
 TRANSFORM = Affine(0.5, 0.0, 500_000.0, 0.0, -0.5, 4_000_000.0)
@@ -67,6 +71,18 @@ def test_options_reach_the_rules_and_the_files(mask: Path) -> None:
     assert crs["properties"]["name"] == "urn:ogc:def:crs:EPSG::32631"
     out = run(mask, "r.csv", options=("--threshold", "1"))
     assert "LINESTRING EMPTY" in (out / "r.csv").read_text()
+
+
+def test_the_probabilities_of_a_published_map_are_read_by_their_scale(tmp_path: Path) -> None:
+    probability = np.where(tee(), 0.35, 0.25)
+    valid = np.ones(probability.shape, dtype=bool)
+    valid[:50] = False
+    grid = Grid(x_left_m=500_000.0, y_top_m=4_000_000.0, gsd_m=0.5, height=200, width=200)
+    with ProbabilityWriter(tmp_path / "probability.tif", grid, UTM, work=tmp_path) as writer:
+        writer.write(Box(0, 0, 200, 200), to_levels(probability, valid))
+    features = json.loads((run(tmp_path / "probability.tif", "r.json") / "r.json").read_text())["features"]
+    lengths = sorted(feature["properties"]["length_m"] for feature in features)
+    assert lengths == pytest.approx([25.0, 50.0, 50.0], abs=2.5)
 
 
 def test_the_picture_shows_roads_and_nodes_over_the_image(mask: Path) -> None:

@@ -18,8 +18,8 @@ def joined(edges: Edges, rules: TracingRules) -> Edges:
     """Return the edges with straight ones across gaps between dead ends.
 
     Near dead ends are joined, farther ones if they nearly lie in one line and face each other. Ours: each
-    dead end is joined once, nearest pairs first, so that no clump of ends becomes a web; and the two ends of
-    one road only if it is three times as long as the gap.
+    dead end is joined once, nearest pairs first, as all pairs of several near ends would cross; and the two
+    ends of one road only if it is three times as long as the gap.
     """
     graph = edges.graph
     nodes = np.flatnonzero(edges.degree() == 1)
