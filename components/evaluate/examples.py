@@ -23,7 +23,7 @@ from components.lib.scoring.score import predict_by_settings
 from components.lib.scoring.tables import TILE
 from components.lib.store.store import Store
 from components.lib.tasks.buildings import BUILDINGS
-from components.lib.tasks.labels import BUILDING_BAND, footprints_of
+from components.lib.tasks.labels import BUILDING_BAND, target_of
 
 MAX_NODATA = 0.25
 """Tiles with a larger share of no-data are scored, but no examples."""
@@ -223,7 +223,7 @@ class ExampleMaker:
             optical=align(self.store.layer(tile.sensor, "optical")[tile.row], tile.orientation)
             if paired
             else None,
-            truth=align(footprints_of(self.store.layer(tile.sensor, "target")[tile.row]), tile.orientation),
+            truth=align(target_of(self.store.layer(tile.sensor, "target")[tile.row]), tile.orientation),
             predicted=upright > np.array(thresholds, dtype=np.float32)[:, None, None],
             probability=quantised(upright),
             matched=matched,
