@@ -34,7 +34,7 @@ def prepare_run(
 
     Raises:
         BadDataError: If the store has no such tiles.
-        ParameterError: If the encoder is unknown, the crop larger than a tile, or a contour head wanted for roads.
+        ParameterError: If the encoder is unknown, the crop larger than a tile, or roads are to have contours.
     """
     sensor = paired_sensor(store)
     rows = paired_rows(store, sensor, "train")

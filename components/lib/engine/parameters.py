@@ -120,8 +120,8 @@ class TrainingParameters(Parameters):
         """
         if self.contour_weight > 0 and task != "buildings":
             raise ParameterError(
-                f"training.contour_weight: {self.contour_weight:g}, and networks of {task} (prepare.task) have "
-                "no head for footprint, edge and contact",
+                f"training.contour_weight: {self.contour_weight:g}, and networks of {task} (prepare.task) "
+                "have no head for footprint, edge and contact",
                 next_step="set training.contour_weight to 0",
             )
         return self.contour_weight > 0

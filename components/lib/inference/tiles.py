@@ -147,7 +147,7 @@ def predict_images(
         for image, parts in zip(chunk, per_image, strict=True):
             stitched = _average(parts, corners, (height, width))
             stitched[:, ~image.valid] = 0
-            yield image.with_values(stitched, bands_of(net))
+            yield image.with_values(stitched, bands_of(net)[: len(stitched)])
 
 
 def _window(image: GeoArray, corner: tuple[int, int], size: tuple[int, int]) -> npt.NDArray[np.generic]:

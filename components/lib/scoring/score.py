@@ -1,7 +1,7 @@
 """Scores of one network on one sensor's tiles: pixels and objects counted by tile and ground block.
 
-The task is the store's. Roads have no objects yet: their table of objects is empty, and what their scores have
-beside pixels is the sums within a tolerance.
+The task is the store's. Roads have no objects yet: their table of objects is empty, and beside pixels their
+scores have the sums within a tolerance.
 """
 
 from __future__ import annotations
