@@ -51,12 +51,14 @@ class EvaluatedModels:
         source: Sensor with labels and paired optical images.
         target: Sensor without labels that was adapted to; None where there was none.
         student: Distillation method that the adapted model started from.
+        task: Task of all models.
     """
 
     models: tuple[EvaluatedModel, ...]
     source: str
     target: str | None
     student: str
+    task: TaskName = "buildings"
 
     def find(self, model: str, sensor: str) -> EvaluatedModel | None:
         """Return the model of that name on that sensor, None if there is none."""
@@ -94,7 +96,9 @@ def load_models(folder: Path, store: Store) -> EvaluatedModels:
             f"the models know {', '.join(sorted(missing))}, of which {store.folder} holds no tile",
             next_step="prepare the acquisitions that the models were made from, or run `dvc repro`",
         )
-    return EvaluatedModels(models=tuple(models), source=source, target=target, student=student)
+    return EvaluatedModels(
+        models=tuple(models), source=source, target=target, student=student, task=store.task
+    )
 
 
 def _load_teachers(folder: Path, task: TaskName) -> dict[str, SegmentationNetwork]:

@@ -26,12 +26,10 @@ class Task(ABC):
     Attributes:
         name: Name of the task.
         labels: Label layers, the bits of the store's layer ``target`` in order.
-        has_objects: True if objects are drawn and matched beside pixels.
     """
 
     name: ClassVar[TaskName]
     labels: ClassVar[tuple[str, ...]]
-    has_objects: ClassVar[bool] = True
 
     @abstractmethod
     def truth_mask(self, target: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

@@ -18,6 +18,9 @@ TaskName = Literal["buildings", "roads"]
 
 TASK_NAMES: tuple[TaskName, ...] = get_args(TaskName)
 
+OBJECT_TASKS: frozenset[TaskName] = frozenset({"buildings"})
+"""Tasks whose objects are drawn and matched, beside the pixels that all tasks are scored by."""
+
 BUILDING_BAND = "building"
 """Band of a prediction that holds the class map's building probability."""
 
@@ -38,6 +41,9 @@ LABELS_OF: Mapping[TaskName, tuple[str, ...]] = MappingProxyType({"buildings": L
 """Label layers by task, as many of each."""
 
 IGNORE_LABEL = "ignore"
+
+ROAD_TOLERANCE_M = 4.0
+"""Distance within which relaxed scores of roads call a pixel right, metres: the snapping distance of APLS."""
 
 
 def pack_masks(masks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

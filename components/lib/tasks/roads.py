@@ -16,10 +16,7 @@ from components.lib.metrics.spacenet_f1 import Matches, match_polygons
 from components.lib.roads.buffers import BufferSums
 from components.lib.roads.relaxed import sum_masks
 from components.lib.tasks.base import Floats, Integers, Objects, Task
-from components.lib.tasks.labels import BAND_OF, ROAD_LABELS, target_of
-
-TOLERANCE_M = 4.0
-"""Distance within which relaxed scores call a pixel right, metres: the snapping distance of APLS."""
+from components.lib.tasks.labels import BAND_OF, ROAD_LABELS, ROAD_TOLERANCE_M, target_of
 
 
 class Roads(Task):
@@ -27,7 +24,6 @@ class Roads(Task):
 
     name = "roads"
     labels = ROAD_LABELS
-    has_objects = False
 
     def truth_mask(self, target: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         """Return the road pixels (H, W) of the packed layer ``target`` (H, W, 1)."""
@@ -49,8 +45,8 @@ class Roads(Task):
         counted: npt.NDArray[np.bool_],
         gsd_m: float,
     ) -> BufferSums | None:
-        """Return the sums within ``TOLERANCE_M``, in pixels."""
-        return sum_masks(truth, predicted, counted, TOLERANCE_M / gsd_m)
+        """Return the sums within ``ROAD_TOLERANCE_M``, in pixels."""
+        return sum_masks(truth, predicted, counted, ROAD_TOLERANCE_M / gsd_m)
 
     def vectoriser(self, prediction: GeoArray, settings: ScoringSettings) -> Drawing:
         """Return ``none``: no objects are drawn."""
