@@ -14,7 +14,7 @@ from components.lib.engine.parameters import TrainingParameters
 from components.lib.selftraining.contrast import ClassContrast, looked_at
 from components.lib.store.sampler import CropSampler
 from components.lib.store.store import Store
-from components.lib.tasks.labels import footprints_of
+from components.lib.tasks.labels import target_of
 
 TILES = 256
 """Tiles looked at, evenly spread."""
@@ -38,7 +38,7 @@ def class_shares(store: Store, sensor: str, rows: npt.NDArray[np.integer]) -> tu
     for row in _spread(rows):
         data = sar[row, ::_EVERY, ::_EVERY].any(axis=-1)
         valid += int(np.count_nonzero(data))
-        buildings += int(np.count_nonzero(footprints_of(target[row, ::_EVERY, ::_EVERY]) & data))
+        buildings += int(np.count_nonzero(target_of(target[row, ::_EVERY, ::_EVERY]) & data))
     share = buildings / max(valid, 1)
     return 1 - share, share
 
@@ -51,7 +51,7 @@ def class_contrast(store: Store, sensor: str, rows: npt.NDArray[np.integer]) -> 
     sar, target = store.layer(sensor, "sar"), store.layer(sensor, "target")
     contrast = ClassContrast(sar.shape[-1])
     for row in rows[sorted(looked_at(len(rows)))]:
-        contrast.add(sar[row], footprints_of(target[row]).astype(np.uint8))
+        contrast.add(sar[row], target_of(target[row]).astype(np.uint8))
     return contrast.value()
 
 

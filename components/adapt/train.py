@@ -62,7 +62,12 @@ def prepare_run(store: Store, training: TrainingParameters, adapt: AdaptParamete
         BadDataError: If one of the sensors has no train tiles.
     """
     _check_processes()
-    net = load_bundle(SOURCES / adapt.start_from, modality="sar")
+    net = load_bundle(SOURCES / adapt.start_from, modality="sar", task=store.task)
+    if store.task != "buildings":
+        raise ParameterError(
+            f"adapt.target: networks of {store.task} (prepare.task) are not adapted",
+            next_step="set adapt.target to null",
+        )
     training = training_of(training, adapt)
     assert adapt.target is not None
     source, target, threshold = net.config.sensors[0], adapt.target, net.config.threshold

@@ -68,7 +68,9 @@ def _check(sections: Sections, params: Path, findings: Findings) -> None:
             _build_change(name, sections, params)
     for name in sections["distill"]["methods"]:
         with findings.collecting():
-            teacher = load_method(name).teacher
+            method = load_method(name)
+            method.require_task(sections["prepare"].get("task", "buildings"))
+            teacher = method.teacher
             if teacher is not None and teacher not in kinds:
                 raise ParameterError(
                     f"distill.methods: {name} needs the teacher {teacher}, which optical.kinds does not list",
@@ -108,5 +110,6 @@ def _key(sections: Sections) -> str:
         "methods": sections["distill"]["methods"],
         "change": [sections["change"][key] for key in ("methods", "before", "after")],
         "encoder": sections["training"]["encoder"],
+        "task": sections["prepare"].get("task"),
     }
     return sha256_json({"code": code, "sections": sections["methods"], **names})

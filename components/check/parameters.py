@@ -13,6 +13,7 @@ from components.adapt.parameters import AdaptParameters
 from components.change.parameters import ChangeParameters
 from components.check.change import check_change
 from components.check.findings import Findings
+from components.check.task import check_task
 from components.contract.documents import nearest, read_yaml, refuse_unknown, require_mapping, shown
 from components.contract.errors import ParameterError
 from components.contract.graph.load import load_graph
@@ -102,6 +103,8 @@ def check_sections(sections: Sections, params: Path, findings: Findings) -> None
         check_mirrors(sections["download"].get("mirrors", {}), known_acquisitions())
     _check_methods(sections, params, findings)
     check_change(sections, findings)
+    with findings.collecting():
+        check_task(sections, findings)
 
 
 def check_graph(root: Path) -> None:

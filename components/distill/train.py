@@ -25,6 +25,7 @@ from components.lib.nets.parts import aspp_rates
 from components.lib.nets.sealed import WEIGHTS
 from components.lib.nets.singlemap import SingleMapNetwork
 from components.lib.store.store import Store
+from components.lib.tasks.labels import TaskName
 
 MODELS = Path("models/sar")
 TEACHERS = Path("models/optical")
@@ -48,15 +49,17 @@ def prepare_run(
 
     Raises:
         MissingInputError: If the method needs a teacher and none has been trained.
-        ParameterError: If the teachers do not include its kind, or the teacher's backbone is another one.
+        ParameterError: If the teachers do not include its kind, the teacher's backbone is another one, or the
+            method's losses do not know the store's task.
         BadDataError: If the store has no paired tiles.
     """
+    method.require_task(store.task)
     sensor = paired_sensor(store)
     rows = paired_rows(store, sensor, "train")
     if parameters.lr is not None:
         training = training.model_copy(update={"lr": parameters.lr})
-    teacher = None if method.teacher is None else load_teacher_network(method.teacher, training)
-    net = sar_network(method, parameters, sensor, training)
+    teacher = None if method.teacher is None else load_teacher_network(method.teacher, training, store.task)
+    net = sar_network(method, parameters, sensor, training, store.task)
     method.start(net, teacher, parameters)
     steps = distill.steps(len(rows), training.batch)
     task = method.task(
@@ -86,7 +89,7 @@ def prepare_run(
 
 
 def sar_network(
-    method: Method[P], parameters: P, sensor: str, training: TrainingParameters
+    method: Method[P], parameters: P, sensor: str, training: TrainingParameters, task: TaskName = "buildings"
 ) -> SegmentationNetwork:
     """Return the untrained network of ``method``, reading SAR of ``sensor``; equal seeds give equal ones."""
     mean, std = sar_statistics(training.sar_normalisation, get_sensor(sensor).scale_limits)
@@ -99,20 +102,23 @@ def sar_network(
         "aspp_rates": aspp_rates(training.aspp_rates, training.crop),
         "aspp_dropout": training.aspp_dropout,
         "modality": "sar",
+        "task": task,
         "sensors": (sensor,),
         "input_mean": mean,
         "input_std": std,
-        "contours": training.contour_weight > 0,
+        "contours": training.wants_contours(task),
     }
     return build_network(NetworkConfig.model_validate(config | method.network_options(parameters)))
 
 
-def load_teacher_network(kind: str, training: TrainingParameters) -> SingleMapNetwork:
+def load_teacher_network(
+    kind: str, training: TrainingParameters, task: TaskName = "buildings"
+) -> SingleMapNetwork:
     """Return the trained teacher of ``kind``, on the CPU and in evaluation mode.
 
     Raises:
         MissingInputError: If no teacher has been trained.
-        BadDataError: If its weights do not match their checksum, or it reads SAR.
+        BadDataError: If its weights do not match their checksum, it reads SAR, or predicts another task.
         ParameterError: If teachers have been trained, but none of this kind, or of another encoder, decoder
             width or ASPP rates than the student's: features are compared one to one.
     """
@@ -122,7 +128,7 @@ def load_teacher_network(kind: str, training: TrainingParameters) -> SingleMapNe
             f"distill.methods: a method needs a teacher of its own kind, and {folder} does not exist",
             next_step=f"add {kind} to optical.kinds in params.yaml and run `dvc repro optical`",
         )
-    net = load_bundle(require_input(folder, made_by="optical"), modality="optical")
+    net = load_bundle(require_input(folder, made_by="optical"), modality="optical", task=task)
     if not isinstance(net, SingleMapNetwork) or net.config.kind != kind:
         raise ParameterError(f"{folder} holds no {kind}", next_step="run `dvc repro optical`")
     rates = aspp_rates(training.aspp_rates, training.crop)

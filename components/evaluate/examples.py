@@ -22,8 +22,8 @@ from components.lib.scoring.nodata import nodata_region, scored_polygons
 from components.lib.scoring.score import predict_by_settings
 from components.lib.scoring.tables import TILE
 from components.lib.store.store import Store
-from components.lib.tasks.buildings import BUILDINGS
-from components.lib.tasks.labels import BUILDING_BAND, footprints_of
+from components.lib.tasks.labels import BAND_OF, target_of
+from components.lib.tasks.registry import load_task
 
 MAX_NODATA = 0.25
 """Tiles with a larger share of no-data are scored, but no examples."""
@@ -65,7 +65,7 @@ class ChosenTile:
 def rank_tiles(part: SplitScores, store: Store, block_m: float) -> pd.DataFrame:
     """Return the drawable tiles with their pixel IoU and the block of their centre, worst first.
 
-    Tiles without buildings or with more than ``MAX_NODATA`` no-data are left out.
+    Tiles without buildings, or roads, or with more than ``MAX_NODATA`` no-data are left out.
 
     Args:
         part: Scores of one model.
@@ -132,7 +132,7 @@ class ExampleMaker:
     def __init__(
         self, store: Store, parameters: EvaluateParameters, settings: ScoringSettings, device: str
     ) -> None:
-        self.store = store
+        self.store, self.task = store, load_task(store.task)
         self.pictures = parameters.pictures
         self.settings = settings
         self.device = device
@@ -208,7 +208,7 @@ class ExampleMaker:
         """Copy images and truth out of the store, turned upright, and add the predictions."""
         index = self.store.index
         paired = bool(index.loc[index["sensor"] == tile.sensor, "has_optical"].all())
-        upright = np.stack([found.north_up().band(BUILDING_BAND) for found in maps.values()])
+        upright = np.stack([found.north_up().band(BAND_OF[self.store.task]) for found in maps.values()])
         matched, false_alarms, missed = self._match(tile, list(maps.values())[-1], thresholds[-1])
         return ExampleTile(
             image_id=tile.image_id,
@@ -223,7 +223,7 @@ class ExampleMaker:
             optical=align(self.store.layer(tile.sensor, "optical")[tile.row], tile.orientation)
             if paired
             else None,
-            truth=align(footprints_of(self.store.layer(tile.sensor, "target")[tile.row]), tile.orientation),
+            truth=align(target_of(self.store.layer(tile.sensor, "target")[tile.row]), tile.orientation),
             predicted=upright > np.array(thresholds, dtype=np.float32)[:, None, None],
             probability=quantised(upright),
             matched=matched,
@@ -237,10 +237,10 @@ class ExampleMaker:
         """Return the model's polygons that match a building, those that match none, and missed buildings."""
         hidden = nodata_region(prediction.north_up().valid)
         buildings = np.array(self.store.truth(tile.image_id, tile.sensor), dtype=object)
-        drawn = BUILDINGS.draw(prediction, self.settings, threshold)
+        drawn = self.task.draw(prediction, self.settings, threshold)
         seen, counted = scored_polygons(buildings, drawn.geometries, hidden)
         truth, found = buildings[seen], drawn.geometries[counted]
-        matches = BUILDINGS.match(
+        matches = self.task.match(
             truth,
             found,
             truth_tiles=np.zeros(len(truth), dtype=int),

@@ -14,6 +14,7 @@ from components.lib.methods.registry import load_method, load_teacher
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.store import Store
+from components.lib.tasks.labels import TaskName
 
 TEACHER = "deeplabv3plus"
 """Kind of the teacher that tables call so; others are called ``teacher-<kind>``."""
@@ -50,12 +51,14 @@ class EvaluatedModels:
         source: Sensor with labels and paired optical images.
         target: Sensor without labels that was adapted to; None where there was none.
         student: Distillation method that the adapted model started from.
+        task: Task of all models.
     """
 
     models: tuple[EvaluatedModel, ...]
     source: str
     target: str | None
     student: str
+    task: TaskName = "buildings"
 
     def find(self, model: str, sensor: str) -> EvaluatedModel | None:
         """Return the model of that name on that sensor, None if there is none."""
@@ -71,11 +74,12 @@ def load_models(folder: Path, store: Store) -> EvaluatedModels:
 
     Raises:
         MissingInputError: If a model is absent, naming the stage that makes it.
-        BadDataError: If a model is broken or the models do not belong together.
+        BadDataError: If a model is broken or of another task than the store, or the models do not belong
+            together.
     """
-    teachers = _load_teachers(folder / "optical")
-    methods = _load_methods(folder / "sar")
-    adapted = load_bundle(folder / "adapted", modality="sar")
+    teachers = _load_teachers(folder / "optical", store.task)
+    methods = _load_methods(folder / "sar", store.task)
+    adapted = load_bundle(folder / "adapted", modality="sar", task=store.task)
     student = _start_of(adapted, methods)
     source = methods[student].config.sensors[0]
     target = next((name for name in adapted.config.sensors if name != source), None)
@@ -92,20 +96,22 @@ def load_models(folder: Path, store: Store) -> EvaluatedModels:
             f"the models know {', '.join(sorted(missing))}, of which {store.folder} holds no tile",
             next_step="prepare the acquisitions that the models were made from, or run `dvc repro`",
         )
-    return EvaluatedModels(models=tuple(models), source=source, target=target, student=student)
+    return EvaluatedModels(
+        models=tuple(models), source=source, target=target, student=student, task=store.task
+    )
 
 
-def _load_teachers(folder: Path) -> dict[str, SegmentationNetwork]:
+def _load_teachers(folder: Path, task: TaskName) -> dict[str, SegmentationNetwork]:
     """Load the teacher of every kind, by kind, the one of most methods first."""
     found = sorted(path.parent.name for path in folder.glob("*/model.json"))
     kinds = [TEACHER, *(kind for kind in found if kind != TEACHER)]
-    return {kind: load_bundle(folder / kind, modality="optical") for kind in kinds}
+    return {kind: load_bundle(folder / kind, modality="optical", task=task) for kind in kinds}
 
 
-def _load_methods(folder: Path) -> dict[str, SegmentationNetwork]:
+def _load_methods(folder: Path, task: TaskName) -> dict[str, SegmentationNetwork]:
     """Load the model of every distillation method, by name."""
     methods = {
-        path.name: load_bundle(path, modality="sar")
+        path.name: load_bundle(path, modality="sar", task=task)
         for path in sorted(require_input(folder, made_by="distill").iterdir())
         if path.is_dir() and not path.name.startswith(".")
     }

@@ -27,6 +27,7 @@ from components.lib.metrics.intervals import Interval, location_interval, paired
 from components.lib.scoring.score import Scores
 from components.lib.scoring.slices import NODATA_BANDS, SIZE_BANDS, slice_tables
 from components.lib.scoring.tables import tile_count
+from components.lib.tasks.labels import OBJECT_TASKS, TaskName
 
 METRICS: tuple[Metric, ...] = ("iou", "f1")
 DIGITS = 4
@@ -46,6 +47,11 @@ class SplitScores:
         """Model and sensor, unique within a split."""
         return self.model.model, self.model.sensor
 
+    @property
+    def task(self) -> TaskName:
+        """Task of the model."""
+        return self.model.net.config.task
+
 
 def split_scores(model: EvaluatedModel, scores: Scores) -> list[SplitScores]:
     """Return the scores on ``sn6-clean`` (where it holds tiles) and on ``sn6-kang``."""
@@ -57,6 +63,11 @@ def split_scores(model: EvaluatedModel, scores: Scores) -> list[SplitScores]:
     ]
 
 
+def metrics_of(task: TaskName) -> tuple[Metric, ...]:
+    """Return the metrics by which models of a task are compared."""
+    return METRICS if task in OBJECT_TASKS else ("iou",)
+
+
 def model_result(part: SplitScores, parameters: EvaluateParameters, settings: ScoringSettings) -> ModelResult:
     """Condense one model's tables to its scores and intervals."""
     tiles, objects = part.scores.tiles, part.scores.objects
@@ -64,6 +75,8 @@ def model_result(part: SplitScores, parameters: EvaluateParameters, settings: Sc
     buildings = Counts.of_buildings(tiles)
     proposals = objects[objects["kind"] == "proposal"]
     iou = _interval(tiles, "iou", parameters)
+    has_objects = part.task in OBJECT_TASKS
+    relaxed = part.scores.relaxed_sums()
     return ModelResult(
         model=part.model.model,
         role=part.model.role,
@@ -76,12 +89,14 @@ def model_result(part: SplitScores, parameters: EvaluateParameters, settings: Sc
         threshold=settings.threshold_of(part.model.net.config.threshold),
         iou=iou,
         iou_half=Counts.of_half(tiles).iou,
-        f1=_interval(tiles, "f1", parameters),
-        precision=buildings.precision,
-        recall=buildings.recall,
+        f1=_interval(tiles, "f1", parameters) if has_objects else None,
+        precision=buildings.precision if has_objects else None,
+        recall=buildings.recall if has_objects else None,
         ap50=float(
             average_precision(proposals["confidence"], proposals["matched"], buildings.tp + buildings.fn)
-        ),
+        )
+        if has_objects
+        else None,
         px_precision=pixels.precision,
         px_recall=pixels.recall,
         px_f1=pixels.f1,
@@ -89,6 +104,7 @@ def model_result(part: SplitScores, parameters: EvaluateParameters, settings: Sc
         accuracy=pixels.accuracy,
         kappa=pixels.kappa,
         dice=float(mean_hard_dice(tiles)),
+        relaxed=None if relaxed is None else {**relaxed.by_length(), "iou": relaxed.by_area()["iou"]},
     )
 
 
@@ -128,7 +144,7 @@ def paired_differences(
         )
         for model, baseline, sensor in dict.fromkeys(pairs)
         if sensor and model != baseline and (model, sensor) in tiles and (baseline, sensor) in tiles
-        for metric in METRICS
+        for metric in metrics_of(models.task)
     ]
 
 
@@ -166,9 +182,9 @@ def _slice_result(
         tiles=tile_count(table),
         buildings=buildings.tp + buildings.fn,
         iou=_interval(table, "iou", parameters) if "px_tp" in table else None,
-        f1=_interval(table, "f1", parameters),
-        precision=buildings.precision,
-        recall=buildings.recall,
+        f1=_interval(table, "f1", parameters) if part.task in OBJECT_TASKS else None,
+        precision=buildings.precision if part.task in OBJECT_TASKS else None,
+        recall=buildings.recall if part.task in OBJECT_TASKS else None,
     )
 
 
@@ -190,7 +206,7 @@ def slice_row(result: SliceResult) -> dict[str, Any]:
         "buildings": result.buildings,
         "iou": result.iou.value if result.iou else None,
         **_ends("", result.iou),
-        "f1": result.f1.value,
+        "f1": result.f1.value if result.f1 else None,
         **_ends("f1_", result.f1),
         "precision": result.precision,
         "recall": result.recall,
@@ -212,7 +228,9 @@ def headline_numbers(evaluation: Evaluation) -> dict[str, float]:
     numbers: dict[str, float] = {}
     if student is not None:
         numbers |= {"iou": student.iou.value, "iou_half": student.iou_half}
-        numbers |= {"pr_auc": student.px_ap, "f1": student.f1.value}
+        numbers |= {"pr_auc": student.px_ap}
+        numbers |= {} if student.f1 is None else {"f1": student.f1.value}
+        numbers |= _relaxed(student)
     compared = {
         "teacher": ("teacher", evaluation.source),
         "control": (CONTROL, evaluation.source),
@@ -245,11 +263,11 @@ def details_document(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _numbers(result: ModelResult) -> dict[str, float | int | str]:
-    numbers = {
+    known = {
         "iou": result.iou.value,
         "iou_half": result.iou_half,
         "threshold": result.threshold,
-        "f1": result.f1.value,
+        "f1": None if result.f1 is None else result.f1.value,
         "precision": result.precision,
         "recall": result.recall,
         "ap50": result.ap50,
@@ -261,8 +279,9 @@ def _numbers(result: ModelResult) -> dict[str, float | int | str]:
         "kappa": result.kappa,
         "dice": result.dice,
     }
+    numbers = {name: value for name, value in known.items() if value is not None} | _relaxed(result)
     for name, ends in (("iou", result.iou), ("f1", result.f1)):
-        if not ends.degenerate:
+        if ends is not None and not ends.degenerate:
             numbers |= {f"{name}_low": ends.low, f"{name}_high": ends.high}
     return {
         **_rounded(numbers),
@@ -270,6 +289,12 @@ def _numbers(result: ModelResult) -> dict[str, float | int | str]:
         "locations": result.locations,
         "vectorise": result.vectoriser,
     }
+
+
+def _relaxed(result: ModelResult) -> dict[str, float]:
+    """Return the scores within a tolerance that there are, named ``relaxed_...``."""
+    found = result.relaxed or {}
+    return {f"relaxed_{name}": value for name, value in found.items() if value is not None}
 
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:

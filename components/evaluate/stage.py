@@ -136,6 +136,7 @@ def _condense(
             confidence=parameters.confidence,
         ),
         provenance=tuple(provenance(paths.store, paths.models, params=paths.params)),
+        task=models.task,
     )
 
 

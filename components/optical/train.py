@@ -34,7 +34,7 @@ def prepare_run(
 
     Raises:
         BadDataError: If the store has no such tiles.
-        ParameterError: If the encoder is unknown, or the crop larger than a tile.
+        ParameterError: If the encoder is unknown, the crop larger than a tile, or roads are to have contours.
     """
     sensor = paired_sensor(store)
     rows = paired_rows(store, sensor, "train")
@@ -51,10 +51,11 @@ def prepare_run(
             aspp_rates=aspp_rates(training.aspp_rates, training.crop),
             aspp_dropout=training.aspp_dropout,
             modality="optical",
+            task=store.task,
             sensors=(sensor,),
             input_mean=mean,
             input_std=std,
-            contours=training.contour_weight > 0,
+            contours=training.wants_contours(store.task),
         )
     )
     task = teacher.task(net, training)

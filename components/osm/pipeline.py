@@ -19,13 +19,13 @@ from components.lib.disk import require_free_space
 from components.lib.files import atomic_directory, write_json
 from components.lib.geo.grid import Grid
 from components.lib.geo.orientation import align
+from components.lib.geo.spans import Mask
 from components.lib.osm.extract import Extract
 from components.lib.osm.features import Found
 from components.lib.osm.ground import Ground
 from components.lib.osm.masks import Canvas
 from components.lib.osm.quality import age_days, measure
 from components.lib.osm.shift import Image
-from components.lib.osm.spans import Mask
 from components.lib.osm.store import create_masks, write_tables
 from components.lib.osm.tags import Rules
 from components.lib.osm.terms import CREDIT, Task

@@ -138,7 +138,7 @@ class SceneMap:
 
     @cached_property
     def _drawer(self) -> Drawer:
-        from components.lib.mapping.predicting import bands_of  # noqa: PLC0415 - torch
+        from components.lib.inference.tiles import bands_of  # noqa: PLC0415 - torch
 
         config = self.model.net.config
         return Drawer(

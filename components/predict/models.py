@@ -115,6 +115,11 @@ def resolve_model(
         served = _from_folder(Path(spec), device)
     else:
         raise ParameterError(f"--model {shown(spec)} names no model", next_step=FORMS)
+    if served.net.config.task != "buildings":
+        raise ParameterError(
+            f"{served.words} predicts {served.net.config.task}; maps are made of buildings",
+            next_step="name a model of buildings, such as models:/stormsight-sar@champion",
+        )
     found = served.net.config.modality
     if modality not in {None, found}:
         raise ParameterError(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from components.contract.errors import BadDataError
-from components.lib.datasets.base import Dataset
+from components.contract.errors import BadDataError, ParameterError
+from components.lib.datasets.base import Dataset, Product
 from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.files import require_input
 from components.lib.foreign import one_line
@@ -18,6 +18,7 @@ from components.lib.geo.footprints import Labels, read_building_csv
 from components.lib.geo.orientation import Orientation, Orientations, read_orientations
 from components.lib.shards.manifest import FileRow, rows_of
 from components.lib.tables import read_table
+from components.lib.tasks.labels import TaskName
 
 Read = Callable[[FileRow], bytes]
 """Content of a manifest row."""
@@ -41,9 +42,10 @@ class TileSource:
         orientation: The strip's flag.
         sar: Manifest row of the SAR tile.
         optical: Manifest row of the optical image, None for sensors without paired optical.
-        labels: Manifest row of the GeoJSON, None where the release has none for this tile.
-        summary: The tile's entry in the summary CSV, in pixels of the SAR tile; None where it has none.
-        labelled: True if anything is known about this tile's buildings.
+        labels: Manifest row of the task's GeoJSON, None where the release has none for this tile.
+        summary: The tile's entry in the summary CSV, in pixels of the SAR tile; None where it has none, and
+            for roads.
+        labelled: True if anything is known about this tile's buildings, or roads.
     """
 
     acquisition: str
@@ -94,17 +96,24 @@ def read_quarantine(path: Path) -> set[tuple[str, str]]:
     return keys
 
 
-def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -> Pairing:
+def pair(
+    manifest: pd.DataFrame,
+    quarantine: set[tuple[str, str]],
+    read: Read,
+    task: TaskName = "buildings",
+) -> Pairing:
     """Join the manifest's files to tiles.
 
     Args:
         manifest: Manifest of the download stage.
         quarantine: Tiles to leave out.
         read: Content of a manifest row; asked for summary files only.
+        task: Task whose labels are wanted.
 
     Raises:
         BadDataError: If a strip has no orientation flag, one sensor has the same tile twice, or the
             quarantine table names a tile that was not downloaded.
+        ParameterError: If a data set has no labels of the task.
     """
     _refuse_strangers(manifest, quarantine)
     result = Pairing()
@@ -112,7 +121,7 @@ def pair(manifest: pd.DataFrame, quarantine: set[tuple[str, str]], read: Read) -
     for row in rows_of(manifest):
         by_acquisition.setdefault(row.acquisition, []).append(row)
     for acquisition, rows in sorted(by_acquisition.items()):
-        _pair_acquisition(acquisition, rows, quarantine, read, result)
+        _pair_acquisition(acquisition, rows, quarantine, read, result, task=task)
     result.tiles.sort(key=lambda tile: (tile.sensor, tile.image_id))
     _drop_unlabelled(result)
     _refuse_twins(result.tiles)
@@ -145,11 +154,14 @@ def _pair_acquisition(
     quarantine: set[tuple[str, str]],
     read: Read,
     result: Pairing,
+    *,
+    task: TaskName,
 ) -> None:
     dataset = dataset_of(rows[0].sensor)
+    wanted = label_product(dataset, task)
     summaries = [row for row in rows if row.product == dataset.summaries.product]
     flags = _orientations(acquisition, dataset, summaries, read)
-    buildings = _buildings(dataset, summaries, read)
+    buildings = _buildings(dataset, summaries, read) if task == "buildings" else {}
     for (strip, number), products in _by_tile(rows, dataset, quarantine).items():
         image_id = dataset.image_id(strip, number)
         reason = _obstacle(products, dataset, quarantined=(acquisition, image_id) in quarantine)
@@ -158,7 +170,7 @@ def _pair_acquisition(
             continue
         sar = products[dataset.sar.name]
         sensor = get_sensor(sar.sensor)
-        labels, summary = products.get(dataset.labels.name), buildings.get(image_id)
+        labels, summary = products.get(wanted.name), buildings.get(image_id)
         result.tiles.append(
             TileSource(
                 acquisition=acquisition,
@@ -174,6 +186,22 @@ def _pair_acquisition(
                 labelled=labels is not None or summary is not None,
             )
         )
+
+
+def label_product(dataset: Dataset, task: TaskName) -> Product:
+    """Return the product that holds a task's labels.
+
+    Raises:
+        ParameterError: If the data set has none.
+    """
+    if task == "buildings":
+        return dataset.labels
+    if dataset.roads is None:
+        raise ParameterError(
+            f"prepare.task: the data set {dataset.name} has no road labels",
+            next_step="set prepare.task to buildings, or list acquisitions of a data set that declares roads",
+        )
+    return dataset.roads.product
 
 
 def _by_tile(
@@ -210,9 +238,9 @@ def _obstacle(products: Mapping[str, FileRow], dataset: Dataset, *, quarantined:
 
 
 def _drop_unlabelled(result: Pairing) -> None:
-    """Leave out tiles about whose buildings nothing is known, unless all these tiles of the sensor are such.
+    """Leave out tiles without labels of the task, unless all these tiles of the sensor are such.
 
-    Taking such a tile for an empty one would teach that buildings are ground.
+    Taking such a tile for an empty one would teach that buildings, or roads, are ground.
     """
     sensors = {tile.sensor for tile in result.tiles if tile.labelled}
     for tile in result.tiles:

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from components.lib.config.loader import Parameters
+from components.lib.tasks.labels import TaskName
 
 
 class SplitParameters(Parameters):
@@ -33,9 +34,21 @@ class SplitParameters(Parameters):
         return self
 
 
+class RoadParameters(Parameters):
+    """Drawing of road labels."""
+
+    half_width_m: float = Field(default=2.0, gt=0.0, le=30.0)
+    """Distance from a centre line to the road's edge where its width is not stated or not used, metres; 2 in
+    CosmiQ's masks of SpaceNet 3."""
+    own_widths: bool = True
+    """True if the width, or the number of lanes, that a line states is used."""
+
+
 class PrepareParameters(Parameters):
     """Settings of the stage."""
 
+    task: TaskName = "buildings"
+    """Target whose labels the store has; all models of a run follow it."""
     min_area_m2: float = Field(ge=0.0)
     """Footprints of at most this area, square metres, are not labelled."""
     edge_px: int = Field(ge=0)
@@ -45,6 +58,7 @@ class PrepareParameters(Parameters):
     sar_dtype: Literal["uint8", "float16"] = "uint8"
     """Number format of stored SAR: ``float16`` keeps the 1 to 255 scale without rounding to whole numbers, at
     twice the size."""
+    roads: RoadParameters = RoadParameters()
     split: SplitParameters
 
     @model_validator(mode="after")

@@ -26,8 +26,11 @@ from components.lib.store.layout import (
     INDEX_COLUMNS,
     LAYERS_FOLDER,
     TABLES,
+    TASK_ATTRIBUTE,
+    with_task,
     write_footprints,
 )
+from components.lib.tasks.labels import TaskName
 from components.prepare.pairing import pair, read_quarantine
 from components.prepare.parameters import PrepareParameters
 from components.prepare.writing import WrittenTile, plan, write_tiles
@@ -89,14 +92,14 @@ def prepare_partition(
     manifest = read_manifest(raw)
     refused = read_quarantine(folders.validated / partition / "quarantine.csv")
     with ShardReader(raw) as reader:
-        pairing = pair(manifest, refused, reader.read)
+        pairing = pair(manifest, refused, reader.read, parameters.task)
         jobs, layouts = plan(pairing.tiles, reader.read)
     with atomic_directory(store / LAYERS_FOLDER / partition) as folder:
         written = write_tiles(raw, folder, jobs, layouts, parameters, processes=processes)
         # A folder without a file would be no output for DVC.
         write_json(folder / ACQUISITIONS_FILE, sorted({tile.acquisition for tile in pairing.tiles}))
     with atomic_directory(store / TABLES / partition) as folder:
-        _tile_table(written).to_parquet(folder / TILES_FILE, index=False)
+        with_task(_tile_table(written), parameters.task).to_parquet(folder / TILES_FILE, index=False)
         write_footprints(folder / FOOTPRINTS_FILE, _footprints(written))
         write_json(folder / EXCLUDED_FILE, dict(sorted(Counter(pairing.excluded.values()).items())))
     _LOG.info("%s: %d tiles prepared, %d left out", partition, len(written), len(pairing.excluded))
@@ -111,11 +114,13 @@ class PreparedTables:
         tiles: Columns ``TILE_COLUMNS``, by sensor and image id.
         partitions: Partition by acquisition that has a tile.
         excluded: Number of tiles that were left out, by reason.
+        task: Task of the labels.
     """
 
     tiles: pd.DataFrame
     partitions: dict[str, str]
     excluded: Counter[str]
+    task: TaskName
 
 
 def read_tables(store: Path, partitions: Sequence[str]) -> PreparedTables:
@@ -123,7 +128,7 @@ def read_tables(store: Path, partitions: Sequence[str]) -> PreparedTables:
 
     Raises:
         MissingInputError: If a partition was not prepared.
-        BadDataError: If a table is damaged.
+        BadDataError: If a table is damaged, or partitions were prepared for different tasks.
     """
     parts: list[pd.DataFrame] = []
     found: dict[str, str] = {}
@@ -133,9 +138,22 @@ def read_tables(store: Path, partitions: Sequence[str]) -> PreparedTables:
         parts.append(_read_tiles(folder / TILES_FILE, partition))
         found |= dict.fromkeys(parts[-1]["acquisition"], partition)
         excluded.update(read_json(folder / EXCLUDED_FILE, made_by=f"prepare@{partition}"))
+    task = _task_of(parts, partitions)
     tiles = pd.concat(parts, ignore_index=True)
     tiles = tiles.sort_values(["sensor", "image_id", "acquisition"], kind="stable", ignore_index=True)
-    return PreparedTables(tiles, found, excluded)
+    return PreparedTables(tiles, found, excluded, task)
+
+
+def _task_of(tables: Sequence[pd.DataFrame], partitions: Sequence[str]) -> TaskName:
+    """Return the task that all partitions were prepared for."""
+    named = [str(table.attrs.get(TASK_ATTRIBUTE, "buildings")) for table in tables]
+    if len(set(named)) > 1:
+        told = ", ".join(f"{partition} {task}" for partition, task in zip(partitions, named, strict=True))
+        raise BadDataError(
+            f"partitions were prepared for different tasks: {told}",
+            next_step="run `dvc repro prepare`, which prepares all of them for prepare.task",
+        )
+    return "roads" if "roads" in named else "buildings"
 
 
 def _read_tiles(path: Path, partition: str) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from components.lib.datasets.base import OfficialSplit
 from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.files import write_json
 from components.lib.store.layout import SPLITS, write_index
+from components.lib.tasks.labels import TaskName
 from components.prepare.pairing import NO_LABELS, twins
 from components.prepare.parameters import PrepareParameters, SplitParameters
 from components.prepare.pipeline import Folders, prepare_partition, read_tables
@@ -65,8 +66,8 @@ def split_store(folders: Folders, parameters: SplitParameters, partitions: Seque
     index = tiles.assign(row=tiles.groupby("sensor").cumcount())
     index = index.join(assign(index, parameters))
     acquisitions = set(index["acquisition"])
-    write_index(folders.store, index, {name: tables.partitions[name] for name in acquisitions})
-    summary = summarise(index, excluded)
+    write_index(folders.store, index, {name: tables.partitions[name] for name in acquisitions}, tables.task)
+    summary = summarise(index, excluded, tables.task)
     write_json(folders.metrics, headline(summary))
     write_json(folders.metrics.with_name("details.json"), summary)
     return summary
@@ -103,7 +104,9 @@ def _refuse_other_sizes(tiles: pd.DataFrame) -> None:
         )
 
 
-def summarise(index: pd.DataFrame, excluded: Mapping[str, int]) -> dict[str, Any]:
+def summarise(
+    index: pd.DataFrame, excluded: Mapping[str, int], task: TaskName = "buildings"
+) -> dict[str, Any]:
     """Count by sensor and split, name what was left out and why, and measure the leaks."""
     sensors: dict[str, Any] = {}
     for name, tiles in index.groupby("sensor"):
@@ -114,7 +117,7 @@ def summarise(index: pd.DataFrame, excluded: Mapping[str, int]) -> dict[str, Any
         sensors[str(name)] = {
             **counts,
             "clean": int(tiles["clean"].sum()),
-            "buildings": int(tiles["n_buildings"].sum()),
+            task: int(tiles["n_buildings"].sum()),
             "nodata_share": float(tiles["nodata_share"].mean()),
         }
     return {

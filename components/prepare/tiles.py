@@ -29,6 +29,7 @@ from components.lib.geo.orientation import align
 from components.lib.geo.raster import Raster, RasterProfile, read_geotiff
 from components.lib.geo.rasterise import rasterise_targets
 from components.lib.geo.resample import resample
+from components.lib.roads.labels import rasterise_roads, read_road_lines
 from components.lib.shards.manifest import FileRow
 from components.prepare.pairing import Read, TileSource
 from components.prepare.parameters import PrepareParameters
@@ -49,8 +50,8 @@ class PreparedTile:
         sar: (H, W, 4) uint8 or float16, aligned, 0 no-data.
         optical: (H, W, 4) uint8, aligned, or None.
         target: (H, W, 3) uint8, aligned, or None for a sensor without labels.
-        footprints: Every valid footprint in pixels of the grid, original orientation.
-        labelled: Number of them that are large enough to be in ``target``.
+        footprints: Every valid footprint in pixels of the grid, original orientation; none of roads.
+        labelled: Number of them that are large enough to be in ``target``; of roads, the lines drawn.
         nodata_share: Share of SAR pixels without data.
     """
 
@@ -86,24 +87,56 @@ def _prepare(source: TileSource, read: Read, parameters: PrepareParameters) -> P
         product = dataset_of(source.sensor).optical
         optical_raster = _read(source.optical, product.bands, read)
         optical = align(_optical(optical_raster, product, grid), source.orientation)
-    footprints, large = _footprints(source, read, sar_raster.profile, grid, parameters.min_area_m2)
-    target = None
-    if source.labelled:
-        target = align(
-            rasterise_targets(
-                large, grid.height, grid.width, edge_px=parameters.edge_px, contact_px=parameters.contact_px
-            ),
-            source.orientation,
-        )
+    draw = _buildings if parameters.task == "buildings" else _roads
+    labels = draw(source, read, sar_raster.profile, grid, parameters)
     return PreparedTile(
         grid=grid,
         sar=align(scaled[..., list(sensor.quad_pol_source)], source.orientation),
         optical=optical,
-        target=target,
-        footprints=footprints,
-        labelled=len(large),
+        target=align(labels.masks, source.orientation) if source.labelled else None,
+        footprints=labels.footprints,
+        labelled=labels.labelled,
         nodata_share=1.0 - float(valid.mean()),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _TileLabels:
+    """Masks (H, W, 3) of a tile as delivered, its footprints, and the number of objects drawn."""
+
+    masks: UInt8
+    footprints: list[Footprint]
+    labelled: int
+
+
+def _buildings(
+    source: TileSource, read: Read, profile: RasterProfile, grid: Grid, parameters: PrepareParameters
+) -> _TileLabels:
+    footprints, large = _footprints(source, read, profile, grid, parameters.min_area_m2)
+    if not source.labelled:
+        return _TileLabels(np.empty((0, 0, 0), dtype=np.uint8), footprints, len(large))
+    masks = rasterise_targets(
+        large, grid.height, grid.width, edge_px=parameters.edge_px, contact_px=parameters.contact_px
+    )
+    return _TileLabels(masks, footprints, len(large))
+
+
+def _roads(
+    source: TileSource, read: Read, profile: RasterProfile, grid: Grid, parameters: PrepareParameters
+) -> _TileLabels:
+    declared = dataset_of(source.sensor).roads
+    if source.labels is None or declared is None:
+        return _TileLabels(np.empty((0, 0, 0), dtype=np.uint8), [], 0)
+    name = source.labels.name
+    found = read_road_lines(read(source.labels), name, str(profile.crs), declared)
+    masks = rasterise_roads(
+        found.lines,
+        grid.transform,
+        (grid.height, grid.width),
+        half_width_m=parameters.roads.half_width_m,
+        own_widths=parameters.roads.own_widths,
+    )
+    return _TileLabels(masks, [], len(found.lines))
 
 
 def _read(row: FileRow, bands: Sequence[str], read: Read) -> Raster:

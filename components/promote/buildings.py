@@ -1,4 +1,4 @@
-"""Decision on building models: optical teacher and SAR model against their champions on clean test tiles."""
+"""Decision on models of buildings or roads: teacher and SAR model against their champions on clean tiles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from components.promote import checks
 from components.promote.challenge import Challenge, Reproducer
 from components.promote.decide import Gate, decide
 from components.promote.ground import BuildingGround
-from components.promote.parameters import CANDIDATES, PromoteParameters
+from components.promote.parameters import PromoteParameters, candidates_of
 from components.promote.record import input_hashes
 from components.promote.reproduce import reproduce
 from components.promote.text import PAGES
@@ -47,10 +47,8 @@ class PromotionSettings:
     reproducer: Reproducer = reproduce
 
 
-def decide_buildings(
-    settings: PromotionSettings, models: tuple[str, ...] = tuple(CANDIDATES)
-) -> dict[str, Any]:
-    """Judge the challengers of building models; see :func:`components.promote.decide.decide`.
+def decide_buildings(settings: PromotionSettings, models: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Judge the challengers of the store's task; see :func:`components.promote.decide.decide`.
 
     Returns:
         The content of ``reports/promote/decision.json``.
@@ -76,18 +74,19 @@ def decide_buildings(
         out=settings.out,
         pages=PAGES,
     )
+    candidates = candidates_of(ground.store.task)
     challenges = {
         model: Challenge(
-            folder=CANDIDATES[model].folder,
-            made_by=CANDIDATES[model].made_by,
-            control=CANDIDATES[model].control,
+            folder=candidates[model].folder,
+            made_by=candidates[model].made_by,
+            control=candidates[model].control,
             control_name="SAR-only control",
-            ground=replace(ground, modality=CANDIDATES[model].modality),
+            ground=replace(ground, modality=candidates[model].modality),
             data=data,
             rules=settings.parameters,
             hashes=hashes,
             reproducer=settings.reproducer,
         )
-        for model in models
+        for model in models or candidates
     }
     return decide(gate, challenges)

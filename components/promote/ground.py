@@ -115,8 +115,8 @@ class BuildingGround(Ground[SegmentationNetwork]):
         return sorted(set(self.store.index["acquisition"]))
 
     def load(self, folder: Path) -> SegmentationNetwork:
-        """Load a model folder; a network that reads another layer is refused."""
-        return load_bundle(folder, self.device, modality=self.modality)
+        """Load a model folder; a network that reads another layer or serves another task is refused."""
+        return load_bundle(folder, self.device, modality=self.modality, task=self.store.task)
 
     def score(self, net: SegmentationNetwork, others: Sequence[str] = ()) -> CleanTestScores:
         """Score a network on the clean test tiles of its sensors and of ``others``."""

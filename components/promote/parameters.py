@@ -12,7 +12,13 @@ from pydantic import Field, field_validator
 
 from components.contract.variables import problem_of_place
 from components.lib.config.loader import Parameters
-from components.lib.registry.served import OPTICAL_MODEL, SAR_MODEL
+from components.lib.registry.served import (
+    OPTICAL_MODEL,
+    ROADS_OPTICAL_MODEL,
+    ROADS_SAR_MODEL,
+    SAR_MODEL,
+)
+from components.lib.tasks.labels import TaskName
 
 Metric = Literal["iou", "f1"]
 
@@ -161,3 +167,15 @@ CANDIDATES: Mapping[str, Candidate] = MappingProxyType(
     }
 )
 """Candidates by registered model. One SAR model carries the normalisation of every sensor it knows."""
+
+ROAD_MODEL_OF: Mapping[str, str] = MappingProxyType(
+    {OPTICAL_MODEL: ROADS_OPTICAL_MODEL, SAR_MODEL: ROADS_SAR_MODEL}
+)
+"""Registered model of roads in place of one of buildings."""
+
+
+def candidates_of(task: TaskName) -> Mapping[str, Candidate]:
+    """Return the candidates of a task by registered model; the folders are the same."""
+    if task == "buildings":
+        return CANDIDATES
+    return {ROAD_MODEL_OF[model]: candidate for model, candidate in CANDIDATES.items()}

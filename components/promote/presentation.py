@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import ParameterError
 from components.lib.registry.artefact import FOLDER, by_version, damaged_tag
-from components.lib.registry.served import CHANGE_MODEL, OPTICAL_MODEL, SAR_MODEL
+from components.lib.registry.served import (
+    CHANGE_MODEL,
+    OPTICAL_MODEL,
+    ROAD_MODELS,
+    ROADS_OPTICAL_MODEL,
+    ROADS_SAR_MODEL,
+    SAR_MODEL,
+)
 from components.lib.registry.signature import (
     SIGNATURE_FILE,
     Reading,
@@ -29,6 +36,8 @@ LONGEST = 5000
 PURPOSES = {
     OPTICAL_MODEL: "Buildings from optical images: the teacher of the SAR networks.",
     SAR_MODEL: "Buildings from SAR, distilled from an optical teacher and adapted to the next sensor.",
+    ROADS_OPTICAL_MODEL: "Roads from optical images: the teacher of the SAR networks.",
+    ROADS_SAR_MODEL: "Roads from SAR, distilled from an optical teacher.",
     CHANGE_MODEL: "Changed buildings from two images of the same ground, before and after.",
 }
 """Description of each registered model."""
@@ -70,7 +79,8 @@ def _reading(version: ModelVersion) -> Reading:
         return change_reading(_modality(version, "before"), _modality(version, "after"))
     modality, sensors = _modality(version, "modality"), version.tags.get("sensors", "")
     try:
-        return building_reading(modality, sensors.split(","))
+        target = "road" if version.name in ROAD_MODELS else "building"
+        return building_reading(modality, sensors.split(","), target)
     except ParameterError as error:
         raise damaged_tag(version, "sensors", "known sensors (parameter `sensors` of its run)") from error
 

@@ -83,7 +83,8 @@ def _draw_slices(folder: Path, evaluation: Evaluation) -> list[FigureFile]:
         named = [
             (s, "" if dimension == "all" else f": {slice_title(evaluation, dimension, s.name)}") for s in part
         ]
-        bars = [(f"{model_title(s.model)}, {s.sensor}{name}", s.iou or s.f1) for s, name in named]
+        shown = ((s, name, s.iou or s.f1) for s, name in named)
+        bars = [(f"{model_title(s.model)}, {s.sensor}{name}", value) for s, name, value in shown if value]
         label = "SpaceNet F1" if part[0].iou is None else "pixel IoU"
         picture = f"slices/{len(figures) + 1}.png"
         width, height = draw_bars(folder / picture, bars, label)

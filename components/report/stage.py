@@ -9,7 +9,7 @@ from pathlib import Path
 from components.lib.disk import require_writable
 from components.lib.evaluation.examples import ExampleTile, read_examples
 from components.lib.evaluation.names import training_title
-from components.lib.evaluation.results import read_evaluation
+from components.lib.evaluation.results import Evaluation, read_evaluation
 from components.lib.evaluation.stability import read_evidence
 from components.lib.files import atomic_directory
 from components.lib.report.content import FigureFile, PageLink, ReportContent
@@ -68,13 +68,13 @@ def make_report(parameters: ReportParameters, paths: ReportPaths) -> None:
     sentences = [spread_sentence(evidence), *summary(evaluation, evidence)]
     with atomic_directory(paths.out) as folder:
         content = ReportContent(
-            title="Buildings from radar: evaluation",
+            title=f"{evaluation.task.capitalize()} from radar: evaluation",
             simulated=simulated_notice(evaluation),
             spread=sentences[0],
             summary=sentences[1:],
             tables=result_tables(evaluation),
             differences=difference_rows(evaluation, evidence),
-            galleries=[gallery(group) for group in examples.groups],
+            galleries=[gallery(group, evaluation.task) for group in examples.groups],
             slices=slice_tables(evaluation),
             figures_about="Total loss of each run; the losses of different methods have different terms.",
             figures=_draw_curves(folder, paths.reports),
@@ -83,7 +83,7 @@ def make_report(parameters: ReportParameters, paths: ReportPaths) -> None:
             links=LINKS,
         )
         write_report(folder, content, side_px=parameters.picture_px)
-        _draw_overview(folder, examples.overview, simulated=bool(evaluation.simulated))
+        _draw_overview(folder, examples.overview, evaluation)
     for sentence in sentences:
         LOG.info("%s", sentence)
     LOG.info("report: %s", paths.out / "index.html")
@@ -101,15 +101,15 @@ def _draw_curves(folder: Path, reports: Path) -> list[FigureFile]:
     return figures
 
 
-def _draw_overview(folder: Path, tile: ExampleTile | None, *, simulated: bool) -> None:
+def _draw_overview(folder: Path, tile: ExampleTile | None, evaluation: Evaluation) -> None:
     """Draw the picture for the head of a README."""
     if tile is None:
-        LOG.warning("no tile can be drawn: every test tile lacks buildings or data")
+        LOG.warning("no tile can be drawn: every test tile lacks %s or data", evaluation.task)
         return
-    world = "Simulated rehearsal world" if simulated else "SpaceNet 6"
+    world = "Simulated rehearsal world" if evaluation.simulated else "SpaceNet 6"
     draw_overview(
         folder / "overview.png",
-        overview(tile),
+        overview(tile, evaluation.task),
         f"{world}, tile {tile.image_id}, the student's median on held-out ground. "
         "White: found. Orange: false alarm. Blue: missed.",
     )

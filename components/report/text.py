@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from components.lib.evaluation.names import CONTROL_TITLE, model_title
 from components.lib.evaluation.results import (
@@ -18,6 +18,7 @@ from components.lib.evaluation.stability import Evidence
 from components.lib.metrics.intervals import MIN_BLOCKS, Interval
 from components.lib.report.content import DifferenceRow, ResultRow, ResultTable
 from components.lib.report.page import signed
+from components.lib.tasks.labels import OBJECT_TASKS, ROAD_TOLERANCE_M, TaskName
 
 TITLES = {CLEAN: "Held-out ground that no training tile saw", KANG: "All test tiles"}
 NOTES = {
@@ -25,6 +26,32 @@ NOTES = {
     KANG: "For comparison with published work (sn6-kang): the published training tiles share part of it.",
 }
 METRIC_TITLES = {"iou": "Pixel IoU", "f1": "SpaceNet F1"}
+
+TARGETS: Mapping[TaskName, str] = {"buildings": "building", "roads": "road"}
+"""Word for a pixel of the target, by task."""
+
+RELAXED = (
+    (
+        "Relaxed P, R, F1, IoU",
+        f"Share of the predicted road pixels within {ROAD_TOLERANCE_M:g} m of a true one, share of the true "
+        "ones within that distance of a predicted one, their harmonic mean, and the IoU of both masks "
+        "widened by it.",
+    ),
+)
+OBJECT_PRECISION = (
+    (
+        "AP@0.5",
+        "Area under precision over recall of the same matches; a polygon's confidence is the mean "
+        "building probability of the class map inside it.",
+    ),
+)
+BUILDING_SIZE = (
+    (
+        "Building size",
+        "A match or a miss belongs to the size of the true building, a false alarm to its own size; the "
+        "counts of all sizes add up to the total.",
+    ),
+)
 
 
 def simulated_notice(evaluation: Evaluation) -> str:
@@ -180,15 +207,14 @@ def _row(result: ModelResult, evaluation: Evaluation) -> ResultRow:
         iou=result.iou,
         f1=result.f1,
         values={
-            "Precision": result.precision,
-            "Recall": result.recall,
-            "AP@0.5": result.ap50,
+            **_object_values(result),
             "Pixel P": result.px_precision,
             "Pixel R": result.px_recall,
             "IoU at 0.5": result.iou_half,
             "PR-AUC": result.px_ap,
         },
         further={
+            **_relaxed_values(result),
             "Threshold": result.threshold,
             "Pixel F1": result.px_f1,
             "OA": result.accuracy,
@@ -197,6 +223,20 @@ def _row(result: ModelResult, evaluation: Evaluation) -> ResultRow:
         },
         emphasis=result.key in compared,
     )
+
+
+def _object_values(result: ModelResult) -> dict[str, float]:
+    """Return the scores of the polygons; none of a task without objects."""
+    found = {"Precision": result.precision, "Recall": result.recall, "AP@0.5": result.ap50}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _relaxed_values(result: ModelResult) -> dict[str, float]:
+    """Return the scores within a tolerance; none of a task without them."""
+    if result.relaxed is None:
+        return {}
+    titles = {"precision": "Relaxed P", "recall": "Relaxed R", "f1": "Relaxed F1", "iou": "Relaxed IoU"}
+    return {title: result.relaxed[name] or 0.0 for name, title in titles.items()}
 
 
 def difference_rows(evaluation: Evaluation, evidence: Evidence) -> list[DifferenceRow]:
@@ -215,31 +255,13 @@ def difference_rows(evaluation: Evaluation, evidence: Evidence) -> list[Differen
 
 def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Return the terms of the tables, and how the results came about."""
-    settings = evaluation.settings
+    settings, thing = evaluation.settings, TARGETS[evaluation.task]
+    objects = evaluation.task in OBJECT_TASKS
     return [
-        (
-            "Pixel IoU, P, R, F1",
-            "Of the building class, from counts summed over all tiles; building is a probability above "
-            f"{describe_threshold(settings)}. Pixels without data are not counted.",
-        ),
-        (
-            "PR-AUC, OA, Kappa",
-            "Average precision of the building probability over all thresholds; share of pixels that are "
-            "right (overall accuracy); Cohen's kappa, the part of the agreement that chance does not "
-            "explain.",
-        ),
-        (
-            "SpaceNet F1, Precision, Recall",
-            f"Of polygons: proposals over {settings.min_area_px} px against truth of at least that, one to "
-            f"one by confidence where their IoU exceeds {settings.iou}, summed over all tiles.",
-        ),
-        ("Polygons", describe_polygons(settings, evaluation.results)),
+        *_pixel_definitions(settings, thing),
+        *(_object_definitions(settings, evaluation.results) if objects else RELAXED),
         ("Views", describe_views(settings)),
-        (
-            "AP@0.5",
-            "Area under precision over recall of the same matches; a polygon's confidence is the mean "
-            "building probability of the class map inside it.",
-        ),
+        *(OBJECT_PRECISION if objects else ()),
         (
             "Dice",
             "Mean over tiles of the hard Dice with one added above and below, only to compare with logs of "
@@ -248,14 +270,40 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
         (
             "Intervals",
             f"{settings.confidence:.0%}, by Student's quantiles over ground blocks of {settings.block_m:g} m "
-            "and not over tiles, which overlap. A pixel or building counts in the block that it lies in. "
-            f"Below {MIN_BLOCKS} blocks an interval is unknown.",
+            f"and not over tiles, which overlap. A pixel{' or building' if objects else ''} counts in the "
+            f"block that it lies in. Below {MIN_BLOCKS} blocks an interval is unknown.",
+        ),
+        *(BUILDING_SIZE if objects else ()),
+    ]
+
+
+def _pixel_definitions(settings: EvaluationSettings, thing: str) -> list[tuple[str, str]]:
+    ignored = "" if thing == TARGETS["buildings"] else ", and those that the labels ignore,"
+    return [
+        (
+            "Pixel IoU, P, R, F1",
+            f"Of the {thing} class, from counts summed over all tiles; {thing} is a probability above "
+            f"{describe_threshold(settings)}. Pixels without data{ignored} are not counted.",
         ),
         (
-            "Building size",
-            "A match or a miss belongs to the size of the true building, a false alarm to its own size; the "
-            "counts of all sizes add up to the total.",
+            "PR-AUC, OA, Kappa",
+            f"Average precision of the {thing} probability over all thresholds; share of pixels that are "
+            "right (overall accuracy); Cohen's kappa, the part of the agreement that chance does not "
+            "explain.",
         ),
+    ]
+
+
+def _object_definitions(
+    settings: EvaluationSettings, results: Sequence[ModelResult]
+) -> list[tuple[str, str]]:
+    return [
+        (
+            "SpaceNet F1, Precision, Recall",
+            f"Of polygons: proposals over {settings.min_area_px} px against truth of at least that, one to "
+            f"one by confidence where their IoU exceeds {settings.iou}, summed over all tiles.",
+        ),
+        ("Polygons", describe_polygons(settings, results)),
     ]
 
 

@@ -25,38 +25,45 @@ from components.lib.report.panels import (
     sar_picture,
     truth_panel,
 )
+from components.lib.tasks.labels import OBJECT_TASKS, TaskName
 
 MODEL_TITLES = {"teacher": "Teacher", CONTROL: "Control", "adapted": "Adapted", "unadapted": "Unadapted"}
 """Titles above a model's picture; every other model is a student."""
 
 
-def gallery(group: ExampleGroup) -> Gallery:
-    """Return the gallery of one group of tiles."""
+def gallery(group: ExampleGroup, task: TaskName = "buildings") -> Gallery:
+    """Return the gallery of one group of tiles, of a task."""
     return Gallery(
         title=f"Tiles of {group.sensor}",
         rule=(
             f"Test tiles ({group.split}) ranked by the pixel IoU of {model_title(group.ranked_by)}, from the "
-            "worst to the best in even steps, every ground block by its middle tile. Tiles without buildings "
-            f"or with more than {group.max_nodata:.0%} no-data are left out. North is up."
+            "worst to the best in even steps, every ground block by its middle tile. Tiles "
+            f"without {task} or with more than {group.max_nodata:.0%} no-data are left out. North is up."
         ),
         tiles=[
             TilePanels(
-                image_id=tile.image_id, heading=rank_title(tile.rank), facts=_facts(tile), panels=panels(tile)
+                image_id=tile.image_id,
+                heading=rank_title(tile.rank),
+                facts=_facts(tile, task),
+                panels=panels(tile, task),
             )
             for tile in group.tiles
         ],
     )
 
 
-def overview(tile: ExampleTile) -> list[Panel]:
+def overview(tile: ExampleTile, task: TaskName = "buildings") -> list[Panel]:
     """Return the panels of the overview picture: images, truth, and one difference per model."""
-    drawn = panels(tile)
+    drawn = panels(tile, task)
     inputs = 3 if tile.optical is not None else 2
     return drawn[: inputs + len(tile.models)]
 
 
-def panels(tile: ExampleTile) -> list[Panel]:
-    """Return images and truth, one difference per model, then the last model's probability and polygons."""
+def panels(tile: ExampleTile, task: TaskName = "buildings") -> list[Panel]:
+    """Return images and truth, one difference per model, then the last model's probability and polygons.
+
+    A task without objects has no polygons.
+    """
     radar = sar_picture(tile.sar)
     drawn = [Panel(title="SAR", picture=radar, alt="SAR image in false colour: HH, HV, VV")]
     under = radar
@@ -64,7 +71,8 @@ def panels(tile: ExampleTile) -> list[Panel]:
         under = optical_picture(tile.optical)
         drawn.insert(0, Panel(title="Optical", picture=under, alt="Optical image"))
     truth = truth_panel(tile.truth, under)
-    drawn.append(Panel(title="Truth", picture=truth, alt="True building footprints"))
+    labels = "True building footprints" if task == "buildings" else f"True {task}"
+    drawn.append(Panel(title="Truth", picture=truth, alt=labels))
     valid = np.asarray(tile.sar.any(axis=-1))
     for model, predicted in zip(tile.models, tile.predicted, strict=True):
         iou = count_pixels(predicted, tile.truth, valid).iou
@@ -72,7 +80,7 @@ def panels(tile: ExampleTile) -> list[Panel]:
             Panel(
                 title=_model_title(model),
                 picture=difference_panel(tile.truth & valid, predicted, under),
-                alt=f"{model_title(model)}: buildings found, false alarms, missed buildings, IoU {iou:.2f}",
+                alt=f"{model_title(model)}: {task} found, false alarms, missed {task}, IoU {iou:.2f}",
                 note=f"IoU {iou:.2f}",
             )
         )
@@ -81,10 +89,11 @@ def panels(tile: ExampleTile) -> list[Panel]:
         Panel(
             title=f"{_model_title(last)}: probability",
             picture=probability_panel(tile.probability[-1]),
-            alt=f"Building probability, {model_title(last)}, dark is 0 and yellow is 1",
+            alt=f"{task[:-1].capitalize()} probability, {model_title(last)}, dark is 0 and yellow is 1",
         )
     )
-    drawn.append(_polygon_panel(tile, under))
+    if task in OBJECT_TASKS:
+        drawn.append(_polygon_panel(tile, under))
     return drawn
 
 
@@ -115,9 +124,10 @@ def rank_title(rank: float) -> str:
     return "Median" if abs(rank - 0.5) < 0.01 else f"Percentile {100 * rank:.0f}"
 
 
-def _facts(tile: ExampleTile) -> tuple[str, ...]:
+def _facts(tile: ExampleTile, task: TaskName) -> tuple[str, ...]:
+    matched = f"{tile.tp} buildings matched, {tile.fp} false alarms, {tile.fn} missed"
     return (
         f"imaged from the {'south' if tile.from_south else 'north'}",
-        f"{tile.tp} buildings matched, {tile.fp} false alarms, {tile.fn} missed",
+        *((matched,) if task in OBJECT_TASKS else ()),
         f"{tile.nodata_share:.0%} no-data",
     )

@@ -20,6 +20,7 @@ from components.simulation.parameters import WorldParameters
 from components.simulation.radar import backscatter, margins
 from components.simulation.radiometry import radiometry_of
 from components.simulation.speckle import to_units
+from components.simulation.streets import Street, streets_in
 from components.simulation.surface import draw_surface
 
 PAD = 8
@@ -38,6 +39,7 @@ class TileImages:
         sar: Units of the product in the sensor's band order, float32 (bands, rows, cols), 0 = no-data.
         optical: Red, green, blue, near infra-red, uint8 (4, rows, cols), 0 = no-data; None without a camera.
         footprints: Its labels.
+        streets: Streets whose surface meets it; None where the world has no road labels.
     """
 
     spot: Spot
@@ -45,6 +47,7 @@ class TileImages:
     sar: Float
     optical: Codes | None
     footprints: list[Footprint]
+    streets: list[Street] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ def image_column(
         radar = np.ascontiguousarray(sar[:, rows])
         camera = None if optical is None else np.ascontiguousarray(optical[:, rows])
         footprints = footprints_in(labelled, imaged_ground((radar != 0).any(axis=0), frame))
-        tiles.append(TileImages(spot, frame, radar, camera, footprints))
+        streets = streets_in(city, frame.bounds) if world.roads else None
+        tiles.append(TileImages(spot, frame, radar, camera, footprints, streets))
     return tiles
 
 

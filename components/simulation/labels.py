@@ -1,9 +1,10 @@
-"""Labels as the release writes them: one GeoJSON per tile and one summary CSV in pixel coordinates."""
+"""Labels as the release writes them: GeoJSON for each tile, and one summary CSV in pixel coordinates."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -14,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from components.simulation.frame import Frame, Mask
 from components.simulation.noise import uniform_at
 from components.simulation.objects import Objects
+from components.simulation.streets import Street
 
 CSV_HEADER = (
     "ImageId,TileBuildingId,PolygonWKT_Pix,Mean_Building_Height,Median_Building_Height,StdDev_Building_Height"
@@ -79,6 +81,28 @@ def geojson(footprints: list[Footprint]) -> bytes:
         }
         for number, f in enumerate(footprints)
     ]
+    return _collection(features)
+
+
+def road_geojson(streets: list[Street], frame: Frame) -> bytes:
+    """Write the tile's road labels: centre lines with name, class and width in metres, EPSG:32631.
+
+    A line is kept as far as its surface may lie in the tile, so that drawn widths are whole at its border.
+    """
+    tile = shapely.box(*frame.bounds)
+    features = []
+    for street in streets:
+        reached = shapely.intersection(street.line, tile.buffer(street.width_m / 2, join_style="mitre"))
+        for part in shapely.get_parts(reached):
+            if isinstance(part, shapely.LineString) and part.length > 0:
+                properties = {"name": street.name, "class": street.kind.value, "width_m": street.width_m}
+                line = np.round(np.asarray(part.coords), 4).tolist()
+                geometry = {"type": "LineString", "coordinates": line}
+                features.append({"type": "Feature", "properties": properties, "geometry": geometry})
+    return _collection(features)
+
+
+def _collection(features: list[dict[str, Any]]) -> bytes:
     document = {
         "type": "FeatureCollection",
         "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32631"}},

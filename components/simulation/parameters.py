@@ -14,8 +14,10 @@ class WorldParameters(Parameters):
         seed: Draws the city, the flights and the speckle.
         tiles: Tiles per airborne acquisition; a spaceborne one makes about half as many (at least 12).
         tile_px: Tile side in pixels of 0.5 m. The real release has 900.
+        roads: True if each tile comes with the centre lines of its streets, too.
     """
 
     seed: int = Field(20190804, ge=0)
     tiles: int = Field(240, ge=12, le=3401)
     tile_px: int = Field(450, ge=64, le=900)
+    roads: bool = False

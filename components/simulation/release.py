@@ -11,11 +11,11 @@ from rasterio.io import MemoryFile
 from rasterio.transform import from_origin
 
 from components.lib.datasets.base import Product, Sensor
-from components.lib.datasets.rehearsal import DRAWN, REHEARSAL
+from components.lib.datasets.rehearsal import DRAWN, REHEARSAL, ROADS
 from components.simulation.flights import Spot, Strip, plan_flight, tile_count
 from components.simulation.frame import Frame
 from components.simulation.imaging import TileImages, columns_of, image_column
-from components.simulation.labels import CSV_HEADER, csv_rows, geojson
+from components.simulation.labels import CSV_HEADER, csv_rows, geojson, road_geojson
 from components.simulation.parameters import WorldParameters
 from components.simulation.radiometry import radiometry_of
 from components.simulation.workers import drawn_in_order, worth_workers
@@ -42,15 +42,16 @@ class _Column:
     rows: str
 
 
-def products_of(sensor: Sensor) -> tuple[Product, ...]:
+def products_of(sensor: Sensor, world: WorldParameters) -> tuple[Product, ...]:
     """Return the products that the rehearsal world makes for a sensor, in the order of a tile's files."""
     unpaired = (REHEARSAL.sar, REHEARSAL.labels)
-    return tuple(product for product in DRAWN if sensor.paired_optical or product in unpaired)
+    found = tuple(product for product in DRAWN if sensor.paired_optical or product in unpaired)
+    return (*found, ROADS) if world.roads else found
 
 
 def count_files(sensor: Sensor, world: WorldParameters, acquisition_id: str) -> int:
     """Return the number of files that :func:`release_files` yields."""
-    return tile_count(sensor, world) * len(products_of(sensor)) + len(SUMMARY_FILES)
+    return tile_count(sensor, world) * len(products_of(sensor, world)) + len(SUMMARY_FILES)
 
 
 def release_files(
@@ -91,18 +92,22 @@ def _draw_column(
     files: list[ReleaseFile] = []
     rows = []
     for tile in image_column(sensor, world, acquisition, strip, spots):
-        files += _tile_files(sensor, strip, tile)
+        files += _tile_files(sensor, world, strip, tile)
         image_id = REHEARSAL.image_id(strip.name, tile.spot.number)
         rows.append(csv_rows(image_id, tile.footprints, tile.frame))
     return _Column(files, "".join(rows))
 
 
-def _tile_files(sensor: Sensor, strip: Strip, tile: TileImages) -> Iterator[ReleaseFile]:
-    for product in products_of(sensor):
+def _tile_files(
+    sensor: Sensor, world: WorldParameters, strip: Strip, tile: TileImages
+) -> Iterator[ReleaseFile]:
+    for product in products_of(sensor, world):
         name = REHEARSAL.file_name(product.name, strip.name, tile.spot.number)
         path = f"{REHEARSAL.root}{product.folder}/{name}"
         if product == REHEARSAL.labels:
             yield ReleaseFile(path, geojson(tile.footprints))
+        elif product == ROADS:
+            yield ReleaseFile(path, road_geojson(tile.streets or [], tile.frame))
         elif product == REHEARSAL.sar:
             yield ReleaseFile(path, _to_geotiff(tile.sar, tile.frame, sensor.crs))
         elif tile.optical is not None:

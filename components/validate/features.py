@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from components.contract.errors import BadDataError
-from components.lib.datasets.base import Sensor
+from components.lib.datasets.base import RoadLabels, Sensor
 from components.lib.datasets.sensors import dataset_of
 from components.lib.foreign import judged
 from components.lib.geo.bands import in_band_order, nodata_pixels, valid_pixels
 from components.lib.geo.footprints import Labels
 from components.lib.geo.raster import Raster, RasterLimits, RasterProfile, read_geotiff
-from components.validate.labels import Bounds, count_labels
+from components.validate.labels import Bounds, count_labels, count_roads
 from components.validate.summary import Summaries
 from components.validate.tiles import Record, Tile
 
@@ -84,6 +84,8 @@ def tile_features(
     _label_columns(row, tile.files.get(dataset.labels.name), sensor, sar, read)
     if summary is not None:
         _summary_columns(row, summary, sensor)
+    if dataset.roads is not None and dataset.roads.product.name in tile.files:
+        _road_columns(row, tile.files[dataset.roads.product.name], dataset.roads, sensor, sar, read)
     return row
 
 
@@ -209,6 +211,29 @@ def _label_columns(
             "label_largest_m2": counts.largest_m2,
         }
         row["label_readable"] = True
+
+
+def _road_columns(  # noqa: PLR0917 - one file, its declaration and its tile
+    row: Features,
+    record: Record,
+    labels: RoadLabels,
+    sensor: Sensor,
+    sar: RasterProfile | None,
+    read: Callable[[Record], bytes],
+) -> None:
+    """Add the columns of the road labels, of a tile that comes with them."""
+    with _file_judged(row, "road", record):
+        content = read(record)
+        row["road_checksum_ok"] = True
+        row["road_readable"] = False
+        name = str(record["name"])
+        counts = count_roads(content, name, crs=sensor.crs, bounds=_bounds(sar), labels=labels)
+        row |= {
+            "road_count": counts.count,
+            "road_dropped": counts.dropped,
+            "road_outside_share": counts.outside / max(counts.count, 1),
+        }
+        row["road_readable"] = True
 
 
 def _summary_columns(row: Features, summary: Labels, sensor: Sensor) -> None:

@@ -1,4 +1,4 @@
-"""Features of one tile's building GeoJSON."""
+"""Features of one tile's GeoJSON of buildings, and of roads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from shapely.geometry import box
 
 from components.contract.errors import BadDataError
+from components.lib.datasets.base import RoadLabels
 from components.lib.geo.footprints import Labels, read_geojson, to_crs
+from components.lib.roads.labels import WIDTHS_M, read_road_lines
 
 MAX_BYTES = 64 * 2**20
 """A tile's labels take some 100 kB; more than this is no label file."""
@@ -52,11 +54,7 @@ def count_labels(content: bytes, name: str, *, crs: str, bounds: Bounds | None) 
     Raises:
         BadDataError: If the bytes are no GeoJSON feature collection or in an unknown CRS.
     """
-    if len(content) > MAX_BYTES:
-        raise BadDataError(
-            f"{name} holds {len(content):,} bytes, beyond the limit of {MAX_BYTES:,}",
-            next_step="fetch the file again, or leave the tile out",
-        )
+    _require_small(content, name)
     labels = to_crs(read_geojson(content, name), crs, name)
     return LabelCounts(
         count=len(labels.footprints),
@@ -66,6 +64,43 @@ def count_labels(content: bytes, name: str, *, crs: str, bounds: Bounds | None) 
         outside=0 if bounds is None else _count_outside(labels, bounds),
         largest_m2=max((footprint.polygon.area for footprint in labels.footprints), default=0.0),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoadCounts:
+    """Counts of a file of centre lines.
+
+    Attributes:
+        count: Usable lines.
+        dropped: Features that are no lines.
+        outside: Usable lines beside the tile, by more than half of the widest road.
+    """
+
+    count: int
+    dropped: int
+    outside: int
+
+
+def count_roads(
+    content: bytes, name: str, *, crs: str, bounds: Bounds | None, labels: RoadLabels
+) -> RoadCounts:
+    """Count and judge the lines of a GeoJSON file, with the reader that preparing uses.
+
+    Args and errors as of :func:`count_labels`; ``labels`` declares the properties.
+    """
+    _require_small(content, name)
+    found = read_road_lines(content, name, crs, labels)
+    ground = None if bounds is None else box(*bounds).buffer(WIDTHS_M[1] / 2)
+    outside = 0 if ground is None else sum(not road.line.intersects(ground) for road in found.lines)
+    return RoadCounts(count=len(found.lines), dropped=found.dropped, outside=outside)
+
+
+def _require_small(content: bytes, name: str) -> None:
+    if len(content) > MAX_BYTES:
+        raise BadDataError(
+            f"{name} holds {len(content):,} bytes, beyond the limit of {MAX_BYTES:,}",
+            next_step="fetch the file again, or leave the tile out",
+        )
 
 
 def _count_outside(labels: Labels, bounds: Bounds) -> int:

@@ -146,7 +146,10 @@ def tile_rules(sensor: Sensor, parameters: ValidateParameters, features: pd.Data
                 product=optical,
             ),
         ]
-    return rules + _label_rules(dataset.labels.name)
+    rules += _label_rules(dataset.labels.name)
+    if dataset.roads is not None and "road_readable" in features:
+        rules += _road_rules(dataset.roads.product.name)
+    return rules
 
 
 def _raster_rules(prefix: str, product: str, *, dtype: str, bands: int, crs: str) -> list[Rule]:
@@ -289,6 +292,31 @@ def _label_rules(product: str) -> list[Rule]:
             kind="between",
             low=0,
             high=MAX_BUILDING_M2,
+            product=product,
+        ),
+    ]
+
+
+def _road_rules(product: str) -> list[Rule]:
+    return [
+        _true("road_checksum", "road_checksum_ok", "checksum agrees", "road_error", product),
+        _true("road_readable", "road_readable", "file can be read", "road_error", product),
+        Rule(
+            name="road_lines",
+            column="road_dropped",
+            what="features that are no lines",
+            kind="between",
+            low=0,
+            high=0,
+            product=product,
+        ),
+        Rule(
+            name="road_place",
+            column="road_outside_share",
+            what="share of roads beside the tile",
+            kind="between",
+            low=0,
+            high=MAX_LABELS_OUTSIDE,
             product=product,
         ),
     ]

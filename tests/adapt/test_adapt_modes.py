@@ -27,7 +27,7 @@ from components.lib.nets.sensorset import use_sensor
 from components.lib.nets.stems import SensorStem
 from components.lib.selftraining.pseudolabels import LabelSummary
 from components.lib.store.store import Store
-from components.lib.tasks.labels import footprints_of
+from components.lib.tasks.labels import target_of
 from components.lib.tracking.parameters import TrackingParameters
 from tests.adapt.two_sensors import SOURCE, TARGET, adapt, make_start, make_store, training
 from tests.parameter_documents import document
@@ -265,7 +265,7 @@ def test_class_shares_count_pixels_with_data(folder: Path) -> None:
     rows = store.rows(SOURCE, "train")
     background, building = class_shares(store, SOURCE, rows)
     data = store.layer(SOURCE, "sar")[rows].any(axis=-1)
-    truth = footprints_of(store.layer(SOURCE, "target")[rows])[data].mean()
+    truth = target_of(store.layer(SOURCE, "target")[rows])[data].mean()
     assert building == pytest.approx(truth, abs=0.02)
     assert background + building == pytest.approx(1)
 

@@ -46,7 +46,7 @@ from components.lib.store.layout import write_store
 from components.lib.store.prefetch import prefetch
 from components.lib.store.sampler import CropSampler
 from components.lib.store.store import Store
-from components.lib.tasks.labels import footprints_of
+from components.lib.tasks.labels import target_of
 
 SENSOR = "simulated-airborne"
 TILES, SIDE, GSD = 24, 900, 0.5
@@ -240,7 +240,7 @@ def check_pixels(dataset: Any, stores: dict[str, Store], device: torch.device, s
                 peer = scaled(sample["image"].numpy(), dtype)
                 np.testing.assert_array_equal(ours["sar"][i], peer, err_msg=f"{dtype}, {window}")
                 mask = sample["mask"].numpy().reshape(CROP, CROP)
-                np.testing.assert_array_equal(footprints_of(ours["target"][i]), mask, err_msg=f"{window}")
+                np.testing.assert_array_equal(target_of(ours["target"][i]), mask, err_msg=f"{window}")
                 compared += 1
     return compared
 

@@ -20,7 +20,7 @@ from components.lib.config.loader import load_parameters
 from components.lib.datasets.spacenet6 import SPACENET6
 from tests.download.release import PREFIX, STRIPS, entry
 
-KNOWN = ["rehearsal-airborne", "rehearsal-spaceborne", "spacenet6-train"]
+KNOWN = ["rehearsal-airborne", "rehearsal-roads", "rehearsal-spaceborne", "spacenet6-train"]
 
 
 def test_the_committed_entries_are_the_three_we_know() -> None:

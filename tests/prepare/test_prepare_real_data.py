@@ -15,7 +15,7 @@ from components.lib.geo.grid import GRID_M
 from components.lib.geo.raster import read_geotiff
 from components.lib.store.sampler import CropSampler
 from components.lib.store.store import Store
-from components.lib.tasks.labels import footprints_of
+from components.lib.tasks.labels import target_of
 from tests.prepare.tiny_raw import NORTH, SOUTH, Acquisition, Folders, geojson, tif
 
 AIRBORNE = "capella-airborne"
@@ -95,7 +95,7 @@ def test_real_tile_with_real_footprints_is_masked_in_every_pixel(real_data: Path
     assert store.index["nodata_share"][0] == pytest.approx(0.37, abs=0.005)
     assert store.index["n_buildings"].tolist() == [len(large)]
     assert len(store.truth(parsed.image_id, AIRBORNE)) == len(labels.footprints)
-    mask = footprints_of(store.layer(AIRBORNE, "target")[0]).astype(np.uint8)
+    mask = target_of(store.layer(AIRBORNE, "target")[0]).astype(np.uint8)
     if flag == "1":
         mask = mask[::-1, ::-1]
     small = [f.polygon for f in labels.footprints if f.polygon.area * GRID_M**2 <= 20.0]

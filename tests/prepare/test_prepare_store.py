@@ -16,7 +16,7 @@ from components.lib.geo.orientation import align
 from components.lib.geo.rasterise import rasterise_targets
 from components.lib.geo.vectorise import vectorise
 from components.lib.store.store import Store
-from components.lib.tasks.labels import BUILDING_BAND, footprints_of, pack_masks
+from components.lib.tasks.labels import BUILDING_BAND, pack_masks, target_of
 from tests.prepare.tiny_raw import (
     AIRBORNE,
     NORTH,
@@ -78,7 +78,7 @@ def test_perfect_mask_vectorises_to_the_truth_whatever_the_orientation(folders: 
 
     for _, entry in store.index.iterrows():
         stored = store.tile(AIRBORNE, entry["row"], "target")
-        mask = footprints_of(store.layer(AIRBORNE, "target")[entry["row"]]).astype(np.float32)
+        mask = target_of(store.layer(AIRBORNE, "target")[entry["row"]]).astype(np.float32)
         perfect = stored.with_values(mask[np.newaxis], (BUILDING_BAND,))
         found = vectorise(perfect, threshold=0.5, min_area_px=10)
         truth = store.truth(entry["image_id"], AIRBORNE)
@@ -102,7 +102,7 @@ def test_a_perfect_probability_map_lands_on_the_footprints_on_the_ground(folders
     assert sorted(store.index["orientation"]) == [0, 1]
     for entry in store.index.to_dict("records"):
         stored = store.tile(AIRBORNE, entry["row"], "target")
-        mask = footprints_of(np.moveaxis(stored.values, 0, -1)).astype(np.float32)
+        mask = target_of(np.moveaxis(stored.values, 0, -1)).astype(np.float32)
         found = vectorise(
             stored.with_values(mask[np.newaxis], (BUILDING_BAND,)), threshold=0.5, min_area_px=10
         )
@@ -186,7 +186,7 @@ def test_coarser_sensor_lands_on_the_half_metre_grid(folders: Folders) -> None:
     assert not sar[:16].any()
     # HH, HV, VH, VV borrow HH, HV, HV, HH; no-data does not darken the first valid row.
     assert np.unique(sar[16:].reshape(-1, 4), axis=0).tolist() == [[128, 67, 67, 128]]
-    seen = footprints_of(store.layer(SPACEBORNE, "target")[0])
+    seen = target_of(store.layer(SPACEBORNE, "target")[0])
     assert seen[20:36, 8:24].all()
     assert seen.sum() == 16 * 16
     assert store.index["gsd_m"].tolist() == [GRID_M]

@@ -40,7 +40,7 @@ from components.lib.scoring.score import Scores, score_model
 from components.lib.store.layout import write_store
 from components.lib.store.sampler import CropSampler
 from components.lib.store.store import Store
-from components.lib.tasks.labels import BUILDING_BAND, footprints_of
+from components.lib.tasks.labels import BUILDING_BAND, target_of
 
 SENSOR = "capella-airborne"
 IMAGE_ID = "atlanta"
@@ -153,7 +153,7 @@ def draw(folder: Path, net: SegmentationNetwork, store: Store, scores: Scores) -
     ((_, prediction),) = predict_tiles(net, store, SENSOR, ROWS)
     probability = prediction.band(BUILDING_BAND)
     picture = optical_picture(store.layer(SENSOR, "optical")[0])
-    truth: npt.NDArray[np.bool_] = footprints_of(store.layer(SENSOR, "target")[0])
+    truth: npt.NDArray[np.bool_] = target_of(store.layer(SENSOR, "target")[0])
     under = backdrop(picture)
     panels = [
         Panel(title="Panchromatic", picture=picture, alt="The real tile from above"),

@@ -8,6 +8,7 @@ from typing import Any
 from components.lib.datasets.base import Product, Sensor
 from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.nets.config import NetworkConfig
+from components.lib.tasks.labels import BAND_OF, TaskName
 
 BATCH = ["batch", "channel", "height", "width"]
 
@@ -29,18 +30,25 @@ def bands_of(config: NetworkConfig) -> list[dict[str, Any]]:
     return [{"name": name, "data_type": "uint8", "nodata": 0} for name in names]
 
 
+_MEANING: Mapping[TaskName, str] = {
+    "buildings": "footprint of a building",
+    "roads": "surface of a road",
+}
+
+
 def outputs_of(config: NetworkConfig) -> list[dict[str, Any]]:
-    """Return ``mlm:output``: the building probability and the threshold of the mask."""
+    """Return ``mlm:output``: the probability of the target and the threshold of the mask."""
+    target = BAND_OF[config.task]
     return [
         {
-            "name": "building probability",
+            "name": f"{target} probability",
             "tasks": ["semantic-segmentation"],
-            "description": f"Probability of the class building for each pixel; a pixel is building above "
+            "description": f"Probability of the class {target} for each pixel; a pixel is {target} above "
             f"{config.threshold:g}. The network returns logits of {config.classes} classes.",
             "result": {"shape": [-1, 1, -1, -1], "dim_order": BATCH, "data_type": "float32"},
             "classification:classes": [
-                {"value": 0, "name": "background", "description": "ground without a building"},
-                {"value": 1, "name": "building", "description": "footprint of a building"},
+                {"value": 0, "name": "background", "description": f"ground without a {target}"},
+                {"value": 1, "name": target, "description": _MEANING[config.task]},
             ],
             "post_processing_function": {
                 "format": "python",

@@ -10,6 +10,9 @@ from components.lib.config.loader import Parameters
 
 Vectoriser = Literal["watershed", "plain"]
 
+Drawing = Vectoriser | Literal["none"]
+"""Origin of a tile's objects; ``none`` for a task without objects."""
+
 
 class ScoringSettings(Parameters):
     """Prediction, vectorising and matching of tiles, fixed before the test split is looked at.

@@ -79,6 +79,28 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoadLabels:
+    """Road labels of a data set: centre lines as GeoJSON, and what their properties mean.
+
+    Attributes:
+        product: Files of the lines, one for each tile, in map coordinates.
+        width_key: Property with the width of a line's road, metres; "" if the release states none.
+        lanes_key: Property with the number of its lanes, used where no width is stated; "" if there is none.
+        lane_m: Width of a lane, metres.
+        class_key: Property with the class of the road; "" if there is none.
+        uncertain: Classes of which nobody knows whether a road is to be seen; the ground that such a road
+            would cover is ignored.
+    """
+
+    product: Product
+    width_key: str = ""
+    lanes_key: str = ""
+    lane_m: float = 3.5
+    class_key: str = ""
+    uncertain: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summaries:
     """Files that describe an acquisition as a whole.
 
@@ -185,6 +207,7 @@ class Dataset:
         root: Folder of the release that holds the products' folders, with a slash at its end.
         split: The official split.
         sar_moments: Moments of the valid SAR pixels.
+        roads: Road labels; None for a data set without them.
     """
 
     name: str
@@ -198,11 +221,14 @@ class Dataset:
     root: str
     split: OfficialSplit
     sar_moments: Moments
+    roads: RoadLabels | None = None
 
     @cached_property
     def products(self) -> dict[str, Product]:
         """All products of a tile by name."""
-        return {product.name: product for product in (self.sar, self.optical, self.labels, *self.unread)}
+        roads = () if self.roads is None else (self.roads.product,)
+        found = (self.sar, self.optical, self.labels, *self.unread, *roads)
+        return {product.name: product for product in found}
 
     @property
     def unread_names(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from components.lib.datasets.base import Sensor
+from components.lib.datasets.base import Product, RoadLabels, Sensor
 from components.lib.datasets.spacenet6 import (
     BUILDINGS,
     CAPELLA_AIRBORNE,
@@ -36,4 +36,12 @@ SIMULATED_SPACEBORNE = Sensor(
 DRAWN = (SAR_INTENSITY, PS_RGB, PS_RGBNIR, BUILDINGS)
 """Products that the simulation makes, in the order in which it writes a tile's files."""
 
-REHEARSAL = replace(SPACENET6, name="rehearsal", sensors=(SIMULATED_AIRBORNE, SIMULATED_SPACEBORNE))
+ROADS = Product(name="Roads", folder="geojson_roads", extension="geojson")
+"""Centre lines of the streets, made only where the section `world` asks for roads."""
+
+REHEARSAL = replace(
+    SPACENET6,
+    name="rehearsal",
+    sensors=(SIMULATED_AIRBORNE, SIMULATED_SPACEBORNE),
+    roads=RoadLabels(product=ROADS, width_key="width_m", class_key="class", uncertain=("track", "path")),
+)

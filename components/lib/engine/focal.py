@@ -11,7 +11,7 @@ from components.lib.losses.segmentation import IGNORE
 
 
 class FocalTask(SupervisedTask):
-    """Released focal loss on the footprints, and the contours where the network draws them.
+    """Released focal loss on the target, and the contours where the network draws them.
 
     Args: As of :class:`SupervisedTask`; the network has two classes.
     """

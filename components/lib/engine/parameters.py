@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from components.contract.errors import ParameterError
 from components.lib.config.loader import Parameters
+from components.lib.tasks.labels import TaskName
 
 LEAST_CROP_PX = 32
 
@@ -110,6 +111,20 @@ class TrainingParameters(Parameters):
     perturbation: int = Field(default=0, ge=0, lt=2**32)
     checkpoint_every: int = Field(ge=1)
     log_every: int = Field(ge=1)
+
+    def wants_contours(self, task: TaskName) -> bool:
+        """Return whether networks of a task are to have a contour head.
+
+        Raises:
+            ParameterError: If they cannot.
+        """
+        if self.contour_weight > 0 and task != "buildings":
+            raise ParameterError(
+                f"training.contour_weight: {self.contour_weight:g}, and networks of {task} (prepare.task) "
+                "have no head for footprint, edge and contact",
+                next_step="set training.contour_weight to 0",
+            )
+        return self.contour_weight > 0
 
     def require_fitting(self, side: int, where: str) -> None:
         """Check that crops, cut larger for the least zoom, fit into tiles.

@@ -10,7 +10,7 @@ from components.lib.inference.tiles import predict_tiles
 from components.lib.metrics.probabilities import HALF, ProbabilityHistogram
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.store import Store
-from components.lib.tasks.labels import BUILDING_BAND, footprints_of
+from components.lib.tasks.labels import BAND_OF, ignored_of, target_of
 
 
 def pixel_histogram(
@@ -22,7 +22,7 @@ def pixel_histogram(
     device: torch.device,
     statistics_of: str | None = None,
 ) -> ProbabilityHistogram:
-    """Return the building probabilities of the valid pixels of some tiles, by their truth.
+    """Return the probabilities of the pixels of some tiles that count, by their truth.
 
     Args:
         net: The network.
@@ -32,13 +32,13 @@ def pixel_histogram(
         device: Device of the prediction.
         statistics_of: Sensor whose statistics normalise them, by default ``sensor``.
     """
-    target = store.layer(sensor, "target")
+    target, task = store.layer(sensor, "target"), store.task
     total = ProbabilityHistogram.empty()
     for row, prediction in predict_tiles(
         net, store, sensor, rows, device=device, statistics_of=statistics_of
     ):
-        probability = prediction.band(BUILDING_BAND)
-        total += ProbabilityHistogram.of(probability, footprints_of(target[row]), prediction.valid)
+        counted = prediction.valid & ~ignored_of(target[row], task)
+        total += ProbabilityHistogram.of(prediction.band(BAND_OF[task]), target_of(target[row]), counted)
     return total
 
 
@@ -53,7 +53,7 @@ def choose_threshold(net: SegmentationNetwork, histogram: ProbabilityHistogram) 
 
 
 def pixel_scores(histogram: ProbabilityHistogram, threshold: float) -> dict[str, float]:
-    """Return the scores of the building class from pixels summed over tiles.
+    """Return the scores of the target class from pixels summed over tiles.
 
     Args:
         histogram: Probabilities of the pixels.

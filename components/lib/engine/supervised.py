@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 from components.lib.engine.batch import Batch
-from components.lib.engine.task import TrainingTask, label_layer
+from components.lib.engine.task import TrainingTask, target_classes
 from components.lib.losses.contours import contour_loss
-from components.lib.losses.segmentation import IGNORE, cross_entropy, data_mask, dice_loss, ignore_nodata
+from components.lib.losses.segmentation import IGNORE, cross_entropy, data_mask, dice_loss
 from components.lib.nets.network import SegmentationNetwork
 
 
 class SupervisedTask(TrainingTask):
-    """Dice and cross-entropy on the footprints, and the contours where the network draws them.
+    """Dice and cross-entropy on the target, and the contours where the network draws them.
 
-    Pixels without data in the image that is read count in no term.
+    Pixels without data in the image that is read, and those that the labels ignore, count in no term.
 
     Args:
         net: Reads the batch's layer ``optical`` or ``sar``, as its modality says.
@@ -32,7 +32,7 @@ class SupervisedTask(TrainingTask):
         """Return ``loss`` and its terms of :meth:`class_terms` and, with that head, ``contours``."""
         image, target = batch[self.net.config.modality], batch["target"]
         maps = self.net.forward_maps(image)
-        classes = ignore_nodata(label_layer(target, "footprint"), image)
+        classes = target_classes(target, image, self.net.config.task)
         terms = self.class_terms(maps.logits, classes)
         contours = () if maps.contours is None else (maps.contours,)
         return with_total(terms | contour_term(contours, target, image, self.contour_weight))

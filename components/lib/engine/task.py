@@ -11,7 +11,8 @@ from torch import nn
 
 from components.lib.engine.batch import Batch
 from components.lib.engine.jitter import zoom
-from components.lib.tasks.labels import LABELS
+from components.lib.losses.segmentation import IGNORE, data_mask
+from components.lib.tasks.labels import IGNORE_LABEL, LABELS, LABELS_OF, TaskName
 
 
 class TrainingStoppedError(Exception):
@@ -19,7 +20,7 @@ class TrainingStoppedError(Exception):
 
 
 def label_layer(labels: torch.Tensor, name: str) -> torch.Tensor:
-    """Return one mask of the store's layer ``target``.
+    """Return one mask of the store's layer ``target``, of buildings.
 
     Args:
         labels: All masks, (B, 3, H, W).
@@ -29,6 +30,28 @@ def label_layer(labels: torch.Tensor, name: str) -> torch.Tensor:
         (B, H, W), non-zero where it holds.
     """
     return labels[:, LABELS.index(name)]
+
+
+def counted_pixels(labels: torch.Tensor, image: torch.Tensor, task: TaskName) -> torch.Tensor:
+    """Return the pixels that count in losses, (B, H, W) bool: those with data that the labels do not ignore.
+
+    Args:
+        labels: All masks, (B, 3, H, W).
+        image: Image that the network reads, (B, C, H, W) in stored units, after any zoom.
+        task: Task of the labels.
+    """
+    counted = data_mask(image)
+    if IGNORE_LABEL in LABELS_OF[task]:
+        counted = counted & (labels[:, LABELS_OF[task].index(IGNORE_LABEL)] == 0)
+    return counted
+
+
+def target_classes(labels: torch.Tensor, image: torch.Tensor, task: TaskName) -> torch.Tensor:
+    """Return the class of each pixel, (B, H, W): 1 the target, 0 none, ``IGNORE`` where it does not count.
+
+    Args and dtype as of :func:`counted_pixels` and the masks.
+    """
+    return torch.where(counted_pixels(labels, image, task), labels[:, 0], IGNORE)
 
 
 class TrainingTask(nn.Module, ABC):

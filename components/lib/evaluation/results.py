@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from components.contract.errors import BadDataError
 from components.lib.files import read_json, write_json
 from components.lib.metrics.intervals import Interval
+from components.lib.tasks.labels import TaskName
 
 CLEAN = "sn6-clean"
 """Split of the test tiles on ground that no train tile saw."""
@@ -41,13 +42,14 @@ class ModelResult:
         description: The model in a few words.
         sensor: Sensor of the tiles.
         split: ``sn6-clean`` or ``sn6-kang``.
-        vectoriser: Origin of the polygons: ``watershed`` or ``plain``.
+        vectoriser: Origin of the polygons: ``watershed`` or ``plain``; ``none`` for a task without objects.
         tiles: Number of tiles.
         locations: Number of ground blocks, the units of the intervals.
-        threshold: Building probability above which a pixel is building.
+        threshold: Probability above which a pixel belongs to the target.
         iou: Pixel IoU with its interval over ground blocks.
         iou_half: Pixel IoU at threshold 0.5.
-        f1: SpaceNet F1 with its interval over ground blocks.
+        f1: SpaceNet F1 with its interval over ground blocks; None for a task without objects, as
+            are precision, recall and AP of the polygons.
         precision: Precision of the polygons.
         recall: Recall of the polygons.
         ap50: Average precision of the polygons at IoU 0.5.
@@ -58,6 +60,8 @@ class ModelResult:
         accuracy: Overall accuracy of the pixels (OA in LoveCS).
         kappa: Cohen's kappa of the pixels.
         dice: Mean over tiles of the smoothed hard Dice.
+        relaxed: Of roads, ``precision, recall, f1`` of the pixels within the task's tolerance, and ``iou`` of
+            the widened masks; None where there is nothing to take a share of.
     """
 
     model: str
@@ -71,10 +75,10 @@ class ModelResult:
     threshold: float
     iou: Interval
     iou_half: float
-    f1: Interval
-    precision: float
-    recall: float
-    ap50: float
+    f1: Interval | None
+    precision: float | None
+    recall: float | None
+    ap50: float | None
     px_precision: float
     px_recall: float
     px_f1: float
@@ -82,6 +86,7 @@ class ModelResult:
     accuracy: float
     kappa: float
     dice: float
+    relaxed: Mapping[str, float | None] | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -113,7 +118,7 @@ class SliceResult:
         tiles: Number of tiles.
         buildings: Number of true buildings.
         iou: Pixel IoU; None for building sizes, which have no pixel counts.
-        f1: SpaceNet F1.
+        f1: SpaceNet F1; None for a task without objects, as are precision and recall.
         precision: Precision of the polygons.
         recall: Recall of the polygons.
     """
@@ -126,9 +131,9 @@ class SliceResult:
     tiles: int
     buildings: int
     iou: Interval | None
-    f1: Interval
-    precision: float
-    recall: float
+    f1: Interval | None
+    precision: float | None
+    recall: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +168,7 @@ class Evaluation:
         slice_bounds: Lower and upper bound by dimension and slice name; None is unbounded.
         settings: Parameters of the scores and intervals.
         provenance: Hashes and versions behind the scores, by name, in reading order.
+        task: Task of the store and all models.
     """
 
     source: str
@@ -176,6 +182,7 @@ class Evaluation:
     slice_bounds: Mapping[str, Mapping[str, tuple[float, float | None]]]
     settings: EvaluationSettings
     provenance: tuple[tuple[str, str], ...]
+    task: TaskName = "buildings"
 
     def on(self, split: str) -> list[ModelResult]:
         """Return the results on one split, in table order."""

@@ -1,4 +1,4 @@
-"""Building probability of whole images, window by window as in the SpaceNet 6 baseline.
+"""Probability of the target in whole images, window by window as in the SpaceNet 6 baseline.
 
 The baseline's windows: docs/methods/spacenet6.md, "CosmiQ baseline".
 """
@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from components.contract.errors import BadDataError
 from components.lib.geo.geoarray import GeoArray
 from components.lib.inference.views import PLAIN, View, predict_views
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.store import Store
-from components.lib.tasks.labels import BUILDING_BAND, LABELS
+from components.lib.tasks.labels import BAND_OF, LABELS_OF, TaskName
 
 Float32 = npt.NDArray[np.float32]
 
@@ -33,6 +34,25 @@ def window_starts(length: int, window: int) -> list[int]:
     if length <= window:
         return [0]
     return [*range(0, length - window, window), length - window]
+
+
+def bands_of(net: SegmentationNetwork) -> tuple[str, ...]:
+    """Return the names of a prediction's bands: the class map's, and the contour head's if there is one."""
+    task: TaskName = net.config.task
+    return (BAND_OF[task], *LABELS_OF[task]) if net.config.contours else (BAND_OF[task],)
+
+
+def require_task(net: SegmentationNetwork, store: Store) -> None:
+    """Check that a network predicts what a store has labels of.
+
+    Raises:
+        BadDataError: If it does not.
+    """
+    if net.config.task != store.task:
+        raise BadDataError(
+            f"the network predicts {net.config.task}, and {store.folder} has labels of {store.task}",
+            next_step="set prepare.task and run `dvc repro`, so that store and models belong together",
+        )
 
 
 def predict_tiles(
@@ -59,7 +79,11 @@ def predict_tiles(
         device: Device of the computation.
         statistics_of: Sensor whose normalisation statistics the network uses, by default ``sensor``.
         views: Views of each window that are averaged.
+
+    Raises:
+        BadDataError: If the store has labels of another task than the network's.
     """
+    require_task(net, store)
     layer = "optical" if net.config.modality == "optical" else "sar"
     numbers = [int(row) for row in rows]
     predictions = predict_images(
@@ -96,8 +120,7 @@ def predict_images(
         views: Views of each window that are averaged.
 
     Yields:
-        Probabilities, float32: the band ``BUILDING_BAND`` of the class map and, where the network has a
-        contour head, the bands ``LABELS``.
+        Probabilities, float32, in the bands of :func:`bands_of`.
 
     Raises:
         ParameterError: If the network carries no statistics for the sensor.
@@ -124,7 +147,7 @@ def predict_images(
         for image, parts in zip(chunk, per_image, strict=True):
             stitched = _average(parts, corners, (height, width))
             stitched[:, ~image.valid] = 0
-            yield image.with_values(stitched, (BUILDING_BAND, *LABELS)[: len(stitched)])
+            yield image.with_values(stitched, bands_of(net)[: len(stitched)])
 
 
 def _window(image: GeoArray, corner: tuple[int, int], size: tuple[int, int]) -> npt.NDArray[np.generic]:
@@ -140,12 +163,12 @@ def _forward(
     sensor: str,
     views: Sequence[View],
 ) -> Float32:
-    """(B, h, w, C) windows to (B, 1 or 4, h, w) probabilities: building, and contours if there are."""
+    """(B, h, w, C) windows to (B, 1 or 4, h, w) probabilities: the target, and contours if there are."""
     with torch.inference_mode():
         pixels = torch.from_numpy(windows).to(device).permute(0, 3, 1, 2)  # channels-last without a copy
         maps = predict_views(net, pixels, sensor, views)
-        building = maps.classes[:, 1:2]
-        together = building if maps.contours is None else torch.cat([building, maps.contours], dim=1)
+        target = maps.classes[:, 1:2]
+        together = target if maps.contours is None else torch.cat([target, maps.contours], dim=1)
     probabilities: Float32 = together.cpu().numpy()
     return probabilities
 

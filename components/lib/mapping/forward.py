@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from components.contract.errors import ParameterError
+from components.lib.inference.tiles import bands_of
 from components.lib.mapping.ahead import ahead
 from components.lib.mapping.allocator import give_back_memory, share_kept_memory
 from components.lib.mapping.blending import Blend, FineLevels
@@ -26,7 +27,7 @@ from components.lib.mapping.blocks import Blocks, Windows
 from components.lib.mapping.kept import KeptWindows
 from components.lib.mapping.levels import Levels
 from components.lib.mapping.looks import LookFusion
-from components.lib.mapping.predicting import Predicted, WindowSettings, bands_of, predictions
+from components.lib.mapping.predicting import Predicted, WindowSettings, predictions
 from components.lib.mapping.scene import Scene
 from components.lib.mapping.windows import Part, WindowReader, turned
 from components.lib.nets.network import SegmentationNetwork

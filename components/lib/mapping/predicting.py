@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from components.contract.errors import ParameterError
-from components.lib.inference.tiles import BATCH, WINDOW_PX
+from components.lib.inference.tiles import BATCH, WINDOW_PX, bands_of
 from components.lib.inference.views import PLAIN, View, predict_views
 from components.lib.mapping.ahead import side_by_side
 from components.lib.mapping.blending import FINE, MOST_OVERLAP_PX, FineLevels
@@ -26,7 +26,6 @@ from components.lib.mapping.folding import folded
 from components.lib.mapping.fusing import fused
 from components.lib.mapping.windows import Batch, Part
 from components.lib.nets.network import SegmentationNetwork
-from components.lib.tasks.labels import BUILDING_BAND, LABELS
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -77,11 +76,6 @@ class WindowSettings:
     def rows(self) -> int:
         """Windows of one pass of the network."""
         return 1 if self.on_cpu else self.batch
-
-
-def bands_of(net: SegmentationNetwork) -> tuple[str, ...]:
-    """Return the names of a prediction's bands: ``building``, and the contour head's where there is one."""
-    return (BUILDING_BAND, *LABELS) if net.config.contours else (BUILDING_BAND,)
 
 
 def prepared(net: SegmentationNetwork, sensor: str, settings: WindowSettings) -> SegmentationNetwork:

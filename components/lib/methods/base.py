@@ -19,6 +19,7 @@ from components.lib.engine.supervised import SupervisedTask
 from components.lib.engine.task import TrainingTask
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.singlemap import SingleMapNetwork
+from components.lib.tasks.labels import TASK_NAMES, TaskName
 
 
 class MethodParameters(Parameters):
@@ -88,6 +89,7 @@ class Method(ABC, Generic[P]):
         network: The class of that kind where no other method uses it; None for a shared one.
         teacher: Kind of the optical teacher that is needed; None for none.
         layers: Layers of the store that a step reads.
+        tasks: Tasks that its losses know.
     """
 
     name: ClassVar[str]
@@ -97,6 +99,15 @@ class Method(ABC, Generic[P]):
     network: ClassVar[type[SegmentationNetwork] | None] = None
     teacher: ClassVar[str | None] = None
     layers: ClassVar[tuple[str, ...]] = ("sar", "target")
+    tasks: ClassVar[tuple[TaskName, ...]] = TASK_NAMES
+
+    def require_task(self, task: TaskName) -> None:
+        """Check that the losses know a store's task; raises ParameterError otherwise."""
+        if task not in self.tasks:
+            raise ParameterError(
+                f"distill.methods: {self.name} knows no labels of {task} (prepare.task)",
+                next_step=f"choose another method for {task}: disoptnet, or one without a teacher",
+            )
 
     def network_options(self, parameters: P) -> dict[str, Any]:
         """Return the fields of the network's configuration that the method's own parameters set."""

@@ -163,6 +163,7 @@ class Concord(Method[ConcordParameters]):
     kind = "disoptnet"
     teacher = "deeplabv3plus"
     layers = ("sar", "optical", "target")
+    tasks = ("buildings",)
 
     def network_options(self, parameters: ConcordParameters) -> dict[str, Any]:
         """Return which map is deployed."""

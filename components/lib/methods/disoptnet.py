@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -17,9 +18,9 @@ from components.lib.architectures.two_branch import TwoBranchNetwork
 from components.lib.engine.batch import Batch
 from components.lib.engine.distillation import DistillationTask
 from components.lib.engine.supervised import contour_term, with_total
-from components.lib.engine.task import TrainingTask, label_layer
+from components.lib.engine.task import TrainingTask, counted_pixels, target_classes
 from components.lib.losses.distillation import feature_mse, soft_cross_entropy
-from components.lib.losses.segmentation import IGNORE, data_mask, ignore_nodata, segmentation_loss
+from components.lib.losses.segmentation import IGNORE, segmentation_loss
 from components.lib.methods.base import Method, MethodParameters, Setup
 from components.lib.nets.singlemap import SingleMapNetwork
 
@@ -70,11 +71,11 @@ class DisOptNetTask(DistillationTask[TwoBranchNetwork]):
 
     def losses(self, batch: Batch) -> Batch:
         """Return ``loss`` and its terms, from the layers ``sar``, ``optical`` and ``target``."""
-        sar, valid = batch["sar"], data_mask(batch["sar"])
-        classes = ignore_nodata(label_layer(batch["target"], "footprint"), sar)
+        sar, target, task = batch["sar"], batch["target"], self.student.config.task
+        valid, classes = counted_pixels(target, sar, task), target_classes(target, sar, task)
         branches = self.student.forward_branches(sar)
         teacher_logits, teacher_features = self.teacher_outputs(batch["optical"])
-        taught = ignore_nodata(teacher_logits.argmax(dim=1), sar)
+        taught = torch.where(valid, teacher_logits.argmax(dim=1), IGNORE)
         terms = {
             "seg_s": segmentation_loss(branches.z_s, classes, ignore_index=IGNORE),
             "seg_r": segmentation_loss(branches.z_r, taught, ignore_index=IGNORE),
@@ -82,7 +83,7 @@ class DisOptNetTask(DistillationTask[TwoBranchNetwork]):
             "seg_f": segmentation_loss(branches.z_f, classes, ignore_index=IGNORE),
             "features": feature_mse(branches.features, teacher_features, self.features, valid),
         }
-        return with_total(terms | contour_term(branches.contours, batch["target"], sar, self.contour_weight))
+        return with_total(terms | contour_term(branches.contours, target, sar, self.contour_weight))
 
 
 class DisOptNet(Method[DisOptNetParameters]):

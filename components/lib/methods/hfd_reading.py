@@ -217,6 +217,7 @@ class HfdReadingMethod(Method[HfdReadingParameters]):
     network = HfdReading
     teacher = "hfd_reading"
     layers = ("sar", "optical", "target")
+    tasks = ("buildings",)
 
     def network_options(self, parameters: HfdReadingParameters) -> dict[str, Any]:
         """Return how the network aligns its maps."""

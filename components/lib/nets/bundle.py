@@ -13,6 +13,7 @@ from components.lib.nets.config import Modality, NetworkConfig
 from components.lib.nets.factory import build_network, network_class
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.sealed import SIGNATURE, compares_dates, read_sealed, write_sealed
+from components.lib.tasks.labels import TaskName
 
 
 def save_bundle(folder: Path, net: SegmentationNetwork, extra: Mapping[str, Any]) -> None:
@@ -27,7 +28,11 @@ def save_bundle(folder: Path, net: SegmentationNetwork, extra: Mapping[str, Any]
 
 
 def load_bundle(
-    folder: Path, device: str | torch.device = "cpu", *, modality: Modality | None = None
+    folder: Path,
+    device: str | torch.device = "cpu",
+    *,
+    modality: Modality | None = None,
+    task: TaskName | None = None,
 ) -> SegmentationNetwork:
     """Read a network back, in evaluation mode, on ``device``.
 
@@ -35,12 +40,14 @@ def load_bundle(
         folder: Folder of the two files.
         device: Device of the network.
         modality: Layer that the network must read; None takes either.
+        task: Task that the network must serve, as of the store that it is used with; None takes any.
 
     Raises:
         MissingInputError: If the folder or one of its files is absent.
         BadDataError: If the signature is malformed, has no seal or another content than was sealed, or names
-            an unknown kind of network; if the network reads another layer than ``modality``; if the weights
-            do not have the signed SHA-256, or do not fit the network that the signature describes.
+            an unknown kind of network; if the network reads another layer than ``modality`` or serves another
+            task than ``task``; if the weights do not have the signed SHA-256, or do not fit the network that
+            the signature describes.
     """
     sealed = read_sealed(folder, _stage_of(folder))
     if compares_dates(sealed.signature["config"]):
@@ -50,6 +57,8 @@ def load_bundle(
         raise sealed.bad(
             f"its network reads {config.modality} images; one that reads {modality} belongs here"
         )
+    if task not in {None, config.task}:
+        raise sealed.bad(f"its network predicts {config.task}; one of {task}, as of the store, belongs here")
     try:
         network_class(config.kind)
     except ParameterError as error:

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
+from components.lib.tasks.labels import TaskName
+
 Modality = Literal["optical", "sar"]
 Output = Literal["fused", "branch_s"]
 Stems = Literal["shared", "per_sensor"]
@@ -38,7 +40,9 @@ class NetworkConfig(BaseModel):
         aspp_rates: Dilation rates of the decoder's ASPP, cells of stride 16, where the network has one.
         aspp_dropout: Share of the ASPP's merged features that training drops.
         in_channels: Input bands: B, R, R, G for optical, HH, HV, VH, VV for SAR.
-        classes: Softmax classes: background and building.
+        task: Prediction target, as of the store that the network was trained on; buildings where a model does
+            not say.
+        classes: Softmax classes: background and the target.
         modality: Layer of the store that the network reads.
         sensors: Names of the sensors whose statistics the network carries.
         sensor_specific: True once layers know which sensor they work for (CSN, stems).
@@ -53,8 +57,9 @@ class NetworkConfig(BaseModel):
         output: Map a ``disoptnet`` deploys: the fused one, or the cheaper branch S alone.
         alignment: Way in which a network with flow alignment brings a coarse map onto a finer one: warped by
             a learnt ``flow``, or plainly upsampled (``add``, ablation).
-        contours: True if a second head predicts footprint, edge and contact, beside the class map.
-        threshold: Building probability above which a pixel is building, chosen on the labelled sensor's
+        contours: True if a second head predicts footprint, edge and contact of buildings, beside the class
+            map.
+        threshold: Probability above which a pixel is building or road, chosen on the labelled sensor's
             selection slice after training.
     """
 
@@ -67,6 +72,7 @@ class NetworkConfig(BaseModel):
     aspp_rates: tuple[PositiveInt, PositiveInt, PositiveInt] = REFERENCE_RATES
     aspp_dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
     in_channels: int = Field(default=4, ge=1)
+    task: TaskName = "buildings"
     classes: int = Field(default=2, ge=2)
     modality: Modality = "sar"
     sensors: tuple[str, ...] = Field(min_length=1)
@@ -92,4 +98,6 @@ class NetworkConfig(BaseModel):
             raise ValueError("sensors must be distinct")
         if len(self.sensors) > 1 and not self.sensor_specific:
             raise ValueError("several sensors need sensor_specific normalisation")
+        if self.contours and self.task != "buildings":
+            raise ValueError(f"a network of {self.task} has no contour head")
         return self

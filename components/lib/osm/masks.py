@@ -9,9 +9,9 @@ import numpy.typing as npt
 import shapely
 
 from components.lib.geo.grid import Grid
+from components.lib.geo.spans import Float, Mask, draw_lines, draw_polygons, segments_of
 from components.lib.osm.features import Features, Found
 from components.lib.osm.ground import Ground
-from components.lib.osm.spans import Float, Mask, draw_lines, draw_polygons, segments_of
 from components.lib.osm.terms import BACKGROUND, IGNORE, OBJECT
 
 CLOSED_PX = 3

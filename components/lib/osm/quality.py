@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from components.lib.geo.spans import Mask
 from components.lib.osm.masks import Drawing
 from components.lib.osm.shift import Image, Shift, estimate_shift
-from components.lib.osm.spans import Mask
 from components.lib.osm.terms import IGNORE, OBJECT, Task
 
 QUALITY_COLUMNS = MappingProxyType(

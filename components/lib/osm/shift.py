@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy import fft
 from scipy.ndimage import distance_transform_edt, uniform_filter
 
-from components.lib.osm.spans import Mask
+from components.lib.geo.spans import Mask
 
 Image = npt.NDArray[np.float32]
 

@@ -12,13 +12,20 @@ from components.lib.tracking.database import is_unmade
 from components.lib.tracking.parameters import TrackingParameters
 
 OPTICAL_MODEL, SAR_MODEL = "stormsight-optical", "stormsight-sar"
+ROADS_OPTICAL_MODEL, ROADS_SAR_MODEL = "stormsight-roads-optical", "stormsight-roads-sar"
 CHANGE_MODEL = "stormsight-change"
 
 BUILDING_MODELS = (OPTICAL_MODEL, SAR_MODEL)
 """Registered models that find buildings in one image."""
 
-MODELS = (*BUILDING_MODELS, CHANGE_MODEL)
-"""Registered models of the pipeline; that of change has no version where its branch is off."""
+ROAD_MODELS = (ROADS_OPTICAL_MODEL, ROADS_SAR_MODEL)
+"""Registered models that find roads in one image, lines of their own: scores of two tasks do not compare."""
+
+OPTIONAL_MODELS = (CHANGE_MODEL, *ROAD_MODELS)
+"""Registered models that have no version where their branch or task is off."""
+
+MODELS = (*BUILDING_MODELS, *OPTIONAL_MODELS)
+"""Registered models of the pipeline."""
 
 
 def require_served(champion: ChampionReader, *, may_be_interrupted: bool = False) -> str:

@@ -19,6 +19,7 @@ def bands_of(modality: str, sensors: Sequence[str]) -> dict[str, str]:
     Args:
         modality: ``sar`` or ``optical``.
         sensors: Names of the sensors that the network knows.
+        target: ``building`` or ``road``.
 
     Raises:
         ParameterError: If a sensor is unknown.
@@ -46,19 +47,20 @@ class Reading:
     output: str
 
 
-def building_reading(modality: str, sensors: Sequence[str]) -> Reading:
-    """Return what a building network reads: one image of any of its sensors.
+def building_reading(modality: str, sensors: Sequence[str], target: str = "building") -> Reading:
+    """Return what a network of buildings or roads reads: one image of any of its sensors.
 
     Args:
         modality: ``sar`` or ``optical``.
         sensors: Names of the sensors that the network knows.
+        target: ``building`` or ``road``.
 
     Raises:
         ParameterError: If a sensor is unknown.
     """
     bands = bands_of(modality, sensors)
     tensors = [(f"{modality} of {sensor}: {names}", len(QUAD_POL)) for sensor, names in bands.items()]
-    return Reading(bands, tensors, "building probability")
+    return Reading(bands, tensors, f"{target} probability")
 
 
 def change_reading(before: Modality, after: Modality) -> Reading:

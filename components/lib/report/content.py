@@ -61,7 +61,7 @@ class ResultRow:
         description: The model in a few words.
         sensor: Sensor of the tiles.
         iou: Pixel intersection over union with its interval.
-        f1: SpaceNet F1 with its interval.
+        f1: SpaceNet F1 with its interval; None in all rows of a task without objects.
         values: Further numbers by column title, in column order.
         further: Numbers of the second table, which fewer readers need, by column title.
         emphasis: True for the rows a reader should compare first.
@@ -71,7 +71,7 @@ class ResultRow:
     description: str
     sensor: str
     iou: Interval
-    f1: Interval
+    f1: Interval | None
     values: dict[str, float]
     further: dict[str, float]
     emphasis: bool = False
@@ -92,9 +92,15 @@ class ResultTable:
         return [(sensor, [row for row in self.rows if row.sensor == sensor]) for sensor in sensors]
 
     @property
+    def has_objects(self) -> bool:
+        """Return whether the rows have an F1 of objects."""
+        return any(row.f1 is not None for row in self.rows)
+
+    @property
     def scale(self) -> float:
         """Return the right end of the interval drawings: the largest upper bound, rounded up to a tenth."""
-        highest = max((max(row.iou.high, row.f1.high) for row in self.rows), default=1.0)
+        drawn = (interval for row in self.rows for interval in (row.iou, row.f1) if interval is not None)
+        highest = max((interval.high for interval in drawn), default=1.0)
         return min(1.0, int(highest * 10 + 1) / 10)
 
 

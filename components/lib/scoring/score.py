@@ -1,4 +1,8 @@
-"""Scores of one network on one sensor's tiles: pixels and buildings counted by tile and ground block."""
+"""Scores of one network on one sensor's tiles: pixels and objects counted by tile and ground block.
+
+The task is the store's. Roads have no objects yet: their table of objects is empty, and beside pixels their
+scores have the sums within a tolerance.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +26,13 @@ from components.lib.inference.views import views_of
 from components.lib.metrics.counts import count_pixels
 from components.lib.metrics.probabilities import HALF, ProbabilityHistogram
 from components.lib.nets.network import SegmentationNetwork
+from components.lib.roads.buffers import BufferSums
 from components.lib.scoring.blocks import block_parts
 from components.lib.scoring.nodata import nodata_region
 from components.lib.scoring.tables import TILE, PartCounts, TileScore, assemble
 from components.lib.store.store import Store
 from components.lib.tasks.base import Task
-from components.lib.tasks.buildings import BUILDINGS
+from components.lib.tasks.registry import load_task
 
 BACKLOG = 32
 """Tiles that may wait for their polygons, so that a fast GPU cannot fill the memory with maps."""
@@ -46,12 +51,14 @@ class Scores:
         objects: One row per building large enough to count: ``OBJECT_KEYS`` (``location``: the block of its
             centroid), kind (``truth`` or ``proposal``), matched, area_px, confidence (NaN for truth), iou (0
             if unmatched).
-        histograms: Building probabilities of each tile's valid pixels, by acquisition and image id.
+        histograms: Probabilities of each tile's pixels that count, by acquisition and image id.
+        relaxed: Sums of scores within a tolerance, by acquisition and image id; empty for a task without.
     """
 
     tiles: pd.DataFrame
     objects: pd.DataFrame
     histograms: Mapping[tuple[str, str], ProbabilityHistogram] = field(default_factory=dict)
+    relaxed: Mapping[tuple[str, str], BufferSums] = field(default_factory=dict)
 
     def clean(self) -> Scores:
         """Return the scores of the tiles on ground that no train tile saw."""
@@ -62,11 +69,16 @@ class Scores:
             tiles.reset_index(drop=True),
             self.objects.merge(names, on=list(TILE)),
             {name: histogram for name, histogram in self.histograms.items() if name in chosen},
+            {name: sums for name, sums in self.relaxed.items() if name in chosen},
         )
 
     def histogram(self) -> ProbabilityHistogram:
-        """Return the building probabilities of all tiles together."""
+        """Return the probabilities of all tiles together."""
         return sum(self.histograms.values(), start=ProbabilityHistogram.empty())
+
+    def relaxed_sums(self) -> BufferSums | None:
+        """Return the sums within a tolerance of all tiles together; None for a task without."""
+        return sum(self.relaxed.values(), start=BufferSums()) if self.relaxed else None
 
 
 def predict_by_settings(
@@ -112,7 +124,7 @@ def score_model(
     settings: ScoringSettings,
     device: torch.device | str = "cpu",
     statistics_of: str | None = None,
-    task: Task = BUILDINGS,
+    task: Task | None = None,
 ) -> Scores:
     """Predict, vectorise and score the given tiles.
 
@@ -150,7 +162,7 @@ def score_variants(
     variants: Sequence[ScoringSettings],
     device: torch.device | str = "cpu",
     statistics_of: str | None = None,
-    task: Task = BUILDINGS,
+    task: Task | None = None,
 ) -> list[Scores]:
     """Predict every tile once, then vectorise and score it by each of several settings.
 
@@ -162,10 +174,10 @@ def score_variants(
         variants: Settings that predict alike (window, batch, views).
         device: Device of the prediction.
         statistics_of: Sensor whose normalisation statistics the network uses, by default ``sensor``.
-        task: Target that the network predicts.
+        task: Target that the network predicts; by default the store's.
 
     Raises:
-        BadDataError: If there is no tile to score.
+        BadDataError: If there is no tile to score, or the network is of another task than the store.
         ValueError: If the variants predict differently.
     """
     if len({(v.window_px, v.batch, v.scales, v.flip, v.turn) for v in variants}) != 1:
@@ -175,15 +187,16 @@ def score_variants(
             f"sensor {sensor}: there is no tile to score",
             next_step="check the split in data/prepared/index.parquet (prepare.split in params.yaml)",
         )
+    task = task or load_task(store.task)
     index = _tiles_of(store, sensor, rows)
     target = store.layer(sensor, "target")
     places = {int(place["row"]): place for place in index.to_dict("records")}
     thresholds = [variant.threshold_of(net.config.threshold) for variant in variants]
 
     def score_tile(row: int, prediction: GeoArray) -> list[TileScore]:
-        truth, place = task.truth_mask(target[row]), places[row]
+        packed = target[row]
         return [
-            _score_tile(task, prediction, truth, place, settings, threshold)
+            _score_tile(task, prediction, packed, places[row], settings, threshold)
             for settings, threshold in zip(variants, thresholds, strict=True)
         ]
 
@@ -213,29 +226,31 @@ def score_variants(
         own = [tile[k] for tile in results]
         tiles, objects = assemble(task, index, store.footprints, own, settings)
         histograms = {name: tile.histogram for name, tile in zip(names, own, strict=True)}
-        scores.append(Scores(tiles, objects, histograms))
+        pairs = zip(names, own, strict=True)
+        relaxed = {name: tile.relaxed for name, tile in pairs if tile.relaxed is not None}
+        scores.append(Scores(tiles, objects, histograms, relaxed))
     return scores
 
 
 def _score_tile(  # noqa: PLR0917 - one tile, its truth and place, and the rules
     task: Task,
     prediction: GeoArray,
-    truth: npt.NDArray[np.bool_],
+    packed: npt.NDArray[np.uint8],
     place: Mapping[Hashable, Any],
     settings: ScoringSettings,
     threshold: float,
 ) -> TileScore:
-    """Count one tile's pixels by ground block and draw its buildings.
+    """Count one tile's pixels by ground block and draw its objects.
 
     Args:
         task: Target that is scored.
         prediction: Probabilities as stored, turned or not.
-        truth: (H, W) in the same orientation.
+        packed: Layer ``target`` of the tile, (H, W, 1), in the same orientation.
         place: Row of the store's index.
         settings: Vectoriser and size of the ground blocks.
-        threshold: Probability above which a pixel is building.
+        threshold: Probability above which a pixel belongs to the target.
     """
-    valid, probability = prediction.valid, task.probability(prediction)
+    valid, truth = prediction.valid & task.counted_mask(packed), task.truth_mask(packed)
     predicted, half = task.predicted_mask(prediction, threshold), task.predicted_mask(prediction, HALF)
     parts = block_parts(
         x_left_m=float(place["x_left_m"]),
@@ -258,7 +273,8 @@ def _score_tile(  # noqa: PLR0917 - one tile, its truth and place, and the rules
         ],
         polygons=task.draw(prediction, settings, threshold),
         vectoriser=task.vectoriser(prediction, settings),
-        histogram=ProbabilityHistogram.of(probability, truth, valid),
+        histogram=ProbabilityHistogram.of(task.probability(prediction), truth, valid),
+        relaxed=task.relaxed(predicted, truth, valid, float(place["gsd_m"])),
         hidden=nodata_region(prediction.north_up().valid),
     )
 

@@ -11,11 +11,12 @@ import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from components.lib.config.scoring import ScoringSettings, Vectoriser
+from components.lib.config.scoring import Drawing, ScoringSettings
 from components.lib.geo.vectorise import Polygons
 from components.lib.metrics.counts import Counts
 from components.lib.metrics.probabilities import ProbabilityHistogram
 from components.lib.metrics.spacenet_f1 import Matches
+from components.lib.roads.buffers import BufferSums
 from components.lib.scoring.blocks import block_names
 from components.lib.scoring.nodata import scored_polygons
 from components.lib.tasks.base import Task
@@ -45,16 +46,18 @@ class TileScore:
 
     Attributes:
         parts: Pixel counts by ground block.
-        polygons: Predicted buildings.
+        polygons: Predicted objects; none of a task without them.
         vectoriser: Origin of the polygons.
-        histogram: Building probabilities of the valid pixels.
+        histogram: Probabilities of the pixels that count.
+        relaxed: Sums of scores within a tolerance; None for a task without them.
         hidden: Outline of the pixels without data, north-up pixel coordinates; None if there are none.
     """
 
     parts: Sequence[PartCounts]
     polygons: Polygons
-    vectoriser: Vectoriser
+    vectoriser: Drawing
     histogram: ProbabilityHistogram
+    relaxed: BufferSums | None
     hidden: BaseGeometry | None
 
 

@@ -2,7 +2,7 @@
 
 ::
 
-    index.parquet                                            all tiles, and their place in the split
+    index.parquet                                            all tiles, their place in the split, and the task
     partitions.json                                          partition of each acquisition
     tables/<partition>/footprints.parquet                    buildings of a partition's tiles
     layers/<partition>/<acquisition>/<sensor>/<layer>.npy    pixels of an acquisition's tiles, (N, H, W, C)
@@ -14,6 +14,9 @@ acquisition holds is written once, and never again for those that come after it.
 All layers are uint8; ``sar`` may be float16 on the same scale: 0 is no data, 1 to 255 are data, which float16
 does not round to whole numbers. Channels come last, so that a crop permuted for torch is channels-last
 already. Layers are stored orientation-aligned; ``footprints.parquet`` keeps each tile's original orientation.
+
+The task (``buildings`` or ``roads``) decides what the bits of ``target`` are. ``index.parquet`` has it as the
+attribute ``task`` of the table; a table without it is of buildings.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ import pandas as pd
 
 from components.contract.errors import ParameterError
 from components.lib.files import atomic_directory, atomic_file, write_json
-from components.lib.tasks.labels import pack_masks
+from components.lib.tasks.labels import TaskName, pack_masks
 
 BANDS = MappingProxyType(
     {"sar": ("HH", "HV", "VH", "VV"), "optical": ("B", "R", "R", "G"), "target": ("masks",)}
@@ -46,6 +49,9 @@ Array = np.memmap[tuple[int, ...], np.dtype[Any]]
 """A mapped layer of one acquisition: (N, H, W, C), one of its ``DTYPES``."""
 
 SPLITS = ("train", "buffer", "selection", "test")
+
+TASK_ATTRIBUTE = "task"
+"""Attribute of the index that names the task, and of a partition's table of tiles."""
 
 INDEX_FILE = "index.parquet"
 PARTITIONS_FILE = "partitions.json"
@@ -71,7 +77,7 @@ INDEX_COLUMNS = MappingProxyType(
         "kang": "bool",  # in the published validation list: the easternmost group
         "clean": "bool",  # test, and east of all train ground
         "nodata_share": "float64",  # of the SAR tile
-        "n_buildings": "int32",  # footprints that are labelled
+        "n_buildings": "int32",  # footprints that are labelled; road lines in a store of roads
         "has_optical": "bool",
     }
 )
@@ -144,16 +150,27 @@ def check_dtype(sensor: str, layer: str, dtype: np.dtype[Any]) -> None:
         )
 
 
-def write_index(store: Path, index: pd.DataFrame, partitions: Mapping[str, str]) -> None:
+def with_task(table: pd.DataFrame, task: TaskName) -> pd.DataFrame:
+    """Return a table that names its task when it is written; of buildings it has the bytes without one."""
+    marked = table.copy(deep=False)
+    marked.attrs = {} if task == "buildings" else {TASK_ATTRIBUTE: task}
+    return marked
+
+
+def write_index(
+    store: Path, index: pd.DataFrame, partitions: Mapping[str, str], task: TaskName = "buildings"
+) -> None:
     """Write the index with the declared columns and types, and where the arrays of its tiles are.
 
     Args:
         store: Folder of the store.
         index: Columns ``INDEX_COLUMNS``.
         partitions: Partition by acquisition.
+        task: Task of the labels.
     """
+    table = with_task(index[list(INDEX_COLUMNS)].astype(dict(INDEX_COLUMNS)), task)
     with atomic_file(store / INDEX_FILE) as path:
-        index[list(INDEX_COLUMNS)].astype(dict(INDEX_COLUMNS)).to_parquet(path, index=False)
+        table.to_parquet(path, index=False)
     write_json(store / PARTITIONS_FILE, dict(sorted(partitions.items())))
 
 
@@ -171,6 +188,7 @@ def write_store(
     layers: Mapping[tuple[str, str], npt.NDArray[Any]],
     *,
     partition: str = "p00",
+    task: TaskName = "buildings",
 ) -> None:
     """Write a store of one partition that fits in memory, whole or not at all.
 
@@ -179,8 +197,9 @@ def write_store(
         index: Columns ``INDEX_COLUMNS`` but ``position``.
         footprints: Columns ``FOOTPRINT_COLUMNS``; may be empty.
         layers: (sensor, layer) to (N, H, W, C) by row, one of the layer's ``DTYPES``; ``target``
-            packed, or its ``LABELS`` (N, H, W, 3), which are packed here.
+            packed, or the task's label layers (N, H, W, 3), which are packed here.
         partition: Name of the partition.
+        task: Task of the labels.
     """
     index = index.assign(position=index.groupby(["acquisition", "sensor"]).cumcount())
     with atomic_directory(folder) as temporary:
@@ -195,4 +214,4 @@ def write_store(
                 mapped[:] = own
                 mapped.flush()
         write_footprints(footprints_path(temporary, partition), footprints)
-        write_index(temporary, index, dict.fromkeys(index["acquisition"], partition))
+        write_index(temporary, index, dict.fromkeys(index["acquisition"], partition), task)

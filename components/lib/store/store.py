@@ -24,10 +24,12 @@ from components.lib.store.layout import (
     check_dtype,
     layer_path,
 )
-from components.lib.store.validation import checked_index, damaged, read_footprints
+from components.lib.store.validation import checked_index, damaged, read_footprints, task_of
 
 if TYPE_CHECKING:
     import shapely
+
+    from components.lib.tasks.labels import TaskName
 
 
 class Store:
@@ -41,6 +43,8 @@ class Store:
 
     def __init__(self, folder: Path, index: pd.DataFrame, partitions: Mapping[str, str]) -> None:
         self.folder = folder
+        self.task: TaskName = task_of(folder, index)
+        """Task whose labels the layer ``target`` has."""
         self.index = index
         """One row per tile, columns ``INDEX_COLUMNS``."""
         self.partitions = partitions

@@ -26,10 +26,12 @@ from components.lib.store.layout import (
     LAYERS,
     PARTITIONS_FILE,
     SPLITS,
+    TASK_ATTRIBUTE,
     arrays_folder,
     footprints_path,
     layer_path,
 )
+from components.lib.tasks.labels import TASK_NAMES, TaskName
 
 _MAY_MISS = frozenset({"height_m"})
 """Columns whose values may be unknown: the height of a building."""
@@ -56,6 +58,19 @@ def checked_index(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         if footprints.exists():
             check_columns(footprints, FOOTPRINT_COLUMNS, damaged)
     return index, partitions
+
+
+def task_of(folder: Path, index: pd.DataFrame) -> TaskName:
+    """Return the task that a store's index names.
+
+    Raises:
+        BadDataError: If there is no such task.
+    """
+    named = index.attrs.get(TASK_ATTRIBUTE, "buildings")
+    for task in TASK_NAMES:
+        if named == task:
+            return task
+    raise damaged(folder / INDEX_FILE, f"unknown task {str(named)[:40]!r}")
 
 
 def read_footprints(folder: Path, partitions: Iterable[str]) -> pd.DataFrame:

@@ -8,10 +8,12 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from components.lib.config.scoring import ScoringSettings, Vectoriser
+from components.lib.config.scoring import Drawing, ScoringSettings
 from components.lib.geo.geoarray import GeoArray
 from components.lib.geo.vectorise import Polygons
 from components.lib.metrics.spacenet_f1 import Matches
+from components.lib.roads.buffers import BufferSums
+from components.lib.tasks.labels import TaskName, ignored_of
 
 Objects = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
@@ -26,12 +28,16 @@ class Task(ABC):
         labels: Label layers, the bits of the store's layer ``target`` in order.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[TaskName]
     labels: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def truth_mask(self, target: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         """Return the pixels (H, W) that belong to the target, from the packed layer ``target`` (H, W, 1)."""
+
+    def counted_mask(self, target: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+        """Return the pixels (H, W) that scores count, as far as the packed layer ``target`` decides."""
+        return ~ignored_of(target, self.name)
 
     @abstractmethod
     def predicted_mask(self, prediction: GeoArray, threshold: float) -> npt.NDArray[np.bool_]:
@@ -41,8 +47,25 @@ class Task(ABC):
     def probability(self, prediction: GeoArray) -> npt.NDArray[np.float32]:
         """Return the probability (H, W) that the threshold cuts, in the prediction's own orientation."""
 
+    def relaxed(
+        self,
+        predicted: npt.NDArray[np.bool_],
+        truth: npt.NDArray[np.bool_],
+        counted: npt.NDArray[np.bool_],
+        gsd_m: float,
+    ) -> BufferSums | None:
+        """Return the sums of scores within a tolerance; None for a task that has no such scores.
+
+        Args:
+            predicted: Pixels (H, W) predicted to belong to the target.
+            truth: Pixels that do.
+            counted: Pixels that count.
+            gsd_m: Pixel size, metres.
+        """
+        return None
+
     @abstractmethod
-    def vectoriser(self, prediction: GeoArray, settings: ScoringSettings) -> Vectoriser:
+    def vectoriser(self, prediction: GeoArray, settings: ScoringSettings) -> Drawing:
         """Return the vectoriser that the settings ask for and the prediction's bands allow."""
 
     @abstractmethod

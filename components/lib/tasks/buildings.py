@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from components.lib.config.scoring import ScoringSettings, Vectoriser
+from components.lib.config.scoring import Drawing, ScoringSettings
 from components.lib.geo.geoarray import GeoArray
 from components.lib.geo.vectorise import Polygons, vectorise
 from components.lib.geo.watershed import vectorise_contours
 from components.lib.metrics.spacenet_f1 import Matches, match_polygons
 from components.lib.tasks.base import Floats, Integers, Objects, Task
-from components.lib.tasks.labels import BUILDING_BAND, LABELS, footprints_of
+from components.lib.tasks.labels import BUILDING_BAND, LABELS, target_of
 
 
 class Buildings(Task):
@@ -26,7 +26,7 @@ class Buildings(Task):
 
     def truth_mask(self, target: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         """Return the footprint pixels (H, W) of the packed layer ``target`` (H, W, 1)."""
-        return footprints_of(target)
+        return target_of(target)
 
     def predicted_mask(self, prediction: GeoArray, threshold: float) -> npt.NDArray[np.bool_]:
         """Return the pixels (H, W) whose class map exceeds the threshold; none where there is no data."""
@@ -37,7 +37,7 @@ class Buildings(Task):
         """Return the building probability (H, W) of the class map."""
         return np.asarray(prediction.band(BUILDING_BAND), dtype=np.float32)
 
-    def vectoriser(self, prediction: GeoArray, settings: ScoringSettings) -> Vectoriser:
+    def vectoriser(self, prediction: GeoArray, settings: ScoringSettings) -> Drawing:
         """Return ``plain`` where the prediction has no contours: there is nothing to flood."""
         return settings.vectorise if set(self.labels) <= set(prediction.bands) else "plain"
 
@@ -92,4 +92,4 @@ class Buildings(Task):
 
 
 BUILDINGS = Buildings()
-"""The task that every model of the pipeline serves."""
+"""The task of stores whose labels are buildings."""

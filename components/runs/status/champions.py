@@ -19,7 +19,7 @@ from components.lib.objects.sealed import checked, unseal
 from components.lib.registry.agreement import ChampionReader
 from components.lib.registry.approvals import REQUESTED
 from components.lib.registry.ledger import ChampionEntry
-from components.lib.registry.served import CHANGE_MODEL, MODELS
+from components.lib.registry.served import MODELS, OPTIONAL_MODELS, ROAD_MODELS
 from components.lib.tracking.connection import connect
 from components.lib.tracking.database import is_unmade
 from components.runs.checking import tracking_of
@@ -101,7 +101,7 @@ def _recorded(sources: Sources, model: str) -> list[Finding]:
     entries = sources.ledgers.of(model).entries()
     last = entries[-1] if entries else None
     if last is None:
-        return [Finding(f"{model}: no champion yet", source)]
+        return [] if model in ROAD_MODELS else [Finding(f"{model}: no champion yet", source)]
     if last.version is None:
         return [Finding(f"{model}: no champion any more since {last.time}", source, HISTORY)]
     verb = "promoted" if last.action == "promote" else "restored by a rollback"
@@ -163,8 +163,8 @@ def _served(sources: Sources) -> list[Finding]:
     found: list[Finding] = []
     for model in MODELS:
         reader = ChampionReader(connection, sources.ledgers, model)
-        if model == CHANGE_MODEL and _is_unknown(reader):
-            continue  # its branch is off; find_champions says already that it has no champion
+        if model in OPTIONAL_MODELS and _is_unknown(reader):
+            continue  # its branch or task is off; find_champions says already that it has no champion
         found += attempt(f"MLflow at {connection.uri}", partial(_agreement, reader))
     return found
 

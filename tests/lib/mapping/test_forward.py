@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from components.contract.errors import ParameterError
+from components.lib.inference.tiles import bands_of
 from components.lib.inference.views import views_of
 from components.lib.mapping.blocks import Blocks, Box, Windows
 from components.lib.mapping.forward import block_levels, map_blocks
 from components.lib.mapping.levels import Levels, to_levels
-from components.lib.mapping.predicting import Precision, WindowSettings, bands_of
+from components.lib.mapping.predicting import Precision, WindowSettings
 from components.lib.mapping.scene import Pixels, Scene
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network

@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 
+from components.lib.geo.spans import draw_lines
 from components.lib.osm.masks import Drawing
 from components.lib.osm.quality import age_days, measure
 from components.lib.osm.shift import estimate_shift
-from components.lib.osm.spans import draw_lines
 from components.lib.osm.terms import OBJECT
 
 SIDE, GSD_M = 160, 0.5

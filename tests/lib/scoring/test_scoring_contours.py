@@ -12,7 +12,7 @@ from components.lib.nets.network import Maps
 from components.lib.scoring.score import Scores, score_model, score_variants
 from components.lib.store.store import Store
 from components.lib.tasks.buildings import BUILDINGS
-from components.lib.tasks.labels import BUILDING_BAND, LABELS, footprints_of
+from components.lib.tasks.labels import BUILDING_BAND, LABELS, target_of
 from tests.evaluate.worlds import AIRBORNE, Contoured, Pointwise, touching_boxes, write_tiny_store
 
 PLAIN = ScoringSettings()
@@ -87,7 +87,7 @@ def test_tiles_are_scored_by_the_mean_of_their_views(store: Store) -> None:
         seen = [predict_view(net, x, AIRBORNE, view) for view in views]
         building = torch.stack([s.classes[0, 1] for s in seen]).mean(0).numpy()
         contours = torch.stack([s.contours[0] for s in seen if s.contours is not None]).mean(0).numpy()
-        pixels = count_pixels(building > 0.5, footprints_of(store.layer(AIRBORNE, "target")[row]))
+        pixels = count_pixels(building > 0.5, target_of(store.layer(AIRBORNE, "target")[row]))
         found = scored.tiles.iloc[row][PIXELS].tolist()
         assert found == [pixels.tp, pixels.fp, pixels.fn, pixels.tn]
         prediction = store.tile(AIRBORNE, row, "sar").with_values(

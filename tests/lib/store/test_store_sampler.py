@@ -15,7 +15,7 @@ from components.lib.store.layout import LAYERS
 from components.lib.store.prefetch import prefetch
 from components.lib.store.sampler import MIN_DATA_SHARE, CropSampler, _mirrored
 from components.lib.store.store import Store
-from components.lib.tasks.labels import footprints_of, pack_masks
+from components.lib.tasks.labels import pack_masks, target_of
 from tests.lib.store.tiny_store import OTHER, SENSOR, SIDE, array_path, tiny_store
 
 CROP = 16
@@ -74,7 +74,7 @@ def test_masks_are_bits_of_one_byte() -> None:
     masks = np.random.default_rng(0).integers(0, 2, (4, 6, 3), dtype=np.uint8) * 255
     packed = pack_masks(masks)
     assert packed.shape == (4, 6, 1)
-    np.testing.assert_array_equal(footprints_of(packed), masks[..., 0] > 0)
+    np.testing.assert_array_equal(target_of(packed), masks[..., 0] > 0)
     for bit in range(3):
         np.testing.assert_array_equal(packed[..., 0] >> bit & 1, masks[..., bit] // 255)
 

@@ -7,7 +7,7 @@ import shapely
 from components.lib.config.scoring import ScoringSettings
 from components.lib.geo.rasterise import rasterise_targets
 from components.lib.tasks.buildings import BUILDINGS
-from components.lib.tasks.labels import BUILDING_BAND, LABELS, footprints_of, pack_masks
+from components.lib.tasks.labels import BUILDING_BAND, LABELS, pack_masks, target_of
 from tests.lib.geo.arrays import geo_array
 
 BOXES = [(4, 6, 24, 40), (24, 6, 50, 40)]
@@ -24,7 +24,7 @@ def test_the_truth_is_the_first_label_of_the_packed_layer() -> None:
     packed = pack_masks(masks())
     assert packed.shape == (64, 64, 1)
     assert np.array_equal(BUILDINGS.truth_mask(packed), masks()[..., LABELS.index("footprint")] > 0)
-    assert np.array_equal(footprints_of(packed), BUILDINGS.truth_mask(packed))
+    assert np.array_equal(target_of(packed), BUILDINGS.truth_mask(packed))
     for bit, label in enumerate(BUILDINGS.labels):
         assert np.array_equal(packed[..., 0] >> bit & 1, masks()[..., LABELS.index(label)])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class Road:
         problem: What is wrong with its text or geometry as a whole, in words.
         tagged: True if the text states heights or measures (``LINESTRING Z``).
         multi: True if the text is a ``MULTILINESTRING``; GeoJSON may hold several lines in one feature.
+        properties: Properties of a GeoJSON feature, as the file has them.
     """
 
     place: str
@@ -31,6 +33,7 @@ class Road:
     problem: str = ""
     tagged: bool = False
     multi: bool = False
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
     def scaled(self, factor: float) -> Road:
         """Return the road with its coordinates multiplied."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,7 +53,10 @@ def _feature(feature: Any, place: str) -> Road | str:  # noqa: ANN401 - whatever
         return "without_geometry"
     if not isinstance(geometry, dict) or not isinstance(geometry.get("type"), str):
         return Road(place, problem="no GeoJSON geometry")
-    return _geometry(geometry["type"], geometry.get("coordinates"), place)
+    found = _geometry(geometry["type"], geometry.get("coordinates"), place)
+    if isinstance(found, str) or not isinstance(properties, dict):
+        return found
+    return replace(found, properties=properties)
 
 
 def _geometry(kind: str, coordinates: Any, place: str) -> Road | str:  # noqa: ANN401 - the same

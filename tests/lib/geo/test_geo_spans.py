@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import shapely
 
+from components.lib.geo import spans
 from components.lib.geo.rasterise import rasterise_instances
-from components.lib.osm import spans
-from components.lib.osm.spans import draw_lines, draw_polygons, segments_of
+from components.lib.geo.spans import draw_lines, draw_polygons, segments_of
 
 HEIGHT, WIDTH = 40, 50
 
