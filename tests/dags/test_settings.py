@@ -42,6 +42,22 @@ def test_without_a_deployment_everything_runs_here(repository: Path) -> None:
         _ = settings.cluster
 
 
+def test_the_graph_of_this_machine_follows_the_profile_that_its_commands_inherit() -> None:
+    settings = load_settings({"STORMSIGHT_PROFILE": "change"})
+    assert settings.command_environment()["STORMSIGHT_PROFILE"] == "change"
+    assert "pairs@simulated" in settings.graph().addresses
+    assert "pairs@simulated" not in load_settings({}).graph().addresses
+    with pytest.raises(ParameterError, match=r"STORMSIGHT_PROFILE: profile 'chang' .*'change'"):
+        load_settings({"STORMSIGHT_PROFILE": "chang"})
+
+
+def test_pods_take_the_profile_of_the_deployment_alone(tmp_path: Path) -> None:
+    (tmp_path / "deployment.yaml").write_text(MINIMAL)
+    file = str(tmp_path / "deployment.yaml")
+    settings = load_settings({"STORMSIGHT_DEPLOYMENT": file, "STORMSIGHT_PROFILE": "change"})
+    assert settings.profile is None
+
+
 @pytest.mark.parametrize("overlay", ["lab", "cloud"])
 def test_every_overlay_is_read(repository: Path, overlay: str) -> None:
     settings = load_settings(

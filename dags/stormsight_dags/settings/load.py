@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from components.contract.documents import nearest, read_yaml
 from components.contract.errors import ParameterError
 from components.contract.redaction import holds_a_secret
-from components.contract.variables import check_variables
+from components.contract.variables import PROFILE, check_variables
 from stormsight_dags.settings.model import Deployment, Orchestration, Section, Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,10 +42,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     if "orchestration" not in params:
         raise ParameterError("params.yaml has no section 'orchestration'", next_step="add orchestration:")
     orchestration = _validate(Orchestration, params["orchestration"], "orchestration")
-    _check(deployment, params, file or "deployment")
+    _check(deployment, file or "deployment")
     return Settings(
         mode=deployment.mode,
-        profile=deployment.profile,
+        profile=_profile(deployment, environment, params.get("profiles") or {}, file or "deployment"),
         objects=_place(deployment.objects, source, "var/objects"),
         landing=_place(deployment.landing, source, "var/landing"),
         remote=_place(deployment.remote, source, "var/remote"),
@@ -73,7 +73,25 @@ def _local_defaults(mode: str, source: Path, environment: Mapping[str, str]) -> 
     }
 
 
-def _check(deployment: Deployment, params: Mapping[str, Any], where: str) -> None:
+def _profile(
+    deployment: Deployment, environment: Mapping[str, str], known: Mapping[str, Any], where: str
+) -> str | None:
+    """Return the profile of the graph and of every command; None for that of ``params.yaml``.
+
+    Processes of this machine inherit the variable, so that the graph follows it; pods get the file's alone.
+    """
+    profile = deployment.profile
+    if profile is None and deployment.mode == "local":
+        profile, where = environment.get(PROFILE) or None, PROFILE
+    if profile is not None and profile not in known:
+        raise ParameterError(
+            f"{where}: profile {profile!r} is not in params.yaml{nearest(profile, known)}",
+            next_step=f"set it to one of {', '.join(known)}",
+        )
+    return profile
+
+
+def _check(deployment: Deployment, where: str) -> None:
     if deployment.mode == "kubernetes":
         if deployment.kubernetes is None:
             raise ParameterError(f"{where}: mode kubernetes needs a section 'kubernetes'", next_step="add it")
@@ -83,13 +101,6 @@ def _check(deployment: Deployment, params: Mapping[str, Any], where: str) -> Non
                     f"{where}: {key} must be a URI in kubernetes mode, since pods share no disk",
                     next_step=f"write {key}: s3://bucket/prefix",
                 )
-    profiles = params.get("profiles") or {}
-    if deployment.profile is not None and deployment.profile not in profiles:
-        raise ParameterError(
-            f"{where}: profile {deployment.profile!r} is not in params.yaml"
-            f"{nearest(deployment.profile, profiles)}",
-            next_step=f"set profile to one of {', '.join(profiles)}",
-        )
     plain = {
         **deployment.environment,
         **(deployment.kubernetes.env if deployment.kubernetes else {}),
