@@ -183,7 +183,7 @@ class City:
         """Return the district's cell less half of the roads around it and the river."""
         site = self.district(index)
         cell: BaseGeometry = shapely.Point(site.x, site.y).buffer(REACH_M - 5.0)
-        for other in _neighbours(index):
+        for other in neighbours(index):
             side = self.border(index, other)
             cell = cell.intersection(_half_plane(site, self.district(other), side.half + 2.5))
         # The river runs through the west only; districts far from it need no cut.
@@ -197,7 +197,7 @@ class City:
         """Place avenue trees and moving traffic along the borders that this district owns."""
         site = self.district(index)
         builder = ObjectBuilder()
-        for other in _neighbours(index):
+        for other in neighbours(index):
             if other < index:
                 continue
             far = self.district(other)
@@ -221,7 +221,7 @@ class City:
 
     def _on_border(self, points: Double, first: Index, second: Index) -> Mask:
         """Return which points of two sites' bisector lie on their border, off its ends and the river."""
-        others = {*_neighbours(first), *_neighbours(second)} - {first, second}
+        others = {*neighbours(first), *neighbours(second)} - {first, second}
         sites = np.array([(s.x, s.y) for s in map(self.district, sorted(others))])
         site = np.array([self.district(first).x, self.district(first).y])
         own = np.hypot(*(points - site).T)
@@ -236,7 +236,8 @@ def city_of(seed: int) -> City:
     return City(seed)
 
 
-def _neighbours(index: Index) -> list[Index]:
+def neighbours(index: Index) -> list[Index]:
+    """Return the 24 cells of the site grid around ``index``: a district touches no other ones."""
     i, j = index
     return [(i + a, j + b) for a in (-2, -1, 0, 1, 2) for b in (-2, -1, 0, 1, 2) if (a, b) != (0, 0)]
 
