@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from components.contract.hashing import sha256_folder
 from components.lib.engine.crops import crop_batches
@@ -25,25 +24,23 @@ MODELS = Path("models/pretrain")
 MASKS = Path("data/osm")
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReleasedRun(StageRun):
-    """Pre-training without validation: the weights of the lowest training loss, and no score.
+    """Pre-training without validation: the weights of the lowest training loss, and no score."""
 
-    Attributes:
-        task: Keeps these weights.
-    """
-
-    task: LowestLossTask
+    @property
+    def kept(self) -> LowestLossTask:
+        """The task, which keeps these weights."""
+        return cast("LowestLossTask", self.task)
 
     def finish(self, result: FitResult) -> None:
         """Give the network the weights that were kept."""
-        self.task.restore()
+        self.kept.restore()
 
     def metrics(self, result: FitResult) -> dict[str, Any]:
         """Return the lowest loss and the facts of the training."""
         device = resolve_device(self.training)
         return {
-            "loss": float(self.task.lowest),
+            "loss": float(self.kept.lowest),
             "split": "none",
             "sensor": self.sensor,
             "simulated": self.simulated,

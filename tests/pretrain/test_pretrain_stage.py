@@ -34,6 +34,7 @@ def parameters(folder: Path, repository: Path, **sections: dict[str, object]) ->
         "training": {"lr": 0.1},
         "pretrain": {"epochs": 2, "crops_per_tile": 2},
         "optical": {"start": "pretrain"},
+        "tracking": {"uri": "none"},
     }
     for name, changes in sections.items():
         tiny[name] = {**tiny.get(name, {}), **changes}
