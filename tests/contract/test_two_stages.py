@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from components.contract.graph.load import load_graph
 from components.contract.graph.lock import render_lock
 from components.contract.graph.model import Graph
+from components.contract.parameters import PARAMS_LOCK
 from components.contract.partitions import START_PATHS, graph_values
 from tests.conftest import ROOT
+from tests.contract.test_graph import seen_by_dvc, seen_by_us
 
 ON = (
     ("  tasks: []                    # stages osm", "  tasks: [buildings]           # stages osm"),
@@ -62,6 +65,16 @@ def test_one_parameter_makes_teachers_start_from_them(tmp_path: Path) -> None:
     )
     lock = render_lock(ROOT / "dvc.yaml", parameters(tmp_path, *ON, START))
     assert '"start": "models/pretrain"' in lock
+
+
+def test_dvc_sees_the_same_edges(tmp_path: Path) -> None:
+    found = graph(tmp_path, *ON, START)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    lock = render_lock(tmp_path / "dvc.yaml", tmp_path / "params.yaml")
+    (tmp_path / PARAMS_LOCK).write_text(lock, encoding="utf-8")
+    stages, edges = seen_by_dvc(tmp_path)
+    stages.pop("check")
+    assert seen_by_us(found) == (stages, frozenset(edge for edge in edges if edge[0] != "check"))
 
 
 @pytest.mark.parametrize(

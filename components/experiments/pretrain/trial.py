@@ -15,6 +15,7 @@ from components.experiments.pretrain.masks import MASKS, TASK
 from components.experiments.pretrain.rows import Budget, Row
 from components.experiments.processes import StageProcesses
 from components.experiments.scoring import Scorer
+from components.experiments.trial import SIGNATURE
 from components.experiments.world import PREPARED, World, link
 from components.lib.files import read_json, write_json, write_text
 
@@ -116,7 +117,7 @@ class PretrainTrial:
     def finished(self) -> Stamp | None:
         """Return the stamp with trainings and scores, if nothing they depend on has changed since."""
         stamp = current_stamp(self.folder / "trained.json", self.key())
-        if stamp is None or not (self.bundle / "model.json").exists():
+        if stamp is None or not _is_model(self.bundle):
             return None
         tiles = self.workshop.scorer.scored(self, stamp["weights_sha256"], self.workshop.world)
         return None if tiles is None else {**stamp, "tiles": tiles}
@@ -133,7 +134,7 @@ class PretrainTrial:
         begin_attempt(self.folder / "begun.json", key, (self.work, self.log))
         write_text(self.work / "params.yaml", self.workshop.parameters.document(*self.overrides))
         link(self.workshop.world.store, self.work / PREPARED)
-        if current_stamp(self.folder / "trained.json", key) is None:
+        if current_stamp(self.folder / "trained.json", key) is None or not _is_model(self.bundle):
             self._train(key)
         stamp = read_json(self.folder / "trained.json", made_by=_BY)
         self.workshop.scorer.score(self, stamp["weights_sha256"], self.workshop.world)
@@ -144,12 +145,13 @@ class PretrainTrial:
             link(self.workshop.masks / self.row.noise / MASKS, self.work / MASKS)
             # A first stage that is finished stays while the second one is repeated.
             stamped = self.folder / "pretrained.json"
-            if current_stamp(stamped, key) is None:
+            made = self.work / "models/pretrain" / self.workshop.kind
+            if current_stamp(stamped, key) is None or not _is_model(made):
                 self._run(PRETRAIN)
                 write_json(stamped, {"key": key})
             first = self._details("pretrain")
         self._run(OPTICAL)
-        signature = read_json(self.bundle / "model.json", made_by=_BY)
+        signature = read_json(self.bundle / SIGNATURE, made_by=_BY)
         write_json(
             self.folder / "trained.json",
             {
@@ -175,3 +177,7 @@ class PretrainTrial:
     def _run(self, module: str) -> None:
         command = [sys.executable, "-m", module, "--kind", self.workshop.kind]
         self.workshop.processes.run(command, self.work, self.log, label=str(self))
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / SIGNATURE).exists()

@@ -45,9 +45,9 @@ class FakeProcesses(StageProcesses):
             return 1.0
         if stage == "pretrain":
             assert (folder / "data/osm/buildings/simulated-airborne.npy").is_file()
-        if stage == "optical":
-            (folder / "models/optical" / KIND).mkdir(parents=True)
-            (folder / "models/optical" / KIND / "model.json").write_text('{"weights_sha256": "0"}')
+        if stage in {"pretrain", "optical"}:
+            (folder / "models" / stage / KIND).mkdir(parents=True)
+            (folder / "models" / stage / KIND / "model.json").write_text('{"weights_sha256": "0"}')
         report = folder / "reports" / stage / KIND / "details.json"
         report.parent.mkdir(parents=True, exist_ok=True)
         report.write_text(json.dumps(stamp(seed, 8, 2)["training"]))
