@@ -16,7 +16,7 @@ MODULES = sorted((ROOT / "components").rglob("*.py"))
 BUILDINGS = (
     "download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "report", "promote",
 )  # fmt: skip
-STAGES = (*BUILDINGS, "pairs", "change", "osm")
+STAGES = (*BUILDINGS, "pairs", "change", "osm", "pretrain")
 SERVICES = ("acquisitions", "runs", "housekeeping")
 """Commands beside the graph: they have the shape of stages, and import lib only, too."""
 

@@ -60,7 +60,7 @@ def _check(sections: Sections, params: Path, findings: Findings) -> None:
 
         create_encoder(sections["training"]["encoder"], in_channels=3, weights=None)
     kinds = sections["optical"]["kinds"]
-    for kind in kinds:
+    for kind in dict.fromkeys([*kinds, *sections["pretrain"]["kinds"]]):
         with findings.collecting():
             load_teacher(kind)
     for name in sections["change"]["methods"]:
@@ -106,7 +106,7 @@ def _build_change(name: str, sections: Sections, params: Path) -> None:
 def _key(sections: Sections) -> str:
     code = sha256_folder(Path(next(iter(components.lib.methods.__path__))))
     names = {
-        "kinds": sections["optical"]["kinds"],
+        "kinds": [sections[stage]["kinds"] for stage in ("optical", "pretrain")],
         "methods": sections["distill"]["methods"],
         "change": [sections["change"][key] for key in ("methods", "before", "after")],
         "encoder": sections["training"]["encoder"],

@@ -13,6 +13,7 @@ from components.adapt.parameters import AdaptParameters
 from components.change.parameters import ChangeParameters
 from components.check.change import check_change
 from components.check.findings import Findings
+from components.check.pretrain import check_pretrain
 from components.check.task import check_task
 from components.contract.documents import nearest, read_yaml, refuse_unknown, require_mapping, shown
 from components.contract.errors import ParameterError
@@ -40,6 +41,7 @@ from components.osm.parameters import OsmParameters
 from components.pairs.parameters import PairsParameters
 from components.predict.parameters import MapParameters
 from components.prepare.parameters import PrepareParameters
+from components.pretrain.parameters import PretrainParameters
 from components.promote.parameters import PromoteParameters
 from components.report.parameters import ReportParameters
 from components.runs.parameters import RunsParameters
@@ -66,6 +68,7 @@ MODELS: tuple[tuple[str, type[Parameters]], ...] = (
     ("tracking", TrackingParameters),
     ("pairs", PairsParameters),
     ("osm", OsmParameters),
+    ("pretrain", PretrainParameters),
     ("map", MapParameters),
     (SHARED, Policy),
     (SHARED, RunsParameters),
@@ -105,6 +108,7 @@ def check_sections(sections: Sections, params: Path, findings: Findings) -> None
     check_change(sections, findings)
     with findings.collecting():
         check_task(sections, findings)
+    check_pretrain(sections, findings)
 
 
 def check_graph(root: Path) -> None:
@@ -207,6 +211,8 @@ def _check_methods(sections: Sections, params: Path, findings: Findings) -> None
         _refuse_unknown_names(sections["change"]["methods"], methods, "change.methods")
     with findings.collecting():
         _refuse_unknown_names(sections["optical"]["kinds"], modules, "optical.kinds")
+    with findings.collecting():
+        _refuse_unknown_names(sections["pretrain"]["kinds"], modules, "pretrain.kinds")
     with findings.collecting():
         trained = [CONTROL, *sections["distill"]["methods"]]
         _refuse_unknown_names([sections["adapt"]["start_from"]], trained, "adapt.start_from")

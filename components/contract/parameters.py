@@ -41,6 +41,7 @@ SECTIONS = (
     "tracking",
     "pairs",
     "osm",
+    "pretrain",
     "map",
     "orchestration",
     "evidence",

@@ -28,6 +28,12 @@ PARTITION_HASHES = "partition_sha256"
 CATALOGUE = Path("components/download/catalogue")
 """Folder of catalogue entries, relative to the root of the pipeline."""
 
+START_PATHS: Mapping[str | None, str] = {
+    None: "data/prepared/index.parquet",
+    "pretrain": "models/pretrain",
+}
+"""What a training of stage optical depends on by the value of ``optical.start``."""
+
 Sections = Mapping[str, Any]
 
 
@@ -97,6 +103,15 @@ def partition_hashes(
 
 
 def graph_values(sections: Sections) -> dict[str, Any]:
-    """Return what ``${graph...}`` names in ``dvc.yaml``: the sections, with the partitions by their names."""
-    named = {PARTITIONS: partition_names(sections)} if PARTITIONS in sections else {}
+    """Return what ``${graph...}`` names in ``dvc.yaml``: the sections, with two values as paths and names.
+
+    ``partitions`` are the partitions' names. ``optical.start`` is the path of what stage optical starts from:
+    DVC knows no optional dependency, so without a start it is a file that the training reads anyway.
+    """
+    named: dict[str, Any] = {PARTITIONS: partition_names(sections)} if PARTITIONS in sections else {}
+    optical = sections.get("optical")
+    if isinstance(optical, Mapping):
+        start = optical.get("start")
+        path = START_PATHS.get(start) if isinstance(start, str | None) else None
+        named["optical"] = {**optical, "start": start if path is None else path}
     return {**sections, **named}

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 
 from components.contract.hashing import sha256_file, sha256_json
 from components.evaluate.parameters import EvaluateParameters
+from components.experiments.grid import Variant
 from components.experiments.identity import Key, StageGraph, current_stamp
-from components.experiments.trial import Trial
 from components.experiments.world import World
 from components.lib.config.scoring import ScoringSettings
 from components.lib.files import atomic_file, write_json
 
 WITHOUT_EFFECT = {"batch"}
 """Keys of the section `scoring` that change no count of a tile."""
+
+
+class TrainedTrial(Protocol):
+    """A trial whose training is finished."""
+
+    @property
+    def folder(self) -> Path:
+        """Folder of its scores."""
+
+    @property
+    def bundle(self) -> Path:
+        """Folder of the model that is scored."""
+
+    @property
+    def method(self) -> Variant:
+        """Row of its table; group and network are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +55,7 @@ class Scorer:
     graph: StageGraph
     threads: int | None = None
 
-    def key(self, trial: Trial, weights: str, world: World) -> Key:
+    def key(self, trial: TrainedTrial, weights: str, world: World) -> Key:
         """Return hashes of all that the scores depend on."""
         settings = self.settings.model_dump(mode="json", exclude=WITHOUT_EFFECT)
         return {
@@ -51,7 +69,7 @@ class Scorer:
             "code": self.graph.scoring_code_hash(),
         }
 
-    def scored(self, trial: Trial, weights: str, world: World) -> pd.DataFrame | None:
+    def scored(self, trial: TrainedTrial, weights: str, world: World) -> pd.DataFrame | None:
         """Return the tile table if it was made by the present rules from the present weights."""
         table = trial.folder / "tiles.parquet"
         stamp = current_stamp(trial.folder / "scored.json", self.key(trial, weights, world))
@@ -59,7 +77,7 @@ class Scorer:
             return None
         return pd.read_parquet(table)
 
-    def score(self, trial: Trial, weights: str, world: World) -> pd.DataFrame:
+    def score(self, trial: TrainedTrial, weights: str, world: World) -> pd.DataFrame:
         """Score a trial on all test tiles of its sensor; a column marks the clean ones.
 
         Raises:

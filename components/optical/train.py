@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
+from components.contract.errors import ParameterError
+from components.contract.hashing import sha256_file
 from components.lib.engine.crops import crop_batches
-from components.lib.engine.inputs import optical_statistics, paired_rows, paired_sensor
-from components.lib.engine.loop import seed_everything
+from components.lib.engine.inputs import paired_rows, paired_sensor
+from components.lib.engine.optical import optical_network
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.provenance import provenance
 from components.lib.engine.stage import StageRun
+from components.lib.files import require_input
 from components.lib.methods.base import Teacher
-from components.lib.nets.config import NetworkConfig
-from components.lib.nets.factory import build_network
-from components.lib.nets.parts import aspp_rates
+from components.lib.nets.bundle import load_bundle
+from components.lib.nets.network import SegmentationNetwork
+from components.lib.nets.sealed import WEIGHTS
 from components.lib.store.store import Store
 from components.optical.parameters import OpticalParameters
 
 MODELS = Path("models/optical")
+PRETRAINED = Path("models/pretrain")
 DEFAULT_KIND = "deeplabv3plus"
 
 
@@ -34,30 +41,16 @@ def prepare_run(
 
     Raises:
         BadDataError: If the store has no such tiles.
-        ParameterError: If the encoder is unknown, the crop larger than a tile, or roads are to have contours.
+        MissingInputError: If the teacher starts from a pre-trained one that is not there.
+        ParameterError: If the encoder is unknown, the crop larger than a tile, roads are to have contours, or
+            the pre-trained teacher is another network.
     """
     sensor = paired_sensor(store)
-    rows = paired_rows(store, sensor, "train")
+    rows = labelled_rows(store, sensor, optical.label_share)
     if optical.batch is not None:
         training = training.model_copy(update={"batch": optical.batch})
-    mean, std = optical_statistics()
-    seed_everything(training.seed)
-    net = build_network(
-        NetworkConfig(
-            kind=teacher.kind,
-            encoder=training.encoder,
-            encoder_weights=training.encoder_weights,
-            decoder_channels=training.decoder_channels,
-            aspp_rates=aspp_rates(training.aspp_rates, training.crop),
-            aspp_dropout=training.aspp_dropout,
-            modality="optical",
-            task=store.task,
-            sensors=(sensor,),
-            input_mean=mean,
-            input_std=std,
-            contours=training.wants_contours(store.task),
-        )
-    )
+    net = optical_network(teacher.kind, store.task, sensor, training)
+    facts = {} if optical.start is None else {"pretrained_sha256": start_from(PRETRAINED / teacher.kind, net)}
     task = teacher.task(net, training)
     task.crop = training.crop
     return StageRun(
@@ -70,6 +63,47 @@ def prepare_run(
         store=store,
         sensor=sensor,
         training=training,
-        provenance=provenance(f"optical@{teacher.kind}", store, training, {"optical": optical.teacher}),
+        provenance=provenance(
+            f"optical@{teacher.kind}", store, training, {"optical": optical.teacher}, **facts
+        ),
         model_folder=MODELS / teacher.kind,
     )
+
+
+def labelled_rows(store: Store, sensor: str, share: float) -> npt.NDArray[np.int64]:
+    """Return the rows of the train tiles that are learnt from, ascending: the westernmost, at least one.
+
+    Raises:
+        BadDataError: If the store has no train tile with an optical image.
+    """
+    rows = paired_rows(store, sensor, "train")
+    if share >= 1:
+        return rows
+    own = store.index[store.index["sensor"] == sensor].set_index("row").loc[rows]
+    west = own.sort_values(["x_left_m", "y_top_m"], kind="stable").index.to_numpy(np.int64)
+    return np.sort(west[: max(1, round(share * len(rows)))])
+
+
+def start_from(folder: Path, net: SegmentationNetwork) -> str:
+    """Give ``net`` all weights of a pre-trained network, and return the SHA-256 of these.
+
+    Args:
+        folder: Folder of the pre-trained network.
+        net: Network of the same configuration.
+
+    Raises:
+        MissingInputError: If it was not pre-trained.
+        BadDataError: If the weights are damaged.
+        ParameterError: If the pre-trained network has another configuration.
+    """
+    found = load_bundle(require_input(folder, made_by="pretrain"), modality="optical")
+    kept, wanted = found.config.model_dump(), net.config.model_dump()
+    # Where the encoder began and where the threshold lies is no part of the network's shape.
+    for name in sorted(kept.keys() - {"threshold", "encoder_weights"}):
+        if kept[name] != wanted[name]:
+            raise ParameterError(
+                f"optical.start: {folder} has {name} {kept[name]!r}, this training {wanted[name]!r}",
+                next_step="run `dvc repro pretrain` to pre-train it as params.yaml says now",
+            )
+    net.load_state_dict(found.state_dict())
+    return sha256_file(folder / WEIGHTS)

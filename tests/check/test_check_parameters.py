@@ -65,8 +65,8 @@ def test_every_section_is_checked() -> None:
             "orchestration: unknown key 'redrive_shedule'; the nearest",
         ),
         (
-            "tracking: {}, pairs: {}, osm: {}}",
-            "pairs: {}, osm: {}}",
+            "tracking: {}, pairs: {}, osm: {}, pretrain: {}}",
+            "pairs: {}, osm: {}, pretrain: {}}",
             "no profiles.rehearsal.tracking, which stage promote names",
         ),
         ("  - rehearsal-airborne\n", "", "none of rehearsal-spaceborne has optical images and labels"),

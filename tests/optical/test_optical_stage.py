@@ -19,7 +19,7 @@ from components.lib.nets.bundle import load_bundle
 from components.lib.store.store import Store
 from components.optical.__main__ import main
 from components.optical.parameters import OpticalParameters
-from components.optical.train import prepare_run
+from components.optical.train import labelled_rows, prepare_run
 from tests.lib.engine.tiny_store import SENSOR, make_store, write_parameters
 
 TEACHER = load_teacher("deeplabv3plus")
@@ -125,6 +125,18 @@ def test_the_teacher_may_have_its_own_batch(repository: Path, tmp_path: Path) ->
     run = prepare_run(TEACHER, make_store(tmp_path / "store"), training, optical)
     assert run.training.batch == 5
     assert run.steps == 8
+
+
+def test_a_share_of_the_labels_is_the_westernmost_tiles(repository: Path, tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store")
+    assert labelled_rows(store, SENSOR, 1.0).tolist() == [*range(10)]
+    assert labelled_rows(store, SENSOR, 0.3).tolist() == [0, 1, 2]
+    assert labelled_rows(store, SENSOR, 0.01).tolist() == [0]
+    write_parameters(repository, tmp_path, optical={"label_share": 0.5})
+    path = tmp_path / "params.yaml"
+    optical = load_parameters("optical", OpticalParameters, path)
+    run = prepare_run(TEACHER, store, load_parameters("training", TrainingParameters, path), optical)
+    assert run.steps == 5
 
 
 def test_a_misspelt_parameter_is_named_with_the_nearest_one(repository: Path, tmp_path: Path) -> None:

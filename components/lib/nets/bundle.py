@@ -73,6 +73,6 @@ def load_bundle(
 
 
 def _stage_of(folder: Path) -> str:
-    """Return the stage that makes models/optical/<kind>, models/sar/<method> or models/adapted."""
-    makers = {"optical": "optical", "adapted": "adapt"}
+    """Return the stage that makes models/{optical,pretrain}/<kind>, models/sar/<method> or models/adapted."""
+    makers = {"optical": "optical", "pretrain": "pretrain", "adapted": "adapt"}
     return makers.get(folder.name) or makers.get(folder.parent.name, "distill")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import runpy
 import shutil
 from pathlib import Path
@@ -22,6 +23,8 @@ from stormsight_dags.settings.load import load_settings
 from stormsight_dags.settings.model import Settings
 from tests.contract.pipelines import FOREACH, MATRIX, META, NESTED
 from tests.contract.test_graph import write
+from tests.contract.test_two_stages import ON, START
+from tests.contract.test_two_stages import parameters as two_stages
 
 Tasks = dict[str, Any]
 
@@ -77,6 +80,17 @@ def test_tasks_of_the_repository_are_its_graph(repository: Path, mode: str) -> N
     command = tasks["distill@concord"]
     expected = "python -m components.runs stage distill@concord --run {{ run_id }}"
     assert " ".join(command.command if mode == "local" else command.cmds) == expected
+
+
+def test_two_stage_training_is_rendered_where_it_is_on(repository: Path, tmp_path: Path) -> None:
+    graph = load_graph(repository / "dvc.yaml", two_stages(tmp_path, *ON, START))
+    tasks = rendered(graph, settings_of(repository, "kubernetes"))
+    assert edges_of(tasks) == graph.edges
+    order = ["osm@buildings", "pretrain@deeplabv3plus", "optical@deeplabv3plus"]
+    assert set(itertools.pairwise(order)) <= edges_of(tasks)
+    pretrain, optical = (tasks[address].pod_template_dict["spec"] for address in order[1:])
+    assert pretrain["serviceAccountName"] == optical["serviceAccountName"]
+    assert pretrain["containers"][0]["resources"] == optical["containers"][0]["resources"]
 
 
 @pytest.mark.parametrize("pipeline", [FOREACH, MATRIX, NESTED], ids=["foreach", "matrix", "nested"])

@@ -1,0 +1,196 @@
+"""``python -m components.experiments.pretrain``: two-stage training by errors of its masks, equal steps."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.contract.errors import ParameterError, StormsightError
+from components.contract.identity import ROOT
+from components.contract.parameters import PARAMS_FILE
+from components.evaluate.parameters import EvaluateParameters
+from components.experiments.identity import StageGraph
+from components.experiments.parameters import ParameterOverlay
+from components.experiments.pretrain.masks import MaskMaker
+from components.experiments.pretrain.rows import Budget, Row, chosen
+from components.experiments.pretrain.trial import REPORTS, VAR, PretrainTrial, Workshop
+from components.experiments.processes import StageProcesses, run_lock
+from components.experiments.schedule import run_with_bar
+from components.experiments.scoring import Scorer
+from components.experiments.world import World, store_hash
+from components.lib.cli import run
+from components.lib.config.scoring import ScoringSettings
+from components.lib.engine.inputs import paired_rows, paired_sensor
+from components.lib.engine.parameters import TrainingParameters
+from components.lib.files import require_input, write_json, write_text
+from components.lib.store.store import Store
+from components.optical.parameters import OpticalParameters
+from components.pretrain.parameters import PretrainParameters
+
+LOG = logging.getLogger(__name__)
+
+
+class ComparisonIncompleteError(StormsightError):
+    """Some trials failed; the table holds the others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Options of the command line.
+
+    Attributes:
+        profile: Schedule and crops of every training.
+        rows: Rows of the table; None is all.
+        seeds: Seeds of every row.
+        jobs: Trainings at a time; each has ``training.threads`` threads.
+        kind: Kind of teacher.
+        label_share: Share of the train tiles that have clean labels, the westernmost.
+        store: Prepared store of the simulated city.
+        folder: Folder of the trials.
+        out: Folder of the results.
+        params: Parameter file.
+    """
+
+    profile: str = "evidence"
+    rows: tuple[str, ...] | None = None
+    seeds: tuple[int, ...] = (17, 18, 19)
+    jobs: int = 1
+    kind: str = "deeplabv3plus"
+    label_share: float = 0.25
+    store: Path = Path("data/prepared")
+    folder: Path = VAR
+    out: Path = REPORTS
+    params: Path = PARAMS_FILE
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and run the comparison."""
+    given = Options()
+    parser = argparse.ArgumentParser(
+        prog="python -m components.experiments.pretrain",
+        description="Train an optical teacher on few clean labels, and with equal total steps first on masks "
+        "of a simulated OpenStreetMap with no, light, measured and heavy errors, with every seed; score them "
+        f"on the test tiles, and write {REPORTS}/comparison.md. A run that was killed goes on where it was. "
+        "Needs a prepared store of the simulated world.",
+    )
+    parser.add_argument("--profile", default=given.profile, help="schedule and crops (%(default)s)")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows of the table")
+    parser.add_argument("--seeds", type=int, nargs="+", default=given.seeds, help="seeds (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=given.jobs, help="trainings at a time (%(default)s)")
+    parser.add_argument("--kind", default=given.kind, help="kind of teacher (%(default)s)")
+    parser.add_argument(
+        "--label-share",
+        type=float,
+        default=given.label_share,
+        help="train tiles with clean labels (%(default)s)",
+    )
+    parser.add_argument("--store", type=Path, default=given.store, help="prepared store (%(default)s)")
+    found = vars(parser.parse_args(arguments))
+    found["rows"] = None if found["rows"] is None else tuple(found["rows"])
+    return compare(Options(**{**found, "seeds": tuple(found["seeds"])}))
+
+
+def compare(options: Options) -> int:
+    """Draw the masks, train and score all trials, then write the results.
+
+    Returns:
+        Exit code 0.
+
+    Raises:
+        ComparisonIncompleteError: If a trial failed; those that finished are in the results.
+        ParameterError: If a row or a parameter is wrong.
+        MissingInputError: If there is no store.
+        BadDataError: If the store is not of the simulated city.
+    """
+    rows = chosen(options.rows)
+    if not 0 < options.label_share <= 1:
+        raise ParameterError("--label-share is a share", next_step="use a number above 0, up to 1")
+    with run_lock(options.folder):
+        workshop = _workshop(options, rows)
+        trials = [PretrainTrial(workshop, row, seed) for seed in options.seeds for row in rows]
+        try:
+            ended = run_with_bar(trials, {}, PretrainTrial.finish, jobs=options.jobs, title="pre-training")
+        finally:
+            workshop.processes.stop()
+    _report(rows, trials, options)
+    if ended.failed:
+        raise ComparisonIncompleteError(
+            f"{len(ended.failed)} trials failed: " + "; ".join(f"{t} (log: {t.log})" for t in ended.failed),
+            next_step="read the logs, mend the cause and run the command again: finished trials are kept",
+        )
+    return 0
+
+
+def _workshop(options: Options, rows: Sequence[Row]) -> Workshop:
+    parameters, graph, processes = (
+        ParameterOverlay(options.params, options.profile), StageGraph(ROOT), StageProcesses(),
+    )  # fmt: skip
+    folder = require_input(options.store, made_by="split")
+    world = World(folder, store_hash(folder, options.folder / "store.json"))
+    maker = MaskMaker(
+        folder=options.folder / "masks", parameters=parameters, graph=graph, processes=processes, world=world
+    )
+    return Workshop(
+        folder=options.folder / "trials",
+        parameters=parameters,
+        graph=graph,
+        processes=processes,
+        world=world,
+        scorer=Scorer(
+            parameters=parameters.checked("evaluate", EvaluateParameters),
+            settings=parameters.checked("scoring", ScoringSettings),
+            target=None,
+            graph=graph,
+            threads=parameters.sections(["training"])["training"].get("threads"),
+        ),
+        masks=maker.folder,
+        masks_sha256={row.noise: maker.make(row.noise) for row in rows if row.noise is not None},
+        kind=options.kind,
+        label_share=options.label_share,
+        budget=_budget(parameters, Store.open(folder), options.label_share),
+    )
+
+
+def _budget(parameters: ParameterOverlay, store: Store, label_share: float) -> Budget:
+    training = parameters.checked("training", TrainingParameters)
+    pretrain = parameters.checked("pretrain", PretrainParameters)
+    optical = parameters.checked("optical", OpticalParameters)
+    tiles = len(paired_rows(store, paired_sensor(store), "train"))
+    labelled = max(1, round(label_share * tiles))
+    batch = optical.batch or training.batch
+    return Budget.of(
+        pretrain.steps(tiles, pretrain.batch or training.batch),
+        optical.epochs,
+        optical.steps(labelled, batch) // optical.epochs,
+    )
+
+
+def _report(rows: Sequence[Row], trials: Sequence[PretrainTrial], options: Options) -> None:
+    """Write the results of all finished trials; nothing where none is."""
+    # Heavy imports stay out of --help.
+    from components.experiments.pretrain.results import results_of  # noqa: PLC0415
+    from components.experiments.pretrain.table import markdown  # noqa: PLC0415
+
+    finished = {
+        row.name: [stamp for t in trials if t.row is row and (stamp := t.finished()) is not None]
+        for row in rows
+    }
+    if not any(finished.values()):
+        return
+    confidence = trials[0].workshop.scorer.parameters.confidence
+    document = {
+        "profile": options.profile,
+        "kind": options.kind,
+        "label_share": options.label_share,
+        **results_of(rows, finished, confidence),
+    }
+    write_json(options.out / "comparison.json", document)
+    write_text(options.out / "comparison.md", markdown(document))
+    LOG.info("comparison: %s", options.out / "comparison.md")
+
+
+if __name__ == "__main__":
+    run(main)

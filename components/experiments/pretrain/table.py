@@ -1,0 +1,79 @@
+"""The comparison of pre-training as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from components.experiments.pretrain.results import counts
+from components.experiments.table import table_lines
+
+_SCORES: Final = {"iou": "IoU of pixels", "spacenet_f1": "F1 of buildings"}
+_SIMULATED: Final = (
+    "Simulated world and simulated OpenStreetMap: no number says how well it does on real images. "
+)
+_UNEQUAL: Final = 0.02
+"""Share by which the steps of two rows may differ and still be called equal."""
+
+
+def markdown(document: Mapping[str, Any]) -> str:
+    """Return the tables, with the rules of reading above them and the answer below.
+
+    Args:
+        document: Content of ``comparison.json``.
+    """
+    return "\n".join(_lines(document)) + "\n"
+
+
+def _lines(document: Mapping[str, Any]) -> Iterator[str]:
+    world = _SIMULATED if document["simulated"] else ""
+    seeds = sorted({seed for row in document["rows"] for seed in row["seeds"]})
+    yield (
+        f"{world}Teacher {document['kind']}, {document['label_share']:.0%} of the train tiles with clean "
+        f"labels, all with masks. Clean test tiles; means of the seeds {', '.join(map(str, seeds))}; in "
+        f"brackets the lowest and highest seed; then the {document['confidence']:.0%} interval over ground. "
+        f"{_steps(document)} A difference counts where it exceeds twice the spread of the seeds *and* its "
+        "interval leaves out 0."
+    )
+    yield ""
+    yield from table_lines(["", *_SCORES.values(), "steps (time)"], map(_cells, document["rows"]))
+    labels = {row["row"]: row["label"] for row in document["rows"]}
+    if document["differences"]:
+        yield "### Differences from clean labels alone"
+        yield ""
+        rows = [_compared(found, labels) for found in document["differences"]]
+        yield from table_lines(["", "score", "difference", "over ground", "counts"], rows)
+    yield "### At which errors does it stop paying?"
+    yield ""
+    yield document["answer"]
+
+
+def _steps(document: Mapping[str, Any]) -> str:
+    totals = {row["label"]: sum(row["steps"]) for row in document["rows"]}
+    low, high = min(totals.values()), max(totals.values())
+    if high - low <= _UNEQUAL * high:
+        return f"All rows have equal total steps ({low} to {high})."
+    return f"**Total steps are not equal** ({low} to {high}): no difference is one of pre-training alone."
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    shown = []
+    for name in _SCORES:
+        seeds, interval = row["scores"][name]["by_seed"], row["scores"][name]["interval"]
+        text = f"{sum(seeds) / len(seeds):.3f} [{min(seeds):.3f}, {max(seeds):.3f}]"
+        if not interval["degenerate"]:
+            text += f"; {interval['low']:.3f} to {interval['high']:.3f}"
+        shown.append(text)
+    return [row["label"], *shown, f"{' + '.join(map(str, row['steps']))} ({row['seconds']:.0f} s)"]
+
+
+def _compared(found: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
+    interval = found["by_ground"]
+    ends = "unknown" if interval["degenerate"] else f"{interval['low']:+.3f} to {interval['high']:+.3f}"
+    return [
+        labels[found["row"]],
+        _SCORES[found["score"]],
+        f"{found['difference']:+.3f}",
+        ends,
+        "yes" if counts(found) else "no",
+    ]

@@ -1,0 +1,1 @@
+"""Stage: an optical teacher trained on masks of OpenStreetMap, for another one to start from."""
