@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from components.contract.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.contract.temporary import make_locked, remove_unlocked
 from components.lib.disk import writing_to
 
@@ -57,11 +57,13 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     """Yield a temporary directory beside ``path``; put it in place of ``path`` when the block succeeds.
 
     What killed writes of ``path`` left is removed first; one that was killed between its two renames left no
-    ``path``, but the former one, which is put back.
+    ``path``, but the former one, which is put back. A link stays a link: what it names is replaced, on its own
+    disk.
 
     Raises:
         ResourceError: If the disk is full or the folder cannot be written.
     """
+    path = path.resolve() if path.is_symlink() else path
     with writing_to(path.parent), _atomic_directory(path) as temporary:
         yield temporary
 
@@ -85,6 +87,25 @@ def _atomic_directory(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         os.close(held)
+
+
+def require_replaceable(folder: Path, mark: str, what: str) -> None:
+    """Check that a folder that a user named for results, and that is replaced, holds nothing else.
+
+    Args:
+        folder: The folder.
+        mark: File that each such folder of results holds.
+        what: Its content in words, such as "changes".
+
+    Raises:
+        ParameterError: If it is neither new nor empty nor one of results.
+    """
+    if folder.exists() and not (
+        folder.is_dir() and ((folder / mark).is_file() or not any(folder.iterdir()))
+    ):
+        raise ParameterError(
+            f"{folder} holds something else than {what}", next_step="name a new or an empty folder"
+        )
 
 
 def sweep_unfinished(path: Path) -> None:
