@@ -57,8 +57,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     """Yield a temporary directory beside ``path``; put it in place of ``path`` when the block succeeds.
 
     What killed writes of ``path`` left is removed first; one that was killed between its two renames left no
-    ``path``, but the former one, which is put back. A link stays a link: what it names is replaced, on its own
-    disk.
+    ``path``, but the former one, which is put back. A link stays a link: what it names is replaced.
 
     Raises:
         ResourceError: If the disk is full or the folder cannot be written.
@@ -100,9 +99,7 @@ def require_replaceable(folder: Path, mark: str, what: str) -> None:
     Raises:
         ParameterError: If it is neither new nor empty nor one of results.
     """
-    if folder.exists() and not (
-        folder.is_dir() and ((folder / mark).is_file() or not any(folder.iterdir()))
-    ):
+    if folder.exists() and not (folder.is_dir() and ((folder / mark).is_file() or not any(folder.iterdir()))):
         raise ParameterError(
             f"{folder} holds something else than {what}", next_step="name a new or an empty folder"
         )

@@ -161,9 +161,7 @@ def _merge(environment: Environment, plan: RunPlan, lock: dict[str, Any]) -> tup
         return merged_lock(folder)
 
 
-def _report_outcome(
-    run: str, outcome: Succeeded | Failed | NothingToDo, decision: Decision | None
-) -> int:
+def _report_outcome(run: str, outcome: Succeeded | Failed | NothingToDo, decision: Decision | None) -> int:
     if isinstance(outcome, NothingToDo):
         report_failure(NOTHING_TO_DO, outcome.reason, outcome.next_step)
         LOG.info("%s: %s", outcome.reason, outcome.next_step)

@@ -40,6 +40,7 @@ SHEET_ROWS: Final = 6
 SIDE_PX: Final = 320
 """Side of a picture on the sheet."""
 _GAP: Final = 6
+_HEADINGS: Final = ("before", "after", "truth", "white right, orange false, blue missed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ def evaluate_model(
         "protocols": {protocol: found.as_dict(confidence) for protocol, found in scores.items()},
         "by_pair": {protocol: found.table().to_dict("records") for protocol, found in scores.items()},
         "warnings": doubts_of_pixels(scores["whole_tile"]),
+        "sheet": on_sheet,
     }
     out = folders.out / method
     _draw_sheet(net.config, store, {name: predicted[name] for name in on_sheet}, out / "sheet.png")
@@ -159,7 +161,7 @@ def _draw_sheet(
 ) -> None:
     """Write a PNG with a row for each pair: before, after, truth, and right, false and missed change."""
     rows = [_row(config, store, name, probability) for name, probability in predicted.items()]
-    save_sheet(path, rows, _GAP)
+    save_sheet(path, rows, _GAP, _HEADINGS)
 
 
 def _row(config: ChangeConfig, store: PairStore, name: str, probability: Probability) -> list[Picture]:

@@ -310,7 +310,14 @@ def test_a_missing_folder_is_named(golden: Folders) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [("--threshold", "1.5"), ("--iou", "0"), ("--scene", "("), ("--scene", "no group"), ("--scene", "(x)"), ("--scene", "[ab](x)?")],
+    [
+        ("--threshold", "1.5"),
+        ("--iou", "0"),
+        ("--scene", "("),
+        ("--scene", "no group"),
+        ("--scene", "(x)"),
+        ("--scene", "[ab](x)?"),
+    ],
 )
 def test_bad_arguments_are_refused(golden: Folders, more: tuple[str, str]) -> None:
     with pytest.raises(StormsightError) as raised:

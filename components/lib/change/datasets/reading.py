@@ -48,6 +48,7 @@ class PairReader:
         refused: Pairs that were left out so far.
         late_before: Pairs whose first date was taken after the second, by their time tags.
         dated: Number of pairs of which time tags tell both dates.
+        unchanged: Pairs whose two images have the same pixels, by name.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class PairReader:
         self.refused: list[Refused] = []
         self.late_before: list[str] = []
         self.dated = 0
+        self.unchanged: list[str] = []
 
     def read_all(self, pairs: Iterable[PairFiles]) -> Iterator[Pair]:
         """Yield the pairs that can be read; the others are added to ``refused``."""
@@ -94,6 +96,8 @@ class PairReader:
                 (files.before, files.after), (before, after), modalities, strict=True
             )
         ]
+        if np.array_equal(before.bands, after.bands):
+            self.unchanged.append(files.name)
         label, buildings = self._label(files, before)
         for image in images:
             label[~image.any(axis=-1)] = UNKNOWN

@@ -38,7 +38,7 @@ class FootprintRules:
         ):
             raise ParameterError(
                 f"tolerance {self.tolerance_m:g} m, least area {self.min_area_m2:g} m², shares "
-                f"{', '.join(f'{share:g}' for share in shares)}: the tolerance must lie between 0 and 10 m, the "
-                "area be above 0, shares be above 0 and not above 1",
+                f"{', '.join(f'{share:g}' for share in shares)}: the tolerance must lie between 0 and 10 m, "
+                "the area be above 0, shares be above 0 and not above 1",
                 next_step="leave the options out: 1 m and 20 m² suit pixels of half a metre",
             )
