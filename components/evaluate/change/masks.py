@@ -12,6 +12,7 @@ from components.contract.errors import BadDataError, MissingInputError
 from components.lib.change.datasets.base import LabelCoding
 from components.lib.change.datasets.images import Decoded, decode
 from components.lib.change.datasets.labels import decode_label
+from components.lib.change.datasets.reading import check_grids
 from components.lib.change.pair import Pixels
 from components.lib.change.terms import CHANGED, UNCHANGED, UNKNOWN
 
@@ -40,6 +41,7 @@ class MaskFolder:
         self.folder = folder
         self.files: Mapping[str, Path] = _files(folder)
         self.highest_level = 0
+        self._last: tuple[str, Decoded] | None = None
 
     def image(self, stem: str) -> Decoded:
         """Return a mask as its file holds it.
@@ -47,7 +49,9 @@ class MaskFolder:
         Raises:
             BadDataError: If it cannot be read.
         """
-        return decode(self.files[stem].read_bytes(), str(self.files[stem]))
+        if self._last is None or self._last[0] != stem:
+            self._last = stem, decode(self.files[stem].read_bytes(), str(self.files[stem]))
+        return self._last[1]
 
     def coding(self, stems: list[str]) -> LabelCoding:
         """Return the coding that all masks of the folder share.
@@ -148,7 +152,7 @@ def labels_and_predictions(
         threshold: Probability above which change is predicted; None if the prediction holds masks.
 
     Raises:
-        BadDataError: If a partner is missing, two differ in size, or a file is no mask.
+        BadDataError: If a partner is missing, two differ in size or place, or a file is no mask.
     """
     stems = common_stems(truth, prediction)
     true = truth.coding(stems)
@@ -165,6 +169,7 @@ def labels_and_predictions(
                 f"{truth.files[stem]} has {_size(label)} pixels, {prediction.files[stem]} {_size(predicted)}",
                 next_step="predict on the truth's own pixels",
             )
+        check_grids(*((str(folder.files[stem]), folder.image(stem)) for folder in (truth, prediction)))
         yield stem, label, predicted
 
 

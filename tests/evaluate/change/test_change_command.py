@@ -261,6 +261,13 @@ def deepen(folders: Folders) -> None:
     Image.fromarray(boxes().astype(np.uint16)).save(folders.prediction / "a.png")
 
 
+def displace(folders: Folders) -> None:
+    for folder, left in ((folders.truth, 0.0), (folders.prediction, 500.0)):
+        place = Affine.translation(left, 0) * Affine.scale(0.5)
+        (folder / "a.png").unlink()
+        write_geotiff(folder / "a.tif", boxes()[None], transform=place, crs="EPSG:32631")
+
+
 def empty(folders: Folders) -> None:
     for path in list(folders.prediction.iterdir()):
         path.unlink()
@@ -286,6 +293,7 @@ def colour(folders: Folders) -> None:
         (shrink, r"truth/a\.png has 32 x 32 pixels, .*prediction/a\.png 32 x 16"),
         (rename, r"have no stem in common, as a\.png and pred_a\.png"),
         (deepen, r"prediction/a\.png is uint16, a label has 8 bits"),
+        (displace, r"prediction/a\.tif lies 1000\.0 pixels away from .*truth/a\.tif"),
         (empty, r"prediction holds no mask"),
         (truncate, r"prediction/a\.png cannot be decoded"),
         (colour, r"prediction/a\.png has the colours .* beside black"),

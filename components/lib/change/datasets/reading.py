@@ -88,7 +88,7 @@ class PairReader:
             raise RefusedPairError(
                 f"{files.after} has {_size(after)} pixels, {files.before} {_size(before)}", reason="size"
             )
-        _check_grids((files.before, before), (files.after, after))
+        check_grids((files.before, before), (files.after, after))
         modalities = (self._dataset.before_modality, self._dataset.after_modality)
         images = [
             self._pixels(name, image, modality)
@@ -171,7 +171,7 @@ class PairReader:
                 raise RefusedPairError(
                     f"label {key} has {_size(image)} pixels, the images {_size(before)}", reason="size"
                 )
-            _check_grids((files.before, before), (key, image))
+            check_grids((files.before, before), (key, image))
             try:
                 label = decode_label(image, self._dataset.coding, key)
             except BadDataError as error:
@@ -197,8 +197,12 @@ def _looks_like(image: Decoded, modality: Modality) -> bool:
     return count == 3 and not repeated if modality == "optical" else count == 1 or repeated
 
 
-def _check_grids(first: tuple[str, Decoded], second: tuple[str, Decoded]) -> None:
-    """Refuse named files whose georeferences differ; one without any is taken to lie on the other's grid."""
+def check_grids(first: tuple[str, Decoded], second: tuple[str, Decoded]) -> None:
+    """Check that two named images lie on one grid; one without georeference is taken to lie on the other's.
+
+    Raises:
+        RefusedPairError: If their CRS differ, or their corners by more than ``GRID_TOLERANCE_PX``.
+    """
     (name, image), (other_name, other) = first, second
     if image.place is None or other.place is None:
         return
