@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.contract.temporary import make_locked, remove_unlocked
 from components.lib.disk import writing_to
+
+_MOST_ATTEMPTS: Final = 20
+"""Times that a folder is put in place while other processes put theirs there."""
 
 
 @contextmanager
@@ -78,14 +82,25 @@ def _atomic_directory(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o755)
-        shutil.rmtree(retired, ignore_errors=True)
-        if path.exists():
-            path.rename(retired)
-        temporary.rename(path)
-        shutil.rmtree(retired, ignore_errors=True)
+        _put_in_place(temporary, path, retired)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         os.close(held)
+
+
+def _put_in_place(temporary: Path, path: Path, retired: Path) -> None:
+    """Replace ``path`` by ``temporary``; where two processes do so at once, the last one stays."""
+    for attempt in range(_MOST_ATTEMPTS):
+        shutil.rmtree(retired, ignore_errors=True)
+        try:
+            with suppress(FileNotFoundError):  # new, or another process has just retired it
+                path.rename(retired)
+            temporary.rename(path)
+            break
+        except OSError as error:  # another process has just put its own there
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST} or attempt + 1 == _MOST_ATTEMPTS:
+                raise
+    shutil.rmtree(retired, ignore_errors=True)
 
 
 def require_replaceable(folder: Path, mark: str, what: str) -> None:

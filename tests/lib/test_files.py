@@ -52,6 +52,31 @@ def test_a_link_to_a_folder_stays_and_its_target_is_replaced(tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "disk"]
 
 
+@pytest.mark.parametrize("moment", ["before it is retired", "after it was retired"])
+def test_two_processes_that_replace_a_folder_at_once_both_succeed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The other one retires the folder in between, or has already put its own there."""
+    target, rename, others = tmp_path / "store", Path.rename, list[str]()
+    (target / "old").mkdir(parents=True)
+
+    def interrupted(self: Path, to: Path) -> Path:
+        if not others and (to == target) == (moment == "after it was retired"):
+            others.append(moment)
+            if to == target:
+                (target / "other").mkdir(parents=True)
+            else:
+                rename(target, tmp_path / "elsewhere")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with atomic_directory(target) as folder:
+        (folder / "new").touch()
+    assert others == [moment]
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_only_results_of_the_same_kind_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for new_or_empty in (tmp_path / "new", tmp_path / "photos"):

@@ -90,7 +90,7 @@ def test_finished_trials_are_kept_until_the_pairs_change(options: Options) -> No
 
 @pytest.mark.parametrize("wrong", [{"seeds": (17, 17)}, {"seeds": (-1,)}, {"jobs": 0}])
 def test_seeds_are_distinct_and_there_is_a_job(options: Options, wrong: dict[str, Any]) -> None:
-    with pytest.raises(ParameterError, match="seeds must be distinct .*, jobs at least 1"):
+    with pytest.raises(ParameterError, match="seeds must be distinct"):
         replace(options, **wrong)
 
 
