@@ -10,9 +10,9 @@ import numpy as np
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.change.datasets.base import LabelCoding
+from components.lib.change.datasets.grids import grid_problem
 from components.lib.change.datasets.images import Decoded, decode
 from components.lib.change.datasets.labels import decode_label
-from components.lib.change.datasets.reading import check_grids
 from components.lib.change.pair import Pixels
 from components.lib.change.terms import CHANGED, UNCHANGED, UNKNOWN
 
@@ -169,7 +169,11 @@ def labels_and_predictions(
                 f"{truth.files[stem]} has {_size(label)} pixels, {prediction.files[stem]} {_size(predicted)}",
                 next_step="predict on the truth's own pixels",
             )
-        check_grids(*((str(folder.files[stem]), folder.image(stem)) for folder in (truth, prediction)))
+        named = [(str(folder.files[stem]), folder.image(stem)) for folder in (truth, prediction)]
+        if problem := grid_problem(named[0], named[1]):
+            raise BadDataError(
+                problem, next_step="predict on the truth's own grid, or correct the georeference"
+            )
         yield stem, label, predicted
 
 

@@ -12,6 +12,7 @@ from scipy import ndimage
 from components.contract.errors import BadDataError, StormsightError
 from components.lib.change.datasets.base import PairDataset
 from components.lib.change.datasets.finding import PairFiles, Reason, Refused
+from components.lib.change.datasets.grids import grid_problem
 from components.lib.change.datasets.images import MOST_FILE_BYTES, Decoded, decode
 from components.lib.change.datasets.labels import decode_label
 from components.lib.change.pair import ChangedBuilding, Pair, Pixels
@@ -20,9 +21,6 @@ from components.lib.datasets.scaling import scale_sar
 from components.lib.folders import read_bounded
 from components.lib.foreign import judged
 from components.lib.geo.vectorise import FOUR_CONNECTED, outlines_of_parts
-
-GRID_TOLERANCE_PX = 0.5
-"""Distance of two dates' corners, pixels, above which their georeferences count as different."""
 
 _LEAVE_OUT = "correct the files, or leave the pair out"
 
@@ -88,7 +86,7 @@ class PairReader:
             raise RefusedPairError(
                 f"{files.after} has {_size(after)} pixels, {files.before} {_size(before)}", reason="size"
             )
-        check_grids((files.before, before), (files.after, after))
+        _check_grids((files.before, before), (files.after, after))
         modalities = (self._dataset.before_modality, self._dataset.after_modality)
         images = [
             self._pixels(name, image, modality)
@@ -171,7 +169,7 @@ class PairReader:
                 raise RefusedPairError(
                     f"label {key} has {_size(image)} pixels, the images {_size(before)}", reason="size"
                 )
-            check_grids((files.before, before), (key, image))
+            _check_grids((files.before, before), (key, image))
             try:
                 label = decode_label(image, self._dataset.coding, key)
             except BadDataError as error:
@@ -197,28 +195,10 @@ def _looks_like(image: Decoded, modality: Modality) -> bool:
     return count == 3 and not repeated if modality == "optical" else count == 1 or repeated
 
 
-def check_grids(first: tuple[str, Decoded], second: tuple[str, Decoded]) -> None:
-    """Check that two named images lie on one grid; one without georeference is taken to lie on the other's.
-
-    Raises:
-        RefusedPairError: If their CRS differ, or their corners by more than ``GRID_TOLERANCE_PX``.
-    """
-    (name, image), (other_name, other) = first, second
-    if image.place is None or other.place is None:
-        return
-    if image.crs != other.crs:
-        raise RefusedPairError(
-            f"{name} is in {str(image.crs)[:40]}, {other_name} in {str(other.crs)[:40]}", reason="grid"
-        )
-    height, width = image.size
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], dtype=np.float64)
-    distance = np.abs(image.place.apply(corners) - other.place.apply(corners)).max()
-    pixel = np.hypot(image.place.a, image.place.d)
-    if distance > GRID_TOLERANCE_PX * pixel:
-        raise RefusedPairError(
-            f"{other_name} lies {distance / pixel:.1f} pixels away from {name} by georeference",
-            reason="grid",
-        )
+def _check_grids(first: tuple[str, Decoded], second: tuple[str, Decoded]) -> None:
+    problem = grid_problem(first, second)
+    if problem is not None:
+        raise RefusedPairError(problem, reason="grid")
 
 
 def _areas(changed: npt.NDArray[np.bool_], kind: Kind) -> list[ChangedBuilding]:
