@@ -95,12 +95,7 @@ def _build_change(name: str, sections: Sections, params: Path) -> None:
         for modality in (sections["change"]["before"], sections["change"]["after"])
     )
     config = ChangeConfig(kind=name, before=before, after=after, **method.network_options(parameters))
-    try:
-        build_change(config)
-    except ParameterError as error:
-        own = f"methods.{name}.encoder: "
-        message = error.message.replace("training.encoder: ", own).replace("methods.*.encoder: ", own)
-        raise ParameterError(message, next_step=error.next_step) from error
+    build_change(config)
 
 
 def _key(sections: Sections) -> str:

@@ -120,6 +120,9 @@ def resolve(document: Mapping[str, Any], where: str = "params.yaml") -> dict[str
         )
     overlay = require_mapping(profiles[active], f"{where}: profiles.{active}")
     refuse_unknown(overlay, SECTIONS, f"profiles.{active}")
+    for name in overlay:
+        if isinstance(document.get(name), Mapping):
+            require_mapping(overlay[name], f"{where}: profiles.{active}.{name}")
     return {name: merged(document[name], overlay.get(name, {})) for name in SECTIONS if name in document}
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from components.contract.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.contract.temporary import make_locked, remove_unlocked
 from components.lib.disk import writing_to
+
+_MOST_ATTEMPTS: Final = 20
+"""Times that a folder is put in place while other processes put theirs there."""
 
 
 @contextmanager
@@ -57,11 +61,12 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     """Yield a temporary directory beside ``path``; put it in place of ``path`` when the block succeeds.
 
     What killed writes of ``path`` left is removed first; one that was killed between its two renames left no
-    ``path``, but the former one, which is put back.
+    ``path``, but the former one, which is put back. A link stays a link: what it names is replaced.
 
     Raises:
         ResourceError: If the disk is full or the folder cannot be written.
     """
+    path = path.resolve() if path.is_symlink() else path
     with writing_to(path.parent), _atomic_directory(path) as temporary:
         yield temporary
 
@@ -77,14 +82,42 @@ def _atomic_directory(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o755)
-        shutil.rmtree(retired, ignore_errors=True)
-        if path.exists():
-            path.rename(retired)
-        temporary.rename(path)
-        shutil.rmtree(retired, ignore_errors=True)
+        _put_in_place(temporary, path, retired)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         os.close(held)
+
+
+def _put_in_place(temporary: Path, path: Path, retired: Path) -> None:
+    """Replace ``path`` by ``temporary``; where two processes do so at once, the last one stays."""
+    for attempt in range(_MOST_ATTEMPTS):
+        shutil.rmtree(retired, ignore_errors=True)
+        try:
+            with suppress(FileNotFoundError):  # new, or another process has just retired it
+                path.rename(retired)
+            temporary.rename(path)
+            break
+        except OSError as error:  # another process has just put its own there
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST} or attempt + 1 == _MOST_ATTEMPTS:
+                raise
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def require_replaceable(folder: Path, mark: str, what: str) -> None:
+    """Check that a folder that a user named for results, and that is replaced, holds nothing else.
+
+    Args:
+        folder: The folder.
+        mark: File that each such folder of results holds.
+        what: Its content in words, such as "changes".
+
+    Raises:
+        ParameterError: If it is neither new nor empty nor one of results.
+    """
+    if folder.exists() and not (folder.is_dir() and ((folder / mark).is_file() or not any(folder.iterdir()))):
+        raise ParameterError(
+            f"{folder} holds something else than {what}", next_step="name a new or an empty folder"
+        )
 
 
 def sweep_unfinished(path: Path) -> None:

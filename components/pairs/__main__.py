@@ -6,10 +6,12 @@ import argparse
 import logging
 from pathlib import Path
 
+from components.lib.change.store.layout import STORE_FILE
 from components.lib.cli import run
 from components.lib.config.loader import load_parameters
+from components.lib.files import require_replaceable
 from components.pairs.parameters import DATA_SETS, PairsParameters
-from components.pairs.pipeline import prepare_pairs
+from components.pairs.pipeline import SHEET_FILE, prepare_pairs
 from components.pairs.sources import open_source
 
 STORES, REPORTS = Path("data/pairs"), Path("reports/pairs")
@@ -39,11 +41,13 @@ def main() -> None:
     arguments = parser.parse_args()
     parameters = load_parameters("pairs", PairsParameters)
     name: str = arguments.data_set
-    source = open_source(name, arguments.source, parameters)
     store: Path = arguments.out or STORES / name
-    found = prepare_pairs(source, store, arguments.reports or REPORTS / name, parameters)
+    reports: Path = arguments.reports or REPORTS / name
+    require_replaceable(store, STORE_FILE, "a store of pairs")
+    source = open_source(name, arguments.source, parameters)
+    found = prepare_pairs(source, store, reports, parameters)
     tiles = sum(found[f"{split}_tiles"] for split in ("train", "val", "test"))
-    logging.getLogger(__name__).info("%d tiles in %s", tiles, store)
+    logging.getLogger(__name__).info("%d tiles in %s; look at %s", tiles, store, reports / SHEET_FILE)
 
 
 if __name__ == "__main__":

@@ -57,17 +57,19 @@ def prepare_pairs(source: Source, store: Path, reports: Path, parameters: PairsP
         warnings = [*source.warnings(), *one_sided(numbers)]
         left_out = len(source.refused) / max(len(source.refused) + written["name"].nunique(), 1)
         leaks: list[Leak] = []
+        shown: list[str] = []
         if len(written):
             writer.finish()
             opened = PairStore.open(writer.folder)
             leaks = _leaks(opened, parameters)
-            draw_sheet(opened, reports / SHEET_FILE)
+            shown = draw_sheet(opened, reports / SHEET_FILE)
         details = {
             "data_set": source.facts.data_set,
             "simulated": source.facts.simulated,
             "about": source.about,
             "splits": numbers,
             "warnings": warnings,
+            "sheet": shown,
             **listed(source.refused, leaks),
         }
         write_json(reports / DETAILS_FILE, details)

@@ -23,18 +23,28 @@ _GAP = 4
 _UNKNOWN_GREY = 90
 
 
-def draw_sheet(store: PairStore, path: Path) -> None:
+def draw_sheet(store: PairStore, path: Path) -> list[str]:
     """Write a PNG with a row for each tile: all images before, all images after, the label.
 
     In the label change is white, unchanged black, unknown grey.
+
+    Returns:
+        Pair and place of each row's tile, from top to bottom.
     """
     images = sorted(name for name in store.layers if name != "label")
     images.sort(key=lambda name: name.startswith("after"))
+    chosen = chosen_rows(store)
     rows = [
         [*(_picture(store, name, row) for name in images), _label(store.layer("label")[row])]
-        for row in chosen_rows(store)
+        for row in chosen
     ]
-    save_sheet(path, rows, _GAP)
+    titles = [name.replace("_", ", ").replace("sar", "SAR") for name in images]
+    save_sheet(path, rows, _GAP, [*titles, "changed; grey: unknown"])
+    tiles = store.index.iloc[chosen]
+    return [
+        f"{name}, from column {x}, row {y}"
+        for name, x, y in zip(tiles["name"], tiles["x_px"], tiles["y_px"], strict=True)
+    ]
 
 
 def chosen_rows(store: PairStore) -> list[int]:

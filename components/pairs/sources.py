@@ -86,6 +86,11 @@ class FolderSource:
         told = [*self.found.warnings, *missing_pairs(self.found, self.dataset)]
         if self.moved:
             told.append(f"{self.moved} scenes of train are validation: a split of ours, not an official one")
+        if self.reader.unchanged:
+            told.append(
+                f"{len(self.reader.unchanged)} pairs have the same image at both dates, such as "
+                f"{self.reader.unchanged[0]}: was one date copied into both folders?"
+            )
         late = len(self.reader.late_before)
         if late:
             told.append(

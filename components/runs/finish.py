@@ -18,7 +18,7 @@ from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan, read_plan
 from components.runs.environment import Environment
-from components.runs.gate import is_promoted, outcomes, sealed_decision
+from components.runs.gate import Decision, is_promoted, outcomes, sealed_decision
 from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.workspace import require_planned_code, workspace
 
@@ -49,20 +49,23 @@ def finish(environment: Environment, run: str) -> int:
     missing = [name for name in names if name not in done]
     if missing:
         outcome = _fail(operations, plan, records.failures(), missing)
+        # A repeated call finds the success that stands, also after the stages' records were pruned.
+        decision = sealed_decision(objects, outcome.key)[1] if isinstance(outcome, Succeeded) else None
     else:
         require_planned_code(environment.source, plan)  # the stages' list came from here
-        outcome = _succeed(objects, operations, plan, {name: done[name] for name in names}, lock)
-    return _report_outcome(objects, run, outcome)
+        outcome, decision = _succeed(objects, operations, plan, {name: done[name] for name in names}, lock)
+    return _report_outcome(run, outcome, decision)
 
 
 def _succeed(
     objects: ObjectStore, operations: Operations, plan: RunPlan, done: dict[str, StageRecord], lock: str
-) -> Succeeded | Failed | NothingToDo:
+) -> tuple[Succeeded | Failed | NothingToDo, Decision | None]:
     objects.put(lock_key(plan.key), lock.encode())
     create_sealed(objects, run_record_key(plan.key), run_record(plan, done, lock))
     # The one that stands, which an earlier attempt may have written.
     sha256, decision = sealed_decision(objects, plan.key)
-    return operations.succeeded(plan.run, record_sha256=sha256, promoted=is_promoted(decision))
+    outcome = operations.succeeded(plan.run, record_sha256=sha256, promoted=is_promoted(decision))
+    return outcome, decision
 
 
 def run_record(plan: RunPlan, done: dict[str, StageRecord], lock: str) -> dict[str, Any]:
@@ -158,7 +161,7 @@ def _merge(environment: Environment, plan: RunPlan, lock: dict[str, Any]) -> tup
         return merged_lock(folder)
 
 
-def _report_outcome(objects: ObjectStore, run: str, outcome: Succeeded | Failed | NothingToDo) -> int:
+def _report_outcome(run: str, outcome: Succeeded | Failed | NothingToDo, decision: Decision | None) -> int:
     if isinstance(outcome, NothingToDo):
         report_failure(NOTHING_TO_DO, outcome.reason, outcome.next_step)
         LOG.info("%s: %s", outcome.reason, outcome.next_step)
@@ -169,7 +172,7 @@ def _report_outcome(objects: ObjectStore, run: str, outcome: Succeeded | Failed 
         )
         report_result({"outcome": "failed", "stage": outcome.stage, "class": outcome.failure_class})
         return 0
-    models = outcomes(sealed_decision(objects, outcome.key)[1])
+    models = outcomes(decision)
     words = ", ".join(f"{model} {found}" for model, found in models.items())
     LOG.info("run %s succeeded: %s", run, words or "the pipeline has no gate")
     promoted = outcome.promoted

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from components.contract.documents import nearest
-from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.contract.errors import BadDataError, MissingInputError
 from components.contract.keys import RUNS, is_key
-from components.lib.files import atomic_directory, write_json
+from components.lib.files import atomic_directory, require_replaceable, write_json
 from components.lib.objects.content import FOLDER, download_content, folder_files
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
@@ -50,7 +50,7 @@ def fetch_pages(environment: Environment, run: str, folder: Path) -> list[Path]:
         SourceUnavailableError: If a store does not answer.
         ResourceError: If the folder cannot be written.
     """
-    _require_replaceable(folder)
+    require_replaceable(folder, MARK, "fetched pages")
     plan = _known_plan(environment.objects, run)
     remote = open_objects(environment.remote)
     records = Records(environment.objects, plan.key).stages()
@@ -144,13 +144,3 @@ def _not_finished(run: str, records: Mapping[str, StageRecord]) -> MissingInputE
         f"run {run} is not finished: no stage has left pages (done: {', '.join(records) or 'none'})",
         next_step="see how it stands with `python -m components.runs status`, and try again later",
     )
-
-
-def _require_replaceable(folder: Path) -> None:
-    """Refuse a folder with files that this command did not write."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).is_file():
-        raise ParameterError(
-            f"{folder} holds files that are no fetched pages", next_step="give --out a new or an empty folder"
-        )
-    if folder.exists() and not folder.is_dir():
-        raise ParameterError(f"{folder} is no folder", next_step="give --out a new or an empty folder")

@@ -33,7 +33,6 @@ from tests.mlflow_server import PASSWORDS as ACCOUNTS
 
 SPACE, SERVICES = "stormsight-manifests", "stormsight-manifests-services"
 NAMES = {"stormsight": SPACE, "stormsight-services": SERVICES}
-POSTGRES = "localhost/stormsight-postgres:15"
 PASSWORDS = {f"{name}-password": f"lab-{name}" for name in ("postgres", "mlflow", "airflow")}
 HOST = "stormsight-mlflow.stormsight-services:5000"
 
@@ -91,10 +90,7 @@ def test_the_api_server_takes_the_overlay(
 @pytest.fixture(scope="module")
 def postgres(cluster: Cluster, objects: list[Manifest], folder: Path) -> Iterator[str]:
     """The StatefulSet, started on a static volume; the address of its pod."""
-    build = ["podman", "build", "--quiet", "--isolation=chroot", "--network=host", "--timestamp", "0"]
-    context = str(ROOT / "k8s/overlays/lab/postgres")
-    command([*build, "--tag", POSTGRES, context], timeout_s=600)
-    command([str(cluster.tools / "load"), POSTGRES], timeout_s=300)
+    command([str(ROOT / "k8s/overlays/lab/postgres/build"), str(cluster.tools)], timeout_s=900)
     data = folder / "manifests-postgres"
     data.mkdir()
     shutil.chown(data, 999, 999)

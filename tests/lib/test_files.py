@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from components.contract.errors import BadDataError, MissingInputError, ResourceError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError, ResourceError
 from components.contract.hashing import sha256_bytes, sha256_file
-from components.lib.files import atomic_directory, atomic_file, read_json, write_json
+from components.lib.files import atomic_directory, atomic_file, read_json, require_replaceable, write_json
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
@@ -36,6 +36,57 @@ def test_a_directory_is_replaced_whole(tmp_path: Path) -> None:
         (temporary / "fresh").write_text("y")
     assert [p.name for p in target.iterdir()] == ["fresh"]
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_to_a_folder_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
+    """Results on a larger disk stay there, however often they are made."""
+    link, target = tmp_path / "data", tmp_path / "disk" / "data"
+    target.mkdir(parents=True)
+    (target / "old").touch()
+    link.symlink_to(target)
+    for _ in range(2):
+        with atomic_directory(link) as folder:
+            (folder / "new").touch()
+        assert [path.name for path in target.iterdir()] == ["new"]
+    assert link.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "disk"]
+
+
+@pytest.mark.parametrize("moment", ["before it is retired", "after it was retired"])
+def test_two_processes_that_replace_a_folder_at_once_both_succeed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The other one retires the folder in between, or has already put its own there."""
+    target, rename, others = tmp_path / "store", Path.rename, list[str]()
+    (target / "old").mkdir(parents=True)
+
+    def interrupted(self: Path, to: Path) -> Path:
+        if not others and (to == target) == (moment == "after it was retired"):
+            others.append(moment)
+            if to == target:
+                (target / "other").mkdir(parents=True)
+            else:
+                rename(target, tmp_path / "elsewhere")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with atomic_directory(target) as folder:
+        (folder / "new").touch()
+    assert others == [moment]
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_only_results_of_the_same_kind_are_replaced(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for new_or_empty in (tmp_path / "new", tmp_path / "photos"):
+        require_replaceable(new_or_empty, "store.json", "a store")
+    (tmp_path / "photos" / "a.jpg").touch()
+    for foreign in (tmp_path / "photos", tmp_path / "photos" / "a.jpg"):
+        with pytest.raises(ParameterError, match="holds something else than a store"):
+            require_replaceable(foreign, "store.json", "a store")
+    (tmp_path / "photos" / "store.json").touch()
+    require_replaceable(tmp_path / "photos", "store.json", "a store")
 
 
 def test_a_failed_directory_leaves_the_old_one(tmp_path: Path) -> None:

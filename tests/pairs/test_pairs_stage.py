@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from components.contract.errors import BadDataError, ParameterError
 from components.lib.change.store.store import PairStore
+from components.lib.report.panels import HEADING_PX
 from components.pairs.__main__ import main
 from components.pairs.parameters import DATA_SETS, SIMULATED, PairsParameters
 from components.pairs.pipeline import prepare_pairs
@@ -70,7 +71,9 @@ def test_a_data_set_becomes_a_store_with_reports(
     assert details["splits"]["train"]["tiles_without_change"] == 6
     assert details["warnings"] == ["1 scenes of train are validation: a split of ours, not an official one"]
     with Image.open(tmp_path / "reports" / "sheet.png") as sheet:
-        assert sheet.size == (3 * 256 + 2 * 4, 8 * 256 + 7 * 4)
+        assert sheet.size == (3 * 256 + 2 * 4, HEADING_PX + 8 * 256 + 7 * 4)
+    assert details["sheet"][0] == "train_a, from column 0, row 0"
+    assert len(details["sheet"]) == 8
     assert "licence: that of the images" in caplog.text
     assert "citation: none is known" in caplog.text
 
@@ -145,6 +148,16 @@ def test_splits_without_change_or_of_change_alone_are_told(data: Path, tmp_path:
     assert details_of(tmp_path)["warnings"][1] == "split test has no known pixel in any of its 4 tiles"
 
 
+def test_one_date_in_both_folders_is_told(data: Path, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        (data / split / "t2" / "a.png").write_bytes((data / split / "t1" / "a.png").read_bytes())
+    run(data, tmp_path, parameters())
+    told = (
+        "2 pairs have the same image at both dates, such as train_a: was one date copied into both folders?"
+    )
+    assert told in details_of(tmp_path)["warnings"]
+
+
 def test_the_simulated_world_becomes_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = [
         make_pair(split, split, size=SIZE, seed=seed, modalities=("optical", "sar"))
@@ -198,3 +211,17 @@ def test_the_command_names_stores_by_their_data_set(
     main()
     assert len(PairStore.open(tmp_path / "data" / "pairs" / "pairs").index) == 4
     assert (tmp_path / "reports" / "pairs" / "pairs" / "metrics.json").is_file()
+
+
+def test_the_command_replaces_nothing_but_a_store(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The data set itself, given as --out, stays as it is."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(
+        sys, "argv", ["pairs", "--data-set", "pairs", "--source", str(data), "--out", str(data)]
+    )
+    before = sorted(data.rglob("*"))
+    with pytest.raises(ParameterError, match="holds something else than a store of pairs"):
+        main()
+    assert sorted(data.rglob("*")) == before

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.contract.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.served import CHANGE_MODEL
 from components.lib.tracking.connection import connect
@@ -138,6 +138,12 @@ def test_a_building_model_is_no_change_model(gate: ChangePromotion) -> None:
     write_model(Path("models/change/sgsln"), 5.0)
     with pytest.raises(BadDataError, match="models/change/sgsln: its network reads one image"):
         judged(gate)
+
+
+def test_a_path_is_no_change_method(gate: ChangePromotion) -> None:
+    write_change_model("sgsln", EVERYWHERE)
+    with pytest.raises(ParameterError, match=r"unknown change method '\.\./change/sgsln'"):
+        judged(replace(gate, method="../change/sgsln"))
 
 
 def test_a_data_set_without_a_test_split_proves_nothing(

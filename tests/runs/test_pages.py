@@ -70,7 +70,7 @@ def test_a_page_with_other_bytes_is_refused(trained: World, tmp_path: Path) -> N
 def test_a_folder_of_other_files_is_left_alone(trained: World, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
-    with pytest.raises(ParameterError, match="no fetched pages"):
+    with pytest.raises(ParameterError, match="something else than fetched pages"):
         fetch_pages(trained.environment(), "r1", tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "all of it"
 

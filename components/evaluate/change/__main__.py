@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from components.lib.cli import run
 
@@ -17,8 +19,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and score."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    given = [name for name in _OF_FILES if getattr(options, name) != parser.get_default(name)]
     if options.method is not None:
-        given = [name for name in _OF_FILES if getattr(options, name) != parser.get_default(name)]
         if given:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
             parser.error(
@@ -28,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     if options.truth is None or options.prediction is None:
         parser.error("--truth and --prediction are needed, or --method")
-    _score(options)
+    _score(options, given)
 
 
 _OF_FILES = ("truth", "prediction", "threshold", "iou", "min_area", "tolerance", "scene")
@@ -81,13 +83,12 @@ def _parser() -> argparse.ArgumentParser:
 # Heavy imports stay inside the commands: scoring masks needs no torch.
 
 
-def _score(options: argparse.Namespace) -> None:
+def _score(options: argparse.Namespace, given: list[str]) -> None:
     from components.evaluate.change.command import score_change  # noqa: PLC0415
     from components.evaluate.change.text import as_text  # noqa: PLC0415
 
-    document = score_change(options)
-    for warning in document["warnings"]:
-        print(f"warning: {warning}", file=sys.stderr)
+    document = score_change(options, given)
+    _warn(document)
     print(json.dumps(document) if options.json else as_text(document))
 
 
@@ -110,7 +111,13 @@ def _score_model(options: argparse.Namespace) -> None:
         confidence=parameters.confidence,
         device=choose_device(parameters.device, "evaluate.device"),
     )
+    _warn(details)
     print(json.dumps(details) if options.json else model_as_text(details))
+
+
+def _warn(document: Mapping[str, Any]) -> None:
+    for warning in document["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from components.contract.errors import BadDataError, ParameterError
+from components.evaluate.change.doubts import doubts_of_outlines, doubts_of_pixels, same_place
 from components.evaluate.change.footprints import footprint_file, in_one_crs, read_outlines
 from components.evaluate.change.masks import MaskFolder, common_stems, labels_and_predictions
 from components.lib.change.scoring.outlines import match_outlines
@@ -20,11 +22,35 @@ from components.lib.metrics.counts import Counts
 CONFIDENCE = 0.95
 
 
-def score_change(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the scores of what the command line names, ready for JSON."""
+OF_MASKS = ("threshold", "min_area", "tolerance", "scene")
+"""Options that footprints have no use for."""
+
+
+def score_change(options: argparse.Namespace, given: Collection[str]) -> dict[str, Any]:
+    """Return the scores of what the command line names, ready for JSON.
+
+    Args:
+        options: The command line.
+        given: Names of the options that a user set.
+
+    Raises:
+        StormsightError: As :func:`score_masks` and :func:`score_outlines`.
+        ParameterError: If only one of the two holds footprints, or if they are given options of masks.
+    """
+    found = _score(options, given)
+    found["warnings"] = same_place(options.truth, options.prediction) + found["warnings"]
+    return found
+
+
+def _score(options: argparse.Namespace, given: Collection[str]) -> dict[str, Any]:
     rules = ChangeRules(iou=options.iou, min_area_px=options.min_area, tolerance_px=options.tolerance)
     files = footprint_file(options.truth), footprint_file(options.prediction)
     if files[0] is not None and files[1] is not None:
+        if unused := [f"--{name.replace('_', '-')}" for name in OF_MASKS if name in given]:
+            raise ParameterError(
+                f"{', '.join(unused)}: for masks only, and {files[0]} holds footprints",
+                next_step="leave out what is for masks",
+            )
         return score_outlines(files[0], files[1], rules.iou)
     if any(file is not None for file in files):
         raise ParameterError(
@@ -78,7 +104,18 @@ def score_masks(
         scene = _scene(stem, scene_of)
         found.append(score_pair(predicted == CHANGED, label, rules, name=stem, scene=scene))
     scores = ChangeScores(found, rules)
-    return {"kind": "masks", **scores.as_dict(CONFIDENCE), "warnings": _doubts(scores, unknown)}
+    doubts = doubts_of_pixels(scores)
+    if unknown:
+        doubts.append(
+            f"the prediction has {unknown:,} unknown pixels, which count as unchanged: truth and prediction "
+            "may have been swapped"
+        )
+    if threshold is not None and folders[1].highest_level == 1:
+        doubts.append(
+            "the highest probability of the prediction is 1 of 255: if it holds masks of 0 and 1, leave out "
+            "--threshold"
+        )
+    return {"kind": "masks", **scores.as_dict(CONFIDENCE), "warnings": doubts}
 
 
 def score_outlines(truth: Path, prediction: Path, iou: float) -> dict[str, Any]:
@@ -104,15 +141,12 @@ def score_outlines(truth: Path, prediction: Path, iou: float) -> dict[str, Any]:
         for kind in sorted({*true.kinds.tolist(), *predicted.kinds.tolist()}):
             chosen = first[true.kinds == kind], second[predicted.kinds == kind]
             by_kind[kind] = _objects(match_outlines(*chosen, iou))
-    doubts = []
-    if true.crs is None:
-        doubts.append("neither file states a CRS: their coordinates are taken as they are")
     return {
         "kind": "footprints",
         "rules": {"iou": iou},
         "objects": _objects(counts),
         "kinds": by_kind,
-        "warnings": doubts,
+        "warnings": doubts_of_outlines((true, predicted), first, second),
     }
 
 
@@ -124,10 +158,10 @@ def _scene(stem: str, pattern: re.Pattern[str] | None) -> str:
     if pattern is None:
         return stem
     match = pattern.search(stem)
-    if match is None:
+    if match is None or not match[1]:
+        why = "does not match" if match is None else "has nothing in the group of"
         raise BadDataError(
-            f"{stem} does not match --scene {pattern.pattern}",
-            next_step="correct the pattern, or leave it out",
+            f"{stem} {why} --scene {pattern.pattern}", next_step="correct the pattern, or leave it out"
         )
     return match[1]
 
@@ -147,20 +181,3 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
             next_step=r"for LEVIR-CD's crops give '(.+)_\d+_\d+'",
         )
     return pattern
-
-
-def _doubts(scores: ChangeScores, unknown: int) -> list[str]:
-    """Return sentences about input that may not be what it is taken for."""
-    pixels, doubts = scores.pixels, []
-    if unknown:
-        doubts.append(
-            f"the prediction has {unknown:,} unknown pixels, which count as unchanged: truth and prediction "
-            "may have been swapped"
-        )
-    if not pixels.tp + pixels.fn:
-        doubts.append("no pixel of the truth is changed: recall is undefined")
-    if not pixels.tp + pixels.fp:
-        doubts.append("no pixel of the prediction is changed: precision is undefined")
-    if pixels.tp + pixels.fn and not pixels.fp + pixels.tn:
-        doubts.append("all known ground of the truth is changed")
-    return doubts

@@ -25,6 +25,9 @@ SUFFIXES: Final = (".parquet", ".gpkg", ".geojson", ".json")
 IN_FOLDER: Final = ("changes.parquet", "footprints.parquet")
 """Files that a folder is taken for, the first that it holds."""
 
+NO_KIND: Final = "not stated"
+"""Kind of a building whose row has none."""
+
 LARGEST_BYTES: Final = 1 << 30
 
 Geometries = npt.NDArray[np.object_]
@@ -81,9 +84,10 @@ def read_outlines(path: Path) -> Outlines:
     suffix = path.suffix.lower()
     if suffix in {".geojson", ".json"}:
         return _geojson(path)
-    with judged(str(path)):
+    # Shapely warns of NaN coordinates, which are refused below.
+    with judged(str(path)), np.errstate(invalid="ignore"):
         table = geopandas.read_parquet(path) if suffix == ".parquet" else _geopackage(path)
-        kinds = table["kind"].astype(str).to_numpy(dtype=object) if "kind" in table else None
+        kinds = _kinds(table["kind"]) if "kind" in table else None
         crs = None if table.crs is None else _name(table.crs)
         geometry = np.asarray(table.geometry.to_numpy(), dtype=object)
     return Outlines(path, _sound(geometry, path), kinds, crs)
@@ -127,6 +131,11 @@ def _metric(*files: Outlines) -> str:
     return str(files[0].crs)
 
 
+def _kinds(column: Any) -> npt.NDArray[np.object_]:  # noqa: ANN401 - pandas'
+    found = column.astype(object).where(column.notna(), NO_KIND).astype(str).to_numpy(dtype=object)
+    return np.asarray(found, dtype=object)
+
+
 def _name(crs: Any) -> str:  # noqa: ANN401 - pyproj's
     code = crs.to_epsg()
     return str(crs.to_wkt()) if code is None else f"EPSG:{code}"
@@ -158,6 +167,7 @@ def _geopackage(path: Path) -> geopandas.GeoDataFrame:
 def _sound(geometry: Geometries, path: Path) -> Geometries:
     kinds = {shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON}
     wrong = ~np.isin(shapely.get_type_id(geometry), [int(kind) for kind in kinds])
+    wrong |= shapely.is_empty(geometry)
     if wrong.any():
         raise _no_polygons(path, int(wrong.sum()))
     broken = np.flatnonzero(~shapely.is_valid(geometry))
@@ -172,6 +182,6 @@ def _sound(geometry: Geometries, path: Path) -> Geometries:
 
 def _no_polygons(path: Path, number: int) -> BadDataError:
     return BadDataError(
-        f"{path}: {number} of its geometries are no polygons, or beyond repair",
+        f"{path}: {number} of its geometries are no polygons, empty, or beyond repair",
         next_step="write footprints as polygons",
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.change.datasets.base import LabelCoding
+from components.lib.change.datasets.grids import grid_problem
 from components.lib.change.datasets.images import Decoded, decode
 from components.lib.change.datasets.labels import decode_label
 from components.lib.change.pair import Pixels
@@ -27,6 +28,10 @@ class MaskFolder:
         folder: Folder with PNG and TIFF files, one mask each; whatever else is in it, links and hidden files,
             is left alone.
 
+    Attributes:
+        files: The masks by stem.
+        highest_level: Highest of the probabilities that were read so far from files of 8 bits, of 255.
+
     Raises:
         MissingInputError: If there is no such folder.
         BadDataError: If it holds no mask, or two of one stem.
@@ -35,6 +40,8 @@ class MaskFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.files: Mapping[str, Path] = _files(folder)
+        self.highest_level = 0
+        self._last: tuple[str, Decoded] | None = None
 
     def image(self, stem: str) -> Decoded:
         """Return a mask as its file holds it.
@@ -42,7 +49,9 @@ class MaskFolder:
         Raises:
             BadDataError: If it cannot be read.
         """
-        return decode(self.files[stem].read_bytes(), str(self.files[stem]))
+        if self._last is None or self._last[0] != stem:
+            self._last = stem, decode(self.files[stem].read_bytes(), str(self.files[stem]))
+        return self._last[1]
 
     def coding(self, stems: list[str]) -> LabelCoding:
         """Return the coding that all masks of the folder share.
@@ -84,7 +93,8 @@ class MaskFolder:
         """
         bands = self.image(stem).bands
         values, decimal = bands[..., 0], bands.dtype.kind == "f"
-        if not (bands == bands[..., :1]).all() or not (decimal or bands.dtype == np.uint8):
+        one_band = bands.shape[-1] == 1 or bool((bands == bands[..., :1]).all())
+        if not one_band or not (decimal or bands.dtype == np.uint8):
             raise BadDataError(
                 f"{self.files[stem]} is no map of probabilities: {bands.shape[-1]} band(s) of {bands.dtype}",
                 next_step="write one band, 8-bit or decimal",
@@ -94,6 +104,8 @@ class MaskFolder:
                 f"{self.files[stem]} holds numbers outside of 0 to 1, or none at all (NaN)",
                 next_step="write probabilities: a sigmoid of logits, 0 where there are no data",
             )
+        if not decimal:
+            self.highest_level = max(self.highest_level, int(values.max()))
         limit = threshold if decimal else threshold * 255
         return np.where(values > limit, np.uint8(CHANGED), np.uint8(UNCHANGED))
 
@@ -106,7 +118,10 @@ class MaskFolder:
 
 def _files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        raise MissingInputError(f"{folder} is no folder", next_step="name a folder of masks (PNG or TIFF)")
+        raise MissingInputError(
+            f"{folder} is neither a folder nor a file of footprints",
+            next_step="name a folder of masks (PNG or TIFF), or a GeoParquet, GeoPackage or GeoJSON file",
+        )
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         foreign = path.suffix.lower() not in SUFFIXES or path.name.startswith(".")
@@ -120,7 +135,7 @@ def _files(folder: Path) -> dict[str, Path]:
         found[path.stem] = path
     if not found:
         raise BadDataError(
-            f"{folder} holds no mask (PNG or TIFF; links do not count)",
+            f"{folder} holds no mask (PNG or TIFF; links and folders below do not count)",
             next_step="name the folder of the files",
         )
     return found
@@ -137,7 +152,7 @@ def labels_and_predictions(
         threshold: Probability above which change is predicted; None if the prediction holds masks.
 
     Raises:
-        BadDataError: If a partner is missing, two differ in size, or a file is no mask.
+        BadDataError: If a partner is missing, two differ in size or place, or a file is no mask.
     """
     stems = common_stems(truth, prediction)
     true = truth.coding(stems)
@@ -153,6 +168,11 @@ def labels_and_predictions(
             raise BadDataError(
                 f"{truth.files[stem]} has {_size(label)} pixels, {prediction.files[stem]} {_size(predicted)}",
                 next_step="predict on the truth's own pixels",
+            )
+        named = [(str(folder.files[stem]), folder.image(stem)) for folder in (truth, prediction)]
+        if problem := grid_problem(named[0], named[1]):
+            raise BadDataError(
+                problem, next_step="predict on the truth's own grid, or correct the georeference"
             )
         yield stem, label, predicted
 

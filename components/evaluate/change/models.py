@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from components.contract.errors import BadDataError
+from components.evaluate.change.doubts import doubts_of_pixels
 from components.lib.change.inference import NetworkPredictor
 from components.lib.change.nets.bundle import load_change_bundle
 from components.lib.change.nets.config import ChangeConfig
@@ -23,6 +24,7 @@ from components.lib.change.store.layout import LABEL, layer_name
 from components.lib.change.store.store import PairStore
 from components.lib.change.terms import CHANGED, UNKNOWN, Modality
 from components.lib.files import require_input, write_json
+from components.lib.methods.registry import load_change
 from components.lib.report.panels import (
     Picture,
     difference_panel,
@@ -38,6 +40,7 @@ SHEET_ROWS: Final = 6
 SIDE_PX: Final = 320
 """Side of a picture on the sheet."""
 _GAP: Final = 6
+_HEADINGS: Final = ("before", "after", "truth", "white right, orange false, blue missed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +76,12 @@ def evaluate_model(
         The content of ``details.json``.
 
     Raises:
+        ParameterError: If there is no such change method.
         MissingInputError: If the model or its data set's store is missing.
         BadDataError: If one of them is damaged, or the data set has no test pair.
     """
-    net = load_change_bundle(require_input(folders.models / method, made_by="change"), device)
+    load_change(method)
+    net = load_change_bundle(require_input(folders.models / method, made_by=f"change@{method}"), device)
     store = PairStore.open(require_input(folders.stores / net.config.before.sensor, made_by="pairs"))
     if not store.names(SPLIT):
         raise BadDataError(
@@ -104,6 +109,8 @@ def evaluate_model(
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "protocols": {protocol: found.as_dict(confidence) for protocol, found in scores.items()},
         "by_pair": {protocol: found.table().to_dict("records") for protocol, found in scores.items()},
+        "warnings": doubts_of_pixels(scores["whole_tile"]),
+        "sheet": on_sheet,
     }
     out = folders.out / method
     _draw_sheet(net.config, store, {name: predicted[name] for name in on_sheet}, out / "sheet.png")
@@ -154,7 +161,7 @@ def _draw_sheet(
 ) -> None:
     """Write a PNG with a row for each pair: before, after, truth, and right, false and missed change."""
     rows = [_row(config, store, name, probability) for name, probability in predicted.items()]
-    save_sheet(path, rows, _GAP)
+    save_sheet(path, rows, _GAP, _HEADINGS)
 
 
 def _row(config: ChangeConfig, store: PairStore, name: str, probability: Probability) -> list[Picture]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.contract.errors import StormsightError
+from components.contract.errors import ParameterError, StormsightError
 from components.contract.identity import ROOT
 from components.contract.parameters import PARAMS_FILE
 from components.experiments.change.rows import Row, chosen
@@ -52,6 +52,16 @@ class Options:
     out: Path = REPORTS
     params: Path = PARAMS_FILE
 
+    def __post_init__(self) -> None:
+        # Two trainings of one seed would be one trial twice, and make the spread of the seeds too small.
+        distinct = len(set(self.seeds)) == len(self.seeds) and all(0 <= seed < 2**32 for seed in self.seeds)
+        if not distinct or self.jobs < 1:
+            raise ParameterError(
+                f"--seeds {' '.join(map(str, self.seeds))} --jobs {self.jobs}: seeds must be distinct and "
+                "between 0 and 2**32 - 1, jobs at least 1",
+                next_step="correct them",
+            )
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run the comparison."""
@@ -65,7 +75,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--profile", default=defaults.profile, help="schedule, crops, data set (%(default)s)")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows of the table")
-    parser.add_argument("--seeds", type=int, nargs="+", default=defaults.seeds, help="seeds (%(default)s)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", metavar="SEED", default=defaults.seeds, help="seeds (17 18 19)"
+    )
     parser.add_argument("--jobs", type=int, default=defaults.jobs, help="trainings at a time (%(default)s)")
     parser.add_argument("--pairs", type=Path, help="store of pairs (data/pairs/<change.data_set>)")
     given = parser.parse_args(arguments)

@@ -44,7 +44,7 @@ def load_method(name: str) -> Method[Any]:
     """
     method: Method[Any] | None = getattr(_module(name), "METHOD", None)
     if method is None:
-        raise _unknown("method", name)
+        raise _unknown("method", name, "METHOD")
     return method
 
 
@@ -56,7 +56,7 @@ def load_teacher(kind: str) -> Teacher:
     """
     teacher: Teacher | None = getattr(_module(kind), "TEACHER", None)
     if teacher is None:
-        raise _unknown("teacher", kind)
+        raise _unknown("teacher", kind, "TEACHER")
     return teacher
 
 
@@ -68,7 +68,7 @@ def load_change(name: str) -> ChangeMethod[Any]:
     """
     method: ChangeMethod[Any] | None = getattr(_module(name), "CHANGE", None)
     if method is None:
-        raise _unknown("change method", name)
+        raise _unknown("change method", name, "CHANGE")
     return method
 
 
@@ -81,7 +81,7 @@ def parameters_of(name: str) -> type[Parameters]:
     module = _module(name)
     method = getattr(module, "METHOD", getattr(module, "CHANGE", None))
     if method is None:
-        raise _unknown("method", name)
+        raise _unknown("method", name, "METHOD", "CHANGE")
     parameters: type[Parameters] = method.parameters
     return parameters
 
@@ -96,7 +96,7 @@ def own_network(kind: str) -> type[SegmentationNetwork]:
     """
     method: Method[Any] | None = getattr(_module(kind), "METHOD", None)
     if method is None or method.network is None:
-        raise _unknown("network", kind)
+        raise _unknown("network", kind, "METHOD")
     return method.network
 
 
@@ -110,9 +110,10 @@ def _module(name: str) -> ModuleType | None:
     return import_module(path if spec.submodule_search_locations is None else f"{path}.method")
 
 
-def _unknown(what: str, name: str) -> ParameterError:
-    names = method_names()
-    if name in names:
+def _unknown(what: str, name: str, *declared: str) -> ParameterError:
+    """Return the error of a name; known ones are those whose modules have one of the names ``declared``."""
+    names = [known for known in method_names() if any(hasattr(_module(known), one) for one in declared)]
+    if name in method_names():
         spec = find_spec(f"{components.lib.methods.__name__}.{name}")
         is_folder = spec is not None and spec.submodule_search_locations is not None
         reason = f"components/lib/methods/{name}{'/method.py' if is_folder else '.py'} declares none"

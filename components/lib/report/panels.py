@@ -5,7 +5,7 @@ Colours stay apart for every kind of colour vision (Okabe and Ito, 2008).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,11 @@ FALSE_ALARM: Final[Colour] = (213, 94, 0)
 
 MISSED: Final[Colour] = (86, 180, 233)
 """Sky blue: there, but not predicted."""
+
+HEADING_PX: Final = 24
+"""Height of a sheet's headings."""
+
+_FONT_PX: Final = 15
 
 _Mask = npt.NDArray[np.bool_]
 
@@ -130,10 +135,32 @@ def squared(picture: Picture, side: int, how: Image.Resampling = Image.Resamplin
     return np.asarray(Image.fromarray(picture).resize((side, side), how))
 
 
-def save_sheet(path: Path, rows: Iterable[Iterable[Picture]], gap_px: int) -> None:
-    """Write a PNG of pictures of one size, row below row, in true colour."""
+def save_sheet(
+    path: Path, rows: Iterable[Iterable[Picture]], gap_px: int, headings: Sequence[str] = ()
+) -> None:
+    """Write a PNG of pictures of one size, row below row, in true colour.
+
+    Args:
+        path: File to write.
+        rows: Pictures of each row.
+        gap_px: White gap between pictures, pixels.
+        headings: What each column shows, written above it on ``HEADING_PX`` more pixels; none by default.
+    """
+    sheet = tiled(rows, gap_px)
+    if headings:
+        sheet = np.concatenate([_headings(headings, sheet.shape[1], gap_px), sheet])
     with atomic_file(path) as temporary:
-        Image.fromarray(tiled(rows, gap_px)).save(temporary, format="PNG", optimize=True)
+        Image.fromarray(sheet).save(temporary, format="PNG", optimize=True)
+
+
+def _headings(headings: Sequence[str], width: int, gap_px: int) -> Picture:
+    strip = Image.new("RGB", (width, HEADING_PX), "white")
+    pen = ImageDraw.Draw(strip)
+    step = (width + gap_px) / len(headings)
+    for column, heading in enumerate(headings):
+        middle = (column + 0.5) * step - gap_px / 2
+        pen.text((middle, HEADING_PX / 2), heading, fill="black", anchor="mm", font_size=_FONT_PX)
+    return np.asarray(strip)
 
 
 def _joined(pictures: list[Picture], gap_px: int, axis: int) -> Picture:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from components.contract.errors import ParameterError
 from components.contract.temporary import scratch_folder
 from components.lib.change.footprints.changes import BuildingChanges
 from components.lib.change.footprints.rules import FootprintRules
-from components.lib.files import atomic_directory
+from components.lib.files import atomic_directory, require_replaceable
 from components.predict.changes.making import counts_in_words, write_changes
 from components.predict.changes.opening import OpenedMap, open_map
 from components.predict.changes.page import PAGE
@@ -62,7 +61,7 @@ def map_changes(options: argparse.Namespace) -> ChangeSummary:
         StormsightError: If a map cannot be opened or compared, or the folder cannot be written.
     """
     rules = FootprintRules(tolerance_m=options.tolerance, min_area_m2=options.min_area)
-    _require_own(options.out)
+    require_replaceable(options.out, PARQUET, "changes")
     with scratch_folder("changes") as scratch:
         before, after = (
             open_map(options.before, scratch / "before"),
@@ -73,16 +72,6 @@ def map_changes(options: argparse.Namespace) -> ChangeSummary:
         with atomic_directory(options.out) as folder:
             found = write_changes(folder, before, after, rules, geopackage=created)
     return ChangeSummary(_text(found, options.out, simulated=simulated), _doubts(before, after))
-
-
-def _require_own(out: Path) -> None:
-    """Check that the folder is new, empty or one of changes: it is replaced.
-
-    Raises:
-        ParameterError: If it holds anything else.
-    """
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / PARQUET).is_file())):
-        raise ParameterError(f"{out} holds something else than changes", next_step="name a new folder")
 
 
 def _text(found: BuildingChanges, out: Path, *, simulated: bool) -> str:

@@ -14,6 +14,7 @@ from components.lib.change.scoring.scores import ChangeRules as MatchingRules
 from components.lib.change.store.store import PairStore
 from components.lib.files import read_json
 from components.lib.inference.device import choose_device
+from components.lib.methods.registry import load_change
 from components.lib.registry.ledger import open_ledgers
 from components.lib.registry.served import CHANGE_MODEL
 from components.lib.tracking.connection import connect
@@ -68,10 +69,12 @@ def decide_change(settings: ChangePromotion) -> dict[str, Any]:
         The content of ``reports/promote_change/<method>/decision.json``.
 
     Raises:
+        ParameterError: If there is no such change method.
         MissingInputError: If the model, its control, the store or its report is missing.
         StormsightError: As :func:`components.promote.decide.decide`.
     """
     parameters, method = settings.parameters, settings.method
+    load_change(method)
     device = choose_device("auto", "the device of promote_change")
     ground = open_ground(settings.models / method, settings.stores, parameters, device)
     data_set = ground.store.facts.data_set

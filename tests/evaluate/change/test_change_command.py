@@ -185,6 +185,19 @@ def test_probabilities_need_a_threshold(golden: Folders, capsys: pytest.CaptureF
     assert printed(golden, capsys, "--threshold", "0.8")["pixels"]["tp"] == 0
 
 
+def test_probabilities_without_a_number_are_named(golden: Folders) -> None:
+    for name in ("a", "b"):
+        save_tiff(np.full((32, 32), np.nan, dtype=np.float32), golden.prediction / f"{name}.png")
+    with pytest.raises(BadDataError, match=r"a\.tif holds numbers outside of 0 to 1, or none at all \(NaN\)"):
+        golden.score("--threshold", "0.5")
+
+
+def test_masks_of_0_and_1_are_no_probabilities(folders: Folders, capsys: pytest.CaptureFixture[str]) -> None:
+    folders.add("a", boxes((2, 2, 8, 8)), boxes((2, 2, 8, 8), value=1))
+    warnings = printed(folders, capsys, "--threshold", "0.5")["warnings"]
+    assert any("if it holds masks of 0 and 1, leave out --threshold" in warning for warning in warnings)
+
+
 def test_grey_levels_are_probabilities(golden: Folders, capsys: pytest.CaptureFixture[str]) -> None:
     for path in golden.prediction.iterdir():
         Image.fromarray(np.asarray(Image.open(path)) // 255 * 180 + 20).save(path)
@@ -248,6 +261,13 @@ def deepen(folders: Folders) -> None:
     Image.fromarray(boxes().astype(np.uint16)).save(folders.prediction / "a.png")
 
 
+def displace(folders: Folders) -> None:
+    for folder, left in ((folders.truth, 0.0), (folders.prediction, 500.0)):
+        place = Affine.translation(left, 0) * Affine.scale(0.5)
+        (folder / "a.png").unlink()
+        write_geotiff(folder / "a.tif", boxes()[None], transform=place, crs="EPSG:32631")
+
+
 def empty(folders: Folders) -> None:
     for path in list(folders.prediction.iterdir()):
         path.unlink()
@@ -273,6 +293,7 @@ def colour(folders: Folders) -> None:
         (shrink, r"truth/a\.png has 32 x 32 pixels, .*prediction/a\.png 32 x 16"),
         (rename, r"have no stem in common, as a\.png and pred_a\.png"),
         (deepen, r"prediction/a\.png is uint16, a label has 8 bits"),
+        (displace, r"prediction/a\.tif lies 1000\.0 pixels away from .*truth/a\.tif"),
         (empty, r"prediction holds no mask"),
         (truncate, r"prediction/a\.png cannot be decoded"),
         (colour, r"prediction/a\.png has the colours .* beside black"),
@@ -297,12 +318,30 @@ def test_a_missing_folder_is_named(golden: Folders) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [("--threshold", "1.5"), ("--iou", "0"), ("--scene", "("), ("--scene", "no group"), ("--scene", "(x)")],
+    [
+        ("--threshold", "1.5"),
+        ("--iou", "0"),
+        ("--scene", "("),
+        ("--scene", "no group"),
+        ("--scene", "(x)"),
+        ("--scene", "[ab](x)?"),
+    ],
 )
 def test_bad_arguments_are_refused(golden: Folders, more: tuple[str, str]) -> None:
     with pytest.raises(StormsightError) as raised:
         golden.score(*more)
     assert isinstance(raised.value, ParameterError | BadDataError)
+
+
+def test_a_folder_against_itself_is_doubted(golden: Folders, capsys: pytest.CaptureFixture[str]) -> None:
+    golden.prediction = golden.truth
+    assert "truth and prediction are the same" in printed(golden, capsys)["warnings"]
+
+
+def test_a_single_mask_is_no_folder(golden: Folders) -> None:
+    golden.truth, golden.prediction = golden.truth / "a.png", golden.prediction / "a.png"
+    with pytest.raises(MissingInputError, match=r"a\.png is neither a folder nor a file of footprints"):
+        golden.score()
 
 
 def test_real_labels_against_themselves(real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,14 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from components.contract.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.evaluate.__main__ import main
 from components.lib.change.inference import NetworkPredictor
 from components.lib.change.pair import Pixels
 from components.lib.change.scoring.protocols import PROTOCOLS, Probability
+from components.lib.change.store.store import PairStore
+from components.lib.report.panels import HEADING_PX
 from tests.promote.change_world import DATA_SET, EVERYWHERE, NOWHERE, write_change_model, write_change_world
 
 PIXELS, CHANGED = 2 * 32 * 32, 2 * 12 * 12
@@ -49,7 +52,9 @@ def test_counts_are_those_of_the_test_pairs(world: Path, capsys: pytest.CaptureF
         for protocol in ("whole_tile", "crops_256")
     }
     with Image.open(folder / "sheet.png") as sheet:
-        assert sheet.size == (4 * 320 + 3 * 6, 2 * 320 + 6)
+        assert sheet.size == (4 * 320 + 3 * 6, HEADING_PX + 2 * 320 + 6)
+    assert details["sheet"] == ["test-0", "test-1"]
+    assert details["warnings"] == []
 
 
 def test_each_pair_is_predicted_once_by_each_protocol(
@@ -88,6 +93,29 @@ def test_what_is_missing_is_named(world: Path, capsys: pytest.CaptureFixture[str
     write_change_model("sgsln", NOWHERE, data_set="elsewhere")
     with pytest.raises(MissingInputError, match="data/pairs/elsewhere"):
         scored(capsys)
+
+
+def test_only_names_of_change_methods_are_taken(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A path would be read, and its reports written elsewhere."""
+    write_change_model("sgsln", NOWHERE)
+    for name, words in (("sgslm", "the nearest known one is 'sgsln'"), ("../change/sgsln", "unknown change")):
+        with pytest.raises(ParameterError, match=words) as refused:
+            main(["change", "--method", name])
+        assert "disoptnet" not in str(refused.value)
+    assert not (world / "reports/evaluate_change").exists()
+
+
+def test_pairs_without_change_are_told(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = PairStore.open(world / "data/pairs" / DATA_SET)
+    labels = np.load(store.folder / "layers/label.npy")
+    np.save(store.folder / "layers/label.npy", np.where(labels == 1, 0, labels).astype(np.uint8))
+    write_change_model("sgsln", NOWHERE)
+    main(["change", "--method", "sgsln"])
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        "warning: no pixel of the truth is changed: recall is undefined",
+        "warning: no pixel of the prediction is changed: precision is undefined",
+    ]
 
 
 def test_a_data_set_without_test_pairs_is_named(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas
+import numpy as np
 import pytest
 import shapely
 
@@ -97,7 +98,7 @@ def test_one_file_without_a_crs_is_refused(tmp_path: Path, capsys: pytest.Captur
     truth, prediction = save(TRUTH, tmp_path / "t.parquet"), save(bare, tmp_path / "p.parquet")
     with pytest.raises(BadDataError, match=r"p\.parquet states no CRS"):
         scored(truth, prediction, capsys)
-    assert "neither file states a CRS" in scored(prediction, prediction, capsys)["warnings"][0]
+    assert "neither file states a CRS" in scored(prediction, prediction, capsys)["warnings"][1]
 
 
 def test_what_is_no_file_of_footprints_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,3 +114,47 @@ def test_what_is_no_file_of_footprints_is_named(tmp_path: Path, capsys: pytest.C
     lines = geopandas.GeoDataFrame(geometry=[shapely.LineString([(0, 0), (1, 1)])], crs=CRS)
     with pytest.raises(BadDataError, match=r"lines\.parquet: 1 of its geometries are no polygons"):
         scored(truth, save(lines, tmp_path / "lines.parquet"), capsys)
+
+
+def test_rows_without_a_kind_are_a_kind_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = PREDICTION.assign(kind=[None, *PREDICTION["kind"][1:]])
+    found = scored(save(TRUTH, tmp_path / "t.parquet"), save(bare, tmp_path / "p.parquet"), capsys)
+    assert found["objects"]["tp"] == 2
+    assert found["kinds"]["not stated"]["fp"] == 1
+
+
+def test_options_of_masks_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = save(TRUTH, tmp_path / "t.parquet")
+    with pytest.raises(ParameterError, match="--threshold, --min-area: for masks only"):
+        scored(truth, truth, capsys, "--threshold", "0.5", "--min-area", "80")
+
+
+def test_what_may_not_be_meant_is_doubted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = save(TRUTH, tmp_path / "t.parquet")
+    far = save(table((90_000, 0, 10, 10)), tmp_path / "far.parquet")
+    nothing = save(TRUTH.iloc[:0], tmp_path / "none.parquet")
+    assert scored(truth, truth, capsys)["warnings"] == ["truth and prediction are the same"]
+    assert scored(truth, far, capsys)["warnings"] == [
+        "truth and prediction show no common ground: is the CRS of both right?",
+        f"only {truth} has kinds of change, so that nothing is scored by kind",
+    ]
+    assert scored(nothing, nothing, capsys)["warnings"][1:] == [
+        "the truth has no building: recall is undefined",
+        "the prediction has no building: precision is undefined",
+    ]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("corners", [[], [(0, 0), (1, np.nan), (1, 0)]], ids=["empty", "NaN"])
+def test_empty_and_numberless_polygons_are_refused(
+    corners: list[tuple[float, float]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = save(TRUTH, tmp_path / "t.parquet")
+    with np.errstate(invalid="ignore"):
+        geometry = shapely.Polygon(corners)
+    bad = geopandas.GeoDataFrame(geometry=[geometry], crs=CRS)
+    bad.to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(BadDataError, match="1 of its geometries are no polygons, empty, or beyond repair"):
+        scored(truth, tmp_path / "p.parquet", capsys)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -85,6 +86,12 @@ def test_finished_trials_are_kept_until_the_pairs_change(options: Options) -> No
     (options.pairs / "index.parquet").write_bytes(b"other pairs")
     compare(options)
     assert len(FakeProcesses.ran) == 8
+
+
+@pytest.mark.parametrize("wrong", [{"seeds": (17, 17)}, {"seeds": (-1,)}, {"jobs": 0}])
+def test_seeds_are_distinct_and_there_is_a_job(options: Options, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match="seeds must be distinct"):
+        replace(options, **wrong)
 
 
 def test_a_failed_trial_leaves_the_others_and_is_named(

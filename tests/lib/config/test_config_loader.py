@@ -182,6 +182,13 @@ def test_a_profile_can_switch_a_key_off(tmp_path: Path) -> None:
     assert load_section("optical", write(tmp_path, off)) == {"epochs": 3, "split": None}
 
 
+@pytest.mark.parametrize("wrong", [None, [], "half"])
+def test_a_profiles_section_of_another_type_is_named(tmp_path: Path, wrong: object) -> None:
+    path = write(tmp_path, document(profiles={"small": {"optical": wrong}}))
+    with pytest.raises(ParameterError, match=r"profiles\.small\.optical: must be a mapping"):
+        load_section("optical", path)
+
+
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="root of the repository"):
         load_parameters("optical", Outer, tmp_path / "params.yaml")

@@ -12,6 +12,7 @@ from scipy import ndimage
 from components.contract.errors import BadDataError, StormsightError
 from components.lib.change.datasets.base import PairDataset
 from components.lib.change.datasets.finding import PairFiles, Reason, Refused
+from components.lib.change.datasets.grids import grid_problem
 from components.lib.change.datasets.images import MOST_FILE_BYTES, Decoded, decode
 from components.lib.change.datasets.labels import decode_label
 from components.lib.change.pair import ChangedBuilding, Pair, Pixels
@@ -20,9 +21,6 @@ from components.lib.datasets.scaling import scale_sar
 from components.lib.folders import read_bounded
 from components.lib.foreign import judged
 from components.lib.geo.vectorise import FOUR_CONNECTED, outlines_of_parts
-
-GRID_TOLERANCE_PX = 0.5
-"""Distance of two dates' corners, pixels, above which their georeferences count as different."""
 
 _LEAVE_OUT = "correct the files, or leave the pair out"
 
@@ -48,6 +46,7 @@ class PairReader:
         refused: Pairs that were left out so far.
         late_before: Pairs whose first date was taken after the second, by their time tags.
         dated: Number of pairs of which time tags tell both dates.
+        unchanged: Pairs whose two images have the same pixels, by name.
     """
 
     def __init__(
@@ -60,6 +59,7 @@ class PairReader:
         self.refused: list[Refused] = []
         self.late_before: list[str] = []
         self.dated = 0
+        self.unchanged: list[str] = []
 
     def read_all(self, pairs: Iterable[PairFiles]) -> Iterator[Pair]:
         """Yield the pairs that can be read; the others are added to ``refused``."""
@@ -94,6 +94,8 @@ class PairReader:
                 (files.before, files.after), (before, after), modalities, strict=True
             )
         ]
+        if np.array_equal(before.bands, after.bands):
+            self.unchanged.append(files.name)
         label, buildings = self._label(files, before)
         for image in images:
             label[~image.any(axis=-1)] = UNKNOWN
@@ -194,23 +196,9 @@ def _looks_like(image: Decoded, modality: Modality) -> bool:
 
 
 def _check_grids(first: tuple[str, Decoded], second: tuple[str, Decoded]) -> None:
-    """Refuse named files whose georeferences differ; one without any is taken to lie on the other's grid."""
-    (name, image), (other_name, other) = first, second
-    if image.place is None or other.place is None:
-        return
-    if image.crs != other.crs:
-        raise RefusedPairError(
-            f"{name} is in {str(image.crs)[:40]}, {other_name} in {str(other.crs)[:40]}", reason="grid"
-        )
-    height, width = image.size
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], dtype=np.float64)
-    distance = np.abs(image.place.apply(corners) - other.place.apply(corners)).max()
-    pixel = np.hypot(image.place.a, image.place.d)
-    if distance > GRID_TOLERANCE_PX * pixel:
-        raise RefusedPairError(
-            f"{other_name} lies {distance / pixel:.1f} pixels away from {name} by georeference",
-            reason="grid",
-        )
+    problem = grid_problem(first, second)
+    if problem is not None:
+        raise RefusedPairError(problem, reason="grid")
 
 
 def _areas(changed: npt.NDArray[np.bool_], kind: Kind) -> list[ChangedBuilding]:

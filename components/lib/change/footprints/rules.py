@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from components.contract.errors import ParameterError
 
@@ -32,8 +33,12 @@ class FootprintRules:
 
     def __post_init__(self) -> None:
         shares = (self.covered_share, self.enlarged_share, self.observed_share)
-        if not (0 <= self.tolerance_m <= 10 and self.min_area_m2 > 0 and all(0 < s <= 1 for s in shares)):
+        if not (
+            0 <= self.tolerance_m <= 10 and 0 < self.min_area_m2 < inf and all(0 < s <= 1 for s in shares)
+        ):
             raise ParameterError(
-                f"{self}: the tolerance must lie between 0 and 10 m, the area be above 0, shares not above 1",
-                next_step="leave the options out, or give values of that kind",
+                f"tolerance {self.tolerance_m:g} m, least area {self.min_area_m2:g} m², shares "
+                f"{', '.join(f'{share:g}' for share in shares)}: the tolerance must lie between 0 and 10 m, "
+                "the area be above 0, shares be above 0 and not above 1",
+                next_step="leave the options out: 1 m and 20 m² suit pixels of half a metre",
             )

@@ -24,9 +24,16 @@ def build_change(config: ChangeConfig) -> ChangeNetwork:
     Random weights come from torch's global generator: seed it first.
 
     Raises:
-        ParameterError: If there is no change method of that kind, or the encoder is unknown.
+        ParameterError: If there is no change method of that kind, or its encoder is unknown, naming it.
     """
-    network: ChangeNetwork = load_change(config.kind).network(config)
+    method = load_change(config.kind)
+    try:
+        network: ChangeNetwork = method.network(config)
+    except ParameterError as error:
+        # Networks share parts with others, which know neither this method nor where its encoder is set.
+        own = f"methods.{config.kind}.encoder: "
+        message = error.message.replace("training.encoder: ", own).replace("methods.*.encoder: ", own)
+        raise ParameterError(message, next_step=error.next_step) from error
     return network
 
 

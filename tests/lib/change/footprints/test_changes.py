@@ -213,8 +213,15 @@ def test_no_building_at_all_is_no_change() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"tolerance_m": -1.0}, {"min_area_m2": 0.0}, {"covered_share": 0.0}, {"enlarged_share": 1.5}]
+    "values",
+    [
+        {"tolerance_m": -1.0},
+        {"min_area_m2": 0.0},
+        {"min_area_m2": float("inf")},
+        {"covered_share": 0.0},
+        {"enlarged_share": 1.5},
+    ],
 )
 def test_thresholds_out_of_range_are_refused(values: dict[str, float]) -> None:
-    with pytest.raises(ParameterError, match="shares not above 1"):
+    with pytest.raises(ParameterError, match="the tolerance must lie between 0 and 10 m"):
         FootprintRules(**values)

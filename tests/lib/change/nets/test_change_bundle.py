@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from components.contract.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.lib.change.nets.bundle import build_change, load_change_bundle, save_change
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.sealed import SEAL, SIGNATURE, WEIGHTS, seal_of
@@ -71,6 +71,16 @@ def test_an_unknown_kind_is_refused(folder: Path) -> None:
 def test_networks_of_one_date_and_of_two_are_not_mixed_up(folder: Path) -> None:
     with pytest.raises(BadDataError, match="its change network compares two dates"):
         load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoder", "words"),
+    [("siamese_unet", "resnet19", "unknown encoder"), ("exchange_unet", "efficientnet-b0", "stage by stage")],
+)
+def test_an_encoder_is_named_by_its_own_parameter(kind: str, encoder: str, words: str) -> None:
+    wrong = config(kind).model_copy(update={"encoder": encoder})
+    with pytest.raises(ParameterError, match=rf"^methods\.{kind}\.encoder: '?.*{words}"):
+        build_change(wrong)
 
 
 def test_an_absent_model_names_its_stage(tmp_path: Path) -> None:
