@@ -8,15 +8,17 @@ from typing import Any
 from components.check.findings import Findings
 from components.contract.documents import nearest
 from components.contract.errors import ParameterError
+from components.lib.tasks.labels import TaskName
 from components.optical.parameters import OpticalParameters
 from components.osm.parameters import OsmParameters
+from components.prepare.parameters import PrepareParameters
 from components.pretrain.parameters import PretrainParameters
 
 Sections = Mapping[str, Any]
 
 
 def check_pretrain(sections: Sections, findings: Findings) -> None:
-    """Hold the sections `osm`, `pretrain` and `optical` against each other.
+    """Hold the sections `osm`, `pretrain`, `prepare` and `optical` against each other.
 
     Args:
         sections: Sections that fit their models.
@@ -26,7 +28,7 @@ def check_pretrain(sections: Sections, findings: Findings) -> None:
     pretrain = PretrainParameters.model_validate(sections["pretrain"])
     optical = OpticalParameters.model_validate(sections["optical"])
     with findings.collecting():
-        _check_masks(pretrain, osm)
+        _check_masks(pretrain, osm, PrepareParameters.model_validate(sections["prepare"]).task)
     with findings.collecting():
         _check_start(optical, pretrain)
     if pretrain.kinds and optical.start is None:
@@ -35,11 +37,11 @@ def check_pretrain(sections: Sections, findings: Findings) -> None:
         )
 
 
-def _check_masks(pretrain: PretrainParameters, osm: OsmParameters) -> None:
-    if pretrain.kinds and pretrain.task not in osm.tasks:
+def _check_masks(pretrain: PretrainParameters, osm: OsmParameters, task: TaskName) -> None:
+    if pretrain.kinds and task not in osm.tasks:
         raise ParameterError(
-            f"pretrain.task: no stage draws masks of {pretrain.task}: osm.tasks does not list it",
-            next_step=f"add {pretrain.task} to osm.tasks and declare osm.extract, or empty pretrain.kinds",
+            f"pretrain.kinds: no stage draws masks of {task} (prepare.task): osm.tasks does not list it",
+            next_step=f"add {task} to osm.tasks and declare osm.extract, or empty pretrain.kinds",
         )
 
 

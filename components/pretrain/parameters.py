@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from components.lib.engine.parameters import Budget
 
 
 class PretrainingParameters(Budget):
-    """Pre-training of one teacher on masks of OpenStreetMap.
+    """Pre-training of one teacher on masks of OpenStreetMap, of what the store's labels show.
 
     Attributes:
-        task: What the masks show, one of ``osm.tasks``; the teachers' clean labels are buildings.
         batch: Crops per step instead of ``training.batch``; None keeps that.
         rot90: Random quarter turns.
         as_released: The weights of the epoch with the lowest training loss are kept and nothing is looked at
@@ -21,7 +18,6 @@ class PretrainingParameters(Budget):
             and scores them on the selection slice against clean labels.
     """
 
-    task: Literal["buildings"] = "buildings"
     batch: int | None = Field(default=None, ge=2)
     rot90: bool = True
     as_released: bool = False

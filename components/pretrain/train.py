@@ -79,7 +79,7 @@ def prepare_run(
     rows = paired_rows(store, sensor, "train")
     if pretrain.batch is not None:
         training = training.model_copy(update={"batch": pretrain.batch})
-    masks = require_input(MASKS / pretrain.task, made_by=f"osm@{pretrain.task}")
+    masks = require_input(MASKS / store.task, made_by=f"osm@{store.task}")
     net = optical_network(teacher.kind, store.task, sensor, training)
     supervised = teacher.supervision(net)
     steps = pretrain.steps(len(rows), training.batch)
