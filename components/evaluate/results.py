@@ -27,7 +27,7 @@ from components.lib.metrics.intervals import Interval, location_interval, paired
 from components.lib.scoring.score import Scores
 from components.lib.scoring.slices import NODATA_BANDS, SIZE_BANDS, slice_tables
 from components.lib.scoring.tables import tile_count
-from components.lib.tasks.labels import OBJECT_TASKS, TaskName
+from components.lib.tasks.names import OBJECT_TASKS, TaskName
 
 METRICS: tuple[Metric, ...] = ("iou", "f1")
 DIGITS = 4
