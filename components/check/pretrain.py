@@ -8,15 +8,17 @@ from typing import Any
 from components.check.findings import Findings
 from components.contract.documents import nearest
 from components.contract.errors import ParameterError
+from components.lib.tasks.labels import TaskName
 from components.optical.parameters import OpticalParameters
 from components.osm.parameters import OsmParameters
+from components.prepare.parameters import PrepareParameters
 from components.pretrain.parameters import PretrainParameters
 
 Sections = Mapping[str, Any]
 
 
 def check_pretrain(sections: Sections, findings: Findings) -> None:
-    """Hold the sections `osm`, `pretrain` and `optical` against each other.
+    """Hold the sections `prepare`, `osm`, `pretrain` and `optical` against each other.
 
     Args:
         sections: Sections that fit their models.
@@ -27,6 +29,8 @@ def check_pretrain(sections: Sections, findings: Findings) -> None:
     optical = OpticalParameters.model_validate(sections["optical"])
     with findings.collecting():
         _check_masks(pretrain, osm)
+    with findings.collecting():
+        _check_labels(pretrain, PrepareParameters.model_validate(sections["prepare"]).task)
     with findings.collecting():
         _check_start(optical, pretrain)
     if pretrain.kinds and optical.start is None:
@@ -40,6 +44,14 @@ def _check_masks(pretrain: PretrainParameters, osm: OsmParameters) -> None:
         raise ParameterError(
             f"pretrain.task: no stage draws masks of {pretrain.task}: osm.tasks does not list it",
             next_step=f"add {pretrain.task} to osm.tasks and declare osm.extract, or empty pretrain.kinds",
+        )
+
+
+def _check_labels(pretrain: PretrainParameters, task: TaskName) -> None:
+    if pretrain.kinds and pretrain.task != task:
+        raise ParameterError(
+            f"pretrain.task: masks of {pretrain.task}, and the clean labels are {task} (prepare.task)",
+            next_step=f"set pretrain.task to {task}, and add it to osm.tasks",
         )
 
 

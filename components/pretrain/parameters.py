@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from components.lib.engine.parameters import Budget
+from components.lib.tasks.labels import TaskName
 
 
 class PretrainingParameters(Budget):
     """Pre-training of one teacher on masks of OpenStreetMap.
 
     Attributes:
-        task: What the masks show, one of ``osm.tasks``; the teachers' clean labels are buildings.
+        task: What the masks show, one of ``osm.tasks``: that of the clean labels (``prepare.task``).
         batch: Crops per step instead of ``training.batch``; None keeps that.
         rot90: Random quarter turns.
         as_released: The weights of the epoch with the lowest training loss are kept and nothing is looked at
@@ -21,7 +20,7 @@ class PretrainingParameters(Budget):
             and scores them on the selection slice against clean labels.
     """
 
-    task: Literal["buildings"] = "buildings"
+    task: TaskName = "buildings"
     batch: int | None = Field(default=None, ge=2)
     rot90: bool = True
     as_released: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+from components.contract.errors import ParameterError
 from components.contract.hashing import sha256_folder
 from components.lib.engine.crops import crop_batches
 from components.lib.engine.device import precision_of, resolve_device
@@ -73,8 +74,14 @@ def prepare_run(
     Raises:
         MissingInputError: If stage `osm` has not drawn the masks.
         BadDataError: If the store has no such tiles, or the masks are of other ones.
-        ParameterError: If the encoder is unknown, or the crop larger than a tile.
+        ParameterError: If the masks are of another task than the store, the encoder is unknown, the crop
+            larger than a tile, or roads are to have contours.
     """
+    if pretrain.task != store.task:
+        raise ParameterError(
+            f"pretrain.task: masks of {pretrain.task}, and the labels of {store.folder} are {store.task}",
+            next_step=f"set pretrain.task to {store.task}, and add it to osm.tasks",
+        )
     sensor = paired_sensor(store)
     rows = paired_rows(store, sensor, "train")
     if pretrain.batch is not None:

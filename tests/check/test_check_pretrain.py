@@ -55,7 +55,16 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
         "use one",
     ),
     ({**ON, "optical": {"start": "osm"}}, "optical.start: Input should be 'pretrain'", "correct"),
-    ({**ON, "pretrain": {"task": "roads"}}, "pretrain.task: Input should be 'buildings'", "correct"),
+    (
+        {**ON, "osm": {**OSM, "tasks": ["roads"]}, "pretrain": {"kinds": ["deeplabv3plus"], "task": "roads"}},
+        "pretrain.task: masks of roads, and the clean labels are buildings (prepare.task)",
+        "set pretrain.task to buildings",
+    ),
+    (
+        {**ON, "pretrain": {"task": "rivers"}},
+        "pretrain.task: Input should be 'buildings' or 'roads'",
+        "correct",
+    ),
 ]
 
 

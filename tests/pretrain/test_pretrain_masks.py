@@ -48,7 +48,7 @@ def test_classes_of_a_mask() -> None:
 def test_ignored_pixels_count_in_no_loss(
     training: TrainingParameters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    net = optical_network("deeplabv3plus", SENSOR, training)
+    net = optical_network("deeplabv3plus", "buildings", SENSOR, training)
     logits = torch.zeros((2, 2, 64, 64), requires_grad=True)
     monkeypatch.setattr(type(net), "forward", lambda *_: logits)
     task = MaskTask(TEACHER.supervision(net))
@@ -64,7 +64,7 @@ def test_ignored_pixels_count_in_no_loss(
 
 @pytest.mark.parametrize("kind", ["deeplabv3plus", "pp_linknet"])
 def test_the_contour_head_learns_nothing_from_masks(training: TrainingParameters, kind: str) -> None:
-    net = optical_network(kind, SENSOR, training)
+    net = optical_network(kind, "buildings", SENSOR, training)
     assert isinstance(net, SingleMapNetwork)
     task = MaskTask(load_teacher(kind).supervision(net))
     trained = {id(parameter) for parameter in task.trainable_parameters()}
@@ -78,7 +78,7 @@ def test_the_contour_head_learns_nothing_from_masks(training: TrainingParameters
 
 
 def test_the_weights_of_the_lowest_loss_are_kept(training: TrainingParameters) -> None:
-    net = optical_network("deeplabv3plus", SENSOR, training)
+    net = optical_network("deeplabv3plus", "buildings", SENSOR, training)
     task = LowestLossTask(TEACHER.supervision(net), epoch_steps=2)
     weight = next(net.parameters())
     # Mean losses of the epochs: 3, 1, 2; the weights hold the number of the step.
@@ -93,7 +93,10 @@ def test_the_weights_of_the_lowest_loss_are_kept(training: TrainingParameters) -
 
 def test_kept_weights_outlive_a_kill(training: TrainingParameters) -> None:
     task, other = (
-        LowestLossTask(TEACHER.supervision(optical_network("deeplabv3plus", SENSOR, training)), epoch_steps=1)
+        LowestLossTask(
+            TEACHER.supervision(optical_network("deeplabv3plus", "buildings", SENSOR, training)),
+            epoch_steps=1,
+        )
         for _ in range(2)
     )
     task.total += 1.0
