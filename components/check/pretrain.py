@@ -8,7 +8,7 @@ from typing import Any
 from components.check.findings import Findings
 from components.contract.documents import nearest
 from components.contract.errors import ParameterError
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 from components.optical.parameters import OpticalParameters
 from components.osm.parameters import OsmParameters
 from components.prepare.parameters import PrepareParameters

@@ -18,9 +18,7 @@ IGNORED_ROWS = 24
 def write_masks(folder: Path, store: Store) -> Path:
     folder.mkdir(parents=True)
     target = store.layer(SENSOR, "target")
-    masks = np.stack(
-        [np.where(target_of(target[row]), OBJECT, BACKGROUND) for row in range(target.shape[0])]
-    )
+    masks = np.stack([np.where(target_of(target[row]), OBJECT, BACKGROUND) for row in range(target.shape[0])])
     masks[:, :IGNORED_ROWS] = IGNORE
     np.save(folder / f"{SENSOR}.npy", masks.astype(np.uint8).reshape(-1, SIDE, SIDE, 1))
     return folder

@@ -93,7 +93,10 @@ def test_the_weights_of_the_lowest_loss_are_kept(training: TrainingParameters) -
 
 def test_kept_weights_outlive_a_kill(training: TrainingParameters) -> None:
     task, other = (
-        LowestLossTask(TEACHER.supervision(optical_network("deeplabv3plus", "buildings", SENSOR, training)), epoch_steps=1)
+        LowestLossTask(
+            TEACHER.supervision(optical_network("deeplabv3plus", "buildings", SENSOR, training)),
+            epoch_steps=1,
+        )
         for _ in range(2)
     )
     task.total += 1.0

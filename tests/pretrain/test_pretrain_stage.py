@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -15,6 +17,7 @@ from components.lib.engine.parameters import TrainingParameters
 from components.lib.methods.registry import load_teacher
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.sealed import WEIGHTS
+from components.lib.store.layout import write_store
 from components.lib.store.store import Store
 from components.optical.__main__ import main as train_optical
 from components.optical.parameters import OpticalParameters
@@ -127,3 +130,28 @@ def test_what_is_missing_is_named(repository: Path, tmp_path: Path, monkeypatch:
         prepare_optical(TEACHER, store, training, load_parameters("optical", OpticalParameters))
     assert "pretrain" in model.value.next_step
     assert store.sensors == [SENSOR]
+
+
+def test_roads_are_learnt_where_the_clean_labels_are_roads(
+    trained: Path, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Store.open(trained / "data/prepared")
+    layers = {
+        (SENSOR, name): np.stack(
+            [np.asarray(plain.layer(SENSOR, name)[row]) for row in range(len(plain.index))]
+        )
+        for name in ("sar", "optical", "target")
+    }
+    write_store(tmp_path / "data/prepared", plain.index, pd.DataFrame(), layers, task="roads")
+    store = Store.open(tmp_path / "data/prepared")
+    write_masks(tmp_path / "data/osm/roads", plain)
+    write_masks(tmp_path / "data/osm/buildings", plain)
+    parameters(tmp_path, repository, training={"contour_weight": 0.0})
+    monkeypatch.chdir(tmp_path)
+    training = load_parameters("training", TrainingParameters)
+    pretrain = load_parameters("pretrain", PretrainParameters)
+    with pytest.raises(ParameterError, match=r"pretrain\.task: masks of buildings, .* are roads"):
+        prepare_run(TEACHER, store, training, pretrain)
+    run = prepare_run(TEACHER, store, training, pretrain.model_copy(update={"task": "roads"}))
+    assert run.net.config.task == "roads"
+    assert run.batches(0).keys() == {"optical", "osm", "scales"}

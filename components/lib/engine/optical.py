@@ -9,7 +9,7 @@ from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.parts import aspp_rates
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 
 def optical_network(
