@@ -73,8 +73,7 @@ def prepare_run(
     Raises:
         MissingInputError: If stage `osm` has not drawn the masks.
         BadDataError: If the store has no such tiles, or the masks are of other ones.
-        ParameterError: If the masks are of another task than the store, the encoder is unknown, the crop
-            larger than a tile, or roads are to have contours.
+        ParameterError: If the encoder is unknown, the crop larger than a tile, or roads are to have contours.
     """
     sensor = paired_sensor(store)
     rows = paired_rows(store, sensor, "train")

@@ -11,7 +11,7 @@ from typing import Any
 from components.experiments.grid import Variant
 from components.experiments.identity import Key, StageGraph, Stamp, begin_attempt, current_stamp, stage_key
 from components.experiments.parameters import ParameterOverlay
-from components.experiments.pretrain.masks import MASKS, TASK
+from components.experiments.pretrain.masks import MASKS
 from components.experiments.pretrain.rows import Budget, Row
 from components.experiments.processes import StageProcesses
 from components.experiments.scoring import Scorer
@@ -75,7 +75,7 @@ class PretrainTrial:
         self.overrides: tuple[Mapping[str, Any], ...] = (
             {
                 "training": {"seed": seed},
-                "pretrain": {"kinds": [kind] if first else [], "task": TASK},
+                "pretrain": {"kinds": [kind] if first else []},
                 "optical": {
                     "kinds": [kind],
                     "start": "pretrain" if first else None,
