@@ -55,3 +55,12 @@ def finished(opened: SceneMap, folder: Path) -> dict[str, bytes]:
     opened.map_blocks(range(len(opened.blocks)), work, PREFIX)
     opened.finish(work, PREFIX, folder / "out")
     return {path.name: path.read_bytes() for path in (folder / "out").iterdir()}
+
+
+def traced(opened: SceneMap, folder: Path) -> dict[str, bytes]:
+    """Map all blocks and write raster and graph alone; return their bytes by name."""
+    work = FolderObjects(folder / "work")
+    opened.map_blocks(range(len(opened.blocks)), work, PREFIX)
+    (folder / "out").mkdir()
+    opened.write_blocks(work, PREFIX, folder / "out")
+    return {path.name: path.read_bytes() for path in (folder / "out").iterdir()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -75,7 +75,7 @@ def summarise_roads(parquet: Path) -> RoadSummary:
     """Count the roads of a file, and find the longest."""
     to_lon_lat = pyproj.Transformer.from_crs(crs_of(parquet), LON_LAT, always_xy=True)
     roads, length, nodes = 0, 0.0, 0
-    by_speed: Counter[float] = Counter()
+    by_speed: defaultdict[float, float] = defaultdict(float)
     longest: list[Road] = []
     for batch in batches(parquet, ["id", "geometry", "from_node", "to_node", *NUMBERS]):
         roads += len(batch["id"])
