@@ -12,7 +12,7 @@ import pytest
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.contract.keys import map_item_key
 from components.lib.catalogue.changes import MapChanges
-from components.lib.catalogue.documents import encode
+from components.lib.catalogue.documents import encode, sealed
 from components.lib.mapping.blocks import Blocks
 from components.lib.objects.folder import FolderObjects
 from components.lib.objects.protocol import ObjectStore
@@ -120,8 +120,8 @@ def test_a_map_of_roads_is_refused_by_name(store: FolderObjects, tmp_path: Path)
     item = json.loads(store.get(key))
     del item["properties"]["stormsight:seal"]
     item["properties"]["stormsight:task"] = "roads"
-    store.put(key, encode(item))
-    with pytest.raises(ParameterError, match=f"map {MAPS['later']} is one of roads") as raised:
+    store.put(key, encode(sealed(item)))
+    with pytest.raises(ParameterError, match=f"map '{MAPS['later']}' is one of roads") as raised:
         compare(store)
     assert "name two maps of buildings" in raised.value.next_step
     assert MapChanges(store).item(MAPS["later"]) is None

@@ -148,7 +148,7 @@ def test_a_model_of_roads_makes_a_map_of_roads_that_is_compared_with_none(
     assert content(Path("out")) == before
     mapped(scene, "out")
     assert "buildings" in capsys.readouterr().out, "a map of the same acquisition beside it"
-    with pytest.raises(ParameterError, match=f"map {page.parents[1].name} is one of roads"):
+    with pytest.raises(ParameterError, match=f"map '{page.parents[1].name}' is one of roads"):
         main(["changes", str(page.parents[1]), str(page.parents[1]), "--out", "changes"])
     assert not Path("changes").exists()
 
