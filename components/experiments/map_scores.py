@@ -196,7 +196,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--extra", nargs="+", metavar="SCENE", default=[], help="with --looks: further looks at that ground"
     )
     options = parser.parse_args(arguments)
-    model = resolve_model(options.model, modality="sar")
+    model = resolve_model(options.model, modality="sar", task="buildings")
     sensor = options.sensor or model.net.config.sensors[0]
     with scratch_folder("scenes") as scratch:
         strips = open_scenes(options.raw, sensor=sensor, modality="sar", orientation=None, scratch=scratch)

@@ -75,11 +75,12 @@ def _roads(arguments: list[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m components.predict",
-        description="Map scenes: probabilities, footprints and a web page for each, into a folder of its "
-        "own. A killed run goes on by the same command.",
+        description="Map scenes: probabilities, footprints of buildings or, by a model of roads, the road "
+        "graph, and a web page for each, into a folder of its own. A killed run goes on by the same command.",
         epilog=f"Registered acquisitions are mapped by the DAG `map`: {' | '.join(NAMES)} instead of a SCENE "
-        "are its commands; `remap` does the work of all of them here, as after a rollback. Each map is "
-        "compared with the last earlier one of its ground in DIR; any two by `changes BEFORE_MAP AFTER_MAP`. "
+        "are its commands; `remap` does the work of all of them here, as after a rollback. Each map of "
+        "buildings is compared with the last earlier one of its ground in DIR; any two by "
+        "`changes BEFORE_MAP AFTER_MAP`. "
         "`roads --mask FILE --out FILE` traces the road graph of a raster.",
     )
     parser.add_argument(
@@ -111,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SENSOR",
         help="map a sensor that the model does not know as if it were this one: of unknown worth",
     )
-    parser.add_argument("--outlines", choices=("raw", "simplified", "regular"), help="default: map.outlines")
+    parser.add_argument(
+        "--outlines", choices=("raw", "simplified", "regular"), help="of buildings (default: map.outlines)"
+    )
     parser.add_argument(
         "--gpkg", action="store_true", default=None, help="a GeoPackage, too (default: map.gpkg)"
     )

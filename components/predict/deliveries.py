@@ -144,7 +144,7 @@ class DeliveryMapper:
         from components.lib.inference.device import choose_device  # noqa: PLC0415 - torch
 
         device = choose_device(self._rules.parameters.device, "map.device")
-        served = resolve_model(pin.uri, modality="sar", device=device)
+        served = resolve_model(pin.uri, modality="sar", task="buildings", device=device)
         if pin.weights_sha256 not in {None, served.weights_sha256}:
             raise BadDataError(
                 f"{served.words} has the weights {served.weights_sha256[:12]}, the map was planned with "

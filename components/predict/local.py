@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from components.contract.errors import BadDataError, MissingInputError, StormsightError
 from components.contract.keys import ITEM, map_item_key
 from components.contract.temporary import scratch_folder
 from components.lib.catalogue.documents import get_bounded, read_item
+from components.lib.catalogue.entries import TASK, task_of
 from components.lib.catalogue.maps import Catalogue
 from components.lib.catalogue.root import placed
 from components.lib.objects.folder import FolderObjects
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
+from components.lib.tasks.labels import TaskName
 from components.predict.changes.publishing import MapComparer
 from components.predict.mapping import SceneMap
 from components.predict.models import ServedModel
@@ -41,7 +44,8 @@ class MapSummary:
         model: The model in words.
         simulated: True for the rehearsal world.
         km2: Ground with data, square kilometres.
-        buildings: Number of buildings.
+        task: What the map shows.
+        found: Its objects in words and numbers.
         seconds: Time that it took; None if the map was there.
     """
 
@@ -50,7 +54,8 @@ class MapSummary:
     model: str
     simulated: bool
     km2: float
-    buildings: int
+    task: TaskName
+    found: str
     seconds: float | None
 
     @property
@@ -58,10 +63,7 @@ class MapSummary:
         """Return the summary in two lines."""
         took = "was there already" if self.seconds is None else f"{self.seconds:.1f} s"
         note = "SIMULATED, " if self.simulated else ""
-        return (
-            f"{self.id}: {note}{self.km2:.3f} km2, {self.buildings} buildings, {took}; {self.model}\n"
-            f"  {self.page}"
-        )
+        return f"{self.id}: {note}{self.km2:.3f} km2, {self.found}, {took}; {self.model}\n  {self.page}"
 
 
 def map_all(
@@ -101,10 +103,16 @@ def map_all(
 
 
 def _compare(made: Sequence[MapSummary], store: ObjectStore, *, geopackage: bool) -> list[StormsightError]:
-    """Compare maps with the last earlier ones of their ground, and print the changes; return what failed."""
+    """Compare maps of buildings with the last earlier ones of their ground; return what failed.
+
+    Changes are printed. Maps of roads are passed over, which is told.
+    """
     comparer = MapComparer(store, prefix="", geopackage=geopackage)
     failures: list[StormsightError] = []
     for one in made:
+        if one.task != "buildings":
+            LOG.info("map %s: maps of %s are not compared with earlier ones", one.id, one.task)
+            continue
         try:
             found = comparer.compare(one.id)
         except StormsightError as error:
@@ -137,7 +145,7 @@ def _map(request: MapRequest, model: ServedModel, store: ObjectStore) -> MapSumm
     start = perf_counter()
     opened, catalogue = request.open(model), Catalogue(store, prefix="")
     if catalogue.has(opened.id):
-        MapComparer(store, prefix="").announce(opened.id)  # in case a try was killed before it
+        _announce(store, opened.id, model)  # in case a try was killed before it
         return summary_of(store, opened.id, model, None)
     work = store if isinstance(store, FolderObjects) else FolderObjects(_WORK_OF_BUCKETS)
     prefix = f"{WORK}{opened.id}/"
@@ -149,10 +157,16 @@ def _map(request: MapRequest, model: ServedModel, store: ObjectStore) -> MapSumm
             raise
         LOG.info("map %s was published by another process", opened.id)
     catalogue.rebuild()
-    MapComparer(store, prefix="").announce(opened.id)
+    _announce(store, opened.id, model)
     for info in work.list(prefix):
         work.delete(info.key)
     return summary_of(store, opened.id, model, perf_counter() - start)
+
+
+def _announce(store: ObjectStore, map_id: str, model: ServedModel) -> None:
+    """Put a page where the page of a map of buildings looks for its changes."""
+    if model.net.config.task == "buildings":
+        MapComparer(store, prefix="").announce(map_id)
 
 
 def _make(
@@ -165,6 +179,14 @@ def _make(
         files = {path.name: path for path in (folder / opened.id).iterdir()}
         if not catalogue.add_map(item, files, opened.id, acquisition=opened.name):
             LOG.info("map %s was published by another process", opened.id)
+
+
+def _found(properties: Mapping[str, Any]) -> str:
+    """Return the numbers of a map's objects in words, from the properties of its item."""
+    if properties.get(TASK) == "roads":
+        roads, km = int(properties["stormsight:roads"]), float(properties["stormsight:road_km"])
+        return f"{km:.2f} km of roads in {roads} sections"
+    return f"{int(properties['stormsight:buildings'])} buildings"
 
 
 def summary_of(store: ObjectStore, map_id: str, model: ServedModel, seconds: float | None) -> MapSummary:
@@ -184,7 +206,8 @@ def summary_of(store: ObjectStore, map_id: str, model: ServedModel, seconds: flo
             model=model.words,
             simulated=bool(properties["stormsight:simulated"]),
             km2=float(properties["stormsight:mapped_km2"]),
-            buildings=int(properties["stormsight:buildings"]),
+            task=task_of(item),
+            found=_found(properties),
             seconds=seconds,
         )
     except (BadDataError, AttributeError, KeyError, TypeError, ValueError) as error:

@@ -16,21 +16,21 @@ import numpy as np
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.files import atomic_directory
-from components.lib.mapping.assembly import Assembly
 from components.lib.mapping.blockfile import FinishedBlock, pack, unpack
 from components.lib.mapping.blocks import Blocks
-from components.lib.mapping.buildings import Buildings
 from components.lib.mapping.drawing import Drawer
-from components.lib.mapping.encoding import decode, encode
 from components.lib.mapping.levels import NO_DATA, Levels
-from components.lib.mapping.pieces import draw_block
 from components.lib.mapping.scene import Scene, SceneFacts
+from components.lib.tasks.labels import BAND_OF
 from components.lib.telling import telling
 from components.predict.outputs import facts as names
 from components.predict.outputs.facts import MapFacts, ModelFacts
 from components.predict.outputs.folder import write_rest
-from components.predict.outputs.footprints import Footprints, FootprintWriter
+from components.predict.outputs.footprints import Footprints
 from components.predict.outputs.probability import ProbabilityWriter
+from components.predict.products.base import MapProduct
+from components.predict.products.buildings import BuildingProduct
+from components.predict.products.roads import RoadProduct
 from components.predict.rules import MapRules
 
 if TYPE_CHECKING:  # the code of a map is what these modules import: not where blocks lie and models are found
@@ -93,13 +93,14 @@ class SceneMap:
         wanted = [number for number in numbers if not work.exists(block_key(prefix, number))]
         if not wanted:
             return
+        product = self._product
         with (
             closing(self._levels(wanted)) as mapped,
             telling(f"map {self.id}", len(wanted), "block", quiet=quiet) as advance,
         ):
             for number, levels in mapped:
-                drawn = draw_block(self.blocks, number, levels, self._drawer)
-                key, content = block_key(prefix, number), pack(FinishedBlock(levels[0], encode(drawn)))
+                drawn = product.draw(number, levels)
+                key, content = block_key(prefix, number), pack(FinishedBlock(levels[0], drawn))
                 if not work.create(key, content) and not work.exists(key):
                     raise BadDataError(
                         f"{work.uri}/{key} is a folder or a link, where a block should be",
@@ -137,36 +138,43 @@ class SceneMap:
         return levels_of(self.model.net, self.looks, self.blocks, numbers, self.rules)
 
     @cached_property
-    def _drawer(self) -> Drawer:
+    def _product(self) -> MapProduct:
+        """Objects that the model's task asks for."""
+        config = self.model.net.config
+        if config.task == "roads":
+            return RoadProduct(self.blocks, self.rules.scoring.threshold_of(config.threshold))
+        return self._buildings
+
+    @cached_property
+    def _buildings(self) -> BuildingProduct:
         from components.lib.inference.tiles import bands_of  # noqa: PLC0415 - torch
 
         config = self.model.net.config
-        return Drawer(
+        drawer = Drawer(
             settings=self.rules.scoring,
             threshold=self.rules.scoring.threshold_of(config.threshold),
             outlines=self.rules.parameters.outlines,
             bands=bands_of(self.model.net),
         )
+        return BuildingProduct(self.blocks, self.grid, drawer)
 
     def write_blocks(self, work: ObjectStore, prefix: str, folder: Path) -> int:
-        """Write raster and footprints from the blocks in order; return the number of pixels with data."""
+        """Write the raster and the objects' table from the blocks; return the number of pixels with data."""
         pixels = 0
-        tags = self._facts(0).tags
-        scene, model = self._scene, self.model
-        raster = ProbabilityWriter(folder / names.PROBABILITY, self.grid, scene.crs, work=folder, tags=tags)
-        table = FootprintWriter(
-            folder / names.FOOTPRINTS,
-            scene.crs,
-            scene=scene.name,
-            model=model.name,
-            model_version=model.version,
-            tags=tags,
+        facts = self._facts(0)
+        raster = ProbabilityWriter(
+            folder / names.PROBABILITY,
+            self.grid,
+            facts.scene.crs,
+            work=folder,
+            tags=facts.tags,
+            band=BAND_OF[facts.task],
         )
-        with raster, table:
-            for number, block, footprints in self._assembled(work, prefix):
+        with raster, self._product.table(folder, facts) as table:
+            for number, block, name in self._finished(work, prefix):
                 raster.write(self.blocks.box(number), block.levels)
                 pixels += int(np.count_nonzero(block.levels != NO_DATA))
-                table.add(footprints)
+                table.add(number, block, name)
         return pixels
 
     def footprints(self, work: ObjectStore, prefix: str) -> Iterator[Footprints]:
@@ -176,41 +184,30 @@ class SceneMap:
             BadDataError: If a block is damaged.
             MissingInputError: If one is missing.
         """
-        for _, _, footprints in self._assembled(work, prefix):
-            yield footprints
+        return self._buildings.footprints(self._finished(work, prefix))
 
-    def _assembled(self, work: ObjectStore, prefix: str) -> Iterator[tuple[int, FinishedBlock, Footprints]]:
-        """Yield each block with the buildings that are complete with it."""
-        assembly = Assembly(self.blocks, self._drawer)
-        for number, block in self._finished(work, prefix):
-            drawn = decode(block.drawn, name=f"{work.uri}/{block_key(prefix, number)}")
-            yield number, block, self._on_ground(assembly.add(number, drawn))
-        assembly.finish()
-
-    def _finished(self, work: ObjectStore, prefix: str) -> Iterator[tuple[int, FinishedBlock]]:
+    def _finished(self, work: ObjectStore, prefix: str) -> Iterator[tuple[int, FinishedBlock, str]]:
+        """Yield number, content and address of each block."""
         with telling(f"merge {self.id}", len(self.blocks), "block", leave=False) as advance:
             for number in range(len(self.blocks)):
                 key = block_key(prefix, number)
-                block = unpack(work.get(key), f"{work.uri}/{key}")
+                name = f"{work.uri}/{key}"
+                block = unpack(work.get(key), name)
                 if block.levels.shape != self.blocks.box(number).shape:
                     raise BadDataError(
-                        f"block {work.uri}/{key} is of another division: it has {block.levels.shape} pixels, "
+                        f"block {name} is of another division: it has {block.levels.shape} pixels, "
                         f"not {self.blocks.box(number).shape}",
                         next_step="remove it and run the same command again",
                     )
-                yield number, block
+                yield number, block, name
                 advance(1)
-
-    def _on_ground(self, buildings: Buildings) -> Footprints:
-        polygons = buildings.on_ground(self.grid)
-        return Footprints(polygons, buildings.confidences, buildings.areas_m2(self.grid))
 
     @cached_property
     def _scene(self) -> SceneFacts:
         return shared_facts([look.facts for look in self.looks], self.name)
 
     def _facts(self, pixels: int) -> MapFacts:
-        model, taken_for = self.model, self.rules.statistics_of
+        model, taken_for, product = self.model, self.rules.statistics_of, self._product
         return MapFacts(
             id=self.id,
             scene=self._scene,
@@ -229,6 +226,8 @@ class SceneMap:
             image=os.environ.get(IMAGE, ""),
             mapped_km2=pixels * self.grid.gsd_m**2 / 1e6,
             statistics_of=None if taken_for == self._scene.sensor else taken_for,
+            task=product.task,
+            threshold=product.threshold if product.task == "roads" else None,
         )
 
 

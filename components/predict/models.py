@@ -24,7 +24,14 @@ from components.lib.objects.opening import objects_from_environment
 from components.lib.registry.agreement import ChampionReader
 from components.lib.registry.artefact import CHAMPION, FILES
 from components.lib.registry.ledger import champion_of, open_ledgers
-from components.lib.registry.served import BUILDING_MODELS, CHANGE_MODEL, OPTICAL_MODEL
+from components.lib.registry.served import (
+    BUILDING_MODELS,
+    CHANGE_MODEL,
+    OPTICAL_MODEL,
+    ROAD_MODELS,
+    ROADS_OPTICAL_MODEL,
+)
+from components.lib.tasks.labels import TaskName
 from components.lib.tracking.connection import connect
 from components.lib.tracking.database import is_unmade
 from components.lib.tracking.parameters import TrackingParameters
@@ -40,6 +47,8 @@ FORMS = (
     "use models:/stormsight-sar@champion, models:/stormsight-sar/3, the folder of a model (models/sar/none), "
     "or the path or URI of its STAC item (item.json)"
 )
+
+_MODELS = (*BUILDING_MODELS, *ROAD_MODELS)
 
 _REGISTERED = re.compile(
     r"models:/(?P<model>[A-Za-z0-9._-]+)(@(?P<alias>[a-z]+)|/(?P<version>[1-9][0-9]{0,8}))"
@@ -88,6 +97,7 @@ def resolve_model(
     spec: str,
     *,
     modality: Modality | None = None,
+    task: TaskName | None = None,
     device: str = "cpu",
     params: Path = PARAMS_FILE,
 ) -> ServedModel:
@@ -97,11 +107,13 @@ def resolve_model(
         spec: ``models:/NAME@champion``, ``models:/NAME/VERSION``, a folder of weights.safetensors and
             model.json, or the path, ``file://`` or ``s3://`` URI of a STAC item.
         modality: Layer that the network must read; None takes either.
+        task: Task that the network must have; None takes any.
         device: ``cpu`` or ``cuda``.
         params: Parameter file, which names MLflow and the ledger; read for ``models:/`` alone.
 
     Raises:
-        ParameterError: If ``spec`` is of no such form, or the network reads another layer than ``modality``.
+        ParameterError: If ``spec`` is of no such form, or the network reads another layer than ``modality``
+            or has another task.
         MissingInputError: If there is no such model, or no champion yet.
         BadDataError: If files, item, registry or ledger disagree, or another version of the code made it.
         SourceUnavailableError: If MLflow or the object store does not answer.
@@ -115,10 +127,10 @@ def resolve_model(
         served = _from_folder(Path(spec), device)
     else:
         raise ParameterError(f"--model {shown(spec)} names no model", next_step=FORMS)
-    if served.net.config.task != "buildings":
+    if task not in {None, served.net.config.task}:
         raise ParameterError(
-            f"{served.words} predicts {served.net.config.task}; maps are made of buildings",
-            next_step="name a model of buildings, such as models:/stormsight-sar@champion",
+            f"{served.words} predicts {served.net.config.task}, not {task}",
+            next_step=f"name a model of {task}",
         )
     found = served.net.config.modality
     if modality not in {None, found}:
@@ -137,12 +149,12 @@ def _registered(spec: str, device: str, params: Path) -> ServedModel:
     if model == CHANGE_MODEL:
         raise ParameterError(
             f"--model {shown(spec)}: {model} compares two dates; maps are made from one image",
-            next_step=f"use one of {', '.join(BUILDING_MODELS)}",
+            next_step=f"use one of {', '.join(_MODELS)}",
         )
-    if model not in BUILDING_MODELS:
+    if model not in _MODELS:
         raise ParameterError(
             f"--model {shown(spec)}: there is no registered model {model!r}",
-            next_step=f"use one of {', '.join(BUILDING_MODELS)}",
+            next_step=f"use one of {', '.join(_MODELS)}",
         )
     if alias not in {None, CHAMPION}:
         raise ParameterError(
@@ -244,8 +256,9 @@ def _load(folder: Path, device: str, name: str) -> SegmentationNetwork:
 
 def _no_champion(model: str, uri: str) -> MissingInputError:
     instead = "a folder such as models/sar/none"
-    if model != OPTICAL_MODEL:
-        instead += f", or optical images with models:/{OPTICAL_MODEL}@{CHAMPION}"
+    optical = ROADS_OPTICAL_MODEL if model in ROAD_MODELS else OPTICAL_MODEL
+    if model != optical:
+        instead += f", or optical images with models:/{optical}@{CHAMPION}"
     return MissingInputError(
         f"{model} has no champion yet at {uri}",
         next_step=f"promote a model (`make repro`), or map with {instead} instead",

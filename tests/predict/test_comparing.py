@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.contract.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.contract.keys import map_item_key
 from components.lib.catalogue.changes import MapChanges
+from components.lib.catalogue.documents import encode, sealed
 from components.lib.mapping.blocks import Blocks
 from components.lib.objects.folder import FolderObjects
 from components.lib.objects.protocol import ObjectStore
@@ -111,6 +113,18 @@ def test_a_map_that_was_not_published_is_passed_over(store: FolderObjects, repor
     store.delete(map_item_key(MAPS["later"]))
     assert compare(store) == 99
     assert reports[0][1] == "no earlier map shows the ground of june"
+
+
+def test_a_map_of_roads_is_refused_by_name(store: FolderObjects, tmp_path: Path) -> None:
+    key = map_item_key(MAPS["later"])
+    item = json.loads(store.get(key))
+    del item["properties"]["stormsight:seal"]
+    item["properties"]["stormsight:task"] = "roads"
+    store.put(key, encode(sealed(item)))
+    with pytest.raises(ParameterError, match=f"map '{MAPS['later']}' is one of roads") as raised:
+        compare(store)
+    assert "name two maps of buildings" in raised.value.next_step
+    assert MapChanges(store).item(MAPS["later"]) is None
 
 
 def test_a_comparison_that_fails_leaves_the_map(store: FolderObjects) -> None:

@@ -44,7 +44,7 @@ def test_the_summary_of_a_map_that_is_there_comes_from_its_item(tmp_path: Path) 
     store.put(KEY, encode(ITEM))
     found = summary_of(store, "m", MODEL, None)
     assert found.page == str((tmp_path / KEY).parent / "abc/index.html")
-    assert (found.simulated, found.km2, found.buildings) == (True, 0.5, 3)
+    assert (found.simulated, found.km2, found.found) == (True, 0.5, "3 buildings")
 
 
 @pytest.mark.parametrize(

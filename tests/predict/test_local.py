@@ -18,6 +18,7 @@ from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.objects.opening import open_objects
+from components.lib.tasks.labels import TaskName
 from components.predict import local
 from components.predict.__main__ import main
 from components.predict.workers import map_side_by_side
@@ -37,7 +38,7 @@ profiles: {trial: {}}
 """
 
 
-def write_model(folder: Path) -> None:
+def write_model(folder: Path, task: TaskName = "buildings") -> None:
     """Write a network of random weights."""
     torch.manual_seed(5)
     config = NetworkConfig(
@@ -45,6 +46,7 @@ def write_model(folder: Path) -> None:
         encoder="timm-mobilenetv3_small_minimal_100",
         decoder_channels=16,
         sensors=("simulated-airborne",),
+        task=task,
     )
     save_bundle(folder, build_network(config), {})
 
@@ -120,6 +122,35 @@ def test_a_map_is_compared_with_the_last_earlier_one_of_its_folder(
     next(earlier.parent.glob("*/footprints.parquet")).unlink()
     with pytest.raises(MissingInputError, match="is there, but its changes could not be made"):
         mapped(scene, "out")
+
+
+def test_a_model_of_roads_makes_a_map_of_roads_that_is_compared_with_none(
+    scene: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    write_model(Path("models/sar/roads"), "roads")
+    caplog.set_level("INFO")
+    mapped(scene, "out", model="models/sar/roads")
+    told = capsys.readouterr().out
+    assert re.search(
+        r"SIMULATED, [\d.]+ km2, \d+\.\d\d km of roads in \d+ sections, .* s; models/sar/roads", told
+    )
+    page = Path(told.strip().splitlines()[-1].strip())
+    assert {"roads.parquet", "roads.graphml", "roads.pmtiles"} <= {
+        path.name for path in page.parent.iterdir()
+    }
+    assert not (page.parents[1] / "changes").exists()
+    assert "maps of roads are not compared with earlier ones" in caplog.text
+    (item,) = pystac.Catalog.from_file("out/catalog.json").get_items(recursive=True)
+    assert item.properties["stormsight:task"] == "roads"
+    before = content(Path("out"))
+    mapped(scene, "out", model="models/sar/roads")
+    assert "was there already" in capsys.readouterr().out
+    assert content(Path("out")) == before
+    mapped(scene, "out")
+    assert "buildings" in capsys.readouterr().out, "a map of the same acquisition beside it"
+    with pytest.raises(ParameterError, match=f"map '{page.parents[1].name}' is one of roads"):
+        main(["changes", str(page.parents[1]), str(page.parents[1]), "--out", "changes"])
+    assert not Path("changes").exists()
 
 
 def test_a_map_that_another_command_publishes_meanwhile_is_there(

@@ -134,6 +134,11 @@ def test_without_a_registry_nothing_is_made(stage: PromotionSettings) -> None:
 
 NO_MODELS: list[tuple[str, type[StormsightError], str]] = [
     ("models:/other@champion", ParameterError, "there is no registered model 'other'"),
+    (
+        "models:/stormsight-roads-sar@champion",
+        MissingInputError,
+        "or optical images with models:/stormsight-roads-optical@champion",
+    ),
     ("models:/stormsight-change@champion", ParameterError, "stormsight-change compares two dates"),
     (f"models:/{SAR}@challenger", ParameterError, f"use models:/{SAR}@champion or"),
     (f"models:/{SAR}", ParameterError, "names no registered model / use models:/stormsight-sar@champion"),
@@ -160,6 +165,13 @@ def test_a_model_of_the_other_layer_is_refused(stage: PromotionSettings) -> None
     with pytest.raises(ParameterError, match="reads optical images, the scene is sar") as caught:
         resolve_model("models/optical/deeplabv3plus", modality="sar")
     assert "models:/stormsight-sar@champion" in caught.value.next_step
+
+
+def test_a_model_of_another_task_is_refused_where_one_is_asked_for(stage: PromotionSettings) -> None:
+    assert resolve_model("models/sar/none").net.config.task == "buildings"
+    with pytest.raises(ParameterError, match="predicts buildings, not roads") as caught:
+        resolve_model("models/sar/none", task="roads")
+    assert caught.value.next_step == "name a model of roads"
 
 
 def test_tampered_weights_and_items_are_refused(stage: PromotionSettings, tmp_path: Path) -> None:

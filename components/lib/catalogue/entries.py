@@ -13,9 +13,13 @@ from components.contract.errors import BadDataError
 from components.lib.catalogue.documents import Document, link
 from components.lib.catalogue.root import placed
 from components.lib.objects.sealed import checked
+from components.lib.tasks.labels import TaskName
 
 UNKNOWN_TIME = "0000-00"
 """Month of maps without a time."""
+
+TASK = "stormsight:task"
+"""Property of a map's item: task of its model. Maps of buildings do not state it."""
 
 _FACTS = "stormsight:map"
 
@@ -33,6 +37,7 @@ class MapEntry:
         model: Registered model, or folder, that made it.
         version: The model's version, empty for a folder.
         bbox: West, south, east, north, degrees; None where the item has none.
+        task: Task of the model: what the map shows.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -45,6 +50,7 @@ class MapEntry:
     model: str
     version: str
     bbox: tuple[float, float, float, float] | None
+    task: TaskName = "buildings"
 
     @property
     def month(self) -> str:
@@ -55,6 +61,8 @@ class MapEntry:
         """Return the link to it from the document ``of``."""
         item = placed(keys.map_item_key(self.id), prefix)
         facts = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.task == "buildings":  # as links said it before there were maps of roads
+            del facts["task"]
         return link("item", item, of=of, title=self.title, **{_FACTS: facts})
 
 
@@ -76,8 +84,15 @@ def entry_of(item: Mapping[str, Any]) -> MapEntry:
         "model": made_by.get("name", ""),
         "version": made_by.get("version", ""),
         "bbox": item.get("bbox"),
+        "task": task_of(item),
     }
     return checked(found, MapEntry, name=f"the item {str(item.get('id'))[:100]!r}")
+
+
+def task_of(item: Mapping[str, Any]) -> TaskName:
+    """Return what a map's item is of; one that does not say is of buildings."""
+    stated: TaskName = item["properties"].get(TASK, "buildings")
+    return stated
 
 
 def entries_in(document: Mapping[str, Any]) -> list[MapEntry]:
@@ -93,7 +108,7 @@ def entries_in(document: Mapping[str, Any]) -> list[MapEntry]:
 
 
 def latest_of(maps: Iterable[MapEntry], champions: Mapping[str, str | None]) -> dict[str, MapEntry]:
-    """Return the map of each acquisition that counts: the present champion's, else the one made last.
+    """Return the map of buildings of each acquisition that counts: the champion's, else the one made last.
 
     After a rollback that is a map of the former champion again, although a later one is newer.
 
@@ -108,6 +123,8 @@ def latest_of(maps: Iterable[MapEntry], champions: Mapping[str, str | None]) -> 
 
     found: dict[str, MapEntry] = {}
     for entry in maps:
+        if entry.task != "buildings":
+            continue
         known = found.get(entry.acquisition)
         if known is None or rank(entry) > rank(known):
             found[entry.acquisition] = entry

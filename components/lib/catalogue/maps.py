@@ -210,9 +210,9 @@ class Catalogue:
         ]
         links = [link("root", root, of=key), link("parent", root, of=key), *children]
         times = [entry.time for entry in entries if entry.time]
-        text = f"{len(entries)} maps of buildings: probabilities and footprints, by months of their scenes."
+        title, text = _words(entries)
         begin = min(times, default=None)
-        self._put(key, collection(NAME, "Maps of buildings", text, links, begin=begin, bbox=_around(entries)))
+        self._put(key, collection(NAME, title, text, links, begin=begin, bbox=_around(entries)))
 
     def _month(self, month: str, entries: list[MapEntry]) -> Document:
         key, root, parent = (
@@ -250,6 +250,19 @@ class Catalogue:
             return get_bounded(self._objects, key, LARGEST_DOCUMENT)
         except (MissingInputError, BadDataError):
             return b""
+
+
+def _words(entries: list[MapEntry]) -> tuple[str, str]:
+    """Return title and description of the collection."""
+    roads = sum(entry.task == "roads" for entry in entries)
+    if not roads:
+        text = f"{len(entries)} maps of buildings: probabilities and footprints, by months of their scenes."
+        return "Maps of buildings", text
+    text = (
+        f"{len(entries) - roads} maps of buildings (probabilities and footprints) and {roads} of roads "
+        "(probabilities and graphs), by months of their scenes."
+    )
+    return "Maps of buildings and roads", text
 
 
 def _around(entries: list[MapEntry]) -> tuple[float, float, float, float]:

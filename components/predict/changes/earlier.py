@@ -44,9 +44,9 @@ def find_pair(
 ) -> MapPair | None:
     """Return a map with the one that it is to be compared with; None if no earlier map shows its ground.
 
-    Of the maps of other acquisitions that begin earlier and share a tenth of the smaller outline, the one of
-    the latest acquisition is taken; of several maps of that, the one by the same version of the model, else
-    the one made last. Maps whose time of acquisition is unknown are compared with none.
+    Of the maps of buildings of other acquisitions that begin earlier and share a tenth of the smaller
+    outline, the one of the latest acquisition is taken; of several maps of that, the one by the same version
+    of the model, else the one made last. Maps whose time of acquisition is unknown are compared with none.
 
     Args:
         catalogue: Catalogue of both.
@@ -72,7 +72,8 @@ def find_pair(
     near = [
         entry
         for entry in maps
-        if entry.acquisition != own.acquisition
+        if entry.task == own.task
+        and entry.acquisition != own.acquisition
         and entry.acquisition not in withdrawn
         and entry.bbox is not None
         and shapely.box(*entry.bbox).intersects(box)

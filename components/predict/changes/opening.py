@@ -11,9 +11,10 @@ import numpy as np
 import shapely
 
 from components.contract.documents import shown
-from components.contract.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.contract.keys import ITEM
-from components.lib.catalogue.documents import SHA256_MULTIHASH, get_bounded, read_item
+from components.lib.catalogue.documents import SHA256_MULTIHASH, Document, get_bounded, read_item
+from components.lib.catalogue.entries import task_of
 from components.lib.change.footprints.changes import FootprintMap
 from components.lib.change.footprints.ground import RasterGround
 from components.lib.foreign import judged
@@ -70,6 +71,7 @@ def open_map(place: str, folder: Path) -> OpenedMap:
 
     Raises:
         MissingInputError: If there is no such map, or one of its files is missing.
+        ParameterError: If it is not one of buildings.
         BadDataError: If the map is damaged.
         SourceUnavailableError: If the store does not answer.
     """
@@ -87,6 +89,7 @@ def open_published(store: ObjectStore, prefix: str, folder: Path) -> OpenedMap:
 
     Raises:
         MissingInputError: If there is no such map, or one of its files is missing.
+        ParameterError: If it is not one of buildings.
         BadDataError: If the map is damaged.
         SourceUnavailableError: If the store does not answer.
     """
@@ -99,6 +102,7 @@ def open_published(store: ObjectStore, prefix: str, folder: Path) -> OpenedMap:
             next_step="name the folder of a map, such as maps/items/<id>, or its item.json",
         ) from error
     item = read_item(content, name=f"{place}/{ITEM}")
+    require_buildings(item)
     folder.mkdir(parents=True)
     for key, name in _ASSETS.items():
         asset = item["assets"].get(key)
@@ -109,6 +113,21 @@ def open_published(store: ObjectStore, prefix: str, folder: Path) -> OpenedMap:
         store.download(f"{prefix}{str(asset.get('href')).removeprefix('./')}", folder / name, sha256=stated)
     with judged(f"{place}/{ITEM}", next_step=_MAKE_AGAIN):
         return _opened(item, folder)
+
+
+def require_buildings(item: Document) -> None:
+    """Check that a map is one of buildings.
+
+    Raises:
+        ParameterError: If it shows something else.
+    """
+    task = task_of(item)
+    if task != "buildings":
+        raise ParameterError(
+            f"map {shown(str(item.get('id')))} is one of {task}: changes are found between maps of buildings",
+            next_step="name two maps of buildings; two road graphs are compared by "
+            "`python -m components.evaluate apls`",
+        )
 
 
 def _opened(item: dict[str, Any], folder: Path) -> OpenedMap:

@@ -23,7 +23,7 @@ from components.predict.changes.earlier import MapPair, find_pair
 from components.predict.changes.item import changes_item
 from components.predict.changes.making import counts_in_words, write_changes
 from components.predict.changes.notice import NO_EARLIER, PENDING, write_notice
-from components.predict.changes.opening import open_published
+from components.predict.changes.opening import open_published, require_buildings
 from components.predict.changes.page import day_in_words
 
 LOG = logging.getLogger(__name__)
@@ -111,6 +111,7 @@ class MapComparer:
 
         Raises:
             MissingInputError: If there is no such map, or a file of the earlier one is missing.
+            ParameterError: If it is not one of buildings.
             BadDataError: If a map is damaged.
             ResourceError: If the disk is full, or the tiles cannot be made.
             SourceUnavailableError: If the store does not answer.
@@ -127,6 +128,7 @@ class MapComparer:
 
     def _made(self, map_id: str, withdrawn: Collection[str]) -> Document | None:
         """Compare and publish; return the item that stands, this process's or another's."""
+        require_buildings(self._catalogue.item(map_id))
         pair = find_pair(self._catalogue, self._maps, map_id, withdrawn)
         if pair is None:
             return None

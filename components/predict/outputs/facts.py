@@ -10,12 +10,17 @@ from typing import Final
 from components.contract import keys
 from components.lib.geo.grid import Grid
 from components.lib.mapping.scene import SceneFacts
+from components.lib.tasks.labels import TaskName
 
 PROBABILITY: Final = "probability.tif"
 FOOTPRINTS: Final = "footprints.parquet"
 GEOPACKAGE: Final = "footprints.gpkg"
 THUMBNAIL: Final = "thumbnail.png"
 TILES: Final = "footprints.pmtiles"
+ROADS: Final = "roads.parquet"
+ROAD_GRAPH: Final = "roads.graphml"
+ROAD_GEOPACKAGE: Final = "roads.gpkg"
+ROAD_TILES: Final = "roads.pmtiles"
 PAGE: Final = "index.html"
 ITEM: Final = keys.ITEM
 
@@ -67,6 +72,8 @@ class MapFacts:
         image: Digest of the container image, or "" outside of a container.
         mapped_km2: Area with data, square kilometres.
         statistics_of: Sensor that the model took the scene for, None if for its own.
+        task: Task of the model.
+        threshold: Probability above which a pixel is road; None for maps of buildings, which do not state it.
     """
 
     id: str
@@ -79,6 +86,8 @@ class MapFacts:
     image: str
     mapped_km2: float
     statistics_of: str | None = None
+    task: TaskName = "buildings"
+    threshold: float | None = None
 
     @property
     def tags(self) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,17 +20,25 @@ from components.lib.catalogue.documents import SHA256_MULTIHASH
 from components.lib.datasets.sensors import get_sensor
 from components.lib.geo.crs import LON_LAT, move
 from components.lib.geo.grid import Grid
+from components.lib.tasks.labels import TaskName
 from components.predict.outputs import facts as names
 from components.predict.outputs.facts import MapFacts
 from components.predict.outputs.reading import Summary
+from components.predict.outputs.roads.reading import RoadSummary
 
 PROCESSING: Final = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
 
 _EDGE_POINTS: Final = 8
 """Points along each edge of the footprint: straight edges of a projected grid are curved in degrees."""
 
+_WORDS: Final[Mapping[TaskName, tuple[str, str]]] = {
+    "buildings": ("Buildings", "Probabilities and footprints of buildings"),
+    "roads": ("Roads", "Probabilities of roads and the graph of their centre lines"),
+}
+"""Objects of a map, and its content, in words, by task."""
+
 _ASSETS: Final[dict[str, tuple[str, str, tuple[str, ...], str]]] = {
-    names.PROBABILITY: ("probability", pystac.MediaType.COG, ("data",), "Probability of buildings"),
+    names.PROBABILITY: ("probability", pystac.MediaType.COG, ("data",), "Probability of {objects}"),
     names.FOOTPRINTS: (
         "footprints",
         pystac.MediaType.VND_APACHE_PARQUET,
@@ -48,16 +57,20 @@ _ASSETS: Final[dict[str, tuple[str, str, tuple[str, ...], str]]] = {
         ("visual",),
         "Building footprints (vector tiles)",
     ),
+    names.ROADS: ("roads", pystac.MediaType.VND_APACHE_PARQUET, ("data",), "Road graph (GeoParquet)"),
+    names.ROAD_GRAPH: ("roads-graph", "application/xml", ("data",), "Road graph (GraphML)"),
+    names.ROAD_GEOPACKAGE: ("roads-gpkg", pystac.MediaType.GEOPACKAGE, ("data",), "Road graph (GeoPackage)"),
+    names.ROAD_TILES: ("roads-tiles", pystac.MediaType.VND_PMTILES, ("visual",), "Roads (vector tiles)"),
     names.THUMBNAIL: ("thumbnail", pystac.MediaType.PNG, ("thumbnail",), "Thumbnail of the probabilities"),
     names.PAGE: ("page", pystac.MediaType.HTML, ("overview",), "Web page of the map"),
 }
-"""Key, media type, roles and title of each file, by name."""
+"""Key, media type, roles and title of each file, by name; a map has those of its task."""
 
 
 def map_item(
     folder: Path,
     facts: MapFacts,
-    summary: Summary,
+    summary: Summary | RoadSummary,
     *,
     frequency_band: FrequencyBand = FrequencyBand.X,
 ) -> pystac.Item:
@@ -68,7 +81,7 @@ def map_item(
     Args:
         folder: Folder of the map's files.
         facts: Facts of the map.
-        summary: Numbers of its footprints.
+        summary: Numbers of its footprints or roads.
         frequency_band: Band of the radar; SpaceNet 6 and what the rehearsal world imitates are X-band.
     """
     geometry = footprint(facts.grid, facts.scene.crs)
@@ -83,7 +96,7 @@ def map_item(
         properties=_properties(facts, summary),
     )
     _describe(item, facts, frequency_band)
-    _add_assets(item, folder)
+    _add_assets(item, folder, _WORDS[facts.task][0].lower())
     if facts.model.item_href is not None:
         item.add_link(
             pystac.Link(
@@ -111,18 +124,16 @@ def footprint(grid: Grid, crs: str) -> shapely.Polygon:
     return shapely.orient_polygons(shapely.Polygon(np.round(moved, 7)))
 
 
-def _properties(facts: MapFacts, summary: Summary) -> dict[str, Any]:
+def _properties(facts: MapFacts, summary: Summary | RoadSummary) -> dict[str, Any]:
+    objects, content = _WORDS[facts.task]
     scene, model = facts.scene, facts.model
     unknown = "" if scene.acquired else " The time of the acquisition is unknown: it is that of the map."
     simulated = " Simulated: the scene comes from the rehearsal world." if scene.simulated else ""
     other = facts.statistics_of
     taken = f" The model took this sensor for {other}: of unknown worth." if other else ""
     return {
-        "title": f"Buildings of {scene.name}",
-        "description": (
-            f"Probabilities and footprints of buildings, made by {model.words}, from {scene.sensor}."
-            f"{taken}{simulated}{unknown}"
-        ),
+        "title": f"{objects} of {scene.name}",
+        "description": (f"{content}, made by {model.words}, from {scene.sensor}.{taken}{simulated}{unknown}"),
         "created": datetime_to_str(facts.created),
         "gsd": facts.grid.gsd_m,
         "instruments": [scene.sensor],
@@ -141,9 +152,9 @@ def _properties(facts: MapFacts, summary: Summary) -> dict[str, Any]:
         "stormsight:sources": [{"name": s.name, "sha256": s.sha256} for s in scene.sources],
         "stormsight:parameters_sha256": facts.parameters_sha256,
         "stormsight:image": facts.image,
-        "stormsight:buildings": summary.buildings,
-        "stormsight:building_area_m2": round(summary.area_m2, 1),
+        **summary.properties,
         "stormsight:mapped_km2": round(facts.mapped_km2, 4),
+        **({} if facts.threshold is None else {"stormsight:threshold": facts.threshold}),
     }
 
 
@@ -173,11 +184,12 @@ def _describe(item: pystac.Item, facts: MapFacts, frequency_band: FrequencyBand)
     item.stac_extensions.append(PROCESSING)
 
 
-def _add_assets(item: pystac.Item, folder: Path) -> None:
+def _add_assets(item: pystac.Item, folder: Path, objects: str) -> None:
     for name, (key, media_type, roles, title) in _ASSETS.items():
         path = folder / name
         if path.exists():
-            item.add_asset(key, pystac.Asset(f"./{name}", title, media_type=media_type, roles=list(roles)))
+            words = title.format(objects=objects)
+            item.add_asset(key, pystac.Asset(f"./{name}", words, media_type=media_type, roles=list(roles)))
             FileExtension.ext(item.assets[key], add_if_missing=True).apply(
                 size=path.stat().st_size, checksum=SHA256_MULTIHASH + sha256_file(path)
             )

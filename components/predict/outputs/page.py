@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import lru_cache
@@ -47,10 +47,7 @@ _SOURCE_MAP: Final = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
 
 
 def write_page(folder: Path, facts: MapFacts, summary: Summary) -> None:
-    """Write ``index.html`` from the files of a map that ``folder`` holds.
-
-    The page runs no script but its own, whose hashes its content security policy names, and fetches nothing
-    from elsewhere. Tiles of up to 8 MiB are part of it; larger ones are read from beside it.
+    """Write ``index.html`` from the files of a map of buildings that ``folder`` holds.
 
     Args:
         folder: Folder with ``probability.tif``, ``footprints.pmtiles`` and what else there is to link to;
@@ -58,38 +55,79 @@ def write_page(folder: Path, facts: MapFacts, summary: Summary) -> None:
         facts: Facts of the map.
         summary: Numbers of its footprints.
     """
-    tiles = folder / names.TILES
-    inline = tiles.stat().st_size <= INLINE_BYTES
+    write_map_page(
+        folder,
+        facts,
+        "page",
+        tiles=names.TILES,
+        titles=_TITLES,
+        data=_data(summary),
+        values={"summary": summary, "bars": _bars(summary), "changes": CHANGES, "layer": LAYER},
+    )
+
+
+def write_map_page(
+    folder: Path,
+    facts: MapFacts,
+    name: str,
+    *,
+    tiles: str,
+    titles: Mapping[str, str],
+    data: Mapping[str, Any],
+    values: Mapping[str, Any],
+) -> None:
+    """Write ``index.html`` of a map by its template.
+
+    The page runs no script but its own, whose hashes its content security policy names, and fetches nothing
+    from elsewhere. Tiles of up to 8 MiB are part of it; larger ones are read from beside it.
+
+    Args:
+        folder: Folder with the files of the map.
+        facts: Facts of the map.
+        name: Name of template and script, and of a style sheet beside the common one.
+        tiles: File of the vector tiles.
+        titles: Titles of the files to link to, by name.
+        data: JSON that the script works on.
+        values: Values of the template beside those of all maps.
+    """
+    archive = folder / tiles
+    inline = archive.stat().st_size <= INLINE_BYTES
     templates = environment()
-    style = vendored("maplibre-gl.css") + templates.get_template("page.css").render(gradient=gradient())
-    scripts = (vendored("pmtiles.js"), as_global(vendored("maplibre-gl.mjs")), own_script("page.js"))
-    html = templates.get_template("page.html.j2").render(
+    sheets = [sheet for sheet in dict.fromkeys(("page.css", f"{name}.css")) if (TEMPLATES / sheet).exists()]
+    rendered = "".join(templates.get_template(sheet).render(gradient=gradient()) for sheet in sheets)
+    style = vendored("maplibre-gl.css") + rendered
+    scripts = (vendored("pmtiles.js"), as_global(vendored("maplibre-gl.mjs")), own_script(f"{name}.js"))
+    html = templates.get_template(f"{name}.html.j2").render(
         facts=facts,
-        summary=summary,
         policy=policy_of(style, scripts, beside=not inline),
-        style=Markup(style),  # noqa: S704 - our own style sheet and MapLibre's
+        style=Markup(style),  # noqa: S704 - our own style sheets and MapLibre's
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own script and the vendored ones
         worker=Markup(vendored("maplibre-gl-worker.mjs")),  # noqa: S704
-        tiles=Markup(base64.b64encode(tiles.read_bytes()).decode()) if inline else "",  # noqa: S704
-        data=embedded(_data(folder, facts, summary)),
-        bars=_bars(summary),
-        files=_files(folder),
+        tiles=Markup(base64.b64encode(archive.read_bytes()).decode()) if inline else "",  # noqa: S704
+        data=embedded({**_ground(folder, facts), **data}),
+        files=_files(folder, titles),
         when=_when(facts),
-        changes=CHANGES,
         crs=facts.scene.crs if facts.scene.crs.startswith("EPSG:") else "a CRS without a code",
         km2=_km2,
+        **values,
     )
     write_text(folder / names.PAGE, html)
 
 
-def _data(folder: Path, facts: MapFacts, summary: Summary) -> dict[str, Any]:
-    """Return what the script works on."""
+def _ground(folder: Path, facts: MapFacts) -> dict[str, Any]:
+    """Return outline, extent and picture of a map, which every script works on."""
     ground = footprint(facts.grid, facts.scene.crs)
     west, south, east, north = ground.bounds
     return {
         "bounds": [[west, south], [east, north]],
         "ground": {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(ground)},
         "picture": asdict(map_picture(folder / names.PROBABILITY)),
+    }
+
+
+def _data(summary: Summary) -> dict[str, Any]:
+    """Return what the script works on."""
+    return {
         "tiles": {"footprints": names.TILES},
         "layer": LAYER,
         "palette": [_hex(k / (_COLOUR_STEPS - 1)) for k in range(_COLOUR_STEPS)],
@@ -114,10 +152,10 @@ def _bars(summary: Summary) -> list[dict[str, Any]]:
     ]
 
 
-def _files(folder: Path) -> list[dict[str, str]]:
+def _files(folder: Path, titles: Mapping[str, str]) -> list[dict[str, str]]:
     """Return the files to link to: those that are there, and the item, which is written last."""
     listed = []
-    for name, title in _TITLES.items():
+    for name, title in titles.items():
         path = folder / name
         if path.exists():
             listed.append({"name": name, "title": title, "size": size_in_words(path.stat().st_size)})

@@ -20,9 +20,9 @@ from components.lib.foreign import one_line
 from components.lib.geo.grid import Grid
 from components.lib.mapping.blocks import Box
 from components.lib.mapping.levels import PUBLISHED_NO_DATA, PUBLISHED_SCALE, Levels, to_published
+from components.lib.tasks.labels import BUILDING_BAND
 from components.predict.outputs.writer import OutputWriter
 
-BAND: Final = "building"
 TILE_PX: Final = 512
 _CACHE_MB: Final = 64
 """Pixels that GDAL keeps: one row of tiles of a scene of 30,000 pixels takes 15 MB."""
@@ -57,10 +57,18 @@ class ProbabilityWriter(OutputWriter):
         crs: Coordinate reference system of ``grid``.
         work: Folder for the intermediate file, a byte a pixel at most.
         tags: Facts for the TIFF's metadata, such as ``MapFacts.tags``.
+        band: Name of the band.
     """
 
     def __init__(
-        self, path: Path, grid: Grid, crs: str, *, work: Path, tags: Mapping[str, str] | None = None
+        self,
+        path: Path,
+        grid: Grid,
+        crs: str,
+        *,
+        work: Path,
+        tags: Mapping[str, str] | None = None,
+        band: str = BUILDING_BAND,
     ) -> None:
         self._path = path
         self._plain = work / f"{path.stem}.plain.tif"
@@ -82,7 +90,7 @@ class ProbabilityWriter(OutputWriter):
         }
         with _writing(path):
             self._dataset = rasterio.open(self._plain, "w", **profile)
-            self._dataset.descriptions = (BAND,)
+            self._dataset.descriptions = (band,)
             self._dataset.scales = (PUBLISHED_SCALE,)
             self._dataset.update_tags(**dict(tags or {}))
 

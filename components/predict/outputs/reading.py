@@ -59,6 +59,14 @@ class Summary:
     histogram: tuple[int, ...]
     largest: tuple[Building, ...]
 
+    @property
+    def properties(self) -> dict[str, Any]:
+        """Return what the map's STAC item states of them."""
+        return {
+            "stormsight:buildings": self.buildings,
+            "stormsight:building_area_m2": round(self.area_m2, 1),
+        }
+
 
 def crs_of(parquet: Path) -> pyproj.CRS:
     """Return the CRS that the file states."""

@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any, Final
@@ -62,25 +61,26 @@ class TileLayer:
     Attributes:
         name: Its name, and that of the archive.
         description: Words about it.
-        texts: Columns of plain words in the file that it is made from, which its features have beside ``id``,
-            ``confidence`` and ``area_m2``.
+        texts: Columns of plain words in the file that it is made from, which its features have beside ``id``.
+        numbers: Columns of numbers that they have, too, with their decimals.
     """
 
     name: str
     description: str
     texts: tuple[str, ...] = ()
+    numbers: tuple[tuple[str, int], ...] = (("confidence", CONFIDENCE_DECIMALS), ("area_m2", 1))
 
 
 FOOTPRINT_LAYER: Final = TileLayer(LAYER, "Building footprints")
 
 
 def write_pmtiles(parquet: Path, path: Path, layer: TileLayer = FOOTPRINT_LAYER) -> None:
-    """Write footprints, or other polygons, as vector tiles with ``id``, ``confidence`` and ``area_m2``.
+    """Write footprints, or the objects of another layer, as vector tiles with their ``id`` and columns.
 
-    The archive's bytes depend on the buildings alone, not on their order or the number of threads.
+    The archive's bytes depend on the objects alone, not on their order or the number of threads.
 
     Args:
-        parquet: Published footprints.
+        parquet: Published objects.
         path: Archive to write.
         layer: Layer of the tiles.
 
@@ -133,30 +133,37 @@ def _run(parquet: Path, folder: Path, layer: TileLayer) -> None:
 
 def _feed(parquet: Path, pipe: IO[bytes], layer: TileLayer) -> None:
     with pipe:
-        for line in geojson_lines(parquet, layer.texts):
+        for line in geojson_lines(parquet, layer):
             pipe.write(line)
 
 
-def geojson_lines(parquet: Path, texts: tuple[str, ...] = ()) -> Iterator[bytes]:
+def geojson_lines(parquet: Path, layer: TileLayer = FOOTPRINT_LAYER) -> Iterator[bytes]:
     """Yield lines of GeoJSON features in EPSG:4326, many lines at a time, each ended."""
     to_lon_lat = pyproj.Transformer.from_crs(crs_of(parquet), LON_LAT, always_xy=True)
 
     def moved(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.column_stack(to_lon_lat.transform(xy[:, 0], xy[:, 1]))
 
-    for batch in batches(parquet, ["id", "geometry", "confidence", "area_m2", *texts]):
+    names = [name for name, _ in layer.numbers]
+    for batch in batches(parquet, ["id", "geometry", *names, *layer.texts]):
         geometries = shapely.to_geojson(shapely.transform(shapely.from_wkb(batch["geometry"]), moved))
-        words = zip(*(batch[name] for name in texts), strict=True) if texts else repeat(())
-        rows = zip(batch["id"], batch["confidence"], batch["area_m2"], words, geometries, strict=False)
+        values = zip(*(batch[name] for name in (*names, *layer.texts)), strict=True)
         yield "".join(
-            f'{{"type":"Feature","properties":{{"id":"{name}","confidence":{confidence:.{CONFIDENCE_DECIMALS}f},'
-            f'"area_m2":{area:.1f}{_more(texts, values)}}},"geometry":{geometry}}}\n'
-            for name, confidence, area, values, geometry in rows
+            f'{{"type":"Feature","properties":{{"id":"{name}"{_columns(layer, row)}}},'
+            f'"geometry":{geometry}}}\n'
+            for name, row, geometry in zip(batch["id"], values, geometries, strict=True)
         ).encode()
 
 
-def _more(texts: tuple[str, ...], values: tuple[str, ...]) -> str:
-    return "".join(f',"{name}":{json.dumps(value)}' for name, value in zip(texts, values, strict=True))
+def _columns(layer: TileLayer, row: tuple[Any, ...]) -> str:
+    """Return the columns of a feature as JSON members, each after a comma."""
+    count = len(layer.numbers)
+    numbers = (
+        f',"{name}":{value:.{decimals}f}'
+        for (name, decimals), value in zip(layer.numbers, row[:count], strict=True)
+    )
+    texts = (f',"{name}":{json.dumps(value)}' for name, value in zip(layer.texts, row[count:], strict=True))
+    return "".join((*numbers, *texts))
 
 
 def _failure(parquet: Path, code: int, words: str) -> ResourceError:

@@ -160,10 +160,10 @@ function repaint(map, { layers }) {
   }
 }
 
-/** Feature of the layer `fill` under a point, or near it: fingers are wide. */
-function featureAt(map, point, margin = 4) {
+/** Feature of a layer under a point, or near it: fingers are wide. */
+function featureAt(map, point, margin = 4, layer = "fill") {
   const box = [[point.x - margin, point.y - margin], [point.x + margin, point.y + margin]];
-  const layers = ["fill"];
+  const layers = [layer];
   return (map.queryRenderedFeatures(point, { layers })[0] ?? map.queryRenderedFeatures(box, { layers })[0])?.properties;
 }
 
@@ -182,8 +182,9 @@ const squareMetres = (area) => `${Math.round(area).toLocaleString("en")} m²`;
 
 /** List of features that N and P go through: a ring of those that are shown. */
 class Ring {
-  constructor(shown) {
-    this.buttons = [...document.querySelectorAll("#buildings button")];
+  constructor(shown, list = "buildings") {
+    this.list = list;
+    this.buttons = [...document.querySelectorAll(`#${list} button`)];
     this.shown = shown;
     this.chosen = -1;
   }
@@ -201,7 +202,7 @@ class Ring {
     this.chosen = index;
     const button = this.buttons[index];
     if (this.buttons.includes(document.activeElement)) button.focus({ preventScroll: true });
-    const list = element("buildings");
+    const list = element(this.list);
     const [outer, inner] = [list.getBoundingClientRect(), button.getBoundingClientRect()];
     list.scrollTop += Math.max(0, inner.bottom - outer.bottom) - Math.max(0, outer.top - inner.top);
     // On a phone the list lies below the map.

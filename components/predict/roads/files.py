@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -68,15 +68,30 @@ def write_roads(paths: Sequence[Path], roads: TracedRoads, *, image_id: str, lon
                 write_geojson(path, roads, lon_lat=lon_lat)
 
 
-def write_geoparquet(path: Path, roads: TracedRoads) -> None:
+def write_geoparquet(
+    path: Path,
+    roads: TracedRoads,
+    *,
+    texts: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
     """Write a row for each edge in the raster's CRS, with the numbers of its nodes.
+
+    Args:
+        path: File to write.
+        roads: The graph.
+        texts: Columns of one text in all rows, by name.
+        tags: Facts for the file's metadata.
 
     Raises:
         ResourceError: If the disk is full.
     """
+    texts = texts or {}
     shapes, ends = roads.on_map(), roads.graph.ends.astype(np.int64)
     columns = {"from_node": ends[:, 0], "to_node": ends[:, 1], **numbers_of(roads)}
-    with GeoParquetWriter(path, roads.crs, _COLUMNS) as writer:
+    fields = (*_COLUMNS, *(pa.field(name, pa.string(), nullable=False) for name in texts))
+    with GeoParquetWriter(path, roads.crs, fields, tags) as writer:
         for start in range(0, len(roads), ROWS):
             part = slice(start, start + ROWS)
-            writer.write(shapes[part], {name: values[part] for name, values in columns.items()})
+            same = {name: [text] * len(shapes[part]) for name, text in texts.items()}
+            writer.write(shapes[part], {name: values[part] for name, values in columns.items()} | same)

@@ -18,6 +18,7 @@ def made_map(
     version: str = "1",
     created: str = "2026-11-29T05:00:00Z",
     west: float = 4.0,
+    task: str = "buildings",
 ) -> tuple[dict[str, Any], dict[str, Path]]:
     """Write a map's file; return its item and its files by name."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,6 +37,7 @@ def made_map(
             "datetime": f"{month}-02T03:04:05Z",
             "created": created,
             "stormsight:model": {"name": "stormsight-sar", "version": version},
+            **({} if task == "buildings" else {"stormsight:task": task}),
         },
         "links": [],
         "assets": {

@@ -148,6 +148,20 @@ def test_a_damaged_item_stops_no_other(tmp_path: Path, caplog: pytest.LogCapture
     assert "maps/items/map-0/item.json is no item of a model or map" in caplog.text
 
 
+def test_maps_of_roads_lie_beside_those_of_buildings(tmp_path: Path) -> None:
+    store = FolderObjects(tmp_path / "store")
+    catalogue = Catalogue(store)
+    add(catalogue, tmp_path, "map-1", created="2026-11-01T00:00:00Z")
+    catalogue.rebuild()
+    assert b'"task"' not in store.get(map_month_key("2026-11"))
+    assert document(store, MAPS_COLLECTION)["title"] == "Maps of buildings"
+    add(catalogue, tmp_path, "map-2", created="2026-11-02T00:00:00Z", task="roads")
+    catalogue.rebuild()
+    assert {entry.id: entry.task for entry in catalogue.maps()} == {"map-1": "buildings", "map-2": "roads"}
+    assert document(store, MAPS_COLLECTION)["description"].startswith("1 maps of buildings")
+    assert {name: entry.id for name, entry in catalogue.latest().items()} == {"scene-1": "map-1"}
+
+
 def test_the_map_that_counts_is_the_present_champions(tmp_path: Path) -> None:
     store = FolderObjects(tmp_path / "store")
     catalogue = Catalogue(store)

@@ -13,6 +13,7 @@ from components.lib.mapping.blocks import Box
 from components.lib.mapping.scene import Pixels, SceneFacts
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.network import Maps, SegmentationNetwork
+from components.lib.tasks.labels import TaskName
 
 AIRBORNE, SPACEBORNE = "simulated-airborne", "simulated-spaceborne"
 
@@ -59,7 +60,12 @@ class Nearby(SegmentationNetwork):
     """
 
     def __init__(
-        self, *, contours: bool = False, reach: int = 2, sensors: tuple[str, ...] = (AIRBORNE,)
+        self,
+        *,
+        contours: bool = False,
+        reach: int = 2,
+        sensors: tuple[str, ...] = (AIRBORNE,),
+        task: TaskName = "buildings",
     ) -> None:
         super().__init__(
             NetworkConfig(
@@ -67,6 +73,7 @@ class Nearby(SegmentationNetwork):
                 encoder="none",
                 sensors=sensors,
                 contours=contours,
+                task=task,
                 sensor_specific=len(sensors) > 1,
             )
         )

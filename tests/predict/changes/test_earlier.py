@@ -58,6 +58,13 @@ def test_of_one_acquisition_the_map_of_the_same_model_counts(catalogue: Catalogu
     assert earlier(catalogue) == "by-1", "another map of the same acquisition is no earlier look"
 
 
+def test_a_map_of_roads_is_no_earlier_look(catalogue: Catalogue, tmp_path: Path) -> None:
+    add(catalogue, tmp_path, "roads", month="2026-10", task="roads")
+    assert earlier(catalogue) is None
+    add(catalogue, tmp_path, "june", month="2026-06")
+    assert earlier(catalogue) == "june"
+
+
 def test_a_map_without_a_time_of_its_own_is_compared_with_none(catalogue: Catalogue, tmp_path: Path) -> None:
     add(catalogue, tmp_path, "unknown", month="2026-06", created="2026-06-02T03:04:05Z")
     assert earlier(catalogue) is None
