@@ -23,8 +23,8 @@ LOG = logging.getLogger(__name__)
 
 APPROVE = "run `python -m components.promote approve`"
 
-PRODUCT = "stormsight-sar"
-"""Model that is served; the teacher only helps to train it."""
+PRODUCTS = ("stormsight-sar", "stormsight-roads-sar")
+"""Models that a run is for, one by its task; the teacher only helps to train it."""
 
 
 def gate(environment: Environment, run: str) -> int:
@@ -61,13 +61,14 @@ def gate(environment: Environment, run: str) -> int:
         )
     promoted = is_promoted(decision)
     why = reasons(decision) if decision is not None else "the pipeline has no gate"
-    if decision is not None and decision.models[PRODUCT].outcome == AWAITS_APPROVAL:
+    if decision is not None and decision.models[product_of(decision)].outcome == AWAITS_APPROVAL:
         LOG.info("run %s: %s", run, why)
         report_failure(NOTHING_TO_DO, f"run {run}: {why}", f"{APPROVE}, or reject", notice=AWAITS_APPROVAL)
         return NOTHING_TO_DO
     if not promoted:
+        product = PRODUCTS[0] if decision is None else product_of(decision)
         raise GateRefusedError(
-            f"run {run}: {why}", next_step=f"the champion of {PRODUCT} stays; read the decision's record"
+            f"run {run}: {why}", next_step=f"the champion of {product} stays; read the decision's record"
         )
     LOG.info("run %s: %s", run, why)
     report_result({"key": plan.key, "promoted": True, "models": outcomes(decision)})
@@ -123,12 +124,22 @@ def is_promoted(decision: Decision | None) -> bool:
     """
     if decision is None:
         return False
-    if PRODUCT not in decision.models:
-        raise BadDataError(
-            f"the decision does not say whether {PRODUCT} was promoted",
-            next_step="something else than the promote stage wrote it: run that stage again",
-        )
-    return decision.models[PRODUCT].outcome == "promoted"
+    return decision.models[product_of(decision)].outcome == "promoted"
+
+
+def product_of(decision: Decision) -> str:
+    """Return the model that the run was for: of buildings, or of roads.
+
+    Raises:
+        BadDataError: If the decision is on neither.
+    """
+    for product in PRODUCTS:
+        if product in decision.models:
+            return product
+    raise BadDataError(
+        f"the decision does not say whether {PRODUCTS[0]} was promoted",
+        next_step="something else than the promote stage wrote it: run that stage again",
+    )
 
 
 def outcomes(decision: Decision | None) -> dict[str, str]:

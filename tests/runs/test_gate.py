@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from components.contract.errors import BadDataError
 from components.contract.hashing import seal
 from components.contract.keys import run_record_key
 from components.lib.objects.sealed import unseal
 from components.runs.finish import finish
+from components.runs.gate import Decision, ModelOutcome, is_promoted, product_of
 from components.runs.stage import run_stage
 from tests.runs.pipeline import World, command
 
@@ -29,6 +31,17 @@ def test_a_refusal_closes_the_gate_and_says_why_of_each_model(
     assert (
         "stormsight-change promoted: it finds sheds | stormsight-sar refused: the gain" in report["message"]
     )
+
+
+def test_a_run_of_roads_is_judged_by_its_own_model() -> None:
+    outcome = {"stormsight-roads-optical": "refused", "stormsight-roads-sar": "promoted"}
+    decision = Decision(
+        models={name: ModelOutcome(outcome=found, reasons=["why"]) for name, found in outcome.items()}  # type: ignore[arg-type]
+    )
+    assert product_of(decision) == "stormsight-roads-sar"
+    assert is_promoted(decision)
+    with pytest.raises(BadDataError, match="does not say whether stormsight-sar was promoted"):
+        is_promoted(Decision(models={}))
 
 
 def test_a_model_that_awaits_approval_is_neither_promoted_nor_refused(
