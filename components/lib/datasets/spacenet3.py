@@ -20,7 +20,8 @@ GEOJSON_ROADS = Product(name="geojson_roads", folder="geojson_roads", extension=
 7 cart track."""
 
 _TILE = r"(?P<area>AOI_\d+_[A-Za-z]+)_(?P<tile>img\d+)"
-_NEW = r"SN3_roads_[a-z_]+_(?P<area>AOI_\d+_[A-Za-z]+)_(?:PS-RGB|geojson_roads|geojson_roads_speed)_(?P<tile>img\d+)"
+_PRODUCT = r"(?:PS-RGB|geojson_roads(?:_speed)?)"
+_NEW = rf"SN3_roads_[a-z_]+_(?P<area>AOI_\d+_[A-Za-z]+)_{_PRODUCT}_(?P<tile>img\d+)"
 
 SPACENET3 = RoadImages(
     name="spacenet3",
