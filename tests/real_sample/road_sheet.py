@@ -95,7 +95,6 @@ def image_panels(sample: Sample) -> list[tuple[str, str, Picture]]:
     graph = sample.traced.graph
     lines = [shapely.get_coordinates(shape) for shape in graph.shapes]
     apls = sample.scores["traced_truth"]
-    found = sample.scores["predicted_pixels"]["length"]
     return [
         (
             "Label over image",
@@ -104,13 +103,12 @@ def image_panels(sample: Sample) -> list[tuple[str, str, Picture]]:
         ),
         (
             f"Probability after {STEPS} steps",
-            f"on this very tile: nothing is learnt; {sample.probability.max():.2f} at most",
+            f"trained on this very tile, to show that it runs; {sample.probability.max():.2f} at most",
             probability_panel(sample.probability / max(float(sample.probability.max()), 1e-6)),
         ),
         (
             "Predicted mask",
-            "as many pixels as the label: white right, blue missed, red false; "
-            f"4 m: P {number(found['precision'])}, R {number(found['recall'])}",
+            "its likeliest pixels, as many as the label's: white right, blue missed, red false",
             difference_panel(true, sample.predicted, picture),
         ),
         (
@@ -130,7 +128,7 @@ def osm_panel(axes: Axes, tile: Compared) -> None:
         for line in shapely.get_parts(shape):
             xy = shapely.get_coordinates(line) - corner
             axes.plot(xy[:, 0], xy[:, 1], color=colour, linewidth=2.4, solid_capstyle="round")
-    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_aspect("equal", adjustable="box", anchor="NW")
     axes.set_axis_off()
     scale_bar(axes)
     java, cosmiq = tile.scores["java"], tile.scores["cosmiq"]

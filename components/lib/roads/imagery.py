@@ -132,8 +132,8 @@ def _colours(raster: Raster, dataset: RoadImages) -> tuple[npt.NDArray[np.intege
     alpha = profile.count == count + 1 and profile.descriptions[-1:] == ("alpha",)
     if profile.dtype not in {"uint8", "uint16"} or not (alpha or profile.count == count):
         raise BadDataError(
-            f"{profile.name} has {profile.count} bands of {profile.dtype}, {dataset.title} has {count} of uint8 "
-            "or uint16, and an alpha band at most",
+            f"{profile.name} has {profile.count} bands of {profile.dtype}; {dataset.title} has {count} of "
+            "uint8 or uint16, and an alpha band at most",
             next_step=f"give an image of {dataset.image.name}",
         )
     return raster.array[:count], raster.array[count] > 0 if alpha else valid_pixels(raster)
