@@ -45,7 +45,7 @@ from components.lib.tasks.roads import ROADS
 HALF_WIDTH_M = 2.0
 """From a centre line to the edge of the road it is drawn as, metres (CosmiQ)."""
 
-STEPS = 16
+STEPS = 8
 TRAINING = TrainingParameters(
     encoder="timm-mobilenetv3_small_minimal_100",
     encoder_weights=None,

@@ -32,7 +32,7 @@ BOTH, ONLY_TRUTH, ONLY_OSM = "#009E73", "#0072B2", "#D55E00"
 """Okabe and Ito's green, blue and vermillion."""
 
 _INK, _SOFT = "#1b1f24", "#525b66"
-_ACROSS, _DOWN, _DPI = 15.0, 9.5, 150
+_ACROSS, _DOWN, _DPI = 15.0, 9.5, 130
 """Inches, and pixels per inch."""
 
 _LEFT = 0.015
@@ -108,7 +108,7 @@ def image_panels(sample: Sample) -> list[tuple[str, str, Picture]]:
         ),
         (
             "Predicted mask",
-            "its likeliest pixels, as many as the label's: white right, blue missed, red false",
+            "right white, missed blue, false red; its likeliest pixels",
             difference_panel(true, sample.predicted, picture),
         ),
         (
