@@ -25,7 +25,7 @@ from components.lib.nets.parts import aspp_rates
 from components.lib.nets.sealed import WEIGHTS
 from components.lib.nets.singlemap import SingleMapNetwork
 from components.lib.store.store import Store
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 MODELS = Path("models/sar")
 TEACHERS = Path("models/optical")

@@ -14,7 +14,7 @@ from components.lib.methods.registry import load_method, load_teacher
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.store import Store
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 TEACHER = "deeplabv3plus"
 """Kind of the teacher that tables call so; others are called ``teacher-<kind>``."""

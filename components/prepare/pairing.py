@@ -18,7 +18,7 @@ from components.lib.geo.footprints import Labels, read_building_csv
 from components.lib.geo.orientation import Orientation, Orientations, read_orientations
 from components.lib.shards.manifest import FileRow, rows_of
 from components.lib.tables import read_table
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 Read = Callable[[FileRow], bytes]
 """Content of a manifest row."""

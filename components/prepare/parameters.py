@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from components.lib.config.loader import Parameters
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 
 class SplitParameters(Parameters):

@@ -30,7 +30,7 @@ from components.lib.store.layout import (
     with_task,
     write_footprints,
 )
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 from components.prepare.pairing import pair, read_quarantine
 from components.prepare.parameters import PrepareParameters
 from components.prepare.writing import WrittenTile, plan, write_tiles

@@ -17,7 +17,7 @@ from components.lib.datasets.base import OfficialSplit
 from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.files import write_json
 from components.lib.store.layout import SPLITS, write_index
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 from components.prepare.pairing import NO_LABELS, twins
 from components.prepare.parameters import PrepareParameters, SplitParameters
 from components.prepare.pipeline import Folders, prepare_partition, read_tables

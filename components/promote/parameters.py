@@ -18,7 +18,7 @@ from components.lib.registry.served import (
     ROADS_SAR_MODEL,
     SAR_MODEL,
 )
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 Metric = Literal["iou", "f1"]
 

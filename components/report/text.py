@@ -18,7 +18,7 @@ from components.lib.evaluation.stability import Evidence
 from components.lib.metrics.intervals import MIN_BLOCKS, Interval
 from components.lib.report.content import DifferenceRow, ResultRow, ResultTable
 from components.lib.report.page import signed
-from components.lib.tasks.labels import OBJECT_TASKS, ROAD_TOLERANCE_M, TaskName
+from components.lib.tasks.names import OBJECT_TASKS, ROAD_TOLERANCE_M, TaskName
 
 TITLES = {CLEAN: "Held-out ground that no training tile saw", KANG: "All test tiles"}
 NOTES = {

@@ -25,7 +25,7 @@ from components.lib.report.panels import (
     sar_picture,
     truth_panel,
 )
-from components.lib.tasks.labels import OBJECT_TASKS, TaskName
+from components.lib.tasks.names import OBJECT_TASKS, TaskName
 
 MODEL_TITLES = {"teacher": "Teacher", CONTROL: "Control", "adapted": "Adapted", "unadapted": "Unadapted"}
 """Titles above a model's picture; every other model is a student."""

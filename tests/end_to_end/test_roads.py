@@ -114,6 +114,8 @@ def test_pixels_are_scored_with_a_tolerance_beside_and_no_objects(run: Run) -> N
         assert numbers["vectorise"] == "none"
         assert numbers["relaxed_recall"] >= numbers["px_recall"]
         assert not {"f1", "precision", "recall", "ap50"} & set(numbers)
+    headline = json.loads((run.folder / "reports/evaluate/metrics.json").read_text())
+    assert set(headline) == {"iou", "iou_half", "pr_auc", "relaxed_f1", "teacher", "control"}
     tiles = pd.read_parquet(run.folder / "reports/evaluate/tiles.parquet")
     counted = tiles[tiles["model"] == "none"][["px_tp", "px_fp", "px_fn", "px_tn"]].to_numpy().sum()
     assert counted == 2 * (96 - 12) * 96, "pixels in doubt are not counted"

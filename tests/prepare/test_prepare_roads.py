@@ -20,7 +20,7 @@ from components.lib.tasks.labels import ROAD_LABELS
 from components.prepare.pairing import label_product
 from components.prepare.parameters import RoadParameters
 from components.prepare.pipeline import TILES_FILE, read_tables
-from tests.prepare.tiny_raw import AIRBORNE, PARAMETERS, SIDE, SOUTH, WEST, Acquisition, Folders
+from tests.prepare.tiny_raw import AIRBORNE, NORTH, PARAMETERS, SIDE, SOUTH, WEST, Acquisition, Folders
 
 ROADS = PARAMETERS.model_copy(update={"task": "roads"})
 
@@ -44,14 +44,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     """Three tiles with roads, one of them from the south, and one whose file was not delivered."""
     folders = Folders(tmp_path_factory.mktemp("roads"))
     flight = Acquisition(dataset=REHEARSAL)
-    for tile, strip in ((0, None), (1, SOUTH), (2, None), (3, None)):
-        at = {} if strip is None else {"strip": strip}
-        transform = flight.add_tile(tile, WEST + 40 * tile, **at)
+    for tile, strip in ((0, NORTH), (1, SOUTH), (2, NORTH), (3, NORTH)):
+        transform = flight.add_tile(tile, WEST + 40 * tile, strip=strip)
         if tile == 3:
             continue
         level, width = [(-5.0, 20.0), (70.0, 20.0)], {"width_m": 4.0, "class": "residential"}
         doubt = ([(-5.0, 50.0), (70.0, 50.0)], {"width_m": 4.0, "class": "track"})
-        flight.add("Roads", tile, lines(transform, (level, width), doubt), **at)
+        flight.add("Roads", tile, lines(transform, (level, width), doubt), strip)
     folders.write(flight)
     folders.prepare(ROADS)
     return folders

@@ -8,7 +8,8 @@ from typing import Any
 from components.lib.datasets.base import Product, Sensor
 from components.lib.datasets.sensors import dataset_of, get_sensor
 from components.lib.nets.config import NetworkConfig
-from components.lib.tasks.labels import BAND_OF, TaskName
+from components.lib.tasks.labels import BAND_OF
+from components.lib.tasks.names import TaskName
 
 BATCH = ["batch", "channel", "height", "width"]
 

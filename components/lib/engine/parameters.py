@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from components.contract.errors import ParameterError
 from components.lib.config.loader import Parameters
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 LEAST_CROP_PX = 32
 

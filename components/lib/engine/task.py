@@ -12,7 +12,8 @@ from torch import nn
 from components.lib.engine.batch import Batch
 from components.lib.engine.jitter import zoom
 from components.lib.losses.segmentation import IGNORE, data_mask
-from components.lib.tasks.labels import IGNORE_LABEL, LABELS, LABELS_OF, TaskName
+from components.lib.tasks.labels import IGNORE_LABEL, LABELS, LABELS_OF
+from components.lib.tasks.names import TaskName
 
 
 class TrainingStoppedError(Exception):

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from components.contract.errors import BadDataError
 from components.lib.files import read_json, write_json
 from components.lib.metrics.intervals import Interval
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 CLEAN = "sn6-clean"
 """Split of the test tiles on ground that no train tile saw."""

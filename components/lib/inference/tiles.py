@@ -17,7 +17,8 @@ from components.lib.geo.geoarray import GeoArray
 from components.lib.inference.views import PLAIN, View, predict_views
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.store import Store
-from components.lib.tasks.labels import BAND_OF, LABELS_OF, TaskName
+from components.lib.tasks.labels import BAND_OF, LABELS_OF
+from components.lib.tasks.names import TaskName
 
 Float32 = npt.NDArray[np.float32]
 

@@ -19,7 +19,7 @@ from components.lib.engine.supervised import SupervisedTask
 from components.lib.engine.task import TrainingTask
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.singlemap import SingleMapNetwork
-from components.lib.tasks.labels import TASK_NAMES, TaskName
+from components.lib.tasks.names import TASK_NAMES, TaskName
 
 
 class MethodParameters(Parameters):

@@ -13,7 +13,7 @@ from components.lib.nets.config import Modality, NetworkConfig
 from components.lib.nets.factory import build_network, network_class
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.nets.sealed import SIGNATURE, compares_dates, read_sealed, write_sealed
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 
 def save_bundle(folder: Path, net: SegmentationNetwork, extra: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 Modality = Literal["optical", "sar"]
 Output = Literal["fused", "branch_s"]

@@ -32,7 +32,8 @@ import pandas as pd
 
 from components.contract.errors import ParameterError
 from components.lib.files import atomic_directory, atomic_file, write_json
-from components.lib.tasks.labels import TaskName, pack_masks
+from components.lib.tasks.labels import pack_masks
+from components.lib.tasks.names import TaskName
 
 BANDS = MappingProxyType(
     {"sar": ("HH", "HV", "VH", "VV"), "optical": ("B", "R", "R", "G"), "target": ("masks",)}

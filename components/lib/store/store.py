@@ -29,7 +29,7 @@ from components.lib.store.validation import checked_index, damaged, read_footpri
 if TYPE_CHECKING:
     import shapely
 
-    from components.lib.tasks.labels import TaskName
+    from components.lib.tasks.names import TaskName
 
 
 class Store:

@@ -31,7 +31,7 @@ from components.lib.store.layout import (
     footprints_path,
     layer_path,
 )
-from components.lib.tasks.labels import TASK_NAMES, TaskName
+from components.lib.tasks.names import TASK_NAMES, TaskName
 
 _MAY_MISS = frozenset({"height_m"})
 """Columns whose values may be unknown: the height of a building."""

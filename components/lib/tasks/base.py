@@ -13,7 +13,8 @@ from components.lib.geo.geoarray import GeoArray
 from components.lib.geo.vectorise import Polygons
 from components.lib.metrics.spacenet_f1 import Matches
 from components.lib.roads.buffers import BufferSums
-from components.lib.tasks.labels import TaskName, ignored_of
+from components.lib.tasks.labels import ignored_of
+from components.lib.tasks.names import TaskName
 
 Objects = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]

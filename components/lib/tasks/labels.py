@@ -8,18 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-TaskName = Literal["buildings", "roads"]
-"""Prediction target of a prepared store and of a network."""
-
-TASK_NAMES: tuple[TaskName, ...] = get_args(TaskName)
-
-OBJECT_TASKS: frozenset[TaskName] = frozenset({"buildings"})
-"""Tasks whose objects are drawn and matched, beside the pixels that all tasks are scored by."""
+from components.lib.tasks.names import TaskName
 
 BUILDING_BAND = "building"
 """Band of a prediction that holds the class map's building probability."""
@@ -41,9 +34,6 @@ LABELS_OF: Mapping[TaskName, tuple[str, ...]] = MappingProxyType({"buildings": L
 """Label layers by task, as many of each."""
 
 IGNORE_LABEL = "ignore"
-
-ROAD_TOLERANCE_M = 4.0
-"""Distance within which relaxed scores of roads call a pixel right, metres: the snapping distance of APLS."""
 
 
 def pack_masks(masks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

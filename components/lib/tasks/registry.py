@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from components.lib.tasks.base import Task
 from components.lib.tasks.buildings import BUILDINGS
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 from components.lib.tasks.roads import ROADS
 
 TASKS: Mapping[TaskName, Task] = MappingProxyType({"buildings": BUILDINGS, "roads": ROADS})

@@ -16,7 +16,8 @@ from components.lib.metrics.spacenet_f1 import Matches, match_polygons
 from components.lib.roads.buffers import BufferSums
 from components.lib.roads.relaxed import sum_masks
 from components.lib.tasks.base import Floats, Integers, Objects, Task
-from components.lib.tasks.labels import BAND_OF, ROAD_LABELS, ROAD_TOLERANCE_M, target_of
+from components.lib.tasks.labels import BAND_OF, ROAD_LABELS, target_of
+from components.lib.tasks.names import ROAD_TOLERANCE_M
 
 
 class Roads(Task):

@@ -14,7 +14,7 @@ from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.store.layout import INDEX_FILE, with_task, write_index
 from components.lib.store.store import Store
-from components.lib.tasks.labels import TASK_NAMES, TaskName
+from components.lib.tasks.names import TASK_NAMES, TaskName
 from tests.lib.store.tiny_store import tiny_store
 
 

@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 
 from components.lib.config.scoring import ScoringSettings
-from components.lib.tasks.labels import (
-    LABELS_OF,
-    ROAD_LABELS,
-    TASK_NAMES,
-    TaskName,
-    ignored_of,
-    pack_masks,
-    target_of,
-)
+from components.lib.tasks.labels import LABELS_OF, ROAD_LABELS, ignored_of, pack_masks, target_of
+from components.lib.tasks.names import TASK_NAMES, TaskName
 from components.lib.tasks.registry import TASKS, load_task
 from components.lib.tasks.roads import ROADS
 from tests.lib.geo.arrays import geo_array
