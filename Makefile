@@ -133,6 +133,7 @@ lab-image: ## Build the light image of the cluster tests and load it into the la
 real-sample: $(VENV)/.installed-dev ## Run the stages on the real sample files (skips without ../shared/data)
 	STORMSIGHT_REAL_SAMPLE=reports/real-sample pytest -m real_data -v
 	@test ! -d reports/real-sample || echo "report: reports/real-sample/index.html"
+	@test ! -f reports/real-sample-roads/sheet.png || echo "roads: reports/real-sample-roads/sheet.png"
 	@test ! -d reports/real-sample-change || echo "change: reports/real-sample-change (pictures of LEVIR-CD: academic use only)"
 
 .PHONY: lint

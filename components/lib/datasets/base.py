@@ -101,6 +101,44 @@ class RoadLabels:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoadImages:
+    """Data set of optical images with road labels and without any SAR: read, not yet run through the stages.
+
+    Attributes:
+        name: Name of the data set.
+        title: The release in words, for messages.
+        image: Optical images; their bands are those of the file before an alpha band.
+        roads: Road labels of the images.
+        gsd_m: Pixel size in metres that images are brought to.
+        files: Regular expressions of file names, each with the groups ``area`` and ``tile``.
+    """
+
+    name: str
+    title: str
+    image: Product
+    roads: RoadLabels
+    gsd_m: float
+    files: tuple[str, ...]
+
+    def image_id(self, name: str) -> str:
+        """Return the key that a tile's image, its labels and the scoring CSVs share.
+
+        Args:
+            name: Bare file name of an image or of labels, of any edition of the release.
+
+        Raises:
+            BadDataError: If the name is of no edition.
+        """
+        for pattern in self.files:
+            if match := re.fullmatch(pattern, name):
+                return f"{match['area']}_{match['tile']}"
+        raise BadDataError(
+            f"{name!r} is not a {self.title} file name",
+            next_step=f"name it like {self.image.name}_AOI_2_Vegas_img0.{self.image.extension}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summaries:
     """Files that describe an acquisition as a whole.
 
