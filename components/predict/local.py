@@ -19,7 +19,7 @@ from components.lib.catalogue.root import placed
 from components.lib.objects.folder import FolderObjects
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 from components.predict.changes.publishing import MapComparer
 from components.predict.mapping import SceneMap
 from components.predict.models import ServedModel

@@ -31,7 +31,7 @@ from components.lib.registry.served import (
     ROAD_MODELS,
     ROADS_OPTICAL_MODEL,
 )
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 from components.lib.tracking.connection import connect
 from components.lib.tracking.database import is_unmade
 from components.lib.tracking.parameters import TrackingParameters

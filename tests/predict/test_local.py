@@ -18,7 +18,7 @@ from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.factory import build_network
 from components.lib.objects.opening import open_objects
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 from components.predict import local
 from components.predict.__main__ import main
 from components.predict.workers import map_side_by_side

@@ -39,7 +39,8 @@ from components.lib.roads.tracing.mask import RoadMask
 from components.lib.roads.tracing.trace import TracedRoads, trace_roads
 from components.lib.roads.writing.geojson import write_geojson
 from components.lib.store.sampler import keyed_generator
-from components.lib.tasks.labels import ROAD_TOLERANCE_M, pack_masks
+from components.lib.tasks.labels import pack_masks
+from components.lib.tasks.names import ROAD_TOLERANCE_M
 from components.lib.tasks.roads import ROADS
 
 HALF_WIDTH_M = 2.0

@@ -13,7 +13,7 @@ from components.contract.errors import BadDataError
 from components.lib.catalogue.documents import Document, link
 from components.lib.catalogue.root import placed
 from components.lib.objects.sealed import checked
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 UNKNOWN_TIME = "0000-00"
 """Month of maps without a time."""

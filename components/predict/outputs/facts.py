@@ -10,7 +10,7 @@ from typing import Final
 from components.contract import keys
 from components.lib.geo.grid import Grid
 from components.lib.mapping.scene import SceneFacts
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 PROBABILITY: Final = "probability.tif"
 FOOTPRINTS: Final = "footprints.parquet"

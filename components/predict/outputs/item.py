@@ -20,7 +20,7 @@ from components.lib.catalogue.documents import SHA256_MULTIHASH
 from components.lib.datasets.sensors import get_sensor
 from components.lib.geo.crs import LON_LAT, move
 from components.lib.geo.grid import Grid
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 from components.predict.outputs import facts as names
 from components.predict.outputs.facts import MapFacts
 from components.predict.outputs.reading import Summary

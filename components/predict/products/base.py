@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from components.lib.mapping.blockfile import FinishedBlock
 from components.lib.mapping.levels import Levels
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 from components.predict.outputs.facts import MapFacts
 from components.predict.outputs.writer import OutputWriter
 

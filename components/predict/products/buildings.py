@@ -14,7 +14,7 @@ from components.lib.mapping.drawing import Drawer
 from components.lib.mapping.encoding import decode, encode
 from components.lib.mapping.levels import Levels
 from components.lib.mapping.pieces import draw_block
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 from components.predict.outputs import facts as names
 from components.predict.outputs.facts import MapFacts
 from components.predict.outputs.footprints import Footprints, FootprintWriter

@@ -16,7 +16,7 @@ from components.lib.roads.tracing.mask import RoadMask
 from components.lib.roads.tracing.reading import MOST_PX
 from components.lib.roads.tracing.trace import trace_roads
 from components.lib.roads.writing.graphml import write_graphml
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 from components.predict.outputs import facts as names
 from components.predict.outputs.facts import MapFacts
 from components.predict.products.base import MapProduct, ObjectTable

@@ -13,7 +13,7 @@ from components.lib.mapping.blocks import Box
 from components.lib.mapping.scene import Pixels, SceneFacts
 from components.lib.nets.config import NetworkConfig
 from components.lib.nets.network import Maps, SegmentationNetwork
-from components.lib.tasks.labels import TaskName
+from components.lib.tasks.names import TaskName
 
 AIRBORNE, SPACEBORNE = "simulated-airborne", "simulated-spaceborne"
 
