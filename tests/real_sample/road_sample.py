@@ -39,13 +39,14 @@ from components.lib.roads.tracing.mask import RoadMask
 from components.lib.roads.tracing.trace import TracedRoads, trace_roads
 from components.lib.roads.writing.geojson import write_geojson
 from components.lib.store.sampler import keyed_generator
-from components.lib.tasks.labels import ROAD_TOLERANCE_M, pack_masks
+from components.lib.tasks.labels import pack_masks
+from components.lib.tasks.names import ROAD_TOLERANCE_M
 from components.lib.tasks.roads import ROADS
 
 HALF_WIDTH_M = 2.0
 """From a centre line to the edge of the road it is drawn as, metres (CosmiQ)."""
 
-STEPS = 8
+STEPS = 16
 TRAINING = TrainingParameters(
     encoder="timm-mobilenetv3_small_minimal_100",
     encoder_weights=None,
