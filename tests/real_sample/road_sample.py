@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from rasterio.transform import Affine
+from shapely.geometry.base import BaseGeometry
 
 from components.evaluate.apls.command import Choices, score_files
 from components.lib.datasets.spacenet3 import SPACENET3
@@ -46,7 +47,7 @@ from components.lib.tasks.roads import ROADS
 HALF_WIDTH_M = 2.0
 """From a centre line to the edge of the road it is drawn as, metres (CosmiQ)."""
 
-STEPS = 8
+STEPS = 16
 TRAINING = TrainingParameters(
     encoder="timm-mobilenetv3_small_minimal_100",
     encoder_weights=None,
@@ -221,9 +222,9 @@ class Compared:
     """
 
     image_id: str
-    both: shapely.Geometry
-    only_truth: shapely.Geometry
-    only_osm: shapely.Geometry
+    both: BaseGeometry
+    only_truth: BaseGeometry
+    only_osm: BaseGeometry
     scores: dict[str, Any]
 
 

@@ -103,8 +103,8 @@ def image_panels(sample: Sample) -> list[tuple[str, str, Picture]]:
         ),
         (
             f"Probability after {STEPS} steps",
-            f"trained on this very tile, to show that it runs; {sample.probability.max():.2f} at most",
-            probability_panel(sample.probability / max(float(sample.probability.max()), 1e-6)),
+            f"on this very tile, to show that it runs; {sample.probability.max():.2f} at most, stretched",
+            probability_panel(stretched(sample.probability)),
         ),
         (
             "Predicted mask",
@@ -167,6 +167,12 @@ def head(axes: Axes, title: str, note: str) -> None:
             text, (0.0, 1.0), (0, up), xycoords="axes fraction", textcoords="offset points", fontsize=size,
             fontweight=weight, color=colour, annotation_clip=False,
         )  # fmt: skip
+
+
+def stretched(probability: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the probability with its 2nd and 98th percentiles at 0 and 1, for the eye alone."""
+    low, high = np.percentile(probability, (2, 98))
+    return (probability - np.float32(low)) / np.float32(max(high - low, 1e-6))
 
 
 def tinted(picture: Picture, mask: npt.NDArray[np.bool_], colour: Colour) -> Picture:

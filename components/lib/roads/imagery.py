@@ -115,10 +115,11 @@ def _on_ground(raster: Raster, dataset: RoadImages) -> GeoArray:
             picture, warped, src_transform=raster.transform, src_crs=crs, dst_transform=transform,
             dst_crs=target, src_nodata=0, dst_nodata=0, resampling=Resampling.bilinear,
         )  # fmt: skip
+    valid: Mask = np.any(warped, axis=0)
     return GeoArray(
         values=warped,
         bands=dataset.image.bands,
-        valid=warped.any(axis=0),
+        valid=valid,
         transform=PixelTransform(*transform[:6]),
         crs=target,
         sensor=dataset.name,
