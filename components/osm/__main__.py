@@ -10,6 +10,8 @@ from components.contract.documents import nearest
 from components.contract.errors import ParameterError
 from components.lib.cli import run
 from components.lib.config.loader import load_parameters
+from components.lib.files import require_replaceable
+from components.lib.osm.store import RECORD_FILE
 from components.lib.osm.terms import TASKS
 from components.lib.store.store import Store
 from components.osm.parameters import OsmParameters
@@ -38,6 +40,7 @@ def main() -> None:
         )
     parameters = load_parameters("osm", OsmParameters)
     out: Path = arguments.out or MASKS / task
+    require_replaceable(out, RECORD_FILE, "masks")
     found = draw_masks(
         task, Store.open(arguments.store), out, arguments.reports or REPORTS / task, parameters
     )

@@ -154,6 +154,17 @@ def test_the_command_needs_a_known_task_and_a_declared_extract(
         main()
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    own = tmp_path / "mine/notes.txt"
+    own.parent.mkdir()
+    own.write_text("kept")
+    monkeypatch.setattr(sys, "argv", ["osm", "--task", "roads", "--out", str(own.parent)])
+    with pytest.raises(ParameterError, match="mine holds something else than masks"):
+        main()
+    assert own.read_text() == "kept"
+
+
 def test_the_quality_has_its_declared_columns(store: Store, extract: Path, tmp_path: Path) -> None:
     draw_masks("roads", store, tmp_path / "out", tmp_path / "reports", parameters(extract))
     table = pd.read_parquet(tmp_path / "out" / "quality.parquet")
