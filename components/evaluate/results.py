@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from components.evaluate.models import EvaluatedModel, EvaluatedModels
@@ -16,6 +17,7 @@ from components.lib.evaluation.results import (
     CONTROL,
     KANG,
     Evaluation,
+    GraphResult,
     Metric,
     ModelResult,
     PairedDifference,
@@ -105,6 +107,20 @@ def model_result(part: SplitScores, parameters: EvaluateParameters, settings: Sc
         kappa=pixels.kappa,
         dice=float(mean_hard_dice(tiles)),
         relaxed=None if relaxed is None else {**relaxed.by_length(), "iou": relaxed.by_area()["iou"]},
+        graph=_graph_result(part.scores),
+    )
+
+
+def _graph_result(scores: Scores) -> GraphResult | None:
+    """Return the means over tiles of the scores of road graphs; None where there are none."""
+    if not scores.graphs:
+        return None
+    found = list(scores.graphs.values())
+    return GraphResult(
+        apls=float(np.mean([score.apls.apls for score in found])),
+        truth_onto_proposal=float(np.mean([score.apls.truth_onto_proposal for score in found])),
+        proposal_onto_truth=float(np.mean([score.apls.proposal_onto_truth for score in found])),
+        without_roads=sum(not score.has_roads for score in found),
     )
 
 
@@ -231,6 +247,7 @@ def headline_numbers(evaluation: Evaluation) -> dict[str, float]:
         numbers |= {"pr_auc": student.px_ap}
         numbers |= {} if student.f1 is None else {"f1": student.f1.value}
         numbers |= {name: value for name, value in _relaxed(student).items() if name == "relaxed_f1"}
+        numbers |= {} if student.graph is None else {"apls": student.graph.apls}
     compared = {
         "teacher": ("teacher", evaluation.source),
         "control": (CONTROL, evaluation.source),
@@ -280,6 +297,7 @@ def _numbers(result: ModelResult) -> dict[str, float | int | str]:
         "dice": result.dice,
     }
     numbers = {name: value for name, value in known.items() if value is not None} | _relaxed(result)
+    numbers |= _apls(result.graph)
     for name, ends in (("iou", result.iou), ("f1", result.f1)):
         if ends is not None and not ends.degenerate:
             numbers |= {f"{name}_low": ends.low, f"{name}_high": ends.high}
@@ -288,6 +306,18 @@ def _numbers(result: ModelResult) -> dict[str, float | int | str]:
         "tiles": result.tiles,
         "locations": result.locations,
         "vectorise": result.vectoriser,
+        **({} if result.graph is None else {"apls_tiles_without_roads": result.graph.without_roads}),
+    }
+
+
+def _apls(graph: GraphResult | None) -> dict[str, float]:
+    """Return the scores of road graphs that there are, named ``apls...``."""
+    if graph is None:
+        return {}
+    return {
+        "apls": graph.apls,
+        "apls_truth_onto_proposal": graph.truth_onto_proposal,
+        "apls_proposal_onto_truth": graph.proposal_onto_truth,
     }
 
 

@@ -90,6 +90,11 @@ def _score(model: EvaluatedModel, store: Store, settings: ScoringSettings, devic
             f"sensor {model.sensor} has no test tile",
             next_step="prepare more tiles (world.tiles) or move prepare.split in params.yaml",
         )
+    graphs = None
+    if store.task == "roads":
+        from components.lib.scoring.graphs import RoadGraphs  # noqa: PLC0415 - buildings trace no graph
+
+        graphs = RoadGraphs(store, model.sensor).score
     LOG.info("%s on %d tiles of %s", model.model, len(rows), model.sensor)
     return score_model(
         model.net,
@@ -99,6 +104,7 @@ def _score(model: EvaluatedModel, store: Store, settings: ScoringSettings, devic
         settings=settings,
         device=device,
         statistics_of=model.statistics_of,
+        graphs=graphs,
     )
 
 

@@ -25,10 +25,13 @@ from components.lib.store.layout import (
     FOOTPRINTS_FILE,
     INDEX_COLUMNS,
     LAYERS_FOLDER,
+    ROAD_COLUMNS,
+    ROADS_FILE,
     TABLES,
     TASK_ATTRIBUTE,
     with_task,
     write_footprints,
+    write_roads,
 )
 from components.lib.tasks.names import TaskName
 from components.prepare.pairing import pair, read_quarantine
@@ -101,6 +104,8 @@ def prepare_partition(
     with atomic_directory(store / TABLES / partition) as folder:
         with_task(_tile_table(written), parameters.task).to_parquet(folder / TILES_FILE, index=False)
         write_footprints(folder / FOOTPRINTS_FILE, _footprints(written))
+        if parameters.task == "roads":
+            write_roads(folder / ROADS_FILE, _roads(written))
         write_json(folder / EXCLUDED_FILE, dict(sorted(Counter(pairing.excluded.values()).items())))
     _LOG.info("%s: %d tiles prepared, %d left out", partition, len(written), len(pairing.excluded))
     return len(written)
@@ -200,3 +205,13 @@ def _footprints(written: Sequence[WrittenTile]) -> pd.DataFrame:
         for number, footprint in enumerate(tile.footprints)
     ]
     return pd.DataFrame(rows, columns=list(FOOTPRINT_COLUMNS))
+
+
+def _roads(written: Sequence[WrittenTile]) -> pd.DataFrame:
+    rows = [
+        (source.acquisition, source.sensor, source.image_id, number, *road)
+        for tile in written
+        for source in (tile.job.source,)
+        for number, road in enumerate(tile.roads)
+    ]
+    return pd.DataFrame(rows, columns=list(ROAD_COLUMNS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ from components.lib.geo.orientation import align
 from components.lib.geo.raster import Raster, RasterProfile, read_geotiff
 from components.lib.geo.rasterise import rasterise_targets
 from components.lib.geo.resample import resample
-from components.lib.roads.labels import rasterise_roads, read_road_lines
+from components.lib.roads.labels import rasterise_roads, read_road_lines, within_tile
 from components.lib.shards.manifest import FileRow
 from components.prepare.pairing import Read, TileSource
 from components.prepare.parameters import PrepareParameters
@@ -51,6 +51,7 @@ class PreparedTile:
         optical: (H, W, 4) uint8, aligned, or None.
         target: (H, W, 3) uint8, aligned, or None for a sensor without labels.
         footprints: Every valid footprint in pixels of the grid, original orientation; none of roads.
+        roads: Every centre line in the same pixels, cut at the tile's edges, and whether it is uncertain.
         labelled: Number of them that are large enough to be in ``target``; of roads, the lines drawn.
         nodata_share: Share of SAR pixels without data.
     """
@@ -60,6 +61,7 @@ class PreparedTile:
     optical: UInt8 | None
     target: UInt8 | None
     footprints: list[Footprint]
+    roads: list[tuple[shapely.LineString, bool]]
     labelled: int
     nodata_share: float
 
@@ -95,6 +97,7 @@ def _prepare(source: TileSource, read: Read, parameters: PrepareParameters) -> P
         optical=optical,
         target=align(labels.masks, source.orientation) if source.labelled else None,
         footprints=labels.footprints,
+        roads=labels.roads,
         labelled=labels.labelled,
         nodata_share=1.0 - float(valid.mean()),
     )
@@ -102,11 +105,12 @@ def _prepare(source: TileSource, read: Read, parameters: PrepareParameters) -> P
 
 @dataclass(frozen=True, slots=True)
 class _TileLabels:
-    """Masks (H, W, 3) of a tile as delivered, its footprints, and the number of objects drawn."""
+    """Masks (H, W, 3) of a tile as delivered, its footprints or roads, and the number of objects drawn."""
 
     masks: UInt8
     footprints: list[Footprint]
     labelled: int
+    roads: list[tuple[shapely.LineString, bool]] = field(default_factory=list)
 
 
 def _buildings(
@@ -129,14 +133,15 @@ def _roads(
         return _TileLabels(np.empty((0, 0, 0), dtype=np.uint8), [], 0)
     name = source.labels.name
     found = read_road_lines(read(source.labels), name, str(profile.crs), declared)
+    size = grid.height, grid.width
     masks = rasterise_roads(
         found.lines,
         grid.transform,
-        (grid.height, grid.width),
+        size,
         half_width_m=parameters.roads.half_width_m,
         own_widths=parameters.roads.own_widths,
     )
-    return _TileLabels(masks, [], len(found.lines))
+    return _TileLabels(masks, [], len(found.lines), within_tile(found.lines, grid.transform, size))
 
 
 def _read(row: FileRow, bands: Sequence[str], read: Read) -> Raster:

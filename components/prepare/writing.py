@@ -72,6 +72,8 @@ class WrittenTile:
     n_buildings: int
     footprints: tuple[tuple[str, float, float], ...]
     """(WKT in pixels, area in pixels, height in metres)."""
+    roads: tuple[tuple[str, bool], ...]
+    """(WKT in pixels, uncertain or not)."""
 
 
 def plan(tiles: Sequence[TileSource], read: Read) -> tuple[list[TileJob], dict[Key, ArrayLayout]]:
@@ -223,6 +225,9 @@ def _written(job: TileJob, tile: PreparedTile) -> WrittenTile:
         footprints=tuple(
             (shapely.to_wkt(f.polygon, rounding_precision=-1), f.polygon.area, f.height_m)
             for f in tile.footprints
+        ),
+        roads=tuple(
+            (shapely.to_wkt(line, rounding_precision=-1), uncertain) for line, uncertain in tile.roads
         ),
     )
 

@@ -30,12 +30,20 @@ METRIC_TITLES = {"iou": "Pixel IoU", "f1": "SpaceNet F1"}
 TARGETS: Mapping[TaskName, str] = {"buildings": "building", "roads": "road"}
 """Word for a pixel of the target, by task."""
 
-RELAXED = (
+ROAD_SCORES = (
     (
         "Relaxed P, R, F1, IoU",
         f"Share of the predicted road pixels within {ROAD_TOLERANCE_M:g} m of a true one, share of the true "
         "ones within that distance of a predicted one, their harmonic mean, and the IoU of both masks "
         "widened by it.",
+    ),
+    (
+        "APLS",
+        "Average path length similarity of the road graph traced from each tile's mask, in the definition of "
+        "SpaceNet 3's Java scorer, mean over tiles: the harmonic mean of the paths of the truth looked for "
+        "in the prediction (T onto P) and those of the prediction looked for in the truth (P onto T). A tile "
+        "without a true road counts 1 where none is predicted, else 0; one whose roads are all missed counts "
+        "0. It has no interval: paths cross ground blocks.",
     ),
 )
 OBJECT_PRECISION = (
@@ -208,6 +216,7 @@ def _row(result: ModelResult, evaluation: Evaluation) -> ResultRow:
         f1=result.f1,
         values={
             **_object_values(result),
+            **({} if result.graph is None else {"APLS": result.graph.apls}),
             "Pixel P": result.px_precision,
             "Pixel R": result.px_recall,
             "IoU at 0.5": result.iou_half,
@@ -215,6 +224,7 @@ def _row(result: ModelResult, evaluation: Evaluation) -> ResultRow:
         },
         further={
             **_relaxed_values(result),
+            **_direction_values(result),
             "Threshold": result.threshold,
             "Pixel F1": result.px_f1,
             "OA": result.accuracy,
@@ -239,6 +249,14 @@ def _relaxed_values(result: ModelResult) -> dict[str, float]:
     return {title: result.relaxed[name] or 0.0 for name, title in titles.items()}
 
 
+def _direction_values(result: ModelResult) -> dict[str, float]:
+    """Return the directions of APLS; none of a task without road graphs."""
+    graph = result.graph
+    if graph is None:
+        return {}
+    return {"APLS T onto P": graph.truth_onto_proposal, "APLS P onto T": graph.proposal_onto_truth}
+
+
 def difference_rows(evaluation: Evaluation, evidence: Evidence) -> list[DifferenceRow]:
     """Return the paired differences as the report shows them."""
     return [
@@ -259,7 +277,7 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str]]:
     objects = evaluation.task in OBJECT_TASKS
     return [
         *_pixel_definitions(settings, thing),
-        *(_object_definitions(settings, evaluation.results) if objects else RELAXED),
+        *(_object_definitions(settings, evaluation.results) if objects else ROAD_SCORES),
         ("Views", describe_views(settings)),
         *(OBJECT_PRECISION if objects else ()),
         (

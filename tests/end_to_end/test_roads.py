@@ -50,7 +50,9 @@ def write_roads(folder: Path) -> None:
     plain = make_store(folder / "buildings")
     layers = {(SENSOR, name): np.array(plain.layer(SENSOR, name)) for name in ("sar", "target", "optical")}
     layers[SENSOR, "target"][:, -12:] = 4
-    write_store(folder / "data/prepared", plain.index, pd.DataFrame(), layers, task="roads")
+    tiles = plain.index[["acquisition", "sensor", "image_id"]]
+    roads = tiles.assign(road_id=0, wkt_px="LINESTRING (0 40, 96 40)", uncertain=False)
+    write_store(folder / "data/prepared", plain.index, pd.DataFrame(), layers, task="roads", roads=roads)
     verdict = folder / "reports/validate/verdict.json"
     verdict.parent.mkdir(parents=True)
     verdict.write_text(json.dumps({"verdict": "good", "tiles": 14, "quarantined": 0, "simulated": True}))
@@ -113,9 +115,11 @@ def test_pixels_are_scored_with_a_tolerance_beside_and_no_objects(run: Run) -> N
         numbers = details["models"][model][SENSOR]["sn6-clean"]
         assert numbers["vectorise"] == "none"
         assert numbers["relaxed_recall"] >= numbers["px_recall"]
+        assert 0 <= numbers["apls"] <= 1
+        assert numbers["apls_tiles_without_roads"] == 0
         assert not {"f1", "precision", "recall", "ap50"} & set(numbers)
     headline = json.loads((run.folder / "reports/evaluate/metrics.json").read_text())
-    assert set(headline) == {"iou", "iou_half", "pr_auc", "relaxed_f1", "teacher", "control"}
+    assert set(headline) == {"iou", "iou_half", "pr_auc", "relaxed_f1", "apls", "teacher", "control"}
     tiles = pd.read_parquet(run.folder / "reports/evaluate/tiles.parquet")
     counted = tiles[tiles["model"] == "none"][["px_tp", "px_fp", "px_fn", "px_tn"]].to_numpy().sum()
     assert counted == 2 * (96 - 12) * 96, "pixels in doubt are not counted"
@@ -125,6 +129,7 @@ def test_the_report_speaks_of_roads(run: Run) -> None:
     page = (run.folder / "reports/evaluate/report/index.html").read_text()
     assert "Roads from radar: evaluation" in page
     assert "Relaxed IoU" in page
+    assert "APLS T onto P" in page
     assert "uilding" not in page
     assert "SpaceNet F1" not in page
 

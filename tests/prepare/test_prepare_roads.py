@@ -14,7 +14,7 @@ from rasterio.transform import Affine
 from components.contract.errors import BadDataError, ParameterError
 from components.lib.datasets.rehearsal import REHEARSAL
 from components.lib.datasets.spacenet6 import SPACENET6
-from components.lib.store.layout import with_task
+from components.lib.store.layout import ROAD_COLUMNS, with_task
 from components.lib.store.store import Store
 from components.lib.tasks.labels import ROAD_LABELS
 from components.prepare.pairing import label_product
@@ -71,6 +71,16 @@ def test_bits_are_road_centre_and_doubt(prepared: Folders) -> None:
         assert np.flatnonzero(road[:, SIDE // 2]).tolist() == list(range(16, 24))
         assert centre.sum(axis=0).tolist() == [1] * SIDE
         assert np.flatnonzero(doubt[:, SIDE // 2]).tolist() == list(range(46, 54))
+
+
+def test_centre_lines_are_kept_upright_and_cut_at_the_edges(prepared: Folders) -> None:
+    store = Store.open(prepared.store)
+    assert list(store.roads.columns) == list(ROAD_COLUMNS)
+    assert store.roads["road_id"].tolist() == [0, 1] * 3
+    assert store.roads["uncertain"].tolist() == [False, True] * 3
+    for name in store.index["image_id"]:
+        [line] = store.centre_lines(name, AIRBORNE)
+        assert shapely.get_coordinates(line) == pytest.approx(np.array([[0.0, 20.0], [SIDE, 20.0]]), abs=1e-6)
 
 
 def test_counts_and_exclusions_are_told_under_the_tasks_name(prepared: Folders) -> None:

@@ -15,6 +15,7 @@ from components.lib.geo.grid import GRID_M
 from components.lib.geo.orientation import align
 from components.lib.geo.rasterise import rasterise_targets
 from components.lib.geo.vectorise import vectorise
+from components.lib.store.layout import ROADS_FILE
 from components.lib.store.store import Store
 from components.lib.tasks.labels import BUILDING_BAND, pack_masks, target_of
 from tests.prepare.tiny_raw import (
@@ -167,6 +168,7 @@ def test_footprints_are_kept_in_original_orientation_with_their_heights(folders:
     assert math.isnan(footprints["height_m"][1])
     assert shapely.bounds(polygons[0]).tolist() == pytest.approx([4, 20, 24, 40])
     assert shapely.bounds(polygons[1]).tolist() == pytest.approx([0, 50, 6, 60])  # cut at the tile's edge
+    assert not list(folders.store.rglob(ROADS_FILE)), "a store of buildings has the files of before"
 
 
 def test_coarser_sensor_lands_on_the_half_metre_grid(folders: Folders) -> None:

@@ -13,6 +13,7 @@ from components.lib.config.scoring import ScoringSettings
 from components.lib.evaluation.results import (
     Evaluation,
     EvaluationSettings,
+    GraphResult,
     ModelResult,
     PairedDifference,
     read_evaluation,
@@ -27,11 +28,13 @@ from components.report.text import (
     describe_polygons,
     describe_views,
     difference_rows,
+    result_tables,
     spread_sentence,
     summary,
 )
 from tests.evaluate.finished import PARAMETERS, Finished
 from tests.evaluate.worlds import AIRBORNE, Contoured, Pointwise, touching_boxes, write_tiny_store
+from tests.lib.evaluation.test_evaluation_results import EVALUATION
 
 PLAIN = ScoringSettings()
 WATERSHED = ScoringSettings(vectorise="watershed")
@@ -86,6 +89,17 @@ def test_it_says_how_polygons_were_drawn(tmp_path: Path, evaluation: Evaluation)
     assert document["m1"][AIRBORNE]["sn6-clean"]["vectorise"] == "plain"
     assert "All models alike" in describe_polygons(SETTINGS, mixed[:2])
     assert describe_polygons(SETTINGS, results(store, PLAIN, Contoured())).startswith("Around")
+
+
+def test_apls_stands_in_the_table_of_roads_and_nowhere_else() -> None:
+    graph = GraphResult(apls=0.5, truth_onto_proposal=0.4, proposal_onto_truth=0.7, without_roads=2)
+    of_roads = replace(EVALUATION, task="roads", results=(replace(EVALUATION.results[0], graph=graph),))
+    [[row], [other]] = [result_tables(evaluation)[0].rows for evaluation in (of_roads, EVALUATION)]
+    assert row.values["APLS"] == 0.5
+    assert (row.further["APLS T onto P"], row.further["APLS P onto T"]) == (0.4, 0.7)
+    assert not [name for name in (*other.values, *other.further) if "APLS" in name]
+    assert "APLS" in dict(definitions(of_roads))
+    assert "APLS" not in dict(definitions(EVALUATION))
 
 
 def test_it_says_which_views_were_averaged(evaluation: Evaluation) -> None:

@@ -33,6 +33,23 @@ Metric = Literal["iou", "f1"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GraphResult:
+    """APLS of road graphs, definition ``java``: means over all tiles, as SpaceNet 3 takes within a city.
+
+    Attributes:
+        apls: Mean of the tiles' APLS.
+        truth_onto_proposal: Mean of the direction that falls with missing roads.
+        proposal_onto_truth: Mean of the direction that falls with false roads.
+        without_roads: Number of tiles without a true road: each counts 1 where none is predicted, else 0.
+    """
+
+    apls: float
+    truth_onto_proposal: float
+    proposal_onto_truth: float
+    without_roads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelResult:
     """Scores of one model on the test tiles of one sensor and split.
 
@@ -62,6 +79,7 @@ class ModelResult:
         dice: Mean over tiles of the smoothed hard Dice.
         relaxed: Of roads, ``precision, recall, f1`` of the pixels within the task's tolerance, and ``iou`` of
             the widened masks; None where there is nothing to take a share of.
+        graph: Of roads, APLS of the traced graphs.
     """
 
     model: str
@@ -87,6 +105,7 @@ class ModelResult:
     kappa: float
     dice: float
     relaxed: Mapping[str, float | None] | None = None
+    graph: GraphResult | None = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -79,6 +79,31 @@ def read_road_lines(content: bytes, name: str, crs: str, labels: RoadLabels) -> 
     return RoadLines(tuple(lines), dropped)
 
 
+def within_tile(
+    roads: Sequence[RoadLine], transform: Affine, size: tuple[int, int]
+) -> list[tuple[shapely.LineString, bool]]:
+    """Return the parts of roads that lie on a tile, in pixels of its grid.
+
+    Lines that cross stay without a vertex in common, and a line wholly inside keeps its coordinates.
+
+    Args:
+        roads: Lines in map coordinates.
+        transform: From pixels of the grid to these, square pixels.
+        size: Rows and columns.
+
+    Returns:
+        Each part, in the order of the roads, and whether its road is uncertain.
+    """
+    height, width = size
+    found: list[tuple[shapely.LineString, bool]] = []
+    for road, line in zip(roads, _in_pixels(roads, transform), strict=True):
+        x_min, y_min, x_max, y_max = line.bounds
+        inside = x_min >= 0 and y_min >= 0 and x_max <= width and y_max <= height
+        parts = [line] if inside else shapely.get_parts(shapely.clip_by_rect(line, 0, 0, width, height))
+        found += [(part, road.uncertain) for part in parts if part.geom_type == "LineString" and part.length]
+    return found
+
+
 def rasterise_roads(
     roads: Sequence[RoadLine],
     transform: Affine,

@@ -1,21 +1,23 @@
 """Scores of one network on one sensor's tiles: pixels and objects counted by tile and ground block.
 
-The task is the store's. Roads have no objects yet: their table of objects is empty, and beside pixels their
-scores have the sums within a tolerance.
+The task is the store's. Roads have no objects: their table of objects is empty, and beside pixels their
+scores have the sums within a tolerance, and road graphs where they are asked for
+(:mod:`components.lib.scoring.graphs`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from shapely.geometry.base import BaseGeometry
 from tqdm import tqdm
 
 from components.contract.errors import BadDataError
@@ -29,13 +31,16 @@ from components.lib.nets.network import SegmentationNetwork
 from components.lib.roads.buffers import BufferSums
 from components.lib.scoring.blocks import block_parts
 from components.lib.scoring.nodata import nodata_region
-from components.lib.scoring.tables import TILE, PartCounts, TileScore, assemble
+from components.lib.scoring.tables import TILE, GraphScore, PartCounts, TileScore, assemble
 from components.lib.store.store import Store
 from components.lib.tasks.base import Task
 from components.lib.tasks.registry import load_task
 
 BACKLOG = 32
 """Tiles that may wait for their polygons, so that a fast GPU cannot fill the memory with maps."""
+
+GraphScorer = Callable[[str, GeoArray, float, BaseGeometry | None], GraphScore]
+"""Scorer of a tile's road graph: see :meth:`components.lib.scoring.graphs.RoadGraphs.score`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,14 @@ class Scores:
             if unmatched).
         histograms: Probabilities of each tile's pixels that count, by acquisition and image id.
         relaxed: Sums of scores within a tolerance, by acquisition and image id; empty for a task without.
+        graphs: Scores of road graphs, by acquisition and image id; empty where they are not asked for.
     """
 
     tiles: pd.DataFrame
     objects: pd.DataFrame
     histograms: Mapping[tuple[str, str], ProbabilityHistogram] = field(default_factory=dict)
     relaxed: Mapping[tuple[str, str], BufferSums] = field(default_factory=dict)
+    graphs: Mapping[tuple[str, str], GraphScore] = field(default_factory=dict)
 
     def clean(self) -> Scores:
         """Return the scores of the tiles on ground that no train tile saw."""
@@ -70,6 +77,7 @@ class Scores:
             self.objects.merge(names, on=list(TILE)),
             {name: histogram for name, histogram in self.histograms.items() if name in chosen},
             {name: sums for name, sums in self.relaxed.items() if name in chosen},
+            {name: score for name, score in self.graphs.items() if name in chosen},
         )
 
     def histogram(self) -> ProbabilityHistogram:
@@ -125,6 +133,7 @@ def score_model(
     device: torch.device | str = "cpu",
     statistics_of: str | None = None,
     task: Task | None = None,
+    graphs: GraphScorer | None = None,
 ) -> Scores:
     """Predict, vectorise and score the given tiles.
 
@@ -137,6 +146,7 @@ def score_model(
         device: Device of the prediction.
         statistics_of: Sensor whose normalisation statistics the network uses, by default ``sensor``.
         task: Target that the network predicts.
+        graphs: Scorer of the tiles' road graphs; None leaves them out.
 
     Raises:
         BadDataError: If there is no tile to score.
@@ -150,6 +160,7 @@ def score_model(
         device=device,
         statistics_of=statistics_of,
         task=task,
+        graphs=graphs,
     )[0]
 
 
@@ -163,6 +174,7 @@ def score_variants(
     device: torch.device | str = "cpu",
     statistics_of: str | None = None,
     task: Task | None = None,
+    graphs: GraphScorer | None = None,
 ) -> list[Scores]:
     """Predict every tile once, then vectorise and score it by each of several settings.
 
@@ -175,6 +187,7 @@ def score_variants(
         device: Device of the prediction.
         statistics_of: Sensor whose normalisation statistics the network uses, by default ``sensor``.
         task: Target that the network predicts; by default the store's.
+        graphs: Scorer of the tiles' road graphs; None leaves them out.
 
     Raises:
         BadDataError: If there is no tile to score, or the network is of another task than the store.
@@ -196,7 +209,7 @@ def score_variants(
     def score_tile(row: int, prediction: GeoArray) -> list[TileScore]:
         packed = target[row]
         return [
-            _score_tile(task, prediction, packed, places[row], settings, threshold)
+            _score_tile(task, prediction, packed, places[row], settings, threshold, graphs)
             for settings, threshold in zip(variants, thresholds, strict=True)
         ]
 
@@ -226,9 +239,10 @@ def score_variants(
         own = [tile[k] for tile in results]
         tiles, objects = assemble(task, index, store.footprints, own, settings)
         histograms = {name: tile.histogram for name, tile in zip(names, own, strict=True)}
-        pairs = zip(names, own, strict=True)
+        pairs = list(zip(names, own, strict=True))
         relaxed = {name: tile.relaxed for name, tile in pairs if tile.relaxed is not None}
-        scores.append(Scores(tiles, objects, histograms, relaxed))
+        drawn = {name: tile.graph for name, tile in pairs if tile.graph is not None}
+        scores.append(Scores(tiles, objects, histograms, relaxed, drawn))
     return scores
 
 
@@ -239,6 +253,7 @@ def _score_tile(  # noqa: PLR0917 - one tile, its truth and place, and the rules
     place: Mapping[Hashable, Any],
     settings: ScoringSettings,
     threshold: float,
+    graphs: GraphScorer | None,
 ) -> TileScore:
     """Count one tile's pixels by ground block and draw its objects.
 
@@ -249,6 +264,7 @@ def _score_tile(  # noqa: PLR0917 - one tile, its truth and place, and the rules
         place: Row of the store's index.
         settings: Vectoriser and size of the ground blocks.
         threshold: Probability above which a pixel belongs to the target.
+        graphs: Scorer of the tile's road graph; None for none.
     """
     valid, truth = prediction.valid & task.counted_mask(packed), task.truth_mask(packed)
     predicted, half = task.predicted_mask(prediction, threshold), task.predicted_mask(prediction, HALF)
@@ -261,6 +277,8 @@ def _score_tile(  # noqa: PLR0917 - one tile, its truth and place, and the rules
         orientation=prediction.orientation,
         block_m=settings.block_m,
     )
+    hidden = nodata_region(prediction.north_up().valid)
+    counted = replace(prediction, valid=valid)
     return TileScore(
         parts=[
             PartCounts(
@@ -275,7 +293,8 @@ def _score_tile(  # noqa: PLR0917 - one tile, its truth and place, and the rules
         vectoriser=task.vectoriser(prediction, settings),
         histogram=ProbabilityHistogram.of(task.probability(prediction), truth, valid),
         relaxed=task.relaxed(predicted, truth, valid, float(place["gsd_m"])),
-        hidden=nodata_region(prediction.north_up().valid),
+        hidden=hidden,
+        graph=graphs(str(place["image_id"]), counted, threshold, hidden) if graphs else None,
     )
 
 

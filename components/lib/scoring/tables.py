@@ -16,6 +16,7 @@ from components.lib.geo.vectorise import Polygons
 from components.lib.metrics.counts import Counts
 from components.lib.metrics.probabilities import ProbabilityHistogram
 from components.lib.metrics.spacenet_f1 import Matches
+from components.lib.roads.apls.rules import AplsScore
 from components.lib.roads.buffers import BufferSums
 from components.lib.scoring.blocks import block_names
 from components.lib.scoring.nodata import scored_polygons
@@ -40,6 +41,14 @@ class PartCounts:
     half: Counts
 
 
+@dataclass(frozen=True, slots=True)
+class GraphScore:
+    """APLS of one tile's road graph, and whether the tile has a true road."""
+
+    apls: AplsScore
+    has_roads: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileScore:
     """One tile before its polygons meet the truth.
@@ -51,6 +60,7 @@ class TileScore:
         histogram: Probabilities of the pixels that count.
         relaxed: Sums of scores within a tolerance; None for a task without them.
         hidden: Outline of the pixels without data, north-up pixel coordinates; None if there are none.
+        graph: Score of the road graph; None where it is not asked for.
     """
 
     parts: Sequence[PartCounts]
@@ -59,6 +69,7 @@ class TileScore:
     histogram: ProbabilityHistogram
     relaxed: BufferSums | None
     hidden: BaseGeometry | None
+    graph: GraphScore | None = None
 
 
 def tile_count(tiles: pd.DataFrame) -> int:

@@ -5,6 +5,7 @@
     index.parquet                                            all tiles, their place in the split, and the task
     partitions.json                                          partition of each acquisition
     tables/<partition>/footprints.parquet                    buildings of a partition's tiles
+    tables/<partition>/roads.parquet                         their centre lines, in a store of roads alone
     layers/<partition>/<acquisition>/<sensor>/<layer>.npy    pixels of an acquisition's tiles, (N, H, W, C)
 
 A sensor's rows count its tiles in the order of their image ids, whatever the partitions: row i is the tile
@@ -13,7 +14,8 @@ acquisition holds is written once, and never again for those that come after it.
 
 All layers are uint8; ``sar`` may be float16 on the same scale: 0 is no data, 1 to 255 are data, which float16
 does not round to whole numbers. Channels come last, so that a crop permuted for torch is channels-last
-already. Layers are stored orientation-aligned; ``footprints.parquet`` keeps each tile's original orientation.
+already. Layers are stored orientation-aligned; ``footprints.parquet`` and ``roads.parquet`` keep each tile's
+original orientation.
 
 The task (``buildings`` or ``roads``) decides what the bits of ``target`` are. ``index.parquet`` has it as the
 attribute ``task`` of the table; a table without it is of buildings.
@@ -57,6 +59,7 @@ TASK_ATTRIBUTE = "task"
 INDEX_FILE = "index.parquet"
 PARTITIONS_FILE = "partitions.json"
 FOOTPRINTS_FILE = "footprints.parquet"
+ROADS_FILE = "roads.parquet"
 TABLES, LAYERS_FOLDER = "tables", "layers"
 
 INDEX_COLUMNS = MappingProxyType(
@@ -97,6 +100,18 @@ FOOTPRINT_COLUMNS = MappingProxyType(
 )
 """Columns of ``footprints.parquet``: every valid footprint, also those too small to be labelled."""
 
+ROAD_COLUMNS = MappingProxyType(
+    {
+        "acquisition": "str",
+        "sensor": "str",
+        "image_id": "str",
+        "road_id": "int32",
+        "wkt_px": "str",  # original orientation, pixels of the stored grid, cut at the tile's edges
+        "uncertain": "bool",  # nobody knows whether the road is to be seen: in no score
+    }
+)
+"""Columns of ``roads.parquet``: every centre line within a tile."""
+
 
 def arrays_folder(store: Path, partition: str, acquisition: str) -> Path:
     """Return the folder of an acquisition's arrays."""
@@ -106,6 +121,11 @@ def arrays_folder(store: Path, partition: str, acquisition: str) -> Path:
 def footprints_path(store: Path, partition: str) -> Path:
     """Return the table of a partition's footprints."""
     return store / TABLES / partition / FOOTPRINTS_FILE
+
+
+def roads_path(store: Path, partition: str) -> Path:
+    """Return the table of a partition's centre lines."""
+    return store / TABLES / partition / ROADS_FILE
 
 
 def layer_path(folder: Path, sensor: str, layer: str) -> Path:
@@ -182,6 +202,12 @@ def write_footprints(path: Path, footprints: pd.DataFrame) -> None:
     footprints.to_parquet(path, index=False)
 
 
+def write_roads(path: Path, roads: pd.DataFrame) -> None:
+    """Write a partition's centre lines with the declared columns and types."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    roads.reindex(columns=list(ROAD_COLUMNS)).astype(dict(ROAD_COLUMNS)).to_parquet(path, index=False)
+
+
 def write_store(
     folder: Path,
     index: pd.DataFrame,
@@ -190,6 +216,7 @@ def write_store(
     *,
     partition: str = "p00",
     task: TaskName = "buildings",
+    roads: pd.DataFrame | None = None,
 ) -> None:
     """Write a store of one partition that fits in memory, whole or not at all.
 
@@ -201,6 +228,7 @@ def write_store(
             packed, or the task's label layers (N, H, W, 3), which are packed here.
         partition: Name of the partition.
         task: Task of the labels.
+        roads: Columns ``ROAD_COLUMNS``; may be empty. None writes no such table.
     """
     index = index.assign(position=index.groupby(["acquisition", "sensor"]).cumcount())
     with atomic_directory(folder) as temporary:
@@ -215,4 +243,6 @@ def write_store(
                 mapped[:] = own
                 mapped.flush()
         write_footprints(footprints_path(temporary, partition), footprints)
+        if roads is not None:
+            write_roads(roads_path(temporary, partition), roads)
         write_index(temporary, index, dict.fromkeys(index["acquisition"], partition), task)

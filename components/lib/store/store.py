@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from components.lib.store.layout import (
     check_dtype,
     layer_path,
 )
-from components.lib.store.validation import checked_index, damaged, read_footprints, task_of
+from components.lib.store.validation import checked_index, damaged, read_footprints, read_roads, task_of
 
 if TYPE_CHECKING:
     import shapely
@@ -67,7 +67,20 @@ class Store:
 
         Sorted by sensor and image id, the buildings of a tile as its files have them.
         """
-        table = read_footprints(self.folder, sorted(set(self.partitions.values())))
+        return self._own(read_footprints(self.folder, sorted(set(self.partitions.values()))))
+
+    @cached_property
+    def roads(self) -> pd.DataFrame:
+        """One row per centre line and tile of a store of roads, columns ``ROAD_COLUMNS``, sorted likewise.
+
+        Raises:
+            MissingInputError: If the store has no such table, naming the stage that makes it.
+            BadDataError: If it is damaged.
+        """
+        return self._own(read_roads(self.folder, sorted(set(self.partitions.values()))))
+
+    def _own(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of the index's acquisitions, by sensor and image id."""
         # An acquisition whose tiles were left out of the index, as they have no labels, may have a table.
         used = self.index[["acquisition", "sensor"]].drop_duplicates()
         own = table.merge(used, on=["acquisition", "sensor"])
@@ -171,6 +184,15 @@ class Store:
         """
         return self._truth.get((sensor, image_id), [])
 
+    def centre_lines(self, image_id: str, sensor: str) -> list[shapely.LineString]:
+        """Return the certain roads of a tile in pixels of the stored grid, original orientation.
+
+        Raises:
+            MissingInputError: If the store has no table of roads.
+            BadDataError: If it is damaged.
+        """
+        return self._centre_lines.get((sensor, image_id), [])
+
     def _known(self, sensor: str) -> str:
         if sensor not in self.sensors:
             raise ParameterError(
@@ -180,14 +202,21 @@ class Store:
 
     @cached_property
     def _truth(self) -> dict[tuple[str, str], list[shapely.Polygon]]:
+        return self._geometries(self.footprints, "a footprint")
+
+    @cached_property
+    def _centre_lines(self) -> dict[tuple[str, str], list[shapely.LineString]]:
+        return self._geometries(self.roads[~self.roads["uncertain"]], "a road")
+
+    def _geometries(self, table: pd.DataFrame, what: str) -> dict[tuple[str, str], list[Any]]:
+        """Return the geometries ``wkt_px`` of a table by sensor and image id."""
         import shapely  # noqa: PLC0415 - training opens stores and draws no polygon
 
-        table = self.footprints
         try:
-            polygons = shapely.from_wkt(table["wkt_px"].to_numpy(object))
+            geometries = shapely.from_wkt(table["wkt_px"].to_numpy(object))
         except (shapely.errors.ShapelyError, TypeError) as error:
-            raise damaged(self.folder / TABLES, f"a footprint is no WKT: {error}") from error
-        truth: dict[tuple[str, str], list[shapely.Polygon]] = {}
-        for sensor, image_id, polygon in zip(table["sensor"], table["image_id"], polygons, strict=True):
-            truth.setdefault((sensor, image_id), []).append(polygon)
-        return truth
+            raise damaged(self.folder / TABLES, f"{what} is no WKT: {error}") from error
+        found: dict[tuple[str, str], list[Any]] = {}
+        for sensor, image_id, geometry in zip(table["sensor"], table["image_id"], geometries, strict=True):
+            found.setdefault((sensor, image_id), []).append(geometry)
+        return found

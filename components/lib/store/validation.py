@@ -25,11 +25,13 @@ from components.lib.store.layout import (
     INDEX_FILE,
     LAYERS,
     PARTITIONS_FILE,
+    ROAD_COLUMNS,
     SPLITS,
     TASK_ATTRIBUTE,
     arrays_folder,
     footprints_path,
     layer_path,
+    roads_path,
 )
 from components.lib.tasks.names import TASK_NAMES, TaskName
 
@@ -54,9 +56,12 @@ def checked_index(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     for sensor, tiles in index.groupby("sensor", sort=True):
         _check_sensor(folder, str(sensor), tiles, partitions)
     for partition in sorted(set(partitions.values())):
-        footprints = footprints_path(folder, partition)
-        if footprints.exists():
-            check_columns(footprints, FOOTPRINT_COLUMNS, damaged)
+        for table, columns in (
+            (footprints_path(folder, partition), FOOTPRINT_COLUMNS),
+            (roads_path(folder, partition), ROAD_COLUMNS),
+        ):
+            if table.exists():
+                check_columns(table, columns, damaged)
     return index, partitions
 
 
@@ -80,10 +85,23 @@ def read_footprints(folder: Path, partitions: Iterable[str]) -> pd.DataFrame:
         MissingInputError: If they are missing.
         BadDataError: If they are damaged.
     """
-    paths = [require_input(footprints_path(folder, name), made_by="prepare") for name in partitions]
+    return _read_tables([footprints_path(folder, name) for name in partitions], FOOTPRINT_COLUMNS)
+
+
+def read_roads(folder: Path, partitions: Iterable[str]) -> pd.DataFrame:
+    """Return the centre lines of the store of roads in ``folder``, as :func:`read_footprints` does.
+
+    Raises:
+        MissingInputError: If they are missing, as in a store that was prepared before they were kept.
+        BadDataError: If they are damaged.
+    """
+    return _read_tables([roads_path(folder, name) for name in partitions], ROAD_COLUMNS)
+
+
+def _read_tables(paths: Iterable[Path], columns: Mapping[str, str]) -> pd.DataFrame:
+    present = [require_input(path, made_by="prepare") for path in paths]
     return pd.concat(
-        [read_columns(path, FOOTPRINT_COLUMNS, damaged, may_miss=_MAY_MISS) for path in paths],
-        ignore_index=True,
+        [read_columns(path, columns, damaged, may_miss=_MAY_MISS) for path in present], ignore_index=True
     )
 
 

@@ -1,7 +1,7 @@
 """The task of roads: three label layers, scored by pixels and by pixels within a tolerance.
 
-Objects are not drawn yet: a road is found as part of a graph, and :meth:`Roads.draw` is where tracing of the
-mask begins. Until then tables of objects are empty, and nothing of roads is scored by objects.
+A road is found as part of a graph and not as a polygon: tables of objects are empty, and nothing of roads is
+scored by objects. Graphs are traced and scored in :mod:`components.lib.scoring.graphs`.
 """
 
 from __future__ import annotations

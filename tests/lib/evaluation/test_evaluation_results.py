@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from components.lib.evaluation.results import (
     KANG,
     Evaluation,
     EvaluationSettings,
+    GraphResult,
     ModelResult,
     PairedDifference,
     SliceResult,
@@ -90,6 +92,10 @@ EVALUATION = Evaluation(
 def test_results_come_back_to_the_bit(tmp_path: Path) -> None:
     write_evaluation(tmp_path / "results.json", EVALUATION)
     assert read_evaluation(tmp_path / "results.json") == EVALUATION
+    graph = GraphResult(apls=1 / 3, truth_onto_proposal=0.25, proposal_onto_truth=0.5, without_roads=1)
+    of_roads = replace(EVALUATION, results=(replace(EVALUATION.results[0], graph=graph),))
+    write_evaluation(tmp_path / "results.json", of_roads)
+    assert read_evaluation(tmp_path / "results.json") == of_roads
 
 
 def test_a_difference_is_found_by_its_models() -> None:

@@ -11,7 +11,7 @@ from rasterio.transform import Affine
 
 from components.contract.errors import BadDataError
 from components.lib.datasets.base import Product, RoadLabels
-from components.lib.roads.labels import RoadLine, rasterise_roads, read_road_lines
+from components.lib.roads.labels import RoadLine, rasterise_roads, read_road_lines, within_tile
 
 CRS = "EPSG:32631"
 GRID = Affine(0.5, 0, 592_000.0, 0, -0.5, 5_750_000.0)
@@ -119,3 +119,21 @@ def test_no_roads_give_empty_masks() -> None:
     masks = drawn()
     assert masks.shape == (*SIZE, 3)
     assert not masks.any()
+
+
+def test_lines_are_cut_at_the_tile_s_edges_and_not_where_they_cross() -> None:
+    loop = line((-10, 10), (30, 10), (30, 30), (20, 30), (20, -5))
+    inside = line((1, 1), (2.5, 3))
+    out = line((-5, -5), (-1, -9))
+    twice = line((50, 35), (65, 35), (65, 38), (50, 38))
+    roads = [RoadLine(loop), RoadLine(inside, uncertain=True), RoadLine(out), RoadLine(twice)]
+    found = within_tile(roads, GRID, SIZE)
+    assert [uncertain for _, uncertain in found] == [False, True, False, False]
+    expected = [
+        [(0, 10), (30, 10), (30, 30), (20, 30), (20, 0)],
+        [(1, 1), (2.5, 3)],
+        [(50, 35), (60, 35)],
+        [(60, 38), (50, 38)],
+    ]
+    for (part, _), points in zip(found, expected, strict=True):
+        assert shapely.get_coordinates(part) == pytest.approx(np.array(points), abs=1e-6)
