@@ -26,7 +26,7 @@ from components.lib.change.training.statistics import date_statistics
 from components.lib.change.training.task import ChangeTask
 from components.lib.change.training.validation import Validation
 from components.lib.engine.batch import Arrays
-from components.lib.engine.device import precision_of, resolve_device
+from components.lib.engine.device import resolve_device
 from components.lib.engine.loop import FitResult, seed_everything
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.provenance import provenance
@@ -85,14 +85,10 @@ class ChangeRun(TrainingRun):
             "tiles": len(self.validation.rows),
             "split": "val",
             "data_set": self.sensor,
-            "simulated": self.simulated,
-            "steps": self.steps,
             "f1_by_evaluation": [round(score, 6) for score in self.task.plateau.scores],
             "first_evaluation": self.preset.first_evaluation,
             "rate_falls": self.task.plateau.falls,
-            "parameters": sum(parameter.numel() for parameter in self.net.parameters()),
-            "device": device.type,
-            "number_format": precision_of(self.training, device),
+            **self.facts(),
         }
 
     def tracked_metrics(self, metrics: dict[str, Any]) -> dict[str, float]:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from components.contract.errors import ParameterError
 from components.contract.hashing import sha256_file
 from components.lib.engine.crops import crop_batches
-from components.lib.engine.inputs import paired_rows, paired_sensor
+from components.lib.engine.inputs import labelled_rows, paired_sensor
 from components.lib.engine.optical import optical_network
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.provenance import provenance
@@ -68,20 +65,6 @@ def prepare_run(
         ),
         model_folder=MODELS / teacher.kind,
     )
-
-
-def labelled_rows(store: Store, sensor: str, share: float) -> npt.NDArray[np.int64]:
-    """Return the rows of the train tiles that are learnt from, ascending: the westernmost, at least one.
-
-    Raises:
-        BadDataError: If the store has no train tile with an optical image.
-    """
-    rows = paired_rows(store, sensor, "train")
-    if share >= 1:
-        return rows
-    own = store.index[store.index["sensor"] == sensor].set_index("row").loc[rows]
-    west = own.sort_values(["x_left_m", "y_top_m"], kind="stable").index.to_numpy(np.int64)
-    return np.sort(west[: max(1, round(share * len(rows)))])
 
 
 def start_from(folder: Path, net: SegmentationNetwork) -> str:

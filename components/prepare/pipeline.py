@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,9 +103,11 @@ def prepare_partition(
         write_json(folder / ACQUISITIONS_FILE, sorted({tile.acquisition for tile in pairing.tiles}))
     with atomic_directory(store / TABLES / partition) as folder:
         with_task(_tile_table(written), parameters.task).to_parquet(folder / TILES_FILE, index=False)
-        write_footprints(folder / FOOTPRINTS_FILE, _footprints(written))
+        write_footprints(
+            folder / FOOTPRINTS_FILE, _objects(written, FOOTPRINT_COLUMNS, lambda tile: tile.footprints)
+        )
         if parameters.task == "roads":
-            write_roads(folder / ROADS_FILE, _roads(written))
+            write_roads(folder / ROADS_FILE, _objects(written, ROAD_COLUMNS, lambda tile: tile.roads))
         write_json(folder / EXCLUDED_FILE, dict(sorted(Counter(pairing.excluded.values()).items())))
     _LOG.info("%s: %d tiles prepared, %d left out", partition, len(written), len(pairing.excluded))
     return len(written)
@@ -197,21 +199,22 @@ def _tile_table(written: Sequence[WrittenTile]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(TILE_COLUMNS)).astype(dict(TILE_COLUMNS))
 
 
-def _footprints(written: Sequence[WrittenTile]) -> pd.DataFrame:
+def _objects(
+    written: Sequence[WrittenTile],
+    columns: Iterable[str],
+    objects_of: Callable[[WrittenTile], Sequence[tuple[object, ...]]],
+) -> pd.DataFrame:
+    """Return a row for each footprint or road of all tiles, numbered within its tile.
+
+    Args:
+        written: The tiles.
+        columns: Columns of the table.
+        objects_of: Returns the objects of a tile, each the columns behind its number.
+    """
     rows = [
-        (source.acquisition, source.sensor, source.image_id, number, *footprint)
+        (source.acquisition, source.sensor, source.image_id, number, *found)
         for tile in written
         for source in (tile.job.source,)
-        for number, footprint in enumerate(tile.footprints)
+        for number, found in enumerate(objects_of(tile))
     ]
-    return pd.DataFrame(rows, columns=list(FOOTPRINT_COLUMNS))
-
-
-def _roads(written: Sequence[WrittenTile]) -> pd.DataFrame:
-    rows = [
-        (source.acquisition, source.sensor, source.image_id, number, *road)
-        for tile in written
-        for source in (tile.job.source,)
-        for number, road in enumerate(tile.roads)
-    ]
-    return pd.DataFrame(rows, columns=list(ROAD_COLUMNS))
+    return pd.DataFrame(rows, columns=list(columns))

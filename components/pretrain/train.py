@@ -7,7 +7,6 @@ from typing import Any, cast
 
 from components.contract.hashing import sha256_folder
 from components.lib.engine.crops import crop_batches
-from components.lib.engine.device import precision_of, resolve_device
 from components.lib.engine.inputs import paired_rows, paired_sensor
 from components.lib.engine.loop import FitResult
 from components.lib.engine.optical import optical_network
@@ -38,16 +37,11 @@ class ReleasedRun(StageRun):
 
     def metrics(self, result: FitResult) -> dict[str, Any]:
         """Return the lowest loss and the facts of the training."""
-        device = resolve_device(self.training)
         return {
             "loss": float(self.kept.lowest),
             "split": "none",
             "sensor": self.sensor,
-            "simulated": self.simulated,
-            "steps": self.steps,
-            "parameters": sum(parameter.numel() for parameter in self.net.parameters()),
-            "device": device.type,
-            "number_format": precision_of(self.training, device),
+            **self.facts(),
         }
 
     def tracked_metrics(self, metrics: dict[str, Any]) -> dict[str, float]:

@@ -265,26 +265,7 @@ def _shape_rules(features: pd.DataFrame, product: str) -> list[Rule]:
 
 def _label_rules(product: str) -> list[Rule]:
     return [
-        _true("label_checksum", "label_checksum_ok", "checksum agrees", "label_error", product),
-        _true("label_readable", "label_readable", "file can be read", "label_error", product),
-        Rule(
-            name="label_repairable",
-            column="label_unrepairable",
-            what="polygons beyond repair",
-            kind="between",
-            low=0,
-            high=0,
-            product=product,
-        ),
-        Rule(
-            name="label_place",
-            column="label_outside_share",
-            what="share of labels beside the tile",
-            kind="between",
-            low=0,
-            high=MAX_LABELS_OUTSIDE,
-            product=product,
-        ),
+        *_vector_rules("label", "labels", product, ("repairable", "unrepairable", "polygons beyond repair")),
         Rule(
             name="label_size",
             column="label_largest_m2",
@@ -298,22 +279,35 @@ def _label_rules(product: str) -> list[Rule]:
 
 
 def _road_rules(product: str) -> list[Rule]:
+    return _vector_rules("road", "roads", product, ("lines", "dropped", "features that are no lines"))
+
+
+def _vector_rules(file: str, objects: str, product: str, unusable: tuple[str, str, str]) -> list[Rule]:
+    """Return the rules of a GeoJSON file.
+
+    Args:
+        file: Beginning of the names of its rules and columns.
+        objects: Word for its features.
+        product: Product that it is.
+        unusable: Endings of the rule and of the column that count what cannot be used, and what that is.
+    """
+    rule, column, what = unusable
     return [
-        _true("road_checksum", "road_checksum_ok", "checksum agrees", "road_error", product),
-        _true("road_readable", "road_readable", "file can be read", "road_error", product),
+        _true(f"{file}_checksum", f"{file}_checksum_ok", "checksum agrees", f"{file}_error", product),
+        _true(f"{file}_readable", f"{file}_readable", "file can be read", f"{file}_error", product),
         Rule(
-            name="road_lines",
-            column="road_dropped",
-            what="features that are no lines",
+            name=f"{file}_{rule}",
+            column=f"{file}_{column}",
+            what=what,
             kind="between",
             low=0,
             high=0,
             product=product,
         ),
         Rule(
-            name="road_place",
-            column="road_outside_share",
-            what="share of roads beside the tile",
+            name=f"{file}_place",
+            column=f"{file}_outside_share",
+            what=f"share of {objects} beside the tile",
             kind="between",
             low=0,
             high=MAX_LABELS_OUTSIDE,

@@ -11,6 +11,7 @@ import torch
 
 from components.contract.errors import ParameterError
 from components.lib.config.loader import load_parameters
+from components.lib.engine.inputs import labelled_rows
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.selection import pixel_histogram
 from components.lib.engine.stage import HEADLINE
@@ -19,7 +20,7 @@ from components.lib.nets.bundle import load_bundle
 from components.lib.store.store import Store
 from components.optical.__main__ import main
 from components.optical.parameters import OpticalParameters
-from components.optical.train import labelled_rows, prepare_run
+from components.optical.train import prepare_run
 from tests.lib.engine.tiny_store import SENSOR, make_store, write_parameters
 
 TEACHER = load_teacher("deeplabv3plus")

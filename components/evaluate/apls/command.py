@@ -22,11 +22,9 @@ from components.lib.roads.graph.faults import UNREADABLE, Lines, refuse, repaire
 from components.lib.roads.graph.files import read_roads
 from components.lib.roads.graph.frame import PIXELS, common_frame
 from components.lib.roads.topo import TopoRules, count_topo
+from components.lib.tasks.names import ROAD_TOLERANCE_M
 
 Mode = Literal["strict", "tolerant"]
-
-TOLERANCE_M: Final = 4.0
-"""Tolerance of relaxed scores, metres, that of APLS."""
 
 _LEAST_PART_PX: Final = 10.0
 """Part of a proposal in pixels that CosmiQ/apls drops if it is shorter."""
@@ -132,7 +130,7 @@ def _score(truth: Lines, proposal: Lines, rules: AplsRules, choices: Choices) ->
     return _Scores(
         score_graphs(*graphs, rules),
         count_topo(*graphs, TopoRules().scaled(per_metre)),
-        sum_buffers(truth.lines, proposal.lines, TOLERANCE_M * per_metre),
+        sum_buffers(truth.lines, proposal.lines, ROAD_TOLERANCE_M * per_metre),
     )
 
 
@@ -185,7 +183,7 @@ def _topo(counts: Counts) -> dict[str, Any]:
 
 
 def _relaxed(sums: BufferSums) -> dict[str, Any]:
-    return {"tolerance_m": TOLERANCE_M, "length": sums.by_length(), "area": sums.by_area()}
+    return {"tolerance_m": ROAD_TOLERANCE_M, "length": sums.by_length(), "area": sums.by_area()}
 
 
 def _repairs(lines: Mapping[str, Lines]) -> dict[str, int]:

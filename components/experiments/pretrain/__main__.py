@@ -23,7 +23,7 @@ from components.experiments.scoring import Scorer
 from components.experiments.world import World, store_hash
 from components.lib.cli import run
 from components.lib.config.scoring import ScoringSettings
-from components.lib.engine.inputs import paired_rows, paired_sensor
+from components.lib.engine.inputs import labelled_rows, paired_rows, paired_sensor
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.files import require_input, write_json, write_text
 from components.lib.store.store import Store
@@ -158,8 +158,9 @@ def _budget(parameters: ParameterOverlay, store: Store, label_share: float) -> B
     training = parameters.checked("training", TrainingParameters)
     pretrain = parameters.checked("pretrain", PretrainParameters)
     optical = parameters.checked("optical", OpticalParameters)
-    tiles = len(paired_rows(store, paired_sensor(store), "train"))
-    labelled = max(1, round(label_share * tiles))
+    sensor = paired_sensor(store)
+    tiles = len(paired_rows(store, sensor, "train"))
+    labelled = len(labelled_rows(store, sensor, label_share))
     batch = optical.batch or training.batch
     return Budget.of(
         pretrain.steps(tiles, pretrain.batch or training.batch),

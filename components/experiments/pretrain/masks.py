@@ -14,8 +14,7 @@ from components.experiments.world import PREPARED, World, link
 from components.lib.files import write_json, write_text
 from components.lib.store.store import Store
 from components.simulation.city import city_of
-from components.simulation.openstreetmap.__main__ import boxes_of
-from components.simulation.openstreetmap.extract import write_extract
+from components.simulation.openstreetmap.extract import boxes_of, write_extract
 from components.simulation.parameters import WorldParameters
 
 TASK = "buildings"

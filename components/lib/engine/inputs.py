@@ -71,3 +71,22 @@ def paired_rows(store: Store, sensor: str, split: str) -> npt.NDArray[np.int64]:
             next_step="enlarge world.tiles, or correct prepare.split in params.yaml",
         )
     return rows
+
+
+def labelled_rows(store: Store, sensor: str, share: float) -> npt.NDArray[np.int64]:
+    """Return the rows of the train tiles that are learnt from, ascending: the westernmost, at least one.
+
+    Args:
+        store: The prepared tiles.
+        sensor: Sensor of the tiles.
+        share: Share of its train tiles with an optical image, up to 1.
+
+    Raises:
+        BadDataError: If there is none.
+    """
+    rows = paired_rows(store, sensor, "train")
+    if share >= 1:
+        return rows
+    own = store.index[store.index["sensor"] == sensor].set_index("row").loc[rows]
+    west = own.sort_values(["x_left_m", "y_top_m"], kind="stable").index.to_numpy(np.int64)
+    return np.sort(west[: max(1, round(share * len(rows)))])

@@ -17,6 +17,7 @@ from components.contract.parameters import PARAMS_FILE
 from components.lib.disk import require_writable
 from components.lib.engine.batch import Arrays
 from components.lib.engine.checkpoint import CheckpointFile, fingerprint_of
+from components.lib.engine.device import precision_of, resolve_device
 from components.lib.engine.loop import FitResult, OnLog, fit
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.engine.progress import Record
@@ -66,6 +67,17 @@ class TrainingRun(ABC):
     @abstractmethod
     def simulated(self) -> bool:
         """True if the tiles are of the rehearsal world."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what ``details.json`` states of every training, scored or not."""
+        device = resolve_device(self.training)
+        return {
+            "simulated": self.simulated,
+            "steps": self.steps,
+            "parameters": sum(parameter.numel() for parameter in self.net.parameters()),
+            "device": device.type,
+            "number_format": precision_of(self.training, device),
+        }
 
     def finish(self, result: FitResult) -> None:
         """Change the network after its last step, before it is scored; the default leaves it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.lib.datasets.sensors import get_sensor
-from components.lib.engine.device import precision_of, resolve_device
+from components.lib.engine.device import resolve_device
 from components.lib.engine.inputs import paired_rows
 from components.lib.engine.loop import FitResult
 from components.lib.engine.run import TrainingRun
@@ -53,11 +53,7 @@ class StageRun(TrainingRun):
             "tiles": len(rows),
             "split": "selection",
             "sensor": self.sensor,
-            "simulated": self.simulated,
-            "steps": self.steps,
-            "parameters": sum(parameter.numel() for parameter in self.net.parameters()),
-            "device": device.type,
-            "number_format": precision_of(self.training, device),
+            **self.facts(),
         }
 
     def tracked_metrics(self, metrics: dict[str, Any]) -> dict[str, float]:

@@ -18,6 +18,7 @@ from scipy import ndimage
 from components.lib.geo.geoarray import GeoArray, PixelTransform
 
 FOUR_CONNECTED = ndimage.generate_binary_structure(2, 1)
+EIGHT_CONNECTED = ndimage.generate_binary_structure(2, 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,12 +15,10 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from components.lib.geo.geoarray import GeoArray
-from components.lib.geo.vectorise import FOUR_CONNECTED, Polygons, draw_parts, large_parts
+from components.lib.geo.vectorise import EIGHT_CONNECTED, FOUR_CONNECTED, Polygons, draw_parts, large_parts
 
 REFERENCE_SEED_PX, REFERENCE_GSD_M = 110, 0.5
 """Least seed of the first winner, and the pixel size that it is meant for."""
-
-_EIGHT_CONNECTED = ndimage.generate_binary_structure(2, 2)
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int32]
@@ -62,7 +60,7 @@ def building_instances(
     body = footprint * (1 - contact)
     inside = (body if cut_contacts else footprint) > threshold
     core = inside & (body * (1 - contact) * (1 - edge) > seed_threshold)
-    seeds = large_parts(ndimage.label(core, structure=_EIGHT_CONNECTED)[0], min_seed_px)
+    seeds = large_parts(ndimage.label(core, structure=EIGHT_CONNECTED)[0], min_seed_px)
     if keep_seedless:
         seeds = _with_seedless(seeds, inside)
     heights = _without_ties(-body, seeds)

@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from components.lib.geo.vectorise import EIGHT_CONNECTED
 from components.lib.mapping.blocks import Blocks, Box
 from components.lib.mapping.buildings import Buildings
 from components.lib.mapping.drawing import Drawer, Part
 from components.lib.mapping.levels import Levels
-
-_EIGHT_CONNECTED = ndimage.generate_binary_structure(2, 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +63,7 @@ def draw_block(blocks: Blocks, number: int, levels: Levels, drawer: Drawer) -> D
     box = blocks.box(number)
     if levels.shape != (len(drawer.bands), *box.shape):
         raise ValueError(f"levels {levels.shape} are not {drawer.bands} of a block of {box.shape} pixels")
-    parts, count = ndimage.label(drawer.mask(levels), structure=_EIGHT_CONNECTED)
+    parts, count = ndimage.label(drawer.mask(levels), structure=EIGHT_CONNECTED)
     is_cut = np.zeros(count + 1, dtype=bool)
     for side in _shared_sides(parts, box, blocks.shape):
         is_cut[side] = True

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from components.lib.config.scoring import Drawing, ScoringSettings
 from components.lib.geo.geoarray import GeoArray
 from components.lib.geo.vectorise import Polygons
-from components.lib.metrics.spacenet_f1 import Matches
+from components.lib.metrics.spacenet_f1 import Matches, match_polygons
 from components.lib.roads.buffers import BufferSums
-from components.lib.tasks.labels import ignored_of
+from components.lib.tasks.labels import BAND_OF, ignored_of, target_of
 from components.lib.tasks.names import TaskName
 
 Objects = npt.NDArray[np.object_]
@@ -32,21 +32,25 @@ class Task(ABC):
     name: ClassVar[TaskName]
     labels: ClassVar[tuple[str, ...]]
 
-    @abstractmethod
     def truth_mask(self, target: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         """Return the pixels (H, W) that belong to the target, from the packed layer ``target`` (H, W, 1)."""
+        return target_of(target)
 
     def counted_mask(self, target: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         """Return the pixels (H, W) that scores count, as far as the packed layer ``target`` decides."""
         return ~ignored_of(target, self.name)
 
-    @abstractmethod
     def predicted_mask(self, prediction: GeoArray, threshold: float) -> npt.NDArray[np.bool_]:
-        """Return the pixels (H, W) predicted to belong to the target, in the prediction's own orientation."""
+        """Return the pixels (H, W) predicted to belong to the target, in the prediction's own orientation.
 
-    @abstractmethod
+        They are those whose class map exceeds the threshold; none where there is no data.
+        """
+        mask: npt.NDArray[np.bool_] = (self.probability(prediction) > threshold) & prediction.valid
+        return mask
+
     def probability(self, prediction: GeoArray) -> npt.NDArray[np.float32]:
-        """Return the probability (H, W) that the threshold cuts, in the prediction's own orientation."""
+        """Return the class map (H, W) that the threshold cuts, in the prediction's own orientation."""
+        return np.asarray(prediction.band(BAND_OF[self.name]), dtype=np.float32)
 
     def relaxed(
         self,
@@ -88,7 +92,6 @@ class Task(ABC):
             threshold: Probability above which a pixel belongs to an object.
         """
 
-    @abstractmethod
     def match(
         self,
         truth: Objects,
@@ -99,7 +102,7 @@ class Task(ABC):
         confidence: Floats,
         settings: ScoringSettings,
     ) -> Matches:
-        """Match predicted objects to true ones, tile by tile.
+        """Match predicted objects to true ones by the SpaceNet metric: one to one, by confidence.
 
         Args:
             truth: (T,) shapely polygons in pixels of the north-up tile.
@@ -109,3 +112,12 @@ class Task(ABC):
             confidence: (P,) confidences.
             settings: Smallest area and least IoU.
         """
+        return match_polygons(
+            truth,
+            proposals,
+            truth_tiles=truth_tiles,
+            proposal_tiles=proposal_tiles,
+            confidence=confidence,
+            min_area=settings.min_area_px,
+            iou=settings.iou,
+        )

@@ -9,9 +9,8 @@ from components.lib.config.scoring import Drawing, ScoringSettings
 from components.lib.geo.geoarray import GeoArray
 from components.lib.geo.vectorise import Polygons, vectorise
 from components.lib.geo.watershed import vectorise_contours
-from components.lib.metrics.spacenet_f1 import Matches, match_polygons
-from components.lib.tasks.base import Floats, Integers, Objects, Task
-from components.lib.tasks.labels import BUILDING_BAND, LABELS, target_of
+from components.lib.tasks.base import Task
+from components.lib.tasks.labels import BUILDING_BAND, LABELS
 
 
 class Buildings(Task):
@@ -23,19 +22,6 @@ class Buildings(Task):
 
     name = "buildings"
     labels = LABELS
-
-    def truth_mask(self, target: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-        """Return the footprint pixels (H, W) of the packed layer ``target`` (H, W, 1)."""
-        return target_of(target)
-
-    def predicted_mask(self, prediction: GeoArray, threshold: float) -> npt.NDArray[np.bool_]:
-        """Return the pixels (H, W) whose class map exceeds the threshold; none where there is no data."""
-        mask: npt.NDArray[np.bool_] = (self.probability(prediction) > threshold) & prediction.valid
-        return mask
-
-    def probability(self, prediction: GeoArray) -> npt.NDArray[np.float32]:
-        """Return the building probability (H, W) of the class map."""
-        return np.asarray(prediction.band(BUILDING_BAND), dtype=np.float32)
 
     def vectoriser(self, prediction: GeoArray, settings: ScoringSettings) -> Drawing:
         """Return ``plain`` where the prediction has no contours: there is nothing to flood."""
@@ -67,27 +53,6 @@ class Buildings(Task):
             min_area_px=settings.min_area_px,
             simplify_px=settings.simplify_px,
             confidence=BUILDING_BAND,
-        )
-
-    def match(
-        self,
-        truth: Objects,
-        proposals: Objects,
-        *,
-        truth_tiles: Integers,
-        proposal_tiles: Integers,
-        confidence: Floats,
-        settings: ScoringSettings,
-    ) -> Matches:
-        """Match by the SpaceNet metric: one to one, by confidence, above the least IoU."""
-        return match_polygons(
-            truth,
-            proposals,
-            truth_tiles=truth_tiles,
-            proposal_tiles=proposal_tiles,
-            confidence=confidence,
-            min_area=settings.min_area_px,
-            iou=settings.iou,
         )
 
 

@@ -12,11 +12,10 @@ import numpy.typing as npt
 from components.lib.config.scoring import Drawing, ScoringSettings
 from components.lib.geo.geoarray import GeoArray
 from components.lib.geo.vectorise import Polygons
-from components.lib.metrics.spacenet_f1 import Matches, match_polygons
 from components.lib.roads.buffers import BufferSums
 from components.lib.roads.relaxed import sum_masks
-from components.lib.tasks.base import Floats, Integers, Objects, Task
-from components.lib.tasks.labels import BAND_OF, ROAD_LABELS, target_of
+from components.lib.tasks.base import Task
+from components.lib.tasks.labels import ROAD_LABELS
 from components.lib.tasks.names import ROAD_TOLERANCE_M
 
 
@@ -25,19 +24,6 @@ class Roads(Task):
 
     name = "roads"
     labels = ROAD_LABELS
-
-    def truth_mask(self, target: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-        """Return the road pixels (H, W) of the packed layer ``target`` (H, W, 1)."""
-        return target_of(target)
-
-    def predicted_mask(self, prediction: GeoArray, threshold: float) -> npt.NDArray[np.bool_]:
-        """Return the pixels (H, W) whose class map exceeds the threshold; none where there is no data."""
-        mask: npt.NDArray[np.bool_] = (self.probability(prediction) > threshold) & prediction.valid
-        return mask
-
-    def probability(self, prediction: GeoArray) -> npt.NDArray[np.float32]:
-        """Return the road probability (H, W) of the class map."""
-        return np.asarray(prediction.band(BAND_OF[self.name]), dtype=np.float32)
 
     def relaxed(
         self,
@@ -67,25 +53,6 @@ class Roads(Task):
             confidences=np.empty(0, dtype=np.float64),
             transform=upright.transform,
             crs=upright.crs,
-        )
-
-    def match(
-        self,
-        truth: Objects,
-        proposals: Objects,
-        *,
-        truth_tiles: Integers,
-        proposal_tiles: Integers,
-        confidence: Floats,
-        settings: ScoringSettings,
-    ) -> Matches:
-        """Match nothing: neither truth nor predictions have objects."""
-        return match_polygons(
-            truth[:0],
-            proposals[:0],
-            truth_tiles=truth_tiles[:0],
-            proposal_tiles=proposal_tiles[:0],
-            confidence=confidence[:0],
         )
 
 

@@ -8,14 +8,12 @@ import sys
 from pathlib import Path
 
 from components.contract.documents import nearest
-from components.contract.errors import BadDataError, ParameterError
+from components.contract.errors import ParameterError
 from components.lib.cli import report_result, run
 from components.lib.config.loader import load_parameters
-from components.lib.datasets.sensors import get_sensor
 from components.lib.store.store import Store
 from components.simulation.city import city_of
-from components.simulation.frame import Bounds
-from components.simulation.openstreetmap.extract import write_extract
+from components.simulation.openstreetmap.extract import boxes_of, write_extract
 from components.simulation.openstreetmap.noise import PRESETS
 from components.simulation.parameters import WorldParameters
 
@@ -46,26 +44,6 @@ def main() -> None:
     report_result({"extract": found.declaration(), "counts": found.counts})
     lines = "".join(f"    {key}: {json.dumps(value)}\n" for key, value in found.declaration().items())
     sys.stdout.write(f"osm:\n  extract:\n{lines}")
-
-
-def boxes_of(store: Store) -> list[Bounds]:
-    """Return the box around each sensor's tiles, EPSG:32631, metres.
-
-    Raises:
-        BadDataError: If a sensor is not of the simulated city.
-    """
-    boxes = []
-    for name, tiles in store.index.groupby("sensor"):
-        sensor = get_sensor(str(name))
-        if not sensor.simulated:
-            raise BadDataError(
-                f"{store.folder} has tiles of {sensor.name}, which is no sensor of the simulated city",
-                next_step="use a store of the rehearsal world",
-            )
-        left, top, gsd = tiles["x_left_m"], tiles["y_top_m"], tiles["gsd_m"]
-        right, bottom = left + tiles["width"] * gsd, top - tiles["height"] * gsd
-        boxes.append((float(left.min()), float(bottom.min()), float(right.max()), float(top.max())))
-    return boxes
 
 
 if __name__ == "__main__":

@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 import shapely
 
+from components.contract.errors import BadDataError
 from components.contract.hashing import sha256_file
 from components.lib.datasets.rehearsal import SIMULATED_AIRBORNE
+from components.lib.datasets.sensors import get_sensor
 from components.lib.files import write_text
 from components.lib.geo.crs import LON_LAT, move
+from components.lib.store.store import Store
 from components.simulation.city import City
 from components.simulation.frame import Bounds
 from components.simulation.openstreetmap.buildings import noisy_buildings
@@ -57,6 +60,26 @@ class SimulatedExtract:
             "date": DATE,
             "coverage": list(self.coverage),
         }
+
+
+def boxes_of(store: Store) -> list[Bounds]:
+    """Return the box around each sensor's tiles, EPSG:32631, metres.
+
+    Raises:
+        BadDataError: If a sensor is not of the simulated city.
+    """
+    boxes = []
+    for name, tiles in store.index.groupby("sensor"):
+        sensor = get_sensor(str(name))
+        if not sensor.simulated:
+            raise BadDataError(
+                f"{store.folder} has tiles of {sensor.name}, which is no sensor of the simulated city",
+                next_step="use a store of the rehearsal world",
+            )
+        left, top, gsd = tiles["x_left_m"], tiles["y_top_m"], tiles["gsd_m"]
+        right, bottom = left + tiles["width"] * gsd, top - tiles["height"] * gsd
+        boxes.append((float(left.min()), float(bottom.min()), float(right.max()), float(top.max())))
+    return boxes
 
 
 def write_extract(

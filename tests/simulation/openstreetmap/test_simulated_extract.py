@@ -18,7 +18,7 @@ from components.osm.parameters import OsmParameters
 from components.osm.pipeline import draw_masks
 from components.simulation.city import city_of
 from components.simulation.openstreetmap import __main__ as command
-from components.simulation.openstreetmap.extract import write_extract
+from components.simulation.openstreetmap.extract import boxes_of, write_extract
 from components.simulation.parameters import WorldParameters
 from tests.lib.osm.extracts import SIDE
 from tests.lib.store.tiny_store import tiny_store
@@ -57,7 +57,7 @@ def test_stage_osm_draws_the_city_s_buildings_from_an_extract_without_errors(
     store: Store, tmp_path: Path
 ) -> None:
     world = WorldParameters()
-    made = write_extract(tmp_path / "city.geojson", city_of(world.seed), command.boxes_of(store), "none", 1)
+    made = write_extract(tmp_path / "city.geojson", city_of(world.seed), boxes_of(store), "none", 1)
     parameters = OsmParameters.model_validate({"tasks": ["buildings"], "extract": made.declaration()})
     draw_masks("buildings", store, tmp_path / "osm", tmp_path / "reports", parameters)
     masks = np.load(tmp_path / "osm" / f"{SENSOR}.npy")[..., 0]
@@ -106,4 +106,4 @@ def test_wrong_options_are_named(
 def test_a_store_of_a_real_sensor_is_refused(store: Store) -> None:
     real = Store(store.folder, store.index.assign(sensor="capella-airborne"), store.partitions)
     with pytest.raises(BadDataError, match="no sensor of the simulated city"):
-        command.boxes_of(real)
+        boxes_of(real)

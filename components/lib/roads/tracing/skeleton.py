@@ -6,11 +6,10 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
-from components.lib.geo.vectorise import FOUR_CONNECTED
+from components.lib.geo.vectorise import EIGHT_CONNECTED, FOUR_CONNECTED
 from components.lib.roads.tracing.mask import Mask
 from components.lib.roads.tracing.rules import TracingRules
 
-_EIGHT_CONNECTED = ndimage.generate_binary_structure(2, 2)
 _PART_PX = 1 << 22
 
 
@@ -28,7 +27,7 @@ def cleaned(road: Mask, pixel_m: tuple[float, float], rules: TracingRules) -> Ma
     least = int(np.ceil(rules.least_area_m2 / (pixel_m[0] * pixel_m[1]) - 1e-9))
     if least < 2:
         return road
-    return ~_large(~_large(road, _EIGHT_CONNECTED, least), FOUR_CONNECTED, least)
+    return ~_large(~_large(road, EIGHT_CONNECTED, least), FOUR_CONNECTED, least)
 
 
 def skeleton_of(road: Mask, pixel_m: tuple[float, float], rules: TracingRules) -> Mask:
