@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from components.contract.errors import ParameterError
+
 LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -95,6 +97,23 @@ def run_with_bar(
                 LOG.error("%s failed: %s", task, error)
 
         return run_all(tasks, after, do, jobs=jobs, on_end=ended)
+
+
+def check_trials(seeds: Sequence[int], jobs: int) -> None:
+    """Check the seeds of a comparison's rows, and how many trainings run at a time.
+
+    Two trainings of one seed would be one trial twice, and make the spread of the seeds too small.
+
+    Raises:
+        ParameterError: If a seed is given twice or is none, or no training is to run.
+    """
+    distinct = len(set(seeds)) == len(seeds) and all(0 <= seed < 2**32 for seed in seeds)
+    if not distinct or jobs < 1:
+        raise ParameterError(
+            f"--seeds {' '.join(map(str, seeds))} --jobs {jobs}: seeds must be distinct and "
+            "between 0 and 2**32 - 1, jobs at least 1",
+            next_step="correct them",
+        )
 
 
 def _add_blocked(results: TaskResults[T], tasks: Sequence[T], after: Mapping[T, Sequence[T]]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.contract.errors import ParameterError, StormsightError
+from components.contract.errors import StormsightError
 from components.contract.identity import ROOT
 from components.contract.parameters import PARAMS_FILE
 from components.experiments.change.rows import Row, chosen
@@ -16,7 +16,7 @@ from components.experiments.change.trial import CONFIDENCE, REPORTS, VAR, Change
 from components.experiments.identity import StageGraph
 from components.experiments.parameters import ParameterOverlay
 from components.experiments.processes import StageProcesses, run_lock
-from components.experiments.schedule import run_with_bar
+from components.experiments.schedule import check_trials, run_with_bar
 from components.experiments.world import store_hash
 from components.lib.cli import run
 from components.lib.files import require_input, write_json, write_text
@@ -53,14 +53,7 @@ class Options:
     params: Path = PARAMS_FILE
 
     def __post_init__(self) -> None:
-        # Two trainings of one seed would be one trial twice, and make the spread of the seeds too small.
-        distinct = len(set(self.seeds)) == len(self.seeds) and all(0 <= seed < 2**32 for seed in self.seeds)
-        if not distinct or self.jobs < 1:
-            raise ParameterError(
-                f"--seeds {' '.join(map(str, self.seeds))} --jobs {self.jobs}: seeds must be distinct and "
-                "between 0 and 2**32 - 1, jobs at least 1",
-                next_step="correct them",
-            )
+        check_trials(self.seeds, self.jobs)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -18,7 +18,7 @@ from components.experiments.pretrain.masks import MaskMaker
 from components.experiments.pretrain.rows import Budget, Row, chosen
 from components.experiments.pretrain.trial import REPORTS, VAR, PretrainTrial, Workshop
 from components.experiments.processes import StageProcesses, run_lock
-from components.experiments.schedule import run_with_bar
+from components.experiments.schedule import check_trials, run_with_bar
 from components.experiments.scoring import Scorer
 from components.experiments.world import World, store_hash
 from components.lib.cli import run
@@ -64,6 +64,9 @@ class Options:
     folder: Path = VAR
     out: Path = REPORTS
     params: Path = PARAMS_FILE
+
+    def __post_init__(self) -> None:
+        check_trials(self.seeds, self.jobs)
 
 
 def main(arguments: list[str] | None = None) -> int:
