@@ -17,9 +17,9 @@ from components.lib.operations.decisions import NothingToDo
 from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan, read_plan
+from components.lib.operations.records import FailureRecord, Records, StageRecord, now
 from components.runs.environment import Environment
 from components.runs.gate import Decision, is_promoted, outcomes, sealed_decision
-from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.workspace import require_planned_code, workspace
 
 LOG = logging.getLogger(__name__)

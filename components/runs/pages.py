@@ -17,8 +17,8 @@ from components.lib.objects.content import FOLDER, download_content, folder_file
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.plan import RunPlan, read_plan
+from components.lib.operations.records import Records, StageRecord
 from components.runs.environment import Environment
-from components.runs.records import Records, StageRecord
 
 LOG = logging.getLogger(__name__)
 

@@ -33,11 +33,11 @@ from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.events import Failed
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan, read_plan
+from components.lib.operations.records import FailureRecord, Records, StageRecord, now
 from components.lib.operations.removals import wait_for_removals
 from components.runs.checkpoints import FOLDER, CheckpointMirror
 from components.runs.environment import Environment
 from components.runs.parameters import load_runs_parameters
-from components.runs.records import FailureRecord, Records, StageRecord, now
 from components.runs.supervision import supervise
 from components.runs.worker import RESULT, describe_exit, next_step_of
 from components.runs.workspace import PREFIX, STATE, require_planned_code, workspace

@@ -19,10 +19,10 @@ from components.lib.cli import REPORT
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.plan import read_plan
+from components.lib.operations.records import Records
 from components.runs.__main__ import main
 from components.runs.environment import Environment
 from components.runs.plan import plan
-from components.runs.records import Records
 from components.runs.stage import run_stage
 from tests.conftest import ROOT
 

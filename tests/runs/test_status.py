@@ -15,6 +15,7 @@ from components.contract.keys import CHAMPIONS, run_record_key, stage_record_key
 from components.lib.objects.opening import open_objects
 from components.lib.operations.events import Claimed, Succeeded
 from components.lib.operations.operations import Operations
+from components.lib.operations.records import FailureRecord
 from components.lib.operations.state import Claim
 from components.lib.registry.artefact import CHAMPION
 from components.lib.registry.champion import ChampionRegistry
@@ -24,7 +25,6 @@ from components.lib.tracking.connection import connect
 from components.runs.environment import Environment
 from components.runs.finish import finish
 from components.runs.plan import plan
-from components.runs.records import FailureRecord
 from components.runs.status.last_run import _outcome
 from components.runs.status.page import json_of, read_status, text_of
 from tests.lib.registry.models import MODEL, register_version

@@ -16,12 +16,12 @@ from components.contract.keys import OPERATIONS, WORK, failures_prefix, stage_re
 from components.lib.objects.content import FOLDER, folder_files, read_content
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.events import Failed, Succeeded
+from components.lib.operations.records import FailureRecord, StageRecord
 from components.lib.operations.state import Claim
 from components.runs.environment import Environment
 from components.runs.gate import outcomes, sealed_decision
 from components.runs.pages import outputs, page_outputs
 from components.runs.plan import last_failures
-from components.runs.records import FailureRecord, StageRecord
 from components.runs.status.champions import report_command
 from components.runs.status.findings import LISTED, Finding, listed, run_of
 from components.runs.status.sources import Sources

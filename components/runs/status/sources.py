@@ -10,10 +10,10 @@ from components.contract.keys import CHAMPIONS
 from components.lib.objects.opening import landing_from_environment, open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.operations import Operations
+from components.lib.operations.records import Records, StageRecord
 from components.lib.operations.state import Claim, State
 from components.lib.registry.ledger import ChampionLedgers
 from components.runs.environment import Environment
-from components.runs.records import Records, StageRecord
 
 
 @dataclass(frozen=True)

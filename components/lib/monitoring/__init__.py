@@ -1,0 +1,1 @@
+"""Metrics of the installation: their registry, and the values read from records and ledgers."""
