@@ -34,6 +34,7 @@ from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.sensors import get_sensor
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.evaluation.stability import read_evidence
+from components.lib.history.cost import CostParameters
 from components.lib.methods.registry import CONTROL, method_names
 from components.lib.tracking.parameters import TrackingParameters
 from components.optical.parameters import OpticalParameters
@@ -73,6 +74,7 @@ MODELS: tuple[tuple[str, type[Parameters]], ...] = (
     (SHARED, Policy),
     (SHARED, RunsParameters),
     ("evidence", EvidenceParameters),
+    ("cost", CostParameters),
 )
 """Models that read each section. The orchestrator itself checks the other values of `orchestration`."""
 

@@ -45,6 +45,7 @@ SECTIONS = (
     "map",
     "orchestration",
     "evidence",
+    "cost",
 )
 """Sections of ``params.yaml``, in the order of the pipeline."""
 

@@ -23,7 +23,7 @@ from components.contract.parameters import (
 from components.contract.partitions import partition_names, require_partition
 from components.contract.variables import PROFILE
 
-SERVICES = frozenset({"map", "orchestration", "evidence"})
+SERVICES = frozenset({"map", "orchestration", "evidence", "cost"})
 """Sections that no stage reads: what reads them does not follow DVC's graph."""
 
 SHOWN_ISSUES = 8

@@ -34,6 +34,7 @@ class StageFacts:
         cpus: CPU cores that the graph asks for; None as above.
         outputs: MD5 by path of what it made.
         inputs: MD5 by path of what it read, code left out.
+        sizes: Bytes by path of ``inputs`` and ``outputs``, where the lock says.
     """
 
     stage: str
@@ -47,6 +48,7 @@ class StageFacts:
     cpus: float | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -162,15 +164,16 @@ class RunFacts:
     kept: bool = True
 
     @property
+    def own_stages(self) -> list[StageFacts]:
+        """Stages that this run did itself; the others were found from earlier runs of the training."""
+        return [one for one in self.stages.values() if one.run == self.run]
+
+    @property
     def gpu_seconds(self) -> float:
-        """GPU-seconds by what the graph asks for, of the stages that this run did itself."""
-        return sum((one.duration or 0.0) * (one.gpus or 0) for one in self._own)
+        """GPU-seconds of its own stages, by what the graph asks for."""
+        return sum((one.duration or 0.0) * (one.gpus or 0) for one in self.own_stages)
 
     @property
     def cpu_seconds(self) -> float:
-        """CPU-seconds, as above."""
-        return sum((one.duration or 0.0) * (one.cpus or 0.0) for one in self._own)
-
-    @property
-    def _own(self) -> list[StageFacts]:
-        return [one for one in self.stages.values() if one.run == self.run]
+        """CPU-core-seconds of its own stages, by what the graph asks for."""
+        return sum((one.duration or 0.0) * (one.cpus or 0.0) for one in self.own_stages)
