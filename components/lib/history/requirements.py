@@ -1,0 +1,51 @@
+"""Resources that the present graph asks for, by stage: what a finished stage is counted with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from components.contract.errors import StormsightError
+from components.contract.graph.load import load_graph
+from components.contract.work import Requirements
+
+LOG = logging.getLogger(__name__)
+
+
+class GraphRequirements:
+    """Requirements of the stages of ``dvc.yaml``, loaded once for each profile.
+
+    Args:
+        source: Folder of ``dvc.yaml`` and ``params.yaml``; None for no graph at all.
+    """
+
+    def __init__(self, source: Path | None) -> None:
+        self._source = source
+        self._loaded: dict[str | None, Mapping[str, Requirements]] = {}
+
+    def of(self, stage: str, profile: str | None) -> Requirements | None:
+        """Return what the graph asks for; None if it has no such stage or cannot be loaded.
+
+        The parts of a stage share their requirements, so a part that the graph lacks, such as one of an
+        acquisition that was registered later, has those of the others.
+
+        Args:
+            stage: Address of the stage, such as ``distill@concord``.
+            profile: Profile of params.yaml that the training had; None for the file's own.
+        """
+        if profile not in self._loaded:
+            self._loaded[profile] = self._load(profile)
+        found = self._loaded[profile]
+        return found.get(stage) or found.get(stage.partition("@")[0])
+
+    def _load(self, profile: str | None) -> Mapping[str, Requirements]:
+        if self._source is None:
+            return {}
+        try:
+            graph = load_graph(self._source / "dvc.yaml", self._source / "params.yaml", profile)
+        except StormsightError as error:  # durations stand without it
+            LOG.warning("the resources of stages are unknown: %s", error.message)
+            return {}
+        by_name = {stage.address.partition("@")[0]: stage.requirements for stage in graph}
+        return by_name | {stage.address: stage.requirements for stage in graph}
