@@ -296,6 +296,11 @@ def lock_key(key: str) -> str:
     return f"{training_prefix(key)}/{LOCK}"
 
 
+def lineage_key(key: str) -> str:
+    """Return the key of a training's OpenLineage events, one JSON object per line."""
+    return f"{training_prefix(key)}/lineage.ndjson"
+
+
 def run_record_key(key: str) -> str:
     """Return the key of a finished training's record."""
     return f"{training_prefix(key)}/record.json"

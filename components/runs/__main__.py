@@ -29,7 +29,8 @@ def _parser() -> argparse.ArgumentParser:
         "STORMSIGHT_OBJECTS, data in STORMSIGHT_REMOTE, scratch in STORMSIGHT_WORKSPACE.",
     )
     commands = parser.add_subparsers(
-        required=True, metavar="plan | stage | finish | gate | redrive | release | status | report"
+        required=True,
+        metavar="plan | stage | finish | gate | redrive | release | status | report | cost | lineage",
     )
 
     plan = commands.add_parser("plan", help="claim what is to be trained; exit 99 if nothing is")
@@ -88,6 +89,20 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, metavar="DIR", help="new folder for them (var/reports/RUN)")
     report.add_argument("--open", action="store_true", help="open the first page in a browser")
     report.set_defaults(command=_report)
+
+    cost = commands.add_parser(
+        "cost", help="print what trainings and promoted models cost: seconds, bytes, money, energy"
+    )
+    cost.add_argument("--last", type=int, default=20, metavar="N", help="runs to list (%(default)s)")
+    cost.add_argument("--json", action="store_true", help="print it as JSON")
+    cost.set_defaults(command=_cost, run=None)
+
+    lineage = commands.add_parser(
+        "lineage", help="print a run's OpenLineage events, one JSON object per line"
+    )
+    lineage.add_argument("run", metavar="RUN", help="the orchestrator's run id, or its name in the ledger")
+    lineage.add_argument("--out", type=Path, metavar="FILE", help="write them to this file instead")
+    lineage.set_defaults(command=_lineage)
     return parser
 
 
@@ -152,6 +167,22 @@ def _report(options: argparse.Namespace, environment: Environment) -> int:
     print("\n".join(str(path) for path in found))
     if options.open:
         open_page(found[0])
+    return 0
+
+
+def _cost(options: argparse.Namespace, environment: Environment) -> int:
+    from components.runs.cost import json_of, read_cost, text_of  # noqa: PLC0415
+
+    report = read_cost(environment, options.last)
+    print(json_of(report) if options.json else text_of(report))
+    return 0
+
+
+def _lineage(options: argparse.Namespace, environment: Environment) -> int:
+    from components.runs.lineage import write_lineage  # noqa: PLC0415
+
+    text = write_lineage(environment, options.run, options.out)
+    print(options.out if options.out is not None else text, end="\n" if options.out is not None else "")
     return 0
 
 

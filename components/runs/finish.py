@@ -20,6 +20,7 @@ from components.lib.operations.plan import RunPlan, read_plan
 from components.lib.operations.records import FailureRecord, Records, StageRecord, now
 from components.runs.environment import Environment
 from components.runs.gate import Decision, is_promoted, outcomes, sealed_decision
+from components.runs.lineage import tell_lineage
 from components.runs.workspace import require_planned_code, workspace
 
 LOG = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ def finish(environment: Environment, run: str) -> int:
     else:
         require_planned_code(environment.source, plan)  # the stages' list came from here
         outcome, decision = _succeed(objects, operations, plan, {name: done[name] for name in names}, lock)
+    if not isinstance(outcome, NothingToDo):
+        tell_lineage(environment, run)
     return _report_outcome(run, outcome, decision)
 
 

@@ -8,7 +8,7 @@ Specification: OpenLineage 2-0-2, facets of its core.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
@@ -49,7 +49,7 @@ def events_of(run: RunFacts, data: str) -> list[RunEvent]:
     return sorted(found, key=lambda event: event.eventTime)
 
 
-def lines_of(events: list[RunEvent]) -> str:
+def lines_of(events: Iterable[RunEvent]) -> str:
     """Return events as JSON, one per line."""
     return "".join(json.dumps(json.loads(Serde.to_json(event)), sort_keys=True) + "\n" for event in events)
 
@@ -68,14 +68,21 @@ def _training(run: RunFacts) -> Iterator[RunEvent]:
     facets: dict[str, RunFacet] = {"tags": _tags(run)}
     if run.started is not None:
         yield _event(RunState.START, run.started, TRAINING, run_id(run), facets)
-    if run.ended is None:
+    end = run.ended or _last_time(run)
+    if end is None or run.outcome == "at work":
         return
     if run.outcome == "failed":
         what = f"{run.failed_stage}: {run.failure_class}: {run.message}"
         failed = facets | {"errorMessage": _error(what)}
-        yield _event(RunState.FAIL, run.ended, TRAINING, run_id(run), failed)
+        yield _event(RunState.FAIL, end, TRAINING, run_id(run), failed)
     else:
-        yield _event(RunState.COMPLETE, run.ended, TRAINING, run_id(run), facets)
+        yield _event(RunState.COMPLETE, end, TRAINING, run_id(run), facets)
+
+
+def _last_time(run: RunFacts) -> datetime | None:
+    """Return the last time that is known of a run whose machine was lost: nothing kept its end."""
+    known = [run.started, *(stage.ended for stage in run.own_stages)]
+    return max((time for time in known if time is not None), default=None)
 
 
 def _stage(run: RunFacts, stage: StageFacts, data: str) -> Iterator[RunEvent]:

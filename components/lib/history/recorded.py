@@ -154,8 +154,14 @@ def _of_stage(record: StageRecord, requirements: GraphRequirements, profile: str
         cpus=None if asked is None else asked.cpu,
         outputs=_md5(record, "outs"),
         inputs=inputs,
+        sizes=_sizes(record),
     )
 
 
 def _md5(record: StageRecord, part: str) -> dict[str, str]:
     return {item["path"]: str(item["md5"]) for item in record.lock.get(part, []) if item.get("md5")}
+
+
+def _sizes(record: StageRecord) -> dict[str, int]:
+    items = (item for part in ("deps", "outs") for item in record.lock.get(part, []))
+    return {item["path"]: item["size"] for item in items if isinstance(item.get("size"), int)}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from components.contract.errors import MissingInputError, StormsightError
+from components.contract.errors import BadDataError, MissingInputError, StormsightError
 from components.contract.keys import OPERATIONS, WORK, failures_prefix, stage_records_prefix, training_prefix
 from components.lib.history.decided import models_of
 from components.lib.history.facts import Outcome, RunFacts
@@ -125,6 +125,27 @@ class HistoryReader:
             state,
             {key: one.mark for key, one in readings.items() if one.mark is not None},
         )
+
+    def of_run(self, run: str) -> RunFacts | None:
+        """Return one training with the inputs and outputs of its stages; None if the run holds no claim.
+
+        Args:
+            run: Name of the run in the ledger.
+
+        Raises:
+            BadDataError: If the ledger is broken or a record is damaged.
+            SourceUnavailableError: If the store does not answer.
+        """
+        state = self._operations.state()
+        claim = state.claim_of(run)
+        if claim is None:
+            return None
+        reading = self._read(_of_claim(claim, state, kept=True), None, None)
+        if reading.problem is not None:
+            raise BadDataError(
+                f"{reading.problem.source}: {reading.problem.message}", next_step=reading.problem.next_step
+            )
+        return self.detailed(reading.facts)
 
     def detailed(self, facts: RunFacts) -> RunFacts:
         """Return a training with the inputs and outputs of its stages, which the history leaves out.

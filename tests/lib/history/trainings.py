@@ -11,7 +11,7 @@ BEGIN = datetime(2026, 11, 29, 3, tzinfo=UTC)
 
 
 def stage(name: str, run: str = "one", *, begin: float = 0, seconds: float = 3600, **more: Any) -> StageFacts:
-    """Return a stage that began ``begin`` seconds after ``BEGIN``, on one core and no GPU unless ``more`` says so."""
+    """Return a stage on one core and no GPU, begun ``begin`` seconds after ``BEGIN``."""
     started = BEGIN + timedelta(seconds=begin)
     given: dict[str, Any] = {"gpus": 0, "cpus": 1.0, "image": "local", "restored": False, "seconds": {}}
     return StageFacts(
@@ -24,7 +24,8 @@ def stage(name: str, run: str = "one", *, begin: float = 0, seconds: float = 360
 def training(*stages: StageFacts, run: str = "one", **more: Any) -> RunFacts:
     """Return a run of these stages that ended an hour after ``BEGIN`` with success."""
     given: dict[str, Any] = {
-        "key": "k" * 64, "profile": "rehearsal", "code": "c" * 64, "params": "d" * 64, "acquisitions": ("flight-7",),
+        "key": "k" * 64, "profile": "rehearsal", "code": "c" * 64, "params": "d" * 64,
+        "acquisitions": ("flight-7",),
         "started": BEGIN, "ended": BEGIN + timedelta(hours=1), "outcome": "succeeded", "promoted": False,
     }  # fmt: skip
     return RunFacts(**given | more, run=run, stages={one.stage: one for one in stages})
