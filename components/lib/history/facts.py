@@ -35,6 +35,7 @@ class StageFacts:
         outputs: MD5 by path of what it made.
         inputs: MD5 by path of what it read, code left out.
         sizes: Bytes by path of ``inputs`` and ``outputs``, where the lock says.
+        output_bytes: Bytes of what it made; None where nothing kept the number.
     """
 
     stage: str
@@ -49,6 +50,7 @@ class StageFacts:
     outputs: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    output_bytes: int | None = None
 
     @property
     def name(self) -> str:
@@ -136,7 +138,7 @@ class RunFacts:
         failure_class: Class of that failure; empty as above.
         message: Message of that failure; empty as above.
         stages: Finished stages by address, in the order of their ends.
-        failures: Failed attempts, oldest first.
+        failures: Failed attempts of this run, oldest first.
         models: Judgements by registered model.
         metrics: Content of the stages' JSON metrics by path.
         simulated: Whether its numbers are of the simulated world; None without a decision.

@@ -141,7 +141,7 @@ class Trainings:
                     {"path": "components/steps", "md5": "9" * 32},
                     {"path": "data/raw", "md5": "0" * 32},
                 ],
-                "outs": [{"path": f"data/{stage}d", "md5": "1" * 32}],
+                "outs": [{"path": f"data/{stage}d", "md5": "1" * 32, "size": 1000}],
             },
             metrics={f"reports/{stage}/metrics.json": {"tiles": 3}},
             started=started.isoformat(timespec="milliseconds"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from components.contract.keys import run_record_key, stage_record_key
 from components.lib.history.requirements import GraphRequirements
 from components.lib.history.stored import HistoryReader
 from components.lib.objects.folder import FolderObjects
-from tests.lib.history.ledgers import Trainings
+from tests.lib.history.ledgers import HOUR, Trainings
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_runs_with_stages_failures_and_judgement(trainings: Trainings) -> None:
     )  # fmt: skip
     assert (failed.failed_stage, failed.failure_class) == ("distill@one", "out_of_memory")
     assert [failure.stage for failure in failed.failures] == ["distill@one"]
-    assert failed.ended == failed.failures[-1].time
+    assert failed.ended == failed.started + timedelta(minutes=10), "as the ledger says"
     assert working.stages["prepare"].outputs == {"data/prepared": "1" * 32}
     assert working.stages["prepare"].inputs == {"data/raw": "0" * 32}, "code is no input"
     assert (working.ended, ended.kept) == (None, True)
@@ -63,7 +63,12 @@ def test_a_second_reading_reads_only_what_changed(
     trainings.record_stage("r3", "distill@one")
     read: list[str] = []
     get = FolderObjects.get
-    monkeypatch.setattr(FolderObjects, "get", lambda self, key: read.append(key) or get(self, key))
+
+    def recording(self: FolderObjects, key: str) -> bytes:
+        read.append(key)
+        return get(self, key)
+
+    monkeypatch.setattr(FolderObjects, "get", recording)
     second = reader.read(first)
     works = {key.split("/")[1] for key in read if key.startswith("work/")}
     assert works == {trainings.keys["r3"]}
@@ -126,6 +131,27 @@ def test_details_have_inputs_and_outputs(trainings: Trainings) -> None:
     plain = reader.read().runs[2]
     assert plain.stages["prepare"].outputs == {}
     assert reader.detailed(plain).stages["prepare"].outputs == {"data/prepared": "1" * 32}
+
+
+def test_runs_that_lost_their_claim_are_told_too(trainings: Trainings) -> None:
+    trainings.claim("r4", "r2")
+    trainings.record_failure("r4", "distill@one", "crashed")
+    trainings.now += 3 * HOUR
+    trainings.work("r5", training="r2", stages=("prepare", "distill@one", "promote"))
+    trainings.end("r5")
+    told = {run.run: run for run in HistoryReader(trainings.objects).read().runs}
+    assert (told["r2"].outcome, told["r2"].failure_class, told["r2"].message) == (
+        "failed", "out_of_memory", "it is torn",
+    )  # fmt: skip
+    assert (told["r4"].failure_class, told["r4"].failed_stage) == ("infrastructure", ""), "it fell silent"
+    assert [len(told[run].failures) for run in ("r2", "r4", "r5")] == [1, 1, 0]
+    assert told["r5"].outcome == "succeeded"
+    assert told["r5"].ended == trainings.now
+
+
+def test_bytes_of_outputs_are_kept(trainings: Trainings) -> None:
+    ended = HistoryReader(trainings.objects).read().runs[2]
+    assert [stage.output_bytes for stage in ended.stages.values()] == [1000, 1000, 1000]
 
 
 def test_resources_are_those_of_the_graph(trainings: Trainings, tmp_path: Path) -> None:
