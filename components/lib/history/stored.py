@@ -130,7 +130,7 @@ class HistoryReader:
         )
 
     def of_run(self, run: str) -> RunFacts | None:
-        """Return one training with the inputs and outputs of its stages; None if the run holds no claim.
+        """Return one run with the inputs and outputs of its stages; None if it never held a claim.
 
         Args:
             run: Name of the run in the ledger.
@@ -140,15 +140,17 @@ class HistoryReader:
             SourceUnavailableError: If the store does not answer.
         """
         state = self._operations.state()
-        claim = state.claim_of(run)
+        claim = state.claims.get(state.runs.get(run, ""))
         if claim is None:
             return None
-        reading = self._read(_of_claim(claim, state, kept=True), None, None)
+        facts = _of_claim(claim, _Sets(state).of(claim), kept=True)
+        reading = self._read(claim, facts, (), None)
         if reading.problem is not None:
             raise BadDataError(
                 f"{reading.problem.source}: {reading.problem.message}", next_step=reading.problem.next_step
             )
-        return self.detailed(reading.facts)
+        found = next((facts for facts in reading.runs if facts.run == run), None)
+        return None if found is None else self.detailed(found)
 
     def detailed(self, facts: RunFacts) -> RunFacts:
         """Return a training with the inputs and outputs of its stages, which the history leaves out.
