@@ -88,7 +88,7 @@ def _comment_of(rest: str) -> str:
 def section_models() -> dict[str, set[Model]]:
     """Return the models that read each section, found by the calls that name both.
 
-    A call like ``load_parameters("optical", OpticalParameters)`` is such a place. Sections of methods are
+    A call like ``load_parameters("optical", OpticalParameters)`` is such a place, with the profile first too. Sections of methods are
     declared by the method's module, ``orchestration`` by the orchestrator.
     """
     models: dict[str, set[Model]] = {}
@@ -96,7 +96,10 @@ def section_models() -> dict[str, set[Model]]:
         tree = ast.parse(path.read_text("utf-8"))
         for node in ast.walk(tree):
             match node:
-                case ast.Call(args=[ast.Constant(value=str(section)), ast.Name(id=name), *_]):
+                case ast.Call(
+                    args=[ast.Constant(value=str(section)), ast.Name(id=name), *_]
+                    | [_, ast.Constant(value=str(section)), ast.Name(id=name), *_]
+                ):
                     if section in SECTIONS and name[0].isupper() and not name.isupper():  # a class
                         models.setdefault(section, set()).add(_resolve(name, tree, path))
     for name in document().get("methods", {}):
