@@ -88,8 +88,8 @@ def _comment_of(rest: str) -> str:
 def section_models() -> dict[str, set[Model]]:
     """Return the models that read each section, found by the calls that name both.
 
-    A call like ``load_parameters("optical", OpticalParameters)`` is such a place, with the profile first too. Sections of methods are
-    declared by the method's module, ``orchestration`` by the orchestrator.
+    A call like ``load_parameters("optical", OpticalParameters)`` is such a place, with the profile first too.
+    Sections of methods are declared by the method's module, ``orchestration`` by the orchestrator.
     """
     models: dict[str, set[Model]] = {}
     for path in sorted((ROOT / "components").rglob("*.py")):
