@@ -41,6 +41,7 @@ from components.lib.inference.tiles import predict_images
 from components.lib.inference.views import views_of
 from components.lib.nets.bundle import load_bundle
 from components.lib.nets.network import SegmentationNetwork
+from components.lib.store.layout import BANDS as INPUT_BANDS
 from components.lib.tasks.buildings import BUILDINGS
 from components.pairs.parameters import PairsParameters
 from components.simulation.change.parameters import SimulatedPairsParameters
@@ -179,10 +180,12 @@ def _image(store: PairStore, name: str, date: str, net: SegmentationNetwork, fro
     turned = modality == "sar" and from_south
     if turned:
         values, place = align(values, 1), place.turned(*values.shape[:2])
-    pixels = np.ascontiguousarray(np.moveaxis(values, -1, 0))
+    # Networks that find buildings read the channels of a training store, which repeat a band of the camera.
+    channels = [BANDS[modality].index(band) for band in INPUT_BANDS[modality]]
+    pixels = np.ascontiguousarray(np.moveaxis(values, -1, 0)[channels])
     return GeoArray(
         values=pixels,
-        bands=BANDS[modality],
+        bands=INPUT_BANDS[modality],
         valid=np.asarray(pixels.any(axis=0), dtype=np.bool_),
         transform=place,
         crs=SIMULATED_AIRBORNE.crs,

@@ -8,14 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from components.contract.errors import ParameterError
 from components.experiments.change.baseline import Mapper, main, score_baseline
 from components.lib.change.footprints.changes import FootprintMap
 from components.lib.change.store.store import PairStore
 from components.lib.change.store.writing import write_pairs
+from components.lib.change.terms import Modality
 from components.lib.config.scoring import ScoringSettings
+from components.lib.datasets.rehearsal import SIMULATED_AIRBORNE
 from components.lib.geo.geoarray import GeoArray
+from components.lib.nets.bundle import load_bundle, save_bundle
+from components.lib.nets.config import NetworkConfig
+from components.lib.nets.factory import build_network
 from components.simulation.change.later_city import later_city_of
 from components.simulation.change.pairs import draw_pair
 from components.simulation.change.parameters import SimulatedPairsParameters
@@ -59,6 +65,39 @@ def test_true_maps_find_the_changed_buildings(
     scores = score_baseline(store, nets("optical", after), ScoringSettings(), WORLD)
     assert (scores.objects.tp, scores.objects.fp, scores.objects.fn) == (2, 0, 0)
     assert scores.pixels.f1 > 0.75
+
+
+def test_networks_read_the_channels_that_they_were_trained_on(
+    store: PairStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pairs hold red, green and blue; optical networks read blue, red, red, green."""
+    torch.manual_seed(3)
+    modalities: tuple[Modality, ...] = ("optical", "sar")
+    for modality in modalities:
+        config = NetworkConfig(
+            kind="deeplabv3plus",
+            encoder="timm-mobilenetv3_small_minimal_100",
+            decoder_channels=16,
+            modality=cast("Literal['optical', 'sar']", modality),
+            sensors=(SIMULATED_AIRBORNE.name,),
+        )
+        save_bundle(tmp_path / modality, build_network(config), {"stage": "test"})
+    seen: list[GeoArray] = []
+
+    def recorded(self: Mapper, image: GeoArray, name: str) -> FootprintMap:
+        seen.append(image)
+        return whole(self, image, name)
+
+    whole = Mapper.map_of
+    monkeypatch.setattr(Mapper, "map_of", recorded)
+    nets = {"before": load_bundle(tmp_path / "optical"), "after": load_bundle(tmp_path / "sar")}
+    settings = ScoringSettings(flip=False, vectorise="plain")
+    scores = score_baseline(store, nets, settings, WORLD)
+    assert scores.pixels.tp + scores.pixels.fn > 0
+    assert [image.bands for image in seen[:2]] == [("B", "R", "R", "G"), ("HH", "HV", "VH", "VV")]
+    pair = store.whole("before_optical", store.names("test")[0])
+    np.testing.assert_array_equal(seen[0].values[0], pair[..., 2])
+    np.testing.assert_array_equal(seen[0].values[3], pair[..., 1])
 
 
 def test_pairs_of_another_world_are_refused(store: PairStore) -> None:
