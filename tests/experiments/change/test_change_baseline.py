@@ -78,7 +78,7 @@ def test_networks_read_the_channels_that_they_were_trained_on(
             kind="deeplabv3plus",
             encoder="timm-mobilenetv3_small_minimal_100",
             decoder_channels=16,
-            modality=cast("Literal['optical', 'sar']", modality),
+            modality=modality,
             sensors=(SIMULATED_AIRBORNE.name,),
         )
         save_bundle(tmp_path / modality, build_network(config), {"stage": "test"})
