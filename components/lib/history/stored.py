@@ -129,6 +129,17 @@ class HistoryReader:
             {key: one.mark for key, one in readings.items() if one.mark is not None},
         )
 
+    def training(self, state: State, key: str) -> tuple[RunFacts, ...]:
+        """Return the runs of one training, the latest last.
+
+        Args:
+            state: State of the operations, which holds the training.
+            key: Its key.
+        """
+        claim = state.claims[key]
+        facts = _of_claim(claim, tuple(state.acquisitions_of(claim)), kept=True)
+        return self._read(claim, facts, (), None).runs
+
     def detailed(self, facts: RunFacts) -> RunFacts:
         """Return a training with the inputs and outputs of its stages, which the history leaves out.
 
@@ -158,7 +169,7 @@ class HistoryReader:
             return _Reading(_with_earlier(claim, replace(facts, kept=False)))
         except StormsightError as error:
             problem = Problem(training_prefix(facts.key), error.message, error.next_step)
-            return _Reading(_with_earlier(claim, replace(facts, kept=False)), problem=problem)
+            return _Reading(_with_earlier(claim, _as_before(facts, before)), problem=problem)
 
     def _mark(self, facts: RunFacts) -> Mark:
         """Return the mark of a training that may still change."""
@@ -254,6 +265,22 @@ def _with_earlier(claim: Claim, latest: RunFacts) -> tuple[RunFacts, ...]:
     ]
     own = tuple(failure for failure in latest.failures if failure.run == latest.run)
     return (*earlier, replace(latest, failures=own))
+
+
+def _as_before(facts: RunFacts, before: tuple[RunFacts, ...]) -> RunFacts:
+    """Return a run with what its records told when they could be read; without them if they never could."""
+    if not before or not before[-1].kept:
+        return replace(facts, kept=False)
+    failures = tuple(failure for one in before for failure in one.failures)
+    latest = before[-1]
+    return replace(
+        facts,
+        stages=latest.stages,
+        failures=tuple(sorted(failures, key=lambda failure: failure.time)),
+        models=latest.models,
+        metrics=latest.metrics,
+        simulated=latest.simulated,
+    )
 
 
 def _message(latest: RunFacts, earlier: EarlierClaim) -> str:
