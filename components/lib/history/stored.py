@@ -6,7 +6,7 @@ claims tell. A finished training never changes, so a repeated reading asks for w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ from components.lib.history.decided import models_of
 from components.lib.history.facts import Outcome, RunFacts
 from components.lib.history.recorded import facts_of_failures, facts_of_stages, read_run_record
 from components.lib.history.requirements import GraphRequirements
+from components.lib.history.taken import TakenSets
 from components.lib.objects.protocol import ObjectStore, map_many
 from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.operations import Operations
@@ -91,6 +92,7 @@ class HistoryReader:
         self._objects = objects
         self._requirements = requirements or GraphRequirements(None)
         self._operations = operations or Operations(objects)
+        self._sets = TakenSets()
 
     def read(self, known: History | None = None) -> History:
         """Return the history.
@@ -106,7 +108,7 @@ class HistoryReader:
         state = self._operations.state()
         with_objects = set(self._objects.folders(WORK))
         before, marks = _by_key(known), {} if known is None else known.marks
-        sets = _Sets(state)
+        self._sets.update(state)
         readings, changed = dict[str, _Reading](), list[Claim]()
         for key, claim in state.claims.items():
             if _is_settled(marks.get(key), claim, kept=key in with_objects):
@@ -116,7 +118,7 @@ class HistoryReader:
 
         def read_one(claim: Claim) -> _Reading:
             key = claim.claimed.key
-            facts = _of_claim(claim, sets.of(claim), kept=key in with_objects)
+            facts = _of_claim(claim, self._sets.of(claim), kept=key in with_objects)
             return self._read(claim, facts, before.get(key, ()), marks.get(key))
 
         for claim, reading in zip(changed, map_many(self._objects, read_one, changed), strict=True):
@@ -137,7 +139,8 @@ class HistoryReader:
             key: Its key.
         """
         claim = state.claims[key]
-        facts = _of_claim(claim, tuple(state.acquisitions_of(claim)), kept=True)
+        self._sets.update(state)
+        facts = _of_claim(claim, self._sets.of(claim), kept=True)
         return self._read(claim, facts, (), None).runs
 
     def detailed(self, facts: RunFacts) -> RunFacts:
@@ -207,23 +210,6 @@ def ledger_problem(error: StormsightError) -> Problem:
     return Problem(OPERATIONS, error.message, error.next_step)
 
 
-class _Sets:
-    """Sets of claims, each made once: most claims of a ledger without withdrawals share a beginning."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._known: dict[tuple[int, int], tuple[str, ...]] = {}
-
-    def of(self, claim: Claim) -> tuple[str, ...]:
-        """Return the acquisitions of a claim."""
-        if claim.claimed.chosen:
-            return tuple(self._state.acquisitions_of(claim))
-        place = (claim.registered, claim.withdrawn)
-        if place not in self._known:
-            self._known[place] = tuple(self._state.acquisitions_of(claim))
-        return self._known[place]
-
-
 def _by_key(known: History | None) -> dict[str, tuple[RunFacts, ...]]:
     """Return the runs of each training, the latest last."""
     found: dict[str, tuple[RunFacts, ...]] = {}
@@ -289,7 +275,7 @@ def _message(latest: RunFacts, earlier: EarlierClaim) -> str:
     return told[-1].message if told else ""
 
 
-def _of_claim(claim: Claim, acquisitions: tuple[str, ...], *, kept: bool) -> RunFacts:
+def _of_claim(claim: Claim, acquisitions: Sequence[str], *, kept: bool) -> RunFacts:
     """Return what the ledger alone tells."""
     claimed, outcome = claim.claimed, claim.outcome
     failed = outcome if isinstance(outcome, Failed) else None
