@@ -6,7 +6,7 @@ which outlive the processes that wrote them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -129,7 +129,7 @@ class RunFacts:
         profile: Profile of params.yaml; None if the record does not say.
         code: SHA-256 of the code.
         params: SHA-256 of the parameters.
-        acquisitions: Ids of the acquisitions it was trained with.
+        acquisitions: Ids of the acquisitions it was trained with, sorted.
         started: Time of the claim, UTC; None if nothing kept it.
         ended: End, UTC; None while it is at work or if nothing kept it.
         outcome: How it ended.
@@ -150,7 +150,7 @@ class RunFacts:
     profile: str | None
     code: str
     params: str
-    acquisitions: tuple[str, ...]
+    acquisitions: Sequence[str]
     started: datetime | None
     ended: datetime | None
     outcome: Outcome

@@ -6,7 +6,7 @@ claims tell. A finished training never changes, so a repeated reading asks for w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ from components.lib.history.decided import models_of
 from components.lib.history.facts import Outcome, RunFacts
 from components.lib.history.recorded import facts_of_failures, facts_of_stages, read_run_record
 from components.lib.history.requirements import GraphRequirements
+from components.lib.history.taken import TakenSets
 from components.lib.objects.protocol import ObjectStore, map_many
 from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.operations import Operations
@@ -91,6 +92,7 @@ class HistoryReader:
         self._objects = objects
         self._requirements = requirements or GraphRequirements(None)
         self._operations = operations or Operations(objects)
+        self._sets = TakenSets()
 
     def read(self, known: History | None = None) -> History:
         """Return the history.
@@ -106,7 +108,7 @@ class HistoryReader:
         state = self._operations.state()
         with_objects = set(self._objects.folders(WORK))
         before, marks = _by_key(known), {} if known is None else known.marks
-        sets = _Sets(state)
+        self._sets.update(state)
         readings, changed = dict[str, _Reading](), list[Claim]()
         for key, claim in state.claims.items():
             if _is_settled(marks.get(key), claim, kept=key in with_objects):
@@ -116,7 +118,7 @@ class HistoryReader:
 
         def read_one(claim: Claim) -> _Reading:
             key = claim.claimed.key
-            facts = _of_claim(claim, sets.of(claim), kept=key in with_objects)
+            facts = _of_claim(claim, self._sets.of(claim), kept=key in with_objects)
             return self._read(claim, facts, before.get(key, ()), marks.get(key))
 
         for claim, reading in zip(changed, map_many(self._objects, read_one, changed), strict=True):
@@ -140,17 +142,30 @@ class HistoryReader:
             SourceUnavailableError: If the store does not answer.
         """
         state = self._operations.state()
-        claim = state.claims.get(state.runs.get(run, ""))
-        if claim is None:
+        key = state.runs.get(run)
+        if key is None:
             return None
-        facts = _of_claim(claim, _Sets(state).of(claim), kept=True)
-        reading = self._read(claim, facts, (), None)
+        reading = self._training(state, key)
         if reading.problem is not None:
             raise BadDataError(
                 f"{reading.problem.source}: {reading.problem.message}", next_step=reading.problem.next_step
             )
         found = next((facts for facts in reading.runs if facts.run == run), None)
         return None if found is None else self.detailed(found)
+
+    def training(self, state: State, key: str) -> tuple[RunFacts, ...]:
+        """Return the runs of one training, the latest last.
+
+        Args:
+            state: State of the operations, which holds the training.
+            key: Its key.
+        """
+        return self._training(state, key).runs
+
+    def _training(self, state: State, key: str) -> _Reading:
+        claim = state.claims[key]
+        self._sets.update(state)
+        return self._read(claim, _of_claim(claim, self._sets.of(claim), kept=True), (), None)
 
     def detailed(self, facts: RunFacts) -> RunFacts:
         """Return a training with the inputs and outputs of its stages, which the history leaves out.
@@ -181,7 +196,7 @@ class HistoryReader:
             return _Reading(_with_earlier(claim, replace(facts, kept=False)))
         except StormsightError as error:
             problem = Problem(training_prefix(facts.key), error.message, error.next_step)
-            return _Reading(_with_earlier(claim, replace(facts, kept=False)), problem=problem)
+            return _Reading(_with_earlier(claim, _as_before(facts, before)), problem=problem)
 
     def _mark(self, facts: RunFacts) -> Mark:
         """Return the mark of a training that may still change."""
@@ -217,23 +232,6 @@ class HistoryReader:
 def ledger_problem(error: StormsightError) -> Problem:
     """Return the problem that no history could be read at all."""
     return Problem(OPERATIONS, error.message, error.next_step)
-
-
-class _Sets:
-    """Sets of claims, each made once: most claims of a ledger without withdrawals share a beginning."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._known: dict[tuple[int, int], tuple[str, ...]] = {}
-
-    def of(self, claim: Claim) -> tuple[str, ...]:
-        """Return the acquisitions of a claim."""
-        if claim.claimed.chosen:
-            return tuple(self._state.acquisitions_of(claim))
-        place = (claim.registered, claim.withdrawn)
-        if place not in self._known:
-            self._known[place] = tuple(self._state.acquisitions_of(claim))
-        return self._known[place]
 
 
 def _by_key(known: History | None) -> dict[str, tuple[RunFacts, ...]]:
@@ -279,13 +277,29 @@ def _with_earlier(claim: Claim, latest: RunFacts) -> tuple[RunFacts, ...]:
     return (*earlier, replace(latest, failures=own))
 
 
+def _as_before(facts: RunFacts, before: tuple[RunFacts, ...]) -> RunFacts:
+    """Return a run with what its records told when they could be read; without them if they never could."""
+    if not before or not before[-1].kept:
+        return replace(facts, kept=False)
+    failures = tuple(failure for one in before for failure in one.failures)
+    latest = before[-1]
+    return replace(
+        facts,
+        stages=latest.stages,
+        failures=tuple(sorted(failures, key=lambda failure: failure.time)),
+        models=latest.models,
+        metrics=latest.metrics,
+        simulated=latest.simulated,
+    )
+
+
 def _message(latest: RunFacts, earlier: EarlierClaim) -> str:
     """Return what an earlier run failed with, as its record tells it; empty where that is gone."""
     told = [one for one in latest.failures if (one.run, one.stage) == (earlier.run, earlier.stage)]
     return told[-1].message if told else ""
 
 
-def _of_claim(claim: Claim, acquisitions: tuple[str, ...], *, kept: bool) -> RunFacts:
+def _of_claim(claim: Claim, acquisitions: Sequence[str], *, kept: bool) -> RunFacts:
     """Return what the ledger alone tells."""
     claimed, outcome = claim.claimed, claim.outcome
     failed = outcome if isinstance(outcome, Failed) else None

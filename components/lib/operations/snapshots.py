@@ -27,7 +27,7 @@ EVERY = 100
 """Entries after which whoever appends writes a snapshot anew."""
 
 FORM: Literal[2] = 2
-"""Form of a snapshot's content. Code of the first form, which states none, and we ignore each other's."""
+"""Form of a snapshot's content; the first form did not state any."""
 
 LOG = logging.getLogger(__name__)
 

@@ -17,6 +17,9 @@ from components.lib.history.stored import HistoryReader
 from components.lib.objects.folder import FolderObjects
 from tests.lib.history.ledgers import HOUR, Trainings
 
+BEGIN = datetime(2026, 11, 1, 2, 10, tzinfo=UTC)
+"""Time at which r2 claims: an hour after r1 had ended."""
+
 
 @pytest.fixture
 def trainings(tmp_path: Path) -> Trainings:
@@ -39,7 +42,7 @@ def test_runs_with_stages_failures_and_judgement(trainings: Trainings) -> None:
     assert history.problems == ()
     assert ended.promoted
     assert ended.simulated is True
-    assert ended.acquisitions == ("a1",)
+    assert list(ended.acquisitions) == ["a1"]
     assert [stage.stage for stage in ended.stages.values()] == ["prepare", "distill@one", "promote"]
     assert ended.stages["distill@one"].duration == 60
     assert ended.stages["distill@one"].name == "distill"
@@ -49,7 +52,7 @@ def test_runs_with_stages_failures_and_judgement(trainings: Trainings) -> None:
     )  # fmt: skip
     assert (failed.failed_stage, failed.failure_class) == ("distill@one", "out_of_memory")
     assert [failure.stage for failure in failed.failures] == ["distill@one"]
-    assert failed.ended == failed.started + timedelta(minutes=10), "as the ledger says"
+    assert (failed.started, failed.ended) == (BEGIN, BEGIN + timedelta(minutes=10)), "as the ledger says"
     assert working.stages["prepare"].outputs == {"data/prepared": "1" * 32}
     assert working.stages["prepare"].inputs == {"data/raw": "0" * 32}, "code is no input"
     assert (working.ended, ended.kept) == (None, True)
@@ -147,6 +150,23 @@ def test_runs_that_lost_their_claim_are_told_too(trainings: Trainings) -> None:
     assert [len(told[run].failures) for run in ("r2", "r4", "r5")] == [1, 1, 0]
     assert told["r5"].outcome == "succeeded"
     assert told["r5"].ended == trainings.now
+
+
+def test_sets_are_those_of_the_ledger(tmp_path: Path) -> None:
+    made = Trainings(FolderObjects(tmp_path))
+    reader = HistoryReader(made.objects)
+    made.succeed("r1")
+    first = reader.read()
+    made.register("a0")
+    made.succeed("r2")
+    made.operations.withdraw("a1", "it is torn")
+    made.succeed("r3")
+    state = made.operations.state()
+    runs = reader.read(first).runs
+    assert [list(run.acquisitions) for run in runs] == [["a0"], ["a0", "a1"], ["a1"]]
+    for run in runs:
+        assert list(run.acquisitions) == list(state.acquisitions_of(state.claims[run.key]))
+        assert len(run.acquisitions) == len(list(run.acquisitions))
 
 
 def test_bytes_of_outputs_are_kept(trainings: Trainings) -> None:

@@ -1,0 +1,95 @@
+"""Runs and stages: outcomes from the ledger, stages from records, and the counts of what was pruned."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from components.exporter.sources import Sources
+from components.lib.history.facts import RunFacts
+from components.lib.monitoring.pruned import read_pruned
+from components.lib.monitoring.readings import Readings
+from components.lib.monitoring.trainings import class_label, count_records, stage_label
+from components.lib.operations.events import Failed
+from components.lib.operations.state import Claim, State
+
+_METRICS = re.compile(r"reports/(?P<stage>[^/]+)/(?:[^/]+/)?metrics\.json")
+
+
+def collect_outcomes(sources: Sources, readings: Readings) -> None:
+    """Count runs by outcome, failures by class and stage, and the time from landing to decision.
+
+    All of it is in the ledger's state, which is never pruned.
+    """
+    state = sources.read_history().state
+    newest = _Newest(state)
+    for outcome in ("succeeded", "failed"):
+        readings.add("stormsight_runs_total", 0, outcome=outcome)
+    for claim in state.claims.values():
+        if claim.succeeded:
+            readings.add("stormsight_runs_total", outcome="succeeded")
+            landed = newest.of(claim)
+            if landed is not None and claim.ended is not None:
+                waited = max(0.0, (claim.ended - landed).total_seconds())
+                readings.observe("stormsight_landing_to_decision_seconds", waited)
+        for failure_class, stage in _failures(claim):
+            readings.add("stormsight_runs_total", outcome="failed")
+            readings.add("stormsight_run_failures_total", failure_class=failure_class, stage=stage)
+
+
+def collect_records(sources: Sources, readings: Readings) -> None:
+    """Count stages, failed attempts and judgements of kept records, and add those of pruned ones.
+
+    Raises:
+        BadDataError: If the counts of pruned trainings are damaged.
+    """
+    history = sources.history
+    # After the records: what was pruned in between is in it by now.
+    pruned = read_pruned(sources.places.objects)
+    for facts in history.runs:
+        if facts.kept and not pruned.holds(facts):
+            count_records(readings, facts, sources.graph)
+    readings.merge(pruned.counts)
+    told: set[str] = set()
+    for facts in history.runs:  # the newest first
+        for stage, rate in _throughput(facts):
+            if stage not in told:
+                readings.set("stormsight_training_tiles_per_second", rate, stage=stage)
+        told |= {stage for stage, _ in _throughput(facts)}
+
+
+def _failures(claim: Claim) -> Iterator[tuple[str, str]]:
+    """Yield the labels of each failed run of a training."""
+    for earlier in claim.earlier:
+        yield class_label(earlier.failure_class), stage_label(earlier.stage)
+    if isinstance(claim.outcome, Failed):
+        yield class_label(claim.outcome.failure_class), stage_label(claim.outcome.stage)
+
+
+class _Newest:
+    """Time at which the newest acquisition of each training was registered."""
+
+    def __init__(self, state: State) -> None:
+        self._times = state.times
+        self._names = list(state.registered)
+        self._withdrawn = {name: number for number, name in enumerate(state.withdrawn)}
+
+    def of(self, claim: Claim) -> datetime | None:
+        """Return the time; None if the set is empty."""
+        if claim.claimed.chosen:
+            return max((self._times[name] for name in claim.claimed.acquisitions or ()), default=None)
+        for number in range(claim.registered - 1, -1, -1):
+            name = self._names[number]
+            if self._withdrawn.get(name, claim.withdrawn) >= claim.withdrawn:
+                return self._times[name]
+        return None
+
+
+def _throughput(facts: RunFacts) -> Iterator[tuple[str, float]]:
+    """Yield the crops per second that the trainings of a run state in their metrics, by stage."""
+    for path, content in sorted(facts.metrics.items()):
+        found = _METRICS.fullmatch(path)
+        rate = content.get("crops_per_second") if found and isinstance(content, dict) else None
+        if found and isinstance(rate, int | float):
+            yield found["stage"], float(rate)
