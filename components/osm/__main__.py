@@ -40,10 +40,14 @@ def main() -> None:
         )
     parameters = load_parameters("osm", OsmParameters)
     out: Path = arguments.out or MASKS / task
+    reports: Path = arguments.reports or REPORTS / task
     require_replaceable(out, RECORD_FILE, "masks")
-    found = draw_masks(
-        task, Store.open(arguments.store), out, arguments.reports or REPORTS / task, parameters
-    )
+    if reports.resolve().is_relative_to(out.resolve()):
+        raise ParameterError(
+            f"--reports {reports} lies in {out}, which is replaced as a whole",
+            next_step="name a folder beside it",
+        )
+    found = draw_masks(task, Store.open(arguments.store), out, reports, parameters)
     logging.getLogger(__name__).info("%d masks in %s", found["tiles"], out)
 
 

@@ -50,6 +50,13 @@ class ExtractParameters(Parameters):
                 raise ValueError("a date is YYYY-MM-DD") from error
         return text
 
+    @field_validator("layers")
+    @classmethod
+    def _layers(cls, given: list[str]) -> list[str]:
+        if len(set(given)) < len(given):
+            raise ValueError("a layer is named twice, and its objects would count twice")
+        return given
+
     @model_validator(mode="after")
     def _box(self) -> Self:
         if self.coverage is not None:

@@ -151,7 +151,13 @@ def _map(options: argparse.Namespace) -> None:
         )
         for sources in groups
     ]
-    map_all(requests, options.out, fallback=options.fallback, changes=not options.no_changes)
+    map_all(
+        requests,
+        options.out,
+        fallback=options.fallback,
+        changes=not options.no_changes,
+        outlines=options.outlines is not None,
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from components.contract.errors import BadDataError, MissingInputError, StormsightError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError, StormsightError
 from components.contract.keys import ITEM, map_item_key
 from components.contract.temporary import scratch_folder
 from components.lib.catalogue.documents import get_bounded, read_item
@@ -67,7 +67,12 @@ class MapSummary:
 
 
 def map_all(
-    requests: Sequence[MapRequest], out: str, *, fallback: str | None = None, changes: bool = True
+    requests: Sequence[MapRequest],
+    out: str,
+    *,
+    fallback: str | None = None,
+    changes: bool = True,
+    outlines: bool = False,
 ) -> list[MapSummary]:
     """Make a map of each request, then compare each; one that fails does not keep the others from it.
 
@@ -76,12 +81,18 @@ def map_all(
         out: Folder or ``s3://`` URI: a STAC catalogue, which the maps are added to.
         fallback: Model to map with where the requests' one is missing.
         changes: True to compare each map with the last earlier one of its ground in ``out``, if there is one.
+        outlines: True if the user asked for a kind of outlines, which only maps of buildings have.
 
     Raises:
         StormsightError: What failed, after the others were made.
     """
     store = open_objects(out)
     requests, model = _with_model(requests, fallback)
+    if outlines and (task := model.net.config.task) != "buildings":
+        raise ParameterError(
+            f"--outlines has no effect: {model.words} maps {task}, which have no outlines",
+            next_step="leave it out",
+        )
     made: list[MapSummary] = []
     failures: list[StormsightError] = []
     for request in requests:

@@ -100,6 +100,12 @@ def test_an_extract_of_another_place_leaves_nothing(store: Store, extract: Path,
     assert not (tmp_path / "out").exists()
 
 
+def test_layers_of_a_pbf_file_are_refused(store: Store, extract: Path, tmp_path: Path) -> None:
+    named = parameters(extract, layers=["lines"])
+    with pytest.raises(ParameterError, match="names lines, and a PBF file has no layers"):
+        draw_masks("roads", store, tmp_path / "out", tmp_path / "reports", named)
+
+
 def test_no_road_is_told(store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     empty = Pbf().write(tmp_path / "empty.osm.pbf")
     found = draw_masks("roads", store, tmp_path / "out", tmp_path / "reports", parameters(empty))
@@ -123,6 +129,7 @@ def test_damaged_masks_are_named(store: Store, extract: Path, tmp_path: Path) ->
         ({"extract": {"sha256": "abc"}}, "64 hexadecimal digits"),
         ({"extract": {"date": "last week"}}, "YYYY-MM-DD"),
         ({"extract": {"coverage": [5, 51, 4, 52]}}, "each pair ascending"),
+        ({"extract": {"layers": ["lines", "lines"]}}, "a layer is named twice"),
         ({"roads": {"widths_m": {"primary": 99.0}}}, r"widths_m\.primary is 99 m"),
         ({"roads": {"widths_m": {"primary": 9.0}, "dropped": ["primary"]}}, "'primary' is named twice"),
         ({"roads": {"dropped": [""]}}, "is no class of roads"),
@@ -163,6 +170,14 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, monkeypatch: p
     with pytest.raises(ParameterError, match="mine holds something else than masks"):
         main()
     assert own.read_text() == "kept"
+
+
+def test_reports_inside_of_the_masks_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    out = str(tmp_path / "out")
+    monkeypatch.setattr(sys, "argv", ["osm", "--task", "roads", "--out", out, "--reports", f"{out}/reports"])
+    with pytest.raises(ParameterError, match="which is replaced as a whole"):
+        main()
 
 
 def test_the_quality_has_its_declared_columns(store: Store, extract: Path, tmp_path: Path) -> None:

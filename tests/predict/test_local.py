@@ -146,6 +146,9 @@ def test_a_model_of_roads_makes_a_map_of_roads_that_is_compared_with_none(
     mapped(scene, "out", model="models/sar/roads")
     assert "was there already" in capsys.readouterr().out
     assert content(Path("out")) == before
+    with pytest.raises(ParameterError, match=r"--outlines has no effect: models/sar/roads.* maps roads"):
+        main([scene, "--out", "out", "--model", "models/sar/roads", "--outlines", "regular"])
+    assert content(Path("out")) == before
     mapped(scene, "out")
     assert "buildings" in capsys.readouterr().out, "a map of the same acquisition beside it"
     with pytest.raises(ParameterError, match=f"map '{page.parents[1].name}' is one of roads"):

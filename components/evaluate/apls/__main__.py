@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
     from components.evaluate.apls.command import Choices, score_files  # noqa: PLC0415
     from components.evaluate.apls.text import as_text  # noqa: PLC0415
 
-    choices = Choices(definition=options.definition, mode=options.mode, pixel_m=options.pixel_m)
+    choices = Choices(definition=options.definition, mode=options.mode, given_pixel_m=options.pixel_m)
     document = score_files(options.truth, options.proposal, choices)
     for warning in document["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
@@ -52,9 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--pixel-m",
         type=float,
-        default=PIXEL_M,
         metavar="M",
-        help="size of a pixel, metres; java counts in pixels, and snaps within 12.9 of them (%(default)s)",
+        help=f"size of a pixel, metres; java counts in pixels, and snaps within 12.9 of them ({PIXEL_M:g})",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     return parser

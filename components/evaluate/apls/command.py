@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
-from components.contract.errors import ParameterError
+from components.contract.errors import BadDataError, ParameterError
 from components.lib.metrics.counts import Counts
 from components.lib.roads.apls.rules import COSMIQ, JAVA, PIXEL_M, AplsRules, AplsScore, Definition
 from components.lib.roads.apls.score import score_graphs
@@ -21,6 +21,7 @@ from components.lib.roads.graph.drawn import RoadFile
 from components.lib.roads.graph.faults import UNREADABLE, Lines, refuse, repaired
 from components.lib.roads.graph.files import read_roads
 from components.lib.roads.graph.frame import PIXELS, common_frame
+from components.lib.roads.graph.model import Floats
 from components.lib.roads.topo import TopoRules, count_topo
 from components.lib.tasks.names import ROAD_TOLERANCE_M
 
@@ -39,12 +40,12 @@ class Choices:
     Attributes:
         definition: ``java`` or ``cosmiq``.
         mode: ``strict`` or ``tolerant``.
-        pixel_m: Size of a pixel, metres.
+        given_pixel_m: Size of a pixel, metres; None for that of SpaceNet 3.
     """
 
     definition: Definition = "cosmiq"
     mode: Mode = "tolerant"
-    pixel_m: float = PIXEL_M
+    given_pixel_m: float | None = None
 
     def __post_init__(self) -> None:
         if self.definition not in get_args(Definition) or self.mode not in get_args(Mode):
@@ -57,6 +58,11 @@ class Choices:
                 f"--pixel-m {self.pixel_m:g} is no size of a pixel: 0.01 to 100 metres",
                 next_step="give the ground sampling distance of the imagery; SpaceNet 3 has 0.31",
             )
+
+    @property
+    def pixel_m(self) -> float:
+        """Size of a pixel, metres."""
+        return PIXEL_M if self.given_pixel_m is None else self.given_pixel_m
 
     @property
     def unit_m(self) -> float:
@@ -74,12 +80,24 @@ def score_files(truth: Path, proposal: Path, choices: Choices) -> dict[str, Any]
 
     Raises:
         MissingInputError: If a file is missing.
-        BadDataError: If a file has a fault that its mode does not repair, naming image and place.
-        ParameterError: If the files are of two kinds.
+        BadDataError: If a file has a fault that its mode does not repair, naming image and place, the truth
+            names no image, or a graph is too large.
+        ParameterError: If the files are of two kinds, or a size of pixels is given that nothing counts in.
     """
     files = read_roads(truth), read_roads(proposal)
+    if not files[0].images:
+        raise BadDataError(
+            f"{truth} names no image, so there is nothing to score",
+            next_step="give it a row for each image, LINESTRING EMPTY for one without roads",
+        )
     frame = common_frame(*files)
-    rules = _rules(choices, pixels=frame.name == PIXELS)
+    pixels = frame.name == PIXELS
+    if choices.given_pixel_m is not None and not (pixels or choices.definition == "java"):
+        raise ParameterError(
+            f"--pixel-m has no effect: cosmiq counts metres, and the files are in {frame.name[:40]}",
+            next_step="leave it out",
+        )
+    rules = _rules(choices, pixels=pixels)
     factors = choices.pixel_m / choices.unit_m, 1.0 / choices.unit_m
     true, proposed = (
         {image: repaired(roads, close=rules.close, grid=rules.grid) for image, roads in by_image.items()}
@@ -90,7 +108,6 @@ def score_files(truth: Path, proposal: Path, choices: Choices) -> dict[str, Any]
         image: _score(lines, proposed.get(image, Lines([], [])), rules, choices)
         for image, lines in sorted(true.items())
     }
-    pixels = frame.name == PIXELS
     return {
         **_as_dict(_mean({image: scores.apls for image, scores in found.items()})),
         "definition": choices.definition,
@@ -198,6 +215,11 @@ def _doubts(true: Mapping[str, Lines], proposed: Mapping[str, Lines]) -> list[st
         doubts.append("the truth has no road")
     if not any(one.lines for one in proposed.values()):
         doubts.append("the proposal has no road")
+    shared = sorted(true.keys() & proposed.keys())
+    if apart := [image for image in shared if _apart(true[image].lines, proposed[image].lines)]:
+        doubts.append(
+            f"no proposed road is near a true one{_named(apart)}: check CRS and order of coordinates"
+        )
     if missing := len(true.keys() - proposed.keys()):
         doubts.append(f"{missing} image(s) of the truth are not in the proposal, and count as empty there")
     if more := len(proposed.keys() - true.keys()):
@@ -205,3 +227,17 @@ def _doubts(true: Mapping[str, Lines], proposed: Mapping[str, Lines]) -> list[st
     if repairs := sum(len(one.faults) for one in (*true.values(), *proposed.values())):
         doubts.append(f"{repairs} repair(s) of the input")
     return doubts
+
+
+def _apart(true: Sequence[Floats], proposed: Sequence[Floats]) -> bool:
+    """Return whether the boxes of two networks do not meet; False where one has no road."""
+    if not true or not proposed:
+        return False
+    low, high = (
+        [bound(np.concatenate(lines), axis=0) for lines in (true, proposed)] for bound in (np.min, np.max)
+    )
+    return bool((np.maximum(*low) > np.minimum(*high)).any())
+
+
+def _named(images: Sequence[str]) -> str:
+    return f" in {len(images)} image(s), such as {images[0]}" if images[0] else ""

@@ -104,11 +104,14 @@ def compare(options: Options) -> int:
 
     Raises:
         ComparisonIncompleteError: If a trial failed; those that finished are in the results.
-        ParameterError: If a row or a parameter is wrong.
+        ParameterError: If a row, the kind of teacher or a parameter is wrong.
         MissingInputError: If there is no store.
         BadDataError: If the store is not of the simulated city.
     """
+    from components.lib.methods.registry import load_teacher  # noqa: PLC0415 - slow imports stay out of --help
+
     rows = chosen(options.rows)
+    load_teacher(options.kind)
     if not 0 < options.label_share <= 1:
         raise ParameterError("--label-share is a share", next_step="use a number above 0, up to 1")
     with run_lock(options.folder):

@@ -57,6 +57,7 @@ class Extract:
         Raises:
             MissingInputError: If there is no such file.
             BadDataError: If its content is another one, or of none of the formats.
+            ParameterError: If layers are named of a PBF file, which has none.
         """
         if not self.path.is_file():
             raise MissingInputError(
@@ -69,7 +70,13 @@ class Extract:
                 f"the OpenStreetMap extract {self.path} has the SHA-256 {found}, not {self.sha256}",
                 next_step="fetch the pinned file again, or set osm.extract.sha256 and date to the new one",
             )
-        return file_format(self.path)
+        kind = file_format(self.path)
+        if kind == "pbf" and self.layers:
+            raise ParameterError(
+                f"osm.extract.layers names {', '.join(self.layers[:5])}, and a PBF file has no layers",
+                next_step="leave osm.extract.layers empty",
+            )
+        return kind
 
     def read(self, rules: Rules, ground: Ground) -> Found:
         """Read what meets the tiles; call :meth:`verify` first.

@@ -148,18 +148,27 @@ def save_sheet(
     """
     sheet = tiled(rows, gap_px)
     if headings:
-        sheet = np.concatenate([_headings(headings, sheet.shape[1], gap_px), sheet])
+        sheet = np.concatenate([heading_strip(headings, sheet.shape[1], gap_px), sheet])
     with atomic_file(path) as temporary:
         Image.fromarray(sheet).save(temporary, format="PNG", optimize=True)
 
 
-def _headings(headings: Sequence[str], width: int, gap_px: int) -> Picture:
-    strip = Image.new("RGB", (width, HEADING_PX), "white")
+def heading_strip(headings: Sequence[str], width: int, gap_px: int, height: int = HEADING_PX) -> Picture:
+    """Return a white strip with a heading above each column of pictures.
+
+    Args:
+        headings: What each column shows.
+        width: Width of the strip, pixels.
+        gap_px: Gap between the columns, pixels.
+        height: Height of the strip, pixels; the letters grow with it.
+    """
+    strip = Image.new("RGB", (width, height), "white")
     pen = ImageDraw.Draw(strip)
     step = (width + gap_px) / len(headings)
+    font_px = _FONT_PX * height / HEADING_PX
     for column, heading in enumerate(headings):
         middle = (column + 0.5) * step - gap_px / 2
-        pen.text((middle, HEADING_PX / 2), heading, fill="black", anchor="mm", font_size=_FONT_PX)
+        pen.text((middle, height / 2), heading, fill="black", anchor="mm", font_size=font_px)
     return np.asarray(strip)
 
 

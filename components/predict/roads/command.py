@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +12,13 @@ from components.lib.roads.tracing.reading import read_mask
 from components.lib.roads.tracing.rules import TracingRules
 from components.lib.roads.tracing.trace import TracedRoads, trace_roads
 from components.lib.roads.writing.wkt_csv import check_image_id
-from components.predict.roads.files import check_outputs, write_roads
+from components.predict.roads.files import check_outputs, check_place, write_roads
 from components.predict.roads.picture import draw_graph, read_picture
+
+_LOG = logging.getLogger(__name__)
+
+_MOST_ROAD: Final = 0.5
+"""Share of a raster that is road beyond which a doubt is told: dense cities have a fifth at most."""
 
 _DEFAULTS: Final = TracingRules()
 _HELP: Final = {
@@ -79,12 +85,17 @@ def map_roads(options: argparse.Namespace) -> str:
         StormsightError: If the raster cannot be read or traced, or a file cannot be written.
     """
     check_outputs(options.out)
-    image_id = options.image_id or options.mask.stem
-    check_image_id(image_id)
+    image_id = _checked_image_id(options)
     _check_picture(options)
     rules = TracingRules(**{name: getattr(options, name) for name in _HELP})
     mask = read_mask(options.mask, options.threshold, rules.threshold)
     under = None if options.picture is None else read_picture(options.image, mask)
+    if (share := float(mask.road.mean())) > _MOST_ROAD:
+        _LOG.warning(
+            "%.0f %% of %s is road: are its values turned around, or the threshold too low?",
+            100 * share,
+            options.mask,
+        )
     roads = trace_roads(mask, rules)
     write_roads(options.out, roads, image_id=image_id, lon_lat=not options.map_crs)
     if under is not None:
@@ -97,9 +108,26 @@ def _flag(name: str) -> str:
     return name.removesuffix("_m2").removesuffix("_m").replace("_", "-")
 
 
+def _checked_image_id(options: argparse.Namespace) -> str:
+    """Return the id of the image in a CSV; refuse options of files that are not written."""
+    endings = {path.suffix.lower() for path in options.out}
+    if options.image_id is not None and ".csv" not in endings:
+        raise ParameterError("--image-id is only written into a CSV", next_step="add a .csv file to --out")
+    if options.map_crs and not endings & {".geojson", ".json"}:
+        raise ParameterError(
+            "--map-crs is only for GeoJSON", next_step="add a .geojson file to --out, or leave it out"
+        )
+    image_id: str = options.mask.stem if options.image_id is None else options.image_id
+    if ".csv" in endings:
+        check_image_id(image_id)
+    return image_id
+
+
 def _check_picture(options: argparse.Namespace) -> None:
     if options.picture is not None and options.picture.suffix.lower() != ".png":
         raise ParameterError(f"{options.picture} is no PNG", next_step="name a .png file")
+    if options.picture is not None:
+        check_place(options.picture)
     if options.image is not None and options.picture is None:
         raise ParameterError("--image is only drawn in a picture", next_step="add --picture FILE.png")
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.contract.errors import ParameterError
+from components.lib.disk import nearest_existing
 from components.lib.roads.tracing.trace import TracedRoads
 from components.lib.roads.writing.attributes import NUMBERS, numbers_of
 from components.lib.roads.writing.geojson import write_geojson
@@ -27,10 +28,10 @@ _COLUMNS: Final = (
 
 
 def check_outputs(paths: Sequence[Path]) -> None:
-    """Check, before the work, that all endings are known and no file is named twice.
+    """Check, before the work, that all endings are known, no file is named twice and all can be put there.
 
     Raises:
-        ParameterError: If one is not, or is.
+        ParameterError: If one is not, or is, or cannot.
     """
     for path in paths:
         if path.suffix.lower() not in ENDINGS:
@@ -38,8 +39,21 @@ def check_outputs(paths: Sequence[Path]) -> None:
                 f"{path} ends in none of {', '.join(ENDINGS)}",
                 next_step="name a file with one of these endings",
             )
-    if len({path.absolute() for path in paths}) < len(paths):
+        check_place(path)
+    if len({path.resolve() for path in paths}) < len(paths):
         raise ParameterError("one file is named twice in --out", next_step="name each file once")
+
+
+def check_place(path: Path) -> None:
+    """Check that a file can be put in a place: several files are written, and none if one cannot be.
+
+    Raises:
+        ParameterError: If it is a folder, or lies below something else than a folder.
+    """
+    if path.is_dir():
+        raise ParameterError(f"{path} is a folder", next_step="name a file")
+    if not (above := nearest_existing(path.parent)).is_dir():
+        raise ParameterError(f"{path} cannot be written: {above} is no folder", next_step="name another file")
 
 
 def write_roads(paths: Sequence[Path], roads: TracedRoads, *, image_id: str, lon_lat: bool) -> None:

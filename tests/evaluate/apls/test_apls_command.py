@@ -143,6 +143,44 @@ def test_mistakes_are_named_errors(
     assert caught.value.exit_code == code
 
 
+def test_a_truth_without_an_image_is_a_named_error(tmp_path: Path) -> None:
+    truth, proposal = (
+        table(tmp_path / "t.csv", {}),
+        table(tmp_path / "p.csv", {"i1": ["LINESTRING (0 0, 9 9)"]}),
+    )
+    with pytest.raises(BadDataError, match=r"t\.csv names no image"):
+        main(["apls", "--truth", str(truth), "--proposal", str(proposal), "--definition", "java"])
+
+
+def test_lengths_in_a_wrong_unit_are_refused_instead_of_counted_for_hours(tmp_path: Path) -> None:
+    path = str(table(tmp_path / "a.csv", {"i1": ["LINESTRING (0 0, 9e8 0)"]}))
+    with pytest.raises(BadDataError, match="longest road measures 9e\\+08"):
+        main(["apls", "--truth", path, "--proposal", path, "--definition", "java"])
+
+
+@pytest.mark.parametrize("place", [(52.0, 5.0), (13.4, 52.5), (5.0, 52.1)])
+def test_files_of_different_ground_are_doubted(
+    place: tuple[float, float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = []
+    for number, (x, y) in enumerate(((5.0, 52.0), place)):
+        files.append(tmp_path / f"{number}.geojson")
+        road = {"type": "LineString", "coordinates": [[x, y], [x + 0.001, y]]}
+        files[-1].write_bytes(geojson(road, crs=None))
+    found = printed(capsys, *files, "--definition", "cosmiq")
+    assert "check CRS and order of coordinates" in found["warnings"][-1]
+    again = printed(capsys, files[0], files[0], "--definition", "cosmiq")
+    assert not any("check CRS" in warning for warning in again["warnings"])
+
+
+def test_a_size_of_pixels_without_effect_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    path.write_bytes(geojson({"type": "LineString", "coordinates": [[5.0, 52.0], [5.001, 52.0]]}, crs=None))
+    files = ["--truth", str(path), "--proposal", str(path)]
+    with pytest.raises(ParameterError, match="--pixel-m has no effect"):
+        main(["apls", *files, "--definition", "cosmiq", "--pixel-m", "1"])
+
+
 def test_lines_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(table(tmp_path / "a.csv", {"i1": ["LINESTRING (0 0, 1000 0)"]}))
     main(["apls", "--truth", path, "--proposal", path, "--definition", "java"])

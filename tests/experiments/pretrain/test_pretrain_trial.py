@@ -119,3 +119,9 @@ def test_a_failed_trial_leaves_the_others_and_is_named(
 def test_a_share_of_no_labels_is_refused(options: Options) -> None:
     with pytest.raises(ParameterError, match="label-share"):
         compare(replace(options, label_share=0.0))
+
+
+def test_an_unknown_kind_is_refused_before_a_mask_is_drawn(options: Options) -> None:
+    with pytest.raises(ParameterError, match="unknown teacher 'deeplab'"):
+        compare(replace(options, kind="deeplab"))
+    assert FakeProcesses.ran == []

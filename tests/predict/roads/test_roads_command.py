@@ -114,6 +114,11 @@ def test_the_picture_shows_roads_and_nodes_over_the_image(mask: Path) -> None:
         (("--out", "r.csv", "--spur", "nan"), ParameterError, "finite"),
         (("--out", "r.csv", "--threshold", "nan"), ParameterError, "not finite"),
         (("--out", "r.geojson", "r.csv", "--image-id", "a\nb"), ParameterError, "no id of an image"),
+        (("--out", "r.csv", "--image-id", ""), ParameterError, "no id of an image"),
+        (("--out", "r.geojson", "--image-id", "a"), ParameterError, "only written into a CSV"),
+        (("--out", "r.csv", "--map-crs"), ParameterError, "only for GeoJSON"),
+        (("--out", "r.csv", "tile.tif/r.json"), ParameterError, "tile.tif is no folder"),
+        (("--out", "r.csv", "--picture", "tile.tif/p.png"), ParameterError, "tile.tif is no folder"),
     ],
 )
 def test_mistakes_are_named_and_leave_nothing(
@@ -127,6 +132,18 @@ def test_mistakes_are_named_and_leave_nothing(
     with pytest.raises(error, match=why):
         main(["roads", "--mask", str(mask), *arguments])
     assert [path.name for path in mask.parent.iterdir()] == ["tile.tif"]
+
+
+def test_a_folder_in_place_of_the_second_file_leaves_no_first_one(mask: Path) -> None:
+    (mask.parent / "out" / "r.json").mkdir(parents=True)
+    with pytest.raises(ParameterError, match=r"r\.json is a folder"):
+        run(mask, "r.csv", "r.json")
+    assert not (mask.parent / "out" / "r.csv").exists()
+
+
+def test_a_raster_that_is_mostly_road_is_doubted(mask: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run(mask, "r.json", options=("--threshold", "-1"))
+    assert "100 % of" in caplog.text
 
 
 def test_an_image_of_other_pixels_is_refused(mask: Path) -> None:

@@ -7,11 +7,16 @@ edges to junctions, and between junctions by the shortest path of the graph itse
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
+from components.contract.errors import BadDataError
 from components.lib.roads.apls.rules import AplsRules
 from components.lib.roads.graph.model import Floats, Indices, RoadGraph
+
+MOST_POINTS: Final = 500_000
+"""Control points of the largest graph: the time grows with their square, and is hours for so many."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,8 +50,17 @@ def control_points(graph: RoadGraph, rules: AplsRules) -> Points:
 
     Points lie at equal distances on each edge, as many as :meth:`AplsRules.midpoints` says (steps B and C of
     the SpaceNet 3 scorer); curvature is not looked at.
+
+    Raises:
+        BadDataError: If there are more than ``MOST_POINTS``, as lengths in a wrong unit give.
     """
     counts = np.array([rules.midpoints(length) for length in graph.lengths.tolist()], dtype=np.intp)
+    if (total := len(graph.nodes) + int(counts.sum())) > MOST_POINTS:
+        raise BadDataError(
+            f"a road graph has {total} control points, of which at most {MOST_POINTS} can be compared: its "
+            f"longest road measures {graph.lengths.max():g}",
+            next_step="check its coordinates and their CRS, or score it in parts",
+        )
     edge = np.repeat(np.arange(len(counts)), counts)
     number = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + 1
     offset = graph.lengths[edge] * number / (counts[edge] + 1)

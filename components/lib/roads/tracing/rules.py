@@ -7,7 +7,7 @@ They are those of the converter of the SpaceNet 3 winner (``SpaceNetChallenge/Ro
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from components.contract.errors import ParameterError
@@ -16,6 +16,7 @@ PIXEL_M: Final = 0.3
 """Size of a pixel of SpaceNet 3's pan-sharpened images, metres, by which the winner's pixels are metres."""
 
 _LONGEST_M: Final = 1000.0
+_LENGTHS: Final = frozenset({"border_m", "spur_m", "loop_m", "simplify_m", "long_gap_m"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +53,16 @@ class TracingRules:
     heading_m: float = 6.0
 
     def __post_init__(self) -> None:
-        if not all(math.isfinite(value) and value >= 0 for value in astuple(self)):
-            raise self._wrong("rules are finite and not negative")
-        if max(self.border_m, self.spur_m, self.loop_m, self.simplify_m, self.long_gap_m) > _LONGEST_M:
-            raise self._wrong(f"lengths are at most {_LONGEST_M:g} m")
-        if self.gap_m > self.long_gap_m or self.angle_deg > 90:
-            raise self._wrong("gap_m is at most long_gap_m, angle_deg at most 90")
+        for name, value in asdict(self).items():
+            if not (math.isfinite(value) and value >= 0):
+                raise _wrong(f"{name} is {value:g}, and must be finite and not negative")
+            if name in _LENGTHS and value > _LONGEST_M:
+                raise _wrong(f"{name} is {value:g}, and lengths are at most {_LONGEST_M:g} m")
+        if self.gap_m > self.long_gap_m:
+            raise _wrong(f"gap_m is at most long_gap_m, and {self.gap_m:g} is more than {self.long_gap_m:g}")
+        if self.angle_deg > 90:
+            raise _wrong(f"angle_deg is {self.angle_deg:g}, and at most 90")
 
-    def _wrong(self, why: str) -> ParameterError:
-        return ParameterError(f"{self}: {why}", next_step="leave the options out, or give such values")
+
+def _wrong(why: str) -> ParameterError:
+    return ParameterError(f"rules of tracing: {why}", next_step="leave the options out, or give such values")
