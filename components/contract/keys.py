@@ -14,6 +14,7 @@
     ledger/champions/<model>/000000001.json      entries of a model's champion history
     ledger/champions/<model>.snapshot.json       copy of them in one object, a cache; so of the approvals
     ledger/approvals/<model>/000000001.json      promotions that wait for a person, and the verdicts on them
+    ledger/requests/000000001.json               requests for a retraining, because an acquisition has drifted
     runs/<run>/plan.json                         what a run trains
     runs/<run>/alive.json                        last sign of life of a run at work
     work/<key>/stages/<stage>.json               record of a finished stage
@@ -34,6 +35,7 @@
     maps/months/<year-month>/catalog.json        links to the maps of scenes of one month
     maps/models/<model>/<version>/item.json      STAC item of a promoted version, created once
     maps/models/<model>/bundles/<sha256>/        its files, created once; by the SHA-256 of its model.json
+    maps/models/<model>/bundles/<sha256>/drift.* statistics of the tiles that it was trained on
     maps/models/<model>/collection.json          champion and history of the model, made anew from the ledger
 
 ``<key>`` is a training's key (:func:`components.contract.identity.training_key`), ``<run>`` a run's name,
@@ -93,6 +95,12 @@ CHAMPIONS = "ledger/champions"
 
 APPROVALS = "ledger/approvals"
 """Prefix of the models' approvals, each a chain of its own: beside the champions' histories."""
+
+REQUESTS = "ledger/requests"
+"""Chain of the requests for a retraining."""
+
+DRIFT_TABLE, DRIFT_NOTE = "drift.parquet", "drift.json"
+"""Files beside those of a model: statistics of its training tiles, and the sealed note about them."""
 
 MANIFEST = "manifest.json"
 """Name of the file that lists a set of checkpoints; written last, removed first."""

@@ -16,6 +16,7 @@ from components.contract.keys import (
     APPROVALS,
     CATALOGUE,
     OPERATIONS,
+    REQUESTS,
     RUNS,
     WORK,
     approval_chain,
@@ -28,6 +29,7 @@ from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import unseal
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import Acquisition
+from components.lib.operations.requests import RetrainingRequests
 from components.lib.operations.state import State
 
 
@@ -66,6 +68,8 @@ def verify(objects: ObjectStore) -> list[Finding]:
     findings += [_check(champion_chain(model), partial(_chain, objects, model)) for model in models(objects)]
     for model in models(objects, APPROVALS):
         findings.append(_check(approval_chain(model), partial(_approvals, objects, model)))
+    if objects.list(REQUESTS):
+        findings.append(_check(REQUESTS, partial(_requests, objects)))
     findings += _lost_ledger(objects, state, findings)
     findings += _catalogue(objects, state)
     findings += _records(objects)
@@ -92,6 +96,10 @@ def _snapshot(operations: Operations) -> str:
 
 def _approvals(objects: ObjectStore, model: str) -> str:
     return _length(len(Chain(objects, approval_chain(model)).entries()))
+
+
+def _requests(objects: ObjectStore) -> str:
+    return _length(len(RetrainingRequests(objects).all()))
 
 
 def _check(subject: str, check: Callable[[], str]) -> Finding:

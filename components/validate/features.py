@@ -16,6 +16,7 @@ import numpy.typing as npt
 from components.contract.errors import BadDataError
 from components.lib.datasets.base import RoadLabels, Sensor
 from components.lib.datasets.sensors import dataset_of
+from components.lib.drift.statistics import band_statistics
 from components.lib.foreign import judged
 from components.lib.geo.bands import in_band_order, nodata_pixels, valid_pixels
 from components.lib.geo.footprints import Labels
@@ -116,7 +117,7 @@ def _raster_columns(
         row[f"{prefix}_readable"] = False
         name = str(record["name"])
         raster = in_band_order(read_geotiff(content, name, LIMITS), bands)
-        columns = header_features(raster.profile) | pixel_features(raster, bands)
+        columns = header_features(raster.profile) | pixel_features(raster, bands, decibels=prefix == "sar")
         row |= {f"{prefix}_{name}": value for name, value in columns.items()}
         row[f"{prefix}_readable"] = True
         return raster.profile
@@ -152,19 +153,24 @@ def header_features(profile: RasterProfile) -> Features:
     }
 
 
-def pixel_features(raster: Raster, bands: tuple[str, ...]) -> Features:
+def pixel_features(raster: Raster, bands: tuple[str, ...], *, decibels: bool = False) -> Features:
     """Return no-data share, NaN count, and moments and range of the valid pixels, per band and over all.
+
+    The bands' skewness, texture and looks are for later comparisons (docs/methods/drift.md): no rule of the
+    suite looks at them.
 
     Args:
         raster: (C, H, W).
         bands: Names of the bands; per-band columns are left out where their number differs.
+        decibels: True for SAR in decibels, which has an equivalent number of looks.
     """
     array, missing = raster.array, nodata_pixels(raster)
     columns: Features = {
         "nodata_share": float(missing.mean()),
         "nan_count": int(np.count_nonzero(~np.isfinite(array) & ~missing)),
     }
-    valid = array[:, valid_pixels(raster)]
+    mask = valid_pixels(raster)
+    valid = array[:, mask]
     if valid.shape[1] == 0 or np.iscomplexobj(valid):
         return columns
     columns |= {"min": float(valid.min()), "max": float(valid.max())}
@@ -172,6 +178,8 @@ def pixel_features(raster: Raster, bands: tuple[str, ...]) -> Features:
     columns["min_std"] = float(std.min())
     if len(bands) == len(array):
         columns |= _band_columns(valid, std, bands)
+        more = zip(bands, band_statistics(array, mask, decibels=decibels), strict=True)
+        columns |= {f"{name}_{band}": value for band, found in more for name, value in found.items()}
     return columns
 
 

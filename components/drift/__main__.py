@@ -1,0 +1,170 @@
+"""``python -m components.drift reference|compare|requests``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.drift.parameters import FEATURES, REPORTS, CompareOptions
+from components.lib.cli import comma_list, report_result, run
+
+if TYPE_CHECKING:
+    from components.drift.compare import Document
+    from components.lib.drift.reference import Reference
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the command line and run one command."""
+    options = parser().parse_args(arguments)
+    options.command(options)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    command = argparse.ArgumentParser(
+        prog="python -m components.drift",
+        description="Compare the pixels of an acquisition with those that a champion was trained on. Where "
+        "they differ a retraining is asked for in the ledger of STORMSIGHT_OBJECTS; nothing is trained or "
+        "promoted by it.",
+    )
+    commands = command.add_subparsers(metavar="reference | compare | requests", required=True)
+
+    reference = commands.add_parser("reference", help="keep the statistics of a champion's training tiles")
+    reference.add_argument(
+        "--acquisitions",
+        type=comma_list,
+        metavar="ID,ID",
+        help="of these alone (default: all acquisitions in the features)",
+    )
+    place = reference.add_mutually_exclusive_group(required=True)
+    place.add_argument("--model", help="keep them beside the files of this model's champion")
+    place.add_argument("--out", type=Path, metavar="FILE", help="write them to this parquet file")
+    reference.set_defaults(command=_reference)
+
+    compare = commands.add_parser(
+        "compare", help="compare an acquisition with a reference, and write a report of it"
+    )
+    compare.add_argument("--acquisition", required=True, metavar="ID", help="acquisition in the features")
+    against = compare.add_mutually_exclusive_group(required=True)
+    against.add_argument("--model", help="reference of this model's champion; drift opens a request")
+    against.add_argument("--reference", type=Path, metavar="FILE", help="a file; no request is opened")
+    defaults = CompareOptions()
+    compare.add_argument("--out", type=Path, default=REPORTS, metavar="DIR", help="reports (%(default)s)")
+    compare.add_argument(
+        "--alpha", type=float, default=defaults.alpha, help="of all statistics (%(default)s)"
+    )
+    compare.add_argument("--permutations", type=int, default=defaults.permutations, help="(%(default)s)")
+    compare.add_argument("--seed", type=int, default=defaults.seed, help="of the permutations (%(default)s)")
+    compare.add_argument("--json", action="store_true", help="print the report as JSON")
+    compare.set_defaults(command=_compare)
+
+    for each in (reference, compare):
+        each.add_argument(
+            "--features", type=Path, default=FEATURES, help="feature table of validation (%(default)s)"
+        )
+
+    requests = commands.add_parser("requests", help="list the requests for a retraining")
+    requests.add_argument("--json", action="store_true", help="for machines")
+    requests.set_defaults(command=_requests)
+    return command
+
+
+def _reference(options: argparse.Namespace) -> None:
+    from components.drift.features import chosen, read_features  # noqa: PLC0415 - slow imports
+    from components.lib.config.scoring import ScoringSettings  # noqa: PLC0415
+    from components.lib.drift.reference import find_champion, keep_reference  # noqa: PLC0415
+    from components.lib.drift.tiles import encoded  # noqa: PLC0415
+    from components.lib.files import atomic_file  # noqa: PLC0415
+    from components.lib.objects.opening import objects_from_environment  # noqa: PLC0415
+
+    tiles = chosen(read_features(options.features, ScoringSettings().block_m), options.acquisitions)
+    if options.out is not None:
+        with atomic_file(options.out) as path:
+            path.write_bytes(encoded(tiles))
+        print(f"wrote the statistics of {len(tiles.table)} tiles to {options.out}")
+        return
+    objects = objects_from_environment()
+    champion = find_champion(objects, options.model)
+    note = keep_reference(objects, champion, tiles)
+    print(f"{champion.model} version {champion.version}: reference of {note.tiles} tiles")
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from components.drift.compare import compare_acquisition, open_request  # noqa: PLC0415
+    from components.drift.features import chosen, read_features  # noqa: PLC0415
+    from components.drift.picture import draw  # noqa: PLC0415
+    from components.lib.config.loader import validated  # noqa: PLC0415
+    from components.lib.files import write_json  # noqa: PLC0415
+    from components.lib.objects.opening import objects_from_environment  # noqa: PLC0415
+
+    given = {name: getattr(options, name) for name in CompareOptions.model_fields}
+    checked = validated("options", CompareOptions, given, Path("the options"))
+    reference = _read_reference(options)
+    tiles = chosen(read_features(options.features, reference.tiles.block_m), [options.acquisition])
+    drift = compare_acquisition(tiles, options.acquisition, reference, checked)
+    request = None if options.model is None else open_request(objects_from_environment(), drift)
+    report = drift.report(request)
+    folder = options.out / options.acquisition
+    write_json(folder / "drift.json", report)
+    draw(report, folder / "drift.png")
+    print(json.dumps(report, indent=2, sort_keys=True) if options.json else _words(report, folder))
+    report_result({name: report[name] for name in ("acquisition", "drifted", "p_value", "shifted")})
+
+
+def _read_reference(options: argparse.Namespace) -> Reference:
+    from components.contract.errors import MissingInputError  # noqa: PLC0415
+    from components.contract.hashing import sha256_bytes  # noqa: PLC0415
+    from components.lib.drift.reference import Reference, find_champion, read_reference  # noqa: PLC0415
+    from components.lib.drift.tiles import decoded  # noqa: PLC0415
+    from components.lib.objects.opening import objects_from_environment  # noqa: PLC0415
+
+    if options.model is not None:
+        objects = objects_from_environment()
+        return read_reference(objects, find_champion(objects, options.model))
+    if not options.reference.is_file():
+        raise MissingInputError(
+            f"{options.reference} is no file",
+            next_step="make it with `python -m components.drift reference --out FILE`",
+        )
+    content = options.reference.read_bytes()
+    return Reference(tiles=decoded(content, str(options.reference)), sha256=sha256_bytes(content))
+
+
+def _words(report: Document, folder: Path) -> str:
+    """Return a report in words."""
+    locations, shifted = report["locations"], report["shifted"]
+    told = [
+        f"{report['acquisition']} ({report['sensor']}{', simulated' if report['simulated'] else ''}): "
+        f"{locations['acquisition']} locations against {locations['reference']}",
+        f"it {'differs' if report['drifted'] else 'does not differ'} from the reference: p = "
+        f"{report['p_value']:.4g} over {len(report['statistics'])} statistics"
+        + (f"; shifted: {', '.join(shifted)}" if shifted else ""),
+    ]
+    if report["request"] is not None:
+        told.append(f"a retraining is asked for: entry {report['request']['seq']} of ledger/requests")
+    told.append(f"report: {folder / 'drift.json'}, picture: {folder / 'drift.png'}")
+    return "\n".join(told)
+
+
+def _requests(options: argparse.Namespace) -> None:
+    from components.lib.objects.opening import objects_from_environment  # noqa: PLC0415
+    from components.lib.operations.requests import RetrainingRequests  # noqa: PLC0415
+
+    found = RetrainingRequests(objects_from_environment()).all()
+    if options.json:
+        print(json.dumps([{"seq": e.seq, "time": e.time, **asdict(r)} for e, r in found], indent=2))
+        return
+    for entry, request in found:
+        print(
+            f"{entry.time}  {request.acquisition}: differs from the tiles of {request.model} version "
+            f"{request.version} (p = {request.p_value:.4g}): {', '.join(request.shifted)}"
+        )
+    if not found:
+        print("no retraining is asked for")
+
+
+if __name__ == "__main__":
+    run(main)

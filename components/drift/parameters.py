@@ -1,0 +1,26 @@
+"""Places and options of the drift commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from components.lib.config.loader import Parameters
+from components.lib.drift.comparison import ALPHA, PERMUTATIONS
+
+FEATURES = Path("data/validated/features.parquet")
+REPORTS = Path("reports/drift")
+
+QUARANTINE = "quarantine.csv"
+"""File beside the features, where validation has judged them: tiles that take no part."""
+
+
+class CompareOptions(Parameters):
+    """Options of a comparison; their defaults are those that the measured error holds for."""
+
+    alpha: float = Field(ALPHA, gt=0, lt=0.5)
+    """Probability of a false alarm over all statistics."""
+
+    permutations: int = Field(PERMUTATIONS, ge=99, le=999_999)
+    seed: int = Field(0, ge=0)

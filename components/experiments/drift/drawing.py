@@ -1,0 +1,80 @@
+"""Tables of drawn acquisitions, kept on disk, so that a study goes on where it was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from components.contract.errors import ParameterError
+from components.contract.hashing import sha256_json
+from components.experiments.drift.shifts import MOVED_M, USUAL, imagings
+from components.experiments.drift.world import Imaging, Scale, draw, table
+from components.lib.files import atomic_file, read_json, write_json
+from components.lib.telling import telling
+
+MOST_REPEATS = 60
+"""Acquisitions that shifts are applied to; offsets of moved outlines are looked for in these alone."""
+
+Job = tuple[Imaging, int]
+"""Imaging, and number of the acquisition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Tables of tile statistics below a folder, one for each acquisition that was drawn.
+
+    Attributes:
+        folder: Folder of the tables; ``scale.json`` says what all of them were drawn by.
+        scale: Size of the acquisitions.
+    """
+
+    folder: Path
+    scale: Scale
+
+    def check(self) -> None:
+        """Note the scale in a new folder.
+
+        Raises:
+            ParameterError: If the folder holds tables of another scale.
+        """
+        note = self.folder / "scale.json"
+        if not note.exists():
+            write_json(note, asdict(self.scale))
+        if read_json(note, made_by="drift") != asdict(self.scale):
+            raise ParameterError(
+                f"{self.folder} holds acquisitions of another size", next_step="name another folder"
+            )
+
+    def path(self, job: Job) -> Path:
+        """Return the file of one acquisition."""
+        imaging, number = job
+        name = "usual" if imaging == USUAL else sha256_json(asdict(imaging))[:12]
+        return self.folder / name / f"{number:04}.parquet"
+
+    def draw(self, jobs: Sequence[Job]) -> None:
+        """Draw the acquisitions that are not there yet."""
+        missing = [job for job in jobs if not self.path(job).exists()]
+        with telling("acquisitions", len(missing), "acquisition") as advance:
+            for imaging, number in missing:
+                drawn = draw(self.scale, number, imaging)
+                found = table(drawn, MOVED_M if imaging == USUAL and number < MOST_REPEATS else ())
+                with atomic_file(self.path((imaging, number)), sweep=False) as path:
+                    found.to_parquet(path, index=False)
+                advance(1)
+
+    def read(self, job: Job) -> pd.DataFrame | None:
+        """Return the table of an acquisition, None if it was not drawn."""
+        path = self.path(job)
+        return pd.read_parquet(path) if path.exists() else None
+
+
+def jobs(nulls: int, repeats: int) -> Iterator[Job]:
+    """Yield the acquisitions of a study: all null ones, then one repetition of all shifts after another."""
+    for number in range(nulls):
+        yield USUAL, number
+    for number in range(repeats):
+        for imaging in imagings():
+            yield imaging, number

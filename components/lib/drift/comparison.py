@@ -1,0 +1,247 @@
+"""Clustered two-sample test: does an acquisition differ from the reference in any of many statistics?
+
+Tiles overlap and show the same ground, so they are not the units of the test: locations are, ground blocks of
+:mod:`components.lib.scoring.blocks`, each with the mean of its tiles. Under the null hypothesis the
+acquisition's locations and the reference's were drawn from the same kind of ground and imaged alike, so that
+which of them belong to the acquisition is arbitrary: the labels are permuted over locations. Two assumptions
+stand behind that. Blocks are wider than the distance over which ground is alike; and what passes of a sensor
+differ by from one day to the next is small, or else a reference of few passes makes every new one stand out,
+which is true, and no error of the test.
+
+Each statistic is the difference of means over the standard deviation of all locations together, which no
+permutation changes. Over statistics the test is corrected by the largest of them (max-T, Westfall and Young,
+Resampling-Based Multiple Testing, 1993, section 2.3), which heeds their correlation: the probability that
+*any* statistic is called shifted where none is does not exceed alpha. P-values of drawn permutations are
+(b + 1) / (m + 1) (Phipson and Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9, 39).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import t as student
+
+from components.contract.errors import ParameterError
+
+Floats = npt.NDArray[np.float64]
+
+ALPHA = 0.05
+"""Probability of a false alarm over all statistics together."""
+
+PERMUTATIONS = 4999
+"""Permutations that are drawn."""
+
+LARGEST_GAP = 0.1
+"""Share of locations that may lack a statistic before it is left out instead of them."""
+
+LEAST_LOCATIONS = 2
+"""Locations on each side, for a mean and its interval."""
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shifted:
+    """Comparison of one statistic.
+
+    Attributes:
+        statistic: Its name.
+        p_value: Probability of so large a difference of any statistic if nothing has changed.
+        effect: Difference of the means, in standard deviations of the reference's locations.
+        low: Lower end of its 95 % interval, by Welch's t, of this statistic alone.
+        high: Upper end.
+        reference_mean: Mean of the reference's locations, in the statistic's unit.
+        acquisition_mean: The same of the acquisition.
+    """
+
+    statistic: str
+    p_value: float
+    effect: float
+    low: float
+    high: float
+    reference_mean: float
+    acquisition_mean: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Outcome of the test.
+
+    Attributes:
+        p_value: Smallest adjusted p-value: of the acquisition as a whole.
+        alpha: Probability of a false alarm.
+        statistics: One entry per statistic tested, the most significant first.
+        reference_locations: Locations of the reference that took part.
+        acquisition_locations: The same of the acquisition.
+        untested: Reason, by statistic, why one took no part.
+    """
+
+    p_value: float
+    alpha: float
+    statistics: tuple[Shifted, ...]
+    reference_locations: int
+    acquisition_locations: int
+    untested: dict[str, str]
+
+    @property
+    def drifted(self) -> bool:
+        """Return whether the acquisition differs."""
+        return self.p_value <= self.alpha
+
+    @property
+    def shifted(self) -> tuple[str, ...]:
+        """Return the statistics that differ."""
+        return tuple(one.statistic for one in self.statistics if one.p_value <= self.alpha)
+
+
+def by_location(tiles: pd.DataFrame, statistics: Sequence[str]) -> pd.DataFrame:
+    """Return the mean of each location's tiles that have a statistic; float64, indexed by ``location``.
+
+    Args:
+        tiles: One row per tile, with the column ``location``.
+        statistics: Columns to average.
+    """
+    values = tiles[list(statistics)].astype("float64")
+    means: pd.DataFrame = values.groupby(tiles["location"].astype(str)).mean()
+    return means
+
+
+def least_p_value(reference: int, acquisition: int) -> float:
+    """Return the smallest p-value that so many locations can give.
+
+    Both groups of equal size mirror each other, so that each division counts twice.
+    """
+    divisions = comb(reference + acquisition, acquisition)
+    return (2.0 if reference == acquisition else 1.0) / divisions
+
+
+def compare(
+    reference: pd.DataFrame,
+    acquisition: pd.DataFrame,
+    *,
+    alpha: float = ALPHA,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> Comparison:
+    """Test whether an acquisition differs from the reference.
+
+    Args:
+        reference: Statistics of the reference's locations, as :func:`by_location` gives them.
+        acquisition: The same of the acquisition. Ground that both have counts as two locations, which makes
+            false alarms rarer and shifts harder to find.
+        alpha: Probability of a false alarm, over all statistics.
+        permutations: Permutations to draw; equal seeds give equal p-values.
+        seed: Seed of the permutations.
+
+    Raises:
+        ParameterError: If no statistic can be compared, or there are too few locations for any p-value below
+            ``alpha``.
+    """
+    tested, untested = _comparable(reference, acquisition)
+    ours = reference[tested].dropna().to_numpy(np.float64)
+    theirs = acquisition[tested].dropna().to_numpy(np.float64)
+    _require(tested, (len(ours), len(theirs)), untested, max(alpha, 1.0 / (permutations + 1.0)))
+    drawn = _largest(ours, theirs, permutations, np.random.default_rng(seed))
+    # Sums in another order differ in their last digits: equal divisions must count as equal.
+    least = np.abs(_differences(ours, theirs)) * (1.0 - 1e-9)
+    p_values = (1.0 + (drawn[:, None] >= least).sum(axis=0)) / (permutations + 1.0)
+    rows = [_shifted(name, float(p_values[k]), ours[:, k], theirs[:, k]) for k, name in enumerate(tested)]
+    rows.sort(key=lambda row: (row.p_value, -abs(row.effect), row.statistic))
+    return Comparison(
+        p_value=rows[0].p_value,
+        alpha=alpha,
+        statistics=tuple(rows),
+        reference_locations=len(ours),
+        acquisition_locations=len(theirs),
+        untested=untested,
+    )
+
+
+def _comparable(reference: pd.DataFrame, acquisition: pd.DataFrame) -> tuple[list[str], dict[str, str]]:
+    """Return the statistics that can be tested, and why others cannot."""
+    tested, untested = list[str](), dict[str, str]()
+    for name in dict.fromkeys([*reference.columns, *acquisition.columns]):
+        sides = [
+            table[name] if name in table else pd.Series(dtype="float64") for table in (reference, acquisition)
+        ]
+        gaps = [float(side.isna().mean()) if len(side) else 1.0 for side in sides]
+        both = pd.concat([side.dropna() for side in sides])
+        if max(gaps) > LARGEST_GAP:
+            where = "the reference" if gaps[0] > LARGEST_GAP else "the acquisition"
+            untested[str(name)] = f"{where} lacks it at {max(gaps):.0%} of its locations"
+        elif not np.isfinite(both).all():
+            untested[str(name)] = "it is not finite everywhere"
+        elif both.nunique() < 2:
+            untested[str(name)] = "it is the same everywhere"
+        else:
+            tested.append(str(name))
+    return tested, untested
+
+
+def _require(
+    tested: Sequence[str], locations: tuple[int, int], untested: dict[str, str], alpha: float
+) -> None:
+    if not tested:
+        why = "; ".join(f"{name}: {reason}" for name, reason in list(untested.items())[:3])
+        raise ParameterError(
+            f"no statistic can be compared ({why or 'the tables have none'})",
+            next_step="compare an acquisition of the reference's sensor, measured by the same code",
+        )
+    ours, theirs = locations
+    if min(locations) < LEAST_LOCATIONS or least_p_value(ours, theirs) > alpha:
+        raise ParameterError(
+            f"{theirs} locations against {ours} of the reference are too few: at least {LEAST_LOCATIONS} on "
+            f"each side are needed, and so many that a p-value below {alpha:g} can come out",
+            next_step="compare an acquisition of more ground: 4 locations against 4 suffice",
+        )
+
+
+def _differences(ours: Floats, theirs: Floats) -> Floats:
+    """Return the standardised difference of means of each statistic."""
+    deviation = np.concatenate([ours, theirs]).std(axis=0)
+    difference: Floats = (theirs.mean(axis=0) - ours.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    return difference
+
+
+def _largest(ours: Floats, theirs: Floats, permutations: int, rng: np.random.Generator) -> Floats:
+    """Return the largest standardised difference over all statistics, of each permutation."""
+    values = np.concatenate([ours, theirs])
+    deviation = values.std(axis=0)
+    scaled = (values - values.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    count, chosen = len(values), len(theirs)
+    # All scaled values add up to zero, so that the sum over one group gives the difference of both means.
+    factor = 1.0 / chosen + 1.0 / (count - chosen)
+    found = []
+    for start in range(0, permutations, _CHUNK):
+        size = min(_CHUNK, permutations - start)
+        order = np.argsort(rng.random((size, count)), axis=1)[:, :chosen]
+        picked = np.zeros((size, count))
+        np.put_along_axis(picked, order, factor, axis=1)
+        found.append(np.abs(picked @ scaled).max(axis=1))
+    return np.concatenate(found)
+
+
+def _shifted(name: str, p_value: float, ours: Floats, theirs: Floats) -> Shifted:
+    """Return one statistic's comparison, with Welch's interval of the difference."""
+    scale = float(ours.std(ddof=1)) or float(np.concatenate([ours, theirs]).std())
+    effect = (float(theirs.mean()) - float(ours.mean())) / scale
+    parts = [float(side.var(ddof=1)) / len(side) / scale**2 for side in (ours, theirs)]
+    error = float(np.sqrt(sum(parts)))
+    half = 0.0
+    if error > 0:
+        shares = sum(part**2 / (len(side) - 1) for part, side in zip(parts, (ours, theirs), strict=True))
+        half = float(student.ppf(0.975, sum(parts) ** 2 / shares)) * error
+    return Shifted(
+        statistic=name,
+        p_value=p_value,
+        effect=effect,
+        low=effect - half,
+        high=effect + half,
+        reference_mean=float(ours.mean()),
+        acquisition_mean=float(theirs.mean()),
+    )

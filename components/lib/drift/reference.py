@@ -1,0 +1,153 @@
+"""Reference of a champion: statistics of the tiles that it was trained on, kept beside its files.
+
+It lies where the model's bundle lies (:mod:`components.lib.catalogue.bundles`), below the hash of its
+model.json, and is created once: ``drift.parquet``, and then ``drift.json``, sealed, with the table's hash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from components.contract.errors import BadDataError, MissingInputError
+from components.contract.hashing import sha256_bytes
+from components.contract.keys import CHAMPIONS, DRIFT_NOTE, DRIFT_TABLE, model_bundle_prefix
+from components.lib.drift.tiles import MOST_BYTES, TileStatistics, decoded, encoded
+from components.lib.objects.protocol import ObjectStore
+from components.lib.objects.sealed import create_sealed, read_sealed
+from components.lib.registry.ledger import ChampionLedgers, champion_of
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceNote:
+    """Sealed note about a reference.
+
+    Attributes:
+        kind: Always ``drift reference``.
+        model: Registered model.
+        table_sha256: SHA-256 of ``drift.parquet``.
+        acquisitions: Acquisitions in it, sorted.
+        tiles: Number of tiles.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    kind: Literal["drift reference"] = "drift reference"
+    model: str
+    table_sha256: Sha256
+    acquisitions: tuple[str, ...]
+    tiles: Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """Statistics that acquisitions are compared with.
+
+    Attributes:
+        tiles: The statistics.
+        sha256: SHA-256 of their parquet file.
+        model: Registered model that was trained on the tiles; None of a file.
+        version: Its version; None of a file.
+    """
+
+    tiles: TileStatistics
+    sha256: str
+    model: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """Champion of a registered model: its version, and the prefix of its files in the object store."""
+
+    model: str
+    version: str
+    prefix: str
+
+
+def find_champion(objects: ObjectStore, model: str) -> Champion:
+    """Return the champion of a model, as its ledger has it.
+
+    Raises:
+        MissingInputError: If the model has none.
+        BadDataError: If the ledger is broken, or written by code that did not note the files.
+    """
+    entries = ChampionLedgers(objects, CHAMPIONS).of(model).entries()
+    version = champion_of(entries)
+    if version is None:
+        raise MissingInputError(
+            f"{model} has no champion", next_step="promote a model first: `python -m components.promote`"
+        )
+    noted = [entry.change.files for entry in entries if entry.version == version and entry.change.files]
+    if not noted or "model.json" not in noted[-1]:
+        raise BadDataError(
+            f"{model} version {version}: the ledger does not name its files",
+            next_step="give the reference as a file, with --reference",
+        )
+    return Champion(model, version, model_bundle_prefix(model, noted[-1]["model.json"]))
+
+
+def keep_reference(objects: ObjectStore, champion: Champion, tiles: TileStatistics) -> ReferenceNote:
+    """Keep the reference of a champion; one that is there already must be the same.
+
+    Args:
+        objects: Store of the model's files.
+        champion: The champion.
+        tiles: Statistics of the tiles that it was trained on.
+
+    Raises:
+        BadDataError: If it has another one.
+    """
+    content = encoded(tiles)
+    note = ReferenceNote(
+        model=champion.model,
+        table_sha256=sha256_bytes(content),
+        acquisitions=tuple(sorted(set(tiles.table["acquisition"]))),
+        tiles=len(tiles.table),
+    )
+    objects.create(f"{champion.prefix}{DRIFT_TABLE}", content)
+    create_sealed(objects, f"{champion.prefix}{DRIFT_NOTE}", asdict(note))
+    kept = read_reference(objects, champion)
+    if kept.sha256 != note.table_sha256:
+        raise BadDataError(
+            f"{champion.model} version {champion.version} has another reference already",
+            next_step="a reference is made once, from the tiles of the training; keep it",
+        )
+    return note
+
+
+def read_reference(objects: ObjectStore, champion: Champion) -> Reference:
+    """Return the reference of a champion.
+
+    Raises:
+        MissingInputError: If it has none.
+        BadDataError: If it is damaged, or no table of statistics.
+    """
+    key = f"{champion.prefix}{DRIFT_TABLE}"
+    try:
+        note = read_sealed(objects, f"{champion.prefix}{DRIFT_NOTE}", ReferenceNote)
+        content = bytearray()
+        for chunk in objects.chunks(key):
+            content += chunk
+            if len(content) > MOST_BYTES:
+                break  # refused below, by its hash
+    except MissingInputError as error:
+        raise MissingInputError(
+            f"{champion.model} version {champion.version} has no reference",
+            next_step=f"make it with `python -m components.drift reference --model {champion.model}`",
+        ) from error
+    name = f"{objects.uri}/{key}"
+    if sha256_bytes(bytes(content)) != note.table_sha256:
+        raise BadDataError(
+            f"{name} is not the table whose SHA-256 is noted", next_step="restore it from a backup"
+        )
+    return Reference(
+        tiles=decoded(bytes(content), name),
+        sha256=note.table_sha256,
+        model=champion.model,
+        version=champion.version,
+    )
