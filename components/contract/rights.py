@@ -14,6 +14,7 @@ from functools import cache
 from typing import Literal
 
 from components.contract import keys
+from components.contract.pages import DASHBOARD
 
 Store = Literal["objects", "landing", "remote", "artifacts", "backups"]
 """``STORMSIGHT_OBJECTS``, ``STORMSIGHT_LANDING``, ``STORMSIGHT_REMOTE`` (DVC), MLflow's artefacts, dumps."""
@@ -121,6 +122,7 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", f"{keys.MAP_PLANS}*", ("delete",)),
         Grant("objects", f"{keys.MAP_WORK}*", ("delete",)),
         Grant("objects", _REMOVALS, ("write", "delete")),
+        Grant("objects", DASHBOARD, ("write",)),
         Grant("remote", "*", ("list", "read", "delete")),
     ),
     "map": (
@@ -143,6 +145,7 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", _REJECTED, ("list", "read")),
         Grant("objects", _ACCEPTED, ("list", "read")),
         Grant("objects", _SIGNS, ("write",)),
+        Grant("objects", DASHBOARD, ("list", "read")),
     ),
     "mlflow": (Grant("artifacts", "*", ("list", "read")),),
     "backup": (Grant("backups", "*", ("list", "write")),),

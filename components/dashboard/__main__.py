@@ -1,4 +1,4 @@
-"""Command line: ``python -m components.dashboard`` serves the pages, ``--export DIR`` writes them."""
+"""Command line: ``python -m components.dashboard`` serves, exports or publishes the pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PORT = 8050
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line; serve until stopped, or export."""
     options = _parser().parse_args(arguments)
-    if options.export is not None:
+    if options.export is not None or options.publish:
         _export(options.export)
         return
     token = _token(options.token_file)
@@ -32,7 +32,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve pages on champions, runs, data quality, scores, cost and maps, from "
         "STORMSIGHT_OBJECTS and the checkout in this folder (or STORMSIGHT_SOURCE); nothing is written.",
     )
-    parser.add_argument("--export", type=Path, metavar="DIR", help="write them into a folder instead")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--export", type=Path, metavar="DIR", help="write them into a folder instead")
+    how.add_argument(
+        "--publish", action="store_true", help="write them into the object store, for Airflow's pages"
+    )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (%(default)s); another needs a token"
     )
@@ -59,15 +63,21 @@ def _token(file: Path | None) -> str | None:
 # Each imports what it needs: --help takes no seconds.
 
 
-def _export(folder: Path) -> None:
+def _export(folder: Path | None) -> None:
+    """Write the pages into a folder; without one, into the object store."""
     from components.dashboard.drawing import Drawer  # noqa: PLC0415
-    from components.dashboard.export import export_site  # noqa: PLC0415
+    from components.dashboard.export import export_site, publish_site  # noqa: PLC0415
     from components.dashboard.site import Site  # noqa: PLC0415
     from components.dashboard.snapshot import Sources  # noqa: PLC0415
 
-    snapshot = Sources(Places.from_environment()).read()
-    files = export_site(Site(snapshot, Drawer()), folder)
-    print(f"{files} files: open {folder / 'index.html'}")
+    sources = Sources(Places.from_environment())
+    site = Site(sources.read(), Drawer())
+    if folder is None:
+        files = publish_site(site, sources.objects)
+        print(f"{files} files in {sources.objects.uri}")
+    else:
+        files = export_site(site, folder)
+        print(f"{files} files: open {folder / 'index.html'}")
     report_result({"files": files})
 
 

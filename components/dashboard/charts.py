@@ -43,7 +43,7 @@ THEMES: Final = {
     "dark": Theme("#e8ecf0", "#a3adb8", "#343c45", ("#7cc4f5", "#3f83b3", "#f59b5f", "#e3c34d")),
 }
 
-WIDTHS: Final = {"wide": 760, "narrow": 300}
+WIDTHS: Final = {"wide": 1040, "narrow": 270}
 """Width of the plot, CSS pixels, on a desktop and on a phone."""
 
 
@@ -128,16 +128,17 @@ def score_chart(model: str, metric: str, points: Sequence[ScorePoint]) -> Chart:
 
 
 def timeline_chart(run: str, stages: Sequence[StageFacts]) -> Chart | None:
-    """Return a bar from start to end of each stage, minutes after the first; None if nothing kept times."""
+    """Return a bar from start to end of each stage, after the first began; None if nothing kept times."""
     known = [(s.stage, s.started, s.ended, s.restored) for s in stages if s.started and s.ended]
     if not known:
         return None
-    first = min(started for _, started, _, _ in known)
+    first, last = min(started for _, started, _, _ in known), max(ended for _, _, ended, _ in known)
+    unit, seconds = ("minutes", 60) if (last - first).total_seconds() > 300 else ("seconds", 1)
     rows = [
         {
             "stage": stage,
-            "from": (started - first).total_seconds() / 60,
-            "to": (ended - first).total_seconds() / 60,
+            "from": (started - first).total_seconds() / seconds,
+            "to": (ended - first).total_seconds() / seconds,
             "kind": "found in the cache" if restored else "done by a run",
         }
         for stage, started, ended, restored in sorted(known, key=lambda item: (item[1], item[0]))[:ROWS]
@@ -148,8 +149,8 @@ def timeline_chart(run: str, stages: Sequence[StageFacts]) -> Chart | None:
             alt.Chart(pd.DataFrame(rows))
             .mark_bar(cornerRadius=2, height={"band": 0.62})
             .encode(
-                y=alt.Y("stage:N", sort=None, title=None, axis=alt.Axis(labelLimit=150)),
-                x=alt.X("from:Q", title="minutes since the first stage"),
+                y=alt.Y("stage:N", sort=None, title=None, axis=alt.Axis(labelLimit=_label_limit(width))),
+                x=alt.X("from:Q", title=f"{unit} since the first stage", axis=alt.Axis(tickCount=6)),
                 x2="to:Q",
                 color=alt.Color(
                     "kind:N",
@@ -159,7 +160,7 @@ def timeline_chart(run: str, stages: Sequence[StageFacts]) -> Chart | None:
                     legend=alt.Legend(orient="top", title=None),
                 ),
             )
-            .properties(width=width - 60, height=max(26 * len(rows), 60))
+            .properties(width=width - _label_limit(width) + 60, height=max(26 * len(rows), 60))
         )
         return _plain(chart, theme)
 
@@ -197,17 +198,24 @@ def _bars(totals: dict[str, float] | dict[str, int], title: str, description: st
 
     def make(theme: Theme, width: int) -> Spec:
         base = alt.Chart(pd.DataFrame(rows)).encode(
-            y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=150)),
-            x=alt.X("value:Q", title=title),
+            y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=_label_limit(width))),
+            x=alt.X("value:Q", title=title, axis=alt.Axis(tickCount=5)),
         )
         bars = base.mark_bar(cornerRadius=2, color=theme.series[0], height={"band": 0.62})
         text = base.mark_text(align="left", dx=5, color=theme.ink).encode(
             text=alt.Text("value:Q", format=",.4~g")
         )
-        chart = alt.layer(bars, text).properties(width=width - 60, height=max(26 * len(rows), 60))
+        chart = alt.layer(bars, text).properties(
+            width=width - _label_limit(width) + 60, height=max(26 * len(rows), 60)
+        )
         return _plain(chart, theme)
 
     return Chart(description, make)
+
+
+def _label_limit(width: int) -> int:
+    """Return the width of the names beside a plot, CSS pixels."""
+    return 110 if width == WIDTHS["narrow"] else 180
 
 
 def _range(theme: Theme) -> list[str]:
@@ -217,7 +225,7 @@ def _range(theme: Theme) -> list[str]:
 
 def _plain(chart: alt.Chart | alt.LayerChart, theme: Theme) -> Spec:
     """Return a chart's specification with light grid lines and the theme's colours, on no background."""
-    font = "system-ui, 'Liberation Sans', Arial, sans-serif"
+    font = "'Liberation Sans', Arial, Helvetica, sans-serif"  # as wide as where it was measured
     axis = {
         "labelColor": theme.soft,
         "titleColor": theme.soft,
@@ -237,7 +245,13 @@ def _plain(chart: alt.Chart | alt.LayerChart, theme: Theme) -> Spec:
         "view": {"stroke": None},
         "axis": axis,
         "axisY": {"ticks": False},
-        "legend": {"labelColor": theme.ink, "labelFontSize": 12, "symbolSize": 90},
+        "legend": {
+            "labelColor": theme.ink,
+            "labelFontSize": 12,
+            "symbolSize": 90,
+            "symbolOpacity": 1,
+            "columnPadding": 24,
+        },
         "text": {"fontSize": 12},
     }
     return spec

@@ -1,13 +1,18 @@
-"""Static export: the whole site as files that any browser opens, published whole or not at all."""
+"""Static export: the whole site as files that any browser opens, or as one archive in the object store."""
 
 from __future__ import annotations
 
+import io
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from components.contract.errors import ParameterError
 from components.contract.hashing import files_below
+from components.contract.pages import DASHBOARD
 from components.dashboard.site import Site
 from components.lib.files import atomic_directory, require_replaceable, write_text
+from components.lib.objects.protocol import ObjectStore
 
 MARK = "export.txt"
 """File with the names of all others, by which a folder is known as an export of ours."""
@@ -30,15 +35,43 @@ def export_site(site: Site, folder: Path) -> int:
     _require_own(folder)
     names: list[str] = []
     with atomic_directory(folder) as new:
-        for address in site.addresses():
-            resource = site.resource(address)
-            assert resource is not None, address
+        for address, content in _files(site):
             path = new / address
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(resource.content)
+            path.write_bytes(content)
             names.append(address)
         write_text(new / MARK, "".join(f"{name}\n" for name in sorted(names)))
     return len(names)
+
+
+def publish_site(site: Site, objects: ObjectStore) -> int:
+    """Write every page, chart and picture as one archive, in place of the one before.
+
+    Args:
+        site: The site.
+        objects: Store of ledgers and records.
+
+    Returns:
+        Number of files.
+
+    Raises:
+        SourceUnavailableError: If the store does not answer.
+    """
+    buffer, files = io.BytesIO(), 0
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for address, content in _files(site):
+            # Without the time of writing: the same pages are the same bytes.
+            archive.writestr(zipfile.ZipInfo(address), content, zipfile.ZIP_DEFLATED)
+            files += 1
+    objects.put(DASHBOARD, buffer.getvalue())
+    return files
+
+
+def _files(site: Site) -> Iterator[tuple[str, bytes]]:
+    for address in site.addresses():
+        resource = site.resource(address)
+        assert resource is not None, address
+        yield address, resource.content
 
 
 def _require_own(folder: Path) -> None:

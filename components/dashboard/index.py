@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TypeVar
 
 from components.contract.errors import StormsightError
@@ -30,6 +31,9 @@ SHOWN_TILES = 24
 
 SCORED = 60
 """Latest trainings of a model in its chart."""
+
+TIMELINES = 100
+"""Latest runs whose stages are drawn over time; those of older ones are a table alone."""
 
 COSTED = 50
 """Latest runs whose seconds are added up."""
@@ -122,7 +126,7 @@ class Index:
         for model, points in self.scores.items():
             metric = next(run.models[model].metric for run in snapshot.runs if model in run.models)
             found[f"score-{slug(model)}"] = score_chart(model, metric, points[-SCORED:])
-        for name, run in self.runs.items():
+        for name, run in islice(self.runs.items(), TIMELINES):
             found[f"run-{name}"] = timeline_chart(run.run, list(run.stages.values()))
         return {name: chart for name, chart in found.items() if chart is not None}
 

@@ -72,6 +72,7 @@ class Pages:
             runs=self._rows(found.runs[:LATEST_RUNS]),
             maps=self._map_cards(list(self._index.maps)[:LATEST_MAPS]),
             rules=counts_by_rule(found.refusals),
+            chart=self._history_chart(),
         )
 
     def runs(self, number: int) -> str:
@@ -180,6 +181,11 @@ class Pages:
 
     def _serving(self) -> list[Version]:
         return [version for version in self._index.models.values() if version.serves]
+
+    def _history_chart(self) -> dict[str, str] | None:
+        """Return the model judged most often and the name of its chart; None before the second time."""
+        often = max(self._index.scores.items(), key=lambda item: len(item[1]), default=("", []))
+        return {"model": often[0], "name": f"score-{slug(often[0])}"} if len(often[1]) > 1 else None
 
     def _rows(self, runs: Sequence[RunFacts]) -> list[tuple[str, RunFacts, float | None]]:
         return [(name, run, _seconds(run)) for name, run in self._named(runs)]

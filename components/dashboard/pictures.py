@@ -22,6 +22,9 @@ SIDE_PX: Final = 192
 CHANGES_PX: Final = 320
 """Largest side of a picture of changes, pixels."""
 
+LEAST_M: Final = 120.0
+"""Least side of the ground that such a picture shows, metres."""
+
 MOST_CHANGES: Final = 20_000
 """Changes that a picture draws."""
 
@@ -87,8 +90,10 @@ def changes_picture(table: bytes) -> bytes:
     if not shapes:
         return _svg(CHANGES_PX, CHANGES_PX / 2, [])
     west, south, east, north = shapely.total_bounds(np.array([shape for _, shape in shapes], dtype=object))
-    span = max(east - west, north - south, 1.0)
-    scale = (CHANGES_PX - 16) / span
+    # A single change does not fill the picture: it shows its place and size.
+    pad = max(0.0, LEAST_M - max(east - west, north - south)) / 2
+    west, south, east, north = west - pad, south - pad, east + pad, north + pad
+    scale = (CHANGES_PX - 16) / max(east - west, north - south)
     paths = [
         f'<path fill="{KINDS.get(kind, "#777777")}" d="{_path(part, west, north, scale)}"/>'
         for kind, shape in shapes
