@@ -82,12 +82,17 @@ map: $(VENV)/.installed ## Map a simulated acquisition that no model saw, with t
 	@test -e $(UNSEEN)/unseen/COMPLETE.json || STORMSIGHT_LANDING=$(UNSEEN) python -m components.acquisitions land --id unseen --tiles 48
 	python -m components.predict $(UNSEEN)/unseen --fallback models/sar/concord
 
+.PHONY: dashboard
+dashboard: $(VENV)/.installed ## Serve champions, runs, data quality, scores, cost and maps on http://127.0.0.1:8050 (DASHBOARD="--export DIR" writes them)
+	@exec python -m components.dashboard $(DASHBOARD)
+
 # Airflow with these DAGs and nothing else: SQLite, stages as processes, state below var/. The triggerer does not
 # look into the DAG folder by itself, hence PYTHONPATH; DAGs import components.contract as well. No login: it listens
 # on this machine only.
 .PHONY: airflow
 airflow: export AIRFLOW_HOME := $(CURDIR)/var/airflow
 airflow: export AIRFLOW__CORE__DAGS_FOLDER := $(CURDIR)/dags
+airflow: export AIRFLOW__CORE__PLUGINS_FOLDER := $(CURDIR)/dags/stormsight_dags/plugins
 airflow: export AIRFLOW__CORE__LOAD_EXAMPLES := False
 airflow: export AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION := False
 airflow: export AIRFLOW__CORE__PARALLELISM := 4

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Literal
 
 from components.contract import keys
+from components.contract.pages import DASHBOARD
 
 Store = Literal["objects", "landing", "remote", "artifacts", "backups"]
 """``STORMSIGHT_OBJECTS``, ``STORMSIGHT_LANDING``, ``STORMSIGHT_REMOTE`` (DVC), MLflow's artefacts, dumps."""
@@ -122,6 +123,7 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", f"{keys.MAP_WORK}*", ("delete",)),
         Grant("objects", _REMOVALS, ("write", "delete")),
         Grant("objects", keys.PRUNED, ("write",)),
+        Grant("objects", DASHBOARD, ("write",)),
         Grant("remote", "*", ("list", "read", "delete")),
     ),
     "map": (
@@ -144,6 +146,7 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", _REJECTED, ("list", "read")),
         Grant("objects", _ACCEPTED, ("list", "read")),
         Grant("objects", _SIGNS, ("write",)),
+        Grant("objects", DASHBOARD, ("list", "read")),
     ),
     "exporter": (
         Grant("objects", _LEDGERS, ("list", "read")),

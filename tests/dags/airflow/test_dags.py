@@ -23,7 +23,7 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 before = set(sys.modules)
 for deployment in ("", "k8s/overlays/lab/deployment.yaml"):
     os.environ["STORMSIGHT_DEPLOYMENT"] = deployment
-    for name in ("acquisitions", "housekeeping", "map", "redrive", "retrain"):
+    for name in ("acquisitions", "dashboard", "housekeeping", "map", "redrive", "retrain"):
         runpy.run_path(f"dags/{name}.py")
 ours = "stormsight_dags.airflow"
 assert {f"{ours}.process_operator", f"{ours}.pod_operator"} <= set(sys.modules)
@@ -84,9 +84,10 @@ def test_dag_files_import_of_components_the_contract_alone(repository: Path) -> 
 
 def test_airflow_parses_all_dags(trial: dict[str, Any]) -> None:
     assert trial["import_errors"] == {}
-    assert trial["dags"] == ["acquisitions", "housekeeping", "map", "redrive", "retrain"]
+    assert trial["dags"] == ["acquisitions", "dashboard", "housekeeping", "map", "redrive", "retrain"]
     assert trial["schedules"] == {
         "acquisitions": "@continuous",
+        "dashboard": "40 * * * *",
         "housekeeping": "30 1 * * *",
         "map": "Asset or 20 5 * * *",
         "redrive": "20 * * * *",

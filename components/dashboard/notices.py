@@ -1,0 +1,54 @@
+"""Notices: sources that could not be read, in place of what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from components.contract.errors import StormsightError
+from components.contract.redaction import redact
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Failure to read one source.
+
+    Attributes:
+        source: Place that was read, in words.
+        text: Reason.
+        next_step: Action for the reader.
+    """
+
+    source: str
+    text: str
+    next_step: str
+
+
+@dataclass(slots=True)
+class Notices:
+    """Notices of one look at all sources."""
+
+    found: list[Notice] = field(default_factory=list)
+
+    def attempt(self, source: str, read: Callable[[], T], otherwise: T) -> T:
+        """Return what ``read`` returns; ``otherwise``, and a notice, where it fails in an expected way.
+
+        Args:
+            source: Place that is read, in words.
+            read: Function that reads it. A defect in it is raised.
+            otherwise: Value in its place.
+        """
+        try:
+            return read()
+        except StormsightError as error:
+            notice = Notice(source, redact(error.message), redact(error.next_step))
+        except OSError as error:
+            notice = Notice(
+                source, redact(error.strerror or type(error).__name__), "check the path and its rights"
+            )
+        if notice not in self.found:
+            self.found.append(notice)
+        return otherwise

@@ -1,0 +1,67 @@
+"""Settings of the dashboard, from the environment and ``params.yaml``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field
+
+from components.lib.config.loader import Parameters, load_known
+from components.lib.objects.opening import DEFAULTS, OBJECTS
+
+TOKEN = "STORMSIGHT_DASHBOARD_TOKEN"  # noqa: S105 - the name of a variable
+"""Environment variable: word that a reader states as password."""
+
+SOURCE = "STORMSIGHT_SOURCE"
+
+
+class Claims(Parameters):
+    """Keys of the section ``orchestration`` that the dashboard reads.
+
+    Attributes:
+        lease_h: Hours of silence after which the claim of a training counts as stuck.
+    """
+
+    lease_h: float = Field(default=2.0, gt=0)
+
+    @property
+    def lease(self) -> timedelta:
+        """``lease_h`` as a duration."""
+        return timedelta(hours=self.lease_h)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Places that the dashboard reads.
+
+    Attributes:
+        objects: Address of the store of ledgers, records and catalogue.
+        checkout: Folder in which ``make repro`` and ``make map`` ran.
+    """
+
+    objects: str
+    checkout: Path
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str] = os.environ) -> Self:
+        """Read ``STORMSIGHT_OBJECTS`` and ``STORMSIGHT_SOURCE``, by default those of the working folder."""
+        checkout = Path(variables.get(SOURCE) or ".").absolute()
+        return cls(objects=variables.get(OBJECTS) or DEFAULTS[OBJECTS], checkout=checkout)
+
+    @property
+    def maps(self) -> Path:
+        """Folder of the catalogue that ``make map`` writes."""
+        return self.checkout / "maps"
+
+    def claims(self) -> Claims:
+        """Return the parameters of claims.
+
+        Raises:
+            ParameterError: If ``params.yaml`` is missing or malformed.
+        """
+        return load_known("orchestration", Claims, self.checkout / "params.yaml")

@@ -1,0 +1,213 @@
+"""One look at all sources, and its renewal in the background."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
+
+from components.contract import keys
+from components.contract.errors import StormsightError
+from components.dashboard.champions import Champion, Request, find_champions, find_requests
+from components.dashboard.maps import KnownMap, MapPlace
+from components.dashboard.notices import Notice, Notices
+from components.dashboard.parameters import Claims, Places
+from components.dashboard.quality import Quality, Refusal, TileFile, find_files, read_quality, read_refusals
+from components.dashboard.waiting import Waiting, find_waiting
+from components.lib.history.checkout import read_checkout
+from components.lib.history.facts import RunFacts
+from components.lib.history.requirements import GraphRequirements
+from components.lib.history.stored import History, HistoryReader
+from components.lib.objects.folder import FolderObjects
+from components.lib.objects.opening import open_objects
+from components.lib.objects.protocol import ObjectStore
+from components.lib.operations.liveness import signed_keys, with_signs
+from components.lib.operations.state import State
+
+LOG = logging.getLogger(__name__)
+
+RENEWED_AFTER = timedelta(seconds=15)
+"""Age at which the facts behind the pages are read again."""
+
+LEDGER = "ledger and records of trainings"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Facts of one look, which nothing changes afterwards.
+
+    Attributes:
+        read_at: Time of the look, UTC.
+        runs: The checkout's training first, then those in the object store, newest claim first.
+        champions: Champions by the ledgers.
+        requests: Challengers that wait for a person.
+        waiting: What is at work, waits or is barred.
+        quality: Verdict on the checkout's tiles; None if there is none.
+        refusals: Rows of the checkout's quarantine list.
+        tiles: Raster files of quarantined tiles.
+        maps: Maps of all catalogues, newest first.
+        catalogues: The catalogues.
+        notices: Sources that could not be read.
+        detailed: Adds the inputs and outputs of a run's stages.
+    """
+
+    read_at: datetime
+    runs: Sequence[RunFacts] = ()
+    champions: Sequence[Champion] = ()
+    requests: Sequence[Request] = ()
+    waiting: Sequence[Waiting] = ()
+    quality: Quality | None = None
+    refusals: Sequence[Refusal] = ()
+    tiles: dict[tuple[str, str], TileFile] = field(default_factory=dict)
+    maps: Sequence[KnownMap] = ()
+    catalogues: Sequence[MapPlace] = ()
+    notices: Sequence[Notice] = ()
+    detailed: Callable[[RunFacts], RunFacts] = field(default=lambda run: run)
+
+    @cached_property
+    def simulated(self) -> bool:
+        """Return whether anything shown was measured in the simulated world."""
+        judged = [run.simulated for run in self.runs]
+        return True in judged or (self.quality is not None and self.quality.simulated)
+
+
+class Sources:
+    """Sources of the dashboard; what does not change is read once.
+
+    Args:
+        places: Places to read.
+        clock: Function that returns the time, UTC.
+    """
+
+    def __init__(self, places: Places, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._places = places
+        self._clock = clock
+        self._history: History | None = None
+        self._checkout: tuple[tuple[int, int], RunFacts | None] | None = None
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        """Store of ledgers, records and catalogue.
+
+        Raises:
+            ParameterError: If its address names none.
+        """
+        return open_objects(self._places.objects)
+
+    @cached_property
+    def _reader(self) -> HistoryReader:
+        return HistoryReader(self.objects, GraphRequirements(self._places.checkout))
+
+    def read(self) -> Snapshot:
+        """Return all facts; each source that cannot be read is a notice.
+
+        Raises:
+            ParameterError: If the store's address names none.
+        """
+        notices, checkout = Notices(), self._places.checkout
+        history = notices.attempt(LEDGER, self._read_history, History())
+        for problem in history.problems:
+            notices.found.append(Notice(problem.source, problem.message, problem.next_step))
+        own = notices.attempt("checkout", self._read_checkout, None)
+        runs = (*([] if own is None else [own]), *history.runs)
+        refusals = notices.attempt("quarantine list", partial(read_refusals, checkout), [])
+        catalogues = self._catalogues()
+        return Snapshot(
+            read_at=self._clock(),
+            runs=runs,
+            champions=find_champions(self.objects, runs, notices),
+            requests=find_requests(self.objects, notices),
+            waiting=self._waiting(history.state, notices),
+            quality=notices.attempt("verdict", partial(read_quality, checkout), None),
+            refusals=refusals,
+            tiles=notices.attempt("tiles", partial(find_files, checkout, refusals), {}),
+            maps=_newest([m for c in catalogues for m in notices.attempt(c.name, c.maps, [])]),
+            catalogues=catalogues,
+            notices=notices.found,
+            detailed=self._detailed,
+        )
+
+    def _read_history(self) -> History:
+        self._history = self._reader.read(self._history)
+        return self._history
+
+    def _read_checkout(self) -> RunFacts | None:
+        """Return the facts of the checkout, read again where its lock has changed."""
+        lock = self._places.checkout / keys.LOCK
+        if not lock.exists():
+            return None
+        status = lock.stat()
+        mark = (status.st_mtime_ns, status.st_size)
+        if self._checkout is None or self._checkout[0] != mark:
+            self._checkout = (mark, read_checkout(self._places.checkout))
+        return self._checkout[1]
+
+    def _detailed(self, run: RunFacts) -> RunFacts:
+        return self._reader.detailed(run) if run.key else run
+
+    def _waiting(self, state: State, notices: Notices) -> list[Waiting]:
+        now = self._clock()
+        claims = notices.attempt("params.yaml", self._places.claims, Claims())
+
+        def signed() -> State:
+            return with_signs(state, self.objects, now, signed_keys(state, self.objects))
+
+        alive = notices.attempt("signs of life", signed, state)
+        return find_waiting(alive, now=now, lease=claims.lease)
+
+    def _catalogues(self) -> list[MapPlace]:
+        folder = self._places.maps
+        return [
+            MapPlace("catalogue of the object store", self.objects, keys.MAPS),
+            *([MapPlace("catalogue in maps/", FolderObjects(folder), "")] if folder.is_dir() else []),
+        ]
+
+
+class Keeper:
+    """Keeper of the latest facts: a reader gets them at once, and old ones are read again meanwhile.
+
+    Args:
+        read: Function that reads all sources.
+        clock: Function that returns the time, UTC.
+    """
+
+    def __init__(
+        self, read: Callable[[], Snapshot], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._read = read
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._renewing = threading.Lock()
+        self._latest: Snapshot | None = None
+
+    def latest(self) -> Snapshot:
+        """Return the latest facts; the first call waits for them.
+
+        Raises:
+            ParameterError: If the store's address names none.
+        """
+        with self._lock:
+            if self._latest is None:
+                self._latest = self._read()
+            found = self._latest
+        old = self._clock() - found.read_at > RENEWED_AFTER
+        if old and self._renewing.acquire(blocking=False):
+            threading.Thread(target=self._renew, name="renew", daemon=True).start()
+        return found
+
+    def _renew(self) -> None:
+        try:
+            found = self._read()
+            with self._lock:
+                self._latest = found
+        except StormsightError as error:
+            LOG.warning("the pages stay as they are: %s", error.message)
+        finally:
+            self._renewing.release()
+
+
+def _newest(maps: Sequence[KnownMap]) -> list[KnownMap]:
+    return sorted(maps, key=lambda one: (one.entry.created, one.entry.time, one.entry.id), reverse=True)

@@ -1,0 +1,1 @@
+"""Plugins of Airflow's own pages; ``AIRFLOW__CORE__PLUGINS_FOLDER`` names this folder."""
