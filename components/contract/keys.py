@@ -308,9 +308,9 @@ def lock_key(key: str) -> str:
     return f"{training_prefix(key)}/{LOCK}"
 
 
-def lineage_key(key: str) -> str:
-    """Return the key of a training's OpenLineage events, one JSON object per line."""
-    return f"{training_prefix(key)}/lineage.ndjson"
+def lineage_key(key: str, run: str) -> str:
+    """Return the key of a run's OpenLineage events, one JSON object per line."""
+    return f"{training_prefix(key)}/lineage/{run}.ndjson"
 
 
 def run_record_key(key: str) -> str:

@@ -53,7 +53,7 @@ def tell_lineage(environment: Environment, run: str, variables: Mapping[str, str
     try:
         facts = _facts(environment, run)
         events = _events(environment, facts)
-        environment.objects.put(lineage_key(facts.key), _lines(events).encode())
+        environment.objects.create(lineage_key(facts.key, run), _lines(events).encode())
     except StormsightError as error:
         LOG.warning("no lineage of run %s was written: %s", run, error.message)
         return

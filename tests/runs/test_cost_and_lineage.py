@@ -68,7 +68,7 @@ def test_a_finished_run_leaves_its_lineage_and_sends_it(
     url, got = receiver
     monkeypatch.setenv("OPENLINEAGE_URL", url)
     assert finish(trained.environment(), "r1") == 0
-    kept = trained.objects.get(lineage_key(trained.records("r1").key)).decode()
+    kept = trained.objects.get(lineage_key(trained.records("r1").key, "r1")).decode()
     assert write_lineage(trained.environment(), "r1", None) == kept
     events = [json.loads(line) for line in kept.splitlines()]
     assert [one["run"]["runId"] for one in got] == [one["run"]["runId"] for one in events]
