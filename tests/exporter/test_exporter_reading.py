@@ -54,6 +54,21 @@ def test_runs_and_stages(trainings: Trainings, sources: Sources) -> None:
     assert values["stormsight_claims_open"] == 1
 
 
+def test_the_newest_training_alone_says_that_it_is_failing(trainings: Trainings, sources: Sources) -> None:
+    def failing() -> list[str]:
+        return [name for name in values_of(sources) if name.startswith("stormsight_run_failing")]
+
+    assert failing() == []
+    trainings.fail("r1", stage="distill@one", failure_class="out_of_memory")
+    assert failing() == ['stormsight_run_failing{failure_class="out_of_memory",stage="distill"}']
+    trainings.now += HOUR
+    trainings.fail("r2", stage="prepare", failure_class="bad_data")
+    assert failing() == ['stormsight_run_failing{failure_class="bad_data",stage="prepare"}']
+    trainings.now += HOUR
+    trainings.succeed("r3")
+    assert failing() == []
+
+
 def test_a_counter_never_falls_when_trainings_are_pruned(
     trainings: Trainings, sources: Sources, source: Path, tmp_path: Path
 ) -> None:

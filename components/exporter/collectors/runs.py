@@ -36,6 +36,10 @@ def collect_outcomes(sources: Sources, readings: Readings) -> None:
         for failure_class, stage in _failures(claim):
             readings.add("stormsight_runs_total", outcome="failed")
             readings.add("stormsight_run_failures_total", failure_class=failure_class, stage=stage)
+    failing = _failing(state)
+    if failing is not None:
+        failure_class, stage = class_label(failing.failure_class), stage_label(failing.stage)
+        readings.set("stormsight_run_failing", 1, failure_class=failure_class, stage=stage)
 
 
 def collect_records(sources: Sources, readings: Readings) -> None:
@@ -57,6 +61,13 @@ def collect_records(sources: Sources, readings: Readings) -> None:
             if stage not in told:
                 readings.set("stormsight_training_tiles_per_second", rate, stage=stage)
         told |= {stage for stage, _ in _throughput(facts)}
+
+
+def _failing(state: State) -> Failed | None:
+    """Return the failure that ended the newest training; None if the newest succeeded, or none has ended."""
+    ended = [(claim.ended, claim.outcome) for claim in state.claims.values() if claim.ended is not None]
+    newest = max(ended, key=lambda pair: pair[0], default=None)
+    return newest[1] if newest is not None and isinstance(newest[1], Failed) else None
 
 
 def _failures(claim: Claim) -> Iterator[tuple[str, str]]:
