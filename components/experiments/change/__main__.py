@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.contract.errors import StormsightError
 from components.contract.identity import ROOT
 from components.contract.parameters import PARAMS_FILE
-from components.experiments.change.rows import Row, chosen
+from components.experiments.change.rows import ROWS, Row
 from components.experiments.change.trial import CONFIDENCE, REPORTS, VAR, ChangeTrial, PairData, Workshop
+from components.experiments.comparison import (
+    finished_trials,
+    rows_by_name,
+    run_trials,
+    write_comparison,
+)
 from components.experiments.identity import StageGraph
 from components.experiments.parameters import ParameterOverlay
 from components.experiments.processes import StageProcesses, run_lock
-from components.experiments.schedule import check_trials, run_with_bar
+from components.experiments.schedule import check_trials
 from components.experiments.world import store_hash
 from components.lib.cli import run
-from components.lib.files import require_input, write_json, write_text
-
-LOG = logging.getLogger(__name__)
-
-
-class ComparisonIncompleteError(StormsightError):
-    """Some trials failed; the table holds the others."""
+from components.lib.files import require_input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,19 +91,16 @@ def compare(options: Options) -> int:
         ParameterError: If a row or a parameter is wrong.
         MissingInputError: If there is no store of pairs.
     """
-    rows = chosen(options.rows)
+    rows = rows_by_name(options.rows, ROWS)
     with run_lock(options.folder):
         workshop = _workshop(options)
         trials = [ChangeTrial(workshop, row, seed) for seed in options.seeds for row in rows]
-        try:
-            ended = run_with_bar(trials, {}, _finish, jobs=options.jobs, title="change networks")
-        finally:
-            workshop.processes.stop()
-    _report(rows, trials, options)
-    if ended.failed:
-        raise ComparisonIncompleteError(
-            f"{len(ended.failed)} trials failed: " + "; ".join(f"{t} (log: {t.log})" for t in ended.failed),
-            next_step="read the logs, mend the cause and run the command again: finished trials are kept",
+        run_trials(
+            trials,
+            workshop.processes,
+            lambda: _report(rows, trials, options),
+            jobs=options.jobs,
+            title="change networks",
         )
     return 0
 
@@ -125,27 +120,16 @@ def _workshop(options: Options) -> Workshop:
     )
 
 
-def _finish(trial: ChangeTrial) -> None:
-    trial.finish()
-    LOG.info("%s: trained and scored", trial)
-
-
 def _report(rows: Sequence[Row], trials: Sequence[ChangeTrial], options: Options) -> None:
     """Write the results of all finished trials; nothing where none is."""
     # Heavy imports stay out of --help.
     from components.experiments.change.results import results_of  # noqa: PLC0415
     from components.experiments.change.table import markdown  # noqa: PLC0415
 
-    finished = {
-        row.name: [stamp for t in trials if t.row is row and (stamp := t.finished()) is not None]
-        for row in rows
-    }
-    if not any(finished.values()):
-        return
-    document = {"profile": options.profile, **results_of(rows, finished, CONFIDENCE)}
-    write_json(options.out / "comparison.json", document)
-    write_text(options.out / "comparison.md", markdown(document))
-    LOG.info("comparison: %s", options.out / "comparison.md")
+    finished = finished_trials(rows, trials)
+    if any(finished.values()):
+        document = {"profile": options.profile, **results_of(rows, finished, CONFIDENCE)}
+        write_comparison(options.out, document, markdown)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Literal
-
-from components.contract.errors import ParameterError
 
 Group = Literal["networks", "exchange", "dates"]
 
@@ -63,21 +60,3 @@ ROWS: tuple[Row, ...] = (
 """All rows. ``siamese_small`` has about the operations of SGSLN's width 8, the controls with MobileNetV2 have
 about the parameters of its width 32. Rows of the groups ``exchange`` and ``dates`` differ from ``REFERENCE``
 in one thing."""
-
-
-def chosen(names: Iterable[str] | None, rows: Sequence[Row] = ROWS) -> list[Row]:
-    """Return the rows of these names in the table's order; None is all.
-
-    Raises:
-        ParameterError: If there is no such row, naming the nearest.
-    """
-    if names is None:
-        return list(rows)
-    wanted, known = set(names), [row.name for row in rows]
-    for name in sorted(wanted - set(known)):
-        nearest = get_close_matches(name, known, n=1, cutoff=0.0)[0]
-        raise ParameterError(
-            f"--rows: no row {name!r}; the nearest is {nearest!r}",
-            next_step=f"use some of {', '.join(known)}",
-        )
-    return [row for row in rows if row.name in wanted]

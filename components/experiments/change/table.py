@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.experiments.comparison import difference_cell, is_shown, score_cell
 from components.experiments.table import table_lines
 
 _TITLES: Final = {
@@ -56,13 +57,7 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
-    shown = []
-    for name in _SCORES:
-        values, interval = row["scores"][name], row["intervals"].get(name)
-        text = f"{values['mean']:.3f} [{min(values['by_seed']):.3f}, {max(values['by_seed']):.3f}]"
-        if interval is not None and not interval["degenerate"]:
-            text += f"; {interval['low']:.3f} to {interval['high']:.3f}"
-        shown.append(text)
+    shown = [score_cell(row["scores"][name]["by_seed"], row["intervals"].get(name)) for name in _SCORES]
     return [row["label"], f"{row['parameters']:,}", *shown, f"{row['steps']} ({row['seconds']:.0f} s)"]
 
 
@@ -79,21 +74,9 @@ def _compared(document: Mapping[str, Any]) -> Iterator[str]:
             _SCORES[found["score"]],
             f"{found['difference']:+.3f}",
             "" if found["ratio"] is None else f"{found['ratio']:.2f}",
-            _ends(found["by_scene"]),
-            "yes" if _counts(found) else "no",
+            difference_cell(found["by_scene"]),
+            "yes" if is_shown(found["by_scene"], exceeds_seeds=found["exceeds_seeds"]) else "no",
         ]
         for found in document["differences"]
     ]
     yield from table_lines(["", "score", "difference", "ratio", "over scenes", "counts"], rows)
-
-
-def _counts(found: Mapping[str, Any]) -> bool:
-    """Return True if a difference exceeds the spread of the seeds and its interval leaves out 0."""
-    interval = found["by_scene"]
-    if interval["degenerate"]:
-        return False
-    return bool(found["exceeds_seeds"]) and not interval["low"] <= 0.0 <= interval["high"]
-
-
-def _ends(interval: Mapping[str, Any]) -> str:
-    return "unknown" if interval["degenerate"] else f"{interval['low']:+.3f} to {interval['high']:+.3f}"

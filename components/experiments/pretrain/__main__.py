@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.contract.errors import ParameterError, StormsightError
+from components.contract.errors import ParameterError
 from components.contract.identity import ROOT
 from components.contract.parameters import PARAMS_FILE
 from components.evaluate.parameters import EvaluateParameters
+from components.experiments.comparison import (
+    finished_trials,
+    rows_by_name,
+    run_trials,
+    write_comparison,
+)
 from components.experiments.identity import StageGraph
 from components.experiments.parameters import ParameterOverlay
 from components.experiments.pretrain.masks import MaskMaker
-from components.experiments.pretrain.rows import Budget, Row, chosen
+from components.experiments.pretrain.rows import ROWS, Budget, Row
 from components.experiments.pretrain.trial import REPORTS, VAR, PretrainTrial, Workshop
 from components.experiments.processes import StageProcesses, run_lock
-from components.experiments.schedule import check_trials, run_with_bar
+from components.experiments.schedule import check_trials
 from components.experiments.scoring import Scorer
 from components.experiments.world import World, store_hash
 from components.lib.cli import run
 from components.lib.config.scoring import ScoringSettings
 from components.lib.engine.inputs import labelled_rows, paired_rows, paired_sensor
 from components.lib.engine.parameters import TrainingParameters
-from components.lib.files import require_input, write_json, write_text
+from components.lib.files import require_input
 from components.lib.store.store import Store
 from components.optical.parameters import OpticalParameters
 from components.pretrain.parameters import PretrainParameters
-
-LOG = logging.getLogger(__name__)
-
-
-class ComparisonIncompleteError(StormsightError):
-    """Some trials failed; the table holds the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,22 +109,19 @@ def compare(options: Options) -> int:
     """
     from components.lib.methods.registry import load_teacher  # noqa: PLC0415 - slow imports stay out of --help
 
-    rows = chosen(options.rows)
+    rows = rows_by_name(options.rows, ROWS)
     load_teacher(options.kind)
     if not 0 < options.label_share <= 1:
         raise ParameterError("--label-share is a share", next_step="use a number above 0, up to 1")
     with run_lock(options.folder):
         workshop = _workshop(options, rows)
         trials = [PretrainTrial(workshop, row, seed) for seed in options.seeds for row in rows]
-        try:
-            ended = run_with_bar(trials, {}, PretrainTrial.finish, jobs=options.jobs, title="pre-training")
-        finally:
-            workshop.processes.stop()
-    _report(rows, trials, options)
-    if ended.failed:
-        raise ComparisonIncompleteError(
-            f"{len(ended.failed)} trials failed: " + "; ".join(f"{t} (log: {t.log})" for t in ended.failed),
-            next_step="read the logs, mend the cause and run the command again: finished trials are kept",
+        run_trials(
+            trials,
+            workshop.processes,
+            lambda: _report(rows, trials, options),
+            jobs=options.jobs,
+            title="pre-training",
         )
     return 0
 
@@ -181,10 +177,7 @@ def _report(rows: Sequence[Row], trials: Sequence[PretrainTrial], options: Optio
     from components.experiments.pretrain.results import results_of  # noqa: PLC0415
     from components.experiments.pretrain.table import markdown  # noqa: PLC0415
 
-    finished = {
-        row.name: [stamp for t in trials if t.row is row and (stamp := t.finished()) is not None]
-        for row in rows
-    }
+    finished = finished_trials(rows, trials)
     if not any(finished.values()):
         return
     confidence = trials[0].workshop.scorer.parameters.confidence
@@ -194,9 +187,7 @@ def _report(rows: Sequence[Row], trials: Sequence[PretrainTrial], options: Optio
         "label_share": options.label_share,
         **results_of(rows, finished, confidence),
     }
-    write_json(options.out / "comparison.json", document)
-    write_text(options.out / "comparison.md", markdown(document))
-    LOG.info("comparison: %s", options.out / "comparison.md")
+    write_comparison(options.out, document, markdown)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from components.experiments.comparison import is_shown
 from components.experiments.identity import Stamp
 from components.experiments.pretrain.rows import CLEAN, Row
 from components.experiments.seed_means import mean_difference, mean_interval
@@ -45,10 +46,7 @@ def results_of(rows: Sequence[Row], trials: Trials, confidence: float) -> dict[s
 
 def counts(difference: Mapping[str, Any]) -> bool:
     """Return True if a difference exceeds the seeds' spread and its interval over ground leaves out 0."""
-    interval = difference["by_ground"]
-    if interval["degenerate"]:
-        return False
-    return bool(difference["exceeds_seeds"]) and not interval["low"] <= 0.0 <= interval["high"]
+    return is_shown(difference["by_ground"], exceeds_seeds=bool(difference["exceeds_seeds"]))
 
 
 def answer(rows: Sequence[Row], differences: Sequence[Mapping[str, Any]]) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from components.contract.documents import nearest
-from components.contract.errors import ParameterError
 from components.simulation.openstreetmap.noise import PRESETS
 
 CLEAN = "clean"
@@ -84,20 +81,3 @@ class Budget:
     def total(self, row: Row) -> int:
         """Return the steps of a row, both stages together."""
         return self.clean if row.noise is None else self.pretrain + self.optical
-
-
-def chosen(names: Iterable[str] | None, rows: Sequence[Row] = ROWS) -> list[Row]:
-    """Return the rows of these names in the table's order; None is all.
-
-    Raises:
-        ParameterError: If there is no such row, naming the nearest.
-    """
-    if names is None:
-        return list(rows)
-    wanted, known = set(names), [row.name for row in rows]
-    for name in sorted(wanted - set(known)):
-        raise ParameterError(
-            f"--rows: no row {name!r}{nearest(name, known, cutoff=0.0)}",
-            next_step=f"use some of {', '.join(known)}",
-        )
-    return [row for row in rows if row.name in wanted]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from components.experiments.comparison import difference_cell, score_cell
 from components.experiments.pretrain.results import counts
 from components.experiments.table import table_lines
 
@@ -57,23 +58,16 @@ def _steps(document: Mapping[str, Any]) -> str:
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
-    shown = []
-    for name in _SCORES:
-        seeds, interval = row["scores"][name]["by_seed"], row["scores"][name]["interval"]
-        text = f"{sum(seeds) / len(seeds):.3f} [{min(seeds):.3f}, {max(seeds):.3f}]"
-        if not interval["degenerate"]:
-            text += f"; {interval['low']:.3f} to {interval['high']:.3f}"
-        shown.append(text)
+    scores = [row["scores"][name] for name in _SCORES]
+    shown = [score_cell(score["by_seed"], score["interval"]) for score in scores]
     return [row["label"], *shown, f"{' + '.join(map(str, row['steps']))} ({row['seconds']:.0f} s)"]
 
 
 def _compared(found: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
-    interval = found["by_ground"]
-    ends = "unknown" if interval["degenerate"] else f"{interval['low']:+.3f} to {interval['high']:+.3f}"
     return [
         labels[found["row"]],
         _SCORES[found["score"]],
         f"{found['difference']:+.3f}",
-        ends,
+        difference_cell(found["by_ground"]),
         "yes" if counts(found) else "no",
     ]

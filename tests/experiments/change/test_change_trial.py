@@ -14,14 +14,15 @@ import yaml
 from components.contract.errors import ParameterError
 from components.contract.identity import ROOT
 from components.experiments.change import __main__ as command
-from components.experiments.change.__main__ import ComparisonIncompleteError, Options, compare
-from components.experiments.change.rows import REFERENCE, ROWS, chosen
+from components.experiments.change.__main__ import Options, compare
+from components.experiments.change.rows import REFERENCE, ROWS
+from components.experiments.comparison import ComparisonIncompleteError, rows_by_name
 from components.experiments.processes import StageFailedError, StageProcesses
 from tests.experiments.change.stamps import stamp
 
 
 def test_ablations_and_kinds_of_images_differ_from_the_reference_in_one_thing() -> None:
-    (reference,) = chosen([REFERENCE])
+    (reference,) = rows_by_name([REFERENCE], ROWS)
     for row in ROWS:
         if row.group != "networks":
             own = {**row.overrides["methods"]["sgsln"], **row.overrides["change"]}
@@ -32,8 +33,8 @@ def test_ablations_and_kinds_of_images_differ_from_the_reference_in_one_thing() 
 
 
 def test_an_unknown_row_names_the_nearest() -> None:
-    with pytest.raises(ParameterError, match="no row 'sgsln_9'; the nearest is 'sgsln_8'"):
-        chosen(["sgsln_9"])
+    with pytest.raises(ParameterError, match="no row 'sgsln_9'; the nearest valid one is 'sgsln_8'"):
+        rows_by_name(["sgsln_9"], ROWS)
 
 
 class FakeProcesses(StageProcesses):

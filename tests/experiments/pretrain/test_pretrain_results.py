@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from components.contract.errors import ParameterError
+from components.experiments.comparison import rows_by_name
 from components.experiments.pretrain.results import answer, results_of
-from components.experiments.pretrain.rows import CLEAN, ROWS, Budget, chosen
+from components.experiments.pretrain.rows import CLEAN, ROWS, Budget
 from components.experiments.pretrain.table import markdown
 from tests.experiments.pretrain.stamps import stamp
 
@@ -30,7 +31,7 @@ def test_rows_are_ordered_by_their_errors() -> None:
     assert [row.name for row in ROWS] == ["clean", "perfect", "light", "vegas", "poor"]
     assert [row.noise for row in ROWS] == [None, "none", "light", "vegas", "poor"]
     with pytest.raises(ParameterError, match=r"no row 'vega'; the nearest .*'vegas'"):
-        chosen(["vega"])
+        rows_by_name(["vega"], ROWS)
 
 
 def test_total_steps_are_equal() -> None:

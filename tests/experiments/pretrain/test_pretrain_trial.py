@@ -15,8 +15,9 @@ import yaml
 
 from components.contract.errors import ParameterError
 from components.contract.identity import ROOT
+from components.experiments.comparison import ComparisonIncompleteError
 from components.experiments.pretrain import __main__ as command
-from components.experiments.pretrain.__main__ import ComparisonIncompleteError, Options, compare
+from components.experiments.pretrain.__main__ import Options, compare
 from components.experiments.processes import StageFailedError, StageProcesses
 from components.experiments.scoring import Scorer
 from tests.experiments.pretrain.stamps import stamp
