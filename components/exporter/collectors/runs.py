@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from components.exporter.sources import Sources
+from components.exporter.sources import Settled, Sources
 from components.lib.history.facts import RunFacts
 from components.lib.monitoring.pruned import read_pruned
 from components.lib.monitoring.readings import Readings
@@ -15,6 +15,9 @@ from components.lib.operations.events import Failed
 from components.lib.operations.state import Claim, State
 
 _METRICS = re.compile(r"reports/(?P<stage>[^/]+)/(?:[^/]+/)?metrics\.json")
+
+LOOKED_AT = 50
+"""Newest runs among whose metrics a throughput is looked for."""
 
 
 def collect_outcomes(sources: Sources, readings: Readings) -> None:
@@ -47,16 +50,27 @@ def collect_records(sources: Sources, readings: Readings) -> None:
     history = sources.history
     # After the records: what was pruned in between is in it by now.
     pruned = read_pruned(sources.places.objects)
-    for facts in history.runs:
-        if facts.kept and not pruned.holds(facts):
+    runs = {(facts.key, facts.run): facts for facts in history.runs if facts.kept and not pruned.holds(facts)}
+    if not sources.settled.runs <= runs.keys():  # some were pruned: they come with the other counts now
+        sources.settled = Settled()
+    settled = sources.settled
+    for name, facts in runs.items():
+        if facts.outcome != "succeeded":
             count_records(readings, facts, sources.graph)
+        elif name not in settled.runs:
+            count_records(settled.counts, facts, sources.graph)
+            settled.runs.add(name)
+    readings.merge(settled.counts.saved())
     readings.merge(pruned.counts)
-    told: set[str] = set()
-    for facts in history.runs:  # the newest first
-        for stage, rate in _throughput(facts):
-            if stage not in told:
-                readings.set("stormsight_training_tiles_per_second", rate, stage=stage)
-        told |= {stage for stage, _ in _throughput(facts)}
+
+
+def collect_throughput(sources: Sources, readings: Readings) -> None:
+    """Tell the throughput of the newest training of each stage, among the newest runs."""
+    found: dict[str, float] = {}
+    for facts in reversed(sources.history.runs[:LOOKED_AT]):
+        found.update(_throughput(facts))
+    for stage, rate in found.items():
+        readings.set("stormsight_training_tiles_per_second", rate, stage=stage)
 
 
 def _failures(claim: Claim) -> Iterator[tuple[str, str]]:
