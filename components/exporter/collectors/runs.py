@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import product
 
+from components.contract.failures import FailureKind
 from components.exporter.sources import Settled, Sources
 from components.lib.history.facts import RunFacts
 from components.lib.monitoring.pruned import read_pruned
 from components.lib.monitoring.readings import Readings
-from components.lib.monitoring.trainings import class_label, count_records, stage_label
+from components.lib.monitoring.trainings import UNKNOWN, class_label, count_records, stage_label
 from components.lib.operations.events import Failed
 from components.lib.operations.state import Claim, State
 
@@ -26,6 +28,7 @@ def collect_outcomes(sources: Sources, readings: Readings) -> None:
     All of it is in the ledger's state, which is never pruned.
     """
     state = sources.read_history().state
+    _begin_failures(sources, readings)
     newest = _Newest(state)
     for outcome in ("succeeded", "failed"):
         readings.add("stormsight_runs_total", 0, outcome=outcome)
@@ -71,6 +74,14 @@ def collect_throughput(sources: Sources, readings: Readings) -> None:
         found.update(_throughput(facts))
     for stage, rate in found.items():
         readings.set("stormsight_training_tiles_per_second", rate, stage=stage)
+
+
+def _begin_failures(sources: Sources, readings: Readings) -> None:
+    """Begin the counts of all failures at 0: of a series that begins at 1, Prometheus sees no increase."""
+    stages = (*sources.graph.names(sources.places.profile), UNKNOWN)
+    for stage, failure_class in product(stages, {*map(str, FailureKind), UNKNOWN}):
+        for name in ("stormsight_run_failures_total", "stormsight_stage_failures_total"):
+            readings.add(name, 0, failure_class=failure_class, stage=stage)
 
 
 def _failures(claim: Claim) -> Iterator[tuple[str, str]]:
