@@ -18,6 +18,9 @@ HOST, PORT, INTERVAL_S = "127.0.0.1", 9464, 30.0
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line; serve until the process is ended, or print one reading."""
     options = parser().parse_args(arguments)
+    if options.table:
+        print_table()
+        return
     if not 0 < options.interval < float("inf"):
         raise ParameterError(
             f"--interval is {options.interval}", next_step="give seconds above 0, such as --interval 30"
@@ -42,7 +45,15 @@ def parser() -> argparse.ArgumentParser:
         "--interval", type=float, default=INTERVAL_S, help="seconds between two readings (%(default)s)"
     )
     command.add_argument("--once", action="store_true", help="print one reading and end")
+    command.add_argument("--table", action="store_true", help="print all metrics as a Markdown table and end")
     return command
+
+
+def print_table() -> None:
+    """Print the registry as docs/operate/metrics.md shows it."""
+    from components.lib.monitoring.registry import declared, markdown  # noqa: PLC0415 - slow imports
+
+    sys.stdout.write(markdown(declared()))
 
 
 def print_once() -> None:

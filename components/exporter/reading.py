@@ -19,7 +19,15 @@ Collect = Callable[[Sources, Readings], None]
 
 COLLECTORS: tuple[tuple[str, tuple[Collect, ...]], ...] = (
     ("operations", (runs.collect_outcomes, claims.collect_claims, data.collect_acquisitions)),
-    ("records", (runs.collect_records, data.collect_verdict, models.collect_decisions)),
+    (
+        "records",
+        (
+            runs.collect_records,
+            runs.collect_throughput,
+            data.collect_verdict,
+            models.collect_decisions,
+        ),
+    ),
     ("pipeline", (claims.collect_standing,)),
     ("champions", (models.collect_champions,)),
     ("approvals", (models.collect_approvals,)),

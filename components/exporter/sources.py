@@ -15,10 +15,24 @@ from components.exporter.parameters import Places, load_claim_parameters
 from components.lib.history.requirements import GraphRequirements
 from components.lib.history.stored import History, HistoryReader
 from components.lib.ledger.chain import Chain, Entry, utc_now
+from components.lib.monitoring.counts import Counts
 from components.lib.operations.operations import Operations
 from components.lib.operations.parameters import ClaimParameters, identity_of
 from components.lib.operations.state import State
 from components.lib.registry.ledger import ChampionLedgers
+
+
+@dataclass
+class Settled:
+    """Counts of finished trainings, which never change: each is counted once.
+
+    Attributes:
+        runs: Training and run of what is counted.
+        counts: Counters and histograms.
+    """
+
+    runs: set[tuple[str, str]] = field(default_factory=set)
+    counts: Counts = field(default_factory=Counts)
 
 
 @dataclass
@@ -30,12 +44,14 @@ class Sources:
         clock: Function that returns the time.
         maps: Facts of maps and changes by key, which never change; the collector of maps keeps them here.
         rejected: Id of the acquisition by key and version of a rejection's record, likewise.
+        settled: Counts of the finished trainings whose records are kept.
     """
 
     places: Places
     clock: Callable[[], datetime] = utc_now
     maps: dict[str, MapFacts] = field(default_factory=dict)
     rejected: dict[tuple[str, str], str] = field(default_factory=dict)
+    settled: Settled = field(default_factory=Settled)
     _history: History | None = None
     _entries: list[Entry] = field(default_factory=list)
 

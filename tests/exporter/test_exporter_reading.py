@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.contract.errors import SourceUnavailableError
+from components.contract.failures import FailureKind
 from components.contract.hashing import seal, sha256_json
 from components.contract.keys import CHAMPIONS, OPERATIONS, entry_key, map_item_key, run_record_key
 from components.exporter.reading import COLLECTORS, read_all, require_some
@@ -18,6 +19,7 @@ from components.housekeeping.prune import prune
 from components.lib.catalogue.documents import encode, sealed
 from components.lib.history.requirements import GraphRequirements
 from components.lib.ledger.chain import Chain
+from components.lib.monitoring.trainings import UNKNOWN
 from components.lib.objects.folder import FolderObjects
 from components.lib.operations.parameters import identity_of
 from components.lib.registry.ledger import ChampionLedgers
@@ -283,6 +285,10 @@ def test_the_account_of_the_exporter_is_enough(trainings: Trainings, source: Pat
 def test_labels_are_bounded(trainings: Trainings, sources: Sources) -> None:
     for number in range(5):
         trainings.fail(f"r{number}", stage=f"download@p0{number}", failure_class=f"new_class_{number}")
-    series = [name for name in values_of(sources) if name.startswith("stormsight_run_failures_total")]
-    assert series == ['stormsight_run_failures_total{failure_class="unknown",stage="download"}']
+    name = "stormsight_run_failures_total"
+    series = {one: value for one, value in values_of(sources).items() if one.startswith(name)}
+    classes, stages = {*FailureKind, UNKNOWN}, {"prepare", "distill", "evaluate", "promote", UNKNOWN}
+    assert len(series) == len(classes) * len(stages) + 1
+    failed = {one: value for one, value in series.items() if value}
+    assert failed == {f'{name}{{failure_class="unknown",stage="download"}}': 5}
     assert GraphRequirements(None).upstream("download@p00", None) is None

@@ -15,6 +15,8 @@ from components.contract.errors import ParameterError, ResourceError
 from components.exporter.__main__ import main
 from components.exporter.server import Exporter, open_server
 from components.exporter.sources import Sources
+from components.lib.monitoring.registry import declared
+from tests.conftest import ROOT
 from tests.exporter.reading import parsed
 from tests.lib.history.ledgers import Trainings
 
@@ -107,3 +109,11 @@ def test_bad_arguments_are_refused(sources: Sources) -> None:
     exporter = Exporter(sources, interval=30)
     with served(exporter) as port, pytest.raises(ResourceError, match=f"127.0.0.1:{port} cannot be listened"):
         open_server(exporter, "127.0.0.1", port)
+
+
+def test_the_guide_shows_the_registry(capsys: pytest.CaptureFixture[str]) -> None:
+    """After a change of the registry: ``python -m components.exporter --table``."""
+    main(["--table"])
+    table = capsys.readouterr().out
+    assert table in (ROOT / "docs/operate/metrics.md").read_text()
+    assert table.count("| `stormsight_") == len(declared().metrics)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import product
 
-from components.exporter.sources import Sources
+from components.contract.failures import FailureKind
+from components.exporter.sources import Settled, Sources
 from components.lib.history.facts import RunFacts
 from components.lib.monitoring.pruned import read_pruned
 from components.lib.monitoring.readings import Readings
-from components.lib.monitoring.trainings import class_label, count_records, stage_label
+from components.lib.monitoring.trainings import UNKNOWN, class_label, count_records, stage_label
 from components.lib.operations.events import Failed
 from components.lib.operations.state import Claim, State
 
 _METRICS = re.compile(r"reports/(?P<stage>[^/]+)/(?:[^/]+/)?metrics\.json")
+
+LOOKED_AT = 50
+"""Newest runs among whose metrics a throughput is looked for."""
 
 
 def collect_outcomes(sources: Sources, readings: Readings) -> None:
@@ -23,6 +28,7 @@ def collect_outcomes(sources: Sources, readings: Readings) -> None:
     All of it is in the ledger's state, which is never pruned.
     """
     state = sources.read_history().state
+    _begin_failures(sources, readings)
     newest = _Newest(state)
     for outcome in ("succeeded", "failed"):
         readings.add("stormsight_runs_total", 0, outcome=outcome)
@@ -51,16 +57,35 @@ def collect_records(sources: Sources, readings: Readings) -> None:
     history = sources.history
     # After the records: what was pruned in between is in it by now.
     pruned = read_pruned(sources.places.objects)
-    for facts in history.runs:
-        if facts.kept and not pruned.holds(facts):
+    runs = {(facts.key, facts.run): facts for facts in history.runs if facts.kept and not pruned.holds(facts)}
+    if not sources.settled.runs <= runs.keys():  # some were pruned: they come with the other counts now
+        sources.settled = Settled()
+    settled = sources.settled
+    for name, facts in runs.items():
+        if facts.outcome != "succeeded":
             count_records(readings, facts, sources.graph)
+        elif name not in settled.runs:
+            count_records(settled.counts, facts, sources.graph)
+            settled.runs.add(name)
+    readings.merge(settled.counts.saved())
     readings.merge(pruned.counts)
-    told: set[str] = set()
-    for facts in history.runs:  # the newest first
-        for stage, rate in _throughput(facts):
-            if stage not in told:
-                readings.set("stormsight_training_tiles_per_second", rate, stage=stage)
-        told |= {stage for stage, _ in _throughput(facts)}
+
+
+def collect_throughput(sources: Sources, readings: Readings) -> None:
+    """Tell the throughput of the newest training of each stage, among the newest runs."""
+    found: dict[str, float] = {}
+    for facts in reversed(sources.history.runs[:LOOKED_AT]):
+        found.update(_throughput(facts))
+    for stage, rate in found.items():
+        readings.set("stormsight_training_tiles_per_second", rate, stage=stage)
+
+
+def _begin_failures(sources: Sources, readings: Readings) -> None:
+    """Begin the counts of all failures at 0: of a series that begins at 1, Prometheus sees no increase."""
+    stages = (*sources.graph.names(sources.places.profile), UNKNOWN)
+    for stage, failure_class in product(stages, {*map(str, FailureKind), UNKNOWN}):
+        for name in ("stormsight_run_failures_total", "stormsight_stage_failures_total"):
+            readings.add(name, 0, failure_class=failure_class, stage=stage)
 
 
 def _failing(state: State) -> Failed | None:

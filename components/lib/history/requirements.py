@@ -50,6 +50,10 @@ class GraphRequirements:
         """Return the stages that a stage reads from; None if the graph has no such stage."""
         return self._stages(profile).upstream.get(stage)
 
+    def names(self, profile: str | None) -> tuple[str, ...]:
+        """Return the names of all stages, parts left out, sorted."""
+        return tuple(sorted({address.partition("@")[0] for address in self._stages(profile).upstream}))
+
     def _stages(self, profile: str | None) -> _Stages:
         if profile not in self._loaded:
             self._loaded[profile] = self._load(profile)

@@ -220,11 +220,13 @@ class HistoryReader:
 
     def _unfinished(self, facts: RunFacts) -> RunFacts:
         records = Records(self._objects, facts.key)
-        done = records.stages()
+        done, failures = records.stages(), records.failures()
         return replace(
             facts,
+            # A store on a disk keeps the folders of what was pruned.
+            kept=facts.outcome == "at work" or bool(done or failures),
             stages=facts_of_stages(done.values(), self._requirements, facts.profile),
-            failures=facts_of_failures(records.failures()),
+            failures=facts_of_failures(failures),
             metrics={path: value for record in done.values() for path, value in record.metrics.items()},
         )
 

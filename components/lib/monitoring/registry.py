@@ -110,6 +110,15 @@ def load_registry(path: Path = METRICS_FILE) -> Registry:
     return Registry(found)
 
 
+def markdown(registry: Registry) -> str:
+    """Return all metrics as a Markdown table, in the order of the file."""
+    lines = ["| metric | type | labels | meaning |", "| --- | --- | --- | --- |"]
+    for metric in registry.metrics.values():
+        labels = ", ".join(f"`{name}`" for name in metric.labels)
+        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |")
+    return "\n".join(lines) + "\n"
+
+
 @cache
 def declared() -> Registry:
     """Return the registry of this code, loaded once."""
