@@ -93,7 +93,8 @@ def main() -> None:
         )
     if options.out.suffix.lower() not in {".jpg", ".png"}:
         raise ParameterError(f"{options.out} is neither JPEG nor PNG", next_step="name a .jpg or .png file")
-    city, frame = city_of(options.seed), Frame(*options.corner, GSD_M, SIDE_PX, SIDE_PX)
+    west, north = options.corner
+    city, frame = city_of(options.seed), Frame(west, north, GSD_M, SIDE_PX, SIDE_PX)
     tile = RoadTile.of(city, frame, options.noise, options.noise_seed)
     save(options.out, tile.panels(optical_image(Date(city, lambda _: ()), frame, AUGUST)))
     sys.stdout.write(tile.figures())

@@ -97,7 +97,13 @@ def require_writable(folder: Path, needed_bytes: int = 0) -> None:
     Raises:
         ResourceError: If it cannot be written, or the disk is too full.
     """
-    with writing_to(folder), tempfile.TemporaryFile(dir=nearest_existing(folder)) as probe:
-        probe.write(b"\0" * 4096)
-        probe.flush()
+    try:
+        with tempfile.TemporaryFile(dir=nearest_existing(folder)) as probe:
+            probe.write(b"\0" * 4096)
+            probe.flush()
+    except OSError as error:  # nothing else can be the matter, be it a file in place of a folder or /proc
+        raise ResourceError(
+            f"{folder} cannot be written: {error.strerror}",
+            next_step="free some space, or check the path and its permissions, then run the command again",
+        ) from error
     require_free_space(folder, needed_bytes)

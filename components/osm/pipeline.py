@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from components.contract.errors import BadDataError
 from components.lib.datasets.sensors import get_sensor
-from components.lib.disk import require_free_space
+from components.lib.disk import require_writable
 from components.lib.files import atomic_directory, write_json
 from components.lib.geo.grid import Grid
 from components.lib.geo.orientation import align
@@ -87,7 +87,8 @@ def draw_masks(
     extract = declared_extract(parameters)
     job = _Job(task, store, extract, rules_of(task, parameters), parameters)
     _LOG.info("%s extract of %s: %s", extract.verify(), extract.date, CREDIT)
-    require_free_space(out, int((store.index["height"] * store.index["width"]).sum()))
+    require_writable(out.parent, int((store.index["height"] * store.index["width"]).sum()))
+    require_writable(reports)
     with atomic_directory(out) as folder:
         rows = list(tqdm(_tiles(job, folder), total=len(store.index), unit="tile", disable=None))
         quality = pd.DataFrame(rows).sort_values(["sensor", "row"], ignore_index=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -25,11 +26,15 @@ import numpy as np
 
 from components.evaluate.apls.command import Choices, score_files
 from components.lib.roads.apls.images import images
+from components.lib.roads.apls.paths import Network, Paths
 from components.lib.roads.apls.points import Points, control_points
 from components.lib.roads.apls.rules import COSMIQ, AplsScore
-from components.lib.roads.apls.score import score_lines
+from components.lib.roads.apls.score import Total, add_errors, batches, score_lines
 from components.lib.roads.graph.build import build_graph
 from components.lib.roads.graph.model import Floats, RoadGraph
+
+_BATCHES = 40
+"""Batches of each direction by which a large network is measured."""
 
 _CHECKED = 64
 """Junctions of the network on which both codes must give the same score."""
@@ -169,16 +174,43 @@ def main() -> None:
 
 
 def _large(junctions: int) -> None:
-    """Print seconds and peak memory of a fresh process."""
-    code = (
-        "import sys, time, resource; from tests.benchmarks.bench_apls import *; "
-        "t, p = network(int(sys.argv[1])); s = time.process_time(); "
-        "r = score_lines(t, p, COSMIQ); "
-        "print(sys.argv[1], 'junctions', round(time.process_time() - s, 1), 's CPU', "
-        "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, 'MiB at most', r)"
+    """Print seconds and peak memory of fresh processes, each with a network of its own."""
+    for count in (junctions // 16, junctions // 4, junctions):
+        code = f"from tests.benchmarks.bench_apls import large_network; large_network({count})"
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def large_network(junctions: int) -> None:
+    """Print the seconds that all batches of a network take, by some of them, and this process's peak memory.
+
+    The batches are evenly spread over both directions, the first and the last one among them: the first has
+    the fewest points and the last the most.
+    """
+    truth, proposal = network(junctions)
+    start = time.process_time()
+    graphs = build_graph(truth), build_graph(proposal)
+    points = [control_points(graph, COSMIQ) for graph in graphs]
+    networks = [Network(graph) for graph in graphs]
+    total, taken, count, scaled = Total(), 0, 0, 0.0
+    for mine, other in ((0, 1), (1, 0)):
+        found = images(points[mine], graphs[other], points[other], COSMIQ)
+        order = np.argsort(points[mine].edge, kind="stable")
+        own, theirs = points[mine][order], found[order]
+        paths = Paths(networks[mine], own), Paths(networks[other], theirs)
+        all_batches = list(batches(len(own), max(paths[0].nodes, paths[1].nodes)))
+        chosen = np.unique(np.linspace(0, len(all_batches) - 1, _BATCHES).astype(int)).tolist()
+        before = time.process_time()
+        for number in chosen:
+            add_errors(total, paths, theirs.missing, all_batches[number], COSMIQ)
+        spent = time.process_time() - before
+        scaled += spent * (len(all_batches) / len(chosen) - 1)
+        taken, count = taken + len(chosen), count + len(all_batches)
+    seconds = time.process_time() - start + scaled
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(
+        f"{junctions} junctions: {seconds:.1f} s CPU by {taken} of {count} batches, {peak} MiB at most",
+        flush=True,
     )
-    for count in (junctions // 20, junctions // 4, junctions):
-        subprocess.run([sys.executable, "-c", code, str(count)], check=True)
 
 
 def _time(run: Callable[[], T], repeats: int) -> tuple[float, float, T]:

@@ -36,6 +36,12 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(
         require_writable(tmp_path / "models")
 
 
+def test_a_file_in_place_of_a_folder_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ResourceError, match="reports cannot be written: Not a directory"):
+        require_writable(tmp_path / "file" / "reports")
+
+
 def wrapped(error: Exception, cause: Exception | None = None) -> Exception:
     error.__cause__ = cause
     return error

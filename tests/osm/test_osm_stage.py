@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from components.contract.errors import BadDataError, ParameterError
+from components.contract.errors import BadDataError, ParameterError, ResourceError
 from components.contract.hashing import sha256_file, sha256_folder
 from components.lib.osm.store import read_masks, read_quality
 from components.lib.osm.terms import IGNORE, OBJECT
 from components.lib.store.layout import write_store
 from components.lib.store.store import Store
+from components.osm import pipeline
 from components.osm.__main__ import main
 from components.osm.parameters import OsmParameters
 from components.osm.pipeline import draw_masks
@@ -104,6 +105,15 @@ def test_layers_of_a_pbf_file_are_refused(store: Store, extract: Path, tmp_path:
     named = parameters(extract, layers=["lines"])
     with pytest.raises(ParameterError, match="names lines, and a PBF file has no layers"):
         draw_masks("roads", store, tmp_path / "out", tmp_path / "reports", named)
+
+
+def test_reports_that_cannot_be_written_are_told_before_the_work(
+    store: Store, extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr(pipeline, "_tiles", lambda *_: pytest.fail("drawn"))
+    with pytest.raises(ResourceError, match="file"):
+        draw_masks("roads", store, tmp_path / "out", tmp_path / "file" / "reports", parameters(extract))
 
 
 def test_no_road_is_told(store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

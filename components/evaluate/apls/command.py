@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 
 from components.contract.errors import BadDataError, ParameterError
+from components.evaluate.apls.doubts import doubts
 from components.lib.metrics.counts import Counts
 from components.lib.roads.apls.rules import COSMIQ, JAVA, PIXEL_M, AplsRules, AplsScore, Definition
 from components.lib.roads.apls.score import score_graphs
@@ -21,7 +22,6 @@ from components.lib.roads.graph.drawn import RoadFile
 from components.lib.roads.graph.faults import UNREADABLE, Lines, refuse, repaired
 from components.lib.roads.graph.files import read_roads
 from components.lib.roads.graph.frame import PIXELS, common_frame
-from components.lib.roads.graph.model import Floats
 from components.lib.roads.topo import TopoRules, count_topo
 from components.lib.tasks.names import ROAD_TOLERANCE_M
 
@@ -121,7 +121,7 @@ def score_files(truth: Path, proposal: Path, choices: Choices) -> dict[str, Any]
         "relaxed": _relaxed(sum((scores.buffers for scores in found.values()), BufferSums())),
         "repairs": {"truth": _repairs(true), "proposal": _repairs(proposed)},
         "left_out": {"truth": dict(files[0].left_out), "proposal": dict(files[1].left_out)},
-        "warnings": [*frame.warnings, *_doubts(true, proposed)],
+        "warnings": [*frame.warnings, *doubts(true, proposed, rules.snap)],
     }
 
 
@@ -206,38 +206,3 @@ def _relaxed(sums: BufferSums) -> dict[str, Any]:
 def _repairs(lines: Mapping[str, Lines]) -> dict[str, int]:
     total = sum((one.counts() for one in lines.values()), Counter[str]())
     return dict(sorted(total.items()))
-
-
-def _doubts(true: Mapping[str, Lines], proposed: Mapping[str, Lines]) -> list[str]:
-    """Return sentences about input that may not be what it is taken for."""
-    doubts = []
-    if not any(one.lines for one in true.values()):
-        doubts.append("the truth has no road")
-    if not any(one.lines for one in proposed.values()):
-        doubts.append("the proposal has no road")
-    shared = sorted(true.keys() & proposed.keys())
-    if apart := [image for image in shared if _apart(true[image].lines, proposed[image].lines)]:
-        doubts.append(
-            f"no proposed road is near a true one{_named(apart)}: check CRS and order of coordinates"
-        )
-    if missing := len(true.keys() - proposed.keys()):
-        doubts.append(f"{missing} image(s) of the truth are not in the proposal, and count as empty there")
-    if more := len(proposed.keys() - true.keys()):
-        doubts.append(f"{more} image(s) of the proposal are not in the truth, and are not scored")
-    if repairs := sum(len(one.faults) for one in (*true.values(), *proposed.values())):
-        doubts.append(f"{repairs} repair(s) of the input")
-    return doubts
-
-
-def _apart(true: Sequence[Floats], proposed: Sequence[Floats]) -> bool:
-    """Return whether the boxes of two networks do not meet; False where one has no road."""
-    if not true or not proposed:
-        return False
-    low, high = (
-        [bound(np.concatenate(lines), axis=0) for lines in (true, proposed)] for bound in (np.min, np.max)
-    )
-    return bool((np.maximum(*low) > np.minimum(*high)).any())
-
-
-def _named(images: Sequence[str]) -> str:
-    return f" in {len(images)} image(s), such as {images[0]}" if images[0] else ""

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.contract.errors import ParameterError
-from components.lib.disk import nearest_existing
+from components.lib.disk import nearest_existing, require_writable
 from components.lib.roads.tracing.trace import TracedRoads
 from components.lib.roads.writing.attributes import NUMBERS, numbers_of
 from components.lib.roads.writing.geojson import write_geojson
@@ -49,11 +49,13 @@ def check_place(path: Path) -> None:
 
     Raises:
         ParameterError: If it is a folder, or lies below something else than a folder.
+        ResourceError: If the folder cannot be written.
     """
     if path.is_dir():
         raise ParameterError(f"{path} is a folder", next_step="name a file")
     if not (above := nearest_existing(path.parent)).is_dir():
         raise ParameterError(f"{path} cannot be written: {above} is no folder", next_step="name another file")
+    require_writable(path.parent)
 
 
 def write_roads(paths: Sequence[Path], roads: TracedRoads, *, image_id: str, lon_lat: bool) -> None:

@@ -37,6 +37,8 @@ def main() -> None:
         )
     if arguments.seed is not None and arguments.seed < 0:
         raise ParameterError("--seed is negative", next_step="use a whole number from 0 on")
+    if arguments.out.is_dir():
+        raise ParameterError(f"--out {arguments.out} is a folder", next_step="name a .geojson file")
     world = load_parameters("world", WorldParameters)
     seed = world.seed if arguments.seed is None else arguments.seed
     boxes = boxes_of(Store.open(arguments.store))

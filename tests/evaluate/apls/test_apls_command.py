@@ -132,6 +132,7 @@ def test_empty_files(
         (["--pixel-m", "0"], ParameterError, 78),
         (["--truth", "absent.csv"], MissingInputError, 66),
         (["--truth", "x.shp"], ParameterError, 78),
+        (["--proposal", "roads.parquet"], ParameterError, 78),
     ],
 )
 def test_mistakes_are_named_errors(
@@ -158,19 +159,27 @@ def test_lengths_in_a_wrong_unit_are_refused_instead_of_counted_for_hours(tmp_pa
         main(["apls", "--truth", path, "--proposal", path, "--definition", "java"])
 
 
-@pytest.mark.parametrize("place", [(52.0, 5.0), (13.4, 52.5), (5.0, 52.1)])
+def roads_at(folder: Path, *places: tuple[float, float]) -> list[Path]:
+    """Files of one road of a thousandth of a degree each, without a CRS."""
+    files = [folder / f"{number}.geojson" for number in range(len(places))]
+    for path, (x, y) in zip(files, places, strict=True):
+        path.write_bytes(geojson({"type": "LineString", "coordinates": [[x, y], [x + 0.001, y]]}, crs=None))
+    return files
+
+
+@pytest.mark.parametrize(("place", "doubted"), [((5.0, 52.1), True), ((5.0, 52.00003), False)])
 def test_files_of_different_ground_are_doubted(
-    place: tuple[float, float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    place: tuple[float, float], doubted: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = []
-    for number, (x, y) in enumerate(((5.0, 52.0), place)):
-        files.append(tmp_path / f"{number}.geojson")
-        road = {"type": "LineString", "coordinates": [[x, y], [x + 0.001, y]]}
-        files[-1].write_bytes(geojson(road, crs=None))
-    found = printed(capsys, *files, "--definition", "cosmiq")
-    assert "check CRS and order of coordinates" in found["warnings"][-1]
-    again = printed(capsys, files[0], files[0], "--definition", "cosmiq")
-    assert not any("check CRS" in warning for warning in again["warnings"])
+    files = roads_at(tmp_path, (5.0, 52.0), place)
+    found = printed(capsys, files[0], files[1], "--definition", "cosmiq")
+    assert any("check CRS and order of coordinates" in warning for warning in found["warnings"]) == doubted
+
+
+def test_latitude_before_longitude_in_one_file_is_no_pixels(tmp_path: Path) -> None:
+    files = map(str, roads_at(tmp_path, (5.0, 52.0), (52.0, 5.0)))
+    with pytest.raises(BadDataError, match=r"lie more than 3 degrees apart\n.*longitude before latitude"):
+        main(["apls", "--truth", next(files), "--proposal", next(files), "--definition", "cosmiq"])
 
 
 def test_a_size_of_pixels_without_effect_is_refused(tmp_path: Path) -> None:

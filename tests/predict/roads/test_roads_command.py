@@ -10,7 +10,7 @@ import rasterio
 from PIL import Image
 from rasterio.transform import Affine
 
-from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError, ResourceError
 from components.lib.geo.grid import Grid
 from components.lib.geo.raster import write_geotiff
 from components.lib.mapping.blocks import Box
@@ -119,6 +119,7 @@ def test_the_picture_shows_roads_and_nodes_over_the_image(mask: Path) -> None:
         (("--out", "r.csv", "--map-crs"), ParameterError, "only for GeoJSON"),
         (("--out", "r.csv", "tile.tif/r.json"), ParameterError, "tile.tif is no folder"),
         (("--out", "r.csv", "--picture", "tile.tif/p.png"), ParameterError, "tile.tif is no folder"),
+        (("--out", "r.csv", "/proc/none/r.json"), ResourceError, "/proc/none cannot be written"),
     ],
 )
 def test_mistakes_are_named_and_leave_nothing(

@@ -92,12 +92,17 @@ def test_the_command_prints_the_declaration_that_the_stage_needs(
 
 
 @pytest.mark.parametrize(
-    ("options", "match"), [(["--noise", "vega"], "vegas"), (["--noise", "vegas", "--seed", "-1"], "negative")]
+    ("options", "match"),
+    [
+        (["--noise", "vega"], "vegas"),
+        (["--noise", "vegas", "--seed", "-1"], "negative"),
+        (["--noise", "vegas", "--out", "."], "is a folder"),
+    ],
 )
 def test_wrong_options_are_named(
     options: list[str], match: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["x", *options, "--out", str(tmp_path / "x.geojson")])
+    monkeypatch.setattr("sys.argv", ["x", "--out", str(tmp_path / "x.geojson"), *options])
     with pytest.raises(ParameterError, match=match):
         command.main()
     assert not list(tmp_path.iterdir())

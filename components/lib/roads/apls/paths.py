@@ -48,6 +48,11 @@ class Paths:
         self._by_edge = np.argsort(points.edge, kind="stable")
         self._sorted_edge = points.edge[self._by_edge]
 
+    @property
+    def nodes(self) -> int:
+        """Number of nodes of the graph."""
+        return len(self._network.graph.nodes)
+
     def lengths(self, first: int, last: int) -> Floats:
         """Return the lengths (last - first, K - first) of paths from some points to all from ``first`` on."""
         rows, columns = slice(first, last), slice(first, None)

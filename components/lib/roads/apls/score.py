@@ -8,11 +8,12 @@ images or path. The score of a direction is 1 minus the mean error, APLS the har
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from components.lib.roads.apls.images import images
 from components.lib.roads.apls.paths import Network, Paths
@@ -22,7 +23,10 @@ from components.lib.roads.graph.build import build_graph, without_short_parts
 from components.lib.roads.graph.model import Floats, RoadGraph
 
 _PAIRS: Final = 1 << 18
-"""Pairs of points of one batch: arrays of 2 MiB, which stay in the processor's cache."""
+"""Pairs of points of one batch at most: arrays of 2 MiB, which stay in the processor's cache."""
+
+_TO_NODES: Final = 1 << 21
+"""Paths from points of one batch to the nodes of a graph at most: 16 MiB, however large the graph."""
 
 _ROUNDING: Final = 1e-12
 """Relative errors below this are the rounding of sums of lengths."""
@@ -71,31 +75,66 @@ def _direction(reference: _Side, other: _Side, rules: AplsRules) -> float:
 
 
 @dataclass(slots=True)
-class _Total:
+class Total:
+    """Sum of errors, and number of paths, of ordered pairs."""
+
     error: float = 0.0
     routes: int = 0
 
 
-def _errors(reference: Paths, other: Paths, found: Points, rules: AplsRules) -> _Total:
-    """Sum the errors of all ordered pairs; a path and its way back are equally long."""
-    total, missing, first = _Total(), found.missing, 0
-    while first < len(found):
-        last = min(len(found), first + max(1, _PAIRS // (len(found) - first)))
-        real, theirs = reference.lengths(first, last), other.lengths(first, last)
-        square = real[:, : last - first]
-        square[np.tril_indices(last - first)] = np.inf  # each pair once, none with itself
-        counted = np.isfinite(real)
-        short = counted & (real < rules.least_path) if rules.least_path > 0 else None
-        if short is not None and short.any():
-            # CosmiQ/apls leaves short paths out, but not where the starting point has no image.
-            row, column = np.nonzero(short)
-            unseen = int(missing[first + row].sum()) + int(missing[first + column].sum())
-            total.error, total.routes = total.error + unseen, total.routes + unseen
-            counted &= ~short
-        total.error += 2 * _sum_of_errors(real[counted], theirs[counted])
-        total.routes += 2 * int(np.count_nonzero(counted))
-        first = last
+def _errors(reference: Paths, other: Paths, found: Points, rules: AplsRules) -> Total:
+    """Sum the errors of all ordered pairs."""
+    total = Total()
+    for first, last in batches(len(found), max(reference.nodes, other.nodes)):
+        add_errors(total, (reference, other), found.missing, (first, last), rules)
     return total
+
+
+def batches(points: int, nodes: int) -> Iterator[tuple[int, int]]:
+    """Yield first and last (exclusive) point of each batch, whose paths go to all points from the first on.
+
+    Args:
+        points: Number of points.
+        nodes: Nodes of the larger graph.
+    """
+    first = 0
+    while first < points:
+        rows = min(_PAIRS // (points - first), _TO_NODES // max(nodes, 1))
+        last = min(points, first + max(1, rows))
+        yield first, last
+        first = last
+
+
+def add_errors(
+    total: Total,
+    paths: tuple[Paths, Paths],
+    missing: npt.NDArray[np.bool_],
+    batch: tuple[int, int],
+    rules: AplsRules,
+) -> None:
+    """Add the errors of a batch; a path and its way back are equally long, and counted twice.
+
+    Args:
+        total: Sum to add to.
+        paths: Paths of the reference, and those between the images of its points.
+        missing: (K,) points without an image.
+        batch: First and last (exclusive) point.
+        rules: Definition.
+    """
+    first, last = batch
+    real, theirs = (side.lengths(first, last) for side in paths)
+    square = real[:, : last - first]
+    square[np.tril_indices(last - first)] = np.inf  # each pair once, none with itself
+    counted = np.isfinite(real)
+    short = counted & (real < rules.least_path) if rules.least_path > 0 else None
+    if short is not None and short.any():
+        # CosmiQ/apls leaves short paths out, but not where the starting point has no image.
+        row, column = np.nonzero(short)
+        unseen = int(missing[first + row].sum()) + int(missing[first + column].sum())
+        total.error, total.routes = total.error + unseen, total.routes + unseen
+        counted &= ~short
+    total.error += 2 * _sum_of_errors(real[counted], theirs[counted])
+    total.routes += 2 * int(np.count_nonzero(counted))
 
 
 def _sum_of_errors(real: Floats, theirs: Floats) -> float:

@@ -13,6 +13,9 @@ from components.lib.roads.graph.wkt_csv import read_csv
 
 LARGEST_BYTES: Final = 1 << 30
 
+_OF_MAPS: Final = frozenset({".parquet", ".graphml", ".gpkg", ".pmtiles"})
+"""Endings of road graphs in a published map."""
+
 
 def read_roads(path: Path) -> RoadFile:
     """Read a file of roads.
@@ -24,7 +27,10 @@ def read_roads(path: Path) -> RoadFile:
     """
     suffix = path.suffix.lower()
     if suffix not in {".csv", ".geojson", ".json"}:
-        raise ParameterError(f"{path} is neither CSV nor GeoJSON", next_step="name a .csv or .geojson file")
+        step = "name a .csv or .geojson file"
+        if suffix in _OF_MAPS:
+            step += "; of a map, `python -m components.predict roads --mask probability.tif` writes one"
+        raise ParameterError(f"{path} is neither CSV nor GeoJSON", next_step=step)
     if not path.is_file():
         problem = "is no regular file" if path.exists() else "is missing"
         raise MissingInputError(f"{path} {problem}", next_step="give the path of a file of roads")

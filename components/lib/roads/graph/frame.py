@@ -78,6 +78,11 @@ def common_frame(truth: RoadFile, proposal: RoadFile) -> Frame:
                 f"{plane[0].path} states no CRS and is not in degrees, {stated[0].path} states one",
                 next_step="write the CRS into the file",
             )
+        if all(_could_be_degrees([file]) for file in plane):
+            raise BadDataError(
+                f"{truth.path} and {proposal.path} lie more than {WIDEST_DEGREES:g} degrees apart",
+                next_step="check that both are of one place, longitude before latitude, or state their CRS",
+            )
         return Frame(PIXELS, ("no file states a CRS, and these are no degrees: taken for pixels",))
     guessed = tuple(f"{f.path} states no CRS: longitude and latitude (RFC 7946)" for f in filled if not f.crs)
     return Frame(_metric(filled), guessed)

@@ -194,3 +194,13 @@ def test_a_drawn_vertex_within_an_edge_has_no_effect(rules: AplsRules, network: 
     for other in (LINE, CROSS, RING):
         expected = three(score_lines(network, other, rules))
         assert three(score_lines(split, other, rules)) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("nodes", [100, 20_000])
+def test_batches_hold_each_point_once_and_stay_small_in_a_large_graph(nodes: int) -> None:
+    found = list(score.batches(3_000, nodes))
+    assert [first for first, _ in found[1:]] == [last for _, last in found[:-1]]
+    assert (found[0][0], found[-1][1]) == (0, 3_000)
+    rows = max(last - first for first, last in found)
+    assert rows * nodes <= 1 << 21
+    assert rows > 100
