@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.repeats > MOST_REPEATS or options.nulls < max(options.repeats, REFERENCE + 1):
         raise ParameterError(
             f"{options.nulls} null acquisitions and {options.repeats} repetitions do not go together",
-            next_step=f"give at least {REFERENCE + 1} --nulls, and no more --repeats ({MOST_REPEATS} at most)",
+            next_step=f"give {REFERENCE + 1} --nulls or more, and no more --repeats; {MOST_REPEATS} at most",
         )
     scale = Scale(seed=options.seed, tiles=options.tiles, tile_px=options.tile_px)
     tables = Tables(options.work, scale)
