@@ -68,7 +68,7 @@ def test_drift_asks_once_for_a_retraining_and_promotes_nothing(
     assert "a retraining is asked for: entry 1 of ledger/requests" in told
     found = report("bright")
     assert found["drifted"] is True
-    assert found["simulated"] is True
+    assert (found["of"], found["simulated"]) == ("pixels", True)
     assert set(found["shifted"]) == {f"sar_mean_{band}" for band in ("HH", "HV", "VH", "VV")}
     assert Path("reports/drift/bright/drift.png").stat().st_size > 1000
     (entry, request), *others = RetrainingRequests(objects).all()

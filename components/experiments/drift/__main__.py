@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     tables.check()
     if not options.no_drawing:
         tables.draw(list(jobs(options.nulls, options.repeats)))
-    study = Study.of(tables, options.nulls, options.permutations, options.seed)
+    study = Study.of(tables, options.nulls, options.repeats, options.permutations, options.seed)
     if len(study.nulls) <= REFERENCE:
         raise ParameterError(
             f"{len(study.nulls)} null acquisitions are drawn: too few for a reference of {REFERENCE}",

@@ -61,7 +61,8 @@ class Shift:
             return moved
         if self.name == "other sensor":
             first = usual["strip_index"] < round(size * (usual["strip_index"].max() + 1))
-            return pd.concat([drawn[first.to_numpy()], usual[~first]])
+            mixed: pd.DataFrame = pd.concat([drawn[first.to_numpy()], usual[~first]])
+            return mixed
         return drawn
 
 

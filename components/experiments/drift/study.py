@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, ks_2samp
 
-from components.experiments.drift.drawing import MOST_REPEATS, Tables
+from components.experiments.drift.drawing import Tables
 from components.experiments.drift.shifts import SHIFTS, USUAL, Shift
 from components.lib.drift.comparison import ALPHA, by_location, compare
 from components.lib.drift.tiles import STATISTIC
@@ -34,20 +34,22 @@ class Study:
     Attributes:
         tables: The drawn acquisitions.
         nulls: Numbers of those drawn as the reference is.
+        repeats: Acquisitions that each shift is applied to, the first of the null ones.
         permutations: Permutations of each test.
         seed: Seed of the references.
     """
 
     tables: Tables
     nulls: tuple[int, ...]
+    repeats: int
     permutations: int
     seed: int
 
     @classmethod
-    def of(cls, tables: Tables, nulls: int, permutations: int, seed: int) -> Study:
+    def of(cls, tables: Tables, nulls: int, repeats: int, permutations: int, seed: int) -> Study:
         """Return the study of the null acquisitions that are there, of the first ``nulls``."""
         there = [number for number in range(nulls) if tables.path((USUAL, number)).exists()]
-        return cls(tables, tuple(there), permutations, seed)
+        return cls(tables, tuple(there), repeats, permutations, seed)
 
     def usual(self, number: int) -> pd.DataFrame:
         """Return the tiles of a null acquisition."""
@@ -82,7 +84,7 @@ class Study:
         """Return how often a shift of one size is found, and by which statistic most often."""
         alarms, first = list[bool](), list[str]()
         outlines = shift.name == "geolocation"
-        for number in self.nulls[:MOST_REPEATS]:
+        for number in self.nulls[: self.repeats]:
             drawn = self.tables.read((shift.imaging(size), number))
             if drawn is None:
                 continue

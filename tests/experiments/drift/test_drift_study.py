@@ -46,7 +46,7 @@ def noise(imaging: Imaging, number: int) -> pd.DataFrame:
 def work(tmp_path: Path) -> Path:
     tables = Tables(tmp_path / "work", SCALE)
     write_json(tables.folder / "scale.json", asdict(SCALE))
-    for imaging, count in [(USUAL, 12), *((imaging, 3) for imaging in imagings())]:
+    for imaging, count in [(USUAL, 9), *((imaging, 3) for imaging in imagings())]:
         for number in range(count):
             path = tables.path((imaging, number))
             path.parent.mkdir(exist_ok=True)
@@ -55,11 +55,11 @@ def work(tmp_path: Path) -> Path:
 
 
 def test_the_study_tells_false_alarms_and_power(work: Path, tmp_path: Path) -> None:
-    size = ["--tiles", "20", "--tile-px", "96", "--nulls", "12", "--repeats", "3", "--permutations", "99"]
+    size = ["--tiles", "20", "--tile-px", "96", "--nulls", "9", "--repeats", "3", "--permutations", "99"]
     main([*size, "--work", str(work), "--out", str(tmp_path / "out"), "--no-drawing"])
     document = json.loads((tmp_path / "out" / "drift.json").read_text())
     null = {row["test"]: row for row in document["null"]}
-    assert null["locations, max-T"]["acquisitions"] == 12
+    assert null["locations, max-T"]["acquisitions"] == 9
     each = "tiles as units, Kolmogorov-Smirnov, any statistic"
     assert null["locations, max-T"]["alarms"] < null[each]["alarms"], "tiles are no units"
     power = {(row["shift"], row["size"]): row for row in document["power"]}
@@ -74,7 +74,7 @@ def test_the_study_tells_false_alarms_and_power(work: Path, tmp_path: Path) -> N
 
 
 def test_a_reference_never_holds_the_acquisition_itself(work: Path) -> None:
-    study = Study.of(Tables(work, SCALE), 8, 199, 0)
+    study = Study.of(Tables(work, SCALE), 8, 3, 99, 0)
     assert study.nulls == tuple(range(8))
     for number in study.nulls:
         locations = set(study.reference(number)["location"])
