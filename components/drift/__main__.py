@@ -1,4 +1,4 @@
-"""``python -m components.drift reference|compare|requests``."""
+"""``python -m components.drift reference|compare|outputs|requests``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.drift.parameters import FEATURES, REPORTS, CompareOptions
+from components.drift.parameters import EVALUATION, FEATURES, REPORTS, CompareOptions
 from components.lib.cli import comma_list, report_result, run
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
         "they differ a retraining is asked for in the ledger of STORMSIGHT_OBJECTS; nothing is trained or "
         "promoted by it.",
     )
-    commands = command.add_subparsers(metavar="reference | compare | requests", required=True)
+    commands = command.add_subparsers(metavar="reference | compare | outputs | requests", required=True)
 
     reference = commands.add_parser("reference", help="keep the statistics of a champion's training tiles")
     reference.add_argument(
@@ -52,15 +52,32 @@ def parser() -> argparse.ArgumentParser:
     against.add_argument("--model", help="reference of this model's champion; drift opens a request")
     against.add_argument("--reference", type=Path, metavar="FILE", help="a file; no request is opened")
     defaults = CompareOptions()
-    compare.add_argument("--out", type=Path, default=REPORTS, metavar="DIR", help="reports (%(default)s)")
-    compare.add_argument(
-        "--alpha", type=float, default=defaults.alpha, help="of all statistics (%(default)s)"
-    )
-    compare.add_argument("--permutations", type=int, default=defaults.permutations, help="(%(default)s)")
-    compare.add_argument("--seed", type=int, default=defaults.seed, help="of the permutations (%(default)s)")
-    compare.add_argument("--json", action="store_true", help="print the report as JSON")
     compare.set_defaults(command=_compare)
 
+    outputs = commands.add_parser(
+        "outputs", help="compare a model's answers on an acquisition with those on others; opens no request"
+    )
+    outputs.add_argument("--acquisition", required=True, metavar="ID", help="acquisition in the evaluation")
+    outputs.add_argument("--model", required=True, help="its name in the evaluation's tables: teacher, ...")
+    outputs.add_argument(
+        "--evaluation",
+        type=Path,
+        default=EVALUATION,
+        metavar="DIR",
+        help="what `evaluate` left (%(default)s)",
+    )
+    outputs.add_argument(
+        "--reference", type=Path, metavar="DIR", help="evaluation on the others (default: the same)"
+    )
+    outputs.set_defaults(command=_outputs)
+
+    defaults = CompareOptions()
+    for each in (compare, outputs):
+        each.add_argument("--out", type=Path, default=REPORTS, metavar="DIR", help="reports (%(default)s)")
+        each.add_argument("--alpha", type=float, default=defaults.alpha, help="over all (%(default)s)")
+        each.add_argument("--permutations", type=int, default=defaults.permutations, help="(%(default)s)")
+        each.add_argument("--seed", type=int, default=defaults.seed, help="of those (%(default)s)")
+        each.add_argument("--json", action="store_true", help="print the report as JSON")
     for each in (reference, compare):
         each.add_argument(
             "--features", type=Path, default=FEATURES, help="feature table of validation (%(default)s)"
@@ -93,25 +110,46 @@ def _reference(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from components.drift.compare import compare_acquisition, open_request  # noqa: PLC0415
+    from components.drift.compare import compare_pixels, open_request  # noqa: PLC0415
     from components.drift.features import chosen, read_features  # noqa: PLC0415
-    from components.drift.picture import draw  # noqa: PLC0415
-    from components.lib.config.loader import validated  # noqa: PLC0415
-    from components.lib.files import write_json  # noqa: PLC0415
     from components.lib.objects.opening import objects_from_environment  # noqa: PLC0415
 
-    given = {name: getattr(options, name) for name in CompareOptions.model_fields}
-    checked = validated("options", CompareOptions, given, Path("the options"))
+    checked = _checked(options)
     reference = _read_reference(options)
     tiles = chosen(read_features(options.features, reference.tiles.block_m), [options.acquisition])
-    drift = compare_acquisition(tiles, options.acquisition, reference, checked)
+    drift = compare_pixels(tiles, options.acquisition, reference, checked)
     request = None if options.model is None else open_request(objects_from_environment(), drift)
-    report = drift.report(request)
-    folder = options.out / options.acquisition
-    write_json(folder / "drift.json", report)
-    draw(report, folder / "drift.png")
-    print(json.dumps(report, indent=2, sort_keys=True) if options.json else _words(report, folder))
-    report_result({name: report[name] for name in ("acquisition", "drifted", "p_value", "shifted")})
+    _publish(drift.report(request), options, "drift")
+
+
+def _outputs(options: argparse.Namespace) -> None:
+    from components.drift.compare import compare_outputs  # noqa: PLC0415
+    from components.lib.drift.outputs import read_outputs  # noqa: PLC0415
+
+    checked = _checked(options)
+    after = read_outputs(options.evaluation)
+    before = after if options.reference is None else read_outputs(options.reference)
+    drift = compare_outputs(before, after, options.acquisition, options.model, checked)
+    _publish(drift.report(None), options, f"outputs-{options.model}")
+
+
+def _checked(options: argparse.Namespace) -> CompareOptions:
+    from components.lib.config.loader import validated  # noqa: PLC0415
+
+    given = {name: getattr(options, name) for name in CompareOptions.model_fields}
+    return validated("options", CompareOptions, given, Path("the options"))
+
+
+def _publish(report: Document, options: argparse.Namespace, name: str) -> None:
+    """Write a report and its picture, and print one of them."""
+    from components.drift.picture import draw  # noqa: PLC0415
+    from components.lib.files import write_json  # noqa: PLC0415
+
+    place = options.out / options.acquisition / name
+    write_json(place.with_name(f"{name}.json"), report)
+    draw(report, place.with_name(f"{name}.png"))
+    print(json.dumps(report, indent=2, sort_keys=True) if options.json else _words(report, place))
+    report_result({key: report[key] for key in ("acquisition", "drifted", "p_value", "shifted")})
 
 
 def _read_reference(options: argparse.Namespace) -> Reference:
@@ -133,7 +171,7 @@ def _read_reference(options: argparse.Namespace) -> Reference:
     return Reference(tiles=decoded(content, str(options.reference)), sha256=sha256_bytes(content))
 
 
-def _words(report: Document, folder: Path) -> str:
+def _words(report: Document, place: Path) -> str:
     """Return a report in words."""
     locations, shifted = report["locations"], report["shifted"]
     told = [
@@ -145,7 +183,7 @@ def _words(report: Document, folder: Path) -> str:
     ]
     if report["request"] is not None:
         told.append(f"a retraining is asked for: entry {report['request']['seq']} of ledger/requests")
-    told.append(f"report: {folder / 'drift.json'}, picture: {folder / 'drift.png'}")
+    told.append(f"report: {place}.json, picture: {place}.png")
     return "\n".join(told)
 
 

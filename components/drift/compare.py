@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
+
+import pandas as pd
 
 from components.contract.errors import ParameterError
 from components.drift.parameters import CompareOptions
 from components.lib.datasets.sensors import get_sensor
 from components.lib.drift.comparison import Comparison, by_location, compare
+from components.lib.drift.outputs import Outputs, output_statistics
 from components.lib.drift.reference import Reference
 from components.lib.drift.tiles import TileStatistics
 from components.lib.objects.protocol import ObjectStore
@@ -20,21 +24,42 @@ SCHEMA = 1
 """Version of the report's fields (docs/methods/drift.md#the-report)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Statistics that an acquisition was compared with.
+
+    Attributes:
+        of: Kind of the statistics: ``pixels``, or ``outputs`` of a model.
+        model: Registered model whose reference it is, or model whose outputs they are; None of a file.
+        version: Its version where it is a champion, else None.
+        sha256: SHA-256 of the reference's table; None of outputs.
+        acquisitions: Acquisitions in it, sorted.
+        block_m: Side of the ground blocks, metres; None of outputs, whose blocks are those of the evaluation.
+    """
+
+    of: Literal["pixels", "outputs"]
+    model: str | None
+    version: str | None
+    sha256: str | None
+    acquisitions: tuple[str, ...]
+    block_m: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
     """Comparison of an acquisition, with what it was compared with.
 
     Attributes:
         acquisition: The acquisition.
         sensor: Its sensor.
-        reference: The reference.
+        source: Statistics that it was compared with.
         options: Options of the test.
         comparison: Outcome of the test.
     """
 
     acquisition: str
     sensor: str
-    reference: Reference
+    source: Source
     options: CompareOptions
     comparison: Comparison
 
@@ -44,11 +69,11 @@ class Drift:
         Args:
             request: Request for a retraining that this led to, None if it led to none.
         """
-        found, reference = self.comparison, self.reference
-        rows = reference.tiles.of(sensor=self.sensor).table
+        found, source = self.comparison, self.source
         return {
             "kind": "drift",
             "schema": SCHEMA,
+            "of": source.of,
             "acquisition": self.acquisition,
             "sensor": self.sensor,
             "simulated": get_sensor(self.sensor).simulated,
@@ -57,15 +82,15 @@ class Drift:
             "alpha": found.alpha,
             "shifted": list(found.shifted),
             "reference": {
-                "model": reference.model,
-                "version": reference.version,
-                "sha256": reference.sha256,
-                "acquisitions": sorted(set(rows["acquisition"]) - {self.acquisition}),
+                "model": source.model,
+                "version": source.version,
+                "sha256": source.sha256,
+                "acquisitions": list(source.acquisitions),
             },
             "locations": {
                 "reference": found.reference_locations,
                 "acquisition": found.acquisition_locations,
-                "block_m": reference.tiles.block_m,
+                "block_m": source.block_m,
             },
             "permutations": self.options.permutations,
             "seed": self.options.seed,
@@ -75,10 +100,10 @@ class Drift:
         }
 
 
-def compare_acquisition(
+def compare_pixels(
     tiles: TileStatistics, acquisition: str, reference: Reference, options: CompareOptions
 ) -> Drift:
-    """Compare an acquisition with the reference's tiles of its sensor.
+    """Compare the pixels of an acquisition with those of the reference's tiles of its sensor.
 
     Tiles of the acquisition itself are left out of the reference, so that one that the model was trained on
     can be looked at, too.
@@ -95,18 +120,60 @@ def compare_acquisition(
             f"the reference has no tile of {sensor} but those of {acquisition}",
             next_step="compare with a model that was trained on other acquisitions of that sensor",
         )
-    statistics = {
-        side: [name for name in table.statistics if table.table[name].notna().any()]
-        for side, table in (("reference", rows), ("acquisition", ours))
-    }
-    comparison = compare(
-        by_location(rows.table, statistics["reference"]),
-        by_location(ours.table, statistics["acquisition"]),
-        alpha=options.alpha,
-        permutations=options.permutations,
-        seed=options.seed,
+    sides = [by_location(side.table, _there(side)) for side in (rows, ours)]
+    source = Source(
+        of="pixels",
+        model=reference.model,
+        version=reference.version,
+        sha256=reference.sha256,
+        acquisitions=tuple(sorted(set(rows.table["acquisition"]))),
+        block_m=rows.block_m,
     )
-    return Drift(acquisition, sensor, reference, options, comparison)
+    return _compared(sides, acquisition, sensor, source, options)
+
+
+def compare_outputs(
+    before: Outputs, after: Outputs, acquisition: str, model: str, options: CompareOptions
+) -> Drift:
+    """Compare a model's answers on an acquisition with those on other acquisitions of its sensor.
+
+    Args:
+        before: Evaluation with the other acquisitions.
+        after: Evaluation with the acquisition; it may be the same.
+        acquisition: The acquisition.
+        model: Name of the model in both.
+        options: Options of the test.
+
+    Raises:
+        ParameterError: If one of the sides has no tile, or there are too few locations.
+    """
+    sensors = sorted(set(after.tiles["sensor"][after.tiles["acquisition"] == acquisition]))
+    if not sensors:
+        known = ", ".join(sorted(set(after.tiles["acquisition"]))) or "one that was evaluated"
+        raise ParameterError(f"the evaluation has no tile of {acquisition}", next_step=f"name one of {known}")
+    theirs = before.of(sensors[0], acquisition, without=True)
+    if theirs.tiles.empty:
+        raise ParameterError(
+            f"the reference has no tile of {sensors[0]} but those of {acquisition}",
+            next_step="name an evaluation on other acquisitions of that sensor with --reference",
+        )
+    sides = [output_statistics(each, model) for each in (theirs, after.of(sensors[0], acquisition))]
+    names = tuple(sorted(set(theirs.tiles["acquisition"])))
+    source = Source(of="outputs", model=model, version=None, sha256=None, acquisitions=names, block_m=None)
+    return _compared(sides, acquisition, sensors[0], source, options)
+
+
+def _there(tiles: TileStatistics) -> list[str]:
+    return [name for name in tiles.statistics if tiles.table[name].notna().any()]
+
+
+def _compared(
+    sides: Sequence[pd.DataFrame], acquisition: str, sensor: str, source: Source, options: CompareOptions
+) -> Drift:
+    comparison = compare(*sides, alpha=options.alpha, permutations=options.permutations, seed=options.seed)
+    return Drift(
+        acquisition=acquisition, sensor=sensor, source=source, options=options, comparison=comparison
+    )
 
 
 def open_request(objects: ObjectStore, drift: Drift) -> Document | None:
@@ -116,14 +183,14 @@ def open_request(objects: ObjectStore, drift: Drift) -> Document | None:
         SourceUnavailableError: If the store does not answer.
         BadDataError: If the chain of requests is broken.
     """
-    reference, found = drift.reference, drift.comparison
-    if not found.drifted or reference.model is None or reference.version is None:
+    source, found = drift.source, drift.comparison
+    if not found.drifted or source.model is None or source.version is None or source.sha256 is None:
         return None
     entry, request = RetrainingRequests(objects).request(
         acquisition=drift.acquisition,
-        model=reference.model,
-        version=reference.version,
-        reference_sha256=reference.sha256,
+        model=source.model,
+        version=source.version,
+        reference_sha256=source.sha256,
         p_value=found.p_value,
         shifted=found.shifted,
     )

@@ -10,6 +10,7 @@ from components.lib.config.loader import Parameters
 from components.lib.drift.comparison import ALPHA, PERMUTATIONS
 
 FEATURES = Path("data/validated/features.parquet")
+EVALUATION = Path("reports/evaluate")
 REPORTS = Path("reports/drift")
 
 QUARANTINE = "quarantine.csv"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -50,8 +51,8 @@ def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderObjects:
     return store
 
 
-def report(acquisition: str) -> dict[str, object]:
-    found: dict[str, object] = json.loads(Path("reports/drift", acquisition, "drift.json").read_text())
+def report(acquisition: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path("reports/drift", acquisition, "drift.json").read_text())
     return found
 
 
@@ -67,7 +68,7 @@ def test_drift_asks_once_for_a_retraining_and_promotes_nothing(
     assert "a retraining is asked for: entry 1 of ledger/requests" in told
     found = report("bright")
     assert found["drifted"] is True
-    assert found["simulated"] is True
+    assert (found["of"], found["simulated"]) == ("pixels", True)
     assert set(found["shifted"]) == {f"sar_mean_{band}" for band in ("HH", "HV", "VH", "VV")}
     assert Path("reports/drift/bright/drift.png").stat().st_size > 1000
     (entry, request), *others = RetrainingRequests(objects).all()
@@ -134,7 +135,7 @@ def test_a_changed_reference_is_refused(objects: FolderObjects) -> None:
 
 def test_a_changed_request_breaks_the_chain(objects: FolderObjects) -> None:
     requests = RetrainingRequests(objects)
-    asked = {"model": MODEL, "version": "3", "reference_sha256": "c" * 64, "p_value": 0.01}
+    asked: dict[str, Any] = {"model": MODEL, "version": "3", "reference_sha256": "c" * 64, "p_value": 0.01}
     requests.request(acquisition="bright", shifted=("sar_mean_HH",), **asked)
     key = Chain(objects, REQUESTS).entries()[0]
     objects.put(f"{REQUESTS}/{key.seq:09}.json", key.content().replace(b"bright", b"brighT"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -68,7 +69,13 @@ class Tables:
     def read(self, job: Job) -> pd.DataFrame | None:
         """Return the table of an acquisition, None if it was not drawn."""
         path = self.path(job)
-        return pd.read_parquet(path) if path.exists() else None
+        return _read(path) if path.exists() else None
+
+
+@lru_cache(maxsize=512)
+def _read(path: Path) -> pd.DataFrame:
+    """Return a table, kept: each is part of many references; nobody may change it."""
+    return pd.read_parquet(path)
 
 
 def jobs(nulls: int, repeats: int) -> Iterator[Job]:

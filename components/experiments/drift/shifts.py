@@ -57,10 +57,12 @@ class Shift:
         if self.name == "gain":
             return _brighter(drawn, size)
         if self.name == GEOLOCATION:
-            return drawn.assign(offset_east_m=drawn[moved_column(size)])
+            moved: pd.DataFrame = drawn.assign(offset_east_m=drawn[moved_column(size)])
+            return moved
         if self.name == "other sensor":
             first = usual["strip_index"] < round(size * (usual["strip_index"].max() + 1))
-            return pd.concat([drawn[first.to_numpy()], usual[~first]])
+            mixed: pd.DataFrame = pd.concat([drawn[first.to_numpy()], usual[~first]])
+            return mixed
         return drawn
 
 
@@ -89,7 +91,7 @@ def _brighter(tiles: pd.DataFrame, gain_db: float) -> pd.DataFrame:
         ValueError: If a pixel would leave the product's range, where it is cut off.
     """
     highest = radiometry_of("simulated-airborne").highest
-    columns = {}
+    columns: dict[str, pd.Series] = {}
     for band in QUAD_POL:
         if float(tiles[f"sar_max_{band}"].max()) + gain_db > highest:
             raise ValueError(f"a gain of {gain_db:g} dB saturates {band}")
