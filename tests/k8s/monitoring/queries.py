@@ -127,7 +127,7 @@ def of_airflow() -> dict[str, frozenset[str]]:
             continue
         kind = "gauge" if metric["name"] in said["up_down_counters"] else metric["type"]
         stem = re.sub(r"[^a-zA-Z0-9_]", said["separator"], f"{said['prefix']}.{metric['name']}")
-        labels = frozenset(metric["name_variables"]) | ({"le"} if kind == "timer" else set())
+        labels = frozenset(metric["name_variables"])
         found |= {stem + suffix: labels for suffix in said["suffixes"][kind]}
     return found
 

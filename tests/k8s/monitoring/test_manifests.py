@@ -50,14 +50,18 @@ def test_the_operator_gets_the_same_rules(tmp_path: Path) -> None:
     objects = option(tmp_path, FOLDER, FOLDER / "operator")
     groups = [group for path in RULES for group in yaml.safe_load(path.read_text())["groups"]]
     assert find(objects, "PrometheusRule", "stormsight")["spec"]["groups"] == groups
-    monitor = find(objects, "ServiceMonitor", "stormsight-exporter")["spec"]
-    assert [end["port"] for end in monitor["endpoints"]] == ["metrics"]
+    for name in ("stormsight-exporter", "airflow-metrics"):
+        monitor = find(objects, "ServiceMonitor", name)["spec"]
+        assert [end["port"] for end in monitor["endpoints"]] == ["metrics"]
+    labels = find(objects, "Service", "airflow-metrics")["metadata"]["labels"]
+    assert monitor["selector"]["matchLabels"].items() <= labels.items()
 
 
 @pytest.mark.skipif(not (FOLDER / "exporter.yaml").exists(), reason="the exporter's manifest is not there")
 def test_the_monitor_selects_the_exporter() -> None:
     objects = [one for one in yaml.safe_load_all((FOLDER / "exporter.yaml").read_text()) if one]
-    monitor = yaml.safe_load((FOLDER / "operator/monitor.yaml").read_text())["spec"]
+    monitors = list(yaml.safe_load_all((FOLDER / "operator/monitor.yaml").read_text()))
+    monitor = find(monitors, "ServiceMonitor", "stormsight-exporter")["spec"]
     [service] = [one for one in objects if one["kind"] == "Service"]
     assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert {end["port"] for end in monitor["endpoints"]} <= {
