@@ -21,18 +21,35 @@ PROGRAMS = {"prometheus": "prometheus", "promtool": "prometheus", "alertmanager"
 NAMES = {"alertmanager": ("alertmanager", "prometheus-alertmanager")}
 """Names of a program's file: Debian prefixes Alertmanager's."""
 
+READS_SHARE = frozenset({"alertmanager"})
+"""Programs that Debian built to read a file below ``/usr/share`` (templates of notices)."""
+
 PATIENCE_S = 180
 
 
-def program(name: str) -> str:
-    """Return the path of a program; skip the test where it can neither be found nor fetched."""
+def command(name: str) -> list[str]:
+    """Return the words that start a program; skip the test where it can neither be found nor fetched."""
     path = _found(name, None)
+    if path is not None:
+        return [path]
+    problem = _fetch()
+    path = _found(name, KEPT / "usr/bin")
     if path is None:
-        problem = _fetch()
-        path = _found(name, KEPT / "usr/bin")
-        if path is None:
-            pytest.skip(f"no {name}: {problem}")
-    return path
+        pytest.skip(f"no {name}: {problem}")
+    return [*_own_share(), path] if name in READS_SHARE else [path]
+
+
+@cache
+def _own_share() -> tuple[str, ...]:
+    """Return the words that start a program with the packages' ``/usr/share`` in place of the system's."""
+    script = 'mount --bind "$0" /usr/share && exec "$@"'
+    words = ("unshare", "--map-root-user", "--mount", "sh", "-c", script, str(KEPT / "usr/share"))
+    problem = _said([*words, "true"], KEPT) if shutil.which("unshare") else "there is no unshare"
+    if problem:
+        pytest.skip(
+            f"Debian's Alertmanager reads /usr/share/prometheus, which cannot be shown to it: {problem}"
+        )
+    return words
 
 
 def _found(name: str, folder: Path | None) -> str | None:

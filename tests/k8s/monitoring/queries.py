@@ -118,7 +118,8 @@ def of_airflow() -> dict[str, frozenset[str]]:
     """Return the labels by name of what Airflow's own registry lists, as the collector writes it."""
     said = DECLARED["airflow"]
     package = find_spec("airflow")  # importing it takes seconds
-    assert package is not None and package.origin is not None
+    assert package is not None
+    assert package.origin is not None
     listed = yaml.safe_load((Path(package.origin).parent / said["registry"]).read_text("utf-8"))["metrics"]
     found: dict[str, frozenset[str]] = {}
     for metric in listed:
@@ -126,7 +127,7 @@ def of_airflow() -> dict[str, frozenset[str]]:
             continue
         kind = "gauge" if metric["name"] in said["up_down_counters"] else metric["type"]
         stem = re.sub(r"[^a-zA-Z0-9_]", said["separator"], f"{said['prefix']}.{metric['name']}")
-        labels = frozenset(metric["name_variables"]) | ({"le"} if kind == "timer" else set())
+        labels = frozenset(metric["name_variables"])
         found |= {stem + suffix: labels for suffix in said["suffixes"][kind]}
     return found
 
