@@ -182,6 +182,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
         self._latest: Snapshot | None = None
+        self._thread: threading.Thread | None = None
 
     def latest(self) -> Snapshot:
         """Return the latest facts; the first call waits for them.
@@ -195,8 +196,14 @@ class Keeper:
             found = self._latest
         old = self._clock() - found.read_at > RENEWED_AFTER
         if old and self._renewing.acquire(blocking=False):
-            threading.Thread(target=self._renew, name="renew", daemon=True).start()
+            self._thread = threading.Thread(target=self._renew, name="renew", daemon=True)
+            self._thread.start()
         return found
+
+    def join(self) -> None:
+        """Wait until no reading is under way."""
+        if self._thread is not None:
+            self._thread.join()
 
     def _renew(self) -> None:
         try:
