@@ -223,7 +223,7 @@ def _range(theme: Theme) -> list[str]:
     return [champion, promoted, refused, waits]
 
 
-def _plain(chart: alt.Chart | alt.LayerChart, theme: Theme) -> Spec:
+def _plain(chart: alt.TopLevelMixin, theme: Theme) -> Spec:
     """Return a chart's specification with light grid lines and the theme's colours, on no background."""
     font = "'Liberation Sans', Arial, Helvetica, sans-serif"  # as wide as where it was measured
     axis = {
