@@ -19,7 +19,7 @@ from components.lib.history.facts import RunFacts, StageFacts
 PAGE_RUNS = 50
 """Runs, or maps, of one page."""
 
-LATEST_RUNS, LATEST_MAPS = 8, 4
+LATEST_RUNS, LATEST_MAPS = 8, 3
 """Runs and maps of the first page."""
 
 LISTED_REFUSALS = 200

@@ -161,4 +161,4 @@ def _drawn(make: Callable[[], bytes], media_type: str) -> Resource:
         return Resource(make(), media_type)
     except StormsightError as error:
         LOG.info("no picture: %s", error.message)
-        return Resource(no_picture(media_type == SVG), media_type)
+        return Resource(no_picture(vector=media_type == SVG), media_type)

@@ -6,7 +6,7 @@ import pytest
 
 from components.dashboard.drawing import Drawer
 from components.dashboard.site import Site
-from tests.dashboard.world import World
+from tests.dashboard.world import World, publish_map
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +16,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     made.trainings()
     made.promote(made.repro())
     made.quarantine()
+    publish_map(made.objects, made.root / "made")
     return made
 
 

@@ -8,15 +8,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
+import shapely
 import yaml
+from PIL import Image
 from rasterio.io import MemoryFile
 from rasterio.transform import from_origin
 
-from components.contract.hashing import sha256_bytes, sha256_json
+from components.contract.hashing import sha256_bytes, sha256_file, sha256_json
 from components.contract.keys import CHAMPIONS, DECISION
 from components.dashboard.parameters import Places
 from components.dashboard.snapshot import Snapshot, Sources
+from components.lib.catalogue.changes import MapChanges
+from components.lib.catalogue.documents import SHA256_MULTIHASH
+from components.lib.catalogue.maps import Catalogue
 from components.lib.files import write_json
 from components.lib.history.facts import ModelFacts, RunFacts, StageFacts
 from components.lib.objects.folder import FolderObjects
@@ -24,6 +30,7 @@ from components.lib.registry.ledger import ChampionChange, ChampionLedgers
 from components.lib.shards.manifest import FileRow, write_manifest
 from components.lib.shards.packing import shard_name
 from components.lib.shards.writer import ShardWriter
+from tests.lib.catalogue.maps import made_map
 from tests.lib.history.ledgers import Trainings
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -205,3 +212,36 @@ def _run(number: int) -> RunFacts:
 def with_names(run: RunFacts, names: Iterable[str]) -> list[RunFacts]:
     """Return copies of a run with other names."""
     return [replace(run, run=name) for name in names]
+
+
+def publish_map(objects: FolderObjects, folder: Path, map_id: str = "map-1", *, changed: bool = True) -> None:
+    """Publish a map of the promoted model with a thumbnail, and its changes."""
+    item_, files = made_map(folder / map_id, f"scene-{map_id}")
+    thumbnail = folder / map_id / "thumbnail.png"
+    Image.new("RGB", (16, 8), (40, 90, 140)).save(thumbnail)
+    item_["assets"]["thumbnail"] = asset(thumbnail)
+    item_["properties"] |= {
+        "title": f"Buildings of {HOSTILE}",
+        "stormsight:simulated": True,
+        "stormsight:image": "train@sha256:1",
+        "stormsight:parameters_sha256": "7" * 64,
+        "processing:software": {"stormsight": "8" * 64},
+        "stormsight:sources": [{"name": f"tile-{n}.tif", "sha256": "9" * 64} for n in range(14)],
+    }
+    catalogue = Catalogue(objects)
+    catalogue.add_map(item_, {**files, thumbnail.name: thumbnail}, map_id)
+    catalogue.rebuild()
+    if changed:
+        table = folder / map_id / "changes.parquet"
+        squares = [shapely.box(590000 + 40 * n, 5750000, 590015 + 40 * n, 5750012) for n in range(3)]
+        kinds = ["added", "removed", "enlarged"]
+        geopandas.GeoDataFrame({"kind": kinds}, geometry=squares, crs="EPSG:32631").to_parquet(table)
+        found, _ = made_map(folder / f"{map_id}-changes")
+        found |= {"id": f"{map_id}-changes", "assets": {"changes": asset(table)}}
+        found["properties"]["stormsight:changes"] = {"added": 1, "removed": 1, "enlarged": 1}
+        MapChanges(objects).add(found, {table.name: table}, map_id, "earlier")
+
+
+def asset(path: Path) -> dict[str, str]:
+    """Return the asset of a file beside an item."""
+    return {"href": f"./{path.name}", "file:checksum": SHA256_MULTIHASH + sha256_file(path)}
