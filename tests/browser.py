@@ -60,6 +60,20 @@ class Page:
         for kind in ("keyDown", "keyUp"):
             self._call("Input.dispatchKeyEvent", type=kind, key=key, text=key if kind == "keyDown" else "")
 
+    def show_as(self, *, width: int, dark: bool = False) -> None:
+        """Give the window a width, CSS pixels, and the page the reader's choice of a light or dark scheme."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
+        self._call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
+        )
+
+    def go_to(self, address: str) -> None:
+        """Open an address in the same page, as it is shown now, and wait until it is whole."""
+        self.complaints = []
+        self._call("Page.navigate", url=address)
+        self.wait_for(f"document.readyState === 'complete' && location.href === {json.dumps(address)}")
+
     def screenshot(self) -> bytes:
         """Return what the window shows as a PNG."""
         return base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"])

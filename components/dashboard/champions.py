@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from components.contract.keys import CHAMPIONS, approval_chain, champion_chain
 from components.dashboard.notices import Notices
@@ -72,7 +71,7 @@ def find_champions(objects: ObjectStore, runs: Sequence[RunFacts], notices: Noti
     }
     found: list[Champion] = []
     for model in MODELS:
-        entries = notices.attempt(champion_chain(model), ledgers.of(model).entries, [])
+        entries = notices.attempt(champion_chain(model), ledgers.of(model).entries)
         if entries:
             found.append(_champion(model, entries, judged))
     return found
@@ -83,7 +82,7 @@ def find_requests(objects: ObjectStore, notices: Notices) -> list[Request]:
     ledgers = ChampionLedgers(objects, CHAMPIONS)
     found: list[Request] = []
     for model in MODELS:
-        known = notices.attempt(approval_chain(model), partial(ledgers.approvals(model).all), [])
+        known = notices.attempt(approval_chain(model), ledgers.approvals(model).all)
         if known and known[-1][1].event == REQUESTED:
             entry, request = known[-1]
             found.append(Request(model, request.version, entry.time, request.reason))

@@ -9,7 +9,7 @@ from typing import Any
 
 from components.contract.hashing import sha256_json
 
-_VERSION = "6.4"
+VERSION = "6.4"
 """Version of Vega-Lite that draws; the one of altair's specifications is checked by a test."""
 
 
@@ -36,7 +36,7 @@ class Drawer:
                 return self._drawn[name]
             import vl_convert  # noqa: PLC0415 - half a second that a page without charts does without
 
-            svg = vl_convert.vegalite_to_svg(dict(spec), vl_version=_VERSION, allowed_base_urls=[])
+            svg = vl_convert.vegalite_to_svg(dict(spec), vl_version=VERSION, allowed_base_urls=[])
             self._drawn[name] = svg.encode()
             while len(self._drawn) > self._kept:
                 self._drawn.popitem(last=False)

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.requests import Request
@@ -26,6 +27,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """Headers of every answer."""
+
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:]+))(?::\d*)?")
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -66,12 +69,11 @@ class Guard:
 def host_of(stated: str) -> str:
     """Return the host of a ``Host`` header in lower case, without its port.
 
-    >>> host_of("LOCALHOST:8050"), host_of("[::1]:8050"), host_of("a.example")
-    ('localhost', '::1', 'a.example')
+    >>> host_of("LOCALHOST:8050"), host_of("[::1]:8050"), host_of("[::1].a.example")
+    ('localhost', '::1', '')
     """
-    if stated.startswith("["):
-        return stated[1:].partition("]")[0].lower()
-    return stated.partition(":")[0].lower()
+    found = _HOST.fullmatch(stated.lower())
+    return "" if found is None else found[1] or found[2]
 
 
 def is_loopback(host: str) -> bool:

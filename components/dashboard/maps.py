@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from components.contract import keys
 from components.contract.errors import BadDataError, StormsightError
-from components.contract.hashing import sha256_bytes, sha256_json
+from components.contract.hashing import sha256_bytes
 from components.lib.catalogue.changes import MapChanges
-from components.lib.catalogue.documents import SHA256_MULTIHASH, get_bounded, read_item
+from components.lib.catalogue.documents import SHA256_MULTIHASH, get_bounded
 from components.lib.catalogue.entries import MapEntry
 from components.lib.catalogue.maps import Catalogue
 from components.lib.catalogue.root import placed
@@ -47,27 +47,17 @@ class MapPlace:
         """
         return [KnownMap(self, entry) for entry in Catalogue(self.objects, self.prefix).maps()]
 
-    def model_item(self, model: str, version: str) -> Mapping[str, Any]:
-        """Return the STAC item of a promoted version.
-
-        Raises:
-            MissingInputError: If there is none.
-            BadDataError: If it is damaged.
-        """
-        key = placed(keys.model_item_key(model, version), self.prefix)
-        return read_item(get_bounded(self.objects, key), name=f"{self.objects.uri}/{key}")
-
 
 @dataclass(frozen=True, slots=True)
 class KnownMap:
     """A map of a catalogue.
 
     Attributes:
-        catalogue: Catalogue that holds it.
+        place: Catalogue that holds it.
         entry: Its entry there.
     """
 
-    catalogue: MapPlace
+    place: MapPlace
     entry: MapEntry
 
     def item(self) -> Mapping[str, Any]:
@@ -77,7 +67,7 @@ class KnownMap:
             MissingInputError: If it is gone.
             BadDataError: If it is damaged.
         """
-        return Catalogue(self.catalogue.objects, self.catalogue.prefix).item(self.entry.id)
+        return Catalogue(self.place.objects, self.place.prefix).item(self.entry.id)
 
     def changes(self) -> Mapping[str, Any] | None:
         """Return the STAC item of its changes; None if it was not compared.
@@ -85,7 +75,7 @@ class KnownMap:
         Raises:
             BadDataError: If it is damaged.
         """
-        return MapChanges(self.catalogue.objects, self.catalogue.prefix).item(self.entry.id)
+        return MapChanges(self.place.objects, self.place.prefix).item(self.entry.id)
 
     def address(self, href: str, folder: str = "") -> str:
         """Return the URI of a file that its item, or an item in a ``folder`` below it, names.
@@ -93,7 +83,7 @@ class KnownMap:
         Raises:
             BadDataError: If the name leaves the item's folder.
         """
-        return f"{self.catalogue.objects.uri}/{self._key(href, folder)}"
+        return f"{self.place.objects.uri}/{self._key(href, folder)}"
 
     def thumbnail(self) -> bytes:
         """Return its thumbnail, a PNG, checked against its hash.
@@ -122,7 +112,7 @@ class KnownMap:
         asset = item.get("assets", {}).get(name)
         if not isinstance(asset, dict) or not isinstance(asset.get("href"), str):
             raise _damaged(self.entry.id, f"its item has no {name}")
-        content = get_bounded(self.catalogue.objects, self._key(asset["href"], folder), most)
+        content = get_bounded(self.place.objects, self._key(asset["href"], folder), most)
         stated = asset.get("file:checksum")
         if isinstance(stated, str) and stated != f"{SHA256_MULTIHASH}{sha256_bytes(content)}":
             raise _damaged(self.entry.id, f"its {name} is not the one that its item states")
@@ -132,7 +122,7 @@ class KnownMap:
         relative = href.removeprefix("./")
         if "://" in relative or not keys.is_key(relative):
             raise _damaged(self.entry.id, "a file of its item lies elsewhere")
-        return f"{placed(keys.map_prefix(self.entry.id), self.catalogue.prefix)}{folder}{relative}"
+        return f"{placed(keys.map_prefix(self.entry.id), self.place.prefix)}{folder}{relative}"
 
 
 def text_at(item: Mapping[str, Any], *path: str) -> str:
@@ -157,11 +147,6 @@ def item_or_none(known: KnownMap) -> Mapping[str, Any] | None:
         return known.item()
     except StormsightError:
         return None
-
-
-def identity_of(known: KnownMap) -> str:
-    """Return a name that is the map's own among those of all catalogues."""
-    return sha256_json([known.catalogue.objects.uri, known.catalogue.prefix, known.entry.id])[:8]
 
 
 def _damaged(name: str, why: str) -> BadDataError:

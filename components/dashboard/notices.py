@@ -33,13 +33,12 @@ class Notices:
 
     found: list[Notice] = field(default_factory=list)
 
-    def attempt(self, source: str, read: Callable[[], T], otherwise: T) -> T:
-        """Return what ``read`` returns; ``otherwise``, and a notice, where it fails in an expected way.
+    def attempt(self, source: str, read: Callable[[], T]) -> T | None:
+        """Return what ``read`` returns; None, and a notice, where it fails in an expected way.
 
         Args:
             source: Place that is read, in words.
             read: Function that reads it. A defect in it is raised.
-            otherwise: Value in its place.
         """
         try:
             return read()
@@ -51,4 +50,4 @@ class Notices:
             )
         if notice not in self.found:
             self.found.append(notice)
-        return otherwise
+        return None

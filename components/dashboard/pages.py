@@ -10,7 +10,7 @@ from components.dashboard.charts import seconds_of
 from components.dashboard.index import COSTED, Index, Version, when_of
 from components.dashboard.maps import KnownMap, is_simulated, item_or_none
 from components.dashboard.provenance import of_map, of_model, of_run
-from components.dashboard.quality import counts_by_rule
+from components.dashboard.quality import Refusal, counts_by_rule
 from components.dashboard.snapshot import Snapshot
 from components.dashboard.templating import environment
 from components.dashboard.words import slug
@@ -19,7 +19,7 @@ from components.lib.history.facts import RunFacts, StageFacts
 PAGE_RUNS = 50
 """Runs, or maps, of one page."""
 
-LATEST_RUNS, LATEST_MAPS = 8, 4
+LATEST_RUNS, LATEST_MAPS = 8, 3
 """Runs and maps of the first page."""
 
 LISTED_REFUSALS = 200
@@ -107,7 +107,7 @@ class Pages:
     def quality(self) -> str:
         """Return the page of the tiles: verdict, sensors, quarantined tiles with reasons and pictures."""
         refusals = self._snapshot.refusals
-        pictured = {}
+        pictured: dict[str, Refusal] = {}
         for one in refusals:
             number = self._index.tile_number(one.acquisition, one.image_id)
             if number is not None:

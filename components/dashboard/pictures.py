@@ -103,7 +103,7 @@ def changes_picture(table: bytes) -> bytes:
     return _svg((east - west) * scale + 16, max((north - south) * scale + 16, 48), paths)
 
 
-def no_picture(vector: bool) -> bytes:
+def no_picture(*, vector: bool) -> bytes:
     """Return a grey picture in place of one that cannot be made, as SVG or PNG."""
     if vector:
         return _svg(CHANGES_PX, CHANGES_PX / 2, [])

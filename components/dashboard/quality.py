@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -163,13 +163,3 @@ def find_files(checkout: Path, refusals: Iterable[Refusal]) -> dict[tuple[str, s
 def tile_key(refusal: Refusal) -> tuple[str, str]:
     """Return acquisition and tile of a refusal."""
     return refusal.acquisition, refusal.image_id
-
-
-def is_bad(quality: Quality | None) -> bool:
-    """Return whether the verdict stops the training."""
-    return quality is not None and quality.verdict != "good"
-
-
-def sensors_of(quality: Quality) -> Mapping[str, SensorQuality]:
-    """Return the sensors, sorted by name."""
-    return dict(sorted(quality.sensors.items()))

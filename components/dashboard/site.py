@@ -66,7 +66,7 @@ class Site:
         if make is None:
             return None
         made = make()
-        if made.media_type in {HTML, CSS}:  # pictures are kept by browsers, charts by the drawer
+        if not address.startswith("pictures/"):  # they may be many, and large
             self._made[address] = made
         return made
 
@@ -161,4 +161,4 @@ def _drawn(make: Callable[[], bytes], media_type: str) -> Resource:
         return Resource(make(), media_type)
     except StormsightError as error:
         LOG.info("no picture: %s", error.message)
-        return Resource(no_picture(media_type == SVG), media_type)
+        return Resource(no_picture(vector=media_type == SVG), media_type)

@@ -108,12 +108,12 @@ class Sources:
             ParameterError: If the store's address names none.
         """
         notices, checkout = Notices(), self._places.checkout
-        history = notices.attempt(LEDGER, self._read_history, History())
+        history = notices.attempt(LEDGER, self._read_history) or History()
         for problem in history.problems:
             notices.found.append(Notice(problem.source, problem.message, problem.next_step))
-        own = notices.attempt("checkout", self._read_checkout, None)
+        own = notices.attempt("checkout", self._read_checkout)
         runs = (*([] if own is None else [own]), *history.runs)
-        refusals = notices.attempt("quarantine list", partial(read_refusals, checkout), [])
+        refusals = notices.attempt("quarantine list", partial(read_refusals, checkout)) or []
         catalogues = self._catalogues()
         return Snapshot(
             read_at=self._clock(),
@@ -121,10 +121,10 @@ class Sources:
             champions=find_champions(self.objects, runs, notices),
             requests=find_requests(self.objects, notices),
             waiting=self._waiting(history.state, notices),
-            quality=notices.attempt("verdict", partial(read_quality, checkout), None),
+            quality=notices.attempt("verdict", partial(read_quality, checkout)),
             refusals=refusals,
-            tiles=notices.attempt("tiles", partial(find_files, checkout, refusals), {}),
-            maps=_newest([m for c in catalogues for m in notices.attempt(c.name, c.maps, [])]),
+            tiles=notices.attempt("tiles", partial(find_files, checkout, refusals)) or {},
+            maps=_newest([m for c in catalogues for m in notices.attempt(c.name, c.maps) or []]),
             catalogues=catalogues,
             notices=notices.found,
             detailed=self._detailed,
@@ -150,12 +150,12 @@ class Sources:
 
     def _waiting(self, state: State, notices: Notices) -> list[Waiting]:
         now = self._clock()
-        claims = notices.attempt("params.yaml", self._places.claims, Claims())
+        claims = notices.attempt("params.yaml", self._places.claims) or Claims()
 
         def signed() -> State:
             return with_signs(state, self.objects, now, signed_keys(state, self.objects))
 
-        alive = notices.attempt("signs of life", signed, state)
+        alive = notices.attempt("signs of life", signed) or state
         return find_waiting(alive, now=now, lease=claims.lease)
 
     def _catalogues(self) -> list[MapPlace]:
@@ -182,6 +182,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
         self._latest: Snapshot | None = None
+        self._thread: threading.Thread | None = None
 
     def latest(self) -> Snapshot:
         """Return the latest facts; the first call waits for them.
@@ -195,8 +196,14 @@ class Keeper:
             found = self._latest
         old = self._clock() - found.read_at > RENEWED_AFTER
         if old and self._renewing.acquire(blocking=False):
-            threading.Thread(target=self._renew, name="renew", daemon=True).start()
+            self._thread = threading.Thread(target=self._renew, name="renew", daemon=True)
+            self._thread.start()
         return found
+
+    def join(self) -> None:
+        """Wait until no reading is under way."""
+        if self._thread is not None:
+            self._thread.join()
 
     def _renew(self) -> None:
         try:

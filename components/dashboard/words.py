@@ -37,7 +37,7 @@ def when(time: datetime | str | None) -> str:
         return NONE
     if isinstance(time, str):
         try:
-            time = datetime.fromisoformat(time)
+            return when(datetime.fromisoformat(time))
         except ValueError:
             return time
     if time.tzinfo is not None:

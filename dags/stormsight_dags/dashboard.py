@@ -1,8 +1,8 @@
-"""The dashboard inside Airflow: pages that ``python -m components.dashboard --publish`` left in the object store.
+"""The dashboard inside Airflow: the pages that ``python -m components.dashboard --publish`` left.
 
-Airflow's image holds no component, so it cannot make these pages; it hands out the latest that were published,
-from one archive. Airflow does not authenticate mounted applications: every address here depends on the caller's
-right to see plugins, and where that cannot be asked, nobody is let in.
+Airflow's image holds no component, so it cannot make these pages; it hands out the latest that were published
+in the object store, from one archive. Airflow does not authenticate mounted applications: every address here
+depends on the caller's right to see plugins, and where that cannot be asked, nobody is let in.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ HEADERS = {
 
 
 def airflow_guard() -> Callable[..., Any]:
-    """Return the dependency that lets in who may see Airflow's plugins; one that lets in nobody without it."""
+    """Return the dependency that lets in who may see Airflow's plugins; without Airflow, nobody."""
     try:
         from airflow.api_fastapi.auth.managers.models.resource_details import AccessView  # noqa: PLC0415
         from airflow.api_fastapi.core_api.security import requires_access_view  # noqa: PLC0415

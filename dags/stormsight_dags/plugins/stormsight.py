@@ -7,7 +7,7 @@ from airflow.plugins_manager import AirflowPlugin
 from stormsight_dags.dashboard import PREFIX, airflow_guard, make_app, open_objects
 
 
-class StormsightPlugin(AirflowPlugin):  # type: ignore[misc] - untyped base
+class StormsightPlugin(AirflowPlugin):
     """The dashboard as an application and as an entry of the navigation."""
 
     name = "stormsight"
