@@ -42,6 +42,7 @@ def collect_outcomes(sources: Sources, readings: Readings) -> None:
         for failure_class, stage in _failures(claim):
             readings.add("stormsight_runs_total", outcome="failed")
             readings.add("stormsight_run_failures_total", failure_class=failure_class, stage=stage)
+    _failing(state, readings)
 
 
 def collect_records(sources: Sources, readings: Readings) -> None:
@@ -82,6 +83,17 @@ def _begin_failures(sources: Sources, readings: Readings) -> None:
     for stage, failure_class in product(stages, {*map(str, FailureKind), UNKNOWN}):
         for name in ("stormsight_run_failures_total", "stormsight_stage_failures_total"):
             readings.add(name, 0, failure_class=failure_class, stage=stage)
+
+
+def _failing(state: State, readings: Readings) -> None:
+    """Tell the failure that ended the newest training that ended, if one did."""
+    ended = [
+        claim for claim in state.claims.values() if claim.outcome is not None and claim.ended is not None
+    ]
+    newest = max(ended, key=lambda claim: claim.ended or claim.alive, default=None)
+    if newest is not None and isinstance(newest.outcome, Failed):
+        failure_class, stage = list(_failures(newest))[-1]
+        readings.set("stormsight_run_failing", 1, failure_class=failure_class, stage=stage)
 
 
 def _failures(claim: Claim) -> Iterator[tuple[str, str]]:
