@@ -282,6 +282,17 @@ def test_the_account_of_the_exporter_is_enough(trainings: Trainings, source: Pat
     assert {verb for verb, _ in guarded.used} == {"list", "read"}
 
 
+def test_the_newest_training_fails_or_does_not(trainings: Trainings, sources: Sources) -> None:
+    failing = 'stormsight_run_failing{failure_class="bad_data",stage="prepare"}'
+    assert failing not in values_of(sources)
+    trainings.fail("r1")
+    assert values_of(sources)[failing] == 1
+    trainings.work("r2", stages=())
+    assert values_of(sources)[failing] == 1, "what is at work has not ended"
+    trainings.succeed("r3")
+    assert not any("run_failing" in name for name in values_of(sources))
+
+
 def test_labels_are_bounded(trainings: Trainings, sources: Sources) -> None:
     for number in range(5):
         trainings.fail(f"r{number}", stage=f"download@p0{number}", failure_class=f"new_class_{number}")

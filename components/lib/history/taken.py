@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import overload
 
@@ -27,6 +27,10 @@ class Taken(Sequence[str]):
     def _names(self) -> list[str]:
         gone = set(self._withdrawn[: self._gone])
         return sorted(name for name in self._registered[: self._before] if name not in gone)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield them; by index, each would put all together again."""
+        return iter(self._names())
 
     def __len__(self) -> int:
         """Return their number."""

@@ -15,6 +15,7 @@ from components.contract.keys import run_record_key, stage_record_key
 from components.lib.history.requirements import GraphRequirements
 from components.lib.history.stored import HistoryReader
 from components.lib.objects.folder import FolderObjects
+from components.lib.objects.protocol import ObjectStore
 from tests.lib.history.ledgers import HOUR, Trainings
 
 BEGIN = datetime(2026, 11, 1, 2, 10, tzinfo=UTC)
@@ -90,6 +91,22 @@ def test_a_pruned_training_is_known_by_its_claim(trainings: Trainings) -> None:
     assert second.problems == ()
     assert reader.read(second) == second
     assert reader.detailed(pruned) == pruned
+
+
+def test_both_kinds_of_stores_are_read_alike(store: ObjectStore) -> None:
+    made = Trainings(store)
+    reader = HistoryReader(store)
+    made.succeed("r1")
+    made.fail("r2")
+    first = reader.read()
+    assert [(run.run, run.kept, len(run.failures)) for run in first.runs] == [
+        ("r2", True, 1),
+        ("r1", True, 0),
+    ]
+    made.prune("r2")
+    second = reader.read(first)
+    assert [run.kept for run in second.runs] == [False, True]
+    assert second.runs[1] is first.runs[1], "a finished training is not read again"
 
 
 def test_damaged_records_are_named_and_hide_nothing(trainings: Trainings) -> None:
