@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from components.lib.config.loader import Parameters
+from components.lib.config.scoring import ScoringSettings
 from components.lib.drift.comparison import ALPHA, PERMUTATIONS
 
 FEATURES = Path("data/validated/features.parquet")
@@ -15,6 +16,13 @@ REPORTS = Path("reports/drift")
 
 QUARANTINE = "quarantine.csv"
 """File beside the features, where validation has judged them: tiles that take no part."""
+
+
+class ReferenceOptions(Parameters):
+    """Options of a reference."""
+
+    block_m: float = Field(default_factory=lambda: ScoringSettings().block_m, ge=1.0, le=1e6)
+    """Side of the ground blocks that are the units of later tests, metres."""
 
 
 class CompareOptions(Parameters):

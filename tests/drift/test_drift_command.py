@@ -121,6 +121,8 @@ def test_mistakes_get_a_message(objects: FolderObjects, tmp_path: Path) -> None:
         main([*compare, "--model", MODEL])
     with pytest.raises(BadDataError, match="has another reference already"):
         main(["reference", "--model", MODEL, "--acquisitions", "old"])
+    with pytest.raises(ParameterError, match="block_m"):
+        main(["reference", "--model", MODEL, "--block-m", "0"])
     with pytest.raises(ParameterError, match="alpha"):
         main([*compare, "--model", MODEL, "--alpha", "2"])
 
