@@ -7,8 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from components.lib.config.loader import Parameters
-from components.lib.config.scoring import ScoringSettings
-from components.lib.drift.comparison import ALPHA, PERMUTATIONS
+from components.lib.drift.comparison import ALPHA, BLOCK_M, PERMUTATIONS
 
 FEATURES = Path("data/validated/features.parquet")
 EVALUATION = Path("reports/evaluate")
@@ -21,7 +20,7 @@ QUARANTINE = "quarantine.csv"
 class ReferenceOptions(Parameters):
     """Options of a reference."""
 
-    block_m: float = Field(default_factory=lambda: ScoringSettings().block_m, ge=1.0, le=1e6)
+    block_m: float = Field(BLOCK_M, ge=1.0, le=1e6)
     """Side of the ground blocks that are the units of later tests, metres."""
 
 
