@@ -6,14 +6,17 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from components.drift.parameters import EVALUATION, FEATURES, REPORTS, CompareOptions
+from components.drift.parameters import EVALUATION, FEATURES, REPORTS, CompareOptions, ReferenceOptions
 from components.lib.cli import comma_list, report_result, run
+from components.lib.config.loader import Parameters
 
 if TYPE_CHECKING:
     from components.drift.compare import Document
     from components.lib.drift.reference import Reference
+
+P = TypeVar("P", bound=Parameters)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,6 +41,12 @@ def parser() -> argparse.ArgumentParser:
         type=comma_list,
         metavar="ID,ID",
         help="of these alone (default: all acquisitions in the features)",
+    )
+    reference.add_argument(
+        "--block-m",
+        type=float,
+        default=ReferenceOptions().block_m,
+        help="side of the ground blocks that tests take as units, metres (%(default)s)",
     )
     place = reference.add_mutually_exclusive_group(required=True)
     place.add_argument("--model", help="keep them beside the files of this model's champion")
@@ -91,13 +100,13 @@ def parser() -> argparse.ArgumentParser:
 
 def _reference(options: argparse.Namespace) -> None:
     from components.drift.features import chosen, read_features  # noqa: PLC0415 - slow imports
-    from components.lib.config.scoring import ScoringSettings  # noqa: PLC0415
     from components.lib.drift.reference import find_champion, keep_reference  # noqa: PLC0415
     from components.lib.drift.tiles import encoded  # noqa: PLC0415
     from components.lib.files import atomic_file  # noqa: PLC0415
     from components.lib.objects.opening import objects_from_environment  # noqa: PLC0415
 
-    tiles = chosen(read_features(options.features, ScoringSettings().block_m), options.acquisitions)
+    block_m = _checked(ReferenceOptions, options).block_m
+    tiles = chosen(read_features(options.features, block_m), options.acquisitions)
     if options.out is not None:
         with atomic_file(options.out) as path:
             path.write_bytes(encoded(tiles))
@@ -114,7 +123,7 @@ def _compare(options: argparse.Namespace) -> None:
     from components.drift.features import chosen, read_features  # noqa: PLC0415
     from components.lib.objects.opening import objects_from_environment  # noqa: PLC0415
 
-    checked = _checked(options)
+    checked = _checked(CompareOptions, options)
     reference = _read_reference(options)
     tiles = chosen(read_features(options.features, reference.tiles.block_m), [options.acquisition])
     drift = compare_pixels(tiles, options.acquisition, reference, checked)
@@ -126,18 +135,18 @@ def _outputs(options: argparse.Namespace) -> None:
     from components.drift.compare import compare_outputs  # noqa: PLC0415
     from components.lib.drift.outputs import read_outputs  # noqa: PLC0415
 
-    checked = _checked(options)
+    checked = _checked(CompareOptions, options)
     after = read_outputs(options.evaluation)
     before = after if options.reference is None else read_outputs(options.reference)
     drift = compare_outputs(before, after, options.acquisition, options.model, checked)
     _publish(drift.report(None), options, f"outputs-{options.model}")
 
 
-def _checked(options: argparse.Namespace) -> CompareOptions:
+def _checked(kind: type[P], options: argparse.Namespace) -> P:
     from components.lib.config.loader import validated  # noqa: PLC0415
 
-    given = {name: getattr(options, name) for name in CompareOptions.model_fields}
-    return validated("options", CompareOptions, given, Path("the options"))
+    given = {name: getattr(options, name) for name in kind.model_fields}
+    return validated("options", kind, given, Path("the options"))
 
 
 def _publish(report: Document, options: argparse.Namespace, name: str) -> None:

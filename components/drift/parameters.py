@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from components.lib.config.loader import Parameters
-from components.lib.drift.comparison import ALPHA, PERMUTATIONS
+from components.lib.drift.comparison import ALPHA, BLOCK_M, PERMUTATIONS
 
 FEATURES = Path("data/validated/features.parquet")
 EVALUATION = Path("reports/evaluate")
@@ -15,6 +15,13 @@ REPORTS = Path("reports/drift")
 
 QUARANTINE = "quarantine.csv"
 """File beside the features, where validation has judged them: tiles that take no part."""
+
+
+class ReferenceOptions(Parameters):
+    """Options of a reference."""
+
+    block_m: float = Field(BLOCK_M, ge=1.0, le=1e6)
+    """Side of the ground blocks that are the units of later tests, metres."""
 
 
 class CompareOptions(Parameters):

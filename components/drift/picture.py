@@ -35,10 +35,10 @@ def draw(report: dict[str, Any], path: Path) -> None:
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(rows)), [row["statistic"] for row in rows], fontsize=8)
     axes.set_xlabel("difference from the reference, standard deviations of its locations", fontsize=9)
-    world = "simulated, " if report["simulated"] else ""
+    world = " (simulated)" if report["simulated"] else ""
     found = "differs" if report["drifted"] else "does not differ"
     axes.set_title(
-        f"{report['acquisition']} ({world}{report['sensor']}) {found}: p = {report['p_value']:.3g}",
+        f"{report['acquisition']}\n{report['sensor']}{world} {found}: p = {report['p_value']:.3g}",
         fontsize=10,
     )
     with atomic_file(path) as temporary:

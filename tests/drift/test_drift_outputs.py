@@ -26,7 +26,7 @@ def tables(
             keys = {
                 "acquisition": acquisition,
                 "sensor": "simulated-airborne",
-                "location": f"{seed}_{k // 2}",
+                "location": f"{seed}_{k}",
                 "model": model,
             }
             hit = int(true * (1.0 - share))
@@ -51,8 +51,8 @@ def evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_statistics_of_a_location(evaluation: Path) -> None:
     outputs = read_outputs(evaluation).of("simulated-airborne", "new")
     found = output_statistics(outputs, "student")
-    own = outputs.tiles[(outputs.tiles["model"] == "student") & (outputs.tiles["location"] == "2_0")]
-    row = found.loc["2_0"]
+    own = outputs.tiles[(outputs.tiles["model"] == "student") & (outputs.tiles["location"] == "1_0")]
+    row = found.loc["1_0"]
     pixels = own[["px_tp", "px_fp", "px_fn", "px_tn"]].to_numpy().sum()
     assert row["building_share"] == pytest.approx((own["px_tp"].sum() + 200) / pixels)
     assert row["share_error"] == pytest.approx((200 - own["px_fn"].sum()) / pixels)

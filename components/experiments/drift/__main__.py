@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--nulls", type=int, default=220, help="acquisitions without drift (%(default)s)")
     parser.add_argument("--repeats", type=int, default=40, help="acquisitions of each shift (%(default)s)")
     parser.add_argument("--permutations", type=int, default=999, help="of each test (%(default)s)")
-    parser.add_argument("--tiles", type=int, default=scale.tiles, help="of an acquisition (%(default)s)")
+    parser.add_argument("--tiles", type=int, default=scale.tiles, help="of each area (%(default)s)")
     parser.add_argument("--tile-px", type=int, default=scale.tile_px, help="side of a tile (%(default)s)")
     parser.add_argument("--seed", type=int, default=scale.seed, help="of city and references (%(default)s)")
     parser.add_argument(

@@ -71,7 +71,7 @@ SHIFTS = (
     Shift(name="fewer looks", unit="of 4 looks", sizes=(0.95, 0.9, 0.8, 0.6)),
     Shift(name="incidence", unit="degrees more", sizes=(1.0, 2.0, 5.0, 10.0)),
     Shift(name="season", unit="dB, vegetation", sizes=(-0.5, -1.0, -2.0, -4.0)),
-    Shift(name="other sensor", unit="of the strips", sizes=(0.2, 0.4, 0.6, 1.0)),
+    Shift(name="other sensor", unit="of the strips", sizes=(0.17, 0.33, 0.5, 1.0)),
     Shift(name=GEOLOCATION, unit="m", sizes=(1.0, 2.0, 4.0, 8.0)),
 )
 

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.base import QUAD_POL, Sensor
 from components.lib.datasets.rehearsal import SIMULATED_AIRBORNE, SIMULATED_SPACEBORNE
+from components.lib.drift.comparison import BLOCK_M
 from components.lib.drift.geolocation import offset_px
 from components.lib.drift.statistics import band_statistics
 from components.lib.geo.rasterise import rasterise_instances
@@ -30,8 +30,15 @@ from components.simulation.labels import to_pixels
 from components.simulation.objects import Material
 from components.simulation.parameters import WorldParameters
 
-EAST_M, SOUTH_M = 20_000.0, 9_000.0
-"""Distance of all acquisitions from the city's river, and of each from the one before."""
+EAST_M, SOUTH_M = 20_000.0, 4_137.0
+"""Distance of all acquisitions from the city's river, and of each area from the one before: no multiple of a
+block, so that areas lie anywhere on the grid of blocks."""
+
+AREAS = 3
+"""Areas of an acquisition, each flown over by strips of its own: small tiles cover little ground."""
+
+STRIPS = 2
+"""Strips of an area of 12 tiles; an acquisition numbers its strips through."""
 
 AROUND_M = 40.0
 """Buildings are looked up this far beyond a tile, so that moved outlines come in at its border."""
@@ -46,12 +53,12 @@ class Scale:
 
     Attributes:
         seed: Seed of the city.
-        tiles: Tiles of an acquisition.
+        tiles: Tiles of each area of an acquisition, 12 at least.
         tile_px: Side of a tile, pixels of 0.5 m.
     """
 
     seed: int = 20190804
-    tiles: int = 36
+    tiles: int = 12
     tile_px: int = 192
 
 
@@ -99,14 +106,16 @@ class Drawn:
 def draw(scale: Scale, number: int, imaging: Imaging) -> list[Drawn]:
     """Draw the tiles of acquisition ``number``; equal arguments give equal pixels."""
     world = WorldParameters(seed=scale.seed, tiles=scale.tiles, tile_px=scale.tile_px)
-    sensor, name = imaging.sensor(), f"drift-{number}"
-    found = []
+    sensor, found = imaging.sensor(), []
     with _vegetation(imaging.vegetation_db):
-        for strip in plan_flight(SIMULATED_AIRBORNE, world, name):
-            moved = _moved(strip, EAST_M, -SOUTH_M * (number + 1))
-            for spots in columns_of(moved):
-                for tile in image_column(sensor, world, name, moved, spots):
-                    found.append(Drawn(tile, moved, _buildings(scale, tile)))  # noqa: PERF401
+        for area in range(AREAS):
+            name = f"drift-{number}-{area}"
+            for strip in plan_flight(SIMULATED_AIRBORNE, world, name):
+                moved = _moved(strip, EAST_M, -SOUTH_M * (number * AREAS + area + 1))
+                moved = replace(moved, index=area * STRIPS + strip.index)
+                for spots in columns_of(moved):
+                    for tile in image_column(sensor, world, name, moved, spots):
+                        found.append(Drawn(tile, moved, _buildings(scale, tile)))  # noqa: PERF401
     city_of.cache_clear()  # ground that nothing else is drawn on
     return found
 
@@ -131,12 +140,11 @@ def _row(drawn: Drawn, moved_m: Sequence[float]) -> dict[str, object]:
     tile, frame = drawn.tile, drawn.tile.frame
     valid = (tile.sar != 0).any(axis=0)
     x, y = frame.x_left + 0.5 * frame.cols * frame.gsd, frame.y_top - 0.5 * frame.rows * frame.gsd
-    block_m = ScoringSettings().block_m
     row: dict[str, object] = {
         "image_id": f"{drawn.strip.name}_tile_{tile.spot.number}",
         "strip": drawn.strip.name,
         "strip_index": drawn.strip.index,
-        "location": block_names(np.array([x]), np.array([y]), block_m)[0],
+        "location": block_names(np.array([x]), np.array([y]), BLOCK_M)[0],
         "sar_nodata_share": float(1.0 - valid.mean()),
     }
     for band, pixels, more in zip(

@@ -4,15 +4,17 @@ Tiles overlap and show the same ground, so they are not the units of the test: l
 :mod:`components.lib.scoring.blocks`, each with the mean of its tiles. Under the null hypothesis the
 acquisition's locations and the reference's were drawn from the same kind of ground and imaged alike, so that
 which of them belong to the acquisition is arbitrary: the labels are permuted over locations. Two assumptions
-stand behind that. Blocks are wider than the distance over which ground is alike; and what passes of a sensor
-differ by from one day to the next is small, or else a reference of few passes makes every new one stand out,
-which is true, and no error of the test.
+stand behind that. Blocks are so wide that neighbours are hardly alike; and what passes of a sensor differ by
+from one day to the next is small, or else a reference of few passes makes every new one stand out, which is
+true, and no error of the test.
 
-Each statistic is the difference of means over the standard deviation of all locations together, which no
-permutation changes. Over statistics the test is corrected by the largest of them (max-T, Westfall and Young,
-Resampling-Based Multiple Testing, 1993, section 2.3), which heeds their correlation: the probability that
-*any* statistic is called shifted where none is does not exceed alpha. P-values of drawn permutations are
-(b + 1) / (m + 1) (Phipson and Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9, 39).
+Each statistic is the difference of the mean ranks over the standard deviation of all ranks: a location with a
+strange value cannot hide a shift or make one. A location that lacks a statistic gets the mean rank, whichever
+side it is on. Ranks are of all locations together, so no permutation changes them. Over statistics the test
+is corrected by the largest of them (max-T, Westfall and Young, Resampling-Based Multiple Testing, 1993,
+section 2.3), which heeds their correlation: the probability that *any* statistic is called shifted where none
+is does not exceed alpha. P-values of drawn permutations are (b + 1) / (m + 1) (Phipson and Smyth 2010,
+Statistical Applications in Genetics and Molecular Biology 9, 39).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from math import comb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import rankdata
 from scipy.stats import t as student
 
 from components.contract.errors import ParameterError
@@ -36,8 +39,12 @@ ALPHA = 0.05
 PERMUTATIONS = 4999
 """Permutations that are drawn."""
 
-LARGEST_GAP = 0.1
-"""Share of locations that may lack a statistic before it is left out instead of them."""
+LARGEST_GAP = 0.5
+"""Share of a side's locations that may lack a statistic before it is left out."""
+
+BLOCK_M = 1000.0
+"""Side of the ground blocks, metres: three times the distance over which a town is alike. An acquisition's
+blocks lie side by side, unlike drawn ones, so what neighbours share must be small beside what they do not."""
 
 LEAST_LOCATIONS = 2
 """Locations on each side, for a mean and its interval."""
@@ -143,12 +150,13 @@ def compare(
             ``alpha``.
     """
     tested, untested = _comparable(reference, acquisition)
-    ours = reference[tested].dropna().to_numpy(np.float64)
-    theirs = acquisition[tested].dropna().to_numpy(np.float64)
+    ours, theirs = (side[tested].to_numpy(np.float64) for side in (reference, acquisition))
     _require(tested, (len(ours), len(theirs)), untested, max(alpha, 1.0 / (permutations + 1.0)))
-    drawn = _largest(ours, theirs, permutations, np.random.default_rng(seed))
+    scaled = _scaled(np.concatenate([ours, theirs]))
+    chosen = len(theirs)
+    drawn = _largest(scaled, chosen, permutations, np.random.default_rng(seed))
     # Sums in another order differ in their last digits: equal divisions must count as equal.
-    least = np.abs(_differences(ours, theirs)) * (1.0 - 1e-9)
+    least = np.abs(scaled[-chosen:].sum(axis=0)) * (1.0 - 1e-9)
     p_values = (1.0 + (drawn[:, None] >= least).sum(axis=0)) / (permutations + 1.0)
     rows = [_shifted(name, float(p_values[k]), ours[:, k], theirs[:, k]) for k, name in enumerate(tested)]
     rows.sort(key=lambda row: (row.p_value, -abs(row.effect), row.statistic))
@@ -174,6 +182,8 @@ def _comparable(reference: pd.DataFrame, acquisition: pd.DataFrame) -> tuple[lis
         if max(gaps) > LARGEST_GAP:
             where = "the reference" if gaps[0] > LARGEST_GAP else "the acquisition"
             untested[str(name)] = f"{where} lacks it at {max(gaps):.0%} of its locations"
+        elif min(side.count() for side in sides) < LEAST_LOCATIONS <= min(map(len, sides)):
+            untested[str(name)] = f"fewer than {LEAST_LOCATIONS} locations have it"
         elif not np.isfinite(both).all():
             untested[str(name)] = "it is not finite everywhere"
         elif both.nunique() < 2:
@@ -201,33 +211,33 @@ def _require(
         )
 
 
-def _differences(ours: Floats, theirs: Floats) -> Floats:
-    """Return the standardised difference of means of each statistic."""
-    deviation = np.concatenate([ours, theirs]).std(axis=0)
-    difference: Floats = (theirs.mean(axis=0) - ours.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-    return difference
+def _scaled(values: Floats) -> Floats:
+    """Return the ranks of each statistic with mean 0 and deviation 1; 0 where a location lacks it."""
+    ranks = rankdata(values, axis=0, nan_policy="omit")
+    ranks -= np.nanmean(ranks, axis=0)
+    filled: Floats = np.nan_to_num(ranks / np.nanstd(ranks, axis=0))
+    return filled
 
 
-def _largest(ours: Floats, theirs: Floats, permutations: int, rng: np.random.Generator) -> Floats:
-    """Return the largest standardised difference over all statistics, of each permutation."""
-    values = np.concatenate([ours, theirs])
-    deviation = values.std(axis=0)
-    scaled = (values - values.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-    count, chosen = len(values), len(theirs)
-    # All scaled values add up to zero, so that the sum over one group gives the difference of both means.
-    factor = 1.0 / chosen + 1.0 / (count - chosen)
+def _largest(scaled: Floats, chosen: int, permutations: int, rng: np.random.Generator) -> Floats:
+    """Return the largest sum over ``chosen`` drawn locations of all statistics, of each permutation.
+
+    All values of a statistic add up to zero, so that the sum over one side is the difference of both means
+    but for a factor that all permutations and statistics share.
+    """
     found = []
     for start in range(0, permutations, _CHUNK):
         size = min(_CHUNK, permutations - start)
-        order = np.argsort(rng.random((size, count)), axis=1)[:, :chosen]
-        picked = np.zeros((size, count))
-        np.put_along_axis(picked, order, factor, axis=1)
+        order = np.argsort(rng.random((size, len(scaled))), axis=1)[:, :chosen]
+        picked = np.zeros((size, len(scaled)))
+        np.put_along_axis(picked, order, 1.0, axis=1)
         found.append(np.abs(picked @ scaled).max(axis=1))
     return np.concatenate(found)
 
 
 def _shifted(name: str, p_value: float, ours: Floats, theirs: Floats) -> Shifted:
     """Return one statistic's comparison, with Welch's interval of the difference."""
+    ours, theirs = ours[~np.isnan(ours)], theirs[~np.isnan(theirs)]
     scale = float(ours.std(ddof=1)) or float(np.concatenate([ours, theirs]).std())
     effect = (float(theirs.mean()) - float(ours.mean())) / scale
     parts = [float(side.var(ddof=1)) / len(side) / scale**2 for side in (ours, theirs)]

@@ -18,6 +18,9 @@ TILES, OBJECTS = "tiles.parquet", "objects.parquet"
 TEACHER = "teacher"
 """Model of the optical images, with whose answers those of a SAR model are compared."""
 
+TOGETHER = 2
+"""Evaluation's ground blocks each way that make one location: their neighbours are too much alike."""
+
 LEAST_PX = 10_000
 """Pixels of a location that count; tiles leave slivers in blocks that they hardly touch."""
 
@@ -69,11 +72,11 @@ def output_statistics(outputs: Outputs, model: str) -> pd.DataFrame:
         model: Name of the model in the tables.
 
     Returns:
-        float64, indexed by ``location``: ``building_share`` (of pixels), ``buildings_per_mpx``,
-        ``log_area`` (mean natural logarithm of areas in pixels) and ``confidence`` (mean) of the drawn
-        buildings; against the truth ``share_error`` (predicted less true share) and ``pixel_iou``; and
-        ``share_over_teacher``, where a teacher was scored on the same ground. NaN where there is nothing to
-        take a mean of.
+        float64, indexed by ``location``, :data:`TOGETHER` blocks each way: ``building_share`` (of pixels),
+        ``buildings_per_mpx``, ``log_area`` (mean natural logarithm of areas in pixels) and ``confidence``
+        (mean) of the drawn buildings; against the truth ``share_error`` (predicted less true share) and
+        ``pixel_iou``; and ``share_over_teacher``, where a teacher was scored on the same ground. NaN where
+        there is nothing to take a mean of.
 
     Raises:
         ParameterError: If the model was not scored on any of the tiles.
@@ -118,4 +121,15 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise BadDataError(
             f"{path} has no column {', '.join(missing)}", next_step="run `dvc repro --force evaluate`"
         )
-    return table
+    names = table["location"].astype(str)
+    if not names.str.fullmatch(r"-?\d{1,9}_-?\d{1,9}").all():
+        raise BadDataError(
+            f"{path}: a ground block has no name", next_step="run `dvc repro --force evaluate`"
+        )
+    return table.assign(location=[_location(name) for name in names])
+
+
+def _location(block: str) -> str:
+    """Return the location of a ground block ``<column>_<row>``."""
+    column, _, row = block.partition("_")
+    return f"{int(column) // TOGETHER}_{int(row) // TOGETHER}"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 BANDS = ("HH", "HV", "VH", "VV")
-SIDE_M = 450.0
+SIDE_M = 1000.0
 
 
 def features(acquisition: str, tiles: int, seed: int, *, brighter: float = 0.0) -> pd.DataFrame:
