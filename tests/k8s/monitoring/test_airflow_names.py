@@ -1,7 +1,7 @@
 """What Airflow sends by OpenTelemetry has the kinds and units behind the names that the rules ask for.
 
-Airflow's own logger of metrics sends to a receiver on loopback. No collector is at hand here, so the last step,
-the collector's translation of names, is as declared.yaml states it.
+Airflow's own logger of metrics sends to a receiver on loopback. No collector is at hand here, so the last
+step, the collector's translation of names, is as declared.yaml states it.
 """
 
 from __future__ import annotations
