@@ -28,8 +28,8 @@ NO_FAILURE = frozenset({FailureKind.NOTHING_TO_DO})
 OF_THE_SET = {FailureKind.REDRIVES_SPENT: 'max(stormsight_set_position{position="spent"}) == 1'}
 """Classes that no training ends by: they are positions of the set that is next."""
 
-HOLDS = "count_over_time((max({series}) == 1)[{minutes}m:1m]) > {most}"
-"""Query of a state of a pod that lasts: seen in most minutes of a window, not in one."""
+HOLDS = "(max({series}) == 1 and count_over_time((max({series}) == 1)[{minutes}m:1m]) > {most})"
+"""Query of a state of a pod that lasts: seen now and in most minutes of a window."""
 
 WITNESSES = {
     FailureKind.EVICTED: 'sum(kube_pod_status_reason{namespace="stormsight", reason="Evicted"}) > 2',

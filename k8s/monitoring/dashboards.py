@@ -13,11 +13,18 @@ from typing import Any
 
 import yaml
 from grafana_foundation_sdk.builders import stat, table, timeseries
-from grafana_foundation_sdk.builders.common import ReduceDataOptions
+from grafana_foundation_sdk.builders.common import ReduceDataOptions, VizLegendOptions, VizTooltipOptions
 from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink, DatasourceVariable, Row
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.common import BigValueGraphMode, BigValueTextMode
+from grafana_foundation_sdk.models.common import (
+    BigValueGraphMode,
+    BigValueTextMode,
+    LegendDisplayMode,
+    LegendPlacement,
+    SortOrder,
+    TooltipDisplayMode,
+)
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType, DataSourceRef
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
@@ -105,11 +112,13 @@ def _stat(said: dict[str, Any]) -> Panel:
 
 
 def _timeseries(said: dict[str, Any]) -> Panel:
-    return timeseries.Panel().fill_opacity(5).span_nulls(False)
+    legend = VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
+    tooltip = VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
+    return timeseries.Panel().legend(legend.show_legend(True)).tooltip(tooltip).fill_opacity(5)
 
 
 def _table(said: dict[str, Any]) -> Panel:
-    return table.Panel()
+    return table.Panel().show_header(True)
 
 
 if __name__ == "__main__":

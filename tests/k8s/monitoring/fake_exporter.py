@@ -27,7 +27,7 @@ LABELS = {
     "bound": ("value", "low", "high"),
     "kind": ("added", "removed", "enlarged"),
     "ledger": ("operations", "champions"),
-    "source": ("operations", "champions", "approvals", "landing", "maps", "backups"),
+    "source": ("operations", "records", "champions", "landing", "maps", "ledgers"),
 }
 """Values of the registry's labels."""
 
@@ -36,6 +36,7 @@ GAUGES = {
     "stormsight_claims_silent": 0.0,
     "stormsight_sets_barred": 0.0,
     "stormsight_deliveries_rejected": 0.0,
+    "stormsight_records_unreadable": 0.0,
     "stormsight_ledger_entries": 120.0,
 }
 """Values that are not 1."""

@@ -60,6 +60,10 @@ class Stack:
             time.sleep(0.02)
         return time.monotonic() - start
 
+    def seconds_until_alone(self, names: set[str]) -> float:
+        """Wait until the receiver believes that these alerts fire and no other; return how long it took."""
+        return self.seconds_until(lambda: self.firing() == names, lambda: (names, self.told))
+
     def samples(self, expression: str) -> list[float]:
         """Return the numbers that a query gives now; NaN is none."""
         query = urllib.parse.urlencode({"query": expression})

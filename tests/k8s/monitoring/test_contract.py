@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from typing import Any
 
@@ -86,3 +87,15 @@ def test_committed_files_are_what_is_rendered(script: str) -> None:
 def test_every_dashboard_that_an_alert_names_is_there() -> None:
     there = {f"/d/stormsight-{dashboard}" for dashboard, _ in panels()}
     assert {alert["annotations"]["dashboard"] for alert in alerts()} <= there
+
+
+def test_bounds_of_service_levels_are_buckets_of_their_histograms() -> None:
+    """A bound that is no bucket would select nothing, and all events would count as late."""
+    pattern = re.compile(r"(stormsight_landing_to_\w+)_bucket{le=~\"(\d+)\(\[.\]0\)\?\"}")
+    found = {bound for rule in rules() for bound in pattern.findall(rule["expr"])}
+    assert {name for name, _ in found} == {
+        "stormsight_landing_to_decision_seconds",
+        "stormsight_landing_to_map_seconds",
+    }
+    for name, bound in found:
+        assert int(bound) in REGISTRY[name]["buckets"], name

@@ -24,7 +24,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def test_watchdog_reaches_the_receiver(stack: Stack) -> None:
-    stack.seconds_until(lambda: stack.firing() == {ALWAYS}, lambda: stack.told)
+    stack.seconds_until_alone({ALWAYS})
     assert stack.ever == {ALWAYS}
 
 
@@ -41,7 +41,7 @@ def test_every_panel_has_data(stack: Stack) -> None:
 
     stack.seconds_until(filled, lambda: empty)
     stack.installation.failing = None
-    stack.seconds_until(lambda: stack.firing() == {ALWAYS}, lambda: stack.told)
+    stack.seconds_until_alone({ALWAYS})
     assert len(wanted) > 60
 
 
@@ -56,11 +56,9 @@ def test_each_failure_class_fires_exactly_its_alert_and_clears(stack: Stack) -> 
             continue
         spent = kind == FailureKind.REDRIVES_SPENT
         fake.position, fake.failing = ("spent", "crashed") if spent else ("redrive", str(kind))
-        measured[name] = stack.seconds_until(
-            lambda name=name: stack.firing() == {ALWAYS, name}, lambda name=name: (name, stack.told)
-        )
+        measured[name] = stack.seconds_until_alone({ALWAYS, name})
     fake.position, fake.failing = "trained", None
-    cleared = stack.seconds_until(lambda: stack.firing() == {ALWAYS}, lambda: stack.told)
+    cleared = stack.seconds_until_alone({ALWAYS})
     lines = [f"{name} {seconds:.1f}" for name, seconds in measured.items()]
     print(*lines, f"last one cleared {cleared:.1f}", sep="\n")
     assert stack.ever - {ALWAYS} == set(measured)

@@ -99,6 +99,43 @@ def test_each_failure_class_fires_its_alert_alone_and_clears(tmp_path: Path) -> 
     )
 
 
+def waiting(reason: str) -> str:
+    return f'kube_pod_container_status_waiting_reason{{namespace="stormsight", pod="a", reason="{reason}"}}'
+
+
+PODS = {
+    FailureKind.EVICTED: [
+        f'kube_pod_status_reason{{namespace="stormsight", pod="{pod}", reason="Evicted"}}' for pod in "abc"
+    ],
+    FailureKind.NODE_LOST: ['kube_pod_status_reason{namespace="stormsight", pod="a", reason="NodeLost"}'],
+    FailureKind.IMAGE_PULL: [waiting("ImagePullBackOff")],
+    FailureKind.UNSCHEDULABLE: ['kube_pod_status_unschedulable{namespace="stormsight", pod="a"}'],
+    FailureKind.OUT_OF_MEMORY: [
+        'kube_pod_container_status_terminated_reason{namespace="stormsight", pod="a", reason="OOMKilled"}'
+    ],
+    FailureKind.STARTUP: [waiting("CreateContainerConfigError")],
+}
+"""Series of kube-state-metrics under which a class has a second witness."""
+
+SLOW = {FailureKind.IMAGE_PULL: 10, FailureKind.STARTUP: 10, FailureKind.UNSCHEDULABLE: 28}
+"""Minutes that a pod may be so before it is told."""
+
+
+def test_pods_are_second_witnesses(tmp_path: Path) -> None:
+    """A pod that tells a class without a record fires the same alert, and it clears when the pod is gone."""
+    assert PODS.keys() == MADE["WITNESSES"].keys()
+    tests = []
+    for kind, series in PODS.items():
+        soon = SLOW.get(kind, 1)
+        pods = [{"series": name, "values": f"_ 1x{soon + 3} stale"} for name in series]
+        name = CLASSES[kind]
+        early = [firing(soon - 3)] if kind in SLOW else []
+        tests.append(
+            scene([ALIVE, *pods], *early, firing(soon + 1, name), firing(soon + 3, name), firing(soon + 5))
+        )
+    judge(tests, tmp_path, files=[path for path in RULES if path.stem in {"failures", "symptoms"}])
+
+
 def others() -> Iterator[str]:
     """Names of the alerts that are no failure class."""
     of_classes = set(CLASSES.values())
