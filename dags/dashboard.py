@@ -23,7 +23,7 @@ with DAG(
     tags=["stormsight"],
     doc_md=__doc__,
 ):
-    command_task(
+    publish = command_task(
         settings,
         "publish",
         Work(

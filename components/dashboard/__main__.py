@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 from pathlib import Path
 
 from components.contract.errors import ParameterError
@@ -90,8 +91,26 @@ def _serve(host: str, port: int, names: list[str], token: str | None) -> None:
     keeper = Keeper(Sources(Places.from_environment()).read)
     keeper.latest()
     app = make_app(keeper.latest, hosts=[*LOOPBACK, host, *names], token=token)
-    print(f"dashboard: http://{f'[{host}]' if ':' in host else host}:{port}/   (end: Ctrl-C)", flush=True)
-    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False, access_log=False)
+    with _listening(host, port) as listener:
+        print(f"dashboard: http://{f'[{host}]' if ':' in host else host}:{port}/   (end: Ctrl-C)", flush=True)
+        config = uvicorn.Config(app, log_level="warning", server_header=False, access_log=False)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        ParameterError: If the address is none of this machine's, or the port is taken or no port.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except (OSError, OverflowError) as error:
+        raise ParameterError(
+            f"cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}",
+            next_step="name another one with --port or --host, or end what listens there",
+        ) from error
 
 
 if __name__ == "__main__":

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.contract.keys import CHAMPIONS, approval_chain, champion_chain
+from components.contract.keys import approval_chain, champion_chain
 from components.dashboard.notices import Notices
 from components.lib.history.facts import ModelFacts, RunFacts
-from components.lib.objects.protocol import ObjectStore
 from components.lib.registry.approvals import REQUESTED
 from components.lib.registry.ledger import ChampionEntry, ChampionLedgers
 from components.lib.registry.served import MODELS
@@ -60,9 +59,8 @@ class Request:
     reason: str
 
 
-def find_champions(objects: ObjectStore, runs: Sequence[RunFacts], notices: Notices) -> list[Champion]:
+def find_champions(ledgers: ChampionLedgers, runs: Sequence[RunFacts], notices: Notices) -> list[Champion]:
     """Return the champions that ledgers name, in the order of the registered models."""
-    ledgers = ChampionLedgers(objects, CHAMPIONS)
     judged = {
         model.decision_sha256: (model, run.run)
         for run in reversed(runs)
@@ -77,9 +75,8 @@ def find_champions(objects: ObjectStore, runs: Sequence[RunFacts], notices: Noti
     return found
 
 
-def find_requests(objects: ObjectStore, notices: Notices) -> list[Request]:
+def find_requests(ledgers: ChampionLedgers, notices: Notices) -> list[Request]:
     """Return the requests for an approval without a verdict."""
-    ledgers = ChampionLedgers(objects, CHAMPIONS)
     found: list[Request] = []
     for model in MODELS:
         known = notices.attempt(approval_chain(model), ledgers.approvals(model).all)

@@ -199,7 +199,7 @@ def _bars(totals: dict[str, float] | dict[str, int], title: str, description: st
     def make(theme: Theme, width: int) -> Spec:
         base = alt.Chart(pd.DataFrame(rows)).encode(
             y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=_label_limit(width))),
-            x=alt.X("value:Q", title=title, axis=alt.Axis(tickCount=5)),
+            x=alt.X("value:Q", title=title, axis=alt.Axis(tickCount=5, tickMinStep=1)),
         )
         bars = base.mark_bar(cornerRadius=2, color=theme.series[0], height={"band": 0.62})
         text = base.mark_text(align="left", dx=5, color=theme.ink).encode(

@@ -26,6 +26,7 @@ from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.liveness import signed_keys, with_signs
 from components.lib.operations.state import State
+from components.lib.registry.ledger import ChampionLedgers
 
 LOG = logging.getLogger(__name__)
 
@@ -98,6 +99,10 @@ class Sources:
         return open_objects(self._places.objects)
 
     @cached_property
+    def _ledgers(self) -> ChampionLedgers:
+        return ChampionLedgers(self.objects, keys.CHAMPIONS)
+
+    @cached_property
     def _reader(self) -> HistoryReader:
         return HistoryReader(self.objects, GraphRequirements(self._places.checkout))
 
@@ -118,8 +123,8 @@ class Sources:
         return Snapshot(
             read_at=self._clock(),
             runs=runs,
-            champions=find_champions(self.objects, runs, notices),
-            requests=find_requests(self.objects, notices),
+            champions=find_champions(self._ledgers, runs, notices),
+            requests=find_requests(self._ledgers, notices),
             waiting=self._waiting(history.state, notices),
             quality=notices.attempt("verdict", partial(read_quality, checkout)),
             refusals=refusals,

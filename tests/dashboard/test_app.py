@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from components.contract.errors import ParameterError, SourceUnavailableError
-from components.dashboard.__main__ import main
+from components.dashboard.__main__ import _listening, main
 from components.dashboard.app import make_app
 from components.dashboard.drawing import Drawer
 from components.dashboard.guard import require_guarded
@@ -100,6 +101,15 @@ def test_the_command_refuses_an_open_door(monkeypatch: pytest.MonkeyPatch, tmp_p
     (tmp_path / "token").write_bytes(b"\xff\xfe" * 10)
     with pytest.raises(ParameterError, match="no text"):
         main(["--host", "0.0.0.0", "--token-file", str(tmp_path / "token")])
+
+
+def test_a_port_that_is_taken_or_none_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        with pytest.raises(ParameterError, match=f"port {number}"):
+            _listening("127.0.0.1", number)
+    with pytest.raises(ParameterError, match="port 99999"):
+        _listening("127.0.0.1", 99999)
 
 
 def test_old_facts_are_served_at_once_and_renewed_meanwhile(site: Site) -> None:
