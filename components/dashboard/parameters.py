@@ -17,7 +17,7 @@ from components.lib.objects.opening import DEFAULTS, OBJECTS
 TOKEN = "STORMSIGHT_DASHBOARD_TOKEN"  # noqa: S105 - the name of a variable
 """Environment variable: word that a reader states as password."""
 
-SOURCE = "STORMSIGHT_SOURCE"
+SOURCE, REMOTE = "STORMSIGHT_SOURCE", "STORMSIGHT_REMOTE"
 
 
 class Claims(Parameters):
@@ -42,16 +42,22 @@ class Places:
     Attributes:
         objects: Address of the store of ledgers, records and catalogue.
         checkout: Folder in which ``make repro`` and ``make map`` ran.
+        remote: Address of DVC's remote, which holds what trainings in the store made.
     """
 
     objects: str
     checkout: Path
+    remote: str = "var/remote"
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        """Read ``STORMSIGHT_OBJECTS`` and ``STORMSIGHT_SOURCE``, by default those of the working folder."""
+        """Read ``STORMSIGHT_OBJECTS``, ``_REMOTE`` and ``_SOURCE``; defaults lie in the working folder."""
         checkout = Path(variables.get(SOURCE) or ".").absolute()
-        return cls(objects=variables.get(OBJECTS) or DEFAULTS[OBJECTS], checkout=checkout)
+        return cls(
+            objects=variables.get(OBJECTS) or DEFAULTS[OBJECTS],
+            checkout=checkout,
+            remote=variables.get(REMOTE) or "var/remote",
+        )
 
     @property
     def maps(self) -> Path:

@@ -1,4 +1,4 @@
-"""Data quality of the checkout: the verdict, and the quarantined tiles with their reasons and files."""
+"""Data quality: the verdict on tiles, and the quarantined ones with their reasons and files."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from typing import Any
 
 from components.lib.folders import read_bounded
 from components.lib.foreign import read_json_text
+from components.lib.history.quarantine import Refusal, read_refusals
 from components.lib.objects.sealed import checked
 from components.lib.shards.manifest import MANIFEST, FileRow, read_manifest, rows_of
-from components.lib.tables import read_table
-
-COLUMNS = ("acquisition", "image_id", "product", "rule", "reason")
-"""Columns of a quarantine list (``components/validate/verdict.py``)."""
 
 VERDICT = Path("reports/validate/verdict.json")
 
@@ -26,25 +23,6 @@ RAW = Path("data/raw")
 _LARGEST = 64 * 2**20
 
 _RUN_VERDICT = "run `dvc repro --force verdict`"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Quarantined tile, by one rule.
-
-    Attributes:
-        acquisition: Catalogue id.
-        image_id: The tile; a name from outside.
-        product: Product that broke the rule.
-        rule: Name of the rule.
-        reason: Reason in words.
-    """
-
-    acquisition: str
-    image_id: str
-    product: str
-    rule: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +52,7 @@ class SensorQuality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Data quality of the checkout.
+    """Verdict on all tiles of a training.
 
     Attributes:
         verdict: Verdict in a word, such as ``good``.
@@ -108,24 +86,28 @@ def read_quality(checkout: Path) -> Quality | None:
     if not (checkout / VERDICT).exists():
         return None
     content = read_bounded(checkout / VERDICT, str(VERDICT), _LARGEST, next_step=_RUN_VERDICT)
-    return checked(read_json_text(content, str(VERDICT)), Quality, name=str(VERDICT))
+    return quality_of(content, str(VERDICT))
 
 
-def read_refusals(checkout: Path) -> list[Refusal]:
+def checkout_refusals(checkout: Path) -> list[Refusal]:
     """Return the rows of the checkout's quarantine list; none if its stage has not run.
 
     Raises:
         BadDataError: If it is no such list.
     """
-    path = checkout / QUARANTINE
+    path, name = checkout / QUARANTINE, str(QUARANTINE)
     if not path.exists():
         return []
-    table = read_table(read_bounded(path, str(QUARANTINE), _LARGEST, next_step=_RUN_VERDICT), str(QUARANTINE))
-    indices = table.require(COLUMNS)
-    return [
-        Refusal(**dict(zip(COLUMNS, (row.fields[i] for i in indices), strict=True)))
-        for row in table.even_rows()
-    ]
+    return read_refusals(read_bounded(path, name, _LARGEST, next_step=_RUN_VERDICT), name)
+
+
+def quality_of(content: bytes, name: str) -> Quality:
+    """Return a verdict from its JSON.
+
+    Raises:
+        BadDataError: If it is none.
+    """
+    return checked(read_json_text(content, name), Quality, name=name)
 
 
 def counts_by_rule(refusals: Iterable[Refusal]) -> list[tuple[str, int]]:

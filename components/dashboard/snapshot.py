@@ -12,10 +12,11 @@ from functools import cached_property, partial
 from components.contract import keys
 from components.contract.errors import StormsightError
 from components.dashboard.champions import Champion, Request, find_champions, find_requests
+from components.dashboard.judged import JUDGE, Judged, judged_here, judged_in_store
 from components.dashboard.maps import KnownMap, MapPlace
 from components.dashboard.notices import Notice, Notices
 from components.dashboard.parameters import Claims, Places
-from components.dashboard.quality import Quality, Refusal, TileFile, find_files, read_quality, read_refusals
+from components.dashboard.quality import Quality, Refusal, TileFile, find_files
 from components.dashboard.waiting import Waiting, find_waiting
 from components.lib.history.checkout import read_checkout
 from components.lib.history.facts import RunFacts
@@ -46,8 +47,9 @@ class Snapshot:
         champions: Champions by the ledgers.
         requests: Challengers that wait for a person.
         waiting: What is at work, waits or is barred.
-        quality: Verdict on the checkout's tiles; None if there is none.
-        refusals: Rows of the checkout's quarantine list.
+        quality: Verdict on tiles; None if there is none.
+        refusals: Rows of the quarantine list.
+        judged_run: Run of both: the checkout, else the newest that has them; empty if there is none.
         tiles: Raster files of quarantined tiles.
         maps: Maps of all catalogues, newest first.
         catalogues: The catalogues.
@@ -62,6 +64,7 @@ class Snapshot:
     waiting: Sequence[Waiting] = ()
     quality: Quality | None = None
     refusals: Sequence[Refusal] = ()
+    judged_run: str = ""
     tiles: dict[tuple[str, str], TileFile] = field(default_factory=dict)
     maps: Sequence[KnownMap] = ()
     catalogues: Sequence[MapPlace] = ()
@@ -87,6 +90,7 @@ class Sources:
         self._places = places
         self._clock = clock
         self._history: History | None = None
+        self._stored: tuple[str, Judged] | None = None
         self._checkout: tuple[tuple[int, int], RunFacts | None] | None = None
 
     @cached_property
@@ -118,7 +122,7 @@ class Sources:
             notices.found.append(Notice(problem.source, problem.message, problem.next_step))
         own = notices.attempt("checkout", self._read_checkout)
         runs = (*([] if own is None else [own]), *history.runs)
-        refusals = notices.attempt("quarantine list", partial(read_refusals, checkout)) or []
+        judged = self._judged(history, notices)
         catalogues = self._catalogues()
         return Snapshot(
             read_at=self._clock(),
@@ -126,14 +130,32 @@ class Sources:
             champions=find_champions(self._ledgers, runs, notices),
             requests=find_requests(self._ledgers, notices),
             waiting=self._waiting(history.state, notices),
-            quality=notices.attempt("verdict", partial(read_quality, checkout)),
-            refusals=refusals,
-            tiles=notices.attempt("tiles", partial(find_files, checkout, refusals)) or {},
+            quality=judged.quality,
+            refusals=judged.refusals,
+            judged_run=judged.run,
+            tiles=notices.attempt("tiles", partial(find_files, checkout, judged.refusals)) or {},
             maps=_newest([m for c in catalogues for m in notices.attempt(c.name, c.maps) or []]),
             catalogues=catalogues,
             notices=notices.found,
             detailed=self._detailed,
         )
+
+    def _judged(self, history: History, notices: Notices) -> Judged:
+        """Return verdict and quarantine; those of a training in the store, which never change, are kept."""
+        here = judged_here(self._places.checkout, notices)
+        newest = next((run.run for run in history.runs if run.kept and JUDGE in run.stages), "")
+        if here.run or not newest:
+            return here
+        if self._stored is None or self._stored[0] != newest:
+
+            def read() -> Judged:
+                return judged_in_store(open_objects(self._places.remote), history.runs, self._detailed)
+
+            found = notices.attempt("verdict and quarantine in DVC's remote", read)
+            if found is None:
+                return Judged()
+            self._stored = (newest, found)
+        return self._stored[1]
 
     def _read_history(self) -> History:
         self._history = self._reader.read(self._history)

@@ -56,7 +56,8 @@ class World:
 
     @property
     def places(self) -> Places:
-        return Places(objects=str(self.root / "objects"), checkout=self.checkout)
+        remote = str(self.root / "remote")
+        return Places(objects=str(self.root / "objects"), checkout=self.checkout, remote=remote)
 
     def read(self) -> Snapshot:
         return Sources(self.places, lambda: NOW).read()

@@ -187,4 +187,4 @@ def test_one_patch_reaches_every_way_to_the_object_store() -> None:
         for policy in rendered("cloud")
         if policy["metadata"].get("labels", {}).get("stormsight/opens") == "object-store"
     }
-    assert len(opened) == 3
+    assert len(opened) == 4

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from components.contract.errors import BadDataError, StormsightError
+from components.contract.errors import StormsightError
 from components.contract.keys import OPERATIONS, WORK, failures_prefix, stage_records_prefix
 from components.lib.history.cost import HOUR
 from components.lib.history.facts import StageFacts
+from components.lib.history.quarantine import LIST, Refusal, listed_md5s, stored_refusals
 from components.lib.history.recorded import facts_of_stages
 from components.lib.history.requirements import GraphRequirements
-from components.lib.objects.content import FOLDER, folder_files, read_content
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.events import Failed, Succeeded
-from components.lib.operations.records import FailureRecord, StageRecord
+from components.lib.operations.records import FailureRecord
 from components.lib.operations.state import Claim
 from components.runs.gate import outcomes, sealed_decision
 from components.runs.pages import outputs, page_outputs
@@ -28,8 +25,6 @@ from components.runs.status.sources import Sources
 
 LOOKED_AT = 5
 """Newest runs among which one with a quarantine list, or with pages, is looked for."""
-
-_LIST = "quarantine.csv"
 
 _JUDGE = "verdict"
 """Stage that writes it; where it fails, its message is all that is left of its list."""
@@ -61,10 +56,9 @@ def find_quarantine(sources: Sources) -> list[Finding]:
     remote = sources.remote
     for claim in sources.newest[:LOOKED_AT]:
         records = sources.stages(claim.claimed.key)
-        lists = list(_quarantine_lists(remote, records.values()))
+        lists = list(listed_md5s(remote, outputs(records.values())))
         if lists:
-            rows = [row for md5 in lists for row in _rows_of(remote, md5)]
-            return _quarantined(claim, rows, f"remote: {_LIST}")
+            return _quarantined(claim, stored_refusals(remote, lists), f"remote: {LIST}")
         if refused := [
             one for one in last_failures(sources.objects, claim.claimed.key) if one.stage == _JUDGE
         ]:
@@ -142,29 +136,6 @@ def _time(hours: float) -> str:
     return f"{hours:.2f} h" if hours >= 1 else f"{60 * hours:.1f} min"
 
 
-def _quarantine_lists(remote: ObjectStore, records: Iterable[StageRecord]) -> Iterator[str]:
-    """Yield the MD5 of each quarantine list among the outputs, in folders too."""
-    for path, md5 in outputs(records).items():
-        if PurePosixPath(path).name == _LIST:
-            yield md5
-        elif md5.endswith(FOLDER) and "validated" in PurePosixPath(path).parts:
-            yield from (
-                inside
-                for name, inside in folder_files(remote, md5).items()
-                if PurePosixPath(name).name == _LIST
-            )
-
-
-def _rows_of(remote: ObjectStore, md5: str) -> list[dict[str, str]]:
-    try:
-        rows = list(csv.DictReader(io.StringIO(read_content(remote, md5).decode("utf-8"))))
-        return [{name: row[name] for name in ("acquisition", "image_id", "rule", "reason")} for row in rows]
-    except (UnicodeDecodeError, csv.Error, KeyError) as error:
-        raise BadDataError(
-            f"{_LIST} in {remote.uri} is no list of tiles", next_step="run the stage that made it again"
-        ) from error
-
-
 def _refused(claim: Claim, failure: FailureRecord) -> list[Finding]:
     """Return what a failed verdict said, a part per line."""
     place = failures_prefix(claim.claimed.key, failure.stage)
@@ -172,10 +143,10 @@ def _refused(claim: Claim, failure: FailureRecord) -> list[Finding]:
     return [first, *(Finding(part, place) for part in failure.message.split("; ")[:_PARTS])]
 
 
-def _quarantined(claim: Claim, rows: list[dict[str, str]], source: str) -> list[Finding]:
-    tiles = {(row["acquisition"], row["image_id"]) for row in rows}
-    rules = Counter(rule for rule, _, _ in {(r["rule"], r["acquisition"], r["image_id"]) for r in rows})
+def _quarantined(claim: Claim, rows: list[Refusal], source: str) -> list[Finding]:
+    tiles = {(row.acquisition, row.image_id) for row in rows}
+    rules = Counter(rule for rule, _, _ in {(r.rule, r.acquisition, r.image_id) for r in rows})
     counts = ", ".join(f"{rule} {count}" for rule, count in rules.most_common()) or "none"
     words = f"run {claim.run}: {len(tiles)} quarantined tiles; by rule: {counts}"
-    first = [Finding(f"{row['acquisition']}: {row['reason']}", source) for row in rows[:LISTED]]
+    first = [Finding(f"{row.acquisition}: {row.reason}", source) for row in rows[:LISTED]]
     return [Finding(words, source, report_command(claim.run) if rows else ""), *first]

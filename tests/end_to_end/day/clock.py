@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from components.lib.ledger import chain
-from components.runs import checkpoints, plan, records
+from components.lib.operations import records
+from components.runs import checkpoints, plan
 from components.runs.status import page, trainings
 
 READERS: tuple[Any, ...] = (chain, checkpoints, plan, records, page, trainings)
