@@ -13,7 +13,6 @@ from components.contract.errors import BadDataError, MissingInputError, Paramete
 from components.contract.keys import CHAMPIONS, REQUESTS
 from components.drift.__main__ import main
 from components.housekeeping.verify import verify
-from components.lib.ledger.chain import Chain
 from components.lib.objects.folder import FolderObjects
 from components.lib.objects.opening import OBJECTS
 from components.lib.operations.requests import RetrainingRequests
@@ -133,13 +132,3 @@ def test_a_changed_reference_is_refused(objects: FolderObjects) -> None:
     objects.put(table, objects.get(table) + b"\0")
     with pytest.raises(BadDataError, match="not the table whose SHA-256 is noted"):
         main(["compare", "--model", MODEL, "--acquisition", "bright"])
-
-
-def test_a_changed_request_breaks_the_chain(objects: FolderObjects) -> None:
-    requests = RetrainingRequests(objects)
-    asked: dict[str, Any] = {"model": MODEL, "version": "3", "reference_sha256": "c" * 64, "p_value": 0.01}
-    requests.request(acquisition="bright", shifted=("sar_mean_HH",), **asked)
-    key = Chain(objects, REQUESTS).entries()[0]
-    objects.put(f"{REQUESTS}/{key.seq:09}.json", key.content().replace(b"bright", b"brighT"))
-    with pytest.raises(BadDataError, match="its hash does not fit"):
-        requests.all()
