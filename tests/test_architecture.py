@@ -17,7 +17,7 @@ BUILDINGS = (
     "download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "report", "promote",
 )  # fmt: skip
 STAGES = (*BUILDINGS, "pairs", "change", "osm", "pretrain")
-SERVICES = ("acquisitions", "runs", "housekeeping", "dashboard")
+SERVICES = ("acquisitions", "runs", "housekeeping", "exporter", "dashboard")
 """Commands beside the graph: they have the shape of stages, and import lib only, too."""
 
 AROUND = ("experiments", "check")

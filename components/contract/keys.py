@@ -24,6 +24,7 @@
     work/<key>/decisions.json                    decisions of the gate, before they are carried out
     work/<key>/decisions-change-<method>.json    decisions on a change method, likewise
     work/<key>/dvc.lock, record.json             the finished training
+    pruned.json                                  counts of trainings whose records are pruned
     removals/<id>.json                           announcement of what housekeeping is about to remove
     maps/plans/<run>.json                        maps that a run of the DAG `map` makes
     maps/work/<map>/inventory.json               checked tiles of an acquisition that is being mapped
@@ -74,6 +75,9 @@ MAPS_COLLECTION = "maps/collection.json"
 
 STRIPS = "strips.json"
 """Index of the strips that registered acquisitions hold; it can be made anew from the catalogue."""
+
+PRUNED = "pruned.json"
+"""Counts of the trainings whose records housekeeping has removed, so that no counter falls."""
 
 PROBE = "probe/conditional-write"
 """Object by which a store shows, at any time, that it creates an object only once."""

@@ -147,6 +147,7 @@ VARIABLES: Mapping[str, tuple[Rule, str]] = MappingProxyType(
         "STORMSIGHT_OBJECTS": _PLACE,
         "STORMSIGHT_LANDING": _PLACE,
         "STORMSIGHT_REMOTE": _PLACE,
+        "STORMSIGHT_BACKUPS": _PLACE,
         "STORMSIGHT_SOURCE": (_problem_of_source, "the folder of dvc.yaml and params.yaml"),
         "STORMSIGHT_WORKSPACE": _FOLDER,
         "STORMSIGHT_ARTIFACTS": _FOLDER,

@@ -23,7 +23,10 @@ from components.housekeeping.reachable import Reachability
 from components.housekeeping.references import is_named
 from components.housekeeping.report import Training, rows_of
 from components.housekeeping.sweep import Freed, Sweep
+from components.lib.history.requirements import GraphRequirements
+from components.lib.history.stored import HistoryReader
 from components.lib.ledger.chain import utc_now
+from components.lib.monitoring.pruned import add_pruned
 from components.lib.objects.content import FOLDER, RUN_CACHE, content_hash
 from components.lib.objects.protocol import ObjectInfo, Objects, ObjectStore, get_many
 from components.lib.operations.removals import remove_expired
@@ -79,6 +82,7 @@ class _Pruning:
         self._objects, self._remote = places.objects, places.remote
         self._reachable = reachable
         self._state = reachable.state
+        self._graph = GraphRequirements(places.source)
         self._dry_run = dry_run
 
     def records(self) -> Freed:
@@ -86,11 +90,21 @@ class _Pruning:
         freed, runs = Freed("records of old trainings"), defaultdict[str, list[str]](list)
         for run, key in self._state.runs.items():
             runs[key].append(run)
-        for key in sorted(self._state.claims.keys() - self._reachable.kept(self._state)):
+        going = sorted(self._state.claims.keys() - self._reachable.kept(self._state))
+        self._count([key for key in going if key in self._reachable.work])
+        for key in going:
             found = [*self._reachable.work.get(key, ())]
             found += (info for run in runs[key] for info in self._reachable.runs.get(run, ()))
             freed += self._of_training(freed.kind, key, self._reachable.kept_now).remove(found)
         return freed
+
+    def _count(self, going: Sequence[str]) -> None:
+        """Add up what the records of trainings tell, before they go; see :mod:`.monitoring.pruned`."""
+        if self._dry_run or not going:
+            return
+        reader = HistoryReader(self._objects, self._graph)
+        runs = [run for key in going for run in reader.training(self._state, key)]
+        add_pruned(self._objects, runs, self._graph, self._reachable.work)
 
     def checkpoints(self) -> Freed:
         """Remove checkpoints and intents of kept trainings that nothing will resume."""

@@ -16,11 +16,11 @@ from components.contract.parameters import PARAMS_LOCK
 from components.contract.temporary import scratch_folder
 from components.lib.cli import REPORT
 from components.lib.config.loader import load_under
+from components.lib.operations.parameters import write_for_run
 from components.lib.registry.ledger import ChampionLedgers
 from components.lib.registry.served import require_all_served
 from components.lib.tracking.parameters import TrackingParameters
 from components.runs.environment import Environment
-from components.runs.parameters import write_for_run
 
 PACKAGE, GATE = Path("components/check"), Path("components/promote")
 

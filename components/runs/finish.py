@@ -11,6 +11,7 @@ from components.contract.failures import NOTHING_TO_DO, FailureKind
 from components.contract.hashing import sha256_bytes
 from components.contract.keys import DECISION, is_decision, lock_key, run_record_key
 from components.lib.cli import report_failure, report_result
+from components.lib.history.recorded import output_bytes
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed
 from components.lib.operations.decisions import NothingToDo
@@ -89,6 +90,7 @@ def run_record(plan: RunPlan, done: dict[str, StageRecord], lock: str) -> dict[s
         "data": {
             out["path"]: out.get("md5") for record in done.values() for out in record.lock.get("outs", [])
         },
+        "bytes": {name: output_bytes(record.lock) for name, record in done.items()},
         "images": {name: record.image for name, record in done.items()},
         "stages": {
             name: {

@@ -17,6 +17,7 @@ from components.lib.objects.sealed import create_sealed
 from components.lib.operations.decisions import ClaimRequest, NothingToDo
 from components.lib.operations.liveness import with_signs
 from components.lib.operations.operations import Operations
+from components.lib.operations.parameters import identity_of
 from components.lib.operations.records import FailureRecord, Records
 from components.lib.operations.removals import wait_for_removals
 from components.lib.operations.standing import Position, Standing, standing_of
@@ -24,7 +25,6 @@ from components.lib.operations.state import State
 from components.runs.checking import require_champions, require_checked
 from components.runs.environment import Environment
 from components.runs.parameters import RunsParameters, load_runs_parameters
-from components.runs.workspace import identity_of
 
 LOG = logging.getLogger(__name__)
 

@@ -12,17 +12,16 @@ from typing import Any
 from components.contract.errors import ParameterError, ResourceError
 from components.contract.graph.lock import graph_keys, render_lock
 from components.contract.hashing import sha256_file
-from components.contract.identity import Identity, pipeline_identity
 from components.contract.keys import CHECKED, CHECKED_TEXT, LOCK
 from components.contract.parameters import PARAMS_LOCK, read_sections
 from components.contract.partitions import CATALOGUE, PARTITIONS, acquisitions_of, partition_names
 from components.contract.strict_yaml import dump
-from components.contract.temporary import make_owned, remove_left, scratch_folder
+from components.contract.temporary import make_owned, remove_left
 from components.lib.files import write_text
 from components.lib.objects.protocol import map_many
+from components.lib.operations.parameters import identity_of, write_for_run
 from components.lib.operations.plan import Acquisition, RunPlan
 from components.runs.environment import Environment
-from components.runs.parameters import write_for_run
 
 EVIDENCE = ".assets/evidence/evidence.json"
 """Committed file that the report reads: the spread between repeated trainings."""
@@ -34,22 +33,6 @@ _REMOTE = "stormsight"
 
 PREFIX = "stormsight-workspace-"
 """Beginning of the names of workspaces; nothing else in their folder is ever removed."""
-
-
-def identity_of(source: Path, profile: str | None) -> Identity:
-    """Return the identity of the pipeline in ``source`` under a profile, without registered acquisitions.
-
-    Args:
-        source: Folder of components/, dvc.yaml and params.yaml.
-        profile: Profile of params.yaml; None for the file's own.
-
-    Raises:
-        ParameterError: If ``source`` holds no pipeline, or params.yaml has no such profile.
-    """
-    with scratch_folder("identity") as scratch:
-        params = scratch / "params.yaml"
-        write_for_run(source / "params.yaml", params, profile, [])
-        return pipeline_identity(source, params, {})
 
 
 def require_planned_code(source: Path, plan: RunPlan) -> None:

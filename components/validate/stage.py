@@ -35,7 +35,7 @@ from components.validate.verdict import (
 
 _LOG = logging.getLogger(__name__)
 
-HEADLINE = ("tiles", "quarantined")
+HEADLINE = ("tiles", "quarantined", "rules")
 """Numbers of the verdict that the DVC metric ``metrics.json`` shows."""
 
 QUARANTINE_FILE = "quarantine.csv"

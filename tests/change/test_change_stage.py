@@ -69,6 +69,7 @@ def test_scores_are_of_the_validation_split_and_called_simulated(trained: Path) 
     assert 0.0 <= metrics["iou"] <= metrics["f1"] <= 1.0
     assert metrics["f1"] >= metrics["f1_half"]
     headline = json.loads((trained / "reports/change/sgsln/metrics.json").read_text())
+    assert headline.pop("crops_per_second") > 0
     assert headline == {name: round(metrics[name], 4) for name in HEADLINE}
 
 

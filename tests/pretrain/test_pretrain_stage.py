@@ -114,7 +114,7 @@ def test_as_released_keeps_the_lowest_loss_and_scores_nothing(
     assert details["split"] == "none"
     assert "iou" not in details
     headline = json.loads((tmp_path / f"reports/pretrain/{KIND}/metrics.json").read_text())
-    assert headline.keys() == {"loss", "seconds"}
+    assert headline.keys() == {"loss", "seconds", "crops_per_second"}
     assert load_bundle(tmp_path / "models/pretrain" / KIND).config.threshold == 0.5
 
 

@@ -10,10 +10,10 @@ import yaml
 from components.contract.errors import ParameterError
 from components.contract.identity import Identity, pipeline_identity
 from components.lib.config.loader import load_section
+from components.lib.operations.parameters import identity_of, with_run, write_for_run
 from components.lib.operations.plan import RunPlan
 from components.runs.environment import Environment
-from components.runs.parameters import load_runs_parameters, with_run, write_for_run
-from components.runs.workspace import identity_of
+from components.runs.parameters import load_runs_parameters
 from tests.runs.pipeline import PARAMS, make_source
 
 

@@ -138,7 +138,7 @@ def test_champion_with_method_score_actor_and_reason(
     digest = sha256_json(DECISION)
     registry.promote("1", decided_against=None, decision=digest, reason="it sees barns")
     assert finish_as_recorded(trained)
-    document = {"models": {MODEL: {"decision_sha256": digest, "decision": DECISION}}}
+    document = {"models": {MODEL: {"outcome": "promoted", "decision_sha256": digest, "decision": DECISION}}}
     key = trained.records("r1").key
     trained.objects.put(run_record_key(key), seal({"run": "r1", "decision": document}))
     text = "\n".join(lines(environment, "Champions"))

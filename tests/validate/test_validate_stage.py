@@ -248,7 +248,7 @@ def test_the_command_exits_with_65_and_leaves_the_verdict(release: Release, tmp_
     verdict = json.loads((tmp_path / "reports" / "verdict.json").read_text())
     assert (verdict["verdict"], verdict["quarantined"], verdict["rules"]) == ("bad", 2, {"sar_readable": 2})
     headline = json.loads((tmp_path / "reports" / "metrics.json").read_text())
-    assert headline == {"tiles": verdict["tiles"], "quarantined": 2}
+    assert headline == {"tiles": verdict["tiles"], "quarantined": 2, "rules": {"sar_readable": 2}}
     assert name_of("SAR-Intensity", 1) in (tmp_path / "validated" / "quarantine.csv").read_text()
 
 

@@ -137,9 +137,16 @@ def train_and_publish(run: TrainingRun, tracking: TrackingParameters) -> dict[st
         # Without the time it took: equal inputs must give an equal bundle.
         run.publish(run.metadata(metrics))
     metrics = {**metrics, "seconds": round(result.seconds, 1)}
-    write_report(run.name, run.headline(metrics), metrics, result.history, run.columns)
+    headline = {**run.headline(metrics), **_throughput(run, result)}
+    write_report(run.name, headline, metrics, result.history, run.columns)
     run.clean_up()
     return metrics
+
+
+def _throughput(run: TrainingRun, result: FitResult) -> dict[str, float]:
+    """Return the crops of one sensor that a second of training took in; nothing without any training."""
+    done = result.history[-1]["step"] if result.history else 0
+    return {"crops_per_second": done * run.training.batch / result.seconds} if done and result.seconds else {}
 
 
 def _require_room(run: TrainingRun) -> None:

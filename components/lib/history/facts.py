@@ -6,7 +6,7 @@ which outlive the processes that wrote them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -34,6 +34,7 @@ class StageFacts:
         cpus: CPU cores that the graph asks for; None as above.
         outputs: MD5 by path of what it made.
         inputs: MD5 by path of what it read, code left out.
+        output_bytes: Bytes of what it made; None where nothing kept the number.
     """
 
     stage: str
@@ -47,6 +48,7 @@ class StageFacts:
     cpus: float | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
+    output_bytes: int | None = None
 
     @property
     def name(self) -> str:
@@ -125,7 +127,7 @@ class RunFacts:
         profile: Profile of params.yaml; None if the record does not say.
         code: SHA-256 of the code.
         params: SHA-256 of the parameters.
-        acquisitions: Ids of the acquisitions it was trained with.
+        acquisitions: Ids of the acquisitions it was trained with, sorted.
         started: Time of the claim, UTC; None if nothing kept it.
         ended: End, UTC; None while it is at work or if nothing kept it.
         outcome: How it ended.
@@ -134,7 +136,7 @@ class RunFacts:
         failure_class: Class of that failure; empty as above.
         message: Message of that failure; empty as above.
         stages: Finished stages by address, in the order of their ends.
-        failures: Failed attempts, oldest first.
+        failures: Failed attempts of this run, oldest first.
         models: Judgements by registered model.
         metrics: Content of the stages' JSON metrics by path.
         simulated: Whether its numbers are of the simulated world; None without a decision.
@@ -146,7 +148,7 @@ class RunFacts:
     profile: str | None
     code: str
     params: str
-    acquisitions: tuple[str, ...]
+    acquisitions: Sequence[str]
     started: datetime | None
     ended: datetime | None
     outcome: Outcome

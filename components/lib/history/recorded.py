@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,7 @@ class RunRecord:
         images: Image by stage.
         stages: Finished stages by address.
         metrics: Content of the stages' JSON metrics by path.
+        bytes: Bytes of each stage's outputs; empty in records of former code.
         decision: Decision of the gate; None for a pipeline without one.
         simulated: Whether its numbers are of the simulated world; None without a decision.
         started: Start of the first stage.
@@ -54,6 +55,7 @@ class RunRecord:
     simulated: bool | None
     started: AwareDatetime
     ended: AwareDatetime
+    bytes: dict[str, int] = field(default_factory=dict)
 
     def stage_facts(self, requirements: GraphRequirements, profile: str | None) -> dict[str, StageFacts]:
         """Return its stages by address, in the order of their ends."""
@@ -70,6 +72,7 @@ class RunRecord:
                 restored=stage.restored,
                 gpus=None if asked is None else asked.gpu,
                 cpus=None if asked is None else asked.cpu,
+                output_bytes=self.bytes.get(address),
             )
         return found
 
@@ -117,6 +120,11 @@ def facts_of_failures(records: Iterable[FailureRecord]) -> tuple[FailureFacts, .
     return tuple(sorted(found, key=lambda facts: facts.time))
 
 
+def output_bytes(lock: Mapping[str, Any]) -> int:
+    """Return the bytes of a stage's outputs, as its entry of dvc.lock states them."""
+    return sum(size for item in lock.get("outs", []) if isinstance(size := item.get("size"), int))
+
+
 def time_of(text: str, subject: str) -> datetime:
     """Return the time in a record.
 
@@ -154,6 +162,7 @@ def _of_stage(record: StageRecord, requirements: GraphRequirements, profile: str
         cpus=None if asked is None else asked.cpu,
         outputs=_md5(record, "outs"),
         inputs=inputs,
+        output_bytes=output_bytes(record.lock),
     )
 
 

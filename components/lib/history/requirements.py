@@ -1,9 +1,10 @@
-"""Resources that the present graph asks for, by stage: what a finished stage is counted with."""
+"""Resources and order of the present graph's stages: what a finished stage is counted with."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from components.contract.errors import StormsightError
@@ -11,6 +12,14 @@ from components.contract.graph.load import load_graph
 from components.contract.work import Requirements
 
 LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stages:
+    """Requirements by address and by name, and the addresses upstream of each stage."""
+
+    requirements: Mapping[str, Requirements]
+    upstream: Mapping[str, tuple[str, ...]]
 
 
 class GraphRequirements:
@@ -22,7 +31,7 @@ class GraphRequirements:
 
     def __init__(self, source: Path | None) -> None:
         self._source = source
-        self._loaded: dict[str | None, Mapping[str, Requirements]] = {}
+        self._loaded: dict[str | None, _Stages] = {}
 
     def of(self, stage: str, profile: str | None) -> Requirements | None:
         """Return what the graph asks for; None if it has no such stage or cannot be loaded.
@@ -34,18 +43,35 @@ class GraphRequirements:
             stage: Address of the stage, such as ``distill@concord``.
             profile: Profile of params.yaml that the training had; None for the file's own.
         """
-        if profile not in self._loaded:
-            self._loaded[profile] = self._load(profile)
-        found = self._loaded[profile]
+        found = self._stages(profile).requirements
         return found.get(stage) or found.get(stage.partition("@")[0])
 
-    def _load(self, profile: str | None) -> Mapping[str, Requirements]:
+    def upstream(self, stage: str, profile: str | None) -> tuple[str, ...] | None:
+        """Return the stages that a stage reads from; None if the graph has no such stage."""
+        return self._stages(profile).upstream.get(stage)
+
+    def names(self, profile: str | None) -> tuple[str, ...]:
+        """Return the names of all stages, parts left out, sorted."""
+        return tuple(sorted({address.partition("@")[0] for address in self._stages(profile).upstream}))
+
+    def _stages(self, profile: str | None) -> _Stages:
+        if profile not in self._loaded:
+            self._loaded[profile] = self._load(profile)
+        return self._loaded[profile]
+
+    def _load(self, profile: str | None) -> _Stages:
         if self._source is None:
-            return {}
+            return _Stages({}, {})
         try:
             graph = load_graph(self._source / "dvc.yaml", self._source / "params.yaml", profile)
         except StormsightError as error:  # durations stand without it
             LOG.warning("the resources of stages are unknown: %s", error.message)
-            return {}
+            return _Stages({}, {})
         by_name = {stage.address.partition("@")[0]: stage.requirements for stage in graph}
-        return by_name | {stage.address: stage.requirements for stage in graph}
+        upstream: dict[str, list[str]] = {address: [] for address in graph.addresses}
+        for before, after in sorted(graph.edges):
+            upstream[after].append(before)
+        return _Stages(
+            by_name | {stage.address: stage.requirements for stage in graph},
+            {address: tuple(before) for address, before in upstream.items()},
+        )

@@ -1,12 +1,12 @@
 """History of the trainings in an object store: claims of the ledger, with what their records add.
 
 The ledger outlives records, which housekeeping prunes: a training without them is still there, with what its
-claim tells. A finished training never changes, so a repeated reading asks for what is new alone.
+claims tell. A finished training never changes, so a repeated reading asks for what is new alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -16,19 +16,20 @@ from components.lib.history.decided import models_of
 from components.lib.history.facts import Outcome, RunFacts
 from components.lib.history.recorded import facts_of_failures, facts_of_stages, read_run_record
 from components.lib.history.requirements import GraphRequirements
+from components.lib.history.taken import TakenSets
 from components.lib.objects.protocol import ObjectStore, map_many
 from components.lib.operations.events import Failed, Succeeded
 from components.lib.operations.operations import Operations
 from components.lib.operations.records import Records
-from components.lib.operations.state import Claim, State
+from components.lib.operations.state import Claim, EarlierClaim, State
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 Mark = tuple[str, ...]
 """Versions of a training's objects: the same mark, the same facts."""
 
-SETTLED: Mark = ("settled",)
-"""Mark of what never changes again: the records of a finished training."""
+SETTLED = "settled"
+"""Beginning of the mark of what changes no more, such as the records of a finished training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class History:
     """Trainings as they were read.
 
     Attributes:
-        runs: Latest run of each training, newest claim first.
+        runs: Runs of all trainings, newest claim first. The latest run of a training has all its finished
+            stages; each run has its own failures.
         problems: Records that could not be read; their trainings are among ``runs`` all the same.
         state: State of the operations, without signs of life.
         marks: By training: what its facts were read from; without one it is read again.
@@ -65,7 +67,9 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    facts: RunFacts
+    """Runs of one training, the latest last."""
+
+    runs: tuple[RunFacts, ...]
     mark: Mark | None = None
     problem: Problem | None = None
 
@@ -88,6 +92,7 @@ class HistoryReader:
         self._objects = objects
         self._requirements = requirements or GraphRequirements(None)
         self._operations = operations or Operations(objects)
+        self._sets = TakenSets()
 
     def read(self, known: History | None = None) -> History:
         """Return the history.
@@ -102,29 +107,41 @@ class HistoryReader:
         """
         state = self._operations.state()
         with_objects = set(self._objects.folders(WORK))
-        before = {} if known is None else {facts.key: facts for facts in known.runs}
-        marks = {} if known is None else known.marks
+        before, marks = _by_key(known), {} if known is None else known.marks
+        self._sets.update(state)
+        readings, changed = dict[str, _Reading](), list[Claim]()
+        for key, claim in state.claims.items():
+            if _is_settled(marks.get(key), claim, kept=key in with_objects):
+                readings[key] = _Reading(before[key], marks[key])
+            else:
+                changed.append(claim)
 
         def read_one(claim: Claim) -> _Reading:
             key = claim.claimed.key
-            facts = _of_claim(claim, state, kept=key in with_objects)
-            return self._read(facts, before.get(key), marks.get(key))
+            facts = _of_claim(claim, self._sets.of(claim), kept=key in with_objects)
+            return self._read(claim, facts, before.get(key, ()), marks.get(key))
 
-        readings, changed = dict[str, _Reading](), list[Claim]()
-        for key, claim in state.claims.items():
-            old = before.get(key)
-            if old is not None and marks.get(key) == SETTLED and old.kept and key in with_objects:
-                readings[key] = _Reading(old, SETTLED)
-            else:
-                changed.append(claim)
         for claim, reading in zip(changed, map_many(self._objects, read_one, changed), strict=True):
             readings[claim.claimed.key] = reading
+        runs = [facts for one in readings.values() for facts in one.runs]
         return History(
-            tuple(sorted((one.facts for one in readings.values()), key=_start, reverse=True)),
+            tuple(sorted(runs, key=_start, reverse=True)),
             tuple(one.problem for one in readings.values() if one.problem is not None),
             state,
             {key: one.mark for key, one in readings.items() if one.mark is not None},
         )
+
+    def training(self, state: State, key: str) -> tuple[RunFacts, ...]:
+        """Return the runs of one training, the latest last.
+
+        Args:
+            state: State of the operations, which holds the training.
+            key: Its key.
+        """
+        claim = state.claims[key]
+        self._sets.update(state)
+        facts = _of_claim(claim, self._sets.of(claim), kept=True)
+        return self._read(claim, facts, (), None).runs
 
     def detailed(self, facts: RunFacts) -> RunFacts:
         """Return a training with the inputs and outputs of its stages, which the history leaves out.
@@ -136,24 +153,26 @@ class HistoryReader:
             return facts
         records = Records(self._objects, facts.key).stages()
         found = facts_of_stages(records.values(), self._requirements, facts.profile)
-        return replace(facts, stages={**facts.stages, **found})
+        return replace(facts, stages={name: found.get(name, stage) for name, stage in facts.stages.items()})
 
-    def _read(self, facts: RunFacts, before: RunFacts | None, mark: Mark | None) -> _Reading:
-        """Return the facts of a claim with what its records add, or those known where nothing changed."""
+    def _read(
+        self, claim: Claim, facts: RunFacts, before: tuple[RunFacts, ...], mark: Mark | None
+    ) -> _Reading:
+        """Return the runs of a claim's training with what its records add."""
         if not facts.kept:
-            return _Reading(facts)
+            return _Reading(_with_earlier(claim, facts), _settled(claim, kept=False))
         try:
-            if facts.outcome == "succeeded":
-                return _Reading(self._finished(facts), SETTLED)
+            if claim.succeeded:
+                return _Reading(_with_earlier(claim, self._finished(facts)), _settled(claim, kept=True))
             now = self._mark(facts)
-            if before is not None and before.kept and mark == now:
+            if before and mark == now:
                 return _Reading(before, now)
-            return _Reading(self._unfinished(facts), now)
-        except MissingInputError:  # pruned just now, or its end was recorded without a record
-            return _Reading(replace(facts, kept=False))
+            return _Reading(_with_earlier(claim, self._unfinished(facts)), now)
+        except MissingInputError:  # pruned just now, or by somebody who left the folder
+            return _Reading(_with_earlier(claim, replace(facts, kept=False)))
         except StormsightError as error:
             problem = Problem(training_prefix(facts.key), error.message, error.next_step)
-            return _Reading(replace(facts, kept=False), problem=problem)
+            return _Reading(_with_earlier(claim, _as_before(facts, before)), problem=problem)
 
     def _mark(self, facts: RunFacts) -> Mark:
         """Return the mark of a training that may still change."""
@@ -168,7 +187,6 @@ class HistoryReader:
         failures = Records(self._objects, facts.key).failures()
         return replace(
             facts,
-            ended=record.ended,
             stages=record.stage_facts(self._requirements, facts.profile),
             failures=facts_of_failures(failures),
             models=models_of(record.decision, name=f"the record of run {facts.run}"),
@@ -178,14 +196,13 @@ class HistoryReader:
 
     def _unfinished(self, facts: RunFacts) -> RunFacts:
         records = Records(self._objects, facts.key)
-        done = records.stages()
-        failures = facts_of_failures(records.failures())
-        own = [failure.time for failure in failures if failure.run == facts.run]
+        done, failures = records.stages(), records.failures()
         return replace(
             facts,
-            ended=max(own, default=None) if facts.outcome == "failed" else None,
+            # A store on a disk keeps the folders of what was pruned.
+            kept=facts.outcome == "at work" or bool(done or failures),
             stages=facts_of_stages(done.values(), self._requirements, facts.profile),
-            failures=failures,
+            failures=facts_of_failures(failures),
             metrics={path: value for record in done.values() for path, value in record.metrics.items()},
         )
 
@@ -195,7 +212,72 @@ def ledger_problem(error: StormsightError) -> Problem:
     return Problem(OPERATIONS, error.message, error.next_step)
 
 
-def _of_claim(claim: Claim, state: State, *, kept: bool) -> RunFacts:
+def _by_key(known: History | None) -> dict[str, tuple[RunFacts, ...]]:
+    """Return the runs of each training, the latest last."""
+    found: dict[str, tuple[RunFacts, ...]] = {}
+    for facts in reversed(() if known is None else known.runs):
+        found[facts.key] = (*found.get(facts.key, ()), facts)
+    return found
+
+
+def _settled(claim: Claim, *, kept: bool) -> Mark | None:
+    """Return the mark of what changes no more while the claim and the presence of records stay."""
+    return None if claim.outcome is None else (SETTLED, claim.run, _outcome(claim.outcome), str(kept))
+
+
+def _is_settled(mark: Mark | None, claim: Claim, *, kept: bool) -> bool:
+    return mark is not None and mark == _settled(claim, kept=kept)
+
+
+def _with_earlier(claim: Claim, latest: RunFacts) -> tuple[RunFacts, ...]:
+    """Return the runs of a training, the latest last, each with its own failures."""
+    earlier = [
+        replace(
+            latest,
+            run=one.run,
+            started=one.started,
+            ended=one.ended,
+            outcome="failed",
+            promoted=False,
+            failed_stage=one.stage,
+            failure_class=one.failure_class,
+            message=_message(latest, one),
+            stages={name: stage for name, stage in latest.stages.items() if stage.run == one.run},
+            failures=tuple(failure for failure in latest.failures if failure.run == one.run),
+            models={},
+            metrics={},
+            simulated=None,
+        )
+        for one in claim.earlier
+        if one.run != claim.run
+    ]
+    own = tuple(failure for failure in latest.failures if failure.run == latest.run)
+    return (*earlier, replace(latest, failures=own))
+
+
+def _as_before(facts: RunFacts, before: tuple[RunFacts, ...]) -> RunFacts:
+    """Return a run with what its records told when they could be read; without them if they never could."""
+    if not before or not before[-1].kept:
+        return replace(facts, kept=False)
+    failures = tuple(failure for one in before for failure in one.failures)
+    latest = before[-1]
+    return replace(
+        facts,
+        stages=latest.stages,
+        failures=tuple(sorted(failures, key=lambda failure: failure.time)),
+        models=latest.models,
+        metrics=latest.metrics,
+        simulated=latest.simulated,
+    )
+
+
+def _message(latest: RunFacts, earlier: EarlierClaim) -> str:
+    """Return what an earlier run failed with, as its record tells it; empty where that is gone."""
+    told = [one for one in latest.failures if (one.run, one.stage) == (earlier.run, earlier.stage)]
+    return told[-1].message if told else ""
+
+
+def _of_claim(claim: Claim, acquisitions: Sequence[str], *, kept: bool) -> RunFacts:
     """Return what the ledger alone tells."""
     claimed, outcome = claim.claimed, claim.outcome
     failed = outcome if isinstance(outcome, Failed) else None
@@ -205,9 +287,9 @@ def _of_claim(claim: Claim, state: State, *, kept: bool) -> RunFacts:
         profile=claimed.profile,
         code=claimed.code,
         params=claimed.params,
-        acquisitions=tuple(state.acquisitions_of(claim)),
-        started=claim.alive,
-        ended=None,
+        acquisitions=acquisitions,
+        started=claim.started or claim.alive,
+        ended=claim.ended,
         outcome=_outcome(outcome),
         promoted=isinstance(outcome, Succeeded) and outcome.promoted,
         failed_stage="" if failed is None else failed.stage,

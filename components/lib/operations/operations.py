@@ -64,6 +64,11 @@ class Operations:
         """
         return self._read().state
 
+    @property
+    def length(self) -> int:
+        """Number of entries that the last reading saw."""
+        return 0 if self._view is None or self._view.head is None else self._view.head.seq
+
     def state_with_signs(self) -> State:
         """Return the present state with the signs of life of all runs that may be at work."""
         state = self.state()

@@ -9,8 +9,8 @@ would grow with the square of the chain's length.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
 
@@ -19,12 +19,15 @@ from components.contract.hashing import canonical_json, seal
 from components.contract.keys import snapshot_key
 from components.lib.ledger.chain import Chain, Entry
 from components.lib.objects.protocol import ObjectStore
-from components.lib.objects.sealed import read_sealed
+from components.lib.objects.sealed import checked, unseal
 from components.lib.operations.events import Claimed, Failed, Registered, Sha256, Succeeded, Withdrawn
-from components.lib.operations.state import Claim, State
+from components.lib.operations.state import Claim, EarlierClaim, State
 
 EVERY = 100
 """Entries after which whoever appends writes a snapshot anew."""
+
+FORM: Literal[2] = 2
+"""Form of a snapshot's content; the first form did not state any."""
 
 LOG = logging.getLogger(__name__)
 
@@ -50,6 +53,19 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _SavedEarlier:
+    """Earlier claim of a snapshot; see :class:`EarlierClaim`."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    run: str
+    started: AwareDatetime
+    ended: AwareDatetime
+    failure_class: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _SavedClaim:
     """Claim of a snapshot; see :class:`Claim`."""
 
@@ -61,6 +77,39 @@ class _SavedClaim:
     failures: dict[str, int]
     registered: Annotated[int, Field(ge=0)]
     withdrawn: Annotated[int, Field(ge=0)]
+    started: AwareDatetime | None
+    ended: AwareDatetime | None
+    earlier: tuple[_SavedEarlier, ...]
+
+    @classmethod
+    def of(cls, claim: Claim) -> _SavedClaim:
+        """Return a claim as a snapshot keeps it."""
+        return cls(
+            claimed=claim.claimed,
+            alive=claim.alive,
+            outcome=claim.outcome,
+            failures=dict(claim.failures),
+            registered=claim.registered,
+            withdrawn=claim.withdrawn,
+            started=claim.started,
+            ended=claim.ended,
+            earlier=tuple(_SavedEarlier(**asdict(one)) for one in claim.earlier),
+        )
+
+    @property
+    def claim(self) -> Claim:
+        """Claim that it keeps."""
+        return Claim(
+            self.claimed,
+            self.alive,
+            self.outcome,
+            self.failures,
+            self.registered,
+            self.withdrawn,
+            self.started,
+            self.ended,
+            tuple(EarlierClaim(**asdict(one)) for one in self.earlier),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +124,8 @@ class _Snapshot:
     withdrawn: tuple[Withdrawn, ...]
     claims: tuple[_SavedClaim, ...]
     runs: dict[str, Sha256]
+    times: dict[str, AwareDatetime]
+    form: Literal[2]
 
     @classmethod
     def of(cls, head: Entry, state: State) -> _Snapshot:
@@ -84,18 +135,10 @@ class _Snapshot:
             hash=head.hash,
             registered=tuple(state.registered.values()),
             withdrawn=tuple(state.withdrawn.values()),
-            claims=tuple(
-                _SavedClaim(
-                    claimed=claim.claimed,
-                    alive=claim.alive,
-                    outcome=claim.outcome,
-                    failures=dict(claim.failures),
-                    registered=claim.registered,
-                    withdrawn=claim.withdrawn,
-                )
-                for claim in state.claims.values()
-            ),
+            claims=tuple(map(_SavedClaim.of, state.claims.values())),
             runs=dict(state.runs),
+            times=dict(state.times),
+            form=FORM,
         )
 
     @property
@@ -104,18 +147,9 @@ class _Snapshot:
         return State(
             {event.acquisition: event for event in self.registered},
             {event.acquisition: event for event in self.withdrawn},
-            {
-                saved.claimed.key: Claim(
-                    saved.claimed,
-                    saved.alive,
-                    saved.outcome,
-                    saved.failures,
-                    saved.registered,
-                    saved.withdrawn,
-                )
-                for saved in self.claims
-            },
+            {saved.claimed.key: saved.claim for saved in self.claims},
             self.runs,
+            self.times,
         )
 
     def record(self) -> dict[str, Any]:
@@ -209,9 +243,14 @@ class SnapshotReader:
 
     def _read(self) -> _Snapshot | None:
         try:
-            return read_sealed(self._objects, self._key, _Snapshot)
+            content = self._objects.get(self._key)
         except MissingInputError:
             return None
+        name = f"{self._objects.uri}/{self._key}"
+        record = unseal(content, name=name)
+        if "claims" in record and "form" not in record:  # the first form, without times: made anew
+            return None
+        return checked(record, _Snapshot, name=name)
 
     def _read_on(self, view: View) -> View:
         assert view.head is not None

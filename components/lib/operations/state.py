@@ -30,6 +30,25 @@ from components.lib.operations.pending import PendingSet
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierClaim:
+    """Claim that ended without a result and that another one replaced.
+
+    Attributes:
+        run: Run that held it.
+        started: Time of the claim.
+        ended: Time of its failure; of a run that fell silent, of the claim that took over.
+        failure_class: Class of the failure, ``infrastructure`` of a run that fell silent.
+        stage: Stage that failed; empty for a run that fell silent.
+    """
+
+    run: str
+    started: datetime
+    ended: datetime
+    failure_class: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """Claim of the run that trains, or trained, a key; a takeover replaces it.
 
@@ -41,6 +60,9 @@ class Claim:
             and lost its claim to another one counts as ``infrastructure``.
         registered: Number of acquisitions that were registered before the claim.
         withdrawn: Number of acquisitions that were withdrawn before the claim.
+        started: Time of the claim; None for one that no ledger holds.
+        ended: Time of the outcome, None while it runs.
+        earlier: Claims of the key that this one replaced, oldest first.
     """
 
     claimed: Claimed
@@ -49,6 +71,9 @@ class Claim:
     failures: Mapping[str, int] = field(default_factory=dict)
     registered: int = 0
     withdrawn: int = 0
+    started: datetime | None = None
+    ended: datetime | None = None
+    earlier: tuple[EarlierClaim, ...] = ()
 
     @property
     def run(self) -> str:
@@ -64,6 +89,18 @@ class Claim:
         """Return ``failures`` with one more of a class."""
         return {**self.failures, failure_class: self.failures.get(failure_class, 0) + 1}
 
+    def replaced(self, time: datetime) -> tuple[EarlierClaim, ...]:
+        """Return the earlier claims of one that replaces this one at ``time``."""
+        failed = self.outcome if isinstance(self.outcome, Failed) else None
+        own = EarlierClaim(
+            self.run,
+            self.started or self.alive,
+            self.ended or time,
+            FailureKind.NO_RECORD.value if failed is None else failed.failure_class,
+            "" if failed is None else failed.stage,
+        )
+        return (*self.earlier, own)
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -74,12 +111,14 @@ class State:
         withdrawn: By acquisition, in the order of withdrawal.
         claims: By key: the latest claim.
         runs: By run: the key it claimed. A run keeps its key for life.
+        times: By acquisition: time of its registration.
     """
 
     registered: Mapping[str, Registered] = field(default_factory=dict)
     withdrawn: Mapping[str, Withdrawn] = field(default_factory=dict)
     claims: Mapping[str, Claim] = field(default_factory=dict)
     runs: Mapping[str, str] = field(default_factory=dict)
+    times: Mapping[str, datetime] = field(default_factory=dict)
 
     @classmethod
     def from_entries(cls, entries: Iterable[Entry], before: State | None = None) -> State:
@@ -175,12 +214,13 @@ class _Fold:
         self._withdrawn = dict(before.withdrawn)
         self._claims = dict(before.claims)
         self._runs = dict(before.runs)
+        self._times = dict(before.times)
         self._pending: PendingSet | None = None  # made for the first claim: few folds of new entries meet one
 
     @property
     def state(self) -> State:
         """State after the events so far; no event is applied after it was taken."""
-        return State(self._registered, self._withdrawn, self._claims, self._runs)
+        return State(self._registered, self._withdrawn, self._claims, self._runs, self._times)
 
     @property
     def _set(self) -> PendingSet:
@@ -192,7 +232,7 @@ class _Fold:
         """Take in the next event; see :meth:`State.apply`."""
         match event:
             case Registered():
-                self._register(event)
+                self._register(event, time)
             case Withdrawn():
                 self._withdraw(event)
             case Claimed():
@@ -207,12 +247,13 @@ class _Fold:
                 failures = (
                     claim.after_failure(event.failure_class) if isinstance(event, Failed) else claim.failures
                 )
-                self._claims[event.key] = replace(claim, outcome=event, failures=failures)
+                self._claims[event.key] = replace(claim, outcome=event, failures=failures, ended=time)
 
-    def _register(self, event: Registered) -> None:
+    def _register(self, event: Registered, time: datetime) -> None:
         name = event.acquisition
         _require(name not in self._registered, f"{name} is registered twice")
         self._registered[name] = event
+        self._times[name] = time
         if self._pending is not None:
             self._pending.add(name, event.catalogue_sha256)
 
@@ -239,8 +280,16 @@ class _Fold:
             failures=failures,
             registered=len(self._registered),
             withdrawn=len(self._withdrawn),
+            started=time,
+            earlier=() if before is None else self._replaced(before, event, time),
         )
         self._runs[event.run] = event.key
+
+    @staticmethod
+    def _replaced(before: Claim, event: Claimed, time: datetime) -> tuple[EarlierClaim, ...]:
+        """Return the earlier claims of one; a run that claims again while it is at work ends nothing."""
+        again = before.outcome is None and before.run == event.run
+        return before.earlier if again else before.replaced(time)
 
     def _key_of(self, event: Claimed) -> str:
         """Return the key of what an event claims.

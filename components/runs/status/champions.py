@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
@@ -15,7 +14,9 @@ from components.contract.keys import (
     champion_chain,
     run_record_key,
 )
-from components.lib.objects.sealed import checked, unseal
+from components.lib.history.decided import models_of
+from components.lib.history.facts import ModelFacts
+from components.lib.objects.sealed import unseal
 from components.lib.registry.agreement import ChampionReader
 from components.lib.registry.approvals import REQUESTED
 from components.lib.registry.ledger import ChampionEntry
@@ -29,40 +30,6 @@ from components.runs.status.sources import Sources
 HISTORY = "python -m components.promote history"
 TRAININGS = 200
 """Newest finished trainings in whose records a champion's decision is looked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Score:
-    """Score of a challenger with its confidence interval, if it has one."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Decision:
-    """Part of a decision record that is read here."""
-
-    method: str = "unknown"
-    metric: str = ""
-    challenger: _Score | None = None
-    simulated: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Judged:
-    """Part of one model's outcome in ``decision.json`` that is read here."""
-
-    decision_sha256: str = ""
-    decision: _Decision = field(default_factory=_Decision)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Document:
-    """Part of ``decision.json`` that is read here: the outcome by registered model."""
-
-    models: dict[str, _Judged] = field(default_factory=dict)
 
 
 def find_champions(sources: Sources) -> list[Finding]:
@@ -125,12 +92,12 @@ def _judged(sources: Sources, model: str, entries: Sequence[ChampionEntry]) -> F
     for claim in islice(finished, TRAININGS):
         key = run_record_key(claim.claimed.key)
         try:
-            record = unseal(sources.objects.get(key), name=key).get("decision") or {}
-            judged = checked(record, _Document, name=f"the decision in {key}").models.get(model)
+            record = unseal(sources.objects.get(key), name=key).get("decision")
+            judged = models_of(record, name=f"the decision in {key}").get(model)
         except StormsightError:  # pruned, or damaged: another training may have it; verify tells
             continue
         if judged is not None and judged.decision_sha256 == digest:
-            words = f"{model}: version {version}: {_score(judged.decision)}; run {claim.run}"
+            words = f"{model}: version {version}: {_score(judged)}; run {claim.run}"
             return Finding(words, key, report_command(claim.run))
     # It was made by `make repro`, whose decision is in reports/promote, or its training was pruned.
     return Finding(
@@ -145,13 +112,13 @@ def report_command(run: str) -> str:
     return f"python -m components.runs report {run}"
 
 
-def _score(decision: _Decision) -> str:
-    simulated = " (simulated)" if decision.simulated else ""
-    if decision.challenger is None:
-        return f"method {decision.method}, without a score{simulated}"
-    score = decision.challenger
-    interval = "" if score.low is None or score.high is None else f" ({score.low:.3f} to {score.high:.3f})"
-    return f"method {decision.method}, {decision.metric} {score.value:.3f}{interval}{simulated}"
+def _score(judged: ModelFacts) -> str:
+    simulated = " (simulated)" if judged.simulated else ""
+    if judged.score is None:
+        return f"method {judged.method}, without a score{simulated}"
+    known = judged.low is not None and judged.high is not None
+    interval = f" ({judged.low:.3f} to {judged.high:.3f})" if known else ""
+    return f"method {judged.method}, {judged.metric} {judged.score:.3f}{interval}{simulated}"
 
 
 def _served(sources: Sources) -> list[Finding]:

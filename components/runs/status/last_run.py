@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from components.contract.errors import BadDataError, StormsightError
-from components.contract.graph.load import load_graph
+from components.contract.errors import StormsightError
 from components.contract.keys import OPERATIONS, WORK, failures_prefix, stage_records_prefix
+from components.lib.history.facts import StageFacts
 from components.lib.history.quarantine import LIST, Refusal, listed_md5s, stored_refusals
+from components.lib.history.recorded import facts_of_stages
+from components.lib.history.requirements import GraphRequirements
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.events import Failed, Succeeded
-from components.lib.operations.records import FailureRecord, StageRecord
+from components.lib.operations.records import FailureRecord
 from components.lib.operations.state import Claim
-from components.runs.environment import Environment
 from components.runs.gate import outcomes, sealed_decision
 from components.runs.pages import outputs, page_outputs
 from components.runs.plan import last_failures
@@ -40,7 +39,8 @@ def find_cost(sources: Sources) -> list[Finding]:
     if claim is None:
         return [Finding("no run has ended yet", OPERATIONS)]
     records = sources.stages(claim.claimed.key)
-    costs = [_cost(record, gpus) for record, gpus in _with_gpus(sources.environment, claim, records.values())]
+    graph = GraphRequirements(sources.environment.source)
+    costs = list(facts_of_stages(records.values(), graph, claim.claimed.profile).values())
     own = [cost for cost in costs if cost.run == claim.run]
     place = stage_records_prefix(claim.claimed.key)
     total = _total(claim.run, own, found_before=len(costs) - len(own))
@@ -83,17 +83,6 @@ def find_pages(sources: Sources) -> list[Finding]:
     return [Finding("no run has made pages yet", WORK)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Cost:
-    """Cost of one stage: hours, GPUs by this code's graph (None if it has no such stage), run, image."""
-
-    stage: str
-    run: str
-    hours: float
-    gpus: int | None
-    image: str
-
-
 def _outcome(objects: ObjectStore, claim: Claim) -> str:
     match claim.outcome:
         case Succeeded(promoted=promoted):
@@ -113,53 +102,32 @@ def _by_model(objects: ObjectStore, claim: Claim) -> str:
     return f" ({', '.join(f'{model} {found}' for model, found in models.items())})" if models else ""
 
 
-def _total(run: str, costs: list[_Cost], *, found_before: int) -> str:
+def _total(run: str, costs: list[StageFacts], *, found_before: int) -> str:
     unknown = [cost.stage for cost in costs if cost.gpus is None]
     words = (
-        f"run {run}: {_time(sum(cost.hours for cost in costs))} of stages, "
+        f"run {run}: {_time(_hours(costs))} of stages, "
         f"{_gpu_hours(costs):.2f} GPU hours by what dvc.yaml asks for; {found_before} stages were found from "
         "earlier runs, failed attempts are not counted"
     )
     return words + (f"; GPUs unknown of {listed(unknown)}: not in this code's graph" if unknown else "")
 
 
-def _gpu_hours(costs: list[_Cost]) -> float:
-    return sum(cost.hours * (cost.gpus or 0) for cost in costs)
+def _gpu_hours(costs: list[StageFacts]) -> float:
+    return sum(_hours([cost]) * (cost.gpus or 0) for cost in costs)
 
 
-def _with_gpus(
-    environment: Environment, claim: Claim, records: Iterable[StageRecord]
-) -> Iterator[tuple[StageRecord, int | None]]:
-    """Yield the records with the GPUs that this code's graph gives their stages."""
-    source = environment.source
-    try:
-        graph = load_graph(source / "dvc.yaml", source / "params.yaml", claim.claimed.profile)
-        gpus: Mapping[str, int] = {stage.address: stage.requirements.gpu for stage in graph}
-    except StormsightError:  # the figures in hours stand without it
-        gpus = {}
-    for record in records:
-        yield record, gpus.get(record.stage)
+def _hours(stages: Iterable[StageFacts]) -> float:
+    return sum(stage.duration or 0.0 for stage in stages) / 3600
 
 
-def _cost(record: StageRecord, gpus: int | None) -> _Cost:
-    try:
-        taken = datetime.fromisoformat(record.ended) - datetime.fromisoformat(record.started)
-    except (ValueError, TypeError) as error:
-        raise BadDataError(
-            f"the record of {record.stage} has no times: {record.started!r} to {record.ended!r}",
-            next_step="find out who wrote to the object store",
-        ) from error
-    return _Cost(record.stage, record.run, taken.total_seconds() / 3600, gpus, record.image)
-
-
-def _rows(costs: list[_Cost]) -> list[str]:
+def _rows(costs: list[StageFacts]) -> list[str]:
     """Return a line per stage, the longest first; the parts of a stage that has many are one line."""
-    parts: dict[str, list[_Cost]] = {}
+    parts: dict[str, list[StageFacts]] = {}
     for cost in costs:
-        parts.setdefault(cost.stage.partition("@")[0], []).append(cost)
+        parts.setdefault(cost.name, []).append(cost)
     lines = []
-    for name, found in sorted(parts.items(), key=lambda item: -sum(cost.hours for cost in item[1])):
-        hours = sum(cost.hours for cost in found)
+    for name, found in sorted(parts.items(), key=lambda item: -_hours(item[1])):
+        hours = _hours(found)
         title = found[0].stage if len(found) == 1 else f"{name} ({len(found)} parts)"
         images = listed(sorted({cost.image for cost in found}))
         lines.append(f"{title}: {_time(hours)}, {_gpu_hours(found):.2f} GPU hours, image {images}")

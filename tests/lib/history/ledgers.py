@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from components.contract.hashing import seal, sha256_bytes, sha256_json
+from components.contract.identity import Identity
 from components.contract.keys import DECISION, catalogue_key, run_prefix, training_prefix
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.decisions import ClaimRequest
@@ -107,6 +108,13 @@ class Trainings:
         self.operations.failed(run, failure_class=failure_class, stage=stage, message="it is torn")
         assert plan.key in self.operations.state().claims
 
+    def fail_as(self, identity: Identity, run: str, failure_class: str) -> None:
+        """Let a training under the code and parameters of a pipeline fail."""
+        self.now += HOUR
+        request = ClaimRequest(run=run, code=identity.code, params=identity.params)
+        assert isinstance(self.operations.claim(request, lease=LEASE), RunPlan)
+        self.operations.failed(run, failure_class=failure_class, stage="prepare", message="it is torn")
+
     def record_failure(self, run: str, stage: str, failure_class: str) -> None:
         """Record a failed attempt at a stage, five minutes after the claim."""
         Records(self.objects, self.keys[run]).keep_failure(
@@ -141,7 +149,7 @@ class Trainings:
                     {"path": "components/steps", "md5": "9" * 32},
                     {"path": "data/raw", "md5": "0" * 32},
                 ],
-                "outs": [{"path": f"data/{stage}d", "md5": "1" * 32}],
+                "outs": [{"path": f"data/{stage}d", "md5": "1" * 32, "size": 1000}],
             },
             metrics={f"reports/{stage}/metrics.json": {"tiles": 3}},
             started=started.isoformat(timespec="milliseconds"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,11 @@ from components.contract.keys import run_record_key, stage_record_key
 from components.lib.history.requirements import GraphRequirements
 from components.lib.history.stored import HistoryReader
 from components.lib.objects.folder import FolderObjects
-from tests.lib.history.ledgers import Trainings
+from components.lib.objects.protocol import ObjectStore
+from tests.lib.history.ledgers import HOUR, Trainings
+
+BEGIN = datetime(2026, 11, 1, 2, 10, tzinfo=UTC)
+"""Time at which r2 claims: an hour after r1 had ended."""
 
 
 @pytest.fixture
@@ -39,7 +43,7 @@ def test_runs_with_stages_failures_and_judgement(trainings: Trainings) -> None:
     assert history.problems == ()
     assert ended.promoted
     assert ended.simulated is True
-    assert ended.acquisitions == ("a1",)
+    assert list(ended.acquisitions) == ["a1"]
     assert [stage.stage for stage in ended.stages.values()] == ["prepare", "distill@one", "promote"]
     assert ended.stages["distill@one"].duration == 60
     assert ended.stages["distill@one"].name == "distill"
@@ -49,7 +53,7 @@ def test_runs_with_stages_failures_and_judgement(trainings: Trainings) -> None:
     )  # fmt: skip
     assert (failed.failed_stage, failed.failure_class) == ("distill@one", "out_of_memory")
     assert [failure.stage for failure in failed.failures] == ["distill@one"]
-    assert failed.ended == failed.failures[-1].time
+    assert (failed.started, failed.ended) == (BEGIN, BEGIN + timedelta(minutes=10)), "as the ledger says"
     assert working.stages["prepare"].outputs == {"data/prepared": "1" * 32}
     assert working.stages["prepare"].inputs == {"data/raw": "0" * 32}, "code is no input"
     assert (working.ended, ended.kept) == (None, True)
@@ -63,7 +67,12 @@ def test_a_second_reading_reads_only_what_changed(
     trainings.record_stage("r3", "distill@one")
     read: list[str] = []
     get = FolderObjects.get
-    monkeypatch.setattr(FolderObjects, "get", lambda self, key: read.append(key) or get(self, key))
+
+    def recording(self: FolderObjects, key: str) -> bytes:
+        read.append(key)
+        return get(self, key)
+
+    monkeypatch.setattr(FolderObjects, "get", recording)
     second = reader.read(first)
     works = {key.split("/")[1] for key in read if key.startswith("work/")}
     assert works == {trainings.keys["r3"]}
@@ -82,6 +91,22 @@ def test_a_pruned_training_is_known_by_its_claim(trainings: Trainings) -> None:
     assert second.problems == ()
     assert reader.read(second) == second
     assert reader.detailed(pruned) == pruned
+
+
+def test_both_kinds_of_stores_are_read_alike(store: ObjectStore) -> None:
+    made = Trainings(store)
+    reader = HistoryReader(store)
+    made.succeed("r1")
+    made.fail("r2")
+    first = reader.read()
+    assert [(run.run, run.kept, len(run.failures)) for run in first.runs] == [
+        ("r2", True, 1),
+        ("r1", True, 0),
+    ]
+    made.prune("r2")
+    second = reader.read(first)
+    assert [run.kept for run in second.runs] == [False, True]
+    assert second.runs[1] is first.runs[1], "a finished training is not read again"
 
 
 def test_damaged_records_are_named_and_hide_nothing(trainings: Trainings) -> None:
@@ -126,6 +151,44 @@ def test_details_have_inputs_and_outputs(trainings: Trainings) -> None:
     plain = reader.read().runs[2]
     assert plain.stages["prepare"].outputs == {}
     assert reader.detailed(plain).stages["prepare"].outputs == {"data/prepared": "1" * 32}
+
+
+def test_runs_that_lost_their_claim_are_told_too(trainings: Trainings) -> None:
+    trainings.claim("r4", "r2")
+    trainings.record_failure("r4", "distill@one", "crashed")
+    trainings.now += 3 * HOUR
+    trainings.work("r5", training="r2", stages=("prepare", "distill@one", "promote"))
+    trainings.end("r5")
+    told = {run.run: run for run in HistoryReader(trainings.objects).read().runs}
+    assert (told["r2"].outcome, told["r2"].failure_class, told["r2"].message) == (
+        "failed", "out_of_memory", "it is torn",
+    )  # fmt: skip
+    assert (told["r4"].failure_class, told["r4"].failed_stage) == ("infrastructure", ""), "it fell silent"
+    assert [len(told[run].failures) for run in ("r2", "r4", "r5")] == [1, 1, 0]
+    assert told["r5"].outcome == "succeeded"
+    assert told["r5"].ended == trainings.now
+
+
+def test_sets_are_those_of_the_ledger(tmp_path: Path) -> None:
+    made = Trainings(FolderObjects(tmp_path))
+    reader = HistoryReader(made.objects)
+    made.succeed("r1")
+    first = reader.read()
+    made.register("a0")
+    made.succeed("r2")
+    made.operations.withdraw("a1", "it is torn")
+    made.succeed("r3")
+    state = made.operations.state()
+    runs = reader.read(first).runs
+    assert [list(run.acquisitions) for run in runs] == [["a0"], ["a0", "a1"], ["a1"]]
+    for run in runs:
+        assert list(run.acquisitions) == list(state.acquisitions_of(state.claims[run.key]))
+        assert len(run.acquisitions) == len(list(run.acquisitions))
+
+
+def test_bytes_of_outputs_are_kept(trainings: Trainings) -> None:
+    ended = HistoryReader(trainings.objects).read().runs[2]
+    assert [stage.output_bytes for stage in ended.stages.values()] == [1000, 1000, 1000]
 
 
 def test_resources_are_those_of_the_graph(trainings: Trainings, tmp_path: Path) -> None:

@@ -203,6 +203,16 @@ def test_a_useless_snapshot_is_ignored_told_and_made_anew(
     assert Operations(store).verify_snapshot() == len(Operations(store).verify())
 
 
+def test_a_snapshot_of_the_first_form_is_none(store: Counting, caplog: pytest.LogCaptureFixture) -> None:
+    history(store)
+    record = unseal(store.get(SNAPSHOT))
+    del record["form"], record["times"]
+    store.put(SNAPSHOT, seal(record))
+    assert Operations(store).state() == State.from_entries(Operations(store).verify())
+    assert Operations(store).verify_snapshot() is None
+    assert not caplog.records
+
+
 def test_a_forged_snapshot_is_found_by_the_verification(store: Counting) -> None:
     history(store)
     record = unseal(store.objects[SNAPSHOT])
