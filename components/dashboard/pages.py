@@ -10,11 +10,12 @@ from components.dashboard.charts import seconds_of
 from components.dashboard.index import COSTED, Index, Version, when_of
 from components.dashboard.maps import KnownMap, is_simulated, item_or_none
 from components.dashboard.provenance import of_map, of_model, of_run
-from components.dashboard.quality import Refusal, counts_by_rule
+from components.dashboard.quality import counts_by_rule
 from components.dashboard.snapshot import Snapshot
 from components.dashboard.templating import environment
 from components.dashboard.words import slug
 from components.lib.history.facts import RunFacts, StageFacts
+from components.lib.history.quarantine import Refusal
 
 PAGE_RUNS = 50
 """Runs, or maps, of one page."""

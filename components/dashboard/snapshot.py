@@ -16,10 +16,11 @@ from components.dashboard.judged import JUDGE, Judged, judged_here, judged_in_st
 from components.dashboard.maps import KnownMap, MapPlace
 from components.dashboard.notices import Notice, Notices
 from components.dashboard.parameters import Claims, Places
-from components.dashboard.quality import Quality, Refusal, TileFile, find_files
+from components.dashboard.quality import Quality, TileFile, find_files
 from components.dashboard.waiting import Waiting, find_waiting
 from components.lib.history.checkout import read_checkout
 from components.lib.history.facts import RunFacts
+from components.lib.history.quarantine import Refusal
 from components.lib.history.requirements import GraphRequirements
 from components.lib.history.stored import History, HistoryReader
 from components.lib.objects.folder import FolderObjects
