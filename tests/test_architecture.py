@@ -17,11 +17,7 @@ BUILDINGS = (
     "download", "validate", "prepare", "optical", "distill", "adapt", "evaluate", "report", "promote",
 )  # fmt: skip
 STAGES = (*BUILDINGS, "pairs", "change", "osm", "pretrain")
-<<<<<<< HEAD
 SERVICES = ("acquisitions", "runs", "housekeeping", "exporter", "dashboard", "drift")
-=======
-SERVICES = ("acquisitions", "runs", "housekeeping", "exporter", "dashboard")
->>>>>>> wt-board
 """Commands beside the graph: they have the shape of stages, and import lib only, too."""
 
 AROUND = ("experiments", "check")

@@ -14,6 +14,7 @@ from components.dashboard.quality import counts_by_rule
 from components.dashboard.snapshot import Snapshot
 from components.dashboard.templating import environment
 from components.dashboard.words import slug
+from components.lib.history.cost import Cost, cost_of_run, promotions
 from components.lib.history.facts import RunFacts, StageFacts
 from components.lib.history.quarantine import Refusal
 
@@ -132,12 +133,16 @@ class Pages:
         )  # fmt: skip
 
     def cost(self) -> str:
-        """Return the page of seconds by stage and run."""
-        runs = list(self._snapshot.runs[:COSTED])
-        totals = {id(run): _seconds(run) for run in runs}
+        """Return the page of seconds, money and energy, by run and by promoted model."""
+        found = self._snapshot
+        promoted, since = ([], Cost()) if found.prices is None else promotions(found.runs, found.prices)
         return self._render(
-            "cost.html.j2", "cost.html", title="Cost",
-            runs=[(name, run, totals[id(run)]) for name, run in self._named(runs)],
+            "cost.html.j2", "cost.html", title="Cost", prices=found.prices, since=since,
+            runs=[
+                (name, run, _seconds(run), None if found.prices is None else cost_of_run(run, found.prices))
+                for name, run in self._named(found.runs[:COSTED])
+            ],
+            promoted=[(self._index.run_name(one.run), one) for one in reversed(promoted)][:COSTED],
         )  # fmt: skip
 
     def maps(self, number: int) -> str:

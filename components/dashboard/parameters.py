@@ -11,7 +11,8 @@ from typing import Self
 
 from pydantic import Field
 
-from components.lib.config.loader import Parameters, load_known
+from components.lib.config.loader import Parameters, load_known, load_parameters
+from components.lib.history.cost import CostParameters
 from components.lib.objects.opening import DEFAULTS, OBJECTS
 
 TOKEN = "STORMSIGHT_DASHBOARD_TOKEN"  # noqa: S105 - the name of a variable
@@ -71,3 +72,11 @@ class Places:
             ParameterError: If ``params.yaml`` is missing or malformed.
         """
         return load_known("orchestration", Claims, self.checkout / "params.yaml")
+
+    def prices(self) -> CostParameters:
+        """Return the price table and power model.
+
+        Raises:
+            ParameterError: If ``params.yaml`` is missing or malformed.
+        """
+        return load_parameters("cost", CostParameters, self.checkout / "params.yaml")

@@ -19,6 +19,7 @@ from components.dashboard.parameters import Claims, Places
 from components.dashboard.quality import Quality, TileFile, find_files
 from components.dashboard.waiting import Waiting, find_waiting
 from components.lib.history.checkout import read_checkout
+from components.lib.history.cost import CostParameters
 from components.lib.history.facts import RunFacts
 from components.lib.history.quarantine import Refusal
 from components.lib.history.requirements import GraphRequirements
@@ -55,6 +56,7 @@ class Snapshot:
         maps: Maps of all catalogues, newest first.
         catalogues: The catalogues.
         notices: Sources that could not be read.
+        prices: Price table and power model; None if they could not be read.
         detailed: Adds the inputs and outputs of a run's stages.
     """
 
@@ -70,6 +72,7 @@ class Snapshot:
     maps: Sequence[KnownMap] = ()
     catalogues: Sequence[MapPlace] = ()
     notices: Sequence[Notice] = ()
+    prices: CostParameters | None = None
     detailed: Callable[[RunFacts], RunFacts] = field(default=lambda run: run)
 
     @cached_property
@@ -137,6 +140,7 @@ class Sources:
             tiles=notices.attempt("tiles", partial(find_files, checkout, judged.refusals)) or {},
             maps=_newest([m for c in catalogues for m in notices.attempt(c.name, c.maps) or []]),
             catalogues=catalogues,
+            prices=notices.attempt("prices", self._places.prices),
             notices=notices.found,
             detailed=self._detailed,
         )

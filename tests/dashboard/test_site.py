@@ -12,6 +12,7 @@ from components.dashboard.drawing import Drawer
 from components.dashboard.site import HTML, PNG, SVG, Site
 from components.dashboard.words import slug
 from tests.dashboard.world import HOSTILE, World, many_runs, with_names
+from tests.lib.history.trainings import stage, training
 from tests.pages import foreign_resources, links
 
 
@@ -45,6 +46,21 @@ def test_a_run_tells_stages_hashes_and_what_to_do(site: Site) -> None:
     for words in ("12 s", "not recorded", "c" * 64, "d" * 64, "local", "models/sar/concord"):
         assert words in page, words
     assert "components/distill" not in page, "code is one hash"
+
+
+def test_cost_is_told_by_run_and_by_promoted_model(site: Site, drawer: Drawer) -> None:
+    hour = stage("distill@concord", run="r2", gpus=1, cpus=2.0)
+    runs = [
+        training(hour, run="r2", promoted=True, simulated=True),
+        training(stage("control", run="r1"), run="r1"),
+    ]
+    page = text(Site(replace(site.snapshot, runs=runs), drawer), "cost.html")
+    assert "74.00 CHF" in page, "an hour of a GPU and of two cores"
+    assert "0.6 kWh" in page
+    assert "110.00 CHF" in page, "the promoted model took the run before it, too"
+    assert "A GPU costs 2.0" in page or "a GPU costs 2.0" in page
+    page = text(Site(replace(site.snapshot, prices=None), drawer), "cost.html")
+    assert "CHF" not in page, "a malformed price table is a notice, and the seconds stay"
 
 
 def test_from_a_model_to_what_it_was_made_from_is_one_click(site: Site) -> None:

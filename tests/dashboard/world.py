@@ -35,7 +35,12 @@ from tests.lib.history.ledgers import Trainings
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 
-PARAMS = "profile: small\nprofiles: {small: {orchestration: {}}}\norchestration: {lease_h: 2}\n"
+PARAMS = """\
+profile: small
+profiles: {small: {orchestration: {}}}
+orchestration: {lease_h: 2}
+cost: {currency: CHF, gpu_hour: 2.0, cpu_hour: 36.0, gpu_w: 400.0, cpu_w: 100.0, overhead: 1.0}
+"""
 
 HOSTILE = '<script>alert("x")</script>'
 """Name that must show as it is."""

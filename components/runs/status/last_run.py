@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-<<<<<<< HEAD
-=======
-from collections.abc import Iterable
->>>>>>> wt-board
 from pathlib import PurePosixPath
 
 from components.contract.errors import StormsightError
 from components.contract.keys import OPERATIONS, WORK, failures_prefix, stage_records_prefix
-<<<<<<< HEAD
 from components.lib.history.cost import HOUR
-=======
->>>>>>> wt-board
 from components.lib.history.facts import StageFacts
 from components.lib.history.quarantine import LIST, Refusal, listed_md5s, stored_refusals
 from components.lib.history.recorded import facts_of_stages
