@@ -92,7 +92,7 @@ dashboard: $(VENV)/.installed ## Serve champions, runs, data quality, scores, co
 .PHONY: airflow
 airflow: export AIRFLOW_HOME := $(CURDIR)/var/airflow
 airflow: export AIRFLOW__CORE__DAGS_FOLDER := $(CURDIR)/dags
-airflow: export AIRFLOW__CORE__PLUGINS_FOLDER := $(CURDIR)/dags/stormsight_dags/plugins
+airflow: export AIRFLOW__CORE__PLUGINS_FOLDER := $(CURDIR)/dags/stormsight_dags/airflow/plugins
 airflow: export AIRFLOW__CORE__LOAD_EXAMPLES := False
 airflow: export AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION := False
 airflow: export AIRFLOW__CORE__PARALLELISM := 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from stormsight_dags.dashboard import PREFIX, airflow_guard, make_app, open_objects
+from stormsight_dags.airflow.dashboard import PREFIX, airflow_guard, make_app, open_objects
 
 
 class StormsightPlugin(AirflowPlugin):

@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from components.contract.errors import SourceUnavailableError
 from components.contract.pages import DASHBOARD
 from components.contract.rights import allows
-from stormsight_dags.dashboard import Published, airflow_guard, deny, make_app, unpacked
+from stormsight_dags.airflow.dashboard import Published, airflow_guard, deny, make_app, unpacked
 from stormsight_dags.landing.store import ObjectReader, open_reader
 
 IN_AIRFLOW = """\
@@ -86,7 +86,7 @@ def test_on_airflow_itself_every_address_is_closed_to_strangers(repository: Path
             "PYTHONPATH": f"{repository}{os.pathsep}{repository / 'dags'}",
             "AIRFLOW_HOME": str(tmp_path / "home"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(repository / "dags/stormsight_dags/plugins"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(repository / "dags/stormsight_dags/airflow/plugins"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'airflow.db'}",
             "STORMSIGHT_DEPLOYMENT": str(deployment),
         },
