@@ -14,7 +14,7 @@ from components.contract.errors import StormsightError
 from components.dashboard.champions import Champion, Request, find_champions, find_requests
 from components.dashboard.judged import JUDGE, Judged, judged_here, judged_in_store
 from components.dashboard.maps import KnownMap, MapPlace
-from components.dashboard.notices import Notice, Notices
+from components.dashboard.notices import STORE, Notice, Notices
 from components.dashboard.parameters import Claims, Places
 from components.dashboard.quality import Quality, TileFile, find_files
 from components.dashboard.waiting import Waiting, find_waiting
@@ -121,7 +121,7 @@ class Sources:
             ParameterError: If the store's address names none.
         """
         notices, checkout = Notices(), self._places.checkout
-        history = notices.attempt(LEDGER, self._read_history) or History()
+        history = notices.attempt(LEDGER, self._read_history, store=STORE) or History()
         for problem in history.problems:
             notices.found.append(Notice(problem.source, problem.message, problem.next_step))
         own = notices.attempt("checkout", self._read_checkout)
@@ -138,7 +138,7 @@ class Sources:
             refusals=judged.refusals,
             judged_run=judged.run,
             tiles=notices.attempt("tiles", partial(find_files, checkout, judged.refusals)) or {},
-            maps=_newest([m for c in catalogues for m in notices.attempt(c.name, c.maps) or []]),
+            maps=_newest([m for c in catalogues for m in self._maps(c, notices)]),
             catalogues=catalogues,
             prices=notices.attempt("prices", self._places.prices),
             notices=notices.found,
@@ -187,8 +187,12 @@ class Sources:
         def signed() -> State:
             return with_signs(state, self.objects, now, signed_keys(state, self.objects))
 
-        alive = notices.attempt("signs of life", signed) or state
+        alive = notices.attempt("signs of life", signed, store=STORE) or state
         return find_waiting(alive, now=now, lease=claims.lease)
+
+    def _maps(self, place: MapPlace, notices: Notices) -> Sequence[KnownMap]:
+        store = STORE if place.objects is self.objects else ""
+        return notices.attempt(place.name, place.maps, store=store) or []
 
     def _catalogues(self) -> list[MapPlace]:
         folder = self._places.maps

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from components.contract.errors import SourceUnavailableError
 from components.dashboard.drawing import Drawer
+from components.dashboard.notices import STORE, Notices
 from components.dashboard.site import HTML, PNG, SVG, Site
 from components.dashboard.words import slug
 from tests.dashboard.world import HOSTILE, World, many_runs, with_names
@@ -157,6 +159,20 @@ def test_a_source_that_cannot_be_read_is_a_notice_and_the_others_stay(empty: Wor
     page = text(site, "index.html")
     assert "Could not be read" in page
     assert "checkout" in page, "what the checkout holds is shown all the same"
+
+
+def test_a_store_that_does_not_answer_is_asked_once() -> None:
+    notices, asked = Notices(), list[str]()
+
+    def ask() -> None:
+        asked.append("once more")
+        raise SourceUnavailableError("no answer", next_step="see the endpoint")
+
+    assert notices.attempt("ledger", ask, store=STORE) is None
+    assert notices.attempt("maps", ask, store=STORE) is None
+    assert notices.attempt("checkout", lambda: 3) == 3
+    assert len(asked) == 1
+    assert [notice.source for notice in notices.found] == ["ledger"]
 
 
 def test_a_damaged_lock_is_a_notice(empty: World, drawer: Drawer) -> None:
