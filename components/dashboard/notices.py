@@ -36,11 +36,13 @@ class Notices:
 
     Attributes:
         found: The notices.
+        failed: Sources that could not be read, with those that were not asked for.
         silent: Stores that did not answer in this look. They are not asked again: each question is
             tried several times, and many of them would take minutes.
     """
 
     found: list[Notice] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
 
     def attempt(self, source: str, read: Callable[[], T], *, store: str = "") -> T | None:
@@ -53,6 +55,7 @@ class Notices:
                 that did not answer before is not read, and has no notice of its own.
         """
         if store in self.silent:
+            self.failed.add(source)
             return None
         try:
             return read()
@@ -64,6 +67,7 @@ class Notices:
             notice = Notice(
                 source, redact(error.strerror or type(error).__name__), "check the path and its rights"
             )
+        self.failed.add(source)
         if notice not in self.found:
             self.found.append(notice)
         return None
