@@ -94,8 +94,12 @@ def test_a_receiver_that_does_not_answer_fails_nothing(
     assert Operations(trained.objects).state().claim_of("r1") is not None
 
 
-def test_a_failed_run_tells_its_failure_and_an_unknown_one_is_named(trained: World) -> None:
+def test_a_failed_run_tells_its_failure_and_an_unknown_one_is_named(
+    trained: World, caplog: pytest.LogCaptureFixture
+) -> None:
     trained.undo("evaluate", "promote")
+    tell_lineage(trained.environment(), "r1", {"OPENLINEAGE_URL": ""})
+    assert "OpenLineage transport" not in caplog.text, "an empty variable names no receiver"
     tell_lineage(trained.environment(), "nobody")  # a warning
     with pytest.raises(MissingInputError, match="run nobody holds no claim"):
         write_lineage(trained.environment(), "nobody", None)
