@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 SETTING = "OPENLINEAGE_"
-"""Begin of the variables that the OpenLineage client reads; without one that is not empty, events are sent nowhere."""
+"""Begin of the variables that the OpenLineage client reads; events are sent only where one has a value."""
 
 
 def write_lineage(environment: Environment, run: str, out: Path | None) -> str:

@@ -91,7 +91,7 @@ def test_damaged_metrics_are_left_out(world: World) -> None:
 
 def test_a_damaged_decision_is_told_and_not_called_work(world: World) -> None:
     (world.checkout / "reports/promote/decision.json").write_text('{"models": 3')
-    with pytest.raises(StormsightError, match="decision.json is not JSON"):
+    with pytest.raises(StormsightError, match=r"decision\.json is not JSON"):
         read_checkout(world.checkout)
 
 
