@@ -54,11 +54,11 @@ def _parser() -> argparse.ArgumentParser:
 def _token(file: Path | None) -> str | None:
     if file is None:
         return os.environ.get(TOKEN) or None
-    content = read_bounded(file, "--token-file", 4096, next_step="name a file with one line")
+    content = read_bounded(file, "the token's file", 4096, next_step="name a file with one line")
     try:
         return content.decode().strip()
     except UnicodeDecodeError as error:
-        raise ParameterError("--token-file holds no text", next_step="write one line") from error
+        raise ParameterError("the token's file holds no text", next_step="write one line") from error
 
 
 # Each imports what it needs: --help takes no seconds.

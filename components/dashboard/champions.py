@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.contract.keys import approval_chain, champion_chain
-from components.dashboard.notices import Notices
+from components.dashboard.notices import STORE, Notices
 from components.lib.history.facts import ModelFacts, RunFacts
 from components.lib.registry.approvals import REQUESTED
 from components.lib.registry.ledger import ChampionEntry, ChampionLedgers
@@ -69,7 +69,7 @@ def find_champions(ledgers: ChampionLedgers, runs: Sequence[RunFacts], notices: 
     }
     found: list[Champion] = []
     for model in MODELS:
-        entries = notices.attempt(champion_chain(model), ledgers.of(model).entries)
+        entries = notices.attempt(champion_chain(model), ledgers.of(model).entries, store=STORE)
         if entries:
             found.append(_champion(model, entries, judged))
     return found
@@ -79,7 +79,7 @@ def find_requests(ledgers: ChampionLedgers, notices: Notices) -> list[Request]:
     """Return the requests for an approval without a verdict."""
     found: list[Request] = []
     for model in MODELS:
-        known = notices.attempt(approval_chain(model), ledgers.approvals(model).all)
+        known = notices.attempt(approval_chain(model), ledgers.approvals(model).all, store=STORE)
         if known and known[-1][1].event == REQUESTED:
             entry, request = known[-1]
             found.append(Request(model, request.version, entry.time, request.reason))

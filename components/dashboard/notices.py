@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from components.contract.errors import StormsightError
+from components.contract.errors import SourceUnavailableError, StormsightError
 from components.contract.redaction import redact
 
 T = TypeVar("T")
+
+STORE = "object store"
+"""Name of the store of ledgers, records and catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +32,42 @@ class Notice:
 
 @dataclass(slots=True)
 class Notices:
-    """Notices of one look at all sources."""
+    """Notices of one look at all sources.
+
+    Attributes:
+        found: The notices.
+        failed: Sources that could not be read, with those that were not asked for.
+        silent: Stores that did not answer in this look. They are not asked again: each question is
+            tried several times, and many of them would take minutes.
+    """
 
     found: list[Notice] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
 
-    def attempt(self, source: str, read: Callable[[], T]) -> T | None:
+    def attempt(self, source: str, read: Callable[[], T], *, store: str = "") -> T | None:
         """Return what ``read`` returns; None, and a notice, where it fails in an expected way.
 
         Args:
             source: Place that is read, in words.
             read: Function that reads it. A defect in it is raised.
+            store: Name of the store that it reads; empty for a place on this machine. What lies in a store
+                that did not answer before is not read, and has no notice of its own.
         """
+        if store in self.silent:
+            self.failed.add(source)
+            return None
         try:
             return read()
         except StormsightError as error:
+            if store and isinstance(error, SourceUnavailableError):
+                self.silent.add(store)
             notice = Notice(source, redact(error.message), redact(error.next_step))
         except OSError as error:
             notice = Notice(
                 source, redact(error.strerror or type(error).__name__), "check the path and its rights"
             )
+        self.failed.add(source)
         if notice not in self.found:
             self.found.append(notice)
         return None

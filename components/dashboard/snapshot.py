@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -14,7 +14,7 @@ from components.contract.errors import StormsightError
 from components.dashboard.champions import Champion, Request, find_champions, find_requests
 from components.dashboard.judged import JUDGE, Judged, judged_here, judged_in_store
 from components.dashboard.maps import KnownMap, MapPlace
-from components.dashboard.notices import Notice, Notices
+from components.dashboard.notices import STORE, Notice, Notices
 from components.dashboard.parameters import Claims, Places
 from components.dashboard.quality import Quality, TileFile, find_files
 from components.dashboard.waiting import Waiting, find_waiting
@@ -30,13 +30,14 @@ from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.liveness import signed_keys, with_signs
 from components.lib.operations.state import State
 from components.lib.registry.ledger import ChampionLedgers
+from components.lib.registry.served import MODELS
 
 LOG = logging.getLogger(__name__)
 
 RENEWED_AFTER = timedelta(seconds=15)
 """Age at which the facts behind the pages are read again."""
 
-LEDGER = "ledger and records of trainings"
+LEDGER, SIGNS, OWN = "ledger and records of trainings", "signs of life", "checkout"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ class Snapshot:
         maps: Maps of all catalogues, newest first.
         catalogues: The catalogues.
         notices: Sources that could not be read.
+        unread: Kinds of facts that may lack some for that: ``runs``, ``champions``, ``waiting``, ``maps``.
         prices: Price table and power model; None if they could not be read.
         detailed: Adds the inputs and outputs of a run's stages.
     """
@@ -72,6 +74,7 @@ class Snapshot:
     maps: Sequence[KnownMap] = ()
     catalogues: Sequence[MapPlace] = ()
     notices: Sequence[Notice] = ()
+    unread: Set[str] = frozenset()
     prices: CostParameters | None = None
     detailed: Callable[[RunFacts], RunFacts] = field(default=lambda run: run)
 
@@ -121,10 +124,10 @@ class Sources:
             ParameterError: If the store's address names none.
         """
         notices, checkout = Notices(), self._places.checkout
-        history = notices.attempt(LEDGER, self._read_history) or History()
+        history = notices.attempt(LEDGER, self._read_history, store=STORE) or History()
         for problem in history.problems:
             notices.found.append(Notice(problem.source, problem.message, problem.next_step))
-        own = notices.attempt("checkout", self._read_checkout)
+        own = notices.attempt(OWN, self._read_checkout)
         runs = (*([] if own is None else [own]), *history.runs)
         judged = self._judged(history, notices)
         catalogues = self._catalogues()
@@ -138,10 +141,11 @@ class Sources:
             refusals=judged.refusals,
             judged_run=judged.run,
             tiles=notices.attempt("tiles", partial(find_files, checkout, judged.refusals)) or {},
-            maps=_newest([m for c in catalogues for m in notices.attempt(c.name, c.maps) or []]),
+            maps=_newest([m for c in catalogues for m in self._maps(c, notices)]),
             catalogues=catalogues,
             prices=notices.attempt("prices", self._places.prices),
             notices=notices.found,
+            unread=_unread(notices.failed, catalogues),
             detailed=self._detailed,
         )
 
@@ -187,8 +191,12 @@ class Sources:
         def signed() -> State:
             return with_signs(state, self.objects, now, signed_keys(state, self.objects))
 
-        alive = notices.attempt("signs of life", signed) or state
+        alive = notices.attempt(SIGNS, signed, store=STORE) or state
         return find_waiting(alive, now=now, lease=claims.lease)
+
+    def _maps(self, place: MapPlace, notices: Notices) -> Sequence[KnownMap]:
+        store = STORE if place.objects is self.objects else ""
+        return notices.attempt(place.name, place.maps, store=store) or []
 
     def _catalogues(self) -> list[MapPlace]:
         folder = self._places.maps
@@ -246,6 +254,17 @@ class Keeper:
             LOG.warning("the pages stay as they are: %s", error.message)
         finally:
             self._renewing.release()
+
+
+def _unread(failed: Set[str], catalogues: Sequence[MapPlace]) -> Set[str]:
+    """Return the kinds of facts that need a source which failed."""
+    needed = {
+        "runs": {LEDGER, OWN},
+        "champions": {keys.champion_chain(model) for model in MODELS},
+        "waiting": {LEDGER, SIGNS, *(keys.approval_chain(model) for model in MODELS)},
+        "maps": {one.name for one in catalogues},
+    }
+    return frozenset(kind for kind, sources in needed.items() if sources & failed)
 
 
 def _newest(maps: Sequence[KnownMap]) -> list[KnownMap]:

@@ -123,23 +123,23 @@ def _compare(options: argparse.Namespace) -> None:
     from components.drift.features import chosen, read_features  # noqa: PLC0415
     from components.lib.objects.opening import objects_from_environment  # noqa: PLC0415
 
-    checked = _checked(CompareOptions, options)
+    checked, place = _checked(CompareOptions, options), _place(options, "drift")
     reference = _read_reference(options)
     tiles = chosen(read_features(options.features, reference.tiles.block_m), [options.acquisition])
     drift = compare_pixels(tiles, options.acquisition, reference, checked)
     request = None if options.model is None else open_request(objects_from_environment(), drift)
-    _publish(drift.report(request), options, "drift")
+    _publish(drift.report(request), options, place)
 
 
 def _outputs(options: argparse.Namespace) -> None:
     from components.drift.compare import compare_outputs  # noqa: PLC0415
     from components.lib.drift.outputs import read_outputs  # noqa: PLC0415
 
-    checked = _checked(CompareOptions, options)
+    checked, place = _checked(CompareOptions, options), _place(options, f"outputs-{options.model}")
     after = read_outputs(options.evaluation)
     before = after if options.reference is None else read_outputs(options.reference)
     drift = compare_outputs(before, after, options.acquisition, options.model, checked)
-    _publish(drift.report(None), options, f"outputs-{options.model}")
+    _publish(drift.report(None), options, place)
 
 
 def _checked(kind: type[P], options: argparse.Namespace) -> P:
@@ -149,14 +149,30 @@ def _checked(kind: type[P], options: argparse.Namespace) -> P:
     return validated("options", kind, given, Path("the options"))
 
 
-def _publish(report: Document, options: argparse.Namespace, name: str) -> None:
+def _place(options: argparse.Namespace, name: str) -> Path:
+    """Return the path of the report and the picture, without their suffixes.
+
+    Raises:
+        ParameterError: If the acquisition or ``name`` would lead elsewhere: tables may hold any words.
+    """
+    from components.contract.errors import ParameterError  # noqa: PLC0415
+    from components.contract.keys import is_key  # noqa: PLC0415
+
+    for word in (options.acquisition, name):
+        if "/" in word or not is_key(word):
+            raise ParameterError(
+                f"{word!r} is no name of a file", next_step="name an acquisition and a model of the tables"
+            )
+    return Path(options.out / options.acquisition / name)
+
+
+def _publish(report: Document, options: argparse.Namespace, place: Path) -> None:
     """Write a report and its picture, and print one of them."""
     from components.drift.picture import draw  # noqa: PLC0415
     from components.lib.files import write_json  # noqa: PLC0415
 
-    place = options.out / options.acquisition / name
-    write_json(place.with_name(f"{name}.json"), report)
-    draw(report, place.with_name(f"{name}.png"))
+    write_json(place.with_name(f"{place.name}.json"), report)
+    draw(report, place.with_name(f"{place.name}.png"))
     print(json.dumps(report, indent=2, sort_keys=True) if options.json else _words(report, place))
     report_result({key: report[key] for key in ("acquisition", "drifted", "p_value", "shifted")})
 

@@ -14,6 +14,8 @@ LOG = logging.getLogger(__name__)
 
 HOST, PORT, INTERVAL_S = "127.0.0.1", 9464, 30.0
 
+LONGEST_INTERVAL_S = 86_400.0
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line; serve until the process is ended, or print one reading."""
@@ -21,9 +23,10 @@ def main(arguments: list[str] | None = None) -> None:
     if options.table:
         print_table()
         return
-    if not 0 < options.interval < float("inf"):
+    if not 0 < options.interval <= LONGEST_INTERVAL_S:
         raise ParameterError(
-            f"--interval is {options.interval}", next_step="give seconds above 0, such as --interval 30"
+            f"--interval is {options.interval}",
+            next_step=f"give seconds above 0, {LONGEST_INTERVAL_S:g} at most, such as --interval 30",
         )
     if options.once:
         print_once()
@@ -44,8 +47,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--interval", type=float, default=INTERVAL_S, help="seconds between two readings (%(default)s)"
     )
-    command.add_argument("--once", action="store_true", help="print one reading and end")
-    command.add_argument("--table", action="store_true", help="print all metrics as a Markdown table and end")
+    printed = command.add_mutually_exclusive_group()
+    printed.add_argument("--once", action="store_true", help="print one reading and end")
+    printed.add_argument("--table", action="store_true", help="print all metrics as a Markdown table and end")
     return command
 
 

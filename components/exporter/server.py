@@ -106,10 +106,10 @@ def open_server(exporter: Exporter, host: str, port: int) -> WSGIServer:
     """
     try:
         return make_server(host, port, exporter, server_class=_Server, handler_class=_Handler)
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # a port beyond 65535 is the latter
         raise ResourceError(
-            f"{host}:{port} cannot be listened to: {error.strerror or error}",
-            next_step="choose another --port, or end what uses it",
+            f"{host}:{port} cannot be listened to: {getattr(error, 'strerror', None) or error}",
+            next_step="choose another --port or --host (a name or an IPv4 address), or end what uses it",
         ) from error
 
 

@@ -116,13 +116,17 @@ def text_of(report: CostReport) -> str:
         "",
         _HEAD,
     ]
-    lines += [f"{run.run[:38]:<38} {_row(cost, prices)}  {_note(run)}" for run, cost in report.runs]
+    lines += [
+        f"{run.run[:38]:<38} {_row(cost, prices)}  {_note(run)}{_unpriced(cost)}" for run, cost in report.runs
+    ]
     if not report.runs:
         lines.append("no training has ended yet, or none is kept")
     lines += ["", "promoted models, with all runs since the promotion before", _HEAD]
     for one in report.promoted:
-        lines.append(f"{one.run.run[:38]:<38} {_row(one.cost, prices)}  {_promoted(one, report)}")
-    lines.append(f"{'since the last promotion':<38} {_row(report.since, prices)}")
+        lines.append(
+            f"{one.run.run[:38]:<38} {_row(one.cost, prices)}  {_promoted(one, report)}{_unpriced(one.cost)}"
+        )
+    lines.append(f"{'since the last promotion':<38} {_row(report.since, prices)}{_unpriced(report.since)}")
     lines += [f"could not be read: {problem}" for problem in report.problems]
     return "\n".join(lines)
 
@@ -160,6 +164,11 @@ def _note(run: RunFacts) -> str:
     attempts = sum(one.run == run.run for one in run.failures)
     failed = f", {attempts} failed attempts not priced" if attempts else ""
     return f"{words}{failed}{', simulated' if run.simulated else ''}"
+
+
+def _unpriced(cost: Cost) -> str:
+    """Return words on stages that the sums leave out, so that a cost of 0 is not taken for a free one."""
+    return f", {cost.unpriced} stages without time or resources not priced" if cost.unpriced else ""
 
 
 def _promoted(one: Promotion, report: CostReport) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 SETTING = "OPENLINEAGE_"
-"""Begin of the variables that the OpenLineage client reads; without one, events are sent nowhere."""
+"""Begin of the variables that the OpenLineage client reads; events are sent only where one has a value."""
 
 
 def write_lineage(environment: Environment, run: str, out: Path | None) -> str:
@@ -57,7 +57,7 @@ def tell_lineage(environment: Environment, run: str, variables: Mapping[str, str
     except StormsightError as error:
         LOG.warning("no lineage of run %s was written: %s", run, error.message)
         return
-    if any(name.startswith(SETTING) for name in variables):
+    if any(name.startswith(SETTING) and value for name, value in variables.items()):
         _send(run, events)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from components.contract.errors import ParameterError, SourceUnavailableError
+from components.contract.errors import MissingInputError, ParameterError, SourceUnavailableError
+from components.contract.redaction import redact
 from components.dashboard.__main__ import _listening, main
 from components.dashboard.app import make_app
 from components.dashboard.drawing import Drawer
@@ -98,6 +99,9 @@ def test_the_command_refuses_an_open_door(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.delenv("STORMSIGHT_DASHBOARD_TOKEN", raising=False)
     with pytest.raises(ParameterError, match="lets other machines read"):
         main(["--host", "0.0.0.0"])
+    with pytest.raises(MissingInputError) as missing:
+        main(["--host", "0.0.0.0", "--token-file", str(tmp_path / "none")])
+    assert redact(missing.value.message) == missing.value.message, "no word of it passes for a secret"
     (tmp_path / "token").write_bytes(b"\xff\xfe" * 10)
     with pytest.raises(ParameterError, match="no text"):
         main(["--host", "0.0.0.0", "--token-file", str(tmp_path / "token")])

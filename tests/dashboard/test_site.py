@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from components.contract.errors import SourceUnavailableError
 from components.dashboard.drawing import Drawer
+from components.dashboard.notices import STORE, Notices
 from components.dashboard.site import HTML, PNG, SVG, Site
 from components.dashboard.words import slug
 from tests.dashboard.world import HOSTILE, World, many_runs, with_names
@@ -159,12 +161,38 @@ def test_a_source_that_cannot_be_read_is_a_notice_and_the_others_stay(empty: Wor
     assert "checkout" in page, "what the checkout holds is shown all the same"
 
 
+def test_what_could_not_be_read_is_not_called_absent(empty: World, drawer: Drawer) -> None:
+    for key in ("ledger/operations/000000001.json", "ledger/champions/stormsight-sar/000000001.json"):
+        empty.objects.put(key, b"{torn")
+    site = Site(empty.read(), drawer)
+    page = text(site, "index.html")
+    assert {"champions", "waiting", "runs"} <= site.snapshot.unread
+    assert page.count("Not known: a source") == len(site.snapshot.unread)
+    assert "No model has been promoted" not in page
+    assert "Nothing is at work" not in page
+    assert "No training has run yet" not in text(site, "runs.html")
+
+
+def test_a_store_that_does_not_answer_is_asked_once() -> None:
+    notices, asked = Notices(), list[str]()
+
+    def ask() -> None:
+        asked.append("once more")
+        raise SourceUnavailableError("no answer", next_step="see the endpoint")
+
+    assert notices.attempt("ledger", ask, store=STORE) is None
+    assert notices.attempt("maps", ask, store=STORE) is None
+    assert notices.attempt("checkout", lambda: 3) == 3
+    assert len(asked) == 1
+    assert [notice.source for notice in notices.found] == ["ledger"]
+
+
 def test_a_damaged_lock_is_a_notice(empty: World, drawer: Drawer) -> None:
     empty.repro()
     (empty.checkout / "dvc.lock").write_text("stages: [1]\n")
     site = Site(empty.read(), drawer)
     assert [notice.source for notice in site.snapshot.notices] == ["checkout"]
-    assert site.resource("index.html") is not None
+    assert "No training has run yet" not in text(site, "index.html")
 
 
 def test_a_decision_of_another_form_breaks_no_page(site: Site, drawer: Drawer) -> None:

@@ -122,6 +122,11 @@ def test_mistakes_get_a_message(objects: FolderObjects, tmp_path: Path) -> None:
         main(["reference", "--model", MODEL, "--acquisitions", "old"])
     with pytest.raises(ParameterError, match="block_m"):
         main(["reference", "--model", MODEL, "--block-m", "0"])
+    for away in (["--acquisition", "../../bright"], ["--acquisition", "a/b"], ["--acquisition", ".."]):
+        with pytest.raises(ParameterError, match="is no name of a file"):
+            main(["compare", *away, "--model", MODEL])
+    with pytest.raises(ParameterError, match=r"'outputs-\.\./x' is no name of a file"):
+        main(["outputs", "--acquisition", "bright", "--model", "../x"])
     with pytest.raises(ParameterError, match="alpha"):
         main([*compare, "--model", MODEL, "--alpha", "2"])
 

@@ -222,6 +222,9 @@ def test_each_source_fails_alone(
     values = values_of(sources)
     assert down(values) == {"maps", "champions", "records"}
     assert values['stormsight_ledger_verified{ledger="champions/stormsight-sar"}'] == 0
+    assert not any('ledger="requests"' in name for name in values), "no acquisition has drifted"
+    trainings.objects.put("ledger/requests/000000001.json", b"{torn")
+    assert values_of(sources)['stormsight_ledger_verified{ledger="requests"}'] == 0
     assert values['stormsight_ledger_verified{ledger="operations"}'] == 1
     assert values['stormsight_runs_total{outcome="succeeded"}'] == 1
     assert "stormsight_maps_total" not in values

@@ -106,6 +106,10 @@ def test_one_reading_is_printed(
 def test_bad_arguments_are_refused(sources: Sources) -> None:
     with pytest.raises(ParameterError, match=r"--interval is 0\.0"):
         main(["--interval", "0"])
+    with pytest.raises(ParameterError, match=r"--interval is 1e\+300"):
+        main(["--interval", "1e300"])
+    with pytest.raises(ResourceError, match="port must be 0-65535"):
+        open_server(Exporter(sources, interval=30), "127.0.0.1", 65536)
     exporter = Exporter(sources, interval=30)
     with served(exporter) as port, pytest.raises(ResourceError, match=f"127.0.0.1:{port} cannot be listened"):
         open_server(exporter, "127.0.0.1", port)

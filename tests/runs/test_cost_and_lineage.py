@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -56,6 +57,9 @@ def test_the_cost_of_a_run_is_read_from_its_records(
     assert "prices in CHF" in text
     assert "promoted, simulated" in text
     assert "of 1 runs" in text
+    assert "not priced" not in text
+    unknown = text_of(replace(report, runs=[(run, replace(cost, unpriced=2))]))
+    assert unknown.count("2 stages without time or resources not priced") == 1
     assert json.loads(json_of(report))["runs"][0]["cpu_seconds"] == cost.cpu_seconds
     with pytest.raises(ParameterError, match="--last is 0"):
         read_cost(trained.environment(), last=0)
@@ -90,8 +94,12 @@ def test_a_receiver_that_does_not_answer_fails_nothing(
     assert Operations(trained.objects).state().claim_of("r1") is not None
 
 
-def test_a_failed_run_tells_its_failure_and_an_unknown_one_is_named(trained: World) -> None:
+def test_a_failed_run_tells_its_failure_and_an_unknown_one_is_named(
+    trained: World, caplog: pytest.LogCaptureFixture
+) -> None:
     trained.undo("evaluate", "promote")
+    tell_lineage(trained.environment(), "r1", {"OPENLINEAGE_URL": ""})
+    assert "OpenLineage transport" not in caplog.text, "an empty variable names no receiver"
     tell_lineage(trained.environment(), "nobody")  # a warning
     with pytest.raises(MissingInputError, match="run nobody holds no claim"):
         write_lineage(trained.environment(), "nobody", None)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sized
 
 from components.contract.errors import BadDataError
-from components.contract.keys import APPROVALS, CHAMPIONS
+from components.contract.keys import APPROVALS, CHAMPIONS, REQUESTS
 from components.exporter.sources import Sources
 from components.lib.monitoring.readings import Readings
+from components.lib.operations.requests import RetrainingRequests
 
 DUMP = ".dump"
 """End of a dump's name."""
@@ -28,6 +29,8 @@ def collect_ledgers(sources: Sources, readings: Readings) -> None:
         _verify(readings, f"champions/{model}", ledgers.of(model).entries)
     for model in objects.folders(f"{APPROVALS}/"):
         _verify(readings, f"approvals/{model}", ledgers.approvals(model).all)
+    if objects.list(f"{REQUESTS}/"):  # an acquisition that has drifted begins it
+        _verify(readings, "requests", RetrainingRequests(objects).all)
 
 
 def collect_backups(sources: Sources, readings: Readings) -> None:

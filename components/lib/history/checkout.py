@@ -118,7 +118,11 @@ def _stages_of(lock: Path) -> Mapping[str, Any]:
 
 
 def _metrics_of(root: Path, entries: Iterable[_Entry]) -> dict[str, Any]:
-    """Return the JSON that stages left by path; what was removed or is damaged is left out."""
+    """Return the JSON that stages left by path; what was removed or is damaged is left out.
+
+    Raises:
+        BadDataError: If a decision is damaged.
+    """
     paths = sorted({out.path for entry in entries for out in entry.outs})
     found: dict[str, Any] = {}
     for path in paths:
@@ -129,6 +133,8 @@ def _metrics_of(root: Path, entries: Iterable[_Entry]) -> dict[str, Any]:
                 )
                 found[path] = read_json_text(content, path)
             except StormsightError as error:
+                if is_decision(path):  # without it a judged training would pass for one at work
+                    raise
                 LOG.warning("left out: %s", error.message)
     return found
 

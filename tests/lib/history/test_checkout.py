@@ -89,6 +89,12 @@ def test_damaged_metrics_are_left_out(world: World) -> None:
     assert run.stages["distill@concord"].seconds == {}
 
 
+def test_a_damaged_decision_is_told_and_not_called_work(world: World) -> None:
+    (world.checkout / "reports/promote/decision.json").write_text('{"models": 3')
+    with pytest.raises(StormsightError, match=r"decision\.json is not JSON"):
+        read_checkout(world.checkout)
+
+
 def test_times_are_those_of_runs_with_the_same_code_and_parameters(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
