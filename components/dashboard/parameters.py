@@ -5,35 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field
-
-from components.lib.config.loader import Parameters, load_known, load_parameters
+from components.lib.config.loader import load_known, load_parameters
 from components.lib.history.cost import CostParameters
 from components.lib.objects.opening import DEFAULTS, OBJECTS
+from components.lib.operations.parameters import ClaimParameters
 
 TOKEN = "STORMSIGHT_DASHBOARD_TOKEN"  # noqa: S105 - the name of a variable
 """Environment variable: word that a reader states as password."""
 
 SOURCE, REMOTE = "STORMSIGHT_SOURCE", "STORMSIGHT_REMOTE"
-
-
-class Claims(Parameters):
-    """Keys of the section ``orchestration`` that the dashboard reads.
-
-    Attributes:
-        lease_h: Hours of silence after which the claim of a training counts as stuck.
-    """
-
-    lease_h: float = Field(default=2.0, gt=0)
-
-    @property
-    def lease(self) -> timedelta:
-        """``lease_h`` as a duration."""
-        return timedelta(hours=self.lease_h)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +48,13 @@ class Places:
         """Folder of the catalogue that ``make map`` writes."""
         return self.checkout / "maps"
 
-    def claims(self) -> Claims:
+    def claims(self) -> ClaimParameters:
         """Return the parameters of claims.
 
         Raises:
             ParameterError: If ``params.yaml`` is missing or malformed.
         """
-        return load_known("orchestration", Claims, self.checkout / "params.yaml")
+        return load_known("orchestration", ClaimParameters, self.checkout / "params.yaml")
 
     def prices(self) -> CostParameters:
         """Return the price table and power model.

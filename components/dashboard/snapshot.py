@@ -15,7 +15,7 @@ from components.dashboard.champions import Champion, Request, find_champions, fi
 from components.dashboard.judged import JUDGE, Judged, judged_here, judged_in_store
 from components.dashboard.maps import KnownMap, MapPlace
 from components.dashboard.notices import STORE, Notice, Notices
-from components.dashboard.parameters import Claims, Places
+from components.dashboard.parameters import Places
 from components.dashboard.quality import Quality, TileFile, find_files
 from components.dashboard.waiting import Waiting, find_waiting
 from components.lib.history.checkout import read_checkout
@@ -28,6 +28,7 @@ from components.lib.objects.folder import FolderObjects
 from components.lib.objects.opening import open_objects
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.liveness import signed_keys, with_signs
+from components.lib.operations.parameters import ClaimParameters
 from components.lib.operations.state import State
 from components.lib.registry.ledger import ChampionLedgers
 from components.lib.registry.served import MODELS
@@ -186,7 +187,7 @@ class Sources:
 
     def _waiting(self, state: State, notices: Notices) -> list[Waiting]:
         now = self._clock()
-        claims = notices.attempt("params.yaml", self._places.claims) or Claims()
+        claims = notices.attempt("params.yaml", self._places.claims) or ClaimParameters()
 
         def signed() -> State:
             return with_signs(state, self.objects, now, signed_keys(state, self.objects))

@@ -10,8 +10,8 @@ from functools import cached_property
 from components.contract.errors import SourceUnavailableError
 from components.contract.identity import Identity
 from components.contract.keys import CHAMPIONS, OPERATIONS
-from components.exporter.mapped import MapFacts
 from components.exporter.parameters import Places, load_claim_parameters
+from components.lib.catalogue.mapped import MapFacts
 from components.lib.history.requirements import GraphRequirements
 from components.lib.history.stored import History, HistoryReader
 from components.lib.ledger.chain import Chain, Entry, utc_now

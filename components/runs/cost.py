@@ -10,7 +10,7 @@ from typing import Any
 
 from components.contract.errors import ParameterError, StormsightError
 from components.contract.keys import map_item_key
-from components.lib.catalogue.documents import read_item
+from components.lib.catalogue.mapped import MapFacts, read_map
 from components.lib.catalogue.maps import Catalogue
 from components.lib.config.loader import load_under
 from components.lib.history.cost import (
@@ -102,7 +102,7 @@ def mapped_area(objects: ObjectStore) -> tuple[dict[Version, float], list[str]]:
         if isinstance(item, str):
             problems.append(item)
         else:
-            area[entry.model, entry.version] += float(item["properties"].get("stormsight:mapped_km2", 0.0))
+            area[entry.model, entry.version] += item.area
     return dict(area), problems
 
 
@@ -205,9 +205,8 @@ def _detailed(reader: HistoryReader, run: RunFacts) -> RunFacts | str:
         return f"run {run.run}: {error.message}"
 
 
-def _item(objects: ObjectStore, map_id: str) -> Any:  # noqa: ANN401 - a STAC item, or words
-    key = map_item_key(map_id)
+def _item(objects: ObjectStore, map_id: str) -> MapFacts | str:
     try:
-        return read_item(objects.get(key), name=key)
+        return read_map(objects, map_item_key(map_id))
     except StormsightError as error:
         return f"map {map_id}: {error.message}"

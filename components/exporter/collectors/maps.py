@@ -7,8 +7,8 @@ from datetime import datetime
 
 from components.contract.errors import StormsightError
 from components.contract.keys import ITEM, MAP_ITEMS
-from components.exporter.mapped import MapFacts, read_map
 from components.exporter.sources import Sources
+from components.lib.catalogue.mapped import MapFacts, read_map
 from components.lib.monitoring.readings import Readings
 from components.lib.objects.protocol import map_many
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from components.contract.errors import BadDataError, MissingInputError, StormsightError
-from components.contract.keys import OPERATIONS, WORK, failures_prefix, stage_records_prefix, training_prefix
+from components.contract.keys import WORK, failures_prefix, stage_records_prefix, training_prefix
 from components.lib.history.decided import models_of
 from components.lib.history.facts import Outcome, RunFacts
 from components.lib.history.recorded import facts_of_failures, facts_of_stages, read_run_record
@@ -229,11 +229,6 @@ class HistoryReader:
             failures=facts_of_failures(failures),
             metrics={path: value for record in done.values() for path, value in record.metrics.items()},
         )
-
-
-def ledger_problem(error: StormsightError) -> Problem:
-    """Return the problem that no history could be read at all."""
-    return Problem(OPERATIONS, error.message, error.next_step)
 
 
 def _by_key(known: History | None) -> dict[str, tuple[RunFacts, ...]]:
