@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from components.contract.work import Requirements, Work
 from stormsight_dags.airflow.landing import AnnounceOperator, LandingSensor
-from stormsight_dags.airflow.rendering import DEFAULT_ARGS, command_task
+from stormsight_dags.airflow.rendering import ONE_RUN_AT_A_TIME, command_task
 from stormsight_dags.settings.load import load_settings
 
 settings = load_settings()
@@ -19,12 +17,8 @@ with DAG(
     description="New acquisitions in the landing prefix are checked, registered and announced",
     # One run waits; once it has found something and ended, the next one begins to wait.
     schedule="@continuous",
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=["stormsight"],
     doc_md=__doc__,
+    **ONE_RUN_AT_A_TIME,
 ):
     landed = LandingSensor(task_id="landed", settings=settings)
     register = command_task(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from components.contract.work import Requirements, Work
-from stormsight_dags.airflow.rendering import DEFAULT_ARGS, command_task
+from stormsight_dags.airflow.rendering import ONE_RUN_AT_A_TIME, command_task
 from stormsight_dags.settings.load import load_settings
 
 settings = load_settings()
@@ -16,12 +14,8 @@ with DAG(
     "dashboard",
     description="Publish the dashboard",
     schedule=CronTriggerTimetable("40 * * * *", timezone="UTC"),
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=["stormsight"],
     doc_md=__doc__,
+    **ONE_RUN_AT_A_TIME,
 ):
     publish = command_task(
         settings,

@@ -9,14 +9,13 @@ the clock makes up for a lost event, or an approval, which has none.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from components.contract.work import Requirements, Work
 from stormsight_dags.airflow.assets import ACQUISITIONS, MODEL
-from stormsight_dags.airflow.rendering import DEFAULT_ARGS, RUN, command_task, mapped_command_task
+from stormsight_dags.airflow.rendering import ONE_RUN_AT_A_TIME, RUN, command_task, mapped_command_task
 from stormsight_dags.airflow.starting import CHOSEN, chosen_acquisitions, events_and_clock
 from stormsight_dags.settings.load import load_settings
 
@@ -30,18 +29,13 @@ with DAG(
     "map",
     description="Map what is registered with the present champion",
     schedule=events_and_clock(STARTERS, cron),
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    # Events that arrive meanwhile are kept and start one run afterwards, which plans all that is missing.
-    max_active_runs=1,
     # A laptop runs one network at a time.
     max_active_tasks=64 if settings.mode == "kubernetes" else 1,
-    default_args=DEFAULT_ARGS,
-    tags=["stormsight"],
     params=chosen_acquisitions(
         "Ids with commas between them, to map these alone; empty: all that lack a map"
     ),
     doc_md=__doc__,
+    **ONE_RUN_AT_A_TIME,
 ):
     needs = Requirements(image="train", cpu=pod.cpu, memory=pod.memory, retry="data")
     chosen = ("--groups", str(groups), "--acquisitions", f"{{{{ params.{CHOSEN} }}}}")

@@ -5,13 +5,11 @@ The ledger says what is to be started; the event only wakes `retrain`, whose `pl
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from components.contract.work import Requirements, Work
 from stormsight_dags.airflow.assets import REDRIVE
-from stormsight_dags.airflow.rendering import DEFAULT_ARGS, command_task
+from stormsight_dags.airflow.rendering import ONE_RUN_AT_A_TIME, command_task
 from stormsight_dags.settings.load import load_settings
 
 settings = load_settings()
@@ -21,12 +19,8 @@ with DAG(
     "redrive",
     description="Start trainings again that failed by bad luck",
     schedule=CronTriggerTimetable(cron, timezone="UTC") if cron else None,
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    max_active_runs=1,
-    default_args=DEFAULT_ARGS,
-    tags=["stormsight"],
     doc_md=__doc__,
+    **ONE_RUN_AT_A_TIME,
 ):
     redrive = command_task(
         settings,

@@ -6,7 +6,7 @@ that is trained already, or is being trained, skips the run. A model that does n
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from airflow.sdk import (
     DAG,
@@ -19,7 +19,7 @@ from components.contract.work import Requirements, Work
 from stormsight_dags.airflow.assets import ACQUISITIONS, MODEL, REDRIVE
 from stormsight_dags.airflow.notices import notify_deadline, notify_promotion
 from stormsight_dags.airflow.outcome import RunOutcomeOperator
-from stormsight_dags.airflow.rendering import DEFAULT_ARGS, PIPELINE, RUN, command_task, render
+from stormsight_dags.airflow.rendering import ONE_RUN_AT_A_TIME, PIPELINE, RUN, command_task, render
 from stormsight_dags.airflow.starting import CHOSEN, chosen_acquisitions, events_and_clock
 from stormsight_dags.settings.load import load_settings
 
@@ -33,10 +33,6 @@ with DAG(
     "retrain",
     description="Train, evaluate and gate on all registered acquisitions",
     schedule=events_and_clock(STARTERS, cron),
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
-    # Events that arrive meanwhile are kept and start one run afterwards, which takes all that is pending.
-    max_active_runs=1,
     # A laptop trains one network at a time.
     max_active_tasks=16 if settings.mode == "kubernetes" else 1,
     deadline=DeadlineAlert(
@@ -46,12 +42,11 @@ with DAG(
         interval=timedelta(hours=orchestration.deadline_h),
         callback=AsyncCallback(notify_deadline, kwargs={"hours": orchestration.deadline_h}),
     ),
-    default_args=DEFAULT_ARGS,
-    tags=["stormsight"],
     params=chosen_acquisitions(
         "Ids with commas between them, to train with these alone; empty: all registered ones"
     ),
     doc_md=__doc__,
+    **ONE_RUN_AT_A_TIME,
 ):
     needs = Requirements(retry="gate")
     chosen = ("--acquisitions", f"{{{{ params.{CHOSEN} }}}}")

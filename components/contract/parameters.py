@@ -179,7 +179,8 @@ def value_at(sections: Mapping[str, Any], key: str, where: Path) -> Any:  # noqa
     found: Any = sections
     for part in key.split("."):
         if not isinstance(found, Mapping) or part not in found:
-            known = found if isinstance(found, Mapping) else ()
+            # A section that is ours and is missing is no misspelt one.
+            known = found if isinstance(found, Mapping) and part not in SECTIONS else ()
             raise ParameterError(
                 f"{where} has no section {shown(key)}{nearest(part, known)}",
                 next_step=f"add {key}: to {where}",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from components.dashboard import words
 from components.dashboard.decisions import checks_of, sensors_of
+from components.lib.templating import html_environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -19,13 +20,7 @@ POLICY = "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none';
 
 def environment() -> Environment:
     """Return the environment of the templates."""
-    found = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    found = html_environment(TEMPLATES)
     for name in ("when", "duration", "score", "percent", "short", "counted"):
         found.filters[name] = getattr(words, name)
     found.filters |= {"checks": checks_of, "sensors": sensors_of}

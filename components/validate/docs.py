@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+
+from components.lib.templating import html_environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -54,16 +55,17 @@ def finish_docs(docs: Path, verdict: dict[str, Any], quarantine: pd.DataFrame) -
     shutil.rmtree(docs / "static", ignore_errors=True)
     for page in docs.rglob("*.html"):
         page.write_text(self_contained(page.read_text(encoding="utf-8"), style), encoding="utf-8")
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    front = environment.get_template("index.html.j2").render(
-        policy=Markup(POLICY),  # noqa: S704 - our constant
-        style=Markup(style),  # noqa: S704 - our file
-        verdict=verdict,
-        counts=COUNTS,
-        quarantine=quarantine.to_dict("records"),
-        pages=_result_pages(docs),
+    front = (
+        html_environment(TEMPLATES)
+        .get_template("index.html.j2")
+        .render(
+            policy=Markup(POLICY),  # noqa: S704 - our constant
+            style=Markup(style),  # noqa: S704 - our file
+            verdict=verdict,
+            counts=COUNTS,
+            quarantine=quarantine.to_dict("records"),
+            pages=_result_pages(docs),
+        )
     )
     (docs / "index.html").write_text(front, encoding="utf-8")
 

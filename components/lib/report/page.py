@@ -6,12 +6,13 @@ import base64
 import hashlib
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from components.lib.files import write_text
 from components.lib.report.content import Gallery, PlotsContent, ReportContent
 from components.lib.report.panels import save_png
+from components.lib.templating import html_environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -57,13 +58,7 @@ def _write_pictures(folder: Path, number: int, gallery: Gallery, side_px: int) -
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_environment(TEMPLATES)
     environment.filters["signed"] = signed
     return environment
 

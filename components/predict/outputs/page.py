@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import shapely
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from components.lib.files import write_text
+from components.lib.templating import html_environment
 from components.predict.outputs import facts as names
 from components.predict.outputs.facts import MapFacts
 from components.predict.outputs.item import footprint
@@ -219,13 +220,7 @@ def as_global(module: str) -> str:
 
 def environment() -> Environment:
     """Return the templates of pages."""
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return html_environment(TEMPLATES)
 
 
 def gradient() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator, TaskGroup
@@ -31,6 +31,15 @@ DEFAULT_ARGS: dict[str, Any] = {
     "on_retry_callback": notify_retry,
 }
 """Defaults of every task of ours."""
+
+ONE_RUN_AT_A_TIME: dict[str, Any] = {
+    "start_date": datetime(2026, 1, 1, tzinfo=UTC),
+    "catchup": False,
+    "max_active_runs": 1,
+    "default_args": DEFAULT_ARGS,
+    "tags": ["stormsight"],
+}
+"""Arguments of every DAG of ours. Events that arrive during a run are kept and start one run afterwards."""
 
 
 def task_id(address: str) -> str:
