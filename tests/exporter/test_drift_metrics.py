@@ -27,7 +27,8 @@ def promote(trainings: Trainings, version: str, previous: str | None) -> None:
         "decision": version * 64, "reason": "it sees barns",
     }  # fmt: skip
     chain = Chain(trainings.objects, f"{CHAMPIONS}/{MODEL}", lambda: trainings.now)
-    chain.append((chain.entries() or [None])[-1], body)
+    known = chain.entries()
+    chain.append(known[-1] if known else None, body)
 
 
 def test_comparisons_are_counted_by_outcome(trainings: Trainings, sources: Sources) -> None:

@@ -158,7 +158,11 @@ def test_trouble_is_told_in_one_line_and_fails_nothing(
     assert "the reference of its champion was not kept: " in caplog.text
     assert not watched.objects.list(COMPARISONS)
     caplog.clear()
-    monkeypatch.setattr("components.runs.drift.product_of", lambda _: {}["a defect"])
+
+    def defect(*_: object) -> None:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr("components.runs.drift.product_of", defect)
     watch_drift(watched.environment, "r1", key)
     assert "run r1 ended, but drift was not looked for: a defect" in caplog.text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from components.contract.errors import BadDataError
 from components.contract.keys import CHAMPIONS
 from components.exporter.sources import Sources
 from components.lib.drift.records import Outcome, list_comparisons, read_comparisons
@@ -33,12 +34,15 @@ def collect_requests(sources: Sources, readings: Readings) -> None:
     """Count the requests for a retraining that name each model's present champion.
 
     Raises:
-        BadDataError: If the chain of requests, or a history of champions, is broken.
+        BadDataError: If the chain of requests is broken.
         SourceUnavailableError: If the store does not answer.
     """
     asked = [request for _, request in sources.requests.all()]
     for model in sources.places.objects.folders(f"{CHAMPIONS}/"):
-        version = champion_of(sources.ledgers.of(model).entries())
+        try:
+            version = champion_of(sources.ledgers.of(model).entries())
+        except BadDataError:  # the source of champions tells it
+            continue
         if version is not None:
             standing = sum((one.model, one.version) == (model, version) for one in asked)
             readings.set("stormsight_retraining_requests_open", standing, model=model)
