@@ -25,6 +25,7 @@
     work/<key>/decisions.json                    decisions of the gate, before they are carried out
     work/<key>/decisions-change-<method>.json    decisions on a change method, likewise
     work/<key>/dvc.lock, record.json             the finished training
+    drift/<model>/<version>/<acquisition>.json   comparison of an acquisition with a champion's reference
     pruned.json                                  counts of trainings whose records are pruned
     removals/<id>.json                           announcement of what housekeeping is about to remove
     maps/plans/<run>.json                        maps that a run of the DAG `map` makes
@@ -98,9 +99,6 @@ APPROVALS = "ledger/approvals"
 
 REQUESTS = "ledger/requests"
 """Chain of the requests for a retraining."""
-
-DRIFT_TABLE, DRIFT_NOTE = "drift.parquet", "drift.json"
-"""Files beside those of a model: statistics of its training tiles, and the sealed note about them."""
 
 MANIFEST = "manifest.json"
 """Name of the file that lists a set of checkpoints; written last, removed first."""

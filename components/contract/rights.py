@@ -14,6 +14,7 @@ from functools import cache
 from typing import Literal
 
 from components.contract import keys
+from components.contract.drift import COMPARISONS
 from components.contract.pages import DASHBOARD
 
 Store = Literal["objects", "landing", "remote", "artifacts", "backups"]
@@ -55,6 +56,7 @@ _RECORDS = f"{keys.stage_records_prefix('*')}*"
 _FAILURES = f"{keys.failures_prefix('*')}*"
 _CHECKPOINTS = f"{keys.checkpoints_prefix('*')}*"
 _INTENTS = keys.intents_prefix("*")
+_COMPARISONS = f"{COMPARISONS}*"
 _REMOVALS = f"{keys.REMOVALS}*"
 _DECISIONS = keys.decisions_key(keys.training_prefix("*"))
 _CHANGE_DECISIONS = keys.decisions_key(keys.training_prefix("*"), "*")
@@ -108,6 +110,7 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", _DECISIONS, ("write", "delete")),
         Grant("objects", _CHANGE_DECISIONS, ("write", "delete")),
         Grant("objects", f"{keys.MAP_MODELS}*", ("create",)),
+        Grant("objects", _COMPARISONS, ("create",)),
         Grant("objects", keys.model_collection_key("*"), ("write",)),
         Grant("objects", keys.MAPS_CATALOG, ("write",)),
         Grant("landing", "*", ("list", "read")),
@@ -160,6 +163,7 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", keys.PRUNED, ("read",)),
         Grant("objects", f"{keys.MAP_ITEMS}*", ("list",)),
         Grant("objects", keys.map_item_key("*"), ("read",)),
+        Grant("objects", _COMPARISONS, ("list", "read")),
         Grant("landing", "*", ("list",)),
         Grant("backups", "*", ("list",)),
     ),

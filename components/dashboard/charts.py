@@ -1,4 +1,4 @@
-"""Charts as Vega-Lite specifications: scores with intervals, stages over time, seconds, tiles by rule."""
+"""Charts as Vega-Lite specifications: scores with intervals, stages over time, seconds, tiles, drift."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Final
 import altair as alt
 import pandas as pd
 
+from components.lib.drift.records import ComparisonRecord
 from components.lib.history.facts import RunFacts, StageFacts
 
 Spec = dict[str, Any]
@@ -181,6 +182,55 @@ def cost_chart(runs: Sequence[RunFacts]) -> Chart | None:
 def rule_chart(counts: Sequence[tuple[str, int]]) -> Chart | None:
     """Return quarantined tiles by rule; None without any."""
     return _bars(dict(counts), "quarantined tiles", "quarantined tiles by rule")
+
+
+def drift_chart(compared: ComparisonRecord) -> Chart | None:
+    """Return the effects of a comparison with intervals, the most significant first; None without any."""
+    alpha = compared.alpha or 0.0
+    rows = [
+        {
+            "statistic": one.statistic,
+            "effect": one.effect,
+            "low": one.low,
+            "high": one.high,
+            "kind": "shifted" if one.p_value <= alpha else "not shifted",
+        }
+        for one in compared.statistics[:ROWS]
+    ]
+    if not rows:
+        return None
+
+    def make(theme: Theme, width: int) -> Spec:
+        base = alt.Chart(pd.DataFrame(rows))
+        axis = alt.Axis(labelLimit=_label_limit(width))
+        statistic = alt.Y("statistic:N", sort=None, title=None, axis=axis)
+        colours = [theme.series[2], theme.series[0]]
+        colour = alt.Color(
+            "kind:N",
+            scale=alt.Scale(domain=["shifted", "not shifted"], range=colours),
+            legend=alt.Legend(orient="top", title=None),
+        )
+        title = "standard deviations of the reference's locations" if width == WIDTHS["wide"] else "effect"
+        low = alt.X("low:Q", title=title, axis=alt.Axis(tickCount=6))
+        interval = base.mark_rule(strokeWidth=2, opacity=0.65).encode(
+            y=statistic, x=low, x2="high:Q", color=colour
+        )
+        effect = base.mark_point(filled=True, size=80, opacity=1).encode(
+            y=statistic,
+            x="effect:Q",
+            color=colour,
+            shape=alt.Shape(
+                "kind:N", scale=alt.Scale(domain=["shifted", "not shifted"], range=["diamond", "circle"])
+            ),
+        )
+        none = alt.Chart(pd.DataFrame([{"at": 0.0}])).mark_rule(color=theme.soft).encode(x="at:Q")
+        chart = alt.layer(none, interval, effect).properties(
+            width=width - _label_limit(width) + 60, height=max(22 * len(rows), 60)
+        )
+        return _plain(chart, theme)
+
+    simulated = "simulated " if compared.simulated else ""
+    return Chart(f"effects on {simulated}{compared.acquisition} with their 95 % intervals", make)
 
 
 def seconds_of(stage: StageFacts) -> float | None:

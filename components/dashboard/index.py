@@ -14,6 +14,7 @@ from components.dashboard.charts import (
     Chart,
     ScorePoint,
     cost_chart,
+    drift_chart,
     rule_chart,
     score_chart,
     timeline_chart,
@@ -34,6 +35,9 @@ SCORED = 60
 
 TIMELINES = 100
 """Latest runs whose stages are drawn over time; those of older ones are a table alone."""
+
+COMPARED = 8
+"""Newest comparisons of acquisitions whose effects are drawn."""
 
 COSTED = 50
 """Latest runs whose seconds are added up."""
@@ -126,6 +130,8 @@ class Index:
         for model, points in self.scores.items():
             metric = next(run.models[model].metric for run in snapshot.runs if model in run.models)
             found[f"score-{slug(model)}"] = score_chart(model, metric, points[-SCORED:])
+        for number, known in enumerate(snapshot.comparisons[:COMPARED]):
+            found[f"drift-{number}"] = drift_chart(known.record)
         for name, run in islice(self.runs.items(), TIMELINES):
             found[f"run-{name}"] = timeline_chart(run.run, list(run.stages.values()))
         return {name: chart for name, chart in found.items() if chart is not None}

@@ -31,6 +31,7 @@ PARTS = (
     ("index.html", "Overview"),
     ("runs.html", "Runs"),
     ("quality.html", "Data quality"),
+    ("drift.html", "Drift"),
     ("scores.html", "Scores"),
     ("cost.html", "Cost"),
     ("maps.html", "Maps"),
@@ -119,6 +120,15 @@ class Pages:
             pictured=pictured, refusals=refusals[:LISTED_REFUSALS],
             more=max(0, len(refusals) - LISTED_REFUSALS),
         )  # fmt: skip
+
+    def drift(self) -> str:
+        """Return the page of comparisons with champions: verdicts, shifted statistics, requests."""
+        charts, comparisons = self._index.charts, []
+        for number, known in enumerate(self._snapshot.comparisons):
+            named, drawn = known.record.reference, f"drift-{number}"
+            model = self._index.model_name(named.model or "", named.version or "")
+            comparisons.append((known, model, drawn if drawn in charts else ""))
+        return self._render("drift.html.j2", "drift.html", title="Drift", comparisons=comparisons)
 
     def scores(self) -> str:
         """Return the page of all scores with their intervals, by model."""

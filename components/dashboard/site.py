@@ -94,6 +94,7 @@ class Site:
         found: dict[str, Callable[[], str]] = {
             "index.html": pages.overview,
             "quality.html": pages.quality,
+            "drift.html": pages.drift,
             "scores.html": pages.scores,
             "cost.html": pages.cost,
             "style.css": lambda: STYLE,

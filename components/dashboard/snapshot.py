@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from components.contract import keys
 from components.contract.errors import StormsightError
 from components.dashboard.champions import Champion, Request, find_champions, find_requests
+from components.dashboard.drift import KnownComparison, comparisons_here, comparisons_in_store
 from components.dashboard.judged import JUDGE, Judged, judged_here, judged_in_store
 from components.dashboard.maps import KnownMap, MapPlace
 from components.dashboard.notices import STORE, Notice, Notices
@@ -39,6 +40,7 @@ RENEWED_AFTER = timedelta(seconds=15)
 """Age at which the facts behind the pages are read again."""
 
 LEDGER, SIGNS, OWN = "ledger and records of trainings", "signs of life", "checkout"
+COMPARED, COMPARED_HERE = "comparisons with champions", "comparisons in this checkout"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +57,12 @@ class Snapshot:
         refusals: Rows of the quarantine list.
         judged_run: Run of both: the checkout, else the newest that has them; empty if there is none.
         tiles: Raster files of quarantined tiles.
+        comparisons: Comparisons of acquisitions with champions, newest first.
         maps: Maps of all catalogues, newest first.
         catalogues: The catalogues.
         notices: Sources that could not be read.
-        unread: Kinds of facts that may lack some for that: ``runs``, ``champions``, ``waiting``, ``maps``.
+        unread: Kinds of facts that may lack some for that: ``runs``, ``champions``, ``waiting``, ``drift``,
+            ``maps``.
         prices: Price table and power model; None if they could not be read.
         detailed: Adds the inputs and outputs of a run's stages.
     """
@@ -72,6 +76,7 @@ class Snapshot:
     refusals: Sequence[Refusal] = ()
     judged_run: str = ""
     tiles: dict[tuple[str, str], TileFile] = field(default_factory=dict)
+    comparisons: Sequence[KnownComparison] = ()
     maps: Sequence[KnownMap] = ()
     catalogues: Sequence[MapPlace] = ()
     notices: Sequence[Notice] = ()
@@ -82,7 +87,7 @@ class Snapshot:
     @cached_property
     def simulated(self) -> bool:
         """Return whether anything shown was measured in the simulated world."""
-        judged = [run.simulated for run in self.runs]
+        judged = [run.simulated for run in self.runs] + [one.record.simulated for one in self.comparisons]
         return True in judged or (self.quality is not None and self.quality.simulated)
 
 
@@ -99,6 +104,7 @@ class Sources:
         self._clock = clock
         self._history: History | None = None
         self._stored: tuple[str, Judged] | None = None
+        self._compared: dict[str, KnownComparison] = {}
         self._checkout: tuple[tuple[int, int], RunFacts | None] | None = None
 
     @cached_property
@@ -142,6 +148,7 @@ class Sources:
             refusals=judged.refusals,
             judged_run=judged.run,
             tiles=notices.attempt("tiles", partial(find_files, checkout, judged.refusals)) or {},
+            comparisons=self._comparisons(notices),
             maps=_newest([m for c in catalogues for m in self._maps(c, notices)]),
             catalogues=catalogues,
             prices=notices.attempt("prices", self._places.prices),
@@ -194,6 +201,12 @@ class Sources:
 
         alive = notices.attempt(SIGNS, signed, store=STORE) or state
         return find_waiting(alive, now=now, lease=claims.lease)
+
+    def _comparisons(self, notices: Notices) -> list[KnownComparison]:
+        here = notices.attempt(COMPARED_HERE, partial(comparisons_here, self._places.checkout)) or []
+        stored = partial(comparisons_in_store, self.objects, self._compared)
+        found = [*(notices.attempt(COMPARED, stored, store=STORE) or []), *here]
+        return sorted(found, key=lambda known: known.time, reverse=True)
 
     def _maps(self, place: MapPlace, notices: Notices) -> Sequence[KnownMap]:
         store = STORE if place.objects is self.objects else ""
@@ -263,6 +276,7 @@ def _unread(failed: Set[str], catalogues: Sequence[MapPlace]) -> Set[str]:
         "runs": {LEDGER, OWN},
         "champions": {keys.champion_chain(model) for model in MODELS},
         "waiting": {LEDGER, SIGNS, *(keys.approval_chain(model) for model in MODELS)},
+        "drift": {COMPARED, COMPARED_HERE},
         "maps": {one.name for one in catalogues},
     }
     return frozenset(kind for kind, sources in needed.items() if sources & failed)

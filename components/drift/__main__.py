@@ -8,13 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from components.drift.parameters import EVALUATION, FEATURES, REPORTS, CompareOptions, ReferenceOptions
+from components.drift.parameters import EVALUATION, FEATURES, REPORTS, ReferenceOptions
 from components.lib.cli import comma_list, report_result, run
 from components.lib.config.loader import Parameters
+from components.lib.drift.report import CompareOptions
 
 if TYPE_CHECKING:
-    from components.drift.compare import Document
     from components.lib.drift.reference import Reference
+    from components.lib.drift.report import Document
 
 P = TypeVar("P", bound=Parameters)
 
@@ -99,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _reference(options: argparse.Namespace) -> None:
-    from components.drift.features import chosen, read_features  # noqa: PLC0415 - slow imports
+    from components.lib.drift.features import chosen, read_features  # noqa: PLC0415 - slow imports
     from components.lib.drift.reference import find_champion, keep_reference  # noqa: PLC0415
     from components.lib.drift.tiles import encoded  # noqa: PLC0415
     from components.lib.files import atomic_file  # noqa: PLC0415
@@ -119,8 +120,8 @@ def _reference(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from components.drift.compare import compare_pixels, open_request  # noqa: PLC0415
-    from components.drift.features import chosen, read_features  # noqa: PLC0415
+    from components.lib.drift.features import chosen, read_features  # noqa: PLC0415
+    from components.lib.drift.report import compare_pixels, open_request  # noqa: PLC0415
     from components.lib.objects.opening import objects_from_environment  # noqa: PLC0415
 
     checked, place = _checked(CompareOptions, options), _place(options, "drift")
@@ -132,8 +133,8 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _outputs(options: argparse.Namespace) -> None:
-    from components.drift.compare import compare_outputs  # noqa: PLC0415
     from components.lib.drift.outputs import read_outputs  # noqa: PLC0415
+    from components.lib.drift.report import compare_outputs  # noqa: PLC0415
 
     checked, place = _checked(CompareOptions, options), _place(options, f"outputs-{options.model}")
     after = read_outputs(options.evaluation)

@@ -7,14 +7,11 @@ from pathlib import Path
 from pydantic import Field
 
 from components.lib.config.loader import Parameters
-from components.lib.drift.comparison import ALPHA, BLOCK_M, PERMUTATIONS
+from components.lib.drift.comparison import BLOCK_M
 
 FEATURES = Path("data/validated/features.parquet")
 EVALUATION = Path("reports/evaluate")
 REPORTS = Path("reports/drift")
-
-QUARANTINE = "quarantine.csv"
-"""File beside the features, where validation has judged them: tiles that take no part."""
 
 
 class ReferenceOptions(Parameters):
@@ -22,13 +19,3 @@ class ReferenceOptions(Parameters):
 
     block_m: float = Field(BLOCK_M, ge=1.0, le=1e6)
     """Side of the ground blocks that are the units of later tests, metres."""
-
-
-class CompareOptions(Parameters):
-    """Options of a comparison; their defaults are those that the measured error holds for."""
-
-    alpha: float = Field(ALPHA, gt=0, lt=0.5)
-    """Probability of a false alarm over all statistics."""
-
-    permutations: int = Field(PERMUTATIONS, ge=99, le=999_999)
-    seed: int = Field(0, ge=0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from components.contract.errors import SourceUnavailableError, StormsightError
-from components.exporter.collectors import claims, data, ledgers, maps, models, runs
+from components.exporter.collectors import claims, data, drift, ledgers, maps, models, runs
 from components.exporter.sources import Sources
 from components.lib.monitoring.readings import Readings
 
@@ -33,6 +33,7 @@ COLLECTORS: tuple[tuple[str, tuple[Collect, ...]], ...] = (
     ("approvals", (models.collect_approvals,)),
     ("landing", (data.collect_landing,)),
     ("maps", (maps.collect_maps,)),
+    ("drift", (drift.collect_comparisons, drift.collect_requests)),
     ("ledgers", (ledgers.collect_ledgers,)),
     ("backups", (ledgers.collect_backups,)),
 )

@@ -12,12 +12,14 @@ from components.contract.identity import Identity
 from components.contract.keys import CHAMPIONS, OPERATIONS
 from components.exporter.parameters import Places, load_claim_parameters
 from components.lib.catalogue.mapped import MapFacts
+from components.lib.drift.records import Outcome
 from components.lib.history.requirements import GraphRequirements
 from components.lib.history.stored import History, HistoryReader
 from components.lib.ledger.chain import Chain, Entry, utc_now
 from components.lib.monitoring.counts import Counts
 from components.lib.operations.operations import Operations
 from components.lib.operations.parameters import ClaimParameters, identity_of
+from components.lib.operations.requests import RetrainingRequests
 from components.lib.operations.state import State
 from components.lib.registry.ledger import ChampionLedgers
 
@@ -44,6 +46,7 @@ class Sources:
         clock: Function that returns the time.
         maps: Facts of maps and changes by key, which never change; the collector of maps keeps them here.
         rejected: Id of the acquisition by key and version of a rejection's record, likewise.
+        compared: Outcome of comparisons by key, likewise.
         settled: Counts of the finished trainings whose records are kept.
     """
 
@@ -51,6 +54,7 @@ class Sources:
     clock: Callable[[], datetime] = utc_now
     maps: dict[str, MapFacts] = field(default_factory=dict)
     rejected: dict[tuple[str, str], str] = field(default_factory=dict)
+    compared: dict[str, Outcome] = field(default_factory=dict)
     settled: Settled = field(default_factory=Settled)
     _history: History | None = None
     _entries: list[Entry] = field(default_factory=list)
@@ -69,6 +73,11 @@ class Sources:
     def ledgers(self) -> ChampionLedgers:
         """Ledgers of champions and approvals."""
         return ChampionLedgers(self.places.objects, CHAMPIONS)
+
+    @cached_property
+    def requests(self) -> RetrainingRequests:
+        """Requests for a retraining."""
+        return RetrainingRequests(self.places.objects)
 
     @cached_property
     def identity(self) -> Identity:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from components.contract.drift import COMPARISONS
 from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_bytes
 from components.contract.keys import (
@@ -134,8 +135,8 @@ def _entry(objects: ObjectStore, name: str, sha256: str) -> str:
 
 
 def _records(objects: ObjectStore) -> Iterator[Finding]:
-    """Yield findings on plans, stage records and run records that no longer match their seal."""
-    names = [info.key for prefix in (RUNS, WORK) for info in objects.list(prefix)]
+    """Yield findings on plans, records and comparisons that no longer match their seal."""
+    names = [info.key for prefix in (RUNS, WORK, COMPARISONS) for info in objects.list(prefix)]
     sealed = [name for name in names if name.endswith(".json")]
     found = [_check(name, partial(_sealed, objects, name)) for name in sealed]
     wrong = [finding for finding in found if not finding.sound]

@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("address", help="prepare, distill@disoptnet, ...")
     stage.set_defaults(command=_stage)
 
-    finish = commands.add_parser("finish", help="put the results together and record the outcome")
+    finish = commands.add_parser(
+        "finish", help="record the outcome, and compare new acquisitions with the champion"
+    )
     finish.set_defaults(command=_finish)
 
     gate = commands.add_parser(

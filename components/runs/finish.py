@@ -58,6 +58,11 @@ def finish(environment: Environment, run: str) -> int:
         outcome, decision = _succeed(objects, operations, plan, {name: done[name] for name in names}, lock)
     if not isinstance(outcome, NothingToDo):
         tell_lineage(environment, run)
+    if isinstance(outcome, Succeeded):
+        # Imported only here: pandas and scipy take a while.
+        from components.runs.drift import watch_drift  # noqa: PLC0415
+
+        watch_drift(environment, run, outcome.key)
     return _report_outcome(run, outcome, decision)
 
 

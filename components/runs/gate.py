@@ -82,10 +82,12 @@ class ModelOutcome:
     Attributes:
         outcome: ``promoted``, ``refused``, or ``awaits approval`` of a person.
         reasons: Reasons in words.
+        decision_sha256: SHA-256 by which the champions' ledgers name the decision.
     """
 
     outcome: Literal["promoted", "refused", "awaits approval"]
     reasons: list[str]
+    decision_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     made.trainings()
     made.promote(made.repro())
     made.quarantine()
+    made.compare()
     publish_map(made.objects, made.root / "made")
     return made
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this ma
 
 PAGES = (
     "index.html", "runs.html", "run/first.html", "run/second.html", "run/checkout.html", "quality.html",
-    "scores.html", "cost.html", "maps.html", "map/map-1.html", "model/stormsight-sar-1.html",
+    "drift.html", "scores.html", "cost.html", "maps.html", "map/map-1.html", "model/stormsight-sar-1.html",
 )  # fmt: skip
 
 BROKEN = "[...document.images].filter(one => !one.complete || !one.naturalWidth).map(one => one.src)"

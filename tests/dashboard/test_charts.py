@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import altair as alt
 import pytest
 
@@ -10,15 +12,20 @@ from components.dashboard.charts import (
     WIDTHS,
     ScorePoint,
     cost_chart,
+    drift_chart,
     rule_chart,
     score_chart,
     timeline_chart,
 )
 from components.dashboard.drawing import VERSION
+from components.lib.drift.records import ComparisonRecord
+from components.lib.objects.sealed import checked
 from tests.dashboard.world import many_runs
+from tests.lib.drift.comparisons import comparison
 
 POINT = ScorePoint(run="r", time="", outcome="refused", score=0.3, low=None, high=None, simulated=False)
 RUN = many_runs(1)[0]
+COMPARED = checked(comparison("a1", drifted=True), ComparisonRecord, name="a comparison")
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -29,6 +36,7 @@ def test_specifications_are_valid(theme: str, width: str) -> None:
         timeline_chart("r", list(RUN.stages.values())),
         cost_chart([RUN]),
         rule_chart([("all_zero", 3)]),
+        drift_chart(COMPARED),
     ]
     for chart in charts:
         assert chart is not None
@@ -41,6 +49,7 @@ def test_nothing_to_draw_is_no_chart() -> None:
     assert timeline_chart("r", []) is None
     assert cost_chart([]) is None
     assert rule_chart([]) is None
+    assert drift_chart(replace(COMPARED, statistics=())) is None
 
 
 def test_results_that_were_found_cost_nothing_again() -> None:

@@ -23,6 +23,7 @@ from components.dashboard.snapshot import Snapshot, Sources
 from components.lib.catalogue.changes import MapChanges
 from components.lib.catalogue.documents import SHA256_MULTIHASH
 from components.lib.catalogue.maps import Catalogue
+from components.lib.drift.records import keep_comparison, refusal
 from components.lib.files import write_json
 from components.lib.history.facts import ModelFacts, RunFacts, StageFacts
 from components.lib.objects.folder import FolderObjects
@@ -31,6 +32,7 @@ from components.lib.shards.manifest import FileRow, write_manifest
 from components.lib.shards.packing import shard_name
 from components.lib.shards.writer import ShardWriter
 from tests.lib.catalogue.maps import made_map
+from tests.lib.drift.comparisons import comparison
 from tests.lib.history.ledgers import Trainings
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -136,6 +138,15 @@ class World:
                 }},
             },
         )  # fmt: skip
+
+    def compare(self) -> None:
+        """Leave comparisons with the champion: two of trainings, one of them refused, and one by hand."""
+        keep_comparison(self.objects, "stormsight-sar", "1", comparison("a2", drifted=True))
+        reference = {"model": "stormsight-sar", "version": "1", "sha256": "0" * 64}
+        refused = refusal("a3", "", "3 locations are too few", simulated=False, reference=reference)
+        keep_comparison(self.objects, "stormsight-sar", "1", refused)
+        by_hand = self.checkout / "reports/drift/by-hand/drift.json"
+        write_json(by_hand, comparison(HOSTILE, drifted=False))
 
     def _tile(self, raw: Path, number: int, content: bytes) -> FileRow:
         with ShardWriter(raw / f"shard{number}") as writer:

@@ -8,7 +8,6 @@ from components.contract.errors import BadDataError
 from components.contract.keys import APPROVALS, CHAMPIONS, REQUESTS
 from components.exporter.sources import Sources
 from components.lib.monitoring.readings import Readings
-from components.lib.operations.requests import RetrainingRequests
 
 DUMP = ".dump"
 """End of a dump's name."""
@@ -30,7 +29,7 @@ def collect_ledgers(sources: Sources, readings: Readings) -> None:
     for model in objects.folders(f"{APPROVALS}/"):
         _verify(readings, f"approvals/{model}", ledgers.approvals(model).all)
     if objects.list(f"{REQUESTS}/"):  # an acquisition that has drifted begins it
-        _verify(readings, "requests", RetrainingRequests(objects).all)
+        _verify(readings, "requests", sources.requests.all)
 
 
 def collect_backups(sources: Sources, readings: Readings) -> None:

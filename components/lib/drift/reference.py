@@ -6,18 +6,20 @@ model.json, and is created once: ``drift.parquet``, and then ``drift.json``, sea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from components.contract.drift import DRIFT_NOTE, DRIFT_TABLE
 from components.contract.errors import BadDataError, MissingInputError
 from components.contract.hashing import sha256_bytes
-from components.contract.keys import CHAMPIONS, DRIFT_NOTE, DRIFT_TABLE, model_bundle_prefix
+from components.contract.keys import CHAMPIONS, model_bundle_prefix
 from components.lib.drift.tiles import MOST_BYTES, TileStatistics, decoded, encoded
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed, read_sealed
-from components.lib.registry.ledger import ChampionLedgers, champion_of
+from components.lib.registry.ledger import ChampionEntry, ChampionLedgers, champion_of, pinned_files
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -82,13 +84,22 @@ def find_champion(objects: ObjectStore, model: str) -> Champion:
         raise MissingInputError(
             f"{model} has no champion", next_step="promote a model first: `python -m components.promote`"
         )
-    noted = [entry.change.files for entry in entries if entry.version == version and entry.change.files]
-    if not noted or "model.json" not in noted[-1]:
+    return champion_at(model, version, entries)
+
+
+def champion_at(model: str, version: str, entries: Sequence[ChampionEntry]) -> Champion:
+    """Return a version that is, or was, the champion of a model, by the entries of its ledger.
+
+    Raises:
+        BadDataError: If they were written by code that did not note the files.
+    """
+    signature = pinned_files(entries, version).get("model.json")
+    if signature is None:
         raise BadDataError(
             f"{model} version {version}: the ledger does not name its files",
             next_step="give the reference as a file, with --reference",
         )
-    return Champion(model, version, model_bundle_prefix(model, noted[-1]["model.json"]))
+    return Champion(model, version, model_bundle_prefix(model, signature))
 
 
 def keep_reference(objects: ObjectStore, champion: Champion, tiles: TileStatistics) -> ReferenceNote:

@@ -61,17 +61,22 @@ class RetrainingRequests:
 
     def __init__(self, objects: ObjectStore, clock: Callable[[], datetime] = utc_now) -> None:
         self._chain = Chain(objects, REQUESTS, clock)
+        self._known: list[Entry] = []
 
     def all(self) -> list[tuple[Entry, RetrainingRequest]]:
-        """Return all of them with their entries, oldest first, the chain checked.
+        """Return all of them with their entries, oldest first, the chain checked; what was read is known.
 
         Raises:
             BadDataError: If the chain is broken, or holds something else.
         """
-        return [
+        known, self._known = self._known, []  # after a failure all is read again
+        entries = self._chain.entries(known)
+        found = [
             (entry, checked(entry.body, RetrainingRequest, name=f"{self._chain.uri}, entry {entry.seq}"))
-            for entry in self._chain.entries()
+            for entry in entries
         ]
+        self._known = entries
+        return found
 
     def request(
         self,

@@ -37,6 +37,7 @@ GAUGES = {
     "stormsight_sets_barred": 0.0,
     "stormsight_deliveries_rejected": 0.0,
     "stormsight_records_unreadable": 0.0,
+    "stormsight_retraining_requests_open": 0.0,
     "stormsight_ledger_entries": 120.0,
 }
 """Values that are not 1."""

@@ -73,6 +73,8 @@ _SCRAPED: dict[str, Shape] = {
     ),
     "stormsight_tiles_validated": _constant(400),
     'stormsight_tiles_quarantined{rule="no_data"}': _daily(7, 3),
+    'stormsight_drift_comparisons_total{outcome="same"}': _daily(11),
+    'stormsight_retraining_requests_open{model="stormsight-sar"}': _constant(0),
     "stormsight_decision_last_timestamp_seconds": _last(11.1),
     'stormsight_approval_requested_timestamp_seconds{model="stormsight-sar"}': _between(
         11.1, 16, _last(11.1), _absent

@@ -8,11 +8,16 @@ from pathlib import Path
 import pandas as pd
 
 from components.contract.errors import ParameterError
-from components.drift.parameters import QUARANTINE
 from components.lib.drift.tiles import TileStatistics, of_features
 from components.lib.files import require_input
 from components.lib.foreign import judged
 from components.lib.tables import read_table
+
+TABLE = "features.parquet"
+"""File of validation: a row for each tile with what was measured of it."""
+
+QUARANTINE = "quarantine.csv"
+"""File beside the features, where validation has judged them: tiles that take no part."""
 
 _VALIDATE = "run `dvc repro verdict`"
 
@@ -28,15 +33,30 @@ def read_features(path: Path, block_m: float) -> TileStatistics:
         MissingInputError: If there is no such file.
         BadDataError: If it is no table of features, or the list of quarantined tiles is damaged.
     """
-    file = path / "features.parquet" if path.is_dir() else path
+    file = path / TABLE if path.is_dir() else path
     require_input(file, made_by="validate")
-    with judged(str(file), next_step=_VALIDATE):
-        features = pd.read_parquet(io.BytesIO(file.read_bytes()))
-    with judged(str(file), next_step=_VALIDATE):
-        tiles = of_features(features, block_m)
-    quarantined = _quarantined(file.with_name(QUARANTINE))
+    listed = file.with_name(QUARANTINE)
+    quarantine = listed.read_bytes() if listed.exists() else None
+    return measured_tiles(file.read_bytes(), quarantine, block_m, name=str(file))
+
+
+def measured_tiles(features: bytes, quarantine: bytes | None, block_m: float, *, name: str) -> TileStatistics:
+    """Return the statistics of the tiles that later stages see.
+
+    Args:
+        features: Content of ``features.parquet``.
+        quarantine: Content of ``quarantine.csv``; None where nothing was judged.
+        block_m: Side of the ground blocks, metres.
+        name: Name of the table, for messages.
+
+    Raises:
+        BadDataError: If it is no table of features, or the list of quarantined tiles is damaged.
+    """
+    with judged(name, next_step=_VALIDATE):
+        tiles = of_features(pd.read_parquet(io.BytesIO(features)), block_m)
+    left_out = set() if quarantine is None else _listed(quarantine, f"{QUARANTINE} of {name}")
     keys = zip(tiles.table["acquisition"], tiles.table["image_id"], strict=True)
-    kept = [key not in quarantined for key in keys]
+    kept = [key not in left_out for key in keys]
     return TileStatistics(tiles.table[kept].reset_index(drop=True), block_m)
 
 
@@ -59,10 +79,8 @@ def chosen(tiles: TileStatistics, acquisitions: list[str] | None) -> TileStatist
     return TileStatistics(rows.reset_index(drop=True), tiles.block_m)
 
 
-def _quarantined(path: Path) -> set[tuple[str, str]]:
-    """Return acquisition and image of the quarantined tiles; none where nothing was judged."""
-    if not path.exists():
-        return set()
-    table = read_table(path.read_bytes(), str(path))
+def _listed(content: bytes, name: str) -> set[tuple[str, str]]:
+    """Return acquisition and image of the quarantined tiles."""
+    table = read_table(content, name)
     acquisition, image = table.require(("acquisition", "image_id"))
     return {(row.fields[acquisition], row.fields[image]) for row in table.even_rows()}

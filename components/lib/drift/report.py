@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import pandas as pd
+from pydantic import Field
 
 from components.contract.errors import ParameterError
-from components.drift.parameters import CompareOptions
+from components.lib.config.loader import Parameters
 from components.lib.datasets.sensors import get_sensor
-from components.lib.drift.comparison import Comparison, by_location, compare
+from components.lib.drift.comparison import ALPHA, PERMUTATIONS, Comparison, by_location, compare
 from components.lib.drift.outputs import Outputs, output_statistics
 from components.lib.drift.reference import Reference
 from components.lib.drift.tiles import TileStatistics
@@ -22,6 +23,16 @@ Document = dict[str, Any]
 
 SCHEMA = 1
 """Version of the report's fields (docs/methods/drift.md#the-report)."""
+
+
+class CompareOptions(Parameters):
+    """Options of a comparison; their defaults are those that the measured error holds for."""
+
+    alpha: float = Field(ALPHA, gt=0, lt=0.5)
+    """Probability of a false alarm over all statistics."""
+
+    permutations: int = Field(PERMUTATIONS, ge=99, le=999_999)
+    seed: int = Field(0, ge=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,65 @@
+"""Page on drift: verdicts, what shifted, requests; of the store and of the checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from components.contract.drift import comparison_key
+from components.dashboard.drawing import Drawer
+from components.dashboard.drift import KnownComparison, comparisons_here, comparisons_in_store
+from components.dashboard.site import SVG, Site
+from components.lib.files import write_json
+from tests.dashboard.world import World
+from tests.lib.drift.comparisons import comparison
+
+
+def text(site: Site, address: str) -> str:
+    found = site.resource(address)
+    assert found is not None, address
+    return found.content.decode()
+
+
+def test_the_page_tells_verdict_shift_and_request(site: Site) -> None:
+    page = text(site, "drift.html")
+    for words in ("differs", "no drift", "not compared", "3 locations are too few", "sar_mean_HH", "by hand",
+                  "+2.00", "+1.50 to +2.50", "no. 1", "12 locations against 20",
+                  'href="model/stormsight-sar-1.html"', "&lt;script&gt;"):  # fmt: skip
+        assert words in page, words
+    assert "<script" not in page
+    assert page.count('class="tag tag-simulated"') == 4, "two comparisons, each in the table and by itself"
+    drawn = re.findall(r"charts/(drift-\d)-light-wide.svg", page)
+    assert len(set(drawn)) == 2, "the one that was refused has no effects"
+    chart = site.resource(f"charts/{drawn[0]}-dark-narrow.svg")
+    assert chart is not None
+    assert chart.media_type == SVG
+    assert b"not shifted" in chart.content
+
+
+def test_without_a_comparison_the_page_says_so(empty: World, drawer: Drawer) -> None:
+    page = text(Site(empty.read(), drawer), "drift.html")
+    assert "No acquisition has been compared with a champion yet" in page
+
+
+def test_a_damaged_comparison_is_a_notice(empty: World, drawer: Drawer) -> None:
+    empty.objects.put(comparison_key("stormsight-sar", "1", "a1"), b"torn")
+    found = empty.read()
+    assert [notice.source for notice in found.notices] == ["comparisons with champions"]
+    page = text(Site(found, drawer), "drift.html")
+    assert "Not known" in page
+    assert "has been compared" not in page
+
+
+def test_the_newest_come_first_and_are_read_once(empty: World) -> None:
+    for hour, name in enumerate(("a1", "a2")):
+        path = empty.checkout / f"reports/drift/{name}/drift.json"
+        write_json(path, comparison(name, drifted=False))
+        os.utime(path, (3600 * hour, 3600 * hour))
+    assert [one.record.acquisition for one in comparisons_here(empty.checkout)] == ["a2", "a1"]
+    empty.compare()
+    known: dict[str, KnownComparison] = {}
+    first = comparisons_in_store(empty.objects, known)
+    assert {one.record.acquisition for one in first} == {"a2", "a3"}
+    assert all(
+        again is one for again, one in zip(comparisons_in_store(empty.objects, known), first, strict=True)
+    )

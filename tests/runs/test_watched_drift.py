@@ -1,0 +1,173 @@
+"""Drift after a training: new acquisitions against the champion before it; nothing fails for it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Sequence
+from hashlib import md5
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from components.contract.drift import COMPARISONS, comparison_key
+from components.contract.hashing import sha256_json
+from components.contract.keys import CHAMPIONS, run_record_key
+from components.housekeeping.verify import verify
+from components.lib.drift.records import list_comparisons, read_comparisons
+from components.lib.drift.reference import find_champion, read_reference
+from components.lib.objects.content import content_key
+from components.lib.objects.folder import FolderObjects
+from components.lib.objects.sealed import create_sealed
+from components.lib.operations.requests import RetrainingRequests
+from components.lib.registry.ledger import ChampionChange, ChampionLedgers
+from components.runs.drift import watch_drift
+from components.runs.environment import Environment
+from components.runs.finish import finish
+from tests.guarded_objects import GuardedObjects
+from tests.lib.drift.tables import features
+from tests.lib.history.ledgers import Trainings
+from tests.runs.pipeline import World
+
+MODEL = "stormsight-sar"
+
+
+class Watched:
+    """Trainings whose records name a table of features in DVC's remote, and their champions."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.objects, self.remote = FolderObjects(root / "objects"), FolderObjects(root / "remote")
+        self.trainings = Trainings(self.objects)
+        self.guarded = GuardedObjects(self.objects, "ledger")
+        monkeypatch.setattr(Environment, "objects", property(lambda _: self.guarded))
+        self.environment = Environment.read({"STORMSIGHT_REMOTE": str(root / "remote")})
+
+    def content(self, content: bytes, ending: str = "") -> str:
+        digest = md5(content).hexdigest() + ending
+        self.remote.put(content_key(digest), content)
+        return digest
+
+    def validated(self, tables: Sequence[pd.DataFrame], quarantine: str = "") -> str:
+        """Leave the output of `verdict` in the remote; return its MD5."""
+        buffer = io.BytesIO()
+        pd.concat(tables).to_parquet(buffer)
+        listed = f"acquisition,image_id,product,rule,reason\n{quarantine}".encode()
+        files = {"features.parquet": buffer.getvalue(), "quarantine.csv": listed}
+        entries = [{"relpath": name, "md5": self.content(content)} for name, content in files.items()]
+        return self.content(json.dumps(entries).encode(), ".dir")
+
+    def train(self, run: str, validated: str, acquisitions: Sequence[str]) -> str:
+        """Let a training succeed; return its key."""
+        plan = self.trainings.claim(run)
+        part = {"outcome": "promoted", "reasons": [], "decision_sha256": sha256_json(run)}
+        record = {
+            "acquisitions": [{"id": name, "sha256": "0" * 64} for name in acquisitions],
+            "data": {"data/validated": validated, "models/sar": None},
+            "decision": {"models": {MODEL: part}},
+        }
+        create_sealed(self.objects, run_record_key(plan.key), record)
+        self.trainings.operations.succeeded(run, record_sha256=sha256_json(record), promoted=True)
+        return plan.key
+
+    def promote(self, run: str, version: str) -> None:
+        ledger = ChampionLedgers(self.objects, CHAMPIONS).of(MODEL)
+        known = ledger.entries()
+        change = ChampionChange(
+            action="promote",
+            model=MODEL,
+            version=version,
+            previous_version=known[-1].version if known else None,
+            decision=sha256_json(run),
+            reason="it sees more",
+            files={"model.json": version * 64},
+        )
+        ledger.append(ledger.next_entry(known[-1] if known else None, change))
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Watched:
+    caplog.set_level(logging.INFO)
+    return Watched(tmp_path, monkeypatch)
+
+
+OLD = features("old", 40, 1)
+NEW = [features("same", 24, 2), features("bright", 24, 3, brighter=4), features("few", 2, 4)]
+
+
+def test_new_acquisitions_are_compared_once_with_the_champion_before(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("old", "same", "bright", "few", "gone"):
+        watched.trainings.register(name)
+    first = watched.train("r1", watched.validated([OLD], "old,old_tile_0,SAR,x,y\n"), ["old"])
+    watched.promote("r1", "3")
+    watch_drift(watched.environment, "r1", first)
+    assert "no champion of stormsight-sar stood before it" in caplog.text
+    assert "version 3: reference of 39 tiles is kept" in caplog.text
+    taken = ["bright", "few", "gone", "old", "same"]
+    second = watched.train("r2", watched.validated([OLD, *NEW]), taken)
+    watched.promote("r2", "4")
+    watch_drift(watched.environment, "r2", second)
+    keys = [comparison_key(MODEL, "3", name) for name in ("bright", "few", "gone", "same")]
+    bright, few, gone, same = read_comparisons(watched.objects, keys)
+    assert [one.outcome for one in (bright, few, gone, same)] == ["drifted", "refused", "refused", "same"]
+    assert "1 locations against 20" in few.refused
+    assert (few.sensor, few.simulated, gone.sensor) == ("simulated-airborne", True, "")
+    assert (bright.reference.version, bright.locations) == (
+        "3", {"reference": 20.0, "acquisition": 12.0, "block_m": 1000.0},
+    )  # fmt: skip
+    assert bright.statistics[0].statistic == bright.shifted[0]
+    [(entry, request)] = RetrainingRequests(watched.objects).all()
+    assert (request.acquisition, request.version) == ("bright", "3")
+    assert bright.request is not None
+    assert bright.request.seq == entry.seq
+    held = read_reference(watched.objects, find_champion(watched.objects, MODEL)).tiles.table
+    assert set(held["acquisition"]) == {"old", "same", "bright", "few"}
+    before = [(info.key, watched.objects.get(info.key)) for info in watched.objects.list()]
+    watch_drift(watched.environment, "r2", second)
+    assert "no acquisition is new to stormsight-sar version 3" in caplog.text
+    assert [(info.key, watched.objects.get(info.key)) for info in watched.objects.list()] == before
+    assert watched.guarded.refused == set()
+    assert all(found.sound for found in verify(watched.objects) if found.subject == "records")
+
+
+def test_a_champion_that_a_person_approved_gets_its_reference_from_its_training(watched: Watched) -> None:
+    watched.trainings.register("same")
+    watched.train("r1", watched.validated([OLD]), ["old"])
+    watched.promote("r1", "3")
+    second = watched.train("r2", watched.validated([OLD, NEW[0]]), ["same"])
+    watch_drift(watched.environment, "r2", second)
+    [record] = read_comparisons(watched.objects, [info.key for info in list_comparisons(watched.objects)])
+    assert (record.acquisition, record.reference.version, record.outcome) == ("same", "3", "same")
+
+
+def test_trouble_is_told_in_one_line_and_fails_nothing(
+    watched: Watched, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.trainings.register("same")
+    watched.promote("elsewhere", "3")
+    key = watched.train("r1", watched.validated([OLD]), ["same"])
+    watch_drift(watched.environment, "r1", key)
+    assert "before it: stormsight-sar version 3 has no reference; make it with" in caplog.text
+    watched.promote("r1", "4")
+    for info in watched.remote.list():
+        watched.remote.delete(info.key)
+    watch_drift(watched.environment, "r1", key)
+    assert "the reference of its champion was not kept: " in caplog.text
+    assert not watched.objects.list(COMPARISONS)
+    caplog.clear()
+
+    def defect(*_: object) -> None:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr("components.runs.drift.product_of", defect)
+    watch_drift(watched.environment, "r1", key)
+    assert "run r1 ended, but drift was not looked for: a defect" in caplog.text
+
+
+def test_finish_looks_at_the_drift(trained: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert finish(trained.environment(), "r1") == 0
+    assert "run r1: no champion of stormsight-sar stood before it" in caplog.text
