@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from components.lib.config.loader import Parameters
 from components.lib.drift.comparison import ALPHA, BLOCK_M, PERMUTATIONS
+from components.lib.drift.expected_score import RESAMPLES
 
 FEATURES = Path("data/validated/features.parquet")
 EVALUATION = Path("reports/evaluate")
 REPORTS = Path("reports/drift")
+MODELS = Path("models")
+STORE = Path("data/prepared")
 
 QUARANTINE = "quarantine.csv"
 """File beside the features, where validation has judged them: tiles that take no part."""
@@ -32,3 +36,16 @@ class CompareOptions(Parameters):
 
     permutations: int = Field(PERMUTATIONS, ge=99, le=999_999)
     seed: int = Field(0, ge=0)
+
+
+class EstimateOptions(Parameters):
+    """Options of an estimate of a score; their defaults are those that the measured error holds for."""
+
+    confidence: float = Field(0.95, gt=0.0, lt=1.0)
+    """Of the interval."""
+
+    resamples: int = Field(RESAMPLES, ge=20, le=99_999)
+    """Calibrations from resampled ground blocks, whose spread is part of the interval."""
+
+    seed: int = Field(0, ge=0)
+    device: Literal["auto", "cpu", "cuda"] = "auto"

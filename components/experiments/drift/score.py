@@ -1,0 +1,211 @@
+"""``python -m components.experiments.drift.score``: error of the score that is estimated without labels.
+
+A trained radar model maps simulated acquisitions, some as it was trained and some with the named shifts;
+the pixel IoU expected from its calibrated probabilities is compared with the true one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.contract.errors import ParameterError
+from components.experiments.drift.shifts import SHIFTS
+from components.experiments.drift.world import Scale
+from components.lib.cli import run
+from components.lib.config.loader import load_parameters
+from components.lib.config.scoring import ScoringSettings
+from components.lib.files import read_json, write_json, write_text
+from components.lib.telling import telling
+
+if TYPE_CHECKING:
+    from components.experiments.drift.answers import Case, Mapper
+    from components.lib.drift.expected_score import BlockProbabilities
+
+Document = dict[str, Any]
+
+WITHOUT = "none"
+"""Name of the acquisitions without shift."""
+
+ESTIMATORS = ("expected", "thresholded", "calibration")
+"""Estimates whose error is measured; the last is no estimate, but the score on the calibration's tiles."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Estimate and measure what is missing, then write the results of all acquisitions."""
+    options = _parser().parse_args(arguments)
+    if not 1 <= options.repeats <= options.nulls:
+        raise ParameterError(
+            f"{options.repeats} acquisitions with shifts and {options.nulls} in all do not go together",
+            next_step="give as many --nulls as --repeats, or more",
+        )
+    settings = load_parameters("scoring", ScoringSettings)
+    from components.experiments.drift.answers import Mapper  # noqa: PLC0415 - torch is slow to import
+    from components.lib.drift.answers import block_probabilities  # noqa: PLC0415
+    from components.lib.nets.bundle import load_bundle  # noqa: PLC0415
+    from components.lib.store.store import Store  # noqa: PLC0415
+
+    net, store = load_bundle(options.model, modality="sar", task="buildings"), Store.open(options.store)
+    sensor = net.config.sensors[0]
+    reference = block_probabilities(net, store, sensor, store.rows(sensor, "selection"), settings=settings)
+    scale = Scale(seed=options.seed, tiles=options.tiles, tile_px=options.tile_px)
+    rows = measured(Mapper(net, settings), reference, scale, options.nulls, options.repeats, options.work)
+    document = {
+        "simulated": True,
+        "model": options.model.name,
+        "calibration_blocks": len(reference.blocks),
+        "scale": asdict(scale),
+        "acquisitions": rows,
+        **summary(rows),
+    }
+    from components.experiments.drift.score_table import markdown, picture  # noqa: PLC0415
+
+    write_json(options.out / "score.json", document)
+    write_text(options.out / "score.md", markdown(document))
+    picture(document, options.out / "score.png")
+    sys.stdout.write(markdown(document))
+
+
+def measured(  # noqa: PLR0917 - a model, its calibration, and what is drawn
+    mapper: Mapper, reference: BlockProbabilities, scale: Scale, nulls: int, repeats: int, work: Path
+) -> list[Document]:
+    """Return estimated and true pixel IoU of each acquisition and shift.
+
+    What was measured is kept: a command that was stopped goes on where it was.
+
+    Args:
+        mapper: Model that maps the acquisitions.
+        reference: Its probabilities on labelled tiles, for the calibration.
+        scale: Size of the acquisitions.
+        nulls: Acquisitions.
+        repeats: The first of them, to which every shift is applied, too.
+        work: Folder of what was measured.
+
+    Raises:
+        ParameterError: If the folder holds results of another model or size.
+    """
+    from components.lib.drift.expected_score import estimate_score  # noqa: PLC0415 - SciPy is slow to import
+
+    identity = {
+        "scale": asdict(scale),
+        "metadata": mapper.net.metadata,
+        "settings": mapper.settings.model_dump(mode="json"),
+    }
+    if not (work / "of.json").exists():
+        write_json(work / "of.json", identity)
+    if read_json(work / "of.json", made_by="drift") != identity:
+        raise ParameterError(f"{work} holds results of another kind", next_step="name another folder")
+    threshold = mapper.settings.threshold_of(mapper.net.config.threshold)
+
+    def row(case: Case, number: int, tiles: BlockProbabilities) -> Document:
+        found = estimate_score(reference, tiles, threshold)["iou"]
+        interval = found.expected
+        return {
+            "shift": case[0],
+            "size": case[1],
+            "acquisition": number,
+            "blocks": len(tiles.blocks),
+            "expected": interval.value,
+            "low": None if interval.degenerate else interval.low,
+            "high": None if interval.degenerate else interval.high,
+            "thresholded": found.thresholded,
+            "calibration": found.reference,
+            "true": found.true,
+        }
+
+    rows: list[Document] = []
+    with telling("acquisitions", nulls, "acquisition") as advance:
+        for number in range(nulls):
+            shifted = number < repeats
+            path = work / f"{number:04}{'-shifted' if shifted else ''}.json"
+            if not path.exists():
+                cases = mapper.cases(scale, number, shifted=shifted)
+                write_json(path, [row(case, number, tiles) for case, tiles in cases])
+            rows += read_json(path, made_by="drift")
+            advance(1)
+    return rows
+
+
+def summary(rows: Sequence[Document]) -> Document:
+    """Return the errors by shift and size, of all sizes of a shift, and of all acquisitions."""
+    cases = [(WITHOUT, 0.0), *((shift.name, size) for shift in SHIFTS for size in shift.sizes)]
+    by_size = [
+        {
+            "shift": name,
+            "size": size,
+            **errors([row for row in rows if (row["shift"], row["size"]) == (name, size)]),
+        }
+        for name, size in cases
+    ]
+    by_shift = [
+        {"shift": name, **errors([row for row in rows if row["shift"] == name])}
+        for name in (WITHOUT, *(shift.name for shift in SHIFTS))
+    ]
+    return {"by_size": by_size, "by_shift": by_shift, "all": errors(rows)}
+
+
+def errors(rows: Sequence[Document]) -> Document:
+    """Return the errors of the estimates on some acquisitions.
+
+    Returns:
+        ``acquisitions``, ``true`` and ``expected`` (means), ``bias`` (mean of expected less true), ``mae`` by
+        estimator (mean absolute error), ``correlation`` of expected and true (None of fewer than three), and
+        ``covered`` of ``intervals``: acquisitions whose interval holds the true score.
+    """
+    if not rows:
+        return {"acquisitions": 0}
+    true = np.array([row["true"] for row in rows])
+    found = {name: np.array([row[name] for row in rows]) for name in ESTIMATORS}
+    ends = [(row["low"], row["true"], row["high"]) for row in rows if row["low"] is not None]
+    varied = len(rows) > 2 and min(float(true.std()), float(found["expected"].std())) > 0
+    return {
+        "acquisitions": len(rows),
+        "true": float(true.mean()),
+        "expected": float(found["expected"].mean()),
+        "bias": float((found["expected"] - true).mean()),
+        "mae": {name: float(np.abs(values - true).mean()) for name, values in found.items()},
+        "correlation": float(np.corrcoef(true, found["expected"])[0, 1]) if varied else None,
+        "intervals": len(ends),
+        "covered": sum(low <= value <= high for low, value, high in ends),
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m components.experiments.drift.score",
+        description="Measure the error of the score that is estimated without labels, on simulated "
+        "acquisitions with and without shifts. What was measured is kept: a command that was stopped goes on "
+        "where it was.",
+    )
+    scale = Scale()
+    parser.add_argument("--model", type=Path, default=Path("models/sar/concord"), help="(%(default)s)")
+    parser.add_argument(
+        "--store",
+        type=Path,
+        default=Path("data/prepared"),
+        help="store that it was trained from, whose selection slice calibrates (%(default)s)",
+    )
+    parser.add_argument("--nulls", type=int, default=12, help="acquisitions (%(default)s)")
+    parser.add_argument(
+        "--repeats", type=int, default=4, help="the first of them get every shift, too (%(default)s)"
+    )
+    parser.add_argument("--tiles", type=int, default=scale.tiles, help="of each area (%(default)s)")
+    parser.add_argument("--tile-px", type=int, default=scale.tile_px, help="side of a tile (%(default)s)")
+    parser.add_argument("--seed", type=int, default=scale.seed, help="of the city (%(default)s)")
+    parser.add_argument(
+        "--work", type=Path, default=Path("var/score_experiment"), help="what was measured (%(default)s)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("reports/drift_experiment"), help="results (%(default)s)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    run(main)
