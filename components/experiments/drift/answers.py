@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.experiments.drift.shifts import GEOLOCATION, OTHER, SHIFTS, USUAL
+from components.experiments.drift.shifts import GEOLOCATION, SHIFTS, USUAL
 from components.experiments.drift.world import Drawn, Imaging, Scale, building_mask, draw
 from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.rehearsal import SIMULATED_AIRBORNE
@@ -27,6 +27,15 @@ Case = tuple[str, float]
 """Name and size of a shift."""
 
 NONE: Case = ("none", 0.0)
+
+LEVELS: tuple[tuple[Case, ...], ...] = (
+    (NONE,),
+    *(
+        tuple((shift.name, shift.sizes[-rank]) for shift in SHIFTS if rank <= len(shift.sizes))
+        for rank in range(1, max(len(shift.sizes) for shift in SHIFTS) + 1)
+    ),
+)
+"""Cases in the order in which they are measured: no shift, every shift at its largest size, the next one."""
 
 MIN_AREA_M2 = 20.0
 """Buildings of at most this area are no label, as in the store (``prepare.min_area_m2``)."""
@@ -55,59 +64,63 @@ class Mapper:
     net: SegmentationNetwork
     settings: ScoringSettings
 
-    def cases(self, scale: Scale, number: int, *, shifted: bool) -> Iterator[tuple[Case, BlockProbabilities]]:
-        """Yield the probabilities on acquisition ``number`` without shift and, if asked for, with each.
+    def cases(
+        self, scale: Scale, number: int, wanted: Sequence[Case]
+    ) -> Iterator[tuple[Case, BlockProbabilities]]:
+        """Yield the probabilities on acquisition ``number`` with the wanted shifts, in their order.
 
         Args:
             scale: Size of the acquisition.
             number: Its number; it lies on ground of its own.
-            shifted: Whether every shift is applied to it.
+            wanted: Shifts and sizes; :data:`NONE` is without.
         """
         usual = draw(scale, number, USUAL)
-        plain = self.answers(usual)
-        yield NONE, _blocks(plain)
-        if not shifted:
-            return
-        drawn: dict[Imaging, Answers] = {}
-        for shift in SHIFTS:
-            for size in shift.sizes:
-                imaging = shift.imaging(size)
-                if imaging != USUAL and imaging not in drawn:
-                    drawn = {imaging: self.answers(draw(scale, number, imaging))}  # one at a time is kept
-                match shift.name:
-                    case "gain":
-                        found = self.answers(usual, gain_db=size)
-                    case name if name == GEOLOCATION:
-                        found = self.answers(usual, moved_m=size)
-                    case "other sensor":
-                        found = _mixed(drawn[OTHER], plain, size)
-                    case _:
-                        found = drawn[imaging]
-                yield (shift.name, size), _blocks(found)
+        predicted = self.predicted(usual)
+        plain = self.counted(usual, predicted)
+        drawn: dict[Imaging, Answers] = {USUAL: plain}
+        shifts = {shift.name: shift for shift in SHIFTS}
+        for case in wanted:
+            name, size = case
+            imaging = USUAL if case == NONE else shifts[name].imaging(size)
+            if imaging not in drawn:
+                other = draw(scale, number, imaging)
+                drawn[imaging] = self.counted(other, self.predicted(other))
+            found = drawn[imaging]
+            if name == "gain":
+                found = self.counted(usual, self.predicted(usual, gain_db=size))
+            elif name == GEOLOCATION:
+                found = self.counted(usual, predicted, moved_m=size)
+            elif name == "other sensor":
+                found = _mixed(found, plain, size)
+            yield case, _blocks(found)
 
-    def answers(self, drawn: Sequence[Drawn], *, gain_db: float = 0.0, moved_m: float = 0.0) -> Answers:
-        """Predict drawn tiles; count the probabilities by the outlines of buildings.
+    def predicted(self, drawn: Sequence[Drawn], *, gain_db: float = 0.0) -> list[GeoArray]:
+        """Predict drawn tiles, all of one size.
 
         Args:
-            drawn: The tiles, all of one size.
+            drawn: The tiles.
             gain_db: Decibels added to every pixel; values beyond the store's scale are cut off.
-            moved_m: Distance by which the images lie too far east of the outlines, metres.
         """
         views = views_of(self.settings.scales, flip=self.settings.flip)
         images = (_image(one, gain_db) for one in drawn)
-        predictions = predict_images(
-            self.net, images, window_px=self.settings.window_px, batch=self.settings.batch, views=views
-        )
+        window, batch = self.settings.window_px, self.settings.batch
+        return list(predict_images(self.net, images, window_px=window, batch=batch, views=views))
+
+    def counted(
+        self, drawn: Sequence[Drawn], predicted: Sequence[GeoArray], *, moved_m: float = 0.0
+    ) -> Answers:
+        """Count the probabilities by the outlines of buildings.
+
+        Args:
+            drawn: The tiles.
+            predicted: Result of :meth:`predicted`.
+            moved_m: Distance by which the images lie too far east of the outlines, metres.
+        """
         found: Answers = []
-        for one, prediction in zip(drawn, predictions, strict=True):
+        for one, prediction in zip(drawn, predicted, strict=True):
             truth = align(building_mask(one, moved_m, MIN_AREA_M2), prediction.orientation)
-            parts = tile_parts(
-                prediction,
-                prediction.band(BUILDING_BAND),
-                truth,
-                prediction.valid,
-                self.settings.block_m,
-            )
+            band, valid = prediction.band(BUILDING_BAND), prediction.valid
+            parts = tile_parts(prediction, band, truth, valid, self.settings.block_m)
             found.append(TileAnswer(one.strip.index, tuple(parts)))
         return found
 

@@ -21,17 +21,18 @@ from components.experiments.drift.world import Scale
 from components.lib.cli import run
 from components.lib.config.loader import load_parameters
 from components.lib.config.scoring import ScoringSettings
-from components.lib.files import read_json, write_json, write_text
-from components.lib.telling import telling
+from components.lib.files import write_json, write_text
 
 if TYPE_CHECKING:
-    from components.experiments.drift.answers import Case, Mapper
+    from components.experiments.drift.kept import KeptAnswers
     from components.lib.drift.expected_score import BlockProbabilities
 
 Document = dict[str, Any]
 
 WITHOUT = "none"
 """Name of the acquisitions without shift."""
+
+CASES = ((WITHOUT, 0.0), *((shift.name, size) for shift in SHIFTS for size in shift.sizes))
 
 ESTIMATORS = ("expected", "thresholded", "calibration")
 """Estimates whose error is measured; the last is no estimate, but the score on the calibration's tiles."""
@@ -47,15 +48,23 @@ def main(arguments: list[str] | None = None) -> None:
         )
     settings = load_parameters("scoring", ScoringSettings)
     from components.experiments.drift.answers import Mapper  # noqa: PLC0415 - torch is slow to import
-    from components.lib.drift.answers import block_probabilities  # noqa: PLC0415
+    from components.experiments.drift.kept import KeptAnswers  # noqa: PLC0415
+    from components.experiments.drift.score_table import markdown, picture  # noqa: PLC0415
     from components.lib.nets.bundle import load_bundle  # noqa: PLC0415
     from components.lib.store.store import Store  # noqa: PLC0415
 
-    net, store = load_bundle(options.model, modality="sar", task="buildings"), Store.open(options.store)
-    sensor = net.config.sensors[0]
-    reference = block_probabilities(net, store, sensor, store.rows(sensor, "selection"), settings=settings)
+    mapper = Mapper(load_bundle(options.model, modality="sar", task="buildings"), settings)
     scale = Scale(seed=options.seed, tiles=options.tiles, tile_px=options.tile_px)
-    rows = measured(Mapper(net, settings), reference, scale, options.nulls, options.repeats, options.work)
+    kept = KeptAnswers(options.work, mapper, scale)
+    kept.check()
+    reference = kept.reference(Store.open(options.store))
+    if not options.no_drawing:
+        kept.draw(options.nulls, options.repeats)
+    rows = measured(kept, reference, options.nulls)
+    if not rows:
+        raise ParameterError(
+            f"{options.work} holds no acquisition", next_step="run the command without --no-drawing"
+        )
     document = {
         "simulated": True,
         "model": options.model.name,
@@ -64,84 +73,57 @@ def main(arguments: list[str] | None = None) -> None:
         "acquisitions": rows,
         **summary(rows),
     }
-    from components.experiments.drift.score_table import markdown, picture  # noqa: PLC0415
-
     write_json(options.out / "score.json", document)
     write_text(options.out / "score.md", markdown(document))
     picture(document, options.out / "score.png")
     sys.stdout.write(markdown(document))
 
 
-def measured(  # noqa: PLR0917 - a model, its calibration, and what is drawn
-    mapper: Mapper, reference: BlockProbabilities, scale: Scale, nulls: int, repeats: int, work: Path
-) -> list[Document]:
-    """Return estimated and true pixel IoU of each acquisition and shift.
-
-    What was measured is kept: a command that was stopped goes on where it was.
+def measured(kept: KeptAnswers, reference: BlockProbabilities, nulls: int) -> list[Document]:
+    """Return estimated and true pixel IoU of the acquisitions and shifts that are there.
 
     Args:
-        mapper: Model that maps the acquisitions.
+        kept: The model's probabilities on the acquisitions.
         reference: Its probabilities on labelled tiles, for the calibration.
-        scale: Size of the acquisitions.
-        nulls: Acquisitions.
-        repeats: The first of them, to which every shift is applied, too.
-        work: Folder of what was measured.
-
-    Raises:
-        ParameterError: If the folder holds results of another model or size.
+        nulls: Acquisitions, of the first numbers.
     """
     from components.lib.drift.expected_score import estimate_score  # noqa: PLC0415 - SciPy is slow to import
 
-    identity = {
-        "scale": asdict(scale),
-        "metadata": mapper.net.metadata,
-        "settings": mapper.settings.model_dump(mode="json"),
-    }
-    if not (work / "of.json").exists():
-        write_json(work / "of.json", identity)
-    if read_json(work / "of.json", made_by="drift") != identity:
-        raise ParameterError(f"{work} holds results of another kind", next_step="name another folder")
-    threshold = mapper.settings.threshold_of(mapper.net.config.threshold)
-
-    def row(case: Case, number: int, tiles: BlockProbabilities) -> Document:
-        found = estimate_score(reference, tiles, threshold)["iou"]
-        interval = found.expected
-        return {
-            "shift": case[0],
-            "size": case[1],
-            "acquisition": number,
-            "blocks": len(tiles.blocks),
-            "expected": interval.value,
-            "low": None if interval.degenerate else interval.low,
-            "high": None if interval.degenerate else interval.high,
-            "thresholded": found.thresholded,
-            "calibration": found.reference,
-            "true": found.true,
-        }
-
-    rows: list[Document] = []
-    with telling("acquisitions", nulls, "acquisition") as advance:
-        for number in range(nulls):
-            shifted = number < repeats
-            path = work / f"{number:04}{'-shifted' if shifted else ''}.json"
-            if not path.exists():
-                cases = mapper.cases(scale, number, shifted=shifted)
-                write_json(path, [row(case, number, tiles) for case, tiles in cases])
-            rows += read_json(path, made_by="drift")
-            advance(1)
+    rows = list[Document]()
+    threshold = kept.mapper.settings.threshold_of(kept.mapper.net.config.threshold)
+    for number in range(nulls):
+        for case in CASES:
+            tiles = kept.read(number, case)
+            if tiles is None:
+                continue
+            found = estimate_score(reference, tiles, threshold)["iou"]
+            interval = found.expected
+            rows.append(
+                {
+                    "shift": case[0],
+                    "size": case[1],
+                    "acquisition": number,
+                    "blocks": len(tiles.blocks),
+                    "expected": interval.value,
+                    "low": None if interval.degenerate else interval.low,
+                    "high": None if interval.degenerate else interval.high,
+                    "thresholded": found.thresholded,
+                    "calibration": found.reference,
+                    "true": found.true,
+                }
+            )
     return rows
 
 
 def summary(rows: Sequence[Document]) -> Document:
     """Return the errors by shift and size, of all sizes of a shift, and of all acquisitions."""
-    cases = [(WITHOUT, 0.0), *((shift.name, size) for shift in SHIFTS for size in shift.sizes)]
     by_size = [
         {
             "shift": name,
             "size": size,
             **errors([row for row in rows if (row["shift"], row["size"]) == (name, size)]),
         }
-        for name, size in cases
+        for name, size in CASES
     ]
     by_shift = [
         {"shift": name, **errors([row for row in rows if row["shift"] == name])}
@@ -201,6 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--work", type=Path, default=Path("var/score_experiment"), help="what was measured (%(default)s)"
     )
+    parser.add_argument("--no-drawing", action="store_true", help="take what is measured so far")
     parser.add_argument(
         "--out", type=Path, default=Path("reports/drift_experiment"), help="results (%(default)s)"
     )

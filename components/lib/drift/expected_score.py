@@ -24,7 +24,7 @@ from scipy.optimize import isotonic_regression
 
 from components.contract.errors import BadDataError, ParameterError
 from components.lib.metrics.blocksums import PIXELS, statistic_of
-from components.lib.metrics.intervals import Interval, location_interval
+from components.lib.metrics.intervals import Interval, paired_location_difference, unknown_interval
 from components.lib.metrics.probabilities import BINS, ProbabilityHistogram
 
 Floats = npt.NDArray[np.float64]
@@ -77,7 +77,7 @@ class BlockProbabilities:
         return cls(blocks, building + ground, building if labelled else None)
 
     def counts(self, share: Floats | None, threshold: float) -> pd.DataFrame:
-        """Return the pixel counts by ground block, columns ``location`` and ``px_tp, px_fp, px_fn, px_tn``.
+        """Return the pixel counts ``px_tp, px_fp, px_fn, px_tn`` by ground block, as a score table.
 
         Args:
             share: Share of the pixels of each bin that are building, (BINS,), for expected counts; None for
@@ -95,7 +95,8 @@ class BlockProbabilities:
         sides = (building, self.pixels - building)
         above, below = ([side[:, part].sum(axis=1) for side in sides] for part in _cut(first))
         values = (above[0], above[1], below[0], below[1])
-        return pd.DataFrame({"location": list(self.blocks), **dict(zip(PIXELS, values, strict=True))})
+        keys = {"sensor": "", "image_id": "", "location": list(self.blocks)}
+        return pd.DataFrame({**keys, **dict(zip(PIXELS, values, strict=True))})
 
 
 def first_bin(threshold: float) -> int:
@@ -159,8 +160,8 @@ class MetricEstimate:
 
     Attributes:
         metric: Name of the score.
-        expected: Expected score with its interval over the ground blocks of both sides. It holds where the
-            calibration does; a shift that breaks the calibration is not in it.
+        expected: Expected score with its interval, unknown where the calibration has too few ground blocks.
+            It holds where the calibration does; a shift that breaks the calibration is not in it.
         thresholded: Score by average thresholded confidence.
         reference: Score on the labelled tiles of the calibration.
         true: Score against labels; None where there are none.
@@ -184,8 +185,9 @@ def estimate_score(
 ) -> dict[PixelMetric, MetricEstimate]:
     """Estimate the scores of a model from its probabilities.
 
-    The variance of an estimate is that over the tiles' ground blocks and, added to it, that of the
-    calibration over resampled ground blocks of the reference (bootstrap).
+    The interval is one of the true score on these very tiles. Its variance is that of the calibration over
+    resampled ground blocks of the reference (bootstrap), plus that by which true scores differ from expected
+    ones between blocks of the reference, as on an area of the tiles' size.
 
     Args:
         reference: Probabilities on labelled tiles that training did not see.
@@ -203,15 +205,23 @@ def estimate_score(
     if reference.building is None:
         raise ValueError("a calibration needs labels")
     sums = reference.pixels.sum(axis=0), reference.building.sum(axis=0)
-    expected = tiles.counts(calibrated(*sums), threshold)
+    calibration = calibrated(*sums)
+    expected = tiles.counts(calibration, threshold)
     by_confidence = tiles.counts(thresholded(*sums, threshold), threshold)
     of_reference = reference.counts(None, threshold)
+    refitted = reference.counts(calibration, threshold)
+    larger = max(*(of(reference) / of(tiles) for of in (_pixels, _even_blocks)))
     truth = None if tiles.building is None else tiles.counts(None, threshold)
     spread = _calibration_spread(reference, tiles, threshold, resamples, seed)
     return {
         metric: MetricEstimate(
             metric=metric,
-            expected=_within(location_interval(expected, metric, confidence).with_variance(spread[metric])),
+            expected=_interval(
+                _score(expected, metric),
+                paired_location_difference(of_reference, refitted, metric, confidence),
+                larger,
+                spread[metric],
+            ),
             thresholded=_score(by_confidence, metric),
             reference=_score(of_reference, metric),
             true=None if truth is None else _score(truth, metric),
@@ -243,10 +253,31 @@ def _score(counts: pd.DataFrame, metric: PixelMetric) -> float:
     return float(statistic_of(metric)({name: counts[name].to_numpy(np.float64).sum() for name in PIXELS}))
 
 
-def _within(interval: Interval) -> Interval:
-    """Return an interval cut to 0 and 1, as the score is."""
-    low, high = max(interval.low, 0.0), min(interval.high, 1.0)
-    return replace(interval, low=low, high=high, lower_bound=max(interval.lower_bound, 0.0))
+def _interval(value: float, residual: Interval, larger: float, spread: float) -> Interval:
+    """Return the interval of an estimate, cut to 0 and 1 as the score is.
+
+    Args:
+        value: The estimate.
+        residual: True less expected score on the reference, with its interval over ground blocks.
+        larger: Factor by which the reference is larger than the tiles: variances grow by it.
+        spread: Variance of the estimate by the calibration.
+    """
+    if residual.degenerate:
+        return unknown_interval(value, residual.confidence, residual.locations)
+    error = residual.standard_error * larger**0.5
+    found = replace(residual, value=value, standard_error=error).with_variance(spread)
+    low, high = max(found.low, 0.0), min(found.high, 1.0)
+    return replace(found, low=low, high=high, lower_bound=max(found.lower_bound, 0.0))
+
+
+def _pixels(side: BlockProbabilities) -> float:
+    return float(side.pixels.sum())
+
+
+def _even_blocks(side: BlockProbabilities) -> float:
+    """Return the number of blocks of one size that vary as much as these of several."""
+    sizes = side.pixels.sum(axis=1, dtype=np.float64)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def _cut(first: int) -> tuple[slice, slice]:
