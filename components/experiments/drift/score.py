@@ -173,9 +173,9 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("data/prepared"),
         help="store that it was trained from, whose selection slice calibrates (%(default)s)",
     )
-    parser.add_argument("--nulls", type=int, default=12, help="acquisitions (%(default)s)")
+    parser.add_argument("--nulls", type=int, default=8, help="acquisitions (%(default)s)")
     parser.add_argument(
-        "--repeats", type=int, default=4, help="the first of them get every shift, too (%(default)s)"
+        "--repeats", type=int, default=2, help="the first of them get every shift, too (%(default)s)"
     )
     parser.add_argument("--tiles", type=int, default=scale.tiles, help="of each area (%(default)s)")
     parser.add_argument("--tile-px", type=int, default=scale.tile_px, help="side of a tile (%(default)s)")

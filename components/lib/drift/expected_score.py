@@ -88,15 +88,18 @@ class BlockProbabilities:
             ParameterError: If the threshold cuts a bin in two.
             ValueError: If true counts are asked for without labels.
         """
-        if share is None and self.building is None:
-            raise ValueError("there are no labels to count by")
         first = first_bin(threshold)
-        building = self.building if share is None else self.pixels * share
+        building = self._labels() if share is None else self.pixels * share
         sides = (building, self.pixels - building)
         above, below = ([side[:, part].sum(axis=1) for side in sides] for part in _cut(first))
         values = (above[0], above[1], below[0], below[1])
         keys = {"sensor": "", "image_id": "", "location": list(self.blocks)}
         return pd.DataFrame({**keys, **dict(zip(PIXELS, values, strict=True))})
+
+    def _labels(self) -> Floats:
+        if self.building is None:
+            raise ValueError("there are no labels to count by")
+        return self.building.astype(np.float64)
 
 
 def first_bin(threshold: float) -> int:
@@ -135,7 +138,8 @@ def calibrated(pixels: Integers, building: Integers) -> Floats:
         )
     filled = np.flatnonzero(pixels)
     fit = isotonic_regression(building[filled] / pixels[filled], weights=pixels[filled]).x
-    return np.interp(np.arange(BINS), filled, fit)
+    share: Floats = np.interp(np.arange(BINS), filled, fit)
+    return share
 
 
 def thresholded(pixels: Integers, building: Integers, threshold: float) -> Floats:

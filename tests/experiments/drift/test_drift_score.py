@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -79,7 +80,7 @@ def test_every_shift_is_measured_and_kept(
 
 
 def test_errors_of_estimates() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"true": 0.5, "expected": 0.6, "thresholded": 0.5, "calibration": 0.4, "low": 0.4, "high": 0.7},
         {"true": 0.3, "expected": 0.2, "thresholded": 0.5, "calibration": 0.4, "low": None, "high": None},
         {"true": 0.1, "expected": 0.1, "thresholded": 0.5, "calibration": 0.4, "low": 0.2, "high": 0.3},
