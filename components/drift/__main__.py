@@ -1,4 +1,4 @@
-"""``python -m components.drift reference|compare|outputs|requests``."""
+"""``python -m components.drift reference|compare|outputs|estimate|requests``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from components.drift.parameters import EVALUATION, FEATURES, REPORTS, ReferenceOptions
+from components.drift.parameters import (
+    EVALUATION,
+    FEATURES,
+    MODELS,
+    REPORTS,
+    STORE,
+    EstimateOptions,
+    ReferenceOptions,
+)
 from components.lib.cli import comma_list, report_result, run
 from components.lib.config.loader import Parameters
 from components.lib.drift.report import CompareOptions
@@ -34,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
         "they differ a retraining is asked for in the ledger of STORMSIGHT_OBJECTS; nothing is trained or "
         "promoted by it.",
     )
-    commands = command.add_subparsers(metavar="reference | compare | outputs | requests", required=True)
+    commands = command.add_subparsers(
+        metavar="reference | compare | outputs | estimate | requests", required=True
+    )
 
     reference = commands.add_parser("reference", help="keep the statistics of a champion's training tiles")
     reference.add_argument(
@@ -93,10 +103,46 @@ def parser() -> argparse.ArgumentParser:
             "--features", type=Path, default=FEATURES, help="feature table of validation (%(default)s)"
         )
 
+    _add_estimate(commands)
     requests = commands.add_parser("requests", help="list the requests for a retraining")
     requests.add_argument("--json", action="store_true", help="for machines")
     requests.set_defaults(command=_requests)
     return command
+
+
+def _add_estimate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    estimate = commands.add_parser(
+        "estimate",
+        help="estimate a model's score on an acquisition without labels; opens no request",
+        description="Estimate pixel IoU and F1 of a model on an acquisition from its probabilities, "
+        "calibrated on the selection slice of the store that it was trained from. Labels are not needed; "
+        "where there are some, the true scores stand beside it. Error of the estimate: "
+        "docs/methods/drift.md.",
+    )
+    estimate.add_argument("--acquisition", required=True, metavar="ID", help="acquisition in the store")
+    estimate.add_argument("--model", required=True, help="its folder's name below --models: concord, ...")
+    estimate.add_argument("--models", type=Path, default=MODELS, metavar="DIR", help="(%(default)s)")
+    estimate.add_argument(
+        "--store", type=Path, default=STORE, metavar="DIR", help="prepared tiles of it (%(default)s)"
+    )
+    estimate.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DIR",
+        help="store that the model was trained from (default: --store, of which then the test tiles count)",
+    )
+    estimate.add_argument("--out", type=Path, default=REPORTS, metavar="DIR", help="reports (%(default)s)")
+    defaults = EstimateOptions()
+    estimate.add_argument("--confidence", type=float, default=defaults.confidence, help="(%(default)s)")
+    estimate.add_argument(
+        "--resamples", type=int, default=defaults.resamples, help="of the calibration (%(default)s)"
+    )
+    estimate.add_argument("--seed", type=int, default=defaults.seed, help="of those (%(default)s)")
+    estimate.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default=defaults.device, help="(%(default)s)"
+    )
+    estimate.add_argument("--json", action="store_true", help="print the report as JSON")
+    estimate.set_defaults(command=_estimate)
 
 
 def _reference(options: argparse.Namespace) -> None:
@@ -141,6 +187,28 @@ def _outputs(options: argparse.Namespace) -> None:
     before = after if options.reference is None else read_outputs(options.reference)
     drift = compare_outputs(before, after, options.acquisition, options.model, checked)
     _publish(drift.report(None), options, place)
+
+
+def _estimate(options: argparse.Namespace) -> None:
+    from components.lib.config.loader import load_parameters  # noqa: PLC0415 - slow imports
+    from components.lib.config.scoring import ScoringSettings  # noqa: PLC0415
+
+    checked, place = _checked(EstimateOptions, options), _place(options, f"estimate-{options.model}")
+    settings = load_parameters("scoring", ScoringSettings)
+    from components.drift.estimate import EstimatePlaces, estimate_acquisition, words  # noqa: PLC0415
+    from components.drift.picture import draw_estimate  # noqa: PLC0415
+    from components.lib.files import write_json  # noqa: PLC0415
+
+    places = EstimatePlaces(
+        models=options.models, store=options.store, calibration=options.calibration or options.store
+    )
+    report = estimate_acquisition(
+        options.model, options.acquisition, places=places, settings=settings, options=checked
+    ).report()
+    write_json(place.with_name(f"{place.name}.json"), report)
+    draw_estimate(report, place.with_name(f"{place.name}.png"))
+    print(json.dumps(report, indent=2, sort_keys=True) if options.json else words(report, place))
+    report_result({key: report[key] for key in ("acquisition", "model", "scores")})
 
 
 def _checked(kind: type[P], options: argparse.Namespace) -> P:

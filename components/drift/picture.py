@@ -1,4 +1,4 @@
-"""Picture of a comparison: effect sizes with their intervals, one line per statistic."""
+"""Pictures of reports: effect sizes of a comparison, and estimated scores."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
+from matplotlib.figure import Figure
 
 from components.lib.files import atomic_file
 from components.lib.report.figures import LINES
@@ -41,6 +42,41 @@ def draw(report: dict[str, Any], path: Path) -> None:
         f"{report['acquisition']}\n{report['sensor']}{world} {found}: p = {report['p_value']:.3g}",
         fontsize=10,
     )
+    _save(figure, path)
+
+
+def draw_estimate(report: dict[str, Any], path: Path) -> None:
+    """Draw the scores of an estimate, each with its interval and what it is compared with.
+
+    Args:
+        report: Content of ``estimate-<model>.json``.
+        path: PNG to write.
+    """
+    rows = report["scores"][::-1]
+    figure, axes = plt.subplots(figsize=(6.4, 1.7 + 0.5 * len(rows)), layout="constrained")
+    marks = (
+        ("expected", "o", LINES[0], "expected, with interval"),
+        ("thresholded", "x", LINES[4], "by thresholded confidence"),
+        ("calibration", "|", CALM, "on the calibration's tiles"),
+        ("true", "D", LINES[1], "true"),
+    )
+    for place, row in enumerate(rows):
+        if row["low"] is not None:
+            axes.plot([row["low"], row["high"]], [place, place], color=LINES[0], linewidth=1.6)
+    for name, marker, colour, label in marks:
+        points = [(row[name], place) for place, row in enumerate(rows) if row[name] is not None]
+        if points:
+            size = 12 if marker == "|" else 5
+            axes.plot(*zip(*points, strict=True), marker, color=colour, markersize=size, label=label)
+    axes.set_yticks(range(len(rows)), [row["metric"] for row in rows], fontsize=9)
+    axes.set(xlim=(0, 1), ylim=(-0.6, len(rows) - 0.4), xlabel="score of pixels")
+    world = " (simulated)" if report["simulated"] else ""
+    axes.set_title(f"{report['model']} on {report['acquisition']}{world}", fontsize=10)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
     with atomic_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
     plt.close(figure)

@@ -64,7 +64,7 @@ def test_an_evicted_training_ends_with_a_checkpoint_and_is_retried(
     disturbed: Retraining, pipeline: Pipeline
 ) -> None:
     evicted, retried = disturbed.pods_of(MODEL)
-    # Its own record, not the pod's status: a kubelet may delete an evicted pod before it has told how it ended.
+    # Its own record: a kubelet may delete an evicted pod before it has told how the container ended.
     stopped = json.loads(pipeline.record_text(failure_key(disturbed.key, MODEL, 1)))
     assert (stopped["exit_code"], stopped["failure_class"]) == (143, "terminated")
     assert evicted.metadata.deletion_timestamp

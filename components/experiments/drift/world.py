@@ -155,22 +155,29 @@ def _row(drawn: Drawn, moved_m: Sequence[float]) -> dict[str, object]:
         row[f"sar_min_{band}"], row[f"sar_max_{band}"] = float(pixels.min()), float(pixels.max())
         row |= {f"sar_{name}_{band}": value for name, value in more.items()}
     mean = tile.sar.mean(axis=0)
-    if (offset := offset_px(mean, valid, _mask(drawn, 0.0))) is not None:
+    if (offset := offset_px(mean, valid, building_mask(drawn, 0.0))) is not None:
         row["offset_east_m"] = offset[1] * frame.gsd
         # Layover points to the radar: along range, its offset has one sign from both sides.
         row["offset_range_m"] = offset[0] * frame.gsd * (-1.0 if drawn.strip.orientation == 1 else 1.0)
         for distance in moved_m:
-            other = offset_px(mean, valid, _mask(drawn, distance))
+            other = offset_px(mean, valid, building_mask(drawn, distance))
             row[moved_column(distance)] = np.nan if other is None else other[1] * frame.gsd
     return row
 
 
-def _mask(drawn: Drawn, moved_m: float) -> npt.NDArray[np.bool_]:
-    """Return the pixels of buildings whose outlines lie ``moved_m`` too far west."""
+def building_mask(drawn: Drawn, moved_m: float, least_m2: float = 0.0) -> npt.NDArray[np.bool_]:
+    """Return the pixels of buildings whose outlines lie ``moved_m`` too far west.
+
+    Args:
+        drawn: The tile.
+        moved_m: Distance, metres.
+        least_m2: Area that a building must exceed, square metres.
+    """
     frame = drawn.tile.frame
     outlines = [
         to_pixels(shapely.transform(outline, lambda xy: xy - [moved_m, 0.0]), frame)
         for outline in drawn.buildings
+        if outline.area > least_m2
     ]
     mask: npt.NDArray[np.bool_] = rasterise_instances(outlines, frame.rows, frame.cols) > 0
     return mask
