@@ -12,6 +12,8 @@ from components.contract.identity import Identity
 from components.contract.keys import CHAMPIONS, OPERATIONS
 from components.exporter.parameters import Places, load_claim_parameters
 from components.lib.catalogue.mapped import MapFacts
+from components.lib.config.loader import load_under
+from components.lib.history.cost import CostParameters
 from components.lib.history.requirements import GraphRequirements
 from components.lib.history.stored import History, HistoryReader
 from components.lib.ledger.chain import Chain, Entry, utc_now
@@ -45,6 +47,7 @@ class Sources:
         maps: Facts of maps and changes by key, which never change; the collector of maps keeps them here.
         rejected: Id of the acquisition by key and version of a rejection's record, likewise.
         settled: Counts of the finished trainings whose records are kept.
+        held: GPU- and CPU-seconds by stage, of kept and pruned records as they were read last.
     """
 
     places: Places
@@ -52,6 +55,7 @@ class Sources:
     maps: dict[str, MapFacts] = field(default_factory=dict)
     rejected: dict[tuple[str, str], str] = field(default_factory=dict)
     settled: Settled = field(default_factory=Settled)
+    held: dict[str, tuple[float, float]] = field(default_factory=dict)
     _history: History | None = None
     _entries: list[Entry] = field(default_factory=list)
 
@@ -87,6 +91,15 @@ class Sources:
             ParameterError: If params.yaml cannot be read.
         """
         return load_claim_parameters(self.places.source)
+
+    @cached_property
+    def prices(self) -> CostParameters:
+        """Price table and power model.
+
+        Raises:
+            ParameterError: If params.yaml cannot be read.
+        """
+        return load_under(self.places.profile, "cost", CostParameters, self.places.source / "params.yaml")
 
     @cached_property
     def _reader(self) -> HistoryReader:
