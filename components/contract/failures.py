@@ -137,8 +137,9 @@ FAILURE_CLASSES: Mapping[FailureKind, FailureClass] = MappingProxyType(
         ),
         FailureKind.DEADLINE: FailureClass(
             airflow_name="DeadlineExceeded",
+            exit_code=81,
             airflow_may_retry=True,
-            next_step="find out why it takes so long, or raise orchestration.deadline_h in params.yaml",
+            next_step="find out why it takes so long, or raise orchestration.pod_limit_h in params.yaml",
         ),
         FailureKind.SOURCE_UNAVAILABLE: FailureClass(
             severity=Severity.WARNING,

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from components.contract.keys import approval_chain, champion_chain
 from components.dashboard.notices import STORE, Notices
 from components.lib.history.facts import ModelFacts, RunFacts
-from components.lib.registry.approvals import REQUESTED
-from components.lib.registry.ledger import ChampionEntry, ChampionLedgers
+from components.lib.registry.ledger import ChampionEntry, ChampionLedgers, decision_of
 from components.lib.registry.served import MODELS
 
 
@@ -79,9 +78,9 @@ def find_requests(ledgers: ChampionLedgers, notices: Notices) -> list[Request]:
     """Return the requests for an approval without a verdict."""
     found: list[Request] = []
     for model in MODELS:
-        known = notices.attempt(approval_chain(model), ledgers.approvals(model).all, store=STORE)
-        if known and known[-1][1].event == REQUESTED:
-            entry, request = known[-1]
+        waiting = notices.attempt(approval_chain(model), ledgers.approvals(model).waiting, store=STORE)
+        if waiting is not None:
+            entry, request = waiting
             found.append(Request(model, request.version, entry.time, request.reason))
     return found
 
@@ -95,7 +94,7 @@ def _champion(
         for entry in entries
         if entry.action == "promote" and entry.version is not None
     }
-    sha256 = "" if last.version is None else decisions.get(last.version, "")
+    sha256 = decision_of(entries)
     facts, run = judged.get(sha256, (None, ""))
     return Champion(
         model=model,

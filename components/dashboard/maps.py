@@ -133,6 +133,11 @@ def text_at(item: Mapping[str, Any], *path: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def thumbnail_words(item: Mapping[str, Any]) -> str:
+    """Return words on what a map's thumbnail leaves out; empty if it shows the whole map."""
+    return text_at(item, "assets", "thumbnail", "description")
+
+
 def is_simulated(item: Mapping[str, Any]) -> bool:
     """Return whether scene or model of a map come from the simulated world."""
     properties = item.get("properties", {})

@@ -8,7 +8,7 @@ from typing import Any
 from components.contract.errors import StormsightError
 from components.dashboard.charts import seconds_of
 from components.dashboard.index import COSTED, Index, Version, when_of
-from components.dashboard.maps import KnownMap, is_simulated, item_or_none
+from components.dashboard.maps import KnownMap, is_simulated, item_or_none, thumbnail_words
 from components.dashboard.provenance import of_map, of_model, of_run
 from components.dashboard.quality import counts_by_rule
 from components.dashboard.snapshot import Snapshot
@@ -176,7 +176,7 @@ class Pages:
         return self._render(
             "map.html.j2", f"map/{name}.html", title=known.entry.title, name=name, known=known, item=item,
             problem=problem, simulated=is_simulated(item), facts=of_map(known, item, model),
-            changes=self._index.changes(name),
+            changes=self._index.changes(name), thumbnail_words=thumbnail_words(item),
         )  # fmt: skip
 
     def model(self, name: str) -> str:
@@ -211,13 +211,14 @@ class Pages:
 
     def _map_cards(
         self, names: Sequence[str]
-    ) -> list[tuple[str, KnownMap, Mapping[str, Any] | None, bool, bool]]:
+    ) -> list[tuple[str, KnownMap, Mapping[str, Any] | None, bool, bool, str]]:
         cards = []
         for name in names:
             known = self._index.maps[name]
             item = item_or_none(known)
+            simulated = item is not None and is_simulated(item)
             cards.append(
-                (name, known, item, item is not None and is_simulated(item), self._index.has_changes(name))
+                (name, known, item, simulated, self._index.has_changes(name), thumbnail_words(item or {}))
             )
         return cards
 

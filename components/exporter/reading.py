@@ -28,7 +28,7 @@ COLLECTORS: tuple[tuple[str, tuple[Collect, ...]], ...] = (
             models.collect_decisions,
         ),
     ),
-    ("pipeline", (claims.collect_standing,)),
+    ("pipeline", (claims.collect_standing, runs.collect_cost)),
     ("champions", (models.collect_champions,)),
     ("approvals", (models.collect_approvals,)),
     ("landing", (data.collect_landing,)),
@@ -37,7 +37,7 @@ COLLECTORS: tuple[tuple[str, tuple[Collect, ...]], ...] = (
     ("ledgers", (ledgers.collect_ledgers,)),
     ("backups", (ledgers.collect_backups,)),
 )
-"""Collectors by source, the operations first: others use the history that they read."""
+"""Collectors by source, operations and records first: others use what they read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from components.contract.identity import Identity
 from components.contract.keys import CHAMPIONS, OPERATIONS
 from components.exporter.parameters import Places, load_claim_parameters
 from components.lib.catalogue.mapped import MapFacts
+from components.lib.config.loader import load_under
 from components.lib.drift.records import Outcome
+from components.lib.history.cost import CostParameters
 from components.lib.history.requirements import GraphRequirements
 from components.lib.history.stored import History, HistoryReader
 from components.lib.ledger.chain import Chain, Entry, utc_now
@@ -48,6 +50,7 @@ class Sources:
         rejected: Id of the acquisition by key and version of a rejection's record, likewise.
         compared: Outcome of comparisons by key, likewise.
         settled: Counts of the finished trainings whose records are kept.
+        held: GPU- and CPU-seconds by stage, of kept and pruned records as they were read last.
     """
 
     places: Places
@@ -56,6 +59,7 @@ class Sources:
     rejected: dict[tuple[str, str], str] = field(default_factory=dict)
     compared: dict[str, Outcome] = field(default_factory=dict)
     settled: Settled = field(default_factory=Settled)
+    held: dict[str, tuple[float, float]] = field(default_factory=dict)
     _history: History | None = None
     _entries: list[Entry] = field(default_factory=list)
 
@@ -96,6 +100,15 @@ class Sources:
             ParameterError: If params.yaml cannot be read.
         """
         return load_claim_parameters(self.places.source)
+
+    @cached_property
+    def prices(self) -> CostParameters:
+        """Price table and power model.
+
+        Raises:
+            ParameterError: If params.yaml cannot be read.
+        """
+        return load_under(self.places.profile, "cost", CostParameters, self.places.source / "params.yaml")
 
     @cached_property
     def _reader(self) -> HistoryReader:

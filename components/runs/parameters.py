@@ -15,9 +15,11 @@ class RunsParameters(ClaimParameters):
 
     Attributes:
         stall_min: Minutes without a step, a log line or a byte after which a stage is killed; None for never.
+        pod_limit_h: Hours after which a stage is ended.
     """
 
     stall_min: float | None = Field(default=60.0, gt=0)
+    pod_limit_h: float = Field(default=96.0, gt=0)
 
 
 def load_runs_parameters(path: Path) -> RunsParameters:

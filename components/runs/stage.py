@@ -64,9 +64,9 @@ def run_stage(environment: Environment, address: str, run: str) -> int:
 
     Returns:
         Exit code: 0 if the stage's record stands, the command's own if it failed, 143 if this was stopped,
-        124 if it stalled, 99 if the claim was lost already, 76 if it was lost meanwhile: to another run, or
-        because a person gave it up or withdrew an acquisition. In the last two cases nothing is written, and
-        nothing of another run's is removed.
+        124 if it stalled, 81 if it took longer than ``pod_limit_h``, 99 if the claim was lost already, 76 if
+        it was lost meanwhile: to another run, or because a person gave it up or withdrew an acquisition. In
+        the last two cases nothing is written, and nothing of another run's is removed.
 
     Raises:
         MissingInputError: If the run was never planned.
@@ -140,6 +140,7 @@ class _Attempt:
                         report=folder / STATE / _WORKER_REPORT,
                         stop=self.stop,
                         stall_min=parameters.stall_min,
+                        deadline=self.begun + parameters.pod_limit_h * 3600,
                         on_tick=lambda: self._renew(claim, mirror),
                     )
                 # Before the record and before the checkpoints go: both may be the other run's by now.
@@ -191,6 +192,9 @@ class _Attempt:
             message, next_step = f"{self.address}: stopped by SIGTERM", "run the stage again: it goes on"
         if code == exit_code_of(FailureKind.STALLED):
             message = f"{self.address}: no step, no log line and no byte for a long time: it was killed"
+        if code == exit_code_of(FailureKind.DEADLINE):
+            message = f"{self.address}: it took longer than orchestration.pod_limit_h: it was ended"
+            next_step = next_step_of(code)
         report_failure(code, message, next_step)
         self.keep_failure(code, message, next_step)
         LOG.error("%s: %s", kind_of_exit(code), message)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -33,6 +34,9 @@ TICK_S = 0.2
 LEAVE_S = 10.0
 """Seconds for a worker that is asked to stop while it pulls: DVC's threads may wait on a silent endpoint."""
 
+LAST_S = 300.0
+"""Seconds for a command that is asked to stop at its deadline: it writes its last checkpoint."""
+
 SHELLS = frozenset({"sh", "dash", "bash"})
 
 
@@ -44,6 +48,7 @@ def supervise(
     report: Path,
     stop: StopRequest,
     stall_min: float | None = None,
+    deadline: float = math.inf,
     on_tick: Callable[[], None] = lambda: None,
 ) -> int:
     """Run the stage's worker to its end.
@@ -55,11 +60,13 @@ def supervise(
         report: File for the worker's failure report.
         stop: Request to stop, looked at every ``TICK_S`` seconds.
         stall_min: Minutes without a sign of progress after which the stage is killed; None for never.
+        deadline: Reading of ``time.monotonic`` at which the stage is asked to stop; if it is still there
+            ``LAST_S`` seconds later, it is killed.
         on_tick: Called every ``TICK_S`` seconds; what it raises ends the stage at once, by SIGKILL.
 
     Returns:
-        Exit code; 143 if the stage was stopped, 124 if it stalled, 128 and the signal's number if another
-        signal ended it.
+        Exit code; 143 if the stage was stopped, 124 if it stalled, 81 if its deadline ended it, 128 and the
+        signal's number if another signal ended it.
     """
     worker = ChildProcess(
         [sys.executable, "-m", "components.runs.worker", str(workspace), address],
@@ -74,15 +81,22 @@ def supervise(
         forwarding = StopForwarding(worker.pid, address, workspace / STATE / PHASE)
         progress = None if stall_min is None else ProgressWatch(worker.pid, address, stall_min * 60)
         with worker.reading(lambda line: sys.stderr.write(f"{line}\n")):
+            expired = False
             try:
                 while (code := worker.wait(TICK_S)) is None:
                     on_tick()
-                    if stop.received:
+                    late_s = time.monotonic() - deadline
+                    expired = expired or (late_s >= 0 and not stop.received)
+                    if expired and late_s >= LAST_S:
+                        return exit_code_of(FailureKind.DEADLINE)
+                    if stop.received or expired:
                         forwarding.send()
                     elif progress is not None and progress.stalled():
                         return exit_code_of(FailureKind.STALLED)
             finally:
                 worker.kill_group()  # nobody would wait for what the worker left running
+    if expired and (code != 0 or forwarding.killed):
+        return exit_code_of(FailureKind.DEADLINE)
     return TERMINATED if forwarding.killed else code
 
 

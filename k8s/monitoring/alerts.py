@@ -3,8 +3,8 @@
     .venv/bin/python k8s/monitoring/alerts.py            # writes rules/failures.yaml, operator/rules.yaml
 
 The classes, their severities and next steps are those of ``components/contract/failures.py``. The fact behind
-an alert is the gauge ``stormsight_run_failing``: it stands while the newest training ended by the class, so a
-training that succeeds ends the alert, not time. Some classes have a second witness in the cluster.
+most alerts is the gauge ``stormsight_run_failing``: it stands while the newest training ended by the class,
+so a training that succeeds ends the alert, not time. Some classes have a second witness in the cluster.
 """
 
 from __future__ import annotations
@@ -22,11 +22,17 @@ from components.contract.failures import FAILURE_CLASSES, FailureKind  # noqa: E
 
 FOLDER = ROOT / "k8s/monitoring"
 
-NO_FAILURE = frozenset({FailureKind.NOTHING_TO_DO})
-"""Classes that are an ordinary end: no alert."""
+WITHOUT = frozenset({FailureKind.NOTHING_TO_DO, FailureKind.CLUSTER})
+"""Classes without an alert: an ordinary end, and one that leaves neither a record nor a second witness. A
+training that does not survive a Kubernetes API that is down is recorded as ``infrastructure``."""
 
-OF_THE_SET = {FailureKind.REDRIVES_SPENT: 'max(stormsight_set_position{position="spent"}) == 1'}
-"""Classes that no training ends by: they are positions of the set that is next."""
+SPENT = 'max(stormsight_set_position{position="spent"}) == 1'
+
+OF_THE_LEDGER = {
+    FailureKind.REDRIVES_SPENT: SPENT,
+    FailureKind.CLAIM_LOST: "max(stormsight_claims_taken_over) > 0",
+}
+"""Queries of classes that no training ends by: the position of the next set, claims that changed hands."""
 
 HOLDS = "(max({series}) == 1 and count_over_time((max({series}) == 1)[{minutes}m:1m]) > {most})"
 """Query of a state of a pod that lasts: seen now and in most minutes of a window."""
@@ -65,15 +71,15 @@ def main() -> int:
 
 
 def alert_of(kind: FailureKind) -> str | None:
-    """Return the name of the alert of a failure class; None for an ordinary end."""
-    if kind in NO_FAILURE:
+    """Return the name of the alert of a failure class; None for one without."""
+    if kind in WITHOUT:
         return None
     return "StormsightFailed" + "".join(word.capitalize() for word in kind.name.split("_"))
 
 
 def failures() -> str:
     """Return the rule file with one alert for each failure class."""
-    rules = [rule_of(kind) for kind in FAILURE_CLASSES if kind not in NO_FAILURE]
+    rules = [rule_of(kind) for kind in FAILURE_CLASSES if kind not in WITHOUT]
     groups = [{"name": "stormsight-failures", "rules": rules}]
     return HEAD.format(source="components/contract/failures.py") + _dump({"groups": groups})
 
@@ -99,11 +105,10 @@ def expression_of(kind: FailureKind) -> str:
 
     A set whose redrives are spent has an alert of its own, in place of that of its last failure.
     """
-    if kind in OF_THE_SET:
-        return OF_THE_SET[kind]
-    spent = OF_THE_SET[FailureKind.REDRIVES_SPENT]
+    if kind in OF_THE_LEDGER:
+        return OF_THE_LEDGER[kind]
     failing = (
-        f'max by (stage) (stormsight_run_failing{{failure_class="{kind}"}}) == 1\n  unless on () ({spent})'
+        f'max by (stage) (stormsight_run_failing{{failure_class="{kind}"}}) == 1\n  unless on () ({SPENT})'
     )
     witness = WITNESSES.get(kind)
     return f"({failing})\nor on ()\n{witness}" if witness else failing

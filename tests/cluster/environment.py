@@ -58,6 +58,26 @@ class Cluster:
         found = self.core.list_namespaced_pod(namespace, label_selector=selector).items
         return sorted(found, key=lambda pod: (pod.metadata.creation_timestamp, pod.metadata.name))
 
+    def wait_ready(self, namespace: str, name: str) -> str:
+        """Wait for the pod of a service; return its address.
+
+        Raises:
+            LabError: If it does not become ready; the text has its events and the end of its log.
+        """
+        label = f"app.kubernetes.io/name={name}"
+
+        def address() -> str:
+            found = self.pods(namespace, label)
+            conditions = {c.type: c.status for pod in found for c in pod.status.conditions or ()}
+            return str(found[-1].status.pod_ip) if conditions.get("Ready") == "True" else ""
+
+        try:
+            return wait_for(f"{name} to be ready", address, timeout_s=420)
+        except LabError as error:
+            words = ["-n", namespace, "-l", label]
+            details = [self.kubectl("describe", "pods", *words), self.kubectl("logs", *words, "--tail=40")]
+            raise LabError("\n".join([str(error), *details])) from error
+
     def evict(self, pod: client.V1Pod) -> None:
         """Evict a pod through the eviction API, as a drain of its node does."""
         name, namespace = pod.metadata.name, pod.metadata.namespace

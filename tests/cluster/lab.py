@@ -18,6 +18,7 @@ import yaml
 from tests.cluster.endpoints import CREDENTIALS, S3, Endpoint
 from tests.cluster.environment import IMAGE, Cluster, Namespace, NoClusterError, command
 from tests.conftest import ROOT
+from tests.k8s.manifests import containers
 from tests.mlflow_server import credentials
 
 BUCKET = "stormsight"
@@ -161,6 +162,17 @@ def volumes(code: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     made = [{"name": n, "hostPath": {"path": str(p), "type": "Directory"}} for n, (p, _) in where.items()]
     mounts = [{"name": n, "mountPath": at, "readOnly": True} for n, (_, at) in where.items()]
     return made, mounts
+
+
+def with_mounted_code(workload: dict[str, Any], code: Path) -> dict[str, Any]:
+    """Let the containers of a Deployment run the lab image, code and libraries mounted; return it."""
+    pod = workload["spec"]["template"]["spec"]
+    made, mounts = volumes(code)
+    pod["volumes"] += made
+    for container in containers({"spec": pod}):
+        container["volumeMounts"] += mounts
+        container["image"] = IMAGE
+    return workload
 
 
 def deployment(

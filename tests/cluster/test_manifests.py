@@ -21,14 +21,12 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
-from kubernetes import client
 
 from tests.cluster import lab
 from tests.cluster.endpoints import CREDENTIALS, S3
-from tests.cluster.environment import IMAGE, Cluster, command
-from tests.cluster.processes import LabError, wait_for
+from tests.cluster.environment import Cluster, command
 from tests.conftest import ROOT
-from tests.k8s.manifests import Manifest, called, containers, find, rendered
+from tests.k8s.manifests import Manifest, called, find, rendered
 from tests.mlflow_server import PASSWORDS as ACCOUNTS
 
 SPACE, SERVICES = "stormsight-manifests", "stormsight-manifests-services"
@@ -105,28 +103,9 @@ def postgres(cluster: Cluster, objects: list[Manifest], folder: Path) -> Iterato
     )
     server_side(cluster, objects)
     cluster.kubectl("-n", SERVICES, "scale", "statefulset/stormsight-postgres", "--replicas=1")
-    yield ready(cluster, "postgres")
+    yield cluster.wait_ready(SERVICES, "postgres")
     cluster.kubectl("-n", SERVICES, "scale", "statefulset/stormsight-postgres", "--replicas=0")
     cluster.kubectl("delete", "pv", volume, "--wait=false")
-
-
-def ready(cluster: Cluster, name: str) -> str:
-    """Wait for the pod of a service; its address."""
-
-    def pod() -> client.V1Pod | None:
-        found = cluster.pods(SERVICES, f"app.kubernetes.io/name={name}")
-        conditions = {c.type: c.status for p in found for c in p.status.conditions or ()}
-        return found[-1] if conditions.get("Ready") == "True" else None
-
-    try:
-        wait_for(f"{name} to be ready", lambda: pod() is not None, timeout_s=420)
-    except LabError as error:
-        words = ["-n", SERVICES, "-l", f"app.kubernetes.io/name={name}"]
-        details = [cluster.kubectl("describe", "pods", *words), cluster.kubectl("logs", *words, "--tail=40")]
-        raise LabError("\n".join([str(error), *details])) from error
-    found = pod()
-    assert found is not None
-    return str(found.status.pod_ip)
 
 
 def connect(address: str, user: str, database: str) -> psycopg.Connection[Any]:
@@ -161,15 +140,10 @@ def mlflow(cluster: Cluster, objects: list[Manifest], postgres: str, code: Path,
     )
     deployment = find(objects, "Deployment", "stormsight-mlflow")
     deployment["spec"]["replicas"] = 1
-    pod = deployment["spec"]["template"]["spec"]
-    volumes, mounts = lab.volumes(code)
-    pod["volumes"] += volumes
-    for container in containers({"spec": pod}):
-        container["volumeMounts"] += mounts
-        container["image"] = IMAGE
+    pod = lab.with_mounted_code(deployment, code)["spec"]["template"]["spec"]
     pod["hostAliases"] = [{"ip": postgres, "hostnames": ["stormsight-postgres"]}]
     server_side(cluster, [deployment])
-    return ready(cluster, "mlflow")
+    return cluster.wait_ready(SERVICES, "mlflow")
 
 
 def call(

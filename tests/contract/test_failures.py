@@ -59,6 +59,7 @@ def test_exit_codes_are_unique_and_stay_what_orchestrators_know() -> None:
         "gate_refused": 77,
         "misconfigured": 78,
         "redrives_spent": 80,
+        "deadline": 81,
         "nothing_to_do": 99,
         "stalled": 124,
         "terminated": 143,

@@ -55,6 +55,8 @@ def test_thumbnails_of_map_and_changes(site: Site) -> None:
     assert changes is not None
     assert (thumbnail.media_type, changes.media_type) == (PNG, SVG)
     assert thumbnail.content.startswith(b"\x89PNG")
+    for page in ("index.html", "maps.html", "map/map-1.html"):
+        assert "The largest part alone." in text(site, page), page
     drawn = changes.content.decode()
     assert drawn.count("<path") == 3
     assert all(colour in drawn for colour in KINDS.values())

@@ -236,7 +236,7 @@ def publish_map(objects: FolderObjects, folder: Path, map_id: str = "map-1", *, 
     item_, files = made_map(folder / map_id, f"scene-{map_id}")
     thumbnail = folder / map_id / "thumbnail.png"
     Image.new("RGB", (16, 8), (40, 90, 140)).save(thumbnail)
-    item_["assets"]["thumbnail"] = asset(thumbnail)
+    item_["assets"]["thumbnail"] = {**asset(thumbnail), "description": "The largest part alone."}
     item_["properties"] |= {
         "title": f"Buildings of {HOSTILE}",
         "stormsight:simulated": True,

@@ -17,6 +17,7 @@ from components.housekeeping.parameters import Places as HousekeepingPlaces
 from components.housekeeping.parameters import Policy
 from components.housekeeping.prune import prune
 from components.lib.catalogue.documents import encode, sealed
+from components.lib.history.cost import CostParameters
 from components.lib.history.requirements import GraphRequirements
 from components.lib.ledger.chain import Chain
 from components.lib.monitoring.trainings import UNKNOWN
@@ -49,11 +50,14 @@ def test_runs_and_stages(trainings: Trainings, sources: Sources) -> None:
     assert values['stormsight_stage_wait_seconds_sum{stage="prepare"}'] == 180, "a minute after each claim"
     assert values['stormsight_stage_wait_seconds_sum{stage="distill"}'] == 120, "a minute after prepare"
     assert values['stormsight_cpu_seconds_total{stage="distill"}'] == 120, "one core by the graph"
+    prices = CostParameters()
+    assert values['stormsight_cost_total{currency="EUR",stage="distill"}'] == prices.held(0, 120)
+    assert values['stormsight_energy_joules_total{stage="distill"}'] == prices.joules(0, 120)
     assert values['stormsight_bytes_moved_total{stage="prepare"}'] == 3000
     assert values['stormsight_training_tiles_per_second{stage="distill"}'] == 7.5
     assert values['stormsight_gate_decisions_total{model="stormsight-sar",outcome="promoted"}'] == 1
     assert values["stormsight_landing_to_decision_seconds_count"] == 2
-    assert values["stormsight_claims_open"] == 1
+    assert (values["stormsight_claims_open"], values["stormsight_claims_taken_over"]) == (1, 1)
 
 
 def test_the_newest_training_alone_says_that_it_is_failing(trainings: Trainings, sources: Sources) -> None:
@@ -113,6 +117,7 @@ def test_claims_and_the_standing_of_what_is_next(
     assert values["stormsight_sets_barred"] == 0
     trainings.fail_as(identity, "r2", "bad_data")
     values = values_of(sources)
+    assert values["stormsight_claims_taken_over"] == 0
     assert position(values) == "barred"
     assert values["stormsight_sets_barred"] == 1
     trainings.register("a2")

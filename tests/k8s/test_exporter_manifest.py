@@ -11,7 +11,18 @@ import yaml
 from components.contract.rights import RIGHTS
 from components.exporter.__main__ import PORT, parser
 from tests.k8s import policies
-from tests.k8s.manifests import ROOT, Manifest, called, containers, find, settings, template
+from tests.k8s.manifests import (
+    OVERLAYS,
+    ROOT,
+    Manifest,
+    called,
+    containers,
+    find,
+    kubectl,
+    rendered,
+    settings,
+    template,
+)
 
 FILE = ROOT / "k8s/monitoring/exporter.yaml"
 PINNED = {"stormsight-data": "registry.example.com/stormsight-data@sha256:" + "0" * 64}
@@ -59,13 +70,16 @@ def test_the_command_is_one_that_the_service_understands(objects: list[Manifest]
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz", "an old reading is no reason to die"
 
 
-def test_its_places_are_those_of_the_installation(objects: list[Manifest]) -> None:
-    told = {one["name"]: one.get("value") for one in exporter(objects)["env"]}
-    cloud = settings("cloud")
-    assert told["STORMSIGHT_OBJECTS"] == cloud["objects"]
-    assert told["STORMSIGHT_LANDING"] == cloud["landing"]
-    assert told["STORMSIGHT_PROFILE"] == cloud["profile"]
-    assert told["AWS_DEFAULT_REGION"] == cloud["environment"]["AWS_DEFAULT_REGION"]
+@pytest.mark.skipif(kubectl() is None, reason="kubectl is not installed: no overlay can be rendered")
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_its_places_are_those_of_the_installation(overlay: str) -> None:
+    container, said = exporter(rendered(overlay)), settings(overlay)
+    told = {one["name"]: one.get("value") for one in container["env"]}
+    assert told["STORMSIGHT_OBJECTS"] == said["objects"]
+    assert told["STORMSIGHT_LANDING"] == said["landing"]
+    assert told["STORMSIGHT_PROFILE"] == said["profile"]
+    assert told["AWS_DEFAULT_REGION"] == said["environment"]["AWS_DEFAULT_REGION"]
+    assert container["image"] == said["kubernetes"]["images"]["data"]
 
 
 def test_its_account_can_only_read() -> None:

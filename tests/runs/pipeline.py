@@ -77,6 +77,7 @@ PARAMS = {
     "evaluate": {"threshold": 0.5},
     "tracking": {"uri": "none"},
     "orchestration": {"lease_h": 72, "keep_runs": 5},
+    "cost": {},
     "profiles": {
         "small": {"world": {"tiles": 2}, "acquisitions": {}},
         "other": {"world": {"tiles": 9}, "acquisitions": {}},

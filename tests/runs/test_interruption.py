@@ -24,9 +24,11 @@ import yaml
 from components.lib.cli import REPORT
 from components.lib.objects.sealed import unseal
 from components.lib.operations.decisions import ClaimRequest
+from components.lib.operations.events import Failed
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan, read_plan
 from components.runs import supervision
+from components.runs.finish import finish
 from components.runs.plan import plan
 from components.runs.stage import run_stage
 from components.runs.supervision import StopForwarding, command_processes
@@ -191,6 +193,21 @@ def test_a_stage_that_hangs_is_killed_as_its_own_class(
     assert "no step, no log line and no byte" in failure.message
     until(lambda: not psutil.pid_exists(int(held.read_text())))
     assert sent_step(training) == 5, "the next try goes on from here"
+
+
+def test_a_stage_past_its_deadline_is_ended_as_its_own_class(
+    training: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training.edit_params(orchestration={"pod_limit_h": 1 / 3600})
+    files = {"HELD": tmp_path / "held", "RESUMED": tmp_path / "resumed"}
+    for name, value in {**files, "HOLD_AT": "7", "HOLD": "forever"}.items():
+        monkeypatch.setenv(name, str(value))
+    assert run_stage(training.environment(), "train", "r1") == 81
+    assert finish(training.environment(), "r1") == 0
+    outcome = Operations(training.objects).state().claims[read_plan(training.objects, "r1").key].outcome
+    assert isinstance(outcome, Failed)
+    assert (outcome.failure_class, outcome.stage) == ("deadline", "train")
+    assert "pod_limit_h" in outcome.message
 
 
 @pytest.fixture

@@ -23,11 +23,13 @@ POSITIONS = {
 
 
 def collect_claims(sources: Sources, readings: Readings) -> None:
-    """Count the trainings at work, those that are silent, and tell the oldest last sign of life."""
+    """Count the trainings at work, those silent or taken over, and tell the oldest last sign of life."""
     now, lease = sources.clock(), sources.claims.lease
     at_work = _at_work(sources)
     readings.set("stormsight_claims_open", len(at_work))
     readings.set("stormsight_claims_silent", sum(now - claim.alive > lease for claim in at_work))
+    taken_over = sum(any(earlier.silent for earlier in claim.earlier[-1:]) for claim in at_work)
+    readings.set("stormsight_claims_taken_over", taken_over)
     if at_work:
         oldest = min(claim.alive for claim in at_work)
         readings.set("stormsight_claim_alive_timestamp_seconds", oldest.timestamp())

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.contract.errors import BadDataError
 from components.contract.keys import APPROVALS, CHAMPIONS
 from components.exporter.sources import Sources
 from components.lib.history.facts import ModelFacts
 from components.lib.history.recorded import time_of
 from components.lib.monitoring.readings import Readings
 from components.lib.monitoring.trainings import UNKNOWN
-from components.lib.registry.approvals import REQUESTED
-from components.lib.registry.ledger import ChampionEntry
+from components.lib.registry.ledger import ChampionEntry, decision_of
 
 
 def collect_decisions(sources: Sources, readings: Readings) -> None:
@@ -47,11 +45,10 @@ def collect_approvals(sources: Sources, readings: Readings) -> None:
         BadDataError: If a chain of approvals is broken.
     """
     for model in sources.places.objects.folders(f"{APPROVALS}/"):
-        known = sources.ledgers.approvals(model).all()
-        waits = bool(known) and known[-1][1].event == REQUESTED
-        readings.set("stormsight_approvals_waiting", float(waits), model=model)
-        if waits:
-            since = time_of(known[-1][0].time, f"the approval of {model}").timestamp()
+        waiting = sources.ledgers.approvals(model).waiting()
+        readings.set("stormsight_approvals_waiting", float(waiting is not None), model=model)
+        if waiting is not None:
+            since = time_of(waiting[0].time, f"the approval of {model}").timestamp()
             readings.set("stormsight_approval_requested_timestamp_seconds", since, model=model)
 
 
@@ -66,7 +63,7 @@ def _champion(
     last = entries[-1]
     since = time_of(last.time, f"the champion of {model}").timestamp()
     readings.set("stormsight_promotion_last_timestamp_seconds", since, model=model)
-    made = judged.get(_decision_of(entries))
+    made = judged.get(decision_of(entries))
     readings.set(
         "stormsight_champion_info",
         1,
@@ -77,19 +74,6 @@ def _champion(
     )
     if made is not None:
         _score(readings, "stormsight_champion_score", made)
-
-
-def _decision_of(entries: list[ChampionEntry]) -> str:
-    """Return the SHA-256 of the decision that made the champion, which a rollback may have restored."""
-    version = entries[-1].version
-    promotions = (e for e in reversed(entries) if e.action == "promote" and e.version == version)
-    found = next(promotions, None)
-    if found is None:
-        raise BadDataError(
-            f"no entry promotes version {version}, which is the champion of {entries[-1].change.model}",
-            next_step="run `python -m components.promote verify`",
-        )
-    return found.change.decision
 
 
 def _score(readings: Readings, name: str, judged: ModelFacts) -> None:

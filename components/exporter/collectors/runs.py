@@ -54,6 +54,7 @@ def collect_records(sources: Sources, readings: Readings) -> None:
     Raises:
         BadDataError: If the counts of pruned trainings are damaged.
     """
+    sources.held = {}
     history = sources.history
     # After the records: what was pruned in between is in it by now.
     pruned = read_pruned(sources.places.objects)
@@ -69,6 +70,20 @@ def collect_records(sources: Sources, readings: Readings) -> None:
             settled.runs.add(name)
     readings.merge(settled.counts.saved())
     readings.merge(pruned.counts)
+    gpus, cpus = (readings.by_label(f"stormsight_{one}_seconds_total") for one in ("gpu", "cpu"))
+    sources.held = {stage: (gpus.get(stage, 0.0), seconds) for stage, seconds in cpus.items()}
+
+
+def collect_cost(sources: Sources, readings: Readings) -> None:
+    """Price the GPU- and CPU-seconds of the records, kept or pruned; prices that change price all of them.
+
+    Raises:
+        ParameterError: If params.yaml cannot be read: it has the prices.
+    """
+    for stage, held in sources.held.items():
+        cost, joules = sources.prices.held(*held), sources.prices.joules(*held)
+        readings.add("stormsight_cost_total", cost, stage=stage, currency=sources.prices.currency)
+        readings.add("stormsight_energy_joules_total", joules, stage=stage)
 
 
 def collect_throughput(sources: Sources, readings: Readings) -> None:

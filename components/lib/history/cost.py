@@ -45,6 +45,14 @@ class CostParameters(Parameters):
     cpu_w: float = Field(default=8.0, ge=0)
     overhead: float = Field(default=1.3, ge=1)
 
+    def held(self, gpu_seconds: float, cpu_seconds: float) -> float:
+        """Return the price of GPUs and CPU cores that were held, in the currency."""
+        return gpu_seconds / HOUR * self.gpu_hour + cpu_seconds / HOUR * self.cpu_hour
+
+    def joules(self, gpu_seconds: float, cpu_seconds: float) -> float:
+        """Return the energy by the power model of GPUs and CPU cores that were held, joules."""
+        return (gpu_seconds * self.gpu_w + cpu_seconds * self.cpu_w) * self.overhead
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
@@ -92,13 +100,9 @@ def cost_of_run(run: RunFacts, prices: CostParameters) -> Cost:
         cpu_seconds=run.cpu_seconds,
         stored_bytes=stored,
         moved_bytes=moved,
-        work=run.gpu_seconds / HOUR * prices.gpu_hour
-        + run.cpu_seconds / HOUR * prices.cpu_hour
-        + moved / GB * prices.moved_gb,
+        work=prices.held(run.gpu_seconds, run.cpu_seconds) + moved / GB * prices.moved_gb,
         storage=stored / GB * prices.stored_gb_month,
-        kwh=(run.gpu_seconds * prices.gpu_w + run.cpu_seconds * prices.cpu_w)
-        * prices.overhead
-        / JOULES_PER_KWH,
+        kwh=prices.joules(run.gpu_seconds, run.cpu_seconds) / JOULES_PER_KWH,
         unpriced=sum(one.duration is None or one.cpus is None for one in stages),
         failed_attempts=len([one for one in run.failures if one.run == run.run]),
     )

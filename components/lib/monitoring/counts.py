@@ -94,6 +94,16 @@ class Counts:
         found.add(_bound(metric, value), 1)
         found.total += value
 
+    def by_label(self, name: str) -> dict[str, float]:
+        """Return the values of a counter with one label by that label's value; empty if it has none.
+
+        Raises:
+            ValueError: If it is not declared so.
+        """
+        if len(self._registry.get(name, "counter").labels) != 1:
+            raise ValueError(f"{name} has not one label")
+        return {key[0]: value for key, value in self._counters.get(name, {}).items()}
+
     def merge(self, saved: SavedCounts) -> None:
         """Add counts that were kept; those of metrics that are not declared any more are left out.
 

@@ -47,6 +47,11 @@ class EarlierClaim:
     failure_class: str
     stage: str
 
+    @property
+    def silent(self) -> bool:
+        """Return whether the run fell silent and lost its claim to the one that replaced it."""
+        return not self.stage
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

@@ -74,6 +74,11 @@ class Approvals:
         found = self.all()
         return found[-1][1] if found else None
 
+    def waiting(self) -> tuple[Entry, Approval] | None:
+        """Return the request that waits for a verdict, with its entry; None if none does."""
+        found = self.all()
+        return found[-1] if found and found[-1][1].event == REQUESTED else None
+
     def request(self, *, version: str, decided_against: str | None, decision: str, reason: str) -> Approval:
         """Ask for the approval of a decision, once.
 

@@ -242,6 +242,16 @@ def champion_of(entries: Sequence[ChampionEntry]) -> str | None:
     return entries[-1].version if entries else None
 
 
+def decision_of(entries: Sequence[ChampionEntry]) -> str:
+    """Return the SHA-256 of the decision that promoted the champion, which a rollback may have restored.
+
+    Empty if there is none.
+    """
+    version = champion_of(entries)
+    promoted = (e.change.decision for e in reversed(entries) if (e.action, e.version) == ("promote", version))
+    return "" if version is None else next(promoted)
+
+
 def pinned_files(entries: Sequence[ChampionEntry], version: str) -> dict[str, str]:
     """Return the SHA-256 of a version's files by name, as its latest entry has them; may be empty."""
     found = (entry.change.files for entry in reversed(entries) if entry.version == version)

@@ -30,10 +30,10 @@ def write_rest(folder: Path, facts: MapFacts, *, geopackage: bool) -> dict[str, 
     Raises:
         ResourceError: If the disk is full, or the vector tiles cannot be made.
     """
-    write_thumbnail(folder / names.PROBABILITY, folder / names.THUMBNAIL)
+    left_out = write_thumbnail(folder / names.PROBABILITY, folder / names.THUMBNAIL)
     write = _write_roads if facts.task == "roads" else _write_footprints
     summary = write(folder, facts, geopackage=geopackage)
-    return item_json(map_item(folder, facts, summary))
+    return item_json(map_item(folder, facts, summary, thumbnail_words=left_out))
 
 
 def _write_footprints(folder: Path, facts: MapFacts, *, geopackage: bool) -> Summary:

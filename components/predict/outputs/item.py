@@ -72,6 +72,7 @@ def map_item(
     facts: MapFacts,
     summary: Summary | RoadSummary,
     *,
+    thumbnail_words: str = "",
     frequency_band: FrequencyBand = FrequencyBand.X,
 ) -> pystac.Item:
     """Return the STAC item of a map, with the files that ``folder`` holds as assets.
@@ -82,6 +83,7 @@ def map_item(
         folder: Folder of the map's files.
         facts: Facts of the map.
         summary: Numbers of its footprints or roads.
+        thumbnail_words: Words on what the thumbnail leaves out; empty if it shows the whole map.
         frequency_band: Band of the radar; SpaceNet 6 and what the rehearsal world imitates are X-band.
     """
     geometry = footprint(facts.grid, facts.scene.crs)
@@ -97,6 +99,8 @@ def map_item(
     )
     _describe(item, facts, frequency_band)
     _add_assets(item, folder, _WORDS[facts.task][0].lower())
+    if thumbnail_words:
+        item.assets["thumbnail"].description = thumbnail_words
     if facts.model.item_href is not None:
         item.add_link(
             pystac.Link(

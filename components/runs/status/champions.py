@@ -18,8 +18,7 @@ from components.lib.history.decided import models_of
 from components.lib.history.facts import ModelFacts
 from components.lib.objects.sealed import unseal
 from components.lib.registry.agreement import ChampionReader
-from components.lib.registry.approvals import REQUESTED
-from components.lib.registry.ledger import ChampionEntry
+from components.lib.registry.ledger import ChampionEntry, champion_of, decision_of
 from components.lib.registry.served import MODELS, OPTIONAL_MODELS, ROAD_MODELS
 from components.lib.tracking.connection import connect
 from components.lib.tracking.database import is_unmade
@@ -50,10 +49,10 @@ def find_approvals(sources: Sources) -> list[Finding]:
 
 
 def _waiting(sources: Sources, model: str) -> list[Finding]:
-    known = sources.ledgers.approvals(model).all()
-    if not known or known[-1][1].event != REQUESTED:
+    waiting = sources.ledgers.approvals(model).waiting()
+    if waiting is None:
         return []
-    entry, request = known[-1]
+    entry, request = waiting
     return [
         Finding(
             f"{model}: version {request.version} waits for approval since {entry.time}: {request.reason}",
@@ -84,10 +83,7 @@ def _recorded(sources: Sources, model: str) -> list[Finding]:
 
 def _judged(sources: Sources, model: str, entries: Sequence[ChampionEntry]) -> Finding:
     """Return method and score of the champion, from the record of the training that promoted it."""
-    version = entries[-1].version
-    digest = next(
-        e.change.decision for e in reversed(entries) if e.version == version and e.action == "promote"
-    )
+    version, digest = champion_of(entries), decision_of(entries)
     finished = (claim for claim in sources.newest if claim.succeeded)
     for claim in islice(finished, TRAININGS):
         key = run_record_key(claim.claimed.key)

@@ -52,6 +52,10 @@ from stormsight_dags.settings.model import Settings
 WATCH_S = 5.0
 """Seconds between two looks at a pod whose log cannot be followed."""
 
+BACKSTOP_S = 600
+"""Seconds that Kubernetes lets a pod run beyond its start and the limit of its stage, which may write a last
+checkpoint."""
+
 LOG_LIFETIME_S = 24 * 3600
 """Seconds after a container's end in which its log is asked for; a busy worker may come late."""
 
@@ -351,8 +355,11 @@ def operator_arguments(settings: Settings, work: Work, name: str) -> dict[str, A
         "startup_timeout_seconds": cluster.startup_timeout_s,
         "schedule_timeout_seconds": cluster.schedule_timeout_s,
         "termination_grace_period": cluster.termination_grace_s,
-        # A backstop: Airflow's own clocks stop with Airflow. It comes after the alert of the run's deadline.
-        "active_deadline_seconds": int(settings.orchestration.pod_limit_h * 3600),
+        # A backstop: Airflow's own clocks stop with Airflow. A stage ends itself at the limit, and records
+        # why; its clock starts with its process, so the pod's, which starts earlier, runs longer.
+        "active_deadline_seconds": int(settings.orchestration.pod_limit_h * 3600)
+        + cluster.startup_timeout_s
+        + BACKSTOP_S,
         "termination_message_policy": "FallbackToLogsOnError",
         "skip_on_exit_code": NOTHING_TO_DO,
         "on_finish_action": "delete_pod",

@@ -170,7 +170,7 @@ def test_the_operators_arguments() -> None:
     assert not operator.do_xcom_push
     assert not operator.log_pod_spec_on_failure
     assert operator.termination_grace_period == 300
-    assert operator.active_deadline_seconds == 2 * 3600
+    assert operator.active_deadline_seconds == 2 * 3600 + 1800 + 600
     assert (operator.startup_timeout_seconds, operator.schedule_timeout_seconds) == (1800, 3600)
     # Evicted 2, node_lost 1, source_unavailable 1, deadline 1, and 3 dead workers.
     assert operator.retries == 8

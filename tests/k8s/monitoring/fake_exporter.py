@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import Metric
 
 LABELS = {
     "stage": ("optical", "distill"),
+    "currency": ("EUR",),
     "failure_class": ("crashed",),
     "outcome": ("succeeded", "failed", "promoted", "refused"),
     "restored": ("true", "false"),
@@ -81,6 +82,7 @@ class Installation:
     Attributes:
         failing: Failure class by which the newest training ended; None if it succeeded.
         position: Position of the next set.
+        taken_over: Number of claims that another run held until it fell silent.
     """
 
     def __init__(self, registry: Mapping[str, dict[str, Any]]) -> None:
@@ -88,6 +90,7 @@ class Installation:
         self._started = time.time()
         self.failing: str | None = None
         self.position = "trained"
+        self.taken_over = 0
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric of the registry."""
@@ -128,6 +131,8 @@ class Installation:
     def _value(self, name: str, labels: tuple[str, ...]) -> float:
         if name == "stormsight_set_position":
             return float(labels == (self.position,))
+        if name == "stormsight_claims_taken_over":
+            return float(self.taken_over)
         if name.endswith("_timestamp_seconds"):
             return time.time() - 60
         return GAUGES.get(name, 1.0)

@@ -54,10 +54,12 @@ def test_each_failure_class_fires_exactly_its_alert_and_clears(stack: Stack) -> 
         name = ALERT_OF(kind)
         if name is None:
             continue
-        spent = kind == FailureKind.REDRIVES_SPENT
+        spent, lost = kind == FailureKind.REDRIVES_SPENT, kind == FailureKind.CLAIM_LOST
         fake.position, fake.failing = ("spent", "crashed") if spent else ("redrive", str(kind))
+        fake.taken_over = int(lost)
+        fake.failing = None if lost else fake.failing
         measured[name] = stack.seconds_until_alone({ALWAYS, name})
-    fake.position, fake.failing = "trained", None
+    fake.position, fake.failing, fake.taken_over = "trained", None, 0
     cleared = stack.seconds_until_alone({ALWAYS})
     lines = [f"{name} {seconds:.1f}" for name, seconds in measured.items()]
     print(*lines, f"last one cleared {cleared:.1f}", sep="\n")

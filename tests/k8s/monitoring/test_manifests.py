@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.k8s.manifests import Manifest, find, kubectl, rendered
+from tests.k8s.manifests import OVERLAYS, Manifest, find, kubectl, rendered
 from tests.k8s.monitoring.queries import DASHBOARDS, FOLDER, RULES
 
 pytestmark = pytest.mark.skipif(
@@ -30,14 +30,16 @@ def option(folder: Path, *components: Path) -> list[Manifest]:
     return [one for one in yaml.safe_load_all(done.stdout) if one]
 
 
-def test_the_rules_arrive_unchanged() -> None:
-    data = find(rendered("cloud"), "ConfigMap", "stormsight-rules")["data"]
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_rules_arrive_unchanged(overlay: str) -> None:
+    data = find(rendered(overlay), "ConfigMap", "stormsight-rules")["data"]
     assert data == {path.name: path.read_text("utf-8") for path in RULES}
 
 
-def test_each_dashboard_is_one_that_the_sidecar_picks_up() -> None:
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_each_dashboard_is_one_that_the_sidecar_picks_up(overlay: str) -> None:
     objects = [
-        m for m in rendered("cloud") if m["metadata"].get("labels", {}).get("grafana_dashboard") == "1"
+        m for m in rendered(overlay) if m["metadata"].get("labels", {}).get("grafana_dashboard") == "1"
     ]
     found = {name: text for one in objects for name, text in one["data"].items()}
     assert {m["kind"] for m in objects} == {"ConfigMap"}

@@ -64,6 +64,8 @@ def of_class(kind: FailureKind) -> list[dict[str, str]]:
             'stormsight_set_position{position="spent"}',
             'stormsight_run_failing{failure_class="crashed", stage="distill"}',
         ]
+    elif kind == FailureKind.CLAIM_LOST:
+        standing = ["stormsight_claims_taken_over"]
     else:
         standing = [f'stormsight_run_failing{{failure_class="{kind}", stage="distill"}}']
     return [ALIVE, *({"series": name, "values": "_ _ 1 1 1 1 1 stale"} for name in standing)]
@@ -78,7 +80,8 @@ def test_the_rules_are_valid() -> None:
 def test_each_failure_class_has_an_alert_of_its_own() -> None:
     named = [name for name in CLASSES.values() if name is not None]
     assert len(named) == len(set(named))
-    assert {kind for kind, name in CLASSES.items() if name is None} == {FailureKind.NOTHING_TO_DO}
+    without = {kind for kind, name in CLASSES.items() if name is None}
+    assert without == {FailureKind.NOTHING_TO_DO, FailureKind.CLUSTER}
     labels = {alert["alert"]: alert["labels"] for alert in alerts()}
     for kind, name in CLASSES.items():
         if name is not None:

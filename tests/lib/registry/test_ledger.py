@@ -21,6 +21,7 @@ from components.lib.registry.ledger import (
     ChampionEntry,
     ChampionLedger,
     champions,
+    decision_of,
     open_ledgers,
 )
 from components.runs.environment import Environment
@@ -61,6 +62,14 @@ def test_entries_come_back_in_order_and_linked(ledger: ChampionLedger) -> None:
     assert [(e.action, e.version, e.previous_version) for e in entries] == list(STEPS)
     assert champions(entries) == ["1", "2", "4"]
     assert ledger.entries() == entries
+
+
+def test_a_restored_champion_has_the_decision_that_promoted_it(ledger: ChampionLedger) -> None:
+    entries: list[ChampionEntry] = []
+    for step, letter in zip(STEPS, "abcde", strict=True):
+        head = entries[-1] if entries else None
+        entries.append(ledger.next_entry(head, change(*step, decision=letter * 64)))
+    assert [decision_of(entries[:length])[:1] for length in range(6)] == ["", "a", "b", "c", "b", "e"]
 
 
 def test_an_absent_ledger_is_empty(ledger: ChampionLedger) -> None:

@@ -57,6 +57,14 @@ def test_it_states_where_the_map_comes_from(map_folder: Path) -> None:
     assert properties["stormsight:buildings"] == 40
 
 
+def test_the_thumbnail_says_what_it_leaves_out(map_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "thumbnail.png").write_bytes(b"")
+    summary = summarise(map_folder / "footprints.parquet")
+    for words in ("One part alone.", ""):
+        item = item_json(map_item(tmp_path, facts(), summary, thumbnail_words=words))
+        assert item["assets"]["thumbnail"].get("description", "") == words
+
+
 def test_it_says_what_it_was_taken_for_and_a_folder_has_no_version(map_folder: Path) -> None:
     model = replace(facts().model, name="models/sar/none", version="")
     about = replace(facts(), model=model, statistics_of="simulated-airborne")

@@ -9,13 +9,13 @@ import rasterio
 from PIL import Image
 from rasterio.warp import transform
 
-from components.lib.mapping.levels import from_published
-from components.predict.outputs.thumbnail import map_picture, palette, write_thumbnail
+from components.lib.mapping.levels import PUBLISHED_NO_DATA, from_published
+from components.predict.outputs.thumbnail import LARGEST_PART, map_picture, palette, write_thumbnail
 from tests.predict.outputs.examples import CRS, GRID
 
 
 def test_it_is_small_and_transparent_where_there_are_no_data(map_folder: Path, tmp_path: Path) -> None:
-    write_thumbnail(map_folder / "probability.tif", tmp_path / "t.png")
+    assert write_thumbnail(map_folder / "probability.tif", tmp_path / "t.png") == ""
     with Image.open(tmp_path / "t.png") as image:
         assert image.size == (439, 512)
         pixels = np.asarray(image.convert("RGBA"))
@@ -23,6 +23,22 @@ def test_it_is_small_and_transparent_where_there_are_no_data(map_folder: Path, t
     assert (pixels[:, 60:, 3] == 255).all()
     assert tuple(pixels[0, -1, :3]) == palette()[5]
     assert (tmp_path / "t.png").stat().st_size < 40_000
+
+
+def test_of_scenes_far_apart_it_shows_the_largest(tmp_path: Path) -> None:
+    """A scene of 120 pixels a side, far from two small ones that touch in an overview."""
+    values = np.full((3000, 3000), PUBLISHED_NO_DATA, dtype=np.uint8)
+    values[2700:2820, 2600:2720] = 190
+    values[10:40, 10:40] = values[44:60, 44:60] = 60
+    profile = {"driver": "GTiff", "width": 3000, "height": 3000, "count": 1, "dtype": "uint8"}
+    profile |= {"nodata": PUBLISHED_NO_DATA, "crs": CRS, "transform": GRID.transform}
+    with rasterio.open(tmp_path / "m.tif", "w", **profile) as raster:
+        raster.write(values, 1)
+    assert write_thumbnail(tmp_path / "m.tif", tmp_path / "t.png") == LARGEST_PART
+    with Image.open(tmp_path / "t.png") as image:
+        shown = np.asarray(image.convert("RGBA"))[..., 3] > 0
+    assert shown.sum() == 120 * 120, "each pixel of that scene, and none of the others"
+    assert shown.mean() > 0.8
 
 
 def test_the_colours_grow_lighter_with_the_probability() -> None:
