@@ -12,7 +12,8 @@ from scipy.stats import binomtest, ks_2samp
 
 from components.experiments.drift.drawing import Tables
 from components.experiments.drift.shifts import SHIFTS, USUAL, Shift
-from components.lib.drift.comparison import ALPHA, by_location, compare
+from components.lib.drift.comparison import ALPHA, Comparison, by_location, compare
+from components.lib.drift.passes import passes_of
 from components.lib.drift.tiles import STATISTIC
 
 Document = dict[str, Any]
@@ -52,10 +53,10 @@ class Study:
         return cls(tables, tuple(there), repeats, permutations, seed)
 
     def usual(self, number: int) -> pd.DataFrame:
-        """Return the tiles of a null acquisition."""
+        """Return the tiles of a null acquisition, with its number as ``acquisition``."""
         found = self.tables.read((USUAL, number))
         assert found is not None
-        return found
+        return found.assign(acquisition=str(number))
 
     def reference(self, number: int) -> pd.DataFrame:
         """Return the tiles of a reference for acquisition ``number``, which is not in it."""
@@ -67,9 +68,10 @@ class Study:
     def null_rates(self) -> list[Document]:
         """Return how often null acquisitions are called drifted, by each test."""
         tests: dict[str, Callable[[pd.DataFrame, pd.DataFrame], bool]] = {
-            "locations, max-T": lambda r, a: self._alarm(r, a, OUTLINES, "location"),
-            "locations, max-T, with outlines": lambda r, a: self._alarm(r, a, (), "location"),
-            "tiles as units, max-T": lambda r, a: self._alarm(r, a, OUTLINES, "image_id"),
+            "locations, max-T": lambda r, a: self._test(r, a, OUTLINES).drifted,
+            "locations, max-T, with outlines": lambda r, a: self._test(r, a, ()).drifted,
+            "locations, max-T, passes taken for alike": lambda r, a: self._alike(r, a, "location").drifted,
+            "tiles as units, max-T": lambda r, a: self._alike(r, a, "image_id").drifted,
             "tiles as units, Kolmogorov-Smirnov, any statistic": lambda r, a: per_tile_ks(r, a) > 0,
             "tiles as units, Kolmogorov-Smirnov, half of them": lambda r, a: per_tile_ks(r, a) >= 0.5,
         }
@@ -89,34 +91,37 @@ class Study:
             if drawn is None:
                 continue
             shifted = shift.applied(drawn, self.usual(number), size)
-            found = compare(
-                located(self.reference(number), () if outlines else OUTLINES, "location"),
-                located(shifted, () if outlines else OUTLINES, "location"),
-                permutations=self.permutations,
-            )
+            found = self._test(self.reference(number), shifted, () if outlines else OUTLINES)
             alarms.append(found.drifted)
             if found.drifted:
                 first.append(found.statistics[0].statistic)
         most = max(sorted(set(first)), key=first.count, default=None)
         return {"shift": shift.name, "unit": shift.unit, "size": size, **rate(alarms), "by": most}
 
-    def _alarm(
-        self, reference: pd.DataFrame, acquisition: pd.DataFrame, without: Sequence[str], unit: str
-    ) -> bool:
-        sides = (located(side, without, unit) for side in (reference, acquisition))
-        return compare(*sides, permutations=self.permutations).drifted
+    def _test(self, reference: pd.DataFrame, acquisition: pd.DataFrame, without: Sequence[str]) -> Comparison:
+        """Return the test as the command does it."""
+        names = _statistics(reference, without)
+        sides = (by_location(side, names) for side in (reference, acquisition))
+        return compare(*sides, passes=passes_of(reference, names), permutations=self.permutations)
+
+    def _alike(self, reference: pd.DataFrame, acquisition: pd.DataFrame, unit: str) -> Comparison:
+        """Return the test of a unit without an estimate of what passes differ by."""
+        names = _statistics(reference, OUTLINES)
+        # Names of images recur: strips of several acquisitions may begin at the same second.
+        sides = (
+            by_location(side.assign(location=side["location"] + "/" + side[unit]), names)
+            for side in (reference, acquisition)
+        )
+        return compare(*sides, permutations=self.permutations)
 
 
-def located(tiles: pd.DataFrame, without: Sequence[str], unit: str) -> pd.DataFrame:
-    """Return the means of the statistics by unit of the test."""
-    names = [
+def _statistics(tiles: pd.DataFrame, without: Sequence[str]) -> list[str]:
+    """Return the columns of statistics but for some."""
+    return [
         name
         for name in tiles.columns
         if name not in without and (name in OUTLINES or STATISTIC.fullmatch(name) is not None)
     ]
-    # Names of images recur: strips of several acquisitions may begin at the same second.
-    key = tiles[unit] + tiles["location"] if unit != "location" else tiles[unit]
-    return by_location(tiles.assign(location=key), names)
 
 
 def per_tile_ks(reference: pd.DataFrame, acquisition: pd.DataFrame) -> float:
@@ -155,7 +160,7 @@ def study_all(study: Study) -> Document:
         "locations": int(np.mean([study.usual(n)["location"].nunique() for n in study.nulls])),
         "reference_acquisitions": REFERENCE,
         "permutations": study.permutations,
-        "statistics": len(located(tiles, OUTLINES, "location").columns),
+        "statistics": len(_statistics(tiles, OUTLINES)),
         "null": study.null_rates(),
         "power": power,
         "found": [_found(shift, power) for shift in SHIFTS],

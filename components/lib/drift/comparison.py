@@ -3,10 +3,9 @@
 Tiles overlap and show the same ground, so they are not the units of the test: locations are, ground blocks of
 :mod:`components.lib.scoring.blocks`, each with the mean of its tiles. Under the null hypothesis the
 acquisition's locations and the reference's were drawn from the same kind of ground and imaged alike, so that
-which of them belong to the acquisition is arbitrary: the labels are permuted over locations. Two assumptions
-stand behind that. Blocks are so wide that neighbours are hardly alike; and what passes of a sensor differ by
-from one day to the next is small, or else a reference of few passes makes every new one stand out, which is
-true, and no error of the test.
+which of them belong to the acquisition is arbitrary: the labels are permuted over locations. Blocks must be
+so wide that neighbours are hardly alike. Passes of a sensor differ, too: a difference is judged by the spread
+between the reference's acquisitions (:mod:`components.lib.drift.passes`), as far as they tell it.
 
 Each statistic is the difference of the mean ranks over the standard deviation of all ranks: a location with a
 strange value cannot hide a shift or make one. A location that lacks a statistic gets the mean rank, whichever
@@ -30,6 +29,7 @@ from scipy.stats import rankdata
 from scipy.stats import t as student
 
 from components.contract.errors import ParameterError
+from components.lib.drift.passes import Passes
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,10 +60,11 @@ class Shifted:
         statistic: Its name.
         p_value: Probability of so large a difference of any statistic if nothing has changed.
         effect: Difference of the means, in standard deviations of the reference's locations.
-        low: Lower end of its 95 % interval, by Welch's t, of this statistic alone.
+        low: Lower end of its 95 % interval, by Welch's t and the inflation, of this statistic alone.
         high: Upper end.
         reference_mean: Mean of the reference's locations, in the statistic's unit.
         acquisition_mean: The same of the acquisition.
+        inflation: Factor on the variance of the difference, as passes differ beyond their locations.
     """
 
     statistic: str
@@ -73,6 +74,7 @@ class Shifted:
     high: float
     reference_mean: float
     acquisition_mean: float
+    inflation: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +133,7 @@ def compare(
     reference: pd.DataFrame,
     acquisition: pd.DataFrame,
     *,
+    passes: Passes | None = None,
     alpha: float = ALPHA,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
@@ -141,6 +144,7 @@ def compare(
         reference: Statistics of the reference's locations, as :func:`by_location` gives them.
         acquisition: The same of the acquisition. Ground that both have counts as two locations, which makes
             false alarms rarer and shifts harder to find.
+        passes: Spread between the reference's acquisitions; None for none beyond that of locations.
         alpha: Probability of a false alarm, over all statistics.
         permutations: Permutations to draw; equal seeds give equal p-values.
         seed: Seed of the permutations.
@@ -156,9 +160,13 @@ def compare(
     chosen = len(theirs)
     drawn = _largest(scaled, chosen, permutations, np.random.default_rng(seed))
     # Sums in another order differ in their last digits: equal divisions must count as equal.
-    least = np.abs(scaled[-chosen:].sum(axis=0)) * (1.0 - 1e-9)
+    inflation = [(passes or Passes()).inflation(name, len(ours), chosen) for name in tested]
+    least = np.abs(scaled[-chosen:].sum(axis=0)) / np.sqrt(inflation) * (1.0 - 1e-9)
     p_values = (1.0 + (drawn[:, None] >= least).sum(axis=0)) / (permutations + 1.0)
-    rows = [_shifted(name, float(p_values[k]), ours[:, k], theirs[:, k]) for k, name in enumerate(tested)]
+    rows = [
+        _shifted(name, float(p_values[k]), inflation[k], ours[:, k], theirs[:, k])
+        for k, name in enumerate(tested)
+    ]
     rows.sort(key=lambda row: (row.p_value, -abs(row.effect), row.statistic))
     return Comparison(
         p_value=rows[0].p_value,
@@ -235,13 +243,13 @@ def _largest(scaled: Floats, chosen: int, permutations: int, rng: np.random.Gene
     return np.concatenate(found)
 
 
-def _shifted(name: str, p_value: float, ours: Floats, theirs: Floats) -> Shifted:
-    """Return one statistic's comparison, with Welch's interval of the difference."""
+def _shifted(name: str, p_value: float, inflation: float, ours: Floats, theirs: Floats) -> Shifted:
+    """Return one statistic's comparison, with Welch's interval of the difference times the inflation."""
     ours, theirs = ours[~np.isnan(ours)], theirs[~np.isnan(theirs)]
     scale = float(ours.std(ddof=1)) or float(np.concatenate([ours, theirs]).std())
     effect = (float(theirs.mean()) - float(ours.mean())) / scale
     parts = [float(side.var(ddof=1)) / len(side) / scale**2 for side in (ours, theirs)]
-    error = float(np.sqrt(sum(parts)))
+    error = float(np.sqrt(sum(parts) * inflation))
     half = 0.0
     if error > 0:
         shares = sum(part**2 / (len(side) - 1) for part, side in zip(parts, (ours, theirs), strict=True))
@@ -254,4 +262,5 @@ def _shifted(name: str, p_value: float, ours: Floats, theirs: Floats) -> Shifted
         high=effect + half,
         reference_mean=float(ours.mean()),
         acquisition_mean=float(theirs.mean()),
+        inflation=inflation,
     )

@@ -29,6 +29,7 @@ class ShiftedStatistic:
     high: float
     reference_mean: float
     acquisition_mean: float
+    inflation: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

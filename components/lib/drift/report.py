@@ -14,6 +14,7 @@ from components.lib.config.loader import Parameters
 from components.lib.datasets.sensors import get_sensor
 from components.lib.drift.comparison import ALPHA, PERMUTATIONS, Comparison, by_location, compare
 from components.lib.drift.outputs import Outputs, output_statistics
+from components.lib.drift.passes import Passes, passes_of
 from components.lib.drift.reference import Reference
 from components.lib.drift.tiles import TileStatistics
 from components.lib.objects.protocol import ObjectStore
@@ -132,6 +133,7 @@ def compare_pixels(
             next_step="compare with a model that was trained on other acquisitions of that sensor",
         )
     sides = [by_location(side.table, _there(side)) for side in (rows, ours)]
+    passes = passes_of(rows.table, _there(rows))
     source = Source(
         of="pixels",
         model=reference.model,
@@ -140,7 +142,7 @@ def compare_pixels(
         acquisitions=tuple(sorted(set(rows.table["acquisition"]))),
         block_m=rows.block_m,
     )
-    return _compared(sides, acquisition, sensor, source, options)
+    return _compared(sides, passes, acquisition, sensor, source=source, options=options)
 
 
 def compare_outputs(
@@ -171,7 +173,7 @@ def compare_outputs(
     sides = [output_statistics(each, model) for each in (theirs, after.of(sensors[0], acquisition))]
     names = tuple(sorted(set(theirs.tiles["acquisition"])))
     source = Source(of="outputs", model=model, version=None, sha256=None, acquisitions=names, block_m=None)
-    return _compared(sides, acquisition, sensors[0], source, options)
+    return _compared(sides, Passes(len(names)), acquisition, sensors[0], source=source, options=options)
 
 
 def _there(tiles: TileStatistics) -> list[str]:
@@ -179,9 +181,21 @@ def _there(tiles: TileStatistics) -> list[str]:
 
 
 def _compared(
-    sides: Sequence[pd.DataFrame], acquisition: str, sensor: str, source: Source, options: CompareOptions
+    sides: Sequence[pd.DataFrame],
+    passes: Passes,
+    acquisition: str,
+    sensor: str,
+    *,
+    source: Source,
+    options: CompareOptions,
 ) -> Drift:
-    comparison = compare(*sides, alpha=options.alpha, permutations=options.permutations, seed=options.seed)
+    comparison = compare(
+        *sides,
+        passes=passes,
+        alpha=options.alpha,
+        permutations=options.permutations,
+        seed=options.seed,
+    )
     return Drift(
         acquisition=acquisition, sensor=sensor, source=source, options=options, comparison=comparison
     )
