@@ -7,9 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from components.contract.keys import PRUNED
 from components.housekeeping.parameters import Places, Policy
 from components.housekeeping.prune import prune
 from components.lib.cli import run
+from components.lib.monitoring.pruned import read_pruned
 from components.lib.objects.opening import open_objects
 from components.runs.plan import plan
 from components.runs.stage import run_stage
@@ -76,8 +78,13 @@ class KilledPrune(Killed):
         run(main)
 
     def result(self, folder: Path) -> Any:
-        """All that is kept, byte by byte."""
-        return content(folder)
+        """All that is kept, byte by byte; of the pruned trainings their counts.
+
+        Runs are named beside the counts until the pruning after the one that removed their last object,
+        so that a rerun after a kill names fewer.
+        """
+        counts = read_pruned(_places(folder).objects).counts
+        return {**content(folder, without=(f"objects/{PRUNED}",)), PRUNED: counts}
 
 
 def _places(folder: Path) -> Places:
