@@ -8,8 +8,7 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from components.lib.files import atomic_file
-from components.lib.report.figures import LINES
+from components.lib.report.figures import LINES, save_figure
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -77,6 +76,5 @@ def draw_estimate(report: dict[str, Any], path: Path) -> None:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+    save_figure(figure, path, dpi=110)
     plt.close(figure)

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from components.experiments.grid import OURS
 from components.experiments.results import CONTROL, ORACLE, SOURCE_ONLY, TEACHER, Row, find
 from components.experiments.table import markdown, world_name
-from components.lib.files import atomic_directory, atomic_file, write_json, write_text
-from components.lib.report.figures import LINES
+from components.lib.files import atomic_directory, write_json, write_text
+from components.lib.report.figures import LINES, save_figure
 
 INK, SOFT, GRID_LINE = "#1b1f24", "#525b66", "#d9dee4"
 MAIN, MARKED = LINES[0], LINES[1]
@@ -162,8 +161,5 @@ def _sensor(evidence: Row, methods: Sequence[Row]) -> str:
 
 
 def _save(canvas: Figure, path: Path) -> Path:
-    FigureCanvasAgg(canvas)
-    with atomic_file(path) as temporary:
-        # No software stamp: the same numbers give the same bytes.
-        canvas.savefig(temporary, format="png", metadata={"Software": None})
+    save_figure(canvas, path)
     return path

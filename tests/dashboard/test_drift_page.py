@@ -10,14 +10,8 @@ from components.dashboard.drawing import Drawer
 from components.dashboard.drift import KnownComparison, comparisons_here, comparisons_in_store
 from components.dashboard.site import SVG, Site
 from components.lib.files import write_json
-from tests.dashboard.world import World
+from tests.dashboard.world import World, text
 from tests.lib.drift.comparisons import comparison
-
-
-def text(site: Site, address: str) -> str:
-    found = site.resource(address)
-    assert found is not None, address
-    return found.content.decode()
 
 
 def test_the_page_tells_verdict_shift_and_request(site: Site) -> None:

@@ -14,14 +14,8 @@ from components.dashboard.maps import KnownMap
 from components.dashboard.pictures import KINDS, changes_picture, no_picture
 from components.dashboard.site import PNG, SVG, Site
 from components.lib.catalogue.documents import sealed
-from tests.dashboard.world import HOSTILE, World, publish_map
+from tests.dashboard.world import HOSTILE, World, publish_map, text
 from tests.pages import links
-
-
-def text(site: Site, address: str) -> str:
-    found = site.resource(address)
-    assert found is not None, address
-    return found.content.decode()
 
 
 def test_a_map_tells_model_data_parameters_code_and_image(site: Site) -> None:

@@ -13,15 +13,9 @@ from components.dashboard.drawing import Drawer
 from components.dashboard.notices import STORE, Notices
 from components.dashboard.site import HTML, PNG, SVG, Site
 from components.dashboard.words import slug
-from tests.dashboard.world import HOSTILE, World, many_runs, with_names
+from tests.dashboard.world import HOSTILE, World, many_runs, text, with_names
 from tests.lib.history.trainings import stage, training
 from tests.pages import foreign_resources, links
-
-
-def text(site: Site, address: str) -> str:
-    found = site.resource(address)
-    assert found is not None, address
-    return found.content.decode()
 
 
 def pages(site: Site) -> list[str]:

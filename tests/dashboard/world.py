@@ -19,6 +19,7 @@ from rasterio.transform import from_origin
 from components.contract.hashing import sha256_bytes, sha256_file, sha256_json
 from components.contract.keys import CHAMPIONS, DECISION
 from components.dashboard.parameters import Places
+from components.dashboard.site import Site
 from components.dashboard.snapshot import Snapshot, Sources
 from components.lib.catalogue.changes import MapChanges
 from components.lib.catalogue.documents import SHA256_MULTIHASH
@@ -262,3 +263,10 @@ def publish_map(objects: FolderObjects, folder: Path, map_id: str = "map-1", *, 
 def asset(path: Path) -> dict[str, str]:
     """Return the asset of a file beside an item."""
     return {"href": f"./{path.name}", "file:checksum": SHA256_MULTIHASH + sha256_file(path)}
+
+
+def text(site: Site, address: str) -> str:
+    """Return a page as text."""
+    found = site.resource(address)
+    assert found is not None, address
+    return found.content.decode()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.experiments.drift.shifts import GEOLOCATION, SHIFTS, USUAL
+from components.experiments.drift.shifts import GEOLOCATION, NONE, SHIFTS, USUAL, Case
 from components.experiments.drift.world import Drawn, Imaging, Scale, building_mask, draw
 from components.lib.config.scoring import ScoringSettings
 from components.lib.datasets.rehearsal import SIMULATED_AIRBORNE
@@ -22,11 +22,6 @@ from components.lib.metrics.probabilities import ProbabilityHistogram
 from components.lib.nets.network import SegmentationNetwork
 from components.lib.store.layout import BANDS
 from components.lib.tasks.labels import BUILDING_BAND
-
-Case = tuple[str, float]
-"""Name and size of a shift."""
-
-NONE: Case = ("none", 0.0)
 
 LEVELS: tuple[tuple[Case, ...], ...] = (
     (NONE,),

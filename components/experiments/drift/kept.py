@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from components.contract.errors import ParameterError
-from components.experiments.drift.answers import LEVELS, NONE, Case, Mapper
+from components.experiments.drift.answers import LEVELS, Mapper
+from components.experiments.drift.shifts import NONE, Case
 from components.experiments.drift.world import Scale
 from components.lib.drift.answers import block_probabilities
 from components.lib.drift.expected_score import BlockProbabilities

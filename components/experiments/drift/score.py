@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.contract.errors import ParameterError
-from components.experiments.drift.shifts import SHIFTS
+from components.experiments.drift.shifts import NONE, SHIFTS, Case
 from components.experiments.drift.world import Scale
 from components.lib.cli import run
 from components.lib.config.loader import load_parameters
@@ -29,10 +29,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
-WITHOUT = "none"
-"""Name of the acquisitions without shift."""
-
-CASES = ((WITHOUT, 0.0), *((shift.name, size) for shift in SHIFTS for size in shift.sizes))
+CASES: tuple[Case, ...] = (NONE, *((shift.name, size) for shift in SHIFTS for size in shift.sizes))
 
 ESTIMATORS = ("expected", "thresholded", "calibration")
 """Estimates whose error is measured; the last is no estimate, but the score on the calibration's tiles."""
@@ -127,7 +124,7 @@ def summary(rows: Sequence[Document]) -> Document:
     ]
     by_shift = [
         {"shift": name, **errors([row for row in rows if row["shift"] == name])}
-        for name in (WITHOUT, *(shift.name for shift in SHIFTS))
+        for name in (NONE[0], *(shift.name for shift in SHIFTS))
     ]
     return {"by_size": by_size, "by_shift": by_shift, "all": errors(rows)}
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import matplotlib as mpl
 
-from components.experiments.drift.score import WITHOUT
-from components.experiments.drift.shifts import SHIFTS
-from components.lib.files import atomic_file
-from components.lib.report.figures import LINES
+from components.experiments.drift.shifts import NONE, SHIFTS
+from components.experiments.drift.world import AREAS
+from components.lib.report.figures import LINES, save_figure
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -31,7 +30,7 @@ def markdown(document: Document) -> str:
     )
     return "\n".join(
         [
-            f"Simulated: {document['model']} on acquisitions of {3 * scale['tiles']} tiles of "
+            f"Simulated: {document['model']} on acquisitions of {AREAS * scale['tiles']} tiles of "
             f"{scale['tile_px']} pixels, calibrated on {document['calibration_blocks']} ground blocks.",
             "",
             f"| shift {head}",
@@ -59,7 +58,7 @@ def picture(document: Document, path: Path) -> None:
         path: PNG to write.
     """
     figure, axes = plt.subplots(figsize=(5.6, 5.2), layout="constrained")
-    colours = {WITHOUT: GREY, **dict(zip(UNITS, LINES, strict=True))}
+    colours = {NONE[0]: GREY, **dict(zip(UNITS, LINES, strict=True))}
     for name, colour in colours.items():
         rows = [row for row in document["acquisitions"] if row["shift"] == name]
         axes.plot(
@@ -69,7 +68,7 @@ def picture(document: Document, path: Path) -> None:
             color=colour,
             markersize=4,
             alpha=0.8,
-            label="no shift" if name == WITHOUT else name,
+            label="no shift" if name == NONE[0] else name,
         )
     values = [row[name] for row in document["acquisitions"] for name in ("true", "expected")]
     ends = max(min(values) - 0.03, 0.0), min(max(values) + 0.03, 1.0)
@@ -77,8 +76,7 @@ def picture(document: Document, path: Path) -> None:
     axes.set(xlim=ends, ylim=ends, xlabel="true pixel IoU", ylabel="expected pixel IoU, without labels")
     axes.set_title("Simulated acquisitions: expected and true score", fontsize=10)
     axes.legend(fontsize=8, frameon=False)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+    save_figure(figure, path, dpi=110)
     plt.close(figure)
 
 

@@ -17,6 +17,12 @@ OTHER = Imaging(other_sensor=True)
 
 GEOLOCATION = "geolocation"
 
+Case = tuple[str, float]
+"""Name and size of a shift."""
+
+NONE: Case = ("none", 0.0)
+"""Case without a shift."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:

@@ -7,8 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-from components.lib.files import atomic_file
-from components.lib.report.figures import LINES
+from components.lib.report.figures import LINES, save_figure
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -65,8 +64,7 @@ def picture(document: Document, path: Path) -> None:
         place.set(title=name, xlabel=unit, ylim=(0, 1.02))
     figure.supylabel("share of acquisitions called drifted")
     figure.suptitle("Simulated acquisitions: drift that is found, by its size", fontsize=11)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+    save_figure(figure, path, dpi=110)
     plt.close(figure)
 
 

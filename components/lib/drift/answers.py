@@ -77,8 +77,7 @@ def tile_parts(
         block_m: Side of a ground block, metres.
     """
     height, width = place.shape
-    turned = place.orientation == 1
-    north_up = place.transform.turned(height, width) if turned else place.transform
+    north_up = place.north_up().transform
     for part in block_parts(
         x_left_m=north_up.c,
         y_top_m=north_up.f,

@@ -30,6 +30,7 @@ from scipy.stats import t as student
 
 from components.contract.errors import ParameterError
 from components.lib.drift.passes import Passes
+from components.lib.drift.records import Shifted
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,31 +51,6 @@ LEAST_LOCATIONS = 2
 """Locations on each side, for a mean and its interval."""
 
 _CHUNK = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shifted:
-    """Comparison of one statistic.
-
-    Attributes:
-        statistic: Its name.
-        p_value: Probability of so large a difference of any statistic if nothing has changed.
-        effect: Difference of the means, in standard deviations of the reference's locations.
-        low: Lower end of its 95 % interval, by Welch's t and the inflation, of this statistic alone.
-        high: Upper end.
-        reference_mean: Mean of the reference's locations, in the statistic's unit.
-        acquisition_mean: The same of the acquisition.
-        inflation: Factor on the variance of the difference, as passes differ beyond their locations.
-    """
-
-    statistic: str
-    p_value: float
-    effect: float
-    low: float
-    high: float
-    reference_mean: float
-    acquisition_mean: float
-    inflation: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from scipy.optimize import isotonic_regression
 from components.contract.errors import BadDataError, ParameterError
 from components.lib.metrics.blocksums import PIXELS, statistic_of
 from components.lib.metrics.intervals import Interval, paired_location_difference, unknown_interval
-from components.lib.metrics.probabilities import BINS, ProbabilityHistogram
+from components.lib.metrics.probabilities import BINS, ProbabilityHistogram, first_bin
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -88,10 +88,9 @@ class BlockProbabilities:
             ParameterError: If the threshold cuts a bin in two.
             ValueError: If true counts are asked for without labels.
         """
-        first = first_bin(threshold)
         building = self._labels() if share is None else self.pixels * share
         sides = (building, self.pixels - building)
-        above, below = ([side[:, part].sum(axis=1) for side in sides] for part in _cut(first))
+        above, below = ([side[:, part].sum(axis=1) for side in sides] for part in _cut(threshold))
         values = (above[0], above[1], below[0], below[1])
         keys = {"sensor": "", "image_id": "", "location": list(self.blocks)}
         return pd.DataFrame({**keys, **dict(zip(PIXELS, values, strict=True))})
@@ -100,21 +99,6 @@ class BlockProbabilities:
         if self.building is None:
             raise ValueError("there are no labels to count by")
         return self.building.astype(np.float64)
-
-
-def first_bin(threshold: float) -> int:
-    """Return the lowest bin above a threshold.
-
-    Raises:
-        ParameterError: If the threshold cuts a bin in two.
-    """
-    first = threshold * BINS
-    if first != int(first):
-        raise ParameterError(
-            f"threshold {threshold} is not a multiple of 1/{BINS}, by which probabilities are counted",
-            next_step="set scoring.threshold to model, or to such a multiple",
-        )
-    return int(first)
 
 
 def calibrated(pixels: Integers, building: Integers) -> Floats:
@@ -151,7 +135,7 @@ def thresholded(pixels: Integers, building: Integers, threshold: float) -> Float
         threshold: Threshold of the model.
     """
     share = np.zeros(BINS)
-    above, below = _cut(first_bin(threshold))
+    above, below = _cut(threshold)
     share[above] = _most_confident(pixels[above][::-1], int(building[above].sum()))[::-1]
     ground = int((pixels - building)[below].sum())
     share[below] = 1.0 - _most_confident(pixels[below], ground)
@@ -284,8 +268,15 @@ def _even_blocks(side: BlockProbabilities) -> float:
     return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
-def _cut(first: int) -> tuple[slice, slice]:
+def _cut(threshold: float) -> tuple[slice, slice]:
     """Return the bins above and below a threshold."""
+    try:
+        first = first_bin(threshold)
+    except ValueError as error:
+        raise ParameterError(
+            f"{error}, by which probabilities are counted",
+            next_step="set scoring.threshold to model, or to such a multiple",
+        ) from error
     return slice(first, None), slice(None, first)
 
 

@@ -14,13 +14,27 @@ from components.contract.drift import COMPARISONS, comparison_key, comparisons_p
 from components.lib.objects.protocol import ObjectInfo, ObjectStore, map_many
 from components.lib.objects.sealed import create_sealed, read_sealed
 
+SCHEMA = 1
+"""Version of the report's fields (docs/methods/drift.md#the-report)."""
+
 Outcome = Literal["drifted", "same", "refused"]
 """Outcome of a comparison: it differs, it does not, or it could not be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShiftedStatistic:
-    """Statistic of a report, see :class:`~components.lib.drift.comparison.Shifted`."""
+class Shifted:
+    """Comparison of one statistic.
+
+    Attributes:
+        statistic: Its name.
+        p_value: Probability of so large a difference of any statistic if nothing has changed.
+        effect: Difference of the means, in standard deviations of the reference's locations.
+        low: Lower end of its 95 % interval, by Welch's t and the inflation, of this statistic alone.
+        high: Upper end.
+        reference_mean: Mean of the reference's locations, in the statistic's unit.
+        acquisition_mean: The same of the acquisition.
+        inflation: Factor on the variance of the difference, as passes differ beyond their locations.
+    """
 
     statistic: str
     p_value: float
@@ -87,7 +101,7 @@ class ComparisonRecord:
     p_value: float | None = None
     alpha: float | None = None
     shifted: tuple[str, ...] = ()
-    statistics: tuple[ShiftedStatistic, ...] = ()
+    statistics: tuple[Shifted, ...] = ()
     locations: dict[str, float | None] | None = None
     request: NamedRequest | None = None
     refused: str = ""
@@ -132,7 +146,7 @@ def refusal(
     """
     return {
         "kind": "drift",
-        "schema": 1,
+        "schema": SCHEMA,
         "of": "pixels",
         "acquisition": acquisition,
         "sensor": sensor,

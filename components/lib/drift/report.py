@@ -15,15 +15,13 @@ from components.lib.datasets.sensors import get_sensor
 from components.lib.drift.comparison import ALPHA, PERMUTATIONS, Comparison, by_location, compare
 from components.lib.drift.outputs import Outputs, output_statistics
 from components.lib.drift.passes import Passes, passes_of
+from components.lib.drift.records import SCHEMA
 from components.lib.drift.reference import Reference
 from components.lib.drift.tiles import TileStatistics
 from components.lib.objects.protocol import ObjectStore
 from components.lib.operations.requests import RetrainingRequests
 
 Document = dict[str, Any]
-
-SCHEMA = 1
-"""Version of the report's fields (docs/methods/drift.md#the-report)."""
 
 
 class CompareOptions(Parameters):

@@ -18,6 +18,18 @@ HALF = 0.5
 Integers = npt.NDArray[np.int64]
 
 
+def first_bin(threshold: float) -> int:
+    """Return the lowest bin whose pixels exceed a threshold.
+
+    Raises:
+        ValueError: If the threshold is no multiple of 1 / BINS: its bin would be cut in two.
+    """
+    first = threshold * BINS
+    if first != int(first):
+        raise ValueError(f"threshold {threshold} is not a multiple of 1/{BINS}")
+    return int(first)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbabilityHistogram:
     """Numbers of building and of ground pixels by predicted building probability.
@@ -63,10 +75,8 @@ class ProbabilityHistogram:
         Raises:
             ValueError: If the threshold is no multiple of 1 / BINS: its bin would be cut in two.
         """
-        first = threshold * BINS
-        if first != int(first):
-            raise ValueError(f"threshold {threshold} is not a multiple of 1/{BINS}")
-        tp, fp = int(self.building[int(first) :].sum()), int(self.ground[int(first) :].sum())
+        first = first_bin(threshold)
+        tp, fp = int(self.building[first:].sum()), int(self.ground[first:].sum())
         return Counts(tp, fp, int(self.building.sum()) - tp, int(self.ground.sum()) - fp)
 
     def best_threshold(self) -> float:

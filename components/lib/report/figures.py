@@ -141,10 +141,24 @@ def _plain(axes: Axes, *, grid: Literal["x", "y"], line: str) -> None:
         spine.set_color(_LINE)
 
 
-def _save(canvas: Figure, path: Path) -> tuple[int, int]:
+def save_figure(
+    canvas: Figure, path: Path, *, dpi: float | Literal["figure"] = "figure", sweep: bool = True
+) -> None:
+    """Write a figure as PNG; the same numbers give the same bytes.
+
+    Args:
+        canvas: The figure.
+        path: File to write.
+        dpi: Pixels per inch; by default the figure's own.
+        sweep: As for :func:`components.lib.files.atomic_file`.
+    """
     FigureCanvasAgg(canvas)
-    with atomic_file(path, sweep=False) as temporary:
-        # No software stamp: the same numbers give the same bytes.
-        canvas.savefig(temporary, format="png", metadata={"Software": None})
+    with atomic_file(path, sweep=sweep) as temporary:
+        canvas.savefig(temporary, format="png", dpi=dpi, metadata={"Software": None})  # no software stamp
+
+
+def _save(canvas: Figure, path: Path) -> tuple[int, int]:
+    """Write a figure of a page; return its size, pixels of the page."""
+    save_figure(canvas, path, sweep=False)
     width, height = canvas.get_size_inches() * CSS_PER_INCH
     return round(width), round(height)

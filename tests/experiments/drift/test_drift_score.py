@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from components.contract.errors import ParameterError
-from components.experiments.drift.answers import NONE, Mapper
+from components.experiments.drift.answers import Mapper
 from components.experiments.drift.kept import KeptAnswers
 from components.experiments.drift.score import CASES, errors, main, measured, summary
 from components.experiments.drift.score_table import markdown, picture
-from components.experiments.drift.shifts import OTHER, USUAL
+from components.experiments.drift.shifts import NONE, OTHER, USUAL
 from components.experiments.drift.world import Drawn, Imaging, Scale, draw
 from components.lib.config.scoring import ScoringSettings
 from components.lib.drift.expected_score import BlockProbabilities
