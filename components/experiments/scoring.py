@@ -80,6 +80,8 @@ class Scorer:
     def score(self, trial: TrainedTrial, weights: str, world: World) -> pd.DataFrame:
         """Score a trial on all test tiles of its sensor; a column marks the clean ones.
 
+        Tiles of roads have the sums of their graphs and of scores within a tolerance, too.
+
         Raises:
             BadDataError: If there is no test tile.
         """
@@ -88,6 +90,8 @@ class Scorer:
 
         from components.lib.inference.device import choose_device  # noqa: PLC0415
         from components.lib.nets.bundle import load_bundle  # noqa: PLC0415
+        from components.lib.scoring.graphs import RoadGraphs  # noqa: PLC0415
+        from components.lib.scoring.road_sums import with_road_sums  # noqa: PLC0415
         from components.lib.scoring.score import score_model  # noqa: PLC0415
         from components.lib.store.store import Store  # noqa: PLC0415
 
@@ -98,6 +102,7 @@ class Scorer:
         known = net.config.sensors
         sensor = self.target if trial.method.group == "target" and self.target else known[0]
         store = Store.open(world.store)
+        roads = RoadGraphs(store, sensor) if store.task == "roads" else None
         scores = score_model(
             net,
             store,
@@ -107,10 +112,12 @@ class Scorer:
             device=choose_device(self.parameters.device, "evaluate.device"),
             # A network that was not trained on the sensor takes the statistics of its own.
             statistics_of=sensor if sensor in known else known[0],
+            graphs=None if roads is None else roads.score,
         )
+        tiles = scores.tiles if roads is None else with_road_sums(scores)
         table = trial.folder / "tiles.parquet"
         with atomic_file(table) as temporary:
-            scores.tiles.to_parquet(temporary, index=False)
+            tiles.to_parquet(temporary, index=False)
         write_json(
             trial.folder / "scored.json",
             {
@@ -119,4 +126,4 @@ class Scorer:
                 "seconds": round(time.monotonic() - begun, 1),
             },
         )
-        return scores.tiles
+        return tiles

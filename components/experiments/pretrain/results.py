@@ -10,13 +10,17 @@ import pandas as pd
 
 from components.experiments.comparison import is_shown
 from components.experiments.identity import Stamp
-from components.experiments.pretrain.rows import CLEAN, Row
+from components.experiments.pretrain.rows import CLEAN, Row, baseline_of
 from components.experiments.seed_means import mean_difference, mean_interval
 from components.lib.change.scoring.seeds import compare_seeds
 from components.lib.metrics.intervals import location_interval
+from components.lib.tasks.names import TaskName
 
-STATISTICS: Final[Mapping[str, str]] = {"iou": "iou", "spacenet_f1": "f1"}
-"""Scores of pixels and of buildings, by their statistic of :mod:`components.lib.metrics.blocksums`."""
+STATISTICS: Final[Mapping[TaskName, Mapping[str, str]]] = {
+    "buildings": {"iou": "iou", "spacenet_f1": "f1"},
+    "roads": {"iou": "iou", "relaxed_f1": "relaxed_f1", "apls": "apls"},
+}
+"""Scores of each task, by their statistic of :mod:`components.lib.metrics.blocksums`."""
 
 HEADLINE: Final = "iou"
 """Score that decides what pays."""
@@ -25,20 +29,24 @@ Trials = Mapping[str, Sequence[Stamp]]
 """Stamps of finished trials by row, in the order of the seeds."""
 
 
-def results_of(rows: Sequence[Row], trials: Trials, confidence: float) -> dict[str, Any]:
+def results_of(rows: Sequence[Row], trials: Trials, confidence: float, task: TaskName) -> dict[str, Any]:
     """Return all results, ready for JSON.
 
     Args:
         rows: Rows of the table.
-        trials: Finished trials; a row may be missing.
+        trials: Finished trials by the row's name; a row may be missing.
         confidence: Confidence of the intervals over ground.
+        task: Task of the store.
     """
+    statistics = STATISTICS[task]
     found = [row for row in rows if trials.get(row.name)]
-    differences = _differences(found, trials, confidence)
+    differences = _differences(found, trials, confidence, statistics)
+    kinds = dict.fromkeys(row.kind for row in found)
     return {
-        "rows": [_row(row, trials[row.name], confidence) for row in found],
+        "task": task,
+        "rows": [_row(row, trials[row.name], confidence, statistics) for row in found],
         "differences": differences,
-        "answer": answer(found, differences),
+        "answers": {kind: answer([row for row in found if row.kind == kind], differences) for kind in kinds},
         "confidence": confidence,
         "simulated": all(stamp["training"]["simulated"] for row in found for stamp in trials[row.name]),
     }
@@ -53,11 +61,11 @@ def answer(rows: Sequence[Row], differences: Sequence[Mapping[str, Any]]) -> str
     """Return, in one or two sentences, at which degree of error pre-training stops paying.
 
     Args:
-        rows: Rows of the table, from the mildest to the worst.
+        rows: Rows of one kind, from the mildest to the worst.
         differences: As :func:`results_of` gives them.
     """
     own = {found["row"]: found for found in differences if found["score"] == HEADLINE}
-    tried = [row for row in rows if row.name in own]
+    tried = [row for row in rows if row.start is not CLEAN and row.name in own]
     if not tried:
         return "Nothing is compared: the row of clean labels alone, or all others, are missing."
     gains = [row for row in tried if counts(own[row.name]) and own[row.name]["difference"] > 0]
@@ -83,16 +91,20 @@ def answer(rows: Sequence[Row], differences: Sequence[Mapping[str, Any]]) -> str
 
 def _listed(rows: Sequence[Row], own: Mapping[str, Mapping[str, Any]]) -> str:
     return ", ".join(
-        f"{row.label.removeprefix('pre-trained, ')} ({own[row.name]['difference']:+.3f})" for row in rows
+        f"{row.start.label.removeprefix('pre-trained, ')} ({own[row.name]['difference']:+.3f})"
+        for row in rows
     )
 
 
-def _row(row: Row, stamps: Sequence[Stamp], confidence: float) -> dict[str, Any]:
+def _row(
+    row: Row, stamps: Sequence[Stamp], confidence: float, statistics: Mapping[str, str]
+) -> dict[str, Any]:
     tables, first = [_counted(stamp) for stamp in stamps], stamps[0]
     stages = [stage for stage in (first["pretraining"], first["training"]) if stage is not None]
     return {
         "row": row.name,
         "label": row.label,
+        "kind": row.kind,
         "noise": row.noise,
         "seeds": [stamp["seed"] for stamp in stamps],
         "parameters": first["training"]["parameters"],
@@ -105,36 +117,39 @@ def _row(row: Row, stamps: Sequence[Stamp], confidence: float) -> dict[str, Any]
         ],
         "scores": {
             name: {
-                "by_seed": [round(score(stamp, name), 4) for stamp in stamps],
+                "by_seed": [round(_score(stamp, statistic), 4) for stamp in stamps],
                 "interval": mean_interval(tables, statistic, confidence).as_dict(),
             }
-            for name, statistic in STATISTICS.items()
+            for name, statistic in statistics.items()
         },
     }
 
 
-def score(stamp: Stamp, name: str) -> float:
-    """Return a score of a trial by its name in ``STATISTICS``."""
-    return float(location_interval(_counted(stamp), STATISTICS[name]).value)
+def _score(stamp: Stamp, statistic: str) -> float:
+    return float(location_interval(_counted(stamp), statistic).value)
 
 
 def _seconds(stamp: Stamp) -> float:
     return sum(float(stage["seconds"]) for stage in (stamp["pretraining"], stamp["training"]) if stage)
 
 
-def _differences(rows: Sequence[Row], trials: Trials, confidence: float) -> list[dict[str, Any]]:
-    """Return each row's scores minus those of the row without pre-training."""
-    if CLEAN not in {row.name for row in rows}:
-        return []
-    against, found = trials[CLEAN], []
-    for row in (row for row in rows if row.name != CLEAN):
-        for name, statistic in STATISTICS.items():
-            groups = [trials[row.name], against]
-            seeds = compare_seeds(*([score(stamp, name) for stamp in group] for group in groups))
-            tables = [[_counted(stamp) for stamp in group] for group in groups]
+def _differences(
+    rows: Sequence[Row], trials: Trials, confidence: float, statistics: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return each row's scores minus those of the row that it is compared with."""
+    found = []
+    for row in rows:
+        against = baseline_of(row, rows)
+        if against is None:
+            continue
+        groups = [trials[row.name], trials[against.name]]
+        tables = [[_counted(stamp) for stamp in group] for group in groups]
+        for name, statistic in statistics.items():
+            seeds = compare_seeds(*([_score(stamp, statistic) for stamp in group] for group in groups))
             found.append(
                 {
                     "row": row.name,
+                    "against": against.name,
                     "score": name,
                     "difference": round(seeds.difference, 4),
                     "exceeds_seeds": seeds.counts,

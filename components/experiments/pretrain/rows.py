@@ -1,18 +1,16 @@
-"""Rows of the comparison of pre-training: with which masks, and for how many passes over clean labels."""
+"""Rows of the comparison of pre-training: which teacher, with which masks, and the steps of both stages."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.simulation.openstreetmap.noise import PRESETS
 
-CLEAN = "clean"
-"""Row without pre-training, which all others are compared with."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row of the table.
+class Start:
+    """Beginning of a training: initial weights, or those learnt from masks first.
 
     Attributes:
         name: Name in files and on the command line.
@@ -32,14 +30,56 @@ _LABELS = {
     "poor": "pre-trained, poor masks",
 }
 
-ROWS: tuple[Row, ...] = (
-    Row(name=CLEAN, label="clean labels alone", noise=None),
+CLEAN = Start(name="clean", label="clean labels alone", noise=None)
+"""No pre-training."""
+
+STARTS: tuple[Start, ...] = (
+    CLEAN,
     *(
-        Row(name="perfect" if noise == "none" else noise, label=_LABELS[noise], noise=noise)
+        Start(name="perfect" if noise == "none" else noise, label=_LABELS[noise], noise=noise)
         for noise in PRESETS
     ),
 )
-"""All rows, from no pre-training over perfect masks to the worst."""
+"""All beginnings, from no pre-training over perfect masks to the worst."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of the table: a kind of teacher and its beginning."""
+
+    kind: str
+    start: Start
+
+    @property
+    def name(self) -> str:
+        """Name in files."""
+        return f"{self.kind}-{self.start.name}"
+
+    @property
+    def label(self) -> str:
+        """Name in the table."""
+        return f"{self.kind}, {self.start.label}"
+
+    @property
+    def noise(self) -> str | None:
+        """Errors of the masks that are learnt from first; None for none."""
+        return self.start.noise
+
+
+def rows_of(kinds: Sequence[str], starts: Sequence[Start] = STARTS) -> list[Row]:
+    """Return a row for each kind and beginning, kind by kind."""
+    return [Row(kind=kind, start=start) for kind in kinds for start in starts]
+
+
+def baseline_of(row: Row, rows: Sequence[Row]) -> Row | None:
+    """Return the row that another is compared with: its kind on clean labels alone, of that the first kind's.
+
+    None where there is no such row, or it is the same one.
+    """
+    clean = [other for other in rows if other.start is CLEAN]
+    own = [other for other in clean if other.kind == row.kind and other is not row]
+    found = own if row.start is not CLEAN else clean
+    return found[0] if found and found[0] is not row else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from components.experiments.comparison import difference_cell, score_cell
 from components.experiments.pretrain.results import counts
 from components.experiments.table import table_lines
 
-_SCORES: Final = {"iou": "IoU of pixels", "spacenet_f1": "F1 of buildings"}
+_SCORES: Final = {
+    "iou": "IoU of pixels",
+    "spacenet_f1": "F1 of buildings",
+    "relaxed_f1": "F1 within 4 m",
+    "apls": "APLS (java)",
+}
 _SIMULATED: Final = (
     "Simulated world and simulated OpenStreetMap: no number says how well it does on real images. "
 )
@@ -28,25 +33,28 @@ def markdown(document: Mapping[str, Any]) -> str:
 
 def _lines(document: Mapping[str, Any]) -> Iterator[str]:
     world = _SIMULATED if document["simulated"] else ""
-    seeds = sorted({seed for row in document["rows"] for seed in row["seeds"]})
+    seeds = map(str, sorted({seed for row in document["rows"] for seed in row["seeds"]}))
     yield (
-        f"{world}Teacher {document['kind']}, {document['label_share']:.0%} of the train tiles with clean "
-        f"labels, all with masks. Clean test tiles; means of the seeds {', '.join(map(str, seeds))}; in "
+        f"{world}Optical teachers of {document['task']}, {document['label_share']:.0%} of the train tiles "
+        f"with clean labels, all with masks. Clean test tiles; means of the seeds {', '.join(seeds)}; in "
         f"brackets the lowest and highest seed; then the {document['confidence']:.0%} interval over ground. "
         f"{_steps(document)} A difference counts where it exceeds twice the spread of the seeds *and* its "
         "interval leaves out 0."
     )
     yield ""
-    yield from table_lines(["", *_SCORES.values(), "steps (time)"], map(_cells, document["rows"]))
+    scores = list(document["rows"][0]["scores"])
+    cells = (_cells(row, scores) for row in document["rows"])
+    yield from table_lines(["", *(_SCORES[name] for name in scores), "steps (time)"], cells)
     labels = {row["row"]: row["label"] for row in document["rows"]}
     if document["differences"]:
-        yield "### Differences from clean labels alone"
+        yield "### Differences"
         yield ""
         rows = [_compared(found, labels) for found in document["differences"]]
-        yield from table_lines(["", "score", "difference", "over ground", "counts"], rows)
+        yield from table_lines(["", "from", "score", "difference", "over ground", "counts"], rows)
     yield "### At which errors does it stop paying?"
     yield ""
-    yield document["answer"]
+    for kind, answer in document["answers"].items():
+        yield f"- {kind}: {answer}"
 
 
 def _steps(document: Mapping[str, Any]) -> str:
@@ -57,8 +65,8 @@ def _steps(document: Mapping[str, Any]) -> str:
     return f"**Total steps are not equal** ({low} to {high}): no difference is one of pre-training alone."
 
 
-def _cells(row: Mapping[str, Any]) -> list[str]:
-    scores = [row["scores"][name] for name in _SCORES]
+def _cells(row: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    scores = [row["scores"][name] for name in names]
     shown = [score_cell(score["by_seed"], score["interval"]) for score in scores]
     return [row["label"], *shown, f"{' + '.join(map(str, row['steps']))} ({row['seconds']:.0f} s)"]
 
@@ -66,6 +74,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 def _compared(found: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
     return [
         labels[found["row"]],
+        labels[found["against"]],
         _SCORES[found["score"]],
         f"{found['difference']:+.3f}",
         difference_cell(found["by_ground"]),

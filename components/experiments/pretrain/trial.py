@@ -11,7 +11,7 @@ from typing import Any
 from components.experiments.grid import Variant
 from components.experiments.identity import Key, StageGraph, Stamp, begin_attempt, current_stamp, stage_key
 from components.experiments.parameters import ParameterOverlay
-from components.experiments.pretrain.masks import MASKS
+from components.experiments.pretrain.masks import MaskMaker
 from components.experiments.pretrain.rows import Budget, Row
 from components.experiments.processes import StageProcesses
 from components.experiments.scoring import Scorer
@@ -37,9 +37,8 @@ class Workshop:
         processes: Runs the stages.
         world: The prepared store.
         scorer: Scores trained models on the test tiles.
-        masks: Folder of the masks' workspaces.
+        masks: Makes the masks.
         masks_sha256: Hash of the masks by degree of error.
-        kind: Kind of teacher.
         label_share: Share of the train tiles that have clean labels.
         budget: Steps of both stages.
     """
@@ -50,9 +49,8 @@ class Workshop:
     processes: StageProcesses
     world: World
     scorer: Scorer
-    masks: Path
+    masks: MaskMaker
     masks_sha256: Mapping[str, str]
-    kind: str
     label_share: float
     budget: Budget
 
@@ -70,7 +68,7 @@ class PretrainTrial:
         self.workshop, self.row, self.seed = workshop, row, seed
         self.folder = workshop.folder / row.name / f"seed-{seed}"
         self.work, self.log = self.folder / "work", self.folder / "trial.log"
-        budget, kind = workshop.budget, workshop.kind
+        budget, kind = workshop.budget, row.kind
         first = row.noise is not None
         self.overrides: tuple[Mapping[str, Any], ...] = (
             {
@@ -96,7 +94,7 @@ class PretrainTrial:
             label=self.row.label,
             group="source",
             command=None,
-            model=f"optical/{self.workshop.kind}",
+            model=f"optical/{self.row.kind}",
         )
 
     @property
@@ -142,10 +140,11 @@ class PretrainTrial:
     def _train(self, key: Key) -> None:
         first = None
         if self.row.noise is not None:
-            link(self.workshop.masks / self.row.noise / MASKS, self.work / MASKS)
+            masks = self.workshop.masks
+            link(masks.masks(self.row.noise), self.work / masks.place)
             # A first stage that is finished stays while the second one is repeated.
             stamped = self.folder / "pretrained.json"
-            made = self.work / "models/pretrain" / self.workshop.kind
+            made = self.work / "models/pretrain" / self.row.kind
             if current_stamp(stamped, key) is None or not _is_model(made):
                 self._run(PRETRAIN)
                 write_json(stamped, {"key": key})
@@ -166,16 +165,16 @@ class PretrainTrial:
 
     def _details(self, stage: str) -> dict[str, Any]:
         found: dict[str, Any] = read_json(
-            self.work / "reports" / stage / self.workshop.kind / "details.json", made_by=_BY
+            self.work / "reports" / stage / self.row.kind / "details.json", made_by=_BY
         )
         return found
 
     def _stage_key(self, module: str) -> Key:
-        command = (module, "--kind", self.workshop.kind)
+        command = (module, "--kind", self.row.kind)
         return stage_key(self.workshop.graph, command, self.workshop.parameters, self.overrides)
 
     def _run(self, module: str) -> None:
-        command = [sys.executable, "-m", module, "--kind", self.workshop.kind]
+        command = [sys.executable, "-m", module, "--kind", self.row.kind]
         self.workshop.processes.run(command, self.work, self.log, label=str(self))
 
 

@@ -19,7 +19,9 @@ Floats: TypeAlias = NDArray[np.float64]
 
 PIXELS = ("px_tp", "px_fp", "px_fn", "px_tn")
 BUILDINGS = ("tp", "fp", "fn")
-COUNTS = (*PIXELS, *BUILDINGS)
+ROADS = ("road_px", "road_near_px", "proposed_px", "proposed_near_px", "apls_sum", "apls_tiles")
+"""Sums of whole tiles of roads (:mod:`components.lib.scoring.road_sums`)."""
+COUNTS = (*PIXELS, *BUILDINGS, *ROADS)
 """Columns of a score table that statistics are made of; a table may lack those that no statistic needs."""
 
 Tables: TypeAlias = Sequence[pd.DataFrame]
@@ -52,9 +54,16 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
         "f1": Statistic(BUILDINGS, lambda n: counts.f1(n["tp"], n["fp"], n["fn"])),
         "precision": Statistic(BUILDINGS, lambda n: counts.precision(n["tp"], n["fp"])),
         "recall": Statistic(BUILDINGS, lambda n: counts.recall(n["tp"], n["fn"])),
+        "relaxed_f1": Statistic(
+            ROADS[:4],
+            lambda n: counts.relaxed_f1(
+                n["road_px"], n["road_near_px"], n["proposed_px"], n["proposed_near_px"]
+            ),
+        ),
+        "apls": Statistic(("apls_tiles",), lambda n: counts.mean_of(n["apls_sum"], n["apls_tiles"])),
     }
 )
-"""Pixel IoU/F1/precision/recall and SpaceNet F1/precision/recall by name."""
+"""Pixel IoU/F1/precision/recall, SpaceNet F1/precision/recall, relaxed F1 of roads and mean APLS by name."""
 
 
 def statistic_of(name: str) -> Statistic:

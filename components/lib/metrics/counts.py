@@ -46,6 +46,24 @@ def accuracy(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike, tn: ArrayLike) -> Floa
     return _ratio(right, right + np.asarray(fp) + np.asarray(fn))
 
 
+def relaxed_f1(real: ArrayLike, found: ArrayLike, predicted: ArrayLike, right: ArrayLike) -> Floats:
+    """Harmonic mean of precision and recall within a tolerance, of sums of lengths or pixels.
+
+    Args:
+        real: True roads.
+        found: Those of them within the tolerance of a predicted one.
+        predicted: Predicted roads.
+        right: Those of them within the tolerance of a true one.
+    """
+    exact, complete = _ratio(right, predicted), _ratio(found, real)
+    return _ratio(2 * exact * complete, exact + complete)
+
+
+def mean_of(total: ArrayLike, number: ArrayLike) -> Floats:
+    """Mean of values of which the sum and the number are known."""
+    return _ratio(total, number)
+
+
 def kappa(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike, tn: ArrayLike) -> Floats:
     """Cohen's kappa of two classes, (p_o - p_e) / (1 - p_e): accuracy p_o against that by chance, p_e."""
     hits, false, missed, rest = (np.asarray(value, dtype=np.float64) for value in (tp, fp, fn, tn))

@@ -12,7 +12,7 @@ BLOCKS = 16
 
 
 def stamp(seed: int, hits: int, misses: int, *, first: bool = True, steps: int = 40) -> Stamp:
-    """A trial that finds ``hits`` of ``hits + misses`` pixels and buildings on each of 16 blocks."""
+    """A trial that finds ``hits`` of ``hits + misses`` pixels, buildings and roads on each of 16 blocks."""
     tiles = pd.DataFrame(
         {
             "sensor": "simulated-airborne",
@@ -20,6 +20,8 @@ def stamp(seed: int, hits: int, misses: int, *, first: bool = True, steps: int =
             "location": [f"{10 * n}_0" for n in range(BLOCKS)],
             "clean": [n > 0 for n in range(BLOCKS)],
             **{"px_tp": hits, "px_fp": 0, "px_fn": misses, "px_tn": 9, "tp": hits, "fp": 0, "fn": misses},
+            **{"road_px": hits + misses, "road_near_px": hits, "proposed_px": 50, "proposed_near_px": 50},
+            **{"apls_sum": hits / (hits + misses), "apls_tiles": 1.0},
         }
     )
     tiles["px_tp"] += [n % 2 for n in range(BLOCKS)]

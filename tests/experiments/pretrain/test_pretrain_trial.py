@@ -99,8 +99,8 @@ def test_trials_differ_by_the_pretraining_alone_and_are_kept(options: Options) -
     assert first == second
     written = json.loads((options.out / "comparison.json").read_text())
     assert [(row["row"], row["seeds"]) for row in written["rows"]] == [
-        ("clean", [17, 18]),
-        ("vegas", [17, 18]),
+        (f"{KIND}-clean", [17, 18]),
+        (f"{KIND}-vegas", [17, 18]),
     ]
     assert "At which errors" in (options.out / "comparison.md").read_text()
     compare(options)
@@ -111,7 +111,7 @@ def test_a_failed_trial_leaves_the_others_and_is_named(
     options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FakeProcesses, "failing", 17)
-    with pytest.raises(ComparisonIncompleteError, match="clean, seed 17"):
+    with pytest.raises(ComparisonIncompleteError, match=f"{KIND}-clean, seed 17"):
         compare(replace(options, rows=("clean",)))
     written = json.loads((options.out / "comparison.json").read_text())
     assert written["rows"][0]["seeds"] == [18]
@@ -124,5 +124,5 @@ def test_a_share_of_no_labels_is_refused(options: Options) -> None:
 
 def test_an_unknown_kind_is_refused_before_a_mask_is_drawn(options: Options) -> None:
     with pytest.raises(ParameterError, match="unknown teacher 'deeplab'"):
-        compare(replace(options, kind="deeplab"))
+        compare(replace(options, kinds=("deeplab",)))
     assert FakeProcesses.ran == []
