@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = Options()
     parser = argparse.ArgumentParser(
         prog="python -m components.experiments.pretrain",
-        description="Train optical teachers of buildings or roads on clean labels, and with equal total steps "
+        description="Train optical teachers of buildings or roads on clean labels, and with equal steps "
         "first on masks of a simulated OpenStreetMap with no, light, measured and heavy errors, with "
         f"every seed; score them on the test tiles, and write {REPORTS}/comparison.md. A run that was "
         "killed goes on where it was. Needs a prepared store of the simulated world.",
