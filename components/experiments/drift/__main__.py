@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from components.contract.errors import ParameterError
-from components.experiments.drift.drawing import MOST_REPEATS, Tables, jobs
+from components.experiments.drift.drawing import Tables, jobs
 from components.experiments.drift.study import REFERENCE, Study, study_all
 from components.experiments.drift.world import Scale
 from components.lib.cli import run
@@ -16,16 +16,16 @@ from components.lib.files import write_json, write_text
 def main(arguments: list[str] | None = None) -> None:
     """Draw what is missing, then compare all that is there and write the results."""
     options = _parser().parse_args(arguments)
-    if options.repeats > MOST_REPEATS or options.nulls < max(options.repeats, REFERENCE + 1):
+    if options.nulls < max(options.repeats, REFERENCE + 1):
         raise ParameterError(
             f"{options.nulls} null acquisitions and {options.repeats} repetitions do not go together",
-            next_step=f"give {REFERENCE + 1} --nulls or more, and no more --repeats; {MOST_REPEATS} at most",
+            next_step=f"give {REFERENCE + 1} --nulls or more, and no more --repeats",
         )
     scale = Scale(seed=options.seed, tiles=options.tiles, tile_px=options.tile_px)
     tables = Tables(options.work, scale)
     tables.check()
     if not options.no_drawing:
-        tables.draw(list(jobs(options.nulls, options.repeats)))
+        tables.draw(list(jobs(options.nulls, options.repeats)), options.repeats)
     study = Study.of(tables, options.nulls, options.repeats, options.permutations, options.seed)
     if len(study.nulls) <= REFERENCE:
         raise ParameterError(

@@ -8,16 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from components.contract.errors import ParameterError
 from components.contract.hashing import sha256_json
 from components.experiments.drift.shifts import MOVED_M, USUAL, imagings
-from components.experiments.drift.world import Imaging, Scale, draw, table
+from components.experiments.drift.world import Imaging, Scale, draw, moved_column, table
 from components.lib.files import atomic_file, read_json, write_json
 from components.lib.telling import telling
-
-MOST_REPEATS = 60
-"""Acquisitions that shifts are applied to; offsets of moved outlines are looked for in these alone."""
 
 Job = tuple[Imaging, int]
 """Imaging, and number of the acquisition."""
@@ -55,16 +53,35 @@ class Tables:
         name = "usual" if imaging == USUAL else sha256_json(asdict(imaging))[:12]
         return self.folder / name / f"{number:04}.parquet"
 
-    def draw(self, jobs: Sequence[Job]) -> None:
-        """Draw the acquisitions that are not there yet."""
-        missing = [job for job in jobs if not self.path(job).exists()]
+    def draw(self, jobs: Sequence[Job], repeats: int = 0) -> None:
+        """Draw the acquisitions that are not there yet, and anew those that lack a distance of outlines.
+
+        A drawing is the same whenever it is made, so that one made anew differs by its columns alone.
+
+        Args:
+            jobs: The acquisitions.
+            repeats: Usual acquisitions, of the first numbers, in which moved outlines are looked for.
+        """
+
+        def moved(job: Job) -> tuple[float, ...]:
+            imaging, number = job
+            return MOVED_M if imaging == USUAL and number < repeats else ()
+
+        missing = [job for job in jobs if not self._complete(job, moved(job))]
         with telling("acquisitions", len(missing), "acquisition") as advance:
-            for imaging, number in missing:
-                drawn = draw(self.scale, number, imaging)
-                found = table(drawn, MOVED_M if imaging == USUAL and number < MOST_REPEATS else ())
-                with atomic_file(self.path((imaging, number)), sweep=False) as path:
+            for job in missing:
+                imaging, number = job
+                found = table(draw(self.scale, number, imaging), moved(job))
+                with atomic_file(self.path(job), sweep=False) as path:
                     found.to_parquet(path, index=False)
                 advance(1)
+
+    def _complete(self, job: Job, moved_m: Sequence[float]) -> bool:
+        """Return whether the table of an acquisition is there, with a column for each distance."""
+        path = self.path(job)
+        if not path.exists():
+            return False
+        return {moved_column(distance) for distance in moved_m} <= set(pq.read_schema(path).names)
 
     def read(self, job: Job) -> pd.DataFrame | None:
         """Return the table of an acquisition, None if it was not drawn."""

@@ -52,6 +52,10 @@ class Shift:
             case _:
                 return USUAL
 
+    def column(self, size: float) -> str | None:
+        """Return the column that a table must have for this size beside the statistics, None for none."""
+        return moved_column(size) if self.name == GEOLOCATION else None
+
     def applied(self, drawn: pd.DataFrame, usual: pd.DataFrame, size: float) -> pd.DataFrame:
         """Return the tile statistics of a shifted acquisition.
 
@@ -75,13 +79,15 @@ class Shift:
 SHIFTS = (
     Shift(name="gain", unit="dB", sizes=(0.1, 0.2, 0.5, 1.0, 2.0)),
     Shift(name="fewer looks", unit="of 4 looks", sizes=(0.95, 0.9, 0.8, 0.6)),
-    Shift(name="incidence", unit="degrees more", sizes=(1.0, 2.0, 5.0, 10.0)),
-    Shift(name="season", unit="dB, vegetation", sizes=(-0.5, -1.0, -2.0, -4.0)),
+    Shift(name="incidence", unit="degrees more", sizes=(1.0, 2.0, 5.0, 10.0, 15.0, 20.0)),
+    Shift(name="season", unit="dB, vegetation", sizes=(-0.5, -1.0, -2.0, -4.0, -8.0)),
     Shift(name="other sensor", unit="of the strips", sizes=(0.17, 0.33, 0.5, 1.0)),
-    Shift(name=GEOLOCATION, unit="m", sizes=(1.0, 2.0, 4.0, 8.0)),
+    Shift(name=GEOLOCATION, unit="m", sizes=(1.0, 2.0, 4.0, 8.0, 16.0)),
 )
 
 MOVED_M = next(shift.sizes for shift in SHIFTS if shift.name == GEOLOCATION)
+"""Distances that images are moved by, metres: each is measured when an acquisition is drawn. The search of
+:mod:`components.lib.drift.geolocation` reaches 24 m, beyond the largest with what flights differ by."""
 
 
 def imagings() -> list[Imaging]:

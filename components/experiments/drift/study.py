@@ -88,8 +88,9 @@ class Study:
         outlines = shift.name == "geolocation"
         for number in self.nulls[: self.repeats]:
             drawn = self.tables.read((shift.imaging(size), number))
-            if drawn is None:
-                continue
+            column = shift.column(size)
+            if drawn is None or (column is not None and column not in drawn):
+                continue  # not drawn yet, or before this size was tried
             shifted = shift.applied(drawn, self.usual(number), size)
             found = self._test(self.reference(number), shifted, () if outlines else OUTLINES)
             alarms.append(found.drifted)

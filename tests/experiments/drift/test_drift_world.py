@@ -10,7 +10,7 @@ import pytest
 
 from components.contract.errors import ParameterError
 from components.experiments.drift.drawing import Tables
-from components.experiments.drift.shifts import SHIFTS, USUAL, imagings
+from components.experiments.drift.shifts import MOVED_M, SHIFTS, USUAL, imagings
 from components.experiments.drift.world import Imaging, Scale, draw, moved_column, table
 from components.lib.drift.statistics import band_statistics
 from components.simulation import radiometry
@@ -63,13 +63,19 @@ def test_a_gain_moves_means_alone() -> None:
 
 
 def test_drawn_acquisitions_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tables = Tables(tmp_path, SCALE)
+    tables, drawn = Tables(tmp_path, SCALE), draw(SCALE, 3, USUAL)
+    monkeypatch.setattr("components.experiments.drift.drawing.draw", lambda *_: drawn)
     tables.check()
     tables.draw([(USUAL, 3)])
     found = tables.read((USUAL, 3))
     assert found is not None
     assert len(found) == 3 * 12
+    tables.draw([(USUAL, 3)], repeats=4)
+    again = pd.read_parquet(tables.path((USUAL, 3)))
+    assert set(again) - set(found) == {moved_column(distance) for distance in MOVED_M}
+    assert again[found.columns].equals(found), "what was there stays as it was"
     monkeypatch.setattr("components.experiments.drift.drawing.draw", None)
+    tables.draw([(USUAL, 3)], repeats=4)
     tables.draw([(USUAL, 3)])
     assert tables.read((USUAL, 4)) is None
     with pytest.raises(ParameterError, match="acquisitions of another size"):
@@ -78,6 +84,6 @@ def test_drawn_acquisitions_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_each_imaging_is_drawn_once() -> None:
     found = imagings()
-    assert len(found) == len(set(found)) == 13
+    assert len(found) == len(set(found)) == 16
     assert USUAL not in found
     assert len(SHIFTS) == 6
