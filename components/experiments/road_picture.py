@@ -96,7 +96,7 @@ def main() -> None:
     west, north = options.corner
     city, frame = city_of(options.seed), Frame(west, north, GSD_M, SIDE_PX, SIDE_PX)
     tile = RoadTile.of(city, frame, options.noise, options.noise_seed)
-    save(options.out, tile.panels(optical_image(Date(city, lambda _: ()), frame, AUGUST)))
+    save(options.out, [tile.panels(optical_image(Date(city, lambda _: ()), frame, AUGUST))], HEADINGS)
     sys.stdout.write(tile.figures())
 
 
@@ -166,14 +166,14 @@ class RoadTile:
         return score_lines(true, proposed, JAVA).apls
 
 
-def save(path: Path, panels: Sequence[Picture]) -> None:
-    """Write panels side by side with their headings, as JPEG or PNG by the ending.
+def save(path: Path, rows: Sequence[Sequence[Picture]], headings: Sequence[str]) -> None:
+    """Write rows of panels below a heading for each column, as JPEG or PNG by the ending.
 
     Raises:
         ResourceError: If the file cannot be written.
     """
-    row = tiled([panels], _GAP_PX)
-    sheet = np.concatenate([heading_strip(HEADINGS, row.shape[1], _GAP_PX, _HEADING_PX), row])
+    sheet = tiled(rows, _GAP_PX)
+    sheet = np.concatenate([heading_strip(headings, sheet.shape[1], _GAP_PX, _HEADING_PX), sheet])
     kind = "JPEG" if path.suffix.lower() == ".jpg" else "PNG"
     with atomic_file(path) as temporary:
         Image.fromarray(sheet).save(temporary, format=kind, quality=_QUALITY, optimize=True)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from components.contract.errors import BadDataError, ParameterError
-from components.lib.metrics.blocksums import STATISTICS
+from components.lib.metrics.blocksums import COUNTS, STATISTICS
 from components.lib.metrics.blockvariance import block_variance
 from components.lib.metrics.intervals import (
     detectable_difference,
@@ -169,7 +169,7 @@ def test_no_tile_wrong_settings_and_other_locations_are_refused() -> None:
         location_interval(tiles.assign(location=tiles["location"].where(tiles.index > 0, "cell 3")), "iou")
 
 
-def test_every_statistic_of_a_world_without_buildings_is_zero() -> None:
-    nothing = {name: np.zeros(3) for name in ("px_tp", "px_fp", "px_fn", "tp", "fp", "fn")}
+def test_every_statistic_of_an_empty_world_is_zero() -> None:
+    nothing = {name: np.zeros(3) for name in COUNTS}
     for name, statistic in STATISTICS.items():
         np.testing.assert_array_equal(statistic(nothing), np.zeros(3), err_msg=name)

@@ -6,89 +6,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
-import shapely
-from rasterio.transform import Affine
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.evaluate.models import EvaluatedModel
 from components.evaluate.parameters import EvaluateParameters
 from components.evaluate.results import details_document, headline_numbers, model_result, split_scores
-from components.lib.config.scoring import ScoringSettings
 from components.lib.evaluation.results import GraphResult
-from components.lib.roads.labels import RoadLine, rasterise_roads
+from components.lib.metrics.blocksums import ROADS
+from components.lib.metrics.intervals import location_interval
 from components.lib.scoring.graphs import RoadGraphs
+from components.lib.scoring.road_sums import with_road_sums
 from components.lib.scoring.score import Scores, score_model
 from components.lib.scoring.tables import GraphScore
-from components.lib.store.layout import roads_path, write_store
+from components.lib.store.layout import roads_path
 from components.lib.store.store import Store
-from tests.evaluate.worlds import AIRBORNE, Pointwise
+from tests.evaluate.worlds import AIRBORNE
 from tests.lib.evaluation.test_evaluation_results import EVALUATION
-
-SIDE = 200
-SETTINGS = ScoringSettings(block_m=100.0)
-
-CROSS = [[(0, 60), (90, 60)], [(90, 60), (200, 60)], [(90, 0), (90, 60)], [(90, 60), (90, 200)]]
-DOUBT = [(20, 150), (70, 150)]
-NAMES = ("north", "south", "empty", "missed", "false", "half")
-TRUE = {"north", "south", "missed", "half"}
-PREDICTED = {"north", "south", "false", "half"}
-
-
-def masks(roads: list[RoadLine]) -> npt.NDArray[np.uint8]:
-    return rasterise_roads(roads, Affine.identity(), (SIDE, SIDE), half_width_m=5.0, own_widths=False)
-
-
-def write_roads(folder: Path, *, table: bool = True) -> Store:
-    """Six tiles of 100 m with a crossing; SAR is 200 where a road is predicted, 0 without data."""
-    crossing = [RoadLine(shapely.LineString(line)) for line in CROSS]
-    doubt = RoadLine(shapely.LineString(DOUBT), uncertain=True)
-    index, roads = [], []
-    target = np.zeros((len(NAMES), SIDE, SIDE, 3), dtype=np.uint8)
-    sar = np.full((len(NAMES), SIDE, SIDE, 4), 100, dtype=np.uint8)
-    for k, name in enumerate(NAMES):
-        lines = [*crossing, doubt] if name in TRUE else []
-        target[k] = masks(lines)
-        sar[k][target[k][..., [0, 2]].any(axis=-1) & (name in PREDICTED)] = 200
-        if name == "false":
-            sar[k][masks(crossing)[..., 0] > 0] = 200
-        if name == "half":
-            sar[k, 120:] = 0
-        if name == "south":
-            target[k], sar[k] = np.rot90(target[k], 2), np.rot90(sar[k], 2)
-        index.append({"image_id": name, "tile": k, "row": k, "x_left_m": 592_000.0 + 100 * k})
-        roads += [
-            {"image_id": name, "road_id": n, "wkt_px": road.line.wkt, "uncertain": road.uncertain}
-            for n, road in enumerate(lines)
-        ]
-    of_all = {"acquisition": "tiny", "sensor": AIRBORNE}
-    tiles = pd.DataFrame(index).assign(
-        **of_all,
-        strip="s",
-        orientation=[int(name == "south") for name in NAMES],
-        y_top_m=5_750_000.0,
-        gsd_m=0.5,
-        height=SIDE,
-        width=SIDE,
-        split="test",
-        kang=True,
-        clean=[name in {"north", "missed"} for name in NAMES],
-        nodata_share=0.0,
-        n_buildings=0,
-        has_optical=False,
-    )
-    layers = {(AIRBORNE, "sar"): sar, (AIRBORNE, "target"): target}
-    drawn = pd.DataFrame(roads).assign(**of_all) if table else None
-    write_store(folder, tiles, pd.DataFrame(), layers, task="roads", roads=drawn)
-    return Store.open(folder)
-
-
-def net() -> Pointwise:
-    found = Pointwise()
-    found.config = found.config.model_copy(update={"task": "roads"})
-    return found
+from tests.lib.scoring.road_store import NAMES, SETTINGS, net, write_roads
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +118,18 @@ def test_a_damaged_table_is_refused(tmp_path: Path) -> None:
     table.assign(wkt_px="LINESTRING (").to_parquet(path)
     with pytest.raises(BadDataError, match="a road is no WKT"):
         RoadGraphs(Store.open(tmp_path / "store"), AIRBORNE)
+
+
+def test_sums_of_roads_stand_once_for_each_tile(scores: Scores) -> None:
+    tiles = with_road_sums(scores)
+    assert tiles[list(scores.tiles.columns)].equals(scores.tiles)
+    by_tile = tiles.groupby("image_id")[list(ROADS)].sum()
+    assert by_tile["apls_tiles"].tolist() == [1.0] * len(NAMES)
+    assert by_tile.loc["half", "apls_sum"] == of(scores, "half").apls.apls
+    sums = scores.relaxed["tiny", "north"]
+    assert by_tile.loc["north", ["road_px", "proposed_near_px"]].tolist() == [sums.truth, sums.proposal_near]
+    interval = location_interval(tiles, "apls", 0.9)
+    assert interval.value == pytest.approx(np.mean([of(scores, name).apls.apls for name in NAMES]))
+    every = scores.relaxed_sums()
+    assert every is not None
+    assert location_interval(tiles, "relaxed_f1").value == pytest.approx(every.by_length()["f1"])
