@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from components.lib.evaluation.results import (
 from components.lib.metrics.average_precision import average_precision
 from components.lib.metrics.counts import Counts, mean_hard_dice
 from components.lib.metrics.intervals import Interval, location_interval, paired_location_difference
+from components.lib.scoring.road_sums import with_road_sums
 from components.lib.scoring.score import Scores
 from components.lib.scoring.slices import NODATA_BANDS, SIZE_BANDS, slice_tables
 from components.lib.scoring.tables import tile_count
@@ -107,17 +108,17 @@ def model_result(part: SplitScores, parameters: EvaluateParameters, settings: Sc
         kappa=pixels.kappa,
         dice=float(mean_hard_dice(tiles)),
         relaxed=None if relaxed is None else {**relaxed.by_length(), "iou": relaxed.by_area()["iou"]},
-        graph=_graph_result(part.scores),
+        graph=_graph_result(part.scores, parameters),
     )
 
 
-def _graph_result(scores: Scores) -> GraphResult | None:
+def _graph_result(scores: Scores, parameters: EvaluateParameters) -> GraphResult | None:
     """Return the means over tiles of the scores of road graphs; None where there are none."""
     if not scores.graphs:
         return None
     found = list(scores.graphs.values())
     return GraphResult(
-        apls=float(np.mean([score.apls.apls for score in found])),
+        apls=_interval(with_road_sums(scores), "apls", parameters),
         truth_onto_proposal=float(np.mean([score.apls.truth_onto_proposal for score in found])),
         proposal_onto_truth=float(np.mean([score.apls.proposal_onto_truth for score in found])),
         without_roads=sum(not score.has_roads for score in found),
@@ -204,7 +205,9 @@ def _slice_result(
     )
 
 
-def _interval(tiles: pd.DataFrame, statistic: Metric, parameters: EvaluateParameters) -> Interval:
+def _interval(
+    tiles: pd.DataFrame, statistic: Metric | Literal["apls"], parameters: EvaluateParameters
+) -> Interval:
     return location_interval(tiles, statistic, parameters.confidence)
 
 
@@ -247,7 +250,7 @@ def headline_numbers(evaluation: Evaluation) -> dict[str, float]:
         numbers |= {"pr_auc": student.px_ap}
         numbers |= {} if student.f1 is None else {"f1": student.f1.value}
         numbers |= {name: value for name, value in _relaxed(student).items() if name == "relaxed_f1"}
-        numbers |= {} if student.graph is None else {"apls": student.graph.apls}
+        numbers |= {} if student.graph is None else {"apls": student.graph.apls.value}
     compared = {
         "teacher": ("teacher", evaluation.source),
         "control": (CONTROL, evaluation.source),
@@ -298,7 +301,8 @@ def _numbers(result: ModelResult) -> dict[str, float | int | str]:
     }
     numbers = {name: value for name, value in known.items() if value is not None} | _relaxed(result)
     numbers |= _apls(result.graph)
-    for name, ends in (("iou", result.iou), ("f1", result.f1)):
+    graphs = None if result.graph is None else result.graph.apls
+    for name, ends in (("iou", result.iou), ("f1", result.f1), ("apls", graphs)):
         if ends is not None and not ends.degenerate:
             numbers |= {f"{name}_low": ends.low, f"{name}_high": ends.high}
     return {
@@ -315,7 +319,7 @@ def _apls(graph: GraphResult | None) -> dict[str, float]:
     if graph is None:
         return {}
     return {
-        "apls": graph.apls,
+        "apls": graph.apls.value,
         "apls_truth_onto_proposal": graph.truth_onto_proposal,
         "apls_proposal_onto_truth": graph.proposal_onto_truth,
     }

@@ -216,7 +216,7 @@ def _row(result: ModelResult, evaluation: Evaluation) -> ResultRow:
         f1=result.f1,
         values={
             **_object_values(result),
-            **({} if result.graph is None else {"APLS": result.graph.apls}),
+            **({} if result.graph is None else {"APLS": result.graph.apls.value}),
             "Pixel P": result.px_precision,
             "Pixel R": result.px_recall,
             "IoU at 0.5": result.iou_half,

@@ -92,10 +92,11 @@ def test_it_says_how_polygons_were_drawn(tmp_path: Path, evaluation: Evaluation)
 
 
 def test_apls_stands_in_the_table_of_roads_and_nowhere_else() -> None:
-    graph = GraphResult(apls=0.5, truth_onto_proposal=0.4, proposal_onto_truth=0.7, without_roads=2)
+    apls = EVALUATION.results[0].iou
+    graph = GraphResult(apls=apls, truth_onto_proposal=0.4, proposal_onto_truth=0.7, without_roads=2)
     of_roads = replace(EVALUATION, task="roads", results=(replace(EVALUATION.results[0], graph=graph),))
     [[row], [other]] = [result_tables(evaluation)[0].rows for evaluation in (of_roads, EVALUATION)]
-    assert row.values["APLS"] == 0.5
+    assert row.values["APLS"] == apls.value
     assert (row.further["APLS T onto P"], row.further["APLS P onto T"]) == (0.4, 0.7)
     assert not [name for name in (*other.values, *other.further) if "APLS" in name]
     assert "APLS" in dict(definitions(of_roads))

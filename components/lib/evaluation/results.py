@@ -37,13 +37,13 @@ class GraphResult:
     """APLS of road graphs, definition ``java``: means over all tiles, as SpaceNet 3 takes within a city.
 
     Attributes:
-        apls: Mean of the tiles' APLS.
+        apls: Mean of the tiles' APLS with its interval over ground; each tile counts in one ground block.
         truth_onto_proposal: Mean of the direction that falls with missing roads.
         proposal_onto_truth: Mean of the direction that falls with false roads.
         without_roads: Number of tiles without a true road: each counts 1 where none is predicted, else 0.
     """
 
-    apls: float
+    apls: Interval
     truth_onto_proposal: float
     proposal_onto_truth: float
     without_roads: int

@@ -92,7 +92,8 @@ EVALUATION = Evaluation(
 def test_results_come_back_to_the_bit(tmp_path: Path) -> None:
     write_evaluation(tmp_path / "results.json", EVALUATION)
     assert read_evaluation(tmp_path / "results.json") == EVALUATION
-    graph = GraphResult(apls=1 / 3, truth_onto_proposal=0.25, proposal_onto_truth=0.5, without_roads=1)
+    apls = EVALUATION.results[0].iou
+    graph = GraphResult(apls=apls, truth_onto_proposal=0.25, proposal_onto_truth=0.5, without_roads=1)
     of_roads = replace(EVALUATION, results=(replace(EVALUATION.results[0], graph=graph),))
     write_evaluation(tmp_path / "results.json", of_roads)
     assert read_evaluation(tmp_path / "results.json") == of_roads
