@@ -158,7 +158,7 @@ def _workshop(options: Options, rows: Sequence[Row]) -> Workshop:
     )
     noises = dict.fromkeys(row.noise for row in rows if row.noise is not None)
     return Workshop(
-        folder=options.folder / "trials",
+        folder=options.folder / f"trials-{options.label_share:g}",
         parameters=parameters,
         graph=graph,
         processes=processes,

@@ -31,7 +31,7 @@ class Workshop:
     """Things that all trials of a comparison share.
 
     Attributes:
-        folder: Folder of all trials.
+        folder: Folder of all trials with this share of clean labels.
         parameters: Sections under the profile.
         graph: Declarations of the stages.
         processes: Runs the stages.
