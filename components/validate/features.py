@@ -21,7 +21,8 @@ from components.lib.foreign import judged
 from components.lib.geo.bands import in_band_order, nodata_pixels, valid_pixels
 from components.lib.geo.footprints import Labels
 from components.lib.geo.raster import Raster, RasterLimits, RasterProfile, read_geotiff
-from components.validate.labels import Bounds, count_labels, count_roads
+from components.validate.labels import Bounds, count_labels, count_roads, read_labels
+from components.validate.offsets import Backscatter, SarTile
 from components.validate.summary import Summaries
 from components.validate.tiles import Record, Tile
 
@@ -70,19 +71,19 @@ def tile_features(
         ),
         "sar_present": dataset.sar.name in tile.files,
     }
-    sar = _raster_columns(row, "sar", tile.files.get(dataset.sar.name), sensor.bands, read)
-    if sar is not None:
-        row["sar_resolution_error"] = max(abs(r / sensor.gsd_m - 1) for r in sar.resolution)
+    radar = _sar_columns(row, tile.files.get(dataset.sar.name), sensor, read)
+    sar = _profile_of(radar)
     if sensor.paired_optical and tile.part == dataset.naming.full_part:
         row["pair_present"] = dataset.optical.name in tile.files
-        optical = _raster_columns(
-            row, "optical", tile.files.get(dataset.optical.name), dataset.optical.bands, read
+        product = dataset.optical
+        optical = _profile_of(
+            _raster_columns(row, "optical", tile.files.get(product.name), product.bands, read)
         )
         if sar is not None and optical is not None:
             row["pair_same_shape"] = sar.shape == optical.shape
             row["pair_offset_px"] = grid_offset_px(sar, optical)
     summary = summaries.buildings.get(tile.image_id)
-    _label_columns(row, tile.files.get(dataset.labels.name), sensor, sar, read)
+    _label_columns(row, tile.files.get(dataset.labels.name), sensor, radar, read)
     if summary is not None:
         _summary_columns(row, summary, sensor)
     if dataset.roads is not None and dataset.roads.product.name in tile.files:
@@ -107,8 +108,8 @@ def _raster_columns(
     record: Record | None,
     bands: tuple[str, ...],
     read: Callable[[Record], bytes],
-) -> RasterProfile | None:
-    """Add the columns of one raster and return its header, if it could be read."""
+) -> Raster | None:
+    """Add the columns of one raster and return it, if it could be read."""
     if record is None:
         return None
     with _file_judged(row, prefix, record):
@@ -120,8 +121,25 @@ def _raster_columns(
         columns = header_features(raster.profile) | pixel_features(raster, bands, decibels=prefix == "sar")
         row |= {f"{prefix}_{name}": value for name, value in columns.items()}
         row[f"{prefix}_readable"] = True
-        return raster.profile
+        return raster
     return None
+
+
+def _profile_of(image: Raster | SarTile | None) -> RasterProfile | None:
+    return None if image is None else image.profile
+
+
+def _sar_columns(
+    row: Features, record: Record | None, sensor: Sensor, read: Callable[[Record], bytes]
+) -> SarTile | None:
+    """Add the columns of the SAR image and return what labels are held against, if it could be read."""
+    raster = _raster_columns(row, "sar", record, sensor.bands, read)
+    if raster is None:
+        return None
+    profile = raster.profile
+    row["sar_resolution_error"] = max(abs(r / sensor.gsd_m - 1) for r in profile.resolution)
+    placed = row["sar_north_up"] and profile.crs == sensor.crs
+    return SarTile(profile, Backscatter.of(raster) if placed else None)
 
 
 @contextmanager
@@ -197,10 +215,13 @@ def _label_columns(
     row: Features,
     record: Record | None,
     sensor: Sensor,
-    sar: RasterProfile | None,
+    sar: SarTile | None,
     read: Callable[[Record], bytes],
 ) -> None:
-    """Add the label columns; a missing or 0-byte file is a tile without buildings, as in the release."""
+    """Add the label columns; a missing or 0-byte file is a tile without buildings, as in the release.
+
+    How far the SAR image lies beside the outlines is among them, for later comparisons as the bands' texture.
+    """
     row["label_present"] = record is not None
     if record is None:
         return
@@ -209,7 +230,8 @@ def _label_columns(
         row["label_checksum_ok"] = True
         row["label_zero_bytes"] = not content
         row["label_readable"] = False
-        counts = count_labels(content, str(record["name"]), crs=sensor.crs, bounds=_bounds(sar))
+        labels = read_labels(content, str(record["name"]), crs=sensor.crs)
+        counts = count_labels(labels, bounds=_bounds(_profile_of(sar)))
         row |= {
             "label_count": counts.count,
             "label_repaired": counts.repaired,
@@ -218,6 +240,10 @@ def _label_columns(
             "label_outside_share": counts.outside / max(counts.count, 1),
             "label_largest_m2": counts.largest_m2,
         }
+        if sar is not None:
+            # Preparing draws the same outlines: those that cannot be drawn are the label file's fault.
+            offsets = sar.offsets((f.polygon for f in labels.footprints), row["orientation"])
+            row |= {f"sar_{name}": metres for name, metres in offsets.items()}
         row["label_readable"] = True
 
 

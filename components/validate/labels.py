@@ -42,20 +42,31 @@ class LabelCounts:
     largest_m2: float = 0.0
 
 
-def count_labels(content: bytes, name: str, *, crs: str, bounds: Bounds | None) -> LabelCounts:
-    """Count and judge the buildings of a GeoJSON file, with the reader that preparing uses.
+def read_labels(content: bytes, name: str, *, crs: str) -> Labels:
+    """Read the buildings of a GeoJSON file, with the reader that preparing uses.
 
     Args:
         content: The file's bytes; none at all is how the release writes a tile without buildings.
         name: File name, for messages.
         crs: The tile's CRS.
-        bounds: The tile's extent in ``crs``; None skips the check against it.
+
+    Returns:
+        Footprints in ``crs``.
 
     Raises:
         BadDataError: If the bytes are no GeoJSON feature collection or in an unknown CRS.
     """
     _require_small(content, name)
-    labels = to_crs(read_geojson(content, name), crs, name)
+    return to_crs(read_geojson(content, name), crs, name)
+
+
+def count_labels(labels: Labels, *, bounds: Bounds | None) -> LabelCounts:
+    """Count and judge the buildings of a tile.
+
+    Args:
+        labels: Result of :func:`read_labels`.
+        bounds: The tile's extent in the same CRS; None skips the check against it.
+    """
     return LabelCounts(
         count=len(labels.footprints),
         repaired=labels.repaired,
@@ -86,7 +97,15 @@ def count_roads(
 ) -> RoadCounts:
     """Count and judge the lines of a GeoJSON file, with the reader that preparing uses.
 
-    Args and errors as of :func:`count_labels`; ``labels`` declares the properties.
+    Args:
+        content: The file's bytes.
+        name: File name, for messages.
+        crs: The tile's CRS.
+        bounds: The tile's extent in ``crs``; None skips the check against it.
+        labels: Declares the properties.
+
+    Raises:
+        BadDataError: If the bytes are no GeoJSON feature collection or in an unknown CRS.
     """
     _require_small(content, name)
     found = read_road_lines(content, name, crs, labels)

@@ -10,7 +10,7 @@ import pytest
 from components.lib.datasets.spacenet6 import SPACENET6
 from components.lib.geo.raster import encode_geotiff, read_geotiff
 from components.validate.features import header_features, pixel_features
-from components.validate.labels import count_labels
+from components.validate.labels import count_labels, read_labels
 from tests.validate.conftest import Listed, Release, Runner, geojson, square
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -62,19 +62,15 @@ def test_the_decibels_of_the_expanded_edition_are_out_of_range() -> None:
 
 
 def test_a_zero_byte_label_file_from_the_wild_holds_no_building() -> None:
-    counts = count_labels(
-        real("spacenet4_atlanta/empty.geojson"), "empty.geojson", crs="EPSG:32616", bounds=None
-    )
+    labels = read_labels(real("spacenet4_atlanta/empty.geojson"), "empty.geojson", crs="EPSG:32616")
+    counts = count_labels(labels, bounds=None)
     assert (counts.count, counts.unrepairable, counts.empty) == (0, 0, 0)
 
 
 def test_the_real_labels_lie_on_their_tile() -> None:
     tile = read_geotiff(real("spacenet4_atlanta/sample_geotiff.tif"), "sample_geotiff.tif")
     left, top = tile.transform.c, tile.transform.f
-    counts = count_labels(
-        real("spacenet4_atlanta/geotiff_labels.geojson"),
-        "geotiff_labels.geojson",
-        crs="EPSG:32616",
-        bounds=(left, top - 450, left + 450, top),
-    )
+    name = "geotiff_labels.geojson"
+    labels = read_labels(real(f"spacenet4_atlanta/{name}"), name, crs="EPSG:32616")
+    counts = count_labels(labels, bounds=(left, top - 450, left + 450, top))
     assert (counts.count, counts.outside, counts.unrepairable, counts.empty) == (43, 0, 0, 0)

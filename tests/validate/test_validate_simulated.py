@@ -9,6 +9,7 @@ import pytest
 from components.lib.config.loader import load_parameters
 from components.lib.datasets.rehearsal import REHEARSAL
 from components.lib.datasets.sensors import get_sensor
+from components.lib.drift.tiles import of_features
 from components.simulation.parameters import WorldParameters
 from components.simulation.release import release_files
 from components.validate.parameters import ValidateParameters
@@ -62,3 +63,6 @@ def test_their_features_are_plausible(result: Result) -> None:
     assert (space["sar_bands"] == 2).all()
     assert rows["sar_max"].max() < 100
     assert set(rows["orientation"]) == {0, 1}
+    offsets = of_features(result.features, 1000.0).of(sensor="simulated-airborne").table
+    assert offsets["sar_offset_east_m"].abs().median() < 2.0
+    assert offsets["sar_offset_range_m"].median() < 0, "layover points to the radar, which is on both sides"

@@ -13,9 +13,20 @@ import pyarrow.parquet as pq
 from components.contract.errors import ParameterError
 from components.contract.hashing import sha256_json
 from components.experiments.drift.shifts import MOVED_M, USUAL, imagings
-from components.experiments.drift.world import Imaging, Scale, draw, moved_column, table
+from components.experiments.drift.world import (
+    OFFSET_EAST,
+    OFFSET_RANGE,
+    Imaging,
+    Scale,
+    draw,
+    moved_column,
+    table,
+)
 from components.lib.files import atomic_file, read_json, write_json
 from components.lib.telling import telling
+
+_FORMER = {"offset_east_m": OFFSET_EAST, "offset_range_m": OFFSET_RANGE}
+"""Names of columns in tables that were drawn before validation measured offsets, and their names now."""
 
 Job = tuple[Imaging, int]
 """Imaging, and number of the acquisition."""
@@ -92,7 +103,7 @@ class Tables:
 @lru_cache(maxsize=512)
 def _read(path: Path) -> pd.DataFrame:
     """Return a table, kept: each is part of many references; nobody may change it."""
-    return pd.read_parquet(path)
+    return pd.read_parquet(path).rename(columns=_FORMER)
 
 
 def jobs(nulls: int, repeats: int) -> Iterator[Job]:

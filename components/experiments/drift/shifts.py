@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from components.experiments.drift.world import Imaging, moved_column
+from components.experiments.drift.world import OFFSET_EAST, Imaging, moved_column
 from components.lib.datasets.base import QUAD_POL
 from components.simulation.radiometry import radiometry_of
 
@@ -67,7 +67,7 @@ class Shift:
         if self.name == "gain":
             return _brighter(drawn, size)
         if self.name == GEOLOCATION:
-            moved: pd.DataFrame = drawn.assign(offset_east_m=drawn[moved_column(size)])
+            moved: pd.DataFrame = drawn.assign(**{OFFSET_EAST: drawn[moved_column(size)]})
             return moved
         if self.name == "other sensor":
             first = usual["strip_index"] < round(size * (usual["strip_index"].max() + 1))

@@ -12,6 +12,7 @@ from scipy.stats import binomtest, ks_2samp
 
 from components.experiments.drift.drawing import Tables
 from components.experiments.drift.shifts import SHIFTS, USUAL, Shift
+from components.experiments.drift.world import OFFSET_EAST, OFFSET_RANGE
 from components.lib.drift.comparison import ALPHA, Comparison, by_location, compare
 from components.lib.drift.passes import passes_of
 from components.lib.drift.tiles import STATISTIC
@@ -21,8 +22,8 @@ Document = dict[str, Any]
 REFERENCE = 5
 """Acquisitions that a reference consists of."""
 
-OUTLINES = ("offset_east_m", "offset_range_m")
-"""Offsets from the outlines of buildings: only where outlines are known can they be had."""
+OUTLINES = (OFFSET_EAST, OFFSET_RANGE)
+"""Statistics that only known outlines of buildings give: left out of all shifts that show without them."""
 
 TARGET = 0.9
 """Power at which a size counts as found."""
@@ -118,11 +119,7 @@ class Study:
 
 def _statistics(tiles: pd.DataFrame, without: Sequence[str]) -> list[str]:
     """Return the columns of statistics but for some."""
-    return [
-        name
-        for name in tiles.columns
-        if name not in without and (name in OUTLINES or STATISTIC.fullmatch(name) is not None)
-    ]
+    return [name for name in tiles.columns if name not in without and STATISTIC.fullmatch(name) is not None]
 
 
 def per_tile_ks(reference: pd.DataFrame, acquisition: pd.DataFrame) -> float:
@@ -131,7 +128,7 @@ def per_tile_ks(reference: pd.DataFrame, acquisition: pd.DataFrame) -> float:
     So tests a tool for tables of independent rows by default where rows are few: a column drifts where that
     p-value is below 0.05, the table where at least half of its columns do (Evidently 0.7).
     """
-    names = [name for name in acquisition.columns if STATISTIC.fullmatch(name) is not None]
+    names = _statistics(acquisition, OUTLINES)
     drifted = [ks_2samp(reference[name], acquisition[name]).pvalue < ALPHA for name in names]
     return float(np.mean(drifted))
 

@@ -18,7 +18,7 @@ import shapely
 from components.lib.datasets.base import QUAD_POL, Sensor
 from components.lib.datasets.rehearsal import SIMULATED_AIRBORNE, SIMULATED_SPACEBORNE
 from components.lib.drift.comparison import BLOCK_M
-from components.lib.drift.geolocation import offset_px
+from components.lib.drift.geolocation import OFFSETS, outline_offsets
 from components.lib.drift.statistics import band_statistics
 from components.lib.geo.rasterise import rasterise_instances
 from components.lib.scoring.blocks import block_names
@@ -42,6 +42,9 @@ STRIPS = 2
 
 AROUND_M = 40.0
 """Buildings are looked up this far beyond a tile, so that moved outlines come in at its border."""
+
+OFFSET_EAST, OFFSET_RANGE = (f"sar_{name}" for name in OFFSETS)
+"""Columns of the offsets from the outlines of buildings, as validation names them."""
 
 VEGETATION = (Material.GRASS, Material.GARDEN, Material.TREE, Material.GREEN_ROOF)
 """Materials whose backscatter a season changes."""
@@ -126,7 +129,7 @@ def table(drawn: list[Drawn], moved_m: Sequence[float] = ()) -> pd.DataFrame:
     Args:
         drawn: Result of :func:`draw`.
         moved_m: Distances by which the image lies too far east of the buildings' outlines, metres: each adds
-            a column (:func:`moved_column`) of what ``offset_east_m`` would be.
+            a column (:func:`moved_column`) of what :data:`OFFSET_EAST` would be.
     """
     return pd.DataFrame([_row(one, moved_m) for one in drawn])
 
@@ -154,15 +157,21 @@ def _row(drawn: Drawn, moved_m: Sequence[float]) -> dict[str, object]:
         row[f"sar_std_{band}"] = float(pixels.std(dtype=np.float64))
         row[f"sar_min_{band}"], row[f"sar_max_{band}"] = float(pixels.min()), float(pixels.max())
         row |= {f"sar_{name}_{band}": value for name, value in more.items()}
-    mean = tile.sar.mean(axis=0)
-    if (offset := offset_px(mean, valid, building_mask(drawn, 0.0))) is not None:
-        row["offset_east_m"] = offset[1] * frame.gsd
-        # Layover points to the radar: along range, its offset has one sign from both sides.
-        row["offset_range_m"] = offset[0] * frame.gsd * (-1.0 if drawn.strip.orientation == 1 else 1.0)
-        for distance in moved_m:
-            other = offset_px(mean, valid, building_mask(drawn, distance))
-            row[moved_column(distance)] = np.nan if other is None else other[1] * frame.gsd
+    row |= {f"sar_{name}": metres for name, metres in _offsets(drawn, valid, 0.0).items()}
+    for distance in moved_m if OFFSET_EAST in row else ():
+        row[moved_column(distance)] = _offsets(drawn, valid, distance).get(OFFSETS[0], np.nan)
     return row
+
+
+def _offsets(drawn: Drawn, valid: npt.NDArray[np.bool_], moved_m: float) -> dict[str, float]:
+    """Return the offsets of a tile, as validation measures them, from outlines ``moved_m`` too far west."""
+    return outline_offsets(
+        drawn.tile.sar.mean(axis=0),
+        valid,
+        building_mask(drawn, moved_m),
+        pixel_m=(drawn.tile.frame.gsd, drawn.tile.frame.gsd),
+        orientation=drawn.strip.orientation,
+    )
 
 
 def building_mask(drawn: Drawn, moved_m: float, least_m2: float = 0.0) -> npt.NDArray[np.bool_]:

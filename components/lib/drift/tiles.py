@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.contract.errors import BadDataError
+from components.lib.drift.geolocation import OFFSETS
 from components.lib.drift.statistics import OF_BANDS
 from components.lib.foreign import judged
 from components.lib.scoring.blocks import block_names
@@ -20,8 +21,10 @@ from components.lib.scoring.blocks import block_names
 KEYS = ("acquisition", "sensor", "image_id", "strip", "location")
 """Columns of text that every row has; ``location`` is the ground block of the tile's centre."""
 
-STATISTIC = re.compile(rf"(?:sar|optical)_(?:nodata_share|(?:{'|'.join(OF_BANDS)})_[A-Za-z0-9]{{1,8}})")
-"""Columns of statistics, as validation names them."""
+STATISTIC = re.compile(
+    rf"(?:sar|optical)_(?:nodata_share|(?:{'|'.join(OF_BANDS)})_[A-Za-z0-9]{{1,8}})|sar_(?:{'|'.join(OFFSETS)})"
+)
+"""Columns of statistics, as validation names them; offsets only where outlines of buildings are known."""
 
 MOST_BYTES = 64 << 20
 MOST_ROWS, MOST_COLUMNS = 1_000_000, 200

@@ -30,12 +30,12 @@ def noise(imaging: Imaging, number: int) -> pd.DataFrame:
             "image_id": [f"t{k}" for k in range(20)],
             "strip_index": np.tile([0, 1], 10),
             "location": [f"{number}_{k // 2}" for k in range(20)],
-            "offset_east_m": rng.normal(size=20),
-            "offset_range_m": rng.normal(size=20),
+            "sar_offset_east_m": rng.normal(size=20),
+            "sar_offset_range_m": rng.normal(size=20),
         }
     )
     for distance in MOVED_M:
-        table[moved_column(distance)] = table["offset_east_m"] + distance
+        table[moved_column(distance)] = table["sar_offset_east_m"] + distance
     for band in ("HH", "HV", "VH", "VV"):
         table[f"sar_mean_{band}"] = table[f"sar_max_{band}"] = table[f"sar_min_{band}"] = 30.0 + ground
         table[f"sar_looks_{band}"] = rng.normal(size=20) - 10.0 * (1.0 - imaging.looks)

@@ -28,11 +28,11 @@ def test_an_acquisition_has_tiles_at_several_locations(usual: pd.DataFrame) -> N
     assert 9 <= usual["location"].nunique() < 20
     assert sorted(set(usual["strip_index"])) == [0, 1, 2, 3, 4, 5]
     assert usual["sar_nodata_share"].between(0.0, 0.7).all()
-    assert usual["offset_range_m"].notna().any()
+    assert usual["sar_offset_range_m"].notna().any()
 
 
 def test_moved_outlines_move_the_offset(usual: pd.DataFrame) -> None:
-    moved = (usual[moved_column(4.0)] - usual["offset_east_m"]).dropna()
+    moved = (usual[moved_column(4.0)] - usual["sar_offset_east_m"]).dropna()
     assert moved.median() == pytest.approx(4.0, abs=2.0)
 
 
@@ -67,11 +67,15 @@ def test_drawn_acquisitions_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("components.experiments.drift.drawing.draw", lambda *_: drawn)
     tables.check()
     tables.draw([(USUAL, 3)])
+    path = tables.path((USUAL, 3))
+    former = pd.read_parquet(path).rename(columns=lambda name: name.replace("sar_offset", "offset"))
+    former.to_parquet(path)
     found = tables.read((USUAL, 3))
     assert found is not None
+    assert "sar_offset_range_m" in found, "names of former code"
     assert len(found) == 3 * 12
     tables.draw([(USUAL, 3)], repeats=4)
-    again = pd.read_parquet(tables.path((USUAL, 3)))
+    again = pd.read_parquet(path)
     assert set(again) - set(found) == {moved_column(distance) for distance in MOVED_M}
     assert again[found.columns].equals(found), "what was there stays as it was"
     monkeypatch.setattr("components.experiments.drift.drawing.draw", None)

@@ -9,8 +9,13 @@ BANDS = ("HH", "HV", "VH", "VV")
 SIDE_M = 1000.0
 
 
-def features(acquisition: str, tiles: int, seed: int, *, brighter: float = 0.0) -> pd.DataFrame:
-    """Two tiles to a ground block, and what of their columns the statistics need."""
+def features(
+    acquisition: str, tiles: int, seed: int, *, brighter: float = 0.0, east_m: float | None = None
+) -> pd.DataFrame:
+    """Two tiles to a ground block, and what of their columns the statistics need.
+
+    With ``east_m``, by which images lie too far east, tiles have offsets, but for the first quarter of them.
+    """
     rng = np.random.default_rng(seed)
     rows = [
         {
@@ -32,4 +37,9 @@ def features(acquisition: str, tiles: int, seed: int, *, brighter: float = 0.0) 
         }
         for number in range(tiles)
     ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    if east_m is None:
+        return table
+    offsets = rng.normal(size=(2, tiles))
+    offsets[:, : tiles // 4] = np.nan
+    return table.assign(sar_offset_east_m=offsets[0] + east_m, sar_offset_range_m=offsets[1])
