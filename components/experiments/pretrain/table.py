@@ -16,7 +16,7 @@ _SCORES: Final = {
     "apls": "APLS (java)",
 }
 _SIMULATED: Final = (
-    "Simulated world and simulated OpenStreetMap: no number says how well it does on real images. "
+    "Simulated world, and OpenStreetMap where masks are: no number says how well it does on real images. "
 )
 _UNEQUAL: Final = 0.02
 """Share by which the steps of two rows may differ and still be called equal."""
@@ -34,9 +34,10 @@ def markdown(document: Mapping[str, Any]) -> str:
 def _lines(document: Mapping[str, Any]) -> Iterator[str]:
     world = _SIMULATED if document["simulated"] else ""
     seeds = map(str, sorted({seed for row in document["rows"] for seed in row["seeds"]}))
+    masks = ", all with masks" if any(row["noise"] for row in document["rows"]) else ""
     yield (
         f"{world}Optical teachers of {document['task']}, {document['label_share']:.0%} of the train tiles "
-        f"with clean labels, all with masks. Clean test tiles; means of the seeds {', '.join(seeds)}; in "
+        f"with clean labels{masks}. Clean test tiles; means of the seeds {', '.join(seeds)}; in "
         f"brackets the lowest and highest seed; then the {document['confidence']:.0%} interval over ground. "
         f"{_steps(document)} A difference counts where it exceeds twice the spread of the seeds *and* its "
         "interval leaves out 0."
@@ -51,6 +52,8 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         rows = [_compared(found, labels) for found in document["differences"]]
         yield from table_lines(["", "from", "score", "difference", "over ground", "counts"], rows)
+    if not masks:
+        return
     yield "### At which errors does it stop paying?"
     yield ""
     for kind, answer in document["answers"].items():

@@ -82,7 +82,7 @@ def test_the_clean_tiles_count(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_table_says_simulated_equal_steps_and_what_counts() -> None:
     text = markdown(document(clean=50, perfect=70, poor=51))
-    assert text.startswith("Simulated world and simulated OpenStreetMap")
+    assert text.startswith("Simulated world, and OpenStreetMap")
     assert "All rows have equal total steps (80 to 80)." in text
     lines = text.splitlines()
     assert any(line.startswith(f"| {KIND}, clean labels alone") and "| 80 (5 s) |" in line for line in lines)
@@ -124,4 +124,7 @@ def test_roads_have_scores_of_their_own() -> None:
     # Sums of a tile: 41 of 100 true pixels found, all proposed ones right; APLS 0.41.
     assert document["rows"][0]["scores"]["apls"]["by_seed"] == [0.4, 0.41, 0.42]
     assert document["rows"][0]["scores"]["relaxed_f1"]["by_seed"][0] == round(0.8 / 1.4, 4)
-    assert "| linknet, clean labels alone | APLS (java) | +0.100 |" in markdown(document)
+    text = markdown(document)
+    assert "| linknet, clean labels alone | APLS (java) | +0.100 |" in text
+    assert "masks" not in text.splitlines()[0].partition("no number")[2]
+    assert "stop paying" not in text
