@@ -14,16 +14,18 @@ from tests.check.conftest import Check, edit
 TO_ROADS = ("profile: rehearsal\n\n", "profile: roads\n\n")
 
 
-def test_the_profile_of_roads_is_right(pipeline: Path, check: Check) -> None:
-    edit(pipeline, TO_ROADS)
+@pytest.mark.parametrize("profile", ["roads", "roads-evidence"])
+def test_the_profiles_of_roads_are_right(pipeline: Path, check: Check, profile: str) -> None:
+    edit(pipeline, (TO_ROADS[0], f"profile: {profile}\n\n"))
     code, text = check("parameters")
-    assert "params.lock was rendered anew for profile roads" in text
+    assert f"params.lock was rendered anew for profile {profile}" in text
     code, text = check("parameters")
     assert (code, text) == (0, "")
 
 
 TARGET = "{start_from: disoptnet, target: null}\n    scoring: {flip: false"
-AIRBORNE = "acquisitions: [rehearsal-airborne]"
+SMALLEST = "256, roads: true}\n    acquisitions: [rehearsal-roads]"
+TASK = "prepare: {task: roads}\n    training: {decoder_channels: 32"
 
 
 @pytest.mark.parametrize(
@@ -32,8 +34,8 @@ AIRBORNE = "acquisitions: [rehearsal-airborne]"
         ("contour_weight: 0.0, checkpoint_every: 5", "checkpoint_every: 5", "training.contour_weight: 0.5"),
         (TARGET, TARGET.replace(", target: null", ""), "adapt.target: "),
         ("tile_px: 256, roads: true}", "tile_px: 256}", "world.roads: false"),
-        ("acquisitions: [rehearsal-roads]", AIRBORNE, "rehearsal-airborne has no road labels"),
-        ("prepare: {task: roads}", "prepare: {task: rails}", "prepare.task"),
+        (SMALLEST, SMALLEST.replace("-roads", "-airborne"), "rehearsal-airborne has no road labels"),
+        (TASK, TASK.replace("roads", "rails"), "prepare.task"),
     ],
 )
 def test_what_does_not_fit_roads_is_named(
