@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from components.contract.errors import ParameterError
@@ -56,7 +57,7 @@ def measured_tiles(features: bytes, quarantine: bytes | None, block_m: float, *,
         tiles = of_features(pd.read_parquet(io.BytesIO(features)), block_m)
     left_out = set() if quarantine is None else _listed(quarantine, f"{QUARANTINE} of {name}")
     keys = zip(tiles.table["acquisition"], tiles.table["image_id"], strict=True)
-    kept = [key not in left_out for key in keys]
+    kept = np.fromiter((key not in left_out for key in keys), dtype=bool)  # of no tile, too
     return TileStatistics(tiles.table[kept].reset_index(drop=True), block_m)
 
 
