@@ -62,12 +62,20 @@ class Notices:
         except StormsightError as error:
             if store and isinstance(error, SourceUnavailableError):
                 self.silent.add(store)
-            notice = Notice(source, redact(error.message), redact(error.next_step))
+            self.tell(source, error)
         except OSError as error:
-            notice = Notice(
-                source, redact(error.strerror or type(error).__name__), "check the path and its rights"
+            self._add(
+                Notice(
+                    source, redact(error.strerror or type(error).__name__), "check the path and its rights"
+                )
             )
-        self.failed.add(source)
+        return None
+
+    def tell(self, source: str, error: StormsightError) -> None:
+        """Add a notice that a part of a source could not be read."""
+        self._add(Notice(source, redact(error.message), redact(error.next_step)))
+
+    def _add(self, notice: Notice) -> None:
+        self.failed.add(notice.source)
         if notice not in self.found:
             self.found.append(notice)
-        return None

@@ -18,11 +18,12 @@ from components.contract.errors import SourceUnavailableError
 from components.contract.hashing import sha256_json
 from components.contract.keys import CHAMPIONS, run_record_key
 from components.housekeeping.verify import verify
-from components.lib.drift.records import list_comparisons, read_comparisons
+from components.lib.drift.records import ComparisonRecord, Locations, list_comparisons, read_comparisons
 from components.lib.drift.reference import find_champion, read_reference
 from components.lib.drift.report import compare_pixels
 from components.lib.objects.content import content_key
 from components.lib.objects.folder import FolderObjects
+from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed
 from components.lib.operations.requests import RetrainingRequests
 from components.lib.registry.ledger import ChampionChange, ChampionLedgers
@@ -99,6 +100,14 @@ def before(function: Callable[..., Any], first: Callable[[str], None]) -> Callab
     return both
 
 
+def records(objects: ObjectStore, keys: Sequence[str]) -> list[ComparisonRecord]:
+    """Return records of which none is damaged."""
+    found = read_comparisons(objects, keys)
+    sound = [one for one in found if isinstance(one, ComparisonRecord)]
+    assert len(sound) == len(found)
+    return sound
+
+
 @pytest.fixture
 def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Watched:
     caplog.set_level(logging.INFO)
@@ -124,12 +133,12 @@ def test_new_acquisitions_are_compared_once_with_the_champion_before(
     watched.promote("r2", "4")
     watch_drift(watched.environment, "r2", second)
     keys = [comparison_key(MODEL, "3", name) for name in ("bright", "few", "gone", "same")]
-    bright, few, gone, same = read_comparisons(watched.objects, keys)
+    bright, few, gone, same = records(watched.objects, keys)
     assert [one.outcome for one in (bright, few, gone, same)] == ["drifted", "refused", "refused", "same"]
     assert "1 locations against 20" in few.refused
     assert (few.sensor, few.simulated, gone.sensor) == ("simulated-airborne", True, "")
     assert (bright.reference.version, bright.locations) == (
-        "3", {"reference": 20.0, "acquisition": 12.0, "block_m": 1000.0},
+        "3", Locations(reference=20, acquisition=12, block_m=1000.0),
     )  # fmt: skip
     assert bright.statistics[0].statistic == bright.shifted[0]
     [(entry, request)] = RetrainingRequests(watched.objects).all()
@@ -152,7 +161,7 @@ def test_a_champion_that_a_person_approved_gets_its_reference_from_its_training(
     watched.promote("r1", "3")
     second = watched.train("r2", watched.validated([OLD, NEW[0]]), ["same"])
     watch_drift(watched.environment, "r2", second)
-    [record] = read_comparisons(watched.objects, [info.key for info in list_comparisons(watched.objects)])
+    [record] = records(watched.objects, [info.key for info in list_comparisons(watched.objects)])
     assert (record.acquisition, record.reference.version, record.outcome) == ("same", "3", "same")
 
 
@@ -181,7 +190,7 @@ def test_a_bad_acquisition_never_stops_the_others(
     watch_drift(watched.environment, "r2", second)
     assert "run r2 ended, but defect was not compared: a defect" in caplog.text
     keys = [info.key for info in watched.objects.list(COMPARISONS)]
-    found = {one.acquisition: one for one in read_comparisons(watched.objects, keys)}
+    found = {one.acquisition: one for one in records(watched.objects, keys)}
     assert {name: one.outcome for name, one in found.items()} == {
         "huge": "drifted", "strange": "refused", "same": "same",
     }  # fmt: skip
