@@ -227,7 +227,7 @@ def _shifted(name: str, p_value: float, inflation: float, ours: Floats, theirs: 
     ours, theirs = ours / unit, theirs / unit
     scale = float(ours.std(ddof=1)) or float(np.concatenate([ours, theirs]).std()) or 1.0
     effect = (float(theirs.mean()) - float(ours.mean())) / scale
-    half = _half_width(ours, theirs) * inflation**0.5 / scale
+    half = _half_width(ours, theirs) * float(np.sqrt(inflation)) / scale
     return Shifted(
         statistic=name,
         p_value=p_value,
@@ -249,4 +249,4 @@ def _half_width(ours: Floats, theirs: Floats) -> float:
     shares = sum(
         (part / whole) ** 2 / (len(side) - 1) for part, side in zip(parts, (ours, theirs), strict=True)
     )
-    return float(student.ppf(0.975, 1.0 / shares)) * whole**0.5
+    return float(student.ppf(0.975, 1.0 / shares) * np.sqrt(whole))
