@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from components.contract.errors import StormsightError
+from components.dashboard.notices import STORE, Notices
 from components.lib.drift.records import ComparisonRecord, list_comparisons, read_comparisons
 from components.lib.folders import read_bounded
 from components.lib.foreign import read_json_text
@@ -13,6 +17,9 @@ from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import checked
 
 REPORTS = Path("reports/drift")
+
+COMPARED, COMPARED_HERE = "comparisons with champions", "comparisons in this checkout"
+"""Names of both places, in words."""
 
 SHOWN = 24
 """Newest comparisons that the page shows of each place."""
@@ -35,37 +42,43 @@ class KnownComparison:
     by_hand: bool
 
 
-def comparisons_here(checkout: Path) -> list[KnownComparison]:
+def comparisons_here(checkout: Path, notices: Notices) -> list[KnownComparison]:
     """Return the newest reports of ``python -m components.drift compare`` in a checkout, newest first.
 
-    Raises:
-        BadDataError: If one is damaged.
-        MissingInputError: If one cannot be read.
+    Args:
+        checkout: The checkout.
+        notices: What cannot be read is told there, and left out.
     """
-    times = {
-        path: datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        for path in (checkout / REPORTS).glob("*/drift.json")
-    }
+    times: dict[Path, datetime] = {}
+    for path in (checkout / REPORTS).glob("*/drift.json"):
+        with suppress(OSError):  # removed meanwhile, or a link to nowhere
+            times[path] = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     newest = sorted(times, key=lambda path: (times[path], path), reverse=True)[:SHOWN]
-    return [KnownComparison(_read(path, checkout), times[path], by_hand=True) for path in newest]
+    read = ((path, notices.attempt(COMPARED_HERE, partial(_read, path, checkout))) for path in newest)
+    return [KnownComparison(found, times[path], by_hand=True) for path, found in read if found is not None]
 
 
-def comparisons_in_store(objects: ObjectStore, known: dict[str, KnownComparison]) -> list[KnownComparison]:
+def comparisons_in_store(
+    objects: ObjectStore, known: dict[str, KnownComparison], notices: Notices
+) -> list[KnownComparison]:
     """Return the newest comparisons that trainings made, newest first.
 
     Args:
         objects: The store.
         known: Those that were read before, by key; what is read now is added. They never change.
-
-    Raises:
-        BadDataError: If one is damaged.
-        SourceUnavailableError: If the store does not answer.
+        notices: What cannot be read is told there, and left out.
     """
-    listed = list_comparisons(objects)[:SHOWN]
+    listed = notices.attempt(COMPARED, lambda: list_comparisons(objects)[:SHOWN], store=STORE) or []
     new = [info for info in listed if info.key not in known]
-    for info, record in zip(new, read_comparisons(objects, [info.key for info in new]), strict=True):
-        known[info.key] = KnownComparison(record, info.modified, by_hand=False)
-    return [known[info.key] for info in listed]
+    read = notices.attempt(
+        COMPARED, partial(read_comparisons, objects, [one.key for one in new]), store=STORE
+    )
+    for info, record in zip(new, read or [], strict=False):
+        if isinstance(record, StormsightError):
+            notices.tell(COMPARED, record)
+        else:
+            known[info.key] = KnownComparison(record, info.modified, by_hand=False)
+    return [known[info.key] for info in listed if info.key in known]
 
 
 def _read(path: Path, checkout: Path) -> ComparisonRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -10,6 +11,9 @@ from components.contract.errors import SourceUnavailableError, StormsightError
 from components.contract.redaction import redact
 
 T = TypeVar("T")
+
+PATIENCE_S = 2.0
+"""Seconds after which a failure counts as silence; an answer takes a fraction of one."""
 
 STORE = "object store"
 """Name of the store of ledgers, records and catalogue."""
@@ -37,8 +41,9 @@ class Notices:
     Attributes:
         found: The notices.
         failed: Sources that could not be read, with those that were not asked for.
-        silent: Stores that did not answer in this look. They are not asked again: each question is
-            tried several times, and many of them would take minutes.
+        silent: Stores that did not answer in this look, within :data:`PATIENCE_S`. They are not asked again:
+            each question is tried several times, and many of them would take minutes. A store that says no
+            at once, as to an account without a right, is asked for the rest.
     """
 
     found: list[Notice] = field(default_factory=list)
@@ -57,17 +62,27 @@ class Notices:
         if store in self.silent:
             self.failed.add(source)
             return None
+        begun = time.monotonic()
         try:
             return read()
         except StormsightError as error:
-            if store and isinstance(error, SourceUnavailableError):
+            late = time.monotonic() - begun > PATIENCE_S
+            if store and late and isinstance(error, SourceUnavailableError):
                 self.silent.add(store)
-            notice = Notice(source, redact(error.message), redact(error.next_step))
+            self.tell(source, error)
         except OSError as error:
-            notice = Notice(
-                source, redact(error.strerror or type(error).__name__), "check the path and its rights"
+            self._add(
+                Notice(
+                    source, redact(error.strerror or type(error).__name__), "check the path and its rights"
+                )
             )
-        self.failed.add(source)
+        return None
+
+    def tell(self, source: str, error: StormsightError) -> None:
+        """Add a notice that a part of a source could not be read."""
+        self._add(Notice(source, redact(error.message), redact(error.next_step)))
+
+    def _add(self, notice: Notice) -> None:
+        self.failed.add(notice.source)
         if notice not in self.found:
             self.found.append(notice)
-        return None

@@ -72,7 +72,7 @@ class Site:
 
     def not_found(self, address: str) -> Resource:
         """Return the page for an address that nothing lies at; its links lead from there."""
-        return Resource(self._pages.not_found(address).encode(), HTML)
+        return _text(self._pages.not_found(address), HTML)
 
     def addresses(self) -> Iterator[str]:
         """Yield all addresses, those of pages first."""
@@ -111,12 +111,12 @@ class Site:
         """Return the function that makes what lies at an address."""
         if address in self._fixed:
             kind = CSS if address.endswith(".css") else HTML
-            return lambda: Resource(self._fixed[address]().encode(), kind)
+            return lambda: _text(self._fixed[address](), kind)
         folder, _, file = address.partition("/")
         name, _, suffix = file.rpartition(".")
         if folder in self._named and suffix == "html":
             names, page = self._named[folder]
-            return (lambda: Resource(page(name).encode(), HTML)) if name in names else None
+            return (lambda: _text(page(name), HTML)) if name in names else None
         if folder == "charts" and suffix == "svg":
             return self._chart(name)
         return self._picture(file) if folder == "pictures" else None
@@ -136,7 +136,7 @@ class Site:
         chart: Chart | None = self._index.charts.get(known)
         if chart is None or theme not in THEMES or form not in WIDTHS:
             return None
-        return lambda: Resource(self._drawer.draw(chart.spec(theme, form)), SVG)
+        return lambda: _drawn(lambda: self._drawer.draw(chart.spec(theme, form)), SVG)
 
     def _picture(self, file: str) -> Callable[[], Resource] | None:
         kind, _, rest = file.partition("-")
@@ -156,10 +156,15 @@ def _numbered(page: Callable[[int], str], number: int) -> Callable[[], str]:
     return lambda: page(number)
 
 
+def _text(text: str, media_type: str) -> Resource:
+    """Return text as UTF-8; half a character, which JSON may hold, becomes a question mark."""
+    return Resource(text.encode(errors="replace"), media_type)
+
+
 def _drawn(make: Callable[[], bytes], media_type: str) -> Resource:
     """Return a picture; one that says so where it cannot be made, for a page must not fail for it."""
     try:
         return Resource(make(), media_type)
-    except StormsightError as error:
-        LOG.info("no picture: %s", error.message)
+    except (StormsightError, ValueError) as error:  # the latter of charts: their data came from outside
+        LOG.info("no picture: %s", error)
         return Resource(no_picture(vector=media_type == SVG), media_type)

@@ -12,7 +12,13 @@ from functools import cached_property, partial
 from components.contract import keys
 from components.contract.errors import StormsightError
 from components.dashboard.champions import Champion, Request, find_champions, find_requests
-from components.dashboard.drift import KnownComparison, comparisons_here, comparisons_in_store
+from components.dashboard.drift import (
+    COMPARED,
+    COMPARED_HERE,
+    KnownComparison,
+    comparisons_here,
+    comparisons_in_store,
+)
 from components.dashboard.judged import JUDGE, Judged, judged_here, judged_in_store
 from components.dashboard.maps import KnownMap, MapPlace
 from components.dashboard.notices import STORE, Notice, Notices
@@ -40,7 +46,6 @@ RENEWED_AFTER = timedelta(seconds=15)
 """Age at which the facts behind the pages are read again."""
 
 LEDGER, SIGNS, OWN = "ledger and records of trainings", "signs of life", "checkout"
-COMPARED, COMPARED_HERE = "comparisons with champions", "comparisons in this checkout"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,9 +208,8 @@ class Sources:
         return find_waiting(alive, now=now, lease=claims.lease)
 
     def _comparisons(self, notices: Notices) -> list[KnownComparison]:
-        here = notices.attempt(COMPARED_HERE, partial(comparisons_here, self._places.checkout)) or []
-        stored = partial(comparisons_in_store, self.objects, self._compared)
-        found = [*(notices.attempt(COMPARED, stored, store=STORE) or []), *here]
+        here = comparisons_here(self._places.checkout, notices)
+        found = [*comparisons_in_store(self.objects, self._compared, notices), *here]
         return sorted(found, key=lambda known: known.time, reverse=True)
 
     def _maps(self, place: MapPlace, notices: Notices) -> Sequence[KnownMap]:

@@ -21,7 +21,7 @@ POLICY = "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none';
 def environment() -> Environment:
     """Return the environment of the templates."""
     found = html_environment(TEMPLATES)
-    for name in ("when", "duration", "score", "percent", "short", "counted"):
+    for name in ("when", "duration", "score", "percent", "short", "counted", "effect"):
         found.filters[name] = getattr(words, name)
     found.filters |= {"checks": checks_of, "sensors": sensors_of}
     found.globals["policy"] = POLICY

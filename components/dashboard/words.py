@@ -41,7 +41,10 @@ def when(time: datetime | str | None) -> str:
         except ValueError:
             return time
     if time.tzinfo is not None:
-        time = time.astimezone(UTC)
+        try:
+            time = time.astimezone(UTC)
+        except OverflowError:  # at an end of the calendar
+            return NONE
     return NONE if time.replace(tzinfo=UTC) <= _OLDEST else f"{time:%Y-%m-%d %H:%M} UTC"
 
 
@@ -70,6 +73,15 @@ def score(value: float | None) -> str:
     ('0.161', 'no score')
     """
     return "no score" if value is None else f"{value:.3f}"
+
+
+def effect(value: float) -> str:
+    """Return a difference in standard deviations, with its sign.
+
+    >>> effect(2.0), effect(-0.125), effect(1.9e99)
+    ('+2.00', '-0.12', '+1.9e+99')
+    """
+    return f"{value:+.2f}" if abs(value) < 1e6 else f"{value:+.3g}"
 
 
 def percent(share: float) -> str:

@@ -250,7 +250,8 @@ def _read_reference(options: argparse.Namespace) -> Reference:
     from components.contract.errors import MissingInputError  # noqa: PLC0415
     from components.contract.hashing import sha256_bytes  # noqa: PLC0415
     from components.lib.drift.reference import Reference, find_champion, read_reference  # noqa: PLC0415
-    from components.lib.drift.tiles import decoded  # noqa: PLC0415
+    from components.lib.drift.tiles import MOST_BYTES, decoded  # noqa: PLC0415
+    from components.lib.folders import read_bounded  # noqa: PLC0415
     from components.lib.objects.opening import objects_from_environment  # noqa: PLC0415
 
     if options.model is not None:
@@ -261,7 +262,9 @@ def _read_reference(options: argparse.Namespace) -> Reference:
             f"{options.reference} is no file",
             next_step="make it with `python -m components.drift reference --out FILE`",
         )
-    content = options.reference.read_bytes()
+    content = read_bounded(
+        options.reference, str(options.reference), MOST_BYTES, next_step="name a reference"
+    )
     return Reference(tiles=decoded(content, str(options.reference)), sha256=sha256_bytes(content))
 
 

@@ -40,6 +40,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
     axes.set_title(
         f"{report['acquisition']}\n{report['sensor']}{world} {found}: p = {report['p_value']:.3g}",
         fontsize=10,
+        parse_math=False,  # names may hold a dollar sign
     )
     _save(figure, path)
 
@@ -70,7 +71,7 @@ def draw_estimate(report: dict[str, Any], path: Path) -> None:
     axes.set_yticks(range(len(rows)), [row["metric"] for row in rows], fontsize=9)
     axes.set(xlim=(0, 1), ylim=(-0.6, len(rows) - 0.4), xlabel="score of pixels")
     world = " (simulated)" if report["simulated"] else ""
-    axes.set_title(f"{report['model']} on {report['acquisition']}{world}", fontsize=10)
+    axes.set_title(f"{report['model']} on {report['acquisition']}{world}", fontsize=10, parse_math=False)
     figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     _save(figure, path)
 

@@ -40,6 +40,13 @@ COLLECTORS: tuple[tuple[str, tuple[Collect, ...]], ...] = (
 """Collectors by source, operations and records first: others use what they read."""
 
 
+OWN_STORES = {"landing": "landing", "backups": "backups"}
+"""Stores of the sources that are not in the store of ledgers and records."""
+
+PATIENCE_S = 5.0
+"""Seconds after which a failure counts as silence; a store that says no does so at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Result of one reading.
@@ -56,16 +63,27 @@ class Reading:
 
 
 def read_all(sources: Sources) -> Reading:
-    """Read all sources: one that fails is down, and its collectors that failed tell nothing."""
+    """Read all sources: one that fails is down, and its collectors that failed tell nothing.
+
+    A store that did not answer within :data:`PATIENCE_S` is not asked again in this reading: each request is
+    tried for minutes, and the other stores' values would be hours old.
+    """
     begun = time.monotonic()
-    total, failed = Readings(), dict[str, str]()
+    total, failed, silent = Readings(), dict[str, str](), dict[str, str]()
     for source, collectors in COLLECTORS:
+        store = OWN_STORES.get(source, "objects")
         for collect in collectors:
-            own = Readings()
+            if store in silent:
+                failed.setdefault(source, silent[store])
+                continue
+            own, asked = Readings(), time.monotonic()
             try:
                 collect(sources, own)
             except StormsightError as error:
                 failed.setdefault(source, error.message)
+                late = time.monotonic() - asked > PATIENCE_S
+                if late and isinstance(error, SourceUnavailableError):
+                    silent[store] = error.message
             except Exception as error:  # a defect in one collector must not blind the people on duty
                 LOG.exception("collector %s failed", collect.__name__)
                 failed.setdefault(source, f"defect: {error!r}")

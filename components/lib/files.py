@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError, ResourceError
 from components.contract.temporary import make_locked, remove_unlocked
 from components.lib.disk import writing_to
 
@@ -33,7 +33,7 @@ def atomic_file(path: Path, *, sweep: bool = True) -> Iterator[Path]:
             many files.
 
     Raises:
-        ResourceError: If the disk is full or the folder cannot be written.
+        ResourceError: If the disk is full, the folder cannot be written, or ``path`` is a device or a pipe.
     """
     with writing_to(path.parent), _atomic_file(path, sweep=sweep) as temporary:
         yield temporary
@@ -41,7 +41,14 @@ def atomic_file(path: Path, *, sweep: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def _atomic_file(path: Path, *, sweep: bool) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # its parents were to be made: /proc makes none
+        raise ResourceError(
+            f"{path.parent} cannot be made: {error.strerror}", next_step="name a folder of a disk"
+        ) from error
+    if path.exists() and not (path.is_file() or path.is_dir()):  # root could put a file in place of /dev/null
+        raise ResourceError(f"{path} is a device or a pipe", next_step="name a file")
     if sweep:
         sweep_unfinished(path)
     temporary, held = make_locked(lambda: _new_file(path))

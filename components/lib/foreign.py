@@ -18,6 +18,7 @@ from gzip import BadGzipFile
 from typing import Any
 
 from components.contract.errors import BadDataError, StormsightError
+from components.lib.disk import resource_failure
 
 REFETCH = "fetch the file again, or leave it out"
 
@@ -44,21 +45,28 @@ def judged(name: str, *, next_step: str = REFETCH) -> Iterator[None]:
 
     Raises:
         BadDataError: Instead of any exception that is neither one of ours nor the machine's fault
-            (``OSError``, ``MemoryError``). The exception and its place go to the log, as it may be a defect
-            of our own.
+            (``OSError``, ``MemoryError``). A bare ``OSError`` without a number is not: pyarrow raises it on a
+            damaged file. The exception and its place go to the log, as it may be a defect of our own.
     """
     try:
         yield
     except StormsightError:
         raise
     except Exception as error:
-        if isinstance(error, OSError | MemoryError) and not isinstance(error, BadGzipFile):
+        if isinstance(error, OSError | MemoryError) and not _about_content(error):
             raise
         place = traceback.extract_tb(error.__traceback__)[-1]
         _LOG.debug("%s: %r in %s line %s", name, error, place.filename, place.lineno)
         raise BadDataError(
             f"{name} cannot be read: {one_line(error) or type(error).__name__}", next_step=next_step
         ) from error
+
+
+def _about_content(error: BaseException) -> bool:
+    """Return whether an ``OSError`` is what a library says of a file's content, not the machine of itself."""
+    if isinstance(error, BadGzipFile):
+        return True
+    return type(error) is OSError and error.errno is None and resource_failure(error) is None
 
 
 def one_line(value: object) -> str:

@@ -19,10 +19,11 @@ from components.contract.errors import (
     MissingInputError,
     ParameterError,
     ResourceError,
+    SourceUnavailableError,
     StormsightError,
 )
 from components.contract.keys import CHAMPIONS, run_record_key
-from components.lib.datasets.sensors import get_sensor
+from components.lib.datasets.sensors import get_sensor, known_sensors
 from components.lib.drift.comparison import BLOCK_M
 from components.lib.drift.features import QUARANTINE, TABLE, chosen, measured_tiles
 from components.lib.drift.records import compared_acquisitions, keep_comparison, refusal
@@ -119,10 +120,18 @@ def watch_drift(environment: Environment, run: str, key: str) -> None:
 
 
 @contextmanager
-def _told(run: str, missing: str) -> Iterator[None]:
-    """Turn any failure into a warning: the outcome of a training does not hang on it."""
+def _told(run: str, missing: str, *, but: type[StormsightError] | tuple[()] = ()) -> Iterator[None]:
+    """Turn any failure into a warning: the outcome of a training does not hang on it.
+
+    Args:
+        run: Run that ended.
+        missing: What is missing for the failure, in words.
+        but: Failure that is passed on: what comes next would meet it, too.
+    """
     try:
         yield
+    except but:
+        raise
     except StormsightError as error:
         LOG.warning("run %s ended, but %s: %s; %s", run, missing, error.message, error.next_step)
     except Exception:  # a defect here must not cost a training its end
@@ -153,7 +162,10 @@ def _keep(environment: Environment, training: _Training) -> None:
 
 
 def _compare_new(environment: Environment, run: str, training: _Training) -> None:
-    """Compare each acquisition that neither the reference nor a record holds yet, oldest first."""
+    """Compare each acquisition that neither the reference nor a record holds yet, oldest first.
+
+    One that was withdrawn meanwhile is left out: no training that it could ask for would take it.
+    """
     objects, model = environment.objects, training.model
     if training.before is None:
         LOG.info("run %s: no champion of %s stood before it, so no acquisition is compared", run, model)
@@ -163,16 +175,17 @@ def _compare_new(environment: Environment, run: str, training: _Training) -> Non
     reference = _reference(environment, champion, training.entries, state)
     known = set(reference.tiles.table["acquisition"])
     known |= compared_acquisitions(objects, model, champion.version)
-    taken = {one.id for one in training.record.acquisitions}
+    taken = {one.id for one in training.record.acquisitions} - state.withdrawn.keys()
     new = [name for name in state.registered if name in taken and name not in known][-MOST_ACQUISITIONS:]
     if not new:
         LOG.info("no acquisition is new to %s version %s", model, champion.version)
         return
     tiles = _tiles(environment, training.record, reference.tiles.block_m)
     for name in new:
-        report = _report(objects, tiles, name, reference)
-        keep_comparison(objects, model, champion.version, report)
-        LOG.info("%s and %s version %s: %s", name, model, champion.version, _words(report))
+        with _told(run, f"{name} was not compared", but=SourceUnavailableError):
+            report = _report(objects, tiles, name, reference)
+            keep_comparison(objects, model, champion.version, report)
+            LOG.info("%s and %s version %s: %s", name, model, champion.version, _words(report))
 
 
 def _report(objects: ObjectStore, tiles: TileStatistics, name: str, reference: Reference) -> dict[str, Any]:
@@ -182,7 +195,7 @@ def _report(objects: ObjectStore, tiles: TileStatistics, name: str, reference: R
     except ParameterError as error:
         sensor = next(iter(tiles.table["sensor"][tiles.table["acquisition"] == name]), "")
         named = {"model": reference.model, "version": reference.version, "sha256": reference.sha256}
-        simulated = bool(sensor) and get_sensor(sensor).simulated
+        simulated = sensor in known_sensors() and get_sensor(sensor).simulated
         return refusal(name, sensor, error.message, simulated=simulated, reference=named)
     return drift.report(open_request(objects, drift))
 

@@ -149,7 +149,10 @@ class _Attempt:
             except ClaimLostError as error:
                 return self._stand_down(exit_code_of(FailureKind.CLAIM_LOST), str(error))
             if code != 0:
-                mirror.sync()
+                try:
+                    mirror.sync()
+                except StormsightError as error:  # in the record stands why the stage failed
+                    LOG.warning("the last checkpoint was not sent: %s", error.message)
                 return self._failed(code, folder)
             self._keep(folder, started)
         mirror.discard()

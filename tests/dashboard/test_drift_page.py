@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 
 from components.contract.drift import comparison_key
 from components.dashboard.drawing import Drawer
 from components.dashboard.drift import KnownComparison, comparisons_here, comparisons_in_store
+from components.dashboard.notices import Notices
 from components.dashboard.site import SVG, Site
 from components.lib.files import write_json
 from tests.dashboard.world import World, text
@@ -49,11 +51,49 @@ def test_the_newest_come_first_and_are_read_once(empty: World) -> None:
         path = empty.checkout / f"reports/drift/{name}/drift.json"
         write_json(path, comparison(name, drifted=False))
         os.utime(path, (3600 * hour, 3600 * hour))
-    assert [one.record.acquisition for one in comparisons_here(empty.checkout)] == ["a2", "a1"]
+    here = comparisons_here(empty.checkout, Notices())
+    assert [one.record.acquisition for one in here] == ["a2", "a1"]
     empty.compare()
     known: dict[str, KnownComparison] = {}
-    first = comparisons_in_store(empty.objects, known)
+    first = comparisons_in_store(empty.objects, known, Notices())
     assert {one.record.acquisition for one in first} == {"a2", "a3"}
-    assert all(
-        again is one for again, one in zip(comparisons_in_store(empty.objects, known), first, strict=True)
-    )
+    again = comparisons_in_store(empty.objects, known, Notices())
+    assert all(one is other for one, other in zip(again, first, strict=True))
+
+
+def test_a_damaged_comparison_hides_no_other(empty: World, drawer: Drawer) -> None:
+    empty.compare()
+    empty.objects.put(comparison_key("stormsight-sar", "1", "torn"), b"torn")
+    for name, content in (
+        ("nan", '{"p_value": NaN}'),
+        ("places", json.dumps({**comparison("places", drifted=True), "locations": {"reference": 3}})),
+        ("folder", None),
+    ):
+        path = empty.checkout / f"reports/drift/{name}/drift.json"
+        if content is None:
+            path.mkdir(parents=True)
+            continue
+        path.parent.mkdir(parents=True)
+        path.write_text(content)
+    (empty.checkout / "reports/drift/link").mkdir()
+    (empty.checkout / "reports/drift/link/drift.json").symlink_to("nowhere")
+    found = empty.read()
+    assert len(found.notices) == 4
+    page = text(Site(found, drawer), "drift.html")
+    for words in ("a2", "a3", "by hand", "Not all of them", "locations.acquisition: Field required"):
+        assert words in page, words
+
+
+def test_extreme_values_leave_a_page(empty: World, drawer: Drawer) -> None:
+    strange = comparison("strange", drifted=True)
+    strange["request"]["time"] = "0001-01-01T00:00:00+14:00"
+    strange["statistics"][0] |= {"statistic": "half \ud800", "effect": 1.5e162, "low": -1e162, "high": 1e300}
+    write_json(empty.checkout / "reports/drift/strange/drift.json", strange)
+    site = Site(empty.read(), drawer)
+    page = site.resource("drift.html")
+    assert page is not None
+    assert "half ?" in page.content.decode()
+    assert "+1.5e+162" in page.content.decode()
+    chart = site.resource("charts/drift-0-light-wide.svg")
+    assert chart is not None
+    assert chart.content.startswith(b"<svg")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -167,8 +168,9 @@ def test_what_could_not_be_read_is_not_called_absent(empty: World, drawer: Drawe
     assert "No training has run yet" not in text(site, "runs.html")
 
 
-def test_a_store_that_does_not_answer_is_asked_once() -> None:
-    notices, asked = Notices(), list[str]()
+def test_a_store_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    notices, asked, seconds = Notices(), list[str](), count(step=60)
+    monkeypatch.setattr("components.dashboard.notices.time.monotonic", lambda: next(seconds))
 
     def ask() -> None:
         asked.append("once more")
@@ -179,6 +181,17 @@ def test_a_store_that_does_not_answer_is_asked_once() -> None:
     assert notices.attempt("checkout", lambda: 3) == 3
     assert len(asked) == 1
     assert [notice.source for notice in notices.found] == ["ledger"]
+
+
+def test_a_store_that_says_no_at_once_is_asked_for_the_rest() -> None:
+    notices = Notices()
+
+    def refuse() -> None:
+        raise SourceUnavailableError("403 AccessDenied", next_step="render the policies anew")
+
+    assert notices.attempt("comparisons", refuse, store=STORE) is None
+    assert notices.attempt("maps", lambda: 3, store=STORE) == 3
+    assert notices.failed == {"comparisons"}
 
 
 def test_a_damaged_lock_is_a_notice(empty: World, drawer: Drawer) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from components.contract.errors import MissingInputError, ParameterError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.drift.__main__ import main
 from components.lib.nets.bundle import save_bundle
 from components.lib.nets.config import NetworkConfig
@@ -18,6 +18,13 @@ from tests.conftest import ROOT
 from tests.evaluate.worlds import AIRBORNE, SPACEBORNE, write_tiny_store
 
 ESTIMATE = ["estimate", "--model", "none", "--resamples", "20", "--device", "cpu"]
+
+CONFIG = {
+    "kind": "deeplabv3plus",
+    "encoder": "timm-mobilenetv3_small_minimal_100",
+    "decoder_channels": 16,
+    "sensors": [AIRBORNE],
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +36,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for labels in (root / "unlabelled").rglob("target.npy"):
         labels.unlink()
     torch.manual_seed(0)
-    config = {
-        "kind": "deeplabv3plus",
-        "encoder": "timm-mobilenetv3_small_minimal_100",
-        "decoder_channels": 16,
-        "sensors": [AIRBORNE],
-    }
-    save_bundle(root / "models" / "sar" / "none", build_network(NetworkConfig.model_validate(config)), {})
+    save_bundle(root / "models" / "sar" / "none", build_network(NetworkConfig.model_validate(CONFIG)), {})
     text = (ROOT / "params.yaml").read_text()
     (root / "params.yaml").write_text(text.replace("block_m: 250.0", "block_m: 12.0"))
     return root
@@ -80,6 +81,16 @@ def test_tiles_without_labels_are_calibrated_by_another_store(capsys: pytest.Cap
     assert found["tiles"]["acquisition"] == 4, "all tiles of a store that the model was not trained from"
     assert [row["true"] for row in found["scores"]] == [None, None]
     assert "true" not in capsys.readouterr().out
+
+
+def test_a_model_that_answers_no_number_has_no_score() -> None:
+    net = build_network(NetworkConfig.model_validate(CONFIG))
+    with torch.no_grad():
+        for weights in net.parameters():
+            weights.fill_(float("nan"))
+    save_bundle(Path("models/sar/broken"), net, {})
+    with pytest.raises(BadDataError, match="is not a number everywhere"):
+        main(["estimate", "--model", "broken", *ESTIMATE[3:], "--acquisition", f"rehearsal-{AIRBORNE}"])
 
 
 def test_mistakes_get_a_message() -> None:

@@ -82,6 +82,18 @@ def test_mistakes_get_a_message(evaluation: Path, tmp_path: Path) -> None:
         main(["outputs", "--acquisition", "new", "--model", "other"])
     with pytest.raises(MissingInputError, match="is missing"):
         main(["outputs", "--acquisition", "new", "--model", "student", "--evaluation", str(tmp_path)])
+    tiles = pd.read_parquet(evaluation / "tiles.parquet")
+    for wrong, message in (
+        ({"px_tp": "many"}, "could not convert"),
+        ({"px_fp": -1}, "px_fp is no number of pixels"),
+        ({"px_fn": np.nan}, "px_fn is no number of pixels"),
+        ({"acquisition": None}, "a row lacks one of acquisition"),
+        ({"location": "here"}, "a ground block has no name"),
+    ):
+        tiles.assign(**wrong).to_parquet(evaluation / "tiles.parquet")
+        with pytest.raises(BadDataError, match=message):
+            main(["outputs", "--acquisition", "new", "--model", "student"])
+    tiles.to_parquet(evaluation / "tiles.parquet")
     (evaluation / "objects.parquet").write_bytes(b"PAR1")
     with pytest.raises(BadDataError, match="cannot be read"):
         main(["outputs", "--acquisition", "new", "--model", "student"])

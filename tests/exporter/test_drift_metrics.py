@@ -42,8 +42,10 @@ def test_comparisons_are_counted_by_outcome(trainings: Trainings, sources: Sourc
     assert not keep_comparison(trainings.objects, MODEL, "1", comparison("a3", drifted=True)), "once"
     assert outcomes(values_of(sources)) == [1, 1, 1]
     trainings.objects.put(comparison_key(MODEL, "4", "a1"), b"torn")
+    keep_comparison(trainings.objects, MODEL, "4", comparison("a2", drifted=True))
     values = values_of(sources)
     assert down(values) == {"drift"}
+    assert comparison_key(MODEL, "4", "a2") in sources.compared, "it is not read again at each interval"
     assert not any(name.startswith("stormsight_drift") for name in values)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from components.lib.history.requirements import GraphRequirements
 from components.lib.ledger.chain import Chain
 from components.lib.monitoring.trainings import UNKNOWN
 from components.lib.objects.folder import FolderObjects
+from components.lib.objects.protocol import Objects
 from components.lib.operations.parameters import identity_of
 from components.lib.registry.ledger import ChampionLedgers
 from tests.exporter.reading import Values, sources_of, values_of
@@ -274,6 +276,29 @@ def test_nothing_readable_is_a_failure(
         monkeypatch.setattr(FolderObjects, method, refuse)
     with pytest.raises(SourceUnavailableError, match="nothing could be read: operations: it does not answer"):
         require_some(read_all(sources))
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_store_that_does_not_answer_is_asked_once(
+    trainings: Trainings, sources: Sources, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    trainings.succeed("r1")
+    root, answer, asked = trainings.objects.uri, FolderObjects.list, list[str]()
+    clock = count(step=seconds)
+    monkeypatch.setattr("components.exporter.reading.time.monotonic", lambda: next(clock))
+
+    def refuse(store: FolderObjects, prefix: str = "") -> Objects:
+        if store.uri != root:
+            return answer(store, prefix)
+        asked.append(prefix)
+        raise SourceUnavailableError("it does not answer", next_step="wait")
+
+    monkeypatch.setattr(FolderObjects, "list", refuse)
+    monkeypatch.setattr(FolderObjects, "get", refuse)
+    found = down(values_of(sources))
+    assert {"operations", "records", "maps", "drift"} <= found
+    assert "backups" not in found
+    assert (len(asked) == 1) == (seconds > 0), "one that says no at once is asked for the rest"
 
 
 def test_the_account_of_the_exporter_is_enough(trainings: Trainings, source: Path, tmp_path: Path) -> None:

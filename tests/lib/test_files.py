@@ -185,3 +185,21 @@ def test_a_file_in_the_place_of_a_folder_is_named(
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="file/sub cannot be written"), publish(tmp_path / "file/sub/x"):
         pass
+
+
+def test_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to(os.devnull)
+    for name in ("pipe", "null"):
+        with (
+            pytest.raises(ResourceError, match=f"{name} is a device or a pipe"),
+            atomic_file(tmp_path / name),
+        ):
+            pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["null", "pipe"]
+
+
+def test_a_folder_that_no_disk_holds_is_named() -> None:
+    target = Path("/proc/no-such-process/result")
+    with pytest.raises(ResourceError, match="no-such-process cannot be made"), atomic_file(target):
+        pass

@@ -11,8 +11,12 @@ from components.lib.foreign import decode_text, judged, one_line, read_json_text
 
 
 @pytest.mark.parametrize(
-    "error", [KeyError("x"), RecursionError(), OverflowError("big"), BadGzipFile("no"), SystemError("s")]
-)
+    "error",
+    [
+        KeyError("x"), RecursionError(), OverflowError("big"), BadGzipFile("no"), SystemError("s"),
+        OSError("Couldn't deserialize thrift"),
+    ],
+)  # fmt: skip
 def test_whatever_a_library_raises_becomes_a_verdict(error: Exception) -> None:
     with pytest.raises(BadDataError, match=r"^tile_7 cannot be read: ") as caught, judged("tile_7"):
         raise error
@@ -20,8 +24,12 @@ def test_whatever_a_library_raises_becomes_a_verdict(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ResourceError("disk", next_step=""), OSError(28, "full"), MemoryError(), KeyboardInterrupt()]
-)
+    "error",
+    [
+        ResourceError("disk", next_step=""), OSError(28, "full"), MemoryError(), KeyboardInterrupt(),
+        OSError("write failed: No space left on device"), TimeoutError(),
+    ],
+)  # fmt: skip
 def test_what_is_no_matter_of_the_file_passes(error: BaseException) -> None:
     with pytest.raises(type(error)), judged("tile_7"):
         raise error

@@ -51,6 +51,10 @@ def promote() -> None:
 def fail(how: str) -> None:
     if how == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
+    if how == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        write(os.environ["HELD"], str(os.getpid()))
+        signal.pause()
     raise BadDataError("strip 7: no tile is left", next_step="land it again")
 
 

@@ -21,6 +21,7 @@ import pytest
 import torch
 import yaml
 
+from components.contract.errors import SourceUnavailableError
 from components.lib.cli import REPORT
 from components.lib.objects.sealed import unseal
 from components.lib.operations.decisions import ClaimRequest
@@ -28,10 +29,11 @@ from components.lib.operations.events import Failed
 from components.lib.operations.operations import Operations
 from components.lib.operations.plan import RunPlan, read_plan
 from components.runs import supervision
+from components.runs.checkpoints import CheckpointMirror
 from components.runs.finish import finish
 from components.runs.plan import plan
 from components.runs.stage import run_stage
-from components.runs.supervision import StopForwarding, command_processes
+from components.runs.supervision import StopForwarding, command_processes, supervise
 from tests.lib.engine.tiny import seeded_task, train
 from tests.runs.pipeline import TRAINING, World, through
 
@@ -208,6 +210,44 @@ def test_a_stage_past_its_deadline_is_ended_as_its_own_class(
     assert isinstance(outcome, Failed)
     assert (outcome.failure_class, outcome.stage) == ("deadline", "train")
     assert "pod_limit_h" in outcome.message
+
+
+class Later(float):
+    """Time of a deadline that comes as soon as a condition holds."""
+
+    condition: Callable[[], bool]
+    since: float | None = None
+
+    def __rsub__(self, now: float) -> float:
+        if self.since is None and self.condition():
+            self.since = now
+        return -1.0 if self.since is None else now - self.since
+
+
+def test_a_command_that_ignores_its_deadline_is_killed_and_recorded(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = tmp_path / "held"
+    monkeypatch.setenv("HELD", str(held))
+    monkeypatch.setenv("FAIL_prepare", "deaf")
+
+    def until_held(*arguments: Any, **options: Any) -> int:
+        deadline = Later()
+        deadline.condition = held.exists
+        return supervise(*arguments, **{**options, "deadline": deadline})
+
+    def full(_: CheckpointMirror) -> bool:
+        raise SourceUnavailableError("the store is full", next_step="make room")
+
+    monkeypatch.setattr("components.runs.stage.supervise", until_held)
+    monkeypatch.setattr(supervision, "LAST_S", 0.5)
+    monkeypatch.setattr(CheckpointMirror, "sync", full)
+    plan(world.environment(), "r1", force=True)
+    assert run_stage(world.environment(), "prepare", "r1") == 81
+    (failure,) = world.records("r1").failures()
+    assert (failure.failure_class, failure.exit_code) == ("deadline", 81), "not that of the checkpoint"
+    assert "pod_limit_h" in failure.message
+    until(lambda: not psutil.pid_exists(int(held.read_text())))
 
 
 @pytest.fixture

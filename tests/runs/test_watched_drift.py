@@ -5,21 +5,25 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import md5
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from components.contract.drift import COMPARISONS, comparison_key
+from components.contract.errors import SourceUnavailableError
 from components.contract.hashing import sha256_json
 from components.contract.keys import CHAMPIONS, run_record_key
 from components.housekeeping.verify import verify
-from components.lib.drift.records import list_comparisons, read_comparisons
+from components.lib.drift.records import ComparisonRecord, Locations, list_comparisons, read_comparisons
 from components.lib.drift.reference import find_champion, read_reference
+from components.lib.drift.report import compare_pixels
 from components.lib.objects.content import content_key
 from components.lib.objects.folder import FolderObjects
+from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import create_sealed
 from components.lib.operations.requests import RetrainingRequests
 from components.lib.registry.ledger import ChampionChange, ChampionLedgers
@@ -86,6 +90,24 @@ class Watched:
         ledger.append(ledger.next_entry(known[-1] if known else None, change))
 
 
+def before(function: Callable[..., Any], first: Callable[[str], None]) -> Callable[..., Any]:
+    """Return a comparison that calls ``first`` with its acquisition."""
+
+    def both(tiles: object, acquisition: str, *others: object) -> Any:
+        first(acquisition)
+        return function(tiles, acquisition, *others)
+
+    return both
+
+
+def records(objects: ObjectStore, keys: Sequence[str]) -> list[ComparisonRecord]:
+    """Return records of which none is damaged."""
+    found = read_comparisons(objects, keys)
+    sound = [one for one in found if isinstance(one, ComparisonRecord)]
+    assert len(sound) == len(found)
+    return sound
+
+
 @pytest.fixture
 def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Watched:
     caplog.set_level(logging.INFO)
@@ -111,12 +133,12 @@ def test_new_acquisitions_are_compared_once_with_the_champion_before(
     watched.promote("r2", "4")
     watch_drift(watched.environment, "r2", second)
     keys = [comparison_key(MODEL, "3", name) for name in ("bright", "few", "gone", "same")]
-    bright, few, gone, same = read_comparisons(watched.objects, keys)
+    bright, few, gone, same = records(watched.objects, keys)
     assert [one.outcome for one in (bright, few, gone, same)] == ["drifted", "refused", "refused", "same"]
     assert "1 locations against 20" in few.refused
     assert (few.sensor, few.simulated, gone.sensor) == ("simulated-airborne", True, "")
     assert (bright.reference.version, bright.locations) == (
-        "3", {"reference": 20.0, "acquisition": 12.0, "block_m": 1000.0},
+        "3", Locations(reference=20, acquisition=12, block_m=1000.0),
     )  # fmt: skip
     assert bright.statistics[0].statistic == bright.shifted[0]
     [(entry, request)] = RetrainingRequests(watched.objects).all()
@@ -139,8 +161,63 @@ def test_a_champion_that_a_person_approved_gets_its_reference_from_its_training(
     watched.promote("r1", "3")
     second = watched.train("r2", watched.validated([OLD, NEW[0]]), ["same"])
     watch_drift(watched.environment, "r2", second)
-    [record] = read_comparisons(watched.objects, [info.key for info in list_comparisons(watched.objects)])
+    [record] = records(watched.objects, [info.key for info in list_comparisons(watched.objects)])
     assert (record.acquisition, record.reference.version, record.outcome) == ("same", "3", "same")
+
+
+def test_a_bad_acquisition_never_stops_the_others(
+    watched: Watched, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huge, strange, away = (
+        features(name, 24, k) for k, name in enumerate(("huge", "strange", "away"), start=5)
+    )
+    huge["sar_mean_HH"] *= 1e300
+    huge.loc[0, "sar_mean_VV"] = float("inf")
+    strange["sensor"] = "no-sensor"
+    for name in ("defect", "huge", "strange", "away", "same"):
+        watched.trainings.register(name)
+    watched.train("r1", watched.validated([OLD]), ["old"])
+    watched.promote("r1", "3")
+    tables = [OLD, NEW[0], huge, strange, away, features("defect", 24, 9)]
+    second = watched.train("r2", watched.validated(tables), ["defect", "huge", "strange", "away", "same"])
+    watched.trainings.operations.withdraw("away", "of another city")
+
+    def some_fail(name: str) -> None:
+        if name == "defect":
+            raise KeyError("a defect")
+
+    monkeypatch.setattr("components.runs.drift.compare_pixels", before(compare_pixels, some_fail))
+    watch_drift(watched.environment, "r2", second)
+    assert "run r2 ended, but defect was not compared: a defect" in caplog.text
+    keys = [info.key for info in watched.objects.list(COMPARISONS)]
+    found = {one.acquisition: one for one in records(watched.objects, keys)}
+    assert {name: one.outcome for name, one in found.items()} == {
+        "huge": "drifted", "strange": "refused", "same": "same",
+    }  # fmt: skip
+    assert "the reference has no tile of no-sensor" in found["strange"].refused
+    [(_, request)] = RetrainingRequests(watched.objects).all()
+    assert request.acquisition == "huge"
+
+
+def test_a_store_that_stops_answering_is_asked_no_further(
+    watched: Watched, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("same", "bright"):
+        watched.trainings.register(name)
+    watched.train("r1", watched.validated([OLD]), ["old"])
+    watched.promote("r1", "3")
+    second = watched.train("r2", watched.validated([OLD, *NEW]), ["same", "bright"])
+
+    def silent(*_: object) -> None:
+        raise SourceUnavailableError("it does not answer", next_step="wait")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("components.runs.drift.keep_comparison", silent)
+        watch_drift(watched.environment, "r2", second)
+    assert caplog.text.count("it does not answer") == 1
+    assert not watched.objects.list(COMPARISONS)
+    watch_drift(watched.environment, "r2", second)
+    assert len(watched.objects.list(COMPARISONS)) == 2
 
 
 def test_trouble_is_told_in_one_line_and_fails_nothing(

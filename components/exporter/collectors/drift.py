@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from components.contract.errors import BadDataError
+from components.contract.errors import BadDataError, StormsightError
 from components.contract.keys import CHAMPIONS
 from components.exporter.sources import Sources
 from components.lib.drift.records import Outcome, list_comparisons, read_comparisons
@@ -22,8 +22,14 @@ def collect_comparisons(sources: Sources, readings: Readings) -> None:
     objects, known = sources.places.objects, sources.compared
     keys = [info.key for info in list_comparisons(objects)]
     new = [key for key in keys if key not in known]
+    damaged: list[StormsightError] = []
     for key, record in zip(new, read_comparisons(objects, new), strict=True):
-        known[key] = record.outcome
+        if isinstance(record, StormsightError):
+            damaged.append(record)
+        else:
+            known[key] = record.outcome
+    if damaged:  # the others are known from now on
+        raise damaged[0]
     for outcome in get_args(Outcome):  # all begin at 0, so that the first one is an increase
         readings.add(
             "stormsight_drift_comparisons_total", sum(known[key] == outcome for key in keys), outcome=outcome

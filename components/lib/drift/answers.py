@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from components.contract.errors import MissingInputError
+from components.contract.errors import BadDataError, MissingInputError
 from components.lib.config.scoring import ScoringSettings
 from components.lib.drift.expected_score import BlockProbabilities
 from components.lib.geo.geoarray import GeoArray
@@ -45,7 +45,8 @@ def block_probabilities(
         statistics_of: Sensor whose normalisation statistics the network uses, by default ``sensor``.
 
     Raises:
-        BadDataError: If no tile holds a pixel, or the network is of another task than the store.
+        BadDataError: If no tile holds a pixel, the network is of another task than the store, or an answer
+            is not a number.
     """
     target = _labels(store, sensor)
     predictions = predict_by_settings(
@@ -59,6 +60,11 @@ def block_probabilities(
                 packed = target[row]
                 truth, counted = target_of(packed), counted & ~ignored_of(packed, store.task)
             probability = np.asarray(prediction.band(BAND_OF[store.task]), dtype=np.float32)
+            if not np.isfinite(probability[counted]).all():
+                raise BadDataError(
+                    f"the network's answer to tile {row} of {sensor} is not a number everywhere",
+                    next_step="train the model again: its weights are broken, or too large",
+                )
             yield from tile_parts(prediction, probability, truth, counted, settings.block_m)
 
     return BlockProbabilities.of(parts(), labelled=target is not None)

@@ -102,7 +102,7 @@ def least_p_value(reference: int, acquisition: int) -> float:
     Both groups of equal size mirror each other, so that each division counts twice.
     """
     divisions = comb(reference + acquisition, acquisition)
-    return (2.0 if reference == acquisition else 1.0) / divisions
+    return (2 if reference == acquisition else 1) / divisions  # of integers, which may exceed any float
 
 
 def compare(
@@ -222,21 +222,31 @@ def _largest(scaled: Floats, chosen: int, permutations: int, rng: np.random.Gene
 def _shifted(name: str, p_value: float, inflation: float, ours: Floats, theirs: Floats) -> Shifted:
     """Return one statistic's comparison, with Welch's interval of the difference times the inflation."""
     ours, theirs = ours[~np.isnan(ours)], theirs[~np.isnan(theirs)]
-    scale = float(ours.std(ddof=1)) or float(np.concatenate([ours, theirs]).std())
+    # A power of two keeps every digit, and squares of numbers up to 1 are finite.
+    unit = 2.0 ** (float(np.frexp(np.abs([*ours, *theirs]).max())[1]) - 1.0)
+    ours, theirs = ours / unit, theirs / unit
+    scale = float(ours.std(ddof=1)) or float(np.concatenate([ours, theirs]).std()) or 1.0
     effect = (float(theirs.mean()) - float(ours.mean())) / scale
-    parts = [float(side.var(ddof=1)) / len(side) / scale**2 for side in (ours, theirs)]
-    error = float(np.sqrt(sum(parts) * inflation))
-    half = 0.0
-    if error > 0:
-        shares = sum(part**2 / (len(side) - 1) for part, side in zip(parts, (ours, theirs), strict=True))
-        half = float(student.ppf(0.975, sum(parts) ** 2 / shares)) * error
+    half = _half_width(ours, theirs) * float(np.sqrt(inflation)) / scale
     return Shifted(
         statistic=name,
         p_value=p_value,
         effect=effect,
         low=effect - half,
         high=effect + half,
-        reference_mean=float(ours.mean()),
-        acquisition_mean=float(theirs.mean()),
+        reference_mean=float(ours.mean()) * unit,
+        acquisition_mean=float(theirs.mean()) * unit,
         inflation=inflation,
     )
+
+
+def _half_width(ours: Floats, theirs: Floats) -> float:
+    """Return half of the 95 % interval of a difference of means (Welch); 0 where neither side varies."""
+    parts = [float(side.var(ddof=1)) / len(side) for side in (ours, theirs)]
+    whole = sum(parts)
+    if whole == 0.0:
+        return 0.0
+    shares = sum(
+        (part / whole) ** 2 / (len(side) - 1) for part, side in zip(parts, (ours, theirs), strict=True)
+    )
+    return float(student.ppf(0.975, 1.0 / shares) * np.sqrt(whole))

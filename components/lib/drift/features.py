@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from components.contract.errors import ParameterError
 from components.lib.drift.tiles import TileStatistics, of_features
 from components.lib.files import require_input
+from components.lib.folders import read_bounded
 from components.lib.foreign import judged
 from components.lib.tables import read_table
 
@@ -18,6 +20,9 @@ TABLE = "features.parquet"
 
 QUARANTINE = "quarantine.csv"
 """File beside the features, where validation has judged them: tiles that take no part."""
+
+MOST_FILE_BYTES = 4 << 30
+"""Size of a file that is read here: a table of a million tiles has less."""
 
 _VALIDATE = "run `dvc repro verdict`"
 
@@ -36,8 +41,8 @@ def read_features(path: Path, block_m: float) -> TileStatistics:
     file = path / TABLE if path.is_dir() else path
     require_input(file, made_by="validate")
     listed = file.with_name(QUARANTINE)
-    quarantine = listed.read_bytes() if listed.exists() else None
-    return measured_tiles(file.read_bytes(), quarantine, block_m, name=str(file))
+    quarantine = _content(listed) if listed.exists() else None
+    return measured_tiles(_content(file), quarantine, block_m, name=str(file))
 
 
 def measured_tiles(features: bytes, quarantine: bytes | None, block_m: float, *, name: str) -> TileStatistics:
@@ -56,7 +61,7 @@ def measured_tiles(features: bytes, quarantine: bytes | None, block_m: float, *,
         tiles = of_features(pd.read_parquet(io.BytesIO(features)), block_m)
     left_out = set() if quarantine is None else _listed(quarantine, f"{QUARANTINE} of {name}")
     keys = zip(tiles.table["acquisition"], tiles.table["image_id"], strict=True)
-    kept = [key not in left_out for key in keys]
+    kept = np.fromiter((key not in left_out for key in keys), dtype=bool)  # of no tile, too
     return TileStatistics(tiles.table[kept].reset_index(drop=True), block_m)
 
 
@@ -77,6 +82,10 @@ def chosen(tiles: TileStatistics, acquisitions: list[str] | None) -> TileStatist
         return tiles
     rows = tiles.table[tiles.table["acquisition"].isin(acquisitions)]
     return TileStatistics(rows.reset_index(drop=True), tiles.block_m)
+
+
+def _content(file: Path) -> bytes:
+    return read_bounded(file, str(file), MOST_FILE_BYTES, next_step=_VALIDATE)
 
 
 def _listed(content: bytes, name: str) -> set[tuple[str, str]]:

@@ -24,9 +24,14 @@ TOGETHER = 2
 LEAST_PX = 10_000
 """Pixels of a location that count; tiles leave slivers in blocks that they hardly touch."""
 
+MOST_PX = 1e15
+"""More pixels than any table counts."""
+
+_EVALUATE = "run `dvc repro --force evaluate`"
+_WORDS = ("acquisition", "sensor", "location", "model", "kind")
 _COUNTS = ("px_tp", "px_fp", "px_fn", "px_tn")
-_OF_TILES = ("acquisition", "sensor", "location", "model", *_COUNTS)
-_OF_OBJECTS = ("acquisition", "sensor", "location", "model", "kind", "area_px", "confidence")
+_OF_TILES = (*_WORDS[:-1], *_COUNTS)
+_OF_OBJECTS = (*_WORDS, "area_px", "confidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +119,26 @@ def _counts(tiles: pd.DataFrame) -> pd.DataFrame:
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     require_input(path, made_by="evaluate")
-    with judged(str(path), next_step="run `dvc repro --force evaluate`"):
+    with judged(str(path), next_step=_EVALUATE):
         table = pd.read_parquet(path)
-    missing = [name for name in columns if name not in table]
-    if missing:
-        raise BadDataError(
-            f"{path} has no column {', '.join(missing)}", next_step="run `dvc repro --force evaluate`"
-        )
-    names = table["location"].astype(str)
-    if not names.str.fullmatch(r"-?\d{1,9}_-?\d{1,9}").all():
-        raise BadDataError(
-            f"{path}: a ground block has no name", next_step="run `dvc repro --force evaluate`"
-        )
+        missing = [name for name in columns if name not in table]
+        if missing:
+            raise _unfit(path, f"it has no column {', '.join(missing)}")
+        numbers = [name for name in columns if name not in _WORDS]
+        table = table.astype(dict.fromkeys(numbers, "float64"))
+        for name in numbers:  # true buildings have no confidence
+            if name != "confidence" and not table[name].between(0.0, MOST_PX).all():
+                raise _unfit(path, f"{name} is no number of pixels everywhere")
+        if any(table[name].isna().any() for name in columns if name in _WORDS):
+            raise _unfit(path, f"a row lacks one of {', '.join(_WORDS)}")
+        names = table["location"].astype(str)
+        if not names.str.fullmatch(r"-?\d{1,9}_-?\d{1,9}").all():
+            raise _unfit(path, "a ground block has no name")
     return table.assign(location=[_location(name) for name in names])
+
+
+def _unfit(path: Path, why: str) -> BadDataError:
+    return BadDataError(f"{path}: {why}", next_step=_EVALUATE)
 
 
 def _location(block: str) -> str:

@@ -6,16 +6,21 @@ has a record that says why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import ConfigDict, Field
 
 from components.contract.drift import COMPARISONS, comparison_key, comparisons_prefix
+from components.contract.errors import BadDataError, MissingInputError
 from components.lib.objects.protocol import ObjectInfo, ObjectStore, map_many
 from components.lib.objects.sealed import create_sealed, read_sealed
 
 SCHEMA = 1
 """Version of the report's fields (docs/methods/drift.md#the-report)."""
+
+_FINITE: Final = ConfigDict(allow_inf_nan=False)
 
 Outcome = Literal["drifted", "same", "refused"]
 """Outcome of a comparison: it differs, it does not, or it could not be compared."""
@@ -35,6 +40,8 @@ class Shifted:
         acquisition_mean: The same of the acquisition.
         inflation: Factor on the variance of the difference, as passes differ beyond their locations.
     """
+
+    __pydantic_config__ = _FINITE
 
     statistic: str
     p_value: float
@@ -57,6 +64,23 @@ class NamedReference:
 
     model: str | None = None
     version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locations:
+    """Numbers of locations that were compared.
+
+    Attributes:
+        reference: Those of the reference.
+        acquisition: Those of the acquisition.
+        block_m: Side of both, metres; None of outputs, whose blocks are those of the evaluation.
+    """
+
+    __pydantic_config__ = _FINITE
+
+    reference: Annotated[int, Field(ge=0, lt=2**53)]
+    acquisition: Annotated[int, Field(ge=0, lt=2**53)]
+    block_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +111,12 @@ class ComparisonRecord:
         shifted: Statistics that differ, the most significant first.
         statistics: All statistics, the most significant first.
         reference: Reference that it was compared with.
-        locations: Number of locations of ``reference`` and ``acquisition``, ``block_m`` of both.
+        locations: Numbers of locations; None of a comparison that was refused.
         request: Request for a retraining that it led to.
         refused: Reason why it could not be compared; empty where it was.
     """
+
+    __pydantic_config__ = _FINITE
 
     of: Literal["pixels", "outputs"]
     acquisition: str
@@ -102,7 +128,7 @@ class ComparisonRecord:
     alpha: float | None = None
     shifted: tuple[str, ...] = ()
     statistics: tuple[Shifted, ...] = ()
-    locations: dict[str, float | None] | None = None
+    locations: Locations | None = None
     request: NamedRequest | None = None
     refused: str = ""
 
@@ -162,11 +188,19 @@ def list_comparisons(objects: ObjectStore) -> list[ObjectInfo]:
     return sorted(listed, key=lambda info: (info.modified, info.key), reverse=True)
 
 
-def read_comparisons(objects: ObjectStore, keys: Iterable[str]) -> list[ComparisonRecord]:
-    """Return records by their keys, in that order.
+def read_comparisons(
+    objects: ObjectStore, keys: Sequence[str]
+) -> list[ComparisonRecord | BadDataError | MissingInputError]:
+    """Return records by their keys, in that order; in place of one that is damaged or gone, the error.
 
     Raises:
-        BadDataError: If one is damaged.
         SourceUnavailableError: If the store does not answer.
     """
-    return map_many(objects, lambda key: read_sealed(objects, key, ComparisonRecord), list(keys))
+
+    def read(key: str) -> ComparisonRecord | BadDataError | MissingInputError:
+        try:
+            return read_sealed(objects, key, ComparisonRecord)
+        except (BadDataError, MissingInputError) as error:
+            return error
+
+    return map_many(objects, read, keys)

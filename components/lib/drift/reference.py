@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from components.contract.drift import DRIFT_NOTE, DRIFT_TABLE
-from components.contract.errors import BadDataError, MissingInputError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.contract.hashing import sha256_bytes
 from components.contract.keys import CHAMPIONS, model_bundle_prefix
 from components.lib.drift.tiles import MOST_BYTES, TileStatistics, decoded, encoded
@@ -105,30 +105,59 @@ def champion_at(model: str, version: str, entries: Sequence[ChampionEntry]) -> C
 def keep_reference(objects: ObjectStore, champion: Champion, tiles: TileStatistics) -> ReferenceNote:
     """Keep the reference of a champion; one that is there already must be the same.
 
+    The first table stands: where its note is missing, as another process ended before it wrote one or is
+    about to, the note is made of the table that is there.
+
     Args:
         objects: Store of the model's files.
         champion: The champion.
         tiles: Statistics of the tiles that it was trained on.
 
     Raises:
-        BadDataError: If it has another one.
+        ParameterError: If there is no tile.
+        BadDataError: If it has another one, or the tiles' table could not be read again.
     """
+    if tiles.table.empty:
+        raise ParameterError(
+            f"no tile is left for the reference of {champion.model} version {champion.version}",
+            next_step="give the features of the tiles that it was trained on",
+        )
     content = encoded(tiles)
+    try:
+        note = _read_note(objects, champion)
+    except MissingInputError:
+        note = _write(objects, champion, content, tiles)
+    if note.table_sha256 != sha256_bytes(content):
+        raise BadDataError(
+            f"{champion.model} version {champion.version} has another reference already",
+            next_step="a reference is made once, from the tiles of the training; keep it",
+        )
+    objects.create(f"{champion.prefix}{DRIFT_TABLE}", content)  # it may have been lost
+    read_reference(objects, champion)
+    return note
+
+
+def _write(objects: ObjectStore, champion: Champion, content: bytes, tiles: TileStatistics) -> ReferenceNote:
+    """Write table and note, or the note alone of a table that is there; return the note that stands."""
+    key = f"{champion.prefix}{DRIFT_TABLE}"
+    if not objects.create(key, content):
+        content = _read_table(objects, key)
+        try:
+            tiles = decoded(content, f"{objects.uri}/{key}")
+        except BadDataError as error:
+            raise BadDataError(error.message, next_step="remove it, then make the reference again") from error
     note = ReferenceNote(
         model=champion.model,
         table_sha256=sha256_bytes(content),
         acquisitions=tuple(sorted(set(tiles.table["acquisition"]))),
         tiles=len(tiles.table),
     )
-    objects.create(f"{champion.prefix}{DRIFT_TABLE}", content)
     create_sealed(objects, f"{champion.prefix}{DRIFT_NOTE}", asdict(note))
-    kept = read_reference(objects, champion)
-    if kept.sha256 != note.table_sha256:
-        raise BadDataError(
-            f"{champion.model} version {champion.version} has another reference already",
-            next_step="a reference is made once, from the tiles of the training; keep it",
-        )
-    return note
+    return _read_note(objects, champion)
+
+
+def _read_note(objects: ObjectStore, champion: Champion) -> ReferenceNote:
+    return read_sealed(objects, f"{champion.prefix}{DRIFT_NOTE}", ReferenceNote)
 
 
 def read_reference(objects: ObjectStore, champion: Champion) -> Reference:
@@ -140,25 +169,31 @@ def read_reference(objects: ObjectStore, champion: Champion) -> Reference:
     """
     key = f"{champion.prefix}{DRIFT_TABLE}"
     try:
-        note = read_sealed(objects, f"{champion.prefix}{DRIFT_NOTE}", ReferenceNote)
-        content = bytearray()
-        for chunk in objects.chunks(key):
-            content += chunk
-            if len(content) > MOST_BYTES:
-                break  # refused below, by its hash
+        note = _read_note(objects, champion)
+        content = _read_table(objects, key)
     except MissingInputError as error:
         raise MissingInputError(
             f"{champion.model} version {champion.version} has no reference",
             next_step=f"make it with `python -m components.drift reference --model {champion.model}`",
         ) from error
     name = f"{objects.uri}/{key}"
-    if sha256_bytes(bytes(content)) != note.table_sha256:
+    if sha256_bytes(content) != note.table_sha256:
         raise BadDataError(
             f"{name} is not the table whose SHA-256 is noted", next_step="restore it from a backup"
         )
     return Reference(
-        tiles=decoded(bytes(content), name),
+        tiles=decoded(content, name),
         sha256=note.table_sha256,
         model=champion.model,
         version=champion.version,
     )
+
+
+def _read_table(objects: ObjectStore, key: str) -> bytes:
+    """Return a table; of one that is too large a part, which has another hash and is no table."""
+    content = bytearray()
+    for chunk in objects.chunks(key):
+        content += chunk
+        if len(content) > MOST_BYTES:
+            break
+    return bytes(content)

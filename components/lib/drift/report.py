@@ -160,7 +160,7 @@ def compare_outputs(
     """
     sensors = sorted(set(after.tiles["sensor"][after.tiles["acquisition"] == acquisition]))
     if not sensors:
-        known = ", ".join(sorted(set(after.tiles["acquisition"]))) or "one that was evaluated"
+        known = ", ".join(sorted(set(after.tiles["acquisition"]))) or "those that were evaluated"
         raise ParameterError(f"the evaluation has no tile of {acquisition}", next_step=f"name one of {known}")
     theirs = before.of(sensors[0], acquisition, without=True)
     if theirs.tiles.empty:

@@ -26,11 +26,15 @@ STATISTIC = re.compile(
 )
 """Columns of statistics, as validation names them; offsets only where outlines of buildings are known."""
 
+FARTHEST_M = 1e8
+"""Map coordinates beyond this are none: no projection of the earth has them. Metres."""
+
 MOST_BYTES = 64 << 20
 MOST_ROWS, MOST_COLUMNS = 1_000_000, 200
 
 _FACTS = b"stormsight.drift"
 _NEEDED = ("x_left_m", "y_top_m", "width", "height", "resolution_x_m", "resolution_y_m")
+_VALIDATE = "give one that `python -m components.validate` of this version has made"
 _MAKE_AGAIN = "make it again with `python -m components.drift reference`"
 
 
@@ -64,6 +68,8 @@ class TileStatistics:
 def of_features(features: pd.DataFrame, block_m: float) -> TileStatistics:
     """Return the statistics of the tiles whose SAR image was read, sorted by acquisition and image.
 
+    A tile whose place is not known is left out; a statistic that is infinite counts as missing.
+
     Args:
         features: The feature table of ``validate``.
         block_m: Side of the ground blocks, metres.
@@ -77,28 +83,38 @@ def of_features(features: pd.DataFrame, block_m: float) -> TileStatistics:
     if missing or not any("_texture_" in name for name in statistics):
         raise BadDataError(
             f"the table of features lacks {', '.join(missing[:3]) or 'the texture of the bands'}",
-            next_step="give one that `python -m components.validate` of this version has made",
+            next_step=_VALIDATE,
         )
     read = features[features["sar_readable"].astype("boolean").fillna(value=False).astype(bool)]
+    if any((read[name].isna() | (read[name] == "")).any() for name in KEYS[:3]):
+        raise BadDataError(
+            "the table of features has a tile without acquisition, sensor or image", next_step=_VALIDATE
+        )
     place = {name: read[f"sar_{name}"].astype("float64").to_numpy() for name in _NEEDED}
+    x_m = place["x_left_m"] + 0.5 * place["width"] * place["resolution_x_m"]
+    y_m = place["y_top_m"] - 0.5 * place["height"] * place["resolution_y_m"]
+    known = (np.abs(x_m) <= FARTHEST_M) & (np.abs(y_m) <= FARTHEST_M)
+    read = read[known]
     found = pd.DataFrame({name: read[name].astype(str) for name in KEYS[:-1]})
-    found["location"] = block_names(
-        place["x_left_m"] + 0.5 * place["width"] * place["resolution_x_m"],
-        place["y_top_m"] - 0.5 * place["height"] * place["resolution_y_m"],
-        block_m,
-    )
-    values = read[statistics].astype("float64")
+    found["location"] = block_names(x_m[known], y_m[known], block_m)
+    values = read[statistics].astype("float64").replace([np.inf, -np.inf], np.nan)
     table = pd.concat([found, values], axis=1).sort_values(["acquisition", "image_id"], kind="stable")
     return TileStatistics(table.reset_index(drop=True), block_m)
 
 
 def encoded(tiles: TileStatistics) -> bytes:
-    """Return the parquet file of a table; equal tables give equal bytes."""
+    """Return the parquet file of a table; equal tables give equal bytes.
+
+    Raises:
+        BadDataError: If it could not be read again, such as one of too many statistics.
+    """
     table = pa.Table.from_pandas(tiles.table, preserve_index=False)
     facts = json.dumps({"block_m": tiles.block_m, "schema": 1}, sort_keys=True).encode()
     buffer = io.BytesIO()
     pq.write_table(table.replace_schema_metadata({_FACTS: facts}), buffer)
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    decoded(content, "the table of these tiles")  # a file that nobody can read must not be kept
+    return content
 
 
 def decoded(content: bytes, name: str) -> TileStatistics:

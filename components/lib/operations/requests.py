@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from components.contract.actor import current_actor
-from components.contract.errors import SourceUnavailableError
+from components.contract.errors import BadDataError, ParameterError, SourceUnavailableError
 from components.contract.keys import REQUESTS
 from components.contract.variables import LONGEST_ACTOR
 from components.lib.ledger.chain import Chain, Entry, HeadMovedError, utc_now
@@ -94,6 +94,8 @@ class RetrainingRequests:
             The request that stands, with its entry: this one, or the one that was there.
 
         Raises:
+            ParameterError: If no reader would take the request: the acquisition has no id as registered ones
+                have, say. In the chain it would make all of them unreadable.
             SourceUnavailableError: If others write without end.
         """
         wanted = RetrainingRequest(
@@ -105,6 +107,12 @@ class RetrainingRequests:
             shifted=shifted,
             actor=current_actor(),
         )
+        try:
+            checked(asdict(wanted), RetrainingRequest, name=f"the request for {acquisition[:80]!r}")
+        except BadDataError as error:
+            raise ParameterError(
+                error.message, next_step="name a registered acquisition, or compare with --reference FILE"
+            ) from error
         for _ in range(_ATTEMPTS):
             known = self.all()
             for entry, request in known:

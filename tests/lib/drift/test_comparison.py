@@ -69,6 +69,21 @@ def test_too_few_locations_are_refused() -> None:
     assert compare(locations(4, 1), locations(4, 2)).p_value > 0
 
 
+def test_very_many_locations_leave_a_small_p_value() -> None:
+    assert least_p_value(4000, 600) == 0.0, "their divisions exceed any float"
+
+
+@pytest.mark.parametrize(
+    "sizes", [(1.0, 1e-300), (1e-160, 1.0), (1.0, 1e160), (1e300, 1e300), (1e-310, 1e-310)]
+)
+def test_effects_of_extreme_values_are_finite(sizes: tuple[float, float]) -> None:
+    sides = [locations(8, k, statistics=1) * size for k, size in enumerate(sizes)]
+    [found] = compare(*sides, permutations=99).statistics
+    numbers = [found.effect, found.low, found.high, found.reference_mean, found.acquisition_mean]
+    assert np.isfinite(numbers).all()
+    assert found.low < found.high
+
+
 def test_what_cannot_be_compared_is_said() -> None:
     reference = locations(12, 1).assign(rare=[1.0, *[np.nan] * 11], constant=1.0, infinite=np.inf)
     acquisition = locations(6, 2).assign(rare=2.0, constant=1.0, infinite=0.0)

@@ -40,6 +40,23 @@ def test_features_of_former_code_are_refused() -> None:
         of_features(table.drop(columns="sar_x_left_m"), SIDE_M)
 
 
+def test_a_tile_without_a_place_is_left_out_and_an_infinite_statistic_is_missing() -> None:
+    table = features("a", 8, 1)
+    table.loc[:2, "sar_x_left_m"] = [np.nan, np.inf, 1e300]
+    table.loc[3, "sar_mean_HH"] = -np.inf
+    found = decoded(encoded(of_features(table, SIDE_M)), "drift.parquet").table
+    assert list(found["image_id"]) == [f"a_tile_{k}" for k in range(3, 8)]
+    assert found["sar_mean_HH"].isna().tolist() == [True, *[False] * 4]
+    with pytest.raises(BadDataError, match="a tile without acquisition, sensor or image"):
+        of_features(table.assign(sensor=None), SIDE_M)
+
+
+def test_what_could_not_be_read_again_is_not_written(tiles: TileStatistics) -> None:
+    more = pd.DataFrame({f"sar_mean_b{k}": [1.0] * len(tiles.table) for k in range(200)})
+    with pytest.raises(BadDataError, match="6 rows and"):
+        encoded(TileStatistics(pd.concat([tiles.table, more], axis=1), SIDE_M))
+
+
 def test_a_file_gives_the_table_back(tiles: TileStatistics) -> None:
     content = encoded(tiles)
     assert content == encoded(tiles)
@@ -72,3 +89,13 @@ def test_hostile_files_are_refused_by_what_is_wrong(tiles: TileStatistics) -> No
         with pytest.raises(BadDataError, match=reason):
             decoded(content, "drift.parquet")
     assert KEYS[-1] == "location"
+
+
+def test_no_damage_is_more_than_a_message(tiles: TileStatistics) -> None:
+    content, refused = encoded(tiles), 0
+    for place in range(4, len(content), max(1, len(content) // 200)):
+        try:
+            decoded(content[:place] + b"\x0f\x0e" + content[place + 2 :], "drift.parquet")
+        except BadDataError:
+            refused += 1
+    assert refused > 50

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.contract.errors import BadDataError
+from components.contract.errors import BadDataError, ParameterError
 from components.contract.keys import REQUESTS, entry_key
 from components.lib.objects.folder import FolderObjects
 from components.lib.operations.operations import Operations
@@ -30,6 +30,13 @@ def objects(tmp_path: Path) -> FolderObjects:
 
 def requests_of(objects: FolderObjects) -> RetrainingRequests:
     return RetrainingRequests(objects, lambda: datetime(2026, 11, 29, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("acquisition", ["Ünter den Linden", "", "a\nb", "x" * 64])
+def test_a_request_that_no_reader_would_take_is_not_written(objects: FolderObjects, acquisition: str) -> None:
+    with pytest.raises(ParameterError, match=r"(?s)the request for .*acquisition"):
+        requests_of(objects).request(acquisition=acquisition, **ASKED)
+    assert requests_of(objects).all() == []
 
 
 def test_a_request_is_made_once_for_an_acquisition_and_a_champion(objects: FolderObjects) -> None:
