@@ -49,7 +49,7 @@ def test_comparisons_are_counted_by_outcome(trainings: Trainings, sources: Sourc
     assert not any(name.startswith("stormsight_drift") for name in values)
 
 
-def test_requests_are_open_until_another_champion_serves(trainings: Trainings, sources: Sources) -> None:
+def test_requests_are_open_until_another_champion_serves_or_the_acquisition_is_withdrawn(trainings: Trainings, sources: Sources) -> None:
     name = f'stormsight_retraining_requests_open{{model="{MODEL}"}}'
     assert name not in values_of(sources), "there is no champion"
     promote(trainings, "3", None)
@@ -61,5 +61,8 @@ def test_requests_are_open_until_another_champion_serves(trainings: Trainings, s
             shifted=("sar_mean_HH",),
         )  # fmt: skip
     assert values_of(sources)[name] == 2
+    trainings.register("a2")
+    trainings.operations.withdraw("a2", "its gain is off")
+    assert values_of(sources)[name] == 1
     promote(trainings, "4", "3")
     assert values_of(sources)[name] == 0

@@ -39,11 +39,14 @@ def collect_comparisons(sources: Sources, readings: Readings) -> None:
 def collect_requests(sources: Sources, readings: Readings) -> None:
     """Count the requests for a retraining that name each model's present champion.
 
+    One by an acquisition that was withdrawn asks for nothing any more.
+
     Raises:
-        BadDataError: If the chain of requests is broken.
+        BadDataError: If the chain of requests, or the ledger of operations, is broken.
         SourceUnavailableError: If the store does not answer.
     """
-    asked = [request for _, request in sources.requests.all()]
+    withdrawn = sources.state.withdrawn
+    asked = [one for _, one in sources.requests.all() if one.acquisition not in withdrawn]
     for model in sources.places.objects.folders(f"{CHAMPIONS}/"):
         try:
             version = champion_of(sources.ledgers.of(model).entries())
