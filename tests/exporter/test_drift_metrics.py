@@ -49,7 +49,9 @@ def test_comparisons_are_counted_by_outcome(trainings: Trainings, sources: Sourc
     assert not any(name.startswith("stormsight_drift") for name in values)
 
 
-def test_requests_are_open_until_another_champion_serves_or_the_acquisition_is_withdrawn(trainings: Trainings, sources: Sources) -> None:
+def test_requests_are_open_until_another_champion_serves_or_a_withdrawal(
+    trainings: Trainings, sources: Sources
+) -> None:
     name = f'stormsight_retraining_requests_open{{model="{MODEL}"}}'
     assert name not in values_of(sources), "there is no champion"
     promote(trainings, "3", None)

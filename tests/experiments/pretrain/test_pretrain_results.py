@@ -17,10 +17,10 @@ KIND = "deeplabv3plus"
 ROWS = rows_of([KIND])
 
 
-def trials(kind: str = KIND, **means: int) -> dict[str, list[Any]]:
+def trials(**means: int) -> dict[str, list[Any]]:
     """Three seeds of each row, of so many hits in 100 and one more or less."""
     return {
-        f"{kind}-{name}": [
+        f"{KIND}-{name}": [
             stamp(17 + k, mean + k, 100 - mean - k, first=name != CLEAN.name) for k in (-1, 0, 1)
         ]
         for name, mean in means.items()

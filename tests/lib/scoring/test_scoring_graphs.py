@@ -131,8 +131,8 @@ def test_sums_of_roads_stand_once_for_each_tile(scores: Scores) -> None:
     by_tile = tiles.groupby("image_id")[list(ROADS)].sum()
     assert by_tile["apls_tiles"].tolist() == [1.0] * len(NAMES)
     assert by_tile.loc["half", "apls_sum"] == of(scores, "half").apls.apls
-    sums = scores.relaxed["tiny", "north"]
-    assert by_tile.loc["north", ["road_px", "proposed_near_px"]].tolist() == [sums.truth, sums.proposal_near]
+    sums, north = scores.relaxed["tiny", "north"], by_tile.loc["north"]
+    assert (north["road_px"], north["proposed_near_px"]) == (sums.truth, sums.proposal_near)
     interval = location_interval(tiles, "apls", 0.9)
     assert interval.value == pytest.approx(np.mean([of(scores, name).apls.apls for name in NAMES]))
     every = scores.relaxed_sums()
