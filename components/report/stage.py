@@ -21,6 +21,7 @@ from components.report.slices import slice_tables
 from components.report.text import (
     definitions,
     difference_rows,
+    evidence_on,
     result_tables,
     simulated_notice,
     spread_sentence,
@@ -62,8 +63,8 @@ def make_report(parameters: ReportParameters, paths: ReportPaths) -> None:
         BadDataError: If they do not fit this version of the code.
     """
     require_writable(paths.out.parent)
-    evidence = read_evidence(parameters.stability)
     evaluation = read_evaluation(paths.evaluation / "results.json")
+    evidence = evidence_on(evaluation.task, read_evidence(parameters.stability))
     examples = read_examples(paths.evaluation / "examples")
     sentences = [spread_sentence(evidence), *summary(evaluation, evidence)]
     with atomic_directory(paths.out) as folder:

@@ -43,7 +43,7 @@ ROAD_SCORES = (
         "SpaceNet 3's Java scorer, mean over tiles: the harmonic mean of the paths of the truth looked for "
         "in the prediction (T onto P) and those of the prediction looked for in the truth (P onto T). A tile "
         "without a true road counts 1 where none is predicted, else 0; one whose roads are all missed counts "
-        "0. It has no interval: paths cross ground blocks.",
+        "0. Its interval counts each tile in the ground block that holds most of it.",
     ),
 )
 OBJECT_PRECISION = (
@@ -72,13 +72,18 @@ def simulated_notice(evaluation: Evaluation) -> str:
     )
 
 
+def evidence_on(task: TaskName, evidence: Evidence) -> Evidence:
+    """Return what the evidence says of a task: it is of buildings, and says nothing of others."""
+    return evidence if task == "buildings" else Evidence(stability=None, differences={})
+
+
 def spread_sentence(evidence: Evidence) -> str:
     """Return how far equal trainings lie apart, and the least difference that is called one."""
     measured = evidence.stability
     if measured is None:
         return (
-            "The spread between repeated trainings is not known ('make stability' measures it), so no "
-            "difference between models below can be called one."
+            "The spread between repeated trainings is not known ('make stability' measures it, of buildings), "
+            "so no difference between models below can be called one."
         )
     return (
         f"Trainings that should be equal differ by a standard deviation of {measured.spread:.3f} in pixel "
@@ -214,9 +219,9 @@ def _row(result: ModelResult, evaluation: Evaluation) -> ResultRow:
         sensor=result.sensor,
         iou=result.iou,
         f1=result.f1,
+        apls=None if result.graph is None else result.graph.apls,
         values={
             **_object_values(result),
-            **({} if result.graph is None else {"APLS": result.graph.apls.value}),
             "Pixel P": result.px_precision,
             "Pixel R": result.px_recall,
             "IoU at 0.5": result.iou_half,

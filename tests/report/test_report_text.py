@@ -28,6 +28,7 @@ from components.report.text import (
     describe_polygons,
     describe_views,
     difference_rows,
+    evidence_on,
     result_tables,
     spread_sentence,
     summary,
@@ -96,7 +97,7 @@ def test_apls_stands_in_the_table_of_roads_and_nowhere_else() -> None:
     graph = GraphResult(apls=apls, truth_onto_proposal=0.4, proposal_onto_truth=0.7, without_roads=2)
     of_roads = replace(EVALUATION, task="roads", results=(replace(EVALUATION.results[0], graph=graph),))
     [[row], [other]] = [result_tables(evaluation)[0].rows for evaluation in (of_roads, EVALUATION)]
-    assert row.values["APLS"] == apls.value
+    assert (row.apls, other.apls) == (apls, None)
     assert (row.further["APLS T onto P"], row.further["APLS P onto T"]) == (0.4, 0.7)
     assert not [name for name in (*other.values, *other.further) if "APLS" in name]
     assert "APLS" in dict(definitions(of_roads))
@@ -151,6 +152,8 @@ def with_gain(evaluation: Evaluation, value: float) -> Evaluation:
 
 def test_the_report_opens_with_the_spread_of_trainings() -> None:
     assert "no difference between models below can be called one" in spread_sentence(UNKNOWN)
+    assert evidence_on("roads", MEASURED) == Evidence(stability=None, differences={})
+    assert evidence_on("buildings", MEASURED) is MEASURED
     sentence = spread_sentence(MEASURED)
     assert "standard deviation of 0.005" in sentence
     assert "below 0.014" in sentence, "2 * sqrt(2) * 0.005"

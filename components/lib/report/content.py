@@ -62,6 +62,7 @@ class ResultRow:
         sensor: Sensor of the tiles.
         iou: Pixel intersection over union with its interval.
         f1: SpaceNet F1 with its interval; None in all rows of a task without objects.
+        apls: APLS of road graphs with its interval; None in all rows of a task without them.
         values: Further numbers by column title, in column order.
         further: Numbers of the second table, which fewer readers need, by column title.
         emphasis: True for the rows a reader should compare first.
@@ -75,6 +76,7 @@ class ResultRow:
     values: dict[str, float]
     further: dict[str, float]
     emphasis: bool = False
+    apls: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +99,15 @@ class ResultTable:
         return any(row.f1 is not None for row in self.rows)
 
     @property
+    def has_graphs(self) -> bool:
+        """Return whether the rows have an APLS."""
+        return any(row.apls is not None for row in self.rows)
+
+    @property
     def scale(self) -> float:
         """Return the right end of the interval drawings: the largest upper bound, rounded up to a tenth."""
-        drawn = (interval for row in self.rows for interval in (row.iou, row.f1) if interval is not None)
-        highest = max((interval.high for interval in drawn), default=1.0)
+        drawn = [interval for row in self.rows for interval in (row.iou, row.f1, row.apls)]
+        highest = max((interval.high for interval in drawn if interval is not None), default=1.0)
         return min(1.0, int(highest * 10 + 1) / 10)
 
 

@@ -205,6 +205,18 @@ def test_too_few_blocks_give_no_interval(tmp_path: Path) -> None:
     assert "<svg" not in text
 
 
+def test_roads_have_a_column_of_apls_with_its_interval(tmp_path: Path) -> None:
+    row = ResultRow(
+        model="none", description="", sensor="s", iou=interval(0.5), f1=None, apls=interval(0.8), values={},
+        further={},
+    )  # fmt: skip
+    table = ResultTable(title="T", about="", rows=[row])
+    assert (table.has_graphs, table.scale) == (True, 0.9)
+    text, _ = write(tmp_path, report(tables=[table]))
+    assert '<td data-label="APLS">' in text
+    assert "SpaceNet F1</th>" not in text
+
+
 def test_pictures_have_words_for_those_who_cannot_see_them(tmp_path: Path) -> None:
     _, page = write(tmp_path, report())
     assert all(image.get("alt") for image in page.images)
