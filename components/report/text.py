@@ -82,8 +82,8 @@ def spread_sentence(evidence: Evidence) -> str:
     measured = evidence.stability
     if measured is None:
         return (
-            "The spread between repeated trainings is not known ('make stability' measures it, of buildings), "
-            "so no difference between models below can be called one."
+            "The spread between repeated trainings is not measured ('make stability' does, of buildings): "
+            "no difference between models below can be called one."
         )
     return (
         f"Trainings that should be equal differ by a standard deviation of {measured.spread:.3f} in pixel "

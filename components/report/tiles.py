@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import shapely
 from shapely.geometry.base import BaseGeometry
 
+from components.lib.datasets.sensors import get_sensor
 from components.lib.evaluation.examples import ExampleGroup, ExampleTile
 from components.lib.evaluation.names import model_title
 from components.lib.evaluation.results import CONTROL
+from components.lib.geo.geoarray import PixelTransform
 from components.lib.metrics.counts import count_pixels
 from components.lib.report.content import Gallery, Panel, TilePanels
 from components.lib.report.panels import (
@@ -18,13 +21,17 @@ from components.lib.report.panels import (
     MISSED,
     Colour,
     Picture,
+    backdrop,
     difference_panel,
+    graph_panel,
     optical_picture,
     outline_panel,
     probability_panel,
     sar_picture,
     truth_panel,
 )
+from components.lib.roads.tracing.mask import RoadMask
+from components.lib.roads.tracing.trace import trace_roads
 from components.lib.tasks.names import OBJECT_TASKS, TaskName
 
 MODEL_TITLES = {"teacher": "Teacher", CONTROL: "Control", "adapted": "Adapted", "unadapted": "Unadapted"}
@@ -45,7 +52,7 @@ def gallery(group: ExampleGroup, task: TaskName = "buildings") -> Gallery:
                 image_id=tile.image_id,
                 heading=rank_title(tile.rank),
                 facts=_facts(tile, task),
-                panels=panels(tile, task),
+                panels=[*panels(tile, task), *_graph_panels(tile, task, group.sensor)],
             )
             for tile in group.tiles
         ],
@@ -111,6 +118,31 @@ def _polygon_panel(tile: ExampleTile, under: Picture) -> Panel:
         alt=f"Outlines: {matched} matched, {wrong} false alarms, {missed} missed buildings",
         note=f"{matched} of {matched + missed} matched",
     )
+
+
+def _graph_panels(tile: ExampleTile, task: TaskName, sensor: str) -> list[Panel]:
+    """Return the graph traced from the last model's roads over the dimmed image; none of other tasks."""
+    if task != "roads":
+        return []
+    place, last = get_sensor(sensor), tile.models[-1]
+    mask = RoadMask(
+        road=tile.predicted[-1] & tile.sar.any(axis=-1),
+        transform=PixelTransform.north_up(x_left_m=0.0, y_top_m=0.0, gsd_m=place.gsd_m),
+        crs=place.crs,
+    )
+    traced = trace_roads(mask)
+    under = sar_picture(tile.sar) if tile.optical is None else optical_picture(tile.optical)
+    edges = [shapely.get_coordinates(shape) for shape in traced.graph.shapes]
+    picture = graph_panel(backdrop(under), edges, traced.graph.nodes, BUILDING, FALSE_ALARM)
+    length = f"{traced.length_m.sum() / 1000:.2f} km"
+    return [
+        Panel(
+            title=f"{_model_title(last)}: graph",
+            picture=picture,
+            alt=f"Road graph traced from the mask of {model_title(last)}: {len(edges)} roads, {length}",
+            note=length,
+        )
+    ]
 
 
 def _model_title(model: str) -> str:
