@@ -32,6 +32,16 @@ def test_the_page_tells_verdict_shift_and_request(site: Site) -> None:
     assert b"not shifted" in chart.content
 
 
+def test_a_chart_of_some_statistics_says_so_and_a_file_is_named(empty: World, drawer: Drawer) -> None:
+    report = comparison("a1", drifted=True)
+    report["statistics"] = report["statistics"][:1] * 34
+    report["reference"] |= {"model": None, "version": None}
+    write_json(empty.checkout / "reports/drift/a1/drift.json", report)
+    page = text(Site(empty.read(), drawer), "drift.html")
+    assert "Drawn: 24 of 34 statistics, the most significant first." in page
+    assert re.search(r"against 20 of\s+<span class=\"soft\">a file</span>\.", page)
+
+
 def test_without_a_comparison_the_page_says_so(empty: World, drawer: Drawer) -> None:
     page = text(Site(empty.read(), drawer), "drift.html")
     assert "No acquisition has been compared with a champion yet" in page
