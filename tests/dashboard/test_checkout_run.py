@@ -1,4 +1,4 @@
-"""Run of the checkout on pages: judgement by model, times that MLflow kept, and no claim that it is at work."""
+"""Run of the checkout on pages: judgement by model, times that MLflow kept, and never at work."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def test_the_end_of_a_checkout_is_called_that_of_its_last_training(empty: World,
     stored = training(stage("promote"), run="one", models=models)
     page = text(Site(replace(empty.read(), runs=[own]), drawer), "runs.html")
     assert "end of its last training in MLflow" in page
-    assert "end of its last training" not in text(Site(replace(empty.read(), runs=[stored]), drawer), "runs.html")
+    assert "end of its last training" not in text(
+        Site(replace(empty.read(), runs=[stored]), drawer), "runs.html"
+    )
     page = text(Site(replace(empty.read(), runs=[own]), drawer), "run/checkout.html")
     assert f"the first started {BEGIN:%Y-%m-%d %H:%M} UTC, the last ended" in page
 
@@ -56,4 +58,4 @@ def test_a_checkout_without_a_decision_is_not_finished(empty: World, drawer: Dra
         page = text(site, address)
         assert "not finished" in page
         assert "at work since" not in page
-        assert "not recorded acquisitions" not in squeezed(page).replace("</span> <span class=\"soft\">", " ")
+        assert "not recorded acquisitions" not in squeezed(page).replace('</span> <span class="soft">', " ")

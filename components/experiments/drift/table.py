@@ -65,7 +65,9 @@ def picture(document: Document, path: Path) -> None:
         place.set_xticks(ticks, ["none", *(f"{row['size']:g}" for row in rows)])
         place.set(title=name, xlabel=unit, ylim=(0, 1.02))
     figure.supylabel("share of acquisitions called drifted")
-    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(
+        *axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
+    )
     figure.suptitle("Simulated acquisitions: drift that is found, by its size", fontsize=11)
     save_figure(figure, path, dpi=110)
     plt.close(figure)
