@@ -19,6 +19,7 @@ from components.dashboard.drift import (
     comparisons_here,
     comparisons_in_store,
 )
+from components.dashboard.estimates import KnownEstimate, estimates_here
 from components.dashboard.judged import JUDGE, Judged, judged_here, judged_in_store
 from components.dashboard.maps import KnownMap, MapPlace
 from components.dashboard.notices import STORE, Notice, Notices
@@ -69,6 +70,7 @@ class Snapshot:
         judged_run: Run of both: the checkout, else the newest that has them; empty if there is none.
         tiles: Raster files of quarantined tiles.
         comparisons: Comparisons of acquisitions with champions, newest first.
+        estimates: Estimated scores of models on acquisitions, newest first.
         maps: Maps of all catalogues, newest first.
         catalogues: The catalogues.
         notices: Sources that could not be read.
@@ -88,6 +90,7 @@ class Snapshot:
     judged_run: str = ""
     tiles: dict[tuple[str, str], TileFile] = field(default_factory=dict)
     comparisons: Sequence[KnownComparison] = ()
+    estimates: Sequence[KnownEstimate] = ()
     maps: Sequence[KnownMap] = ()
     catalogues: Sequence[MapPlace] = ()
     notices: Sequence[Notice] = ()
@@ -98,7 +101,8 @@ class Snapshot:
     @cached_property
     def simulated(self) -> bool:
         """Return whether anything shown was measured in the simulated world."""
-        judged = [run.simulated for run in self.runs] + [one.record.simulated for one in self.comparisons]
+        judged = [run.simulated for run in self.runs]
+        judged += [one.record.simulated for one in (*self.comparisons, *self.estimates)]
         return True in judged or (self.quality is not None and self.quality.simulated)
 
 
@@ -160,6 +164,7 @@ class Sources:
             judged_run=judged.run,
             tiles=notices.attempt("tiles", partial(find_files, checkout, judged.refusals)) or {},
             comparisons=self._comparisons(notices),
+            estimates=estimates_here(checkout, notices),
             maps=_newest([m for c in catalogues for m in self._maps(c, notices)]),
             catalogues=catalogues,
             prices=notices.attempt("prices", self._places.prices),
