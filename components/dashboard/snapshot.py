@@ -102,7 +102,8 @@ class Snapshot:
     def simulated(self) -> bool:
         """Return whether anything shown was measured in the simulated world."""
         judged = [run.simulated for run in self.runs]
-        judged += [one.record.simulated for one in (*self.comparisons, *self.estimates)]
+        judged += [one.record.simulated for one in self.comparisons]
+        judged += [one.record.simulated for one in self.estimates]
         return True in judged or (self.quality is not None and self.quality.simulated)
 
 

@@ -8,16 +8,16 @@ import yaml
 
 from components.dashboard.drawing import Drawer
 from components.dashboard.site import Site
-from components.lib.history.facts import ModelFacts
+from components.lib.history.facts import ModelFacts, ModelOutcome
 from tests.dashboard.world import World, text
 from tests.lib.history.trainings import BEGIN, stage, training
 
 
-def judged(model: str, outcome: str) -> ModelFacts:
+def judged(model: str, outcome: ModelOutcome) -> ModelFacts:
     return ModelFacts(
         model=model, outcome=outcome, method="m", metric="iou", score=0.5, low=None, high=None,
         confidence=None, simulated=True,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def squeezed(page: str) -> str:
