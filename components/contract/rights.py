@@ -163,6 +163,7 @@ RIGHTS: Mapping[str, tuple[Grant, ...]] = {
         Grant("objects", keys.PRUNED, ("read",)),
         Grant("objects", f"{keys.MAP_ITEMS}*", ("list",)),
         Grant("objects", keys.map_item_key("*"), ("read",)),
+        Grant("objects", keys.model_item_key("*", "*"), ("read",)),
         Grant("objects", _COMPARISONS, ("list", "read")),
         Grant("landing", "*", ("list",)),
         Grant("backups", "*", ("list",)),

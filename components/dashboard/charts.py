@@ -230,7 +230,9 @@ def drift_chart(compared: ComparisonRecord) -> Chart | None:
         return _plain(chart, theme)
 
     simulated = "simulated " if compared.simulated else ""
-    return Chart(f"effects on {simulated}{compared.acquisition} with their 95 % intervals", make)
+    many = len(compared.statistics)
+    words = "" if many <= ROWS else f", {ROWS} of {many} statistics, the most significant first"
+    return Chart(f"effects on {simulated}{compared.acquisition} with their 95 % intervals{words}", make)
 
 
 def seconds_of(stage: StageFacts) -> float | None:

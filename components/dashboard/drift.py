@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from components.contract.errors import StormsightError
 from components.dashboard.notices import STORE, Notices
@@ -15,6 +16,8 @@ from components.lib.folders import read_bounded
 from components.lib.foreign import read_json_text
 from components.lib.objects.protocol import ObjectStore
 from components.lib.objects.sealed import checked
+
+T = TypeVar("T")
 
 REPORTS = Path("reports/drift")
 
@@ -49,13 +52,29 @@ def comparisons_here(checkout: Path, notices: Notices) -> list[KnownComparison]:
         checkout: The checkout.
         notices: What cannot be read is told there, and left out.
     """
+    found = newest_reports(checkout, "*/drift.json", ComparisonRecord, COMPARED_HERE, notices)
+    return [KnownComparison(record, time, by_hand=True) for record, time in found]
+
+
+def newest_reports(
+    checkout: Path, pattern: str, kind: type[T], source: str, notices: Notices
+) -> list[tuple[T, datetime]]:
+    """Return the newest reports below ``reports/drift`` of a checkout with their times, newest first.
+
+    Args:
+        checkout: The checkout.
+        pattern: Pattern of their paths below ``reports/drift``.
+        kind: Dataclass that they are checked against.
+        source: Name of them in notices.
+        notices: What cannot be read is told there, and left out.
+    """
     times: dict[Path, datetime] = {}
-    for path in (checkout / REPORTS).glob("*/drift.json"):
+    for path in (checkout / REPORTS).glob(pattern):
         with suppress(OSError):  # removed meanwhile, or a link to nowhere
             times[path] = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     newest = sorted(times, key=lambda path: (times[path], path), reverse=True)[:SHOWN]
-    read = ((path, notices.attempt(COMPARED_HERE, partial(_read, path, checkout))) for path in newest)
-    return [KnownComparison(found, times[path], by_hand=True) for path, found in read if found is not None]
+    read = ((path, notices.attempt(source, partial(_read, path, checkout, kind))) for path in newest)
+    return [(found, times[path]) for path, found in read if found is not None]
 
 
 def comparisons_in_store(
@@ -81,7 +100,7 @@ def comparisons_in_store(
     return [known[info.key] for info in listed if info.key in known]
 
 
-def _read(path: Path, checkout: Path) -> ComparisonRecord:
+def _read(path: Path, checkout: Path, kind: type[T]) -> T:
     name = str(path.relative_to(checkout))
     content = read_bounded(path, name, _LARGEST, next_step="make it again")
-    return checked(read_json_text(content, name), ComparisonRecord, name=name)
+    return checked(read_json_text(content, name), kind, name=name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.contract.errors import StormsightError
-from components.dashboard.charts import seconds_of
+from components.dashboard.charts import ROWS, seconds_of
 from components.dashboard.index import COSTED, Index, Version, when_of
 from components.dashboard.maps import KnownMap, is_simulated, item_or_none, thumbnail_words
 from components.dashboard.provenance import of_map, of_model, of_run
@@ -128,7 +128,9 @@ class Pages:
             named, drawn = known.record.reference, f"drift-{number}"
             model = self._index.model_name(named.model or "", named.version or "")
             comparisons.append((known, model, drawn if drawn in charts else ""))
-        return self._render("drift.html.j2", "drift.html", title="Drift", comparisons=comparisons)
+        return self._render(
+            "drift.html.j2", "drift.html", title="Drift", comparisons=comparisons, drawn_statistics=ROWS
+        )
 
     def scores(self) -> str:
         """Return the page of all scores with their intervals, by model."""

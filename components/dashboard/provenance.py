@@ -8,6 +8,7 @@ from typing import Any
 
 from components.dashboard.index import Version
 from components.dashboard.maps import KnownMap, text_at
+from components.dashboard.words import NONE
 from components.lib.history.facts import RunFacts
 
 NAMED = 12
@@ -23,19 +24,26 @@ class Fact:
         values: Hashes or names; none if nothing kept it.
         page: Address of a page about it, relative to the site; empty without one.
         words: Plain words beside the values.
+        missing: What stands in place of values that nothing kept.
     """
 
     label: str
     values: Sequence[str]
     page: str = ""
     words: str = ""
+    missing: str = NONE
 
 
 def of_run(run: RunFacts) -> list[Fact]:
     """Return what a run was made from."""
     return [
-        Fact("Data", run.acquisitions, words="acquisitions"),
-        Fact("Parameters", _known(run.params), words=f"profile {run.profile}" if run.profile else ""),
+        _acquisitions(run.acquisitions),
+        Fact(
+            "Parameters",
+            _known(run.params),
+            words=f"profile {run.profile}" if run.profile else "",
+            missing="hash not recorded," if run.profile else NONE,
+        ),
         Fact("Code", _known(run.code)),
         Fact("Image", _images(run)),
         Fact("Training key", _known(run.key)),
@@ -51,7 +59,7 @@ def of_model(version: Version, run_page: str | None) -> list[Fact]:
     acquisitions = [str(name) for name in named] if isinstance(named, list) else []
     return [
         Fact("Run", [] if run is None else [run.run], page=f"run/{run_page}.html" if run_page else ""),
-        Fact("Data", acquisitions, words="acquisitions"),
+        _acquisitions(acquisitions),
         Fact("Prepared data", _text(sha256, "data")),
         Fact("Parameters", _text(sha256, "params")),
         Fact("Code", _text(sha256, "code")),
@@ -73,7 +81,7 @@ def of_map(known: KnownMap, item: Mapping[str, Any], model_page: str | None) -> 
             "Model",
             [" version ".join(filter(None, (entry.model, entry.version)))] if entry.model else [],
             page=f"model/{model_page}.html" if model_page else "",
-            words="" if model_page else "not promoted, or not known here",
+            words="" if model_page or not entry.model else "not promoted, or not known here",
         ),
         Fact("Weights", _known(text_at(properties, "stormsight:model", "weights_sha256"))),
         Fact("Data", names[:NAMED], words=f"and {more} more files" if more > 0 else ""),
@@ -81,6 +89,10 @@ def of_map(known: KnownMap, item: Mapping[str, Any], model_page: str | None) -> 
         Fact("Code", _known(text_at(properties, "processing:software", "stormsight"))),
         Fact("Image", [text_at(properties, "stormsight:image") or "local"]),
     ]
+
+
+def _acquisitions(names: Sequence[str]) -> Fact:
+    return Fact("Data", names, words="acquisitions" if names else "")
 
 
 def _images(run: RunFacts) -> list[str]:

@@ -19,6 +19,7 @@ from components.dashboard.drift import (
     comparisons_here,
     comparisons_in_store,
 )
+from components.dashboard.estimates import KnownEstimate, estimates_here
 from components.dashboard.judged import JUDGE, Judged, judged_here, judged_in_store
 from components.dashboard.maps import KnownMap, MapPlace
 from components.dashboard.notices import STORE, Notice, Notices
@@ -45,6 +46,12 @@ LOG = logging.getLogger(__name__)
 RENEWED_AFTER = timedelta(seconds=15)
 """Age at which the facts behind the pages are read again."""
 
+AWAITED_AFTER = timedelta(minutes=1)
+"""Age at which a reader waits for that reading."""
+
+LONGEST_WAIT = timedelta(seconds=2)
+"""Time that a reader waits at most; then the old facts are shown, with the time of their reading."""
+
 LEDGER, SIGNS, OWN = "ledger and records of trainings", "signs of life", "checkout"
 
 
@@ -63,6 +70,7 @@ class Snapshot:
         judged_run: Run of both: the checkout, else the newest that has them; empty if there is none.
         tiles: Raster files of quarantined tiles.
         comparisons: Comparisons of acquisitions with champions, newest first.
+        estimates: Estimated scores of models on acquisitions, newest first.
         maps: Maps of all catalogues, newest first.
         catalogues: The catalogues.
         notices: Sources that could not be read.
@@ -82,6 +90,7 @@ class Snapshot:
     judged_run: str = ""
     tiles: dict[tuple[str, str], TileFile] = field(default_factory=dict)
     comparisons: Sequence[KnownComparison] = ()
+    estimates: Sequence[KnownEstimate] = ()
     maps: Sequence[KnownMap] = ()
     catalogues: Sequence[MapPlace] = ()
     notices: Sequence[Notice] = ()
@@ -92,7 +101,9 @@ class Snapshot:
     @cached_property
     def simulated(self) -> bool:
         """Return whether anything shown was measured in the simulated world."""
-        judged = [run.simulated for run in self.runs] + [one.record.simulated for one in self.comparisons]
+        judged = [run.simulated for run in self.runs]
+        judged += [one.record.simulated for one in self.comparisons]
+        judged += [one.record.simulated for one in self.estimates]
         return True in judged or (self.quality is not None and self.quality.simulated)
 
 
@@ -154,6 +165,7 @@ class Sources:
             judged_run=judged.run,
             tiles=notices.attempt("tiles", partial(find_files, checkout, judged.refusals)) or {},
             comparisons=self._comparisons(notices),
+            estimates=estimates_here(checkout, notices),
             maps=_newest([m for c in catalogues for m in self._maps(c, notices)]),
             catalogues=catalogues,
             prices=notices.attempt("prices", self._places.prices),
@@ -227,23 +239,30 @@ class Sources:
 class Keeper:
     """Keeper of the latest facts: a reader gets them at once, and old ones are read again meanwhile.
 
+    The first reader after a pause waits a little for that reading.
+
     Args:
         read: Function that reads all sources.
         clock: Function that returns the time, UTC.
+        wait: Time that a reader waits at most where the facts are older than :data:`AWAITED_AFTER`.
     """
 
     def __init__(
-        self, read: Callable[[], Snapshot], clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        read: Callable[[], Snapshot],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        wait: timedelta = LONGEST_WAIT,
     ) -> None:
         self._read = read
         self._clock = clock
+        self._wait = wait
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
         self._latest: Snapshot | None = None
         self._thread: threading.Thread | None = None
 
     def latest(self) -> Snapshot:
-        """Return the latest facts; the first call waits for them.
+        """Return the latest facts; the first call waits for them, and one after a pause a little.
 
         Raises:
             ParameterError: If the store's address names none.
@@ -252,10 +271,15 @@ class Keeper:
             if self._latest is None:
                 self._latest = self._read()
             found = self._latest
-        old = self._clock() - found.read_at > RENEWED_AFTER
-        if old and self._renewing.acquire(blocking=False):
-            self._thread = threading.Thread(target=self._renew, name="renew", daemon=True)
-            self._thread.start()
+        age = self._clock() - found.read_at
+        if age > RENEWED_AFTER and self._renewing.acquire(blocking=False):
+            thread = threading.Thread(target=self._renew, name="renew", daemon=True)
+            thread.start()
+            self._thread = thread  # once started, as others may join it
+        if age > AWAITED_AFTER and self._thread is not None:
+            self._thread.join(self._wait.total_seconds())
+            with self._lock:
+                found = self._latest or found
         return found
 
     def join(self) -> None:

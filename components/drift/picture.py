@@ -34,7 +34,9 @@ def draw(report: dict[str, Any], path: Path) -> None:
         axes.plot([row["effect"]], [place], "o", color=colour, markersize=4)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(rows)), [row["statistic"] for row in rows], fontsize=8)
-    axes.set_xlabel("difference from the reference, standard deviations of its locations", fontsize=9)
+    many = len(report["statistics"])
+    words = f"\n{MOST} of {many} statistics, the most significant first" if many > MOST else ""
+    axes.set_xlabel(f"difference from the reference, standard deviations of its locations{words}", fontsize=9)
     world = " (simulated)" if report["simulated"] else ""
     found = "differs" if report["drifted"] else "does not differ"
     axes.set_title(

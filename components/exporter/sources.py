@@ -15,6 +15,7 @@ from components.lib.catalogue.mapped import MapFacts
 from components.lib.config.loader import load_under
 from components.lib.drift.records import Outcome
 from components.lib.history.cost import CostParameters
+from components.lib.history.facts import ModelFacts
 from components.lib.history.requirements import GraphRequirements
 from components.lib.history.stored import History, HistoryReader
 from components.lib.ledger.chain import Chain, Entry, utc_now
@@ -49,6 +50,7 @@ class Sources:
         maps: Facts of maps and changes by key, which never change; the collector of maps keeps them here.
         rejected: Id of the acquisition by key and version of a rejection's record, likewise.
         compared: Outcome of comparisons by key, likewise.
+        published: Judgement of a champion by model, version and decision, by its item, likewise.
         settled: Counts of the finished trainings whose records are kept.
         held: GPU- and CPU-seconds by stage, of kept and pruned records as they were read last.
     """
@@ -58,6 +60,7 @@ class Sources:
     maps: dict[str, MapFacts] = field(default_factory=dict)
     rejected: dict[tuple[str, str], str] = field(default_factory=dict)
     compared: dict[str, Outcome] = field(default_factory=dict)
+    published: dict[tuple[str, str, str], ModelFacts] = field(default_factory=dict)
     settled: Settled = field(default_factory=Settled)
     held: dict[str, tuple[float, float]] = field(default_factory=dict)
     _history: History | None = None

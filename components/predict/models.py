@@ -261,5 +261,6 @@ def _no_champion(model: str, uri: str) -> MissingInputError:
         instead += f", or optical images with models:/{optical}@{CHAMPION}"
     return MissingInputError(
         f"{model} has no champion yet at {uri}",
-        next_step=f"promote a model (`make repro`), or map with {instead} instead",
+        next_step="promote a model (`make repro`; where the gate refused it, reports/promote/decision.txt "
+        f"says why), or map with {instead} instead",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -129,12 +130,34 @@ def test_old_facts_are_served_at_once_and_renewed_meanwhile(site: Site) -> None:
     first = keeper.latest()
     assert keeper.latest() is first, "young enough"
     for _ in range(2):  # the second look fails: the pages stay, and the third one is made
-        now[0] += timedelta(minutes=1)
+        now[0] += timedelta(seconds=20)
         assert keeper.latest() is first
         keeper.join()
     assert keeper.latest() is not first
     assert looks == sorted(looks)
     assert len(looks) == 3
+
+
+def test_the_first_reader_after_a_pause_waits_a_little_for_new_facts() -> None:
+    now, answers = [NOW], threading.Event()
+    answers.set()
+
+    def read() -> Snapshot:
+        answers.wait()
+        return Snapshot(read_at=now[0])
+
+    keeper = Keeper(read, lambda: now[0], wait=timedelta(seconds=60))
+    keeper.latest()
+    now[0] += timedelta(minutes=5)
+    assert keeper.latest().read_at == now[0]
+    keeper = Keeper(read, lambda: now[0], wait=timedelta(0))
+    first = keeper.latest()
+    answers.clear()
+    now[0] += timedelta(minutes=5)
+    assert keeper.latest() is first, "a source that does not answer holds nobody up for long"
+    answers.set()
+    keeper.join()
+    assert keeper.latest().read_at == now[0]
 
 
 def test_a_chart_is_drawn_once(site: Site) -> None:

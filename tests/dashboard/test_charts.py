@@ -50,6 +50,9 @@ def test_nothing_to_draw_is_no_chart() -> None:
     assert cost_chart([]) is None
     assert rule_chart([]) is None
     assert drift_chart(replace(COMPARED, statistics=())) is None
+    many = drift_chart(replace(COMPARED, statistics=COMPARED.statistics[:1] * 34))
+    assert many is not None
+    assert "24 of 34 statistics, the most significant first" in many.alt
 
 
 def test_results_that_were_found_cost_nothing_again() -> None:

@@ -32,6 +32,43 @@ def test_the_page_tells_verdict_shift_and_request(site: Site) -> None:
     assert b"not shifted" in chart.content
 
 
+def test_a_chart_of_some_statistics_says_so_and_a_file_is_named(empty: World, drawer: Drawer) -> None:
+    report = comparison("a1", drifted=True)
+    report["statistics"] = report["statistics"][:1] * 34
+    report["reference"] |= {"model": None, "version": None}
+    write_json(empty.checkout / "reports/drift/a1/drift.json", report)
+    page = text(Site(empty.read(), drawer), "drift.html")
+    assert "Drawn: 24 of 34 statistics, the most significant first." in page
+    assert re.search(r"against 20 of\s+<span class=\"soft\">a file</span>\.", page)
+
+
+def test_estimated_scores_of_the_checkout_are_listed(empty: World, drawer: Drawer) -> None:
+    scores = [
+        {"metric": "iou", "expected": 0.526, "low": 0.479, "high": 0.574, "true": None, "thresholded": 0.5},
+        {"metric": "px_f1", "expected": 0.69, "low": None, "high": None, "true": 0.707},
+    ]
+    report = {"kind": "score_estimate", "schema": 1, "acquisition": "a1", "sensor": "simulated-airborne",
+              "simulated": True, "model": "<b>", "confidence": 0.95, "scores": scores}  # fmt: skip
+    folder = empty.checkout / "reports/drift/a1"
+    write_json(folder / "estimate-m.json", report)
+    write_json(folder / "estimate-torn.json", report | {"confidence": 3})
+    found = empty.read()
+    assert [notice.source for notice in found.notices] == ["estimated scores in this checkout"]
+    assert found.simulated
+    page = text(Site(found, drawer), "drift.html")
+    for words in (
+        "0.526",
+        "0.479 to 0.574",
+        "(95 %)",
+        "no labels",
+        "0.707",
+        "without an interval",
+        "&lt;b&gt;",
+    ):
+        assert words in page, words
+    assert page.count('class="tag tag-simulated"') == 2
+
+
 def test_without_a_comparison_the_page_says_so(empty: World, drawer: Drawer) -> None:
     page = text(Site(empty.read(), drawer), "drift.html")
     assert "No acquisition has been compared with a champion yet" in page

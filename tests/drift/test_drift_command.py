@@ -109,8 +109,12 @@ def test_mistakes_get_a_message(objects: FolderObjects, tmp_path: Path) -> None:
     compare = ["compare", "--acquisition", "bright"]
     with pytest.raises(MissingInputError, match="has no reference"):
         main([*compare, "--model", MODEL])
-    with pytest.raises(MissingInputError, match="has no champion"):
+    with pytest.raises(MissingInputError, match="has no champion") as caught:
         main([*compare, "--model", "stormsight-other"])
+    for helps in ("reports/promote/decision.txt", f"({MODEL})", "--reference FILE"):
+        assert helps in caught.value.next_step
+    with pytest.raises(MissingInputError, match=r"absent is missing\s.*`dvc repro verdict`"):
+        main(["reference", "--model", MODEL, "--features", "absent"])
     with pytest.raises(MissingInputError, match="is no file"):
         main([*compare, "--reference", str(tmp_path)])
     with pytest.raises(ParameterError, match="no tile of nobody"):

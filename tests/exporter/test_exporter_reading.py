@@ -11,7 +11,14 @@ import pytest
 from components.contract.errors import SourceUnavailableError
 from components.contract.failures import FailureKind
 from components.contract.hashing import seal, sha256_json
-from components.contract.keys import CHAMPIONS, OPERATIONS, entry_key, map_item_key, run_record_key
+from components.contract.keys import (
+    CHAMPIONS,
+    OPERATIONS,
+    entry_key,
+    map_item_key,
+    model_item_key,
+    run_record_key,
+)
 from components.exporter.reading import COLLECTORS, read_all, require_some
 from components.exporter.sources import Sources
 from components.housekeeping.parameters import Places as HousekeepingPlaces
@@ -183,6 +190,37 @@ def test_models_and_their_gate(trainings: Trainings, sources: Sources) -> None:
     assert values["stormsight_decision_last_timestamp_seconds"] == trainings.now.timestamp()
     assert values['stormsight_ledger_entries{ledger="champions/stormsight-sar"}'] == 1
     assert values['stormsight_ledger_verified{ledger="approvals/stormsight-sar"}'] == 1
+
+
+def test_a_champion_of_a_users_own_run_has_the_score_of_its_item(
+    trainings: Trainings, sources: Sources
+) -> None:
+    sha256 = sha256_json("decision")
+    body = {
+        "action": "promote", "model": "stormsight-optical", "version": "1", "previous_version": None,
+        "decision": sha256, "reason": "there was none",
+    }  # fmt: skip
+    chain = Chain(trainings.objects, f"{CHAMPIONS}/stormsight-optical", lambda: trainings.now)
+    chain.append(None, body)
+    unknown = 'method="unknown",model="stormsight-optical",simulated="unknown",version="1"'
+    assert values_of(sources)[f"stormsight_champion_info{{{unknown}}}"] == 1, "it has no item yet"
+    score = {"value": 0.628, "low": 0.594, "high": None, "confidence": 0.95, "ground_blocks": 39}
+    properties = {
+        "stormsight:simulated": True, "stormsight:method": "optical@deeplabv3plus",
+        "stormsight:metrics": {"metric": "iou", "all_sensors": score},
+        "stormsight:ledger": {"decision_sha256": "0" * 64},
+    }  # fmt: skip
+    item = {"type": "Feature", "stac_version": "1.1.0", "assets": {}, "properties": properties}
+    trainings.objects.put(model_item_key("stormsight-optical", "1"), encode(sealed(item)))
+    assert f"stormsight_champion_info{{{unknown}}}" in values_of(sources), "it is of another decision"
+    properties["stormsight:ledger"] = {"decision_sha256": sha256}
+    trainings.objects.put(model_item_key("stormsight-optical", "1"), encode(sealed(item)))
+    values = values_of(sources)
+    info = 'method="optical@deeplabv3plus",model="stormsight-optical",simulated="true",version="1"'
+    assert values[f"stormsight_champion_info{{{info}}}"] == 1
+    label = 'metric="iou",model="stormsight-optical"'
+    assert values[f'stormsight_champion_score{{bound="value",{label}}}'] == 0.628
+    assert f'stormsight_champion_score{{bound="high",{label}}}' not in values
 
 
 def test_maps_and_what_changed(trainings: Trainings, sources: Sources) -> None:

@@ -121,6 +121,7 @@ def test_a_version_that_was_refused_is_not_promoted(stage: PromotionSettings) ->
     assert (served.promoted, served.item_href) == (False, None)
     told = refusal(CHAMPION, MissingInputError)
     assert "stormsight-sar has no champion yet" in told
+    assert "reports/promote/decision.txt" in told
     assert "models/sar/none, or optical images with models:/stormsight-optical@champion" in told
 
 

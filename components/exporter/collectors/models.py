@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
+from components.contract.errors import StormsightError
 from components.contract.keys import APPROVALS, CHAMPIONS
 from components.exporter.sources import Sources
+from components.lib.catalogue.judged import read_judgement
 from components.lib.history.facts import ModelFacts
 from components.lib.history.recorded import time_of
 from components.lib.monitoring.readings import Readings
 from components.lib.monitoring.trainings import UNKNOWN
 from components.lib.registry.ledger import ChampionEntry, decision_of
+
+LOG = logging.getLogger(__name__)
 
 
 def collect_decisions(sources: Sources, readings: Readings) -> None:
@@ -35,7 +40,8 @@ def collect_champions(sources: Sources, readings: Readings) -> None:
     for model in sources.places.objects.folders(f"{CHAMPIONS}/"):
         entries = sources.ledgers.of(model).entries()
         if entries and entries[-1].version is not None:
-            _champion(readings, model, entries, judged)
+            made = judged.get(decision_of(entries)) or _published(sources, model, entries)
+            _champion(readings, model, entries[-1], made)
 
 
 def collect_approvals(sources: Sources, readings: Readings) -> None:
@@ -57,13 +63,21 @@ def _judged(sources: Sources) -> Iterator[ModelFacts]:
     return (model for facts in sources.history.runs for model in facts.models.values())
 
 
-def _champion(
-    readings: Readings, model: str, entries: list[ChampionEntry], judged: dict[str, ModelFacts]
-) -> None:
-    last = entries[-1]
+def _published(sources: Sources, model: str, entries: list[ChampionEntry]) -> ModelFacts | None:
+    """Return the judgement by the champion's item, as no kept run has it (a user's own run); None without."""
+    named = (model, str(entries[-1].version), decision_of(entries))
+    if named not in sources.published:
+        try:
+            sources.published[named] = read_judgement(sources.places.objects, *named)
+        except StormsightError as error:
+            LOG.warning("%s version %s without score: %s", model, named[1], error.message)
+            return None
+    return sources.published[named]
+
+
+def _champion(readings: Readings, model: str, last: ChampionEntry, made: ModelFacts | None) -> None:
     since = time_of(last.time, f"the champion of {model}").timestamp()
     readings.set("stormsight_promotion_last_timestamp_seconds", since, model=model)
-    made = judged.get(decision_of(entries))
     readings.set(
         "stormsight_champion_info",
         1,

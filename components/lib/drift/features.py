@@ -39,7 +39,7 @@ def read_features(path: Path, block_m: float) -> TileStatistics:
         BadDataError: If it is no table of features, or the list of quarantined tiles is damaged.
     """
     file = path / TABLE if path.is_dir() else path
-    require_input(file, made_by="validate")
+    require_input(file, made_by="verdict")
     listed = file.with_name(QUARANTINE)
     quarantine = _content(listed) if listed.exists() else None
     return measured_tiles(_content(file), quarantine, block_m, name=str(file))

@@ -7,13 +7,14 @@ model.json, and is created once: ``drift.parquet``, and then ``drift.json``, sea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from components.contract.drift import DRIFT_NOTE, DRIFT_TABLE
-from components.contract.errors import BadDataError, MissingInputError, ParameterError
+from components.contract.errors import BadDataError, MissingInputError, ParameterError, StormsightError
 from components.contract.hashing import sha256_bytes
 from components.contract.keys import CHAMPIONS, model_bundle_prefix
 from components.lib.drift.tiles import MOST_BYTES, TileStatistics, decoded, encoded
@@ -78,13 +79,30 @@ def find_champion(objects: ObjectStore, model: str) -> Champion:
         MissingInputError: If the model has none.
         BadDataError: If the ledger is broken, or written by code that did not note the files.
     """
-    entries = ChampionLedgers(objects, CHAMPIONS).of(model).entries()
+    ledgers = ChampionLedgers(objects, CHAMPIONS)
+    entries = ledgers.of(model).entries()
     version = champion_of(entries)
     if version is None:
+        others = ", ".join(_with_champion(objects, ledgers))
+        named = f"; name another model that has one ({others})" if others else ""
         raise MissingInputError(
-            f"{model} has no champion", next_step="promote a model first: `python -m components.promote`"
+            f"{model} has no champion",
+            next_step="where the gate refused it, reports/promote/decision.txt has its reasons"
+            f"{named}; or compare with a file: `python -m components.drift reference --out FILE`, "
+            "then `compare --reference FILE`",
         )
     return champion_at(model, version, entries)
+
+
+def _with_champion(objects: ObjectStore, ledgers: ChampionLedgers) -> list[str]:
+    """Return the models that have a champion; one whose ledger cannot be read is left out."""
+    found: list[str] = []
+    with suppress(StormsightError):
+        for model in objects.folders(f"{CHAMPIONS}/"):
+            with suppress(StormsightError):
+                if champion_of(ledgers.of(model).entries()) is not None:
+                    found.append(model)
+    return found
 
 
 def champion_at(model: str, version: str, entries: Sequence[ChampionEntry]) -> Champion:

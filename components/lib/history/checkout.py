@@ -2,7 +2,8 @@
 
 DVC keeps hashes and no times. Start and end of a stage are those of its run in MLflow, and only where that
 run carries the code and parameters of the decision; stages without one have the seconds that their own
-``details.json`` states, or none. Nobody kept which CPUs and GPUs the processes had, so no stage states any.
+``details.json`` states, or none. Whether a process is at work on it nothing tells: without a decision it is
+not finished. Nobody kept which CPUs and GPUs the processes had, so no stage states any.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def read_checkout(root: Path) -> RunFacts | None:
         acquisitions=tuple(sorted({a for m in models.values() for a in m.decision.get("acquisitions", [])})),
         started=min((start for start, _ in known), default=None),
         ended=max((end for _, end in known), default=None),
-        outcome="succeeded" if models else "at work",
+        outcome="succeeded" if models else "not finished",
         promoted=any(model.outcome == "promoted" for model in models.values()),
         stages=stages,
         models=models,
@@ -133,7 +134,7 @@ def _metrics_of(root: Path, entries: Iterable[_Entry]) -> dict[str, Any]:
                 )
                 found[path] = read_json_text(content, path)
             except StormsightError as error:
-                if is_decision(path):  # without it a judged training would pass for one at work
+                if is_decision(path):  # without it a judged training would pass for one that is not finished
                     raise
                 LOG.warning("left out: %s", error.message)
     return found

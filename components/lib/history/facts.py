@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-Outcome = Literal["succeeded", "failed", "at work"]
-"""How a run ended, or that it has not."""
+Outcome = Literal["succeeded", "failed", "at work", "not finished"]
+"""How a run ended, or that it has not; a checkout without a decision is not finished, at work or not."""
 
 ModelOutcome = Literal["promoted", "refused", "awaits approval"]
 """How the gate judged a model."""
@@ -130,8 +130,10 @@ class RunFacts:
         code: SHA-256 of the code.
         params: SHA-256 of the parameters.
         acquisitions: Ids of the acquisitions it was trained with, sorted.
-        started: Time of the claim, UTC; None if nothing kept it.
-        ended: End, UTC; None while it is at work or if nothing kept it.
+        started: Time of the claim, UTC; of a checkout the start of its first training in MLflow; None if
+            nothing kept it.
+        ended: End, UTC; of a checkout that of its last training in MLflow; None while it is at work or if
+            nothing kept it.
         outcome: How it ended.
         promoted: Whether the served model has a new champion by it.
         failed_stage: Stage that ended it; empty without a failure.

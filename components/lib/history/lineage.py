@@ -69,7 +69,7 @@ def _training(run: RunFacts) -> Iterator[RunEvent]:
     if run.started is not None:
         yield _event(RunState.START, run.started, TRAINING, run_id(run), facets)
     end = run.ended or _last_time(run)
-    if end is None or run.outcome == "at work":
+    if end is None or run.outcome in ("at work", "not finished"):
         return
     if run.outcome == "failed":
         what = f"{run.failed_stage}: {run.failure_class}: {run.message}"

@@ -15,9 +15,8 @@ import rasterio
 from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject
 
-from components.contract.errors import BadDataError
+from components.contract.errors import BadDataError, MissingInputError
 from components.lib.datasets.base import RoadImages
-from components.lib.files import require_input
 from components.lib.foreign import judged
 from components.lib.geo.bands import Mask, valid_pixels
 from components.lib.geo.crs import LON_LAT, move
@@ -63,8 +62,10 @@ def read_road_tile(image: Path, labels: Path, dataset: RoadImages) -> RoadTile:
         raise BadDataError(
             f"{labels.name} has labels of another tile than {image.name}", next_step="give files of one tile"
         )
-    content = require_input(image, made_by="the data set's release").read_bytes()
-    text = require_input(labels, made_by="the data set's release").read_bytes()
+    for file in (image, labels):
+        if not file.exists():
+            raise MissingInputError(f"{file} is missing", next_step="fetch the data set's release again")
+    content, text = image.read_bytes(), labels.read_bytes()
     raster = read_geotiff(content, image.name)
     with judged(image.name):
         ground = _on_ground(raster, dataset)

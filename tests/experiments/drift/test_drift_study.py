@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from components.contract.errors import ParameterError
+from components.experiments.drift import table
 from components.experiments.drift.__main__ import main
 from components.experiments.drift.drawing import Tables
 from components.experiments.drift.shifts import MOVED_M, USUAL, imagings
@@ -71,6 +73,15 @@ def test_the_study_tells_false_alarms_and_power(work: Path, tmp_path: Path) -> N
     assert power["incidence", 1.0]["acquisitions"] == 3
     assert (tmp_path / "out" / "drift.png").stat().st_size > 1000
     assert "| fewer looks | 0.6 of 4 looks | 3 | 3 (100.0%) |" in (tmp_path / "out" / "drift.md").read_text()
+
+
+def test_the_picture_names_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(table, "save_figure", lambda figure, *_, **__: drawn.append(figure))
+    row = {"shift": "season", "unit": "days", "size": 1.0, "rate": 0.5, "low": 0.4, "high": 0.6}
+    table.picture({"alpha": 0.05, "null": [{"rate": 0.04}], "power": [row]}, tmp_path / "drift.png")
+    labels = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    assert labels == ["false alarms aimed at, 0.05", "power 0.9"]
 
 
 def test_a_reference_never_holds_the_acquisition_itself(work: Path) -> None:

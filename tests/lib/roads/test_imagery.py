@@ -138,5 +138,6 @@ def test_labels_of_another_tile_are_refused(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     image = write(tmp_path, colours(np.uint8, 1, 2, 3))
-    with pytest.raises(MissingInputError, match=LABELS):
+    with pytest.raises(MissingInputError, match=LABELS) as caught:
         read_road_tile(image, tmp_path / LABELS, SPACENET3)
+    assert "dvc" not in str(caught.value), "no stage makes it"
