@@ -56,6 +56,30 @@ def test_a_threshold_is_in_the_unit_of_the_values(tmp_path: Path) -> None:
     assert np.array_equal(read_mask(path).road, cross() | tee())
 
 
+@pytest.mark.parametrize(
+    ("values", "threshold", "profile", "warned"),
+    [
+        ((0, 127, 255), None, {}, True),
+        ((0, 127), None, {}, True),
+        ((0, 127, 255), 127.0, {}, False),
+        ((0, 127, 255), None, {"nodata": 127}, False),
+        ((0, 127, 254), None, {}, False),
+        ((0, 255), None, {}, False),
+    ],
+)
+def test_ignored_ground_of_an_osm_mask_that_is_taken_for_road_is_told(
+    values: tuple[int, ...],
+    threshold: float | None,
+    profile: dict[str, Any],
+    warned: bool,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pixels = np.resize(np.repeat(np.uint8(values), 8), (32, 32))
+    read_mask(written(tmp_path / "osm.tif", pixels, **profile), threshold)
+    assert ("--threshold 127" in caplog.text) == warned
+
+
 TILINGS: list[dict[str, Any]] = [
     {"tiled": False, "blockysize": 1},
     {"tiled": False, "blockysize": 200},
