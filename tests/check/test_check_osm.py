@@ -9,8 +9,10 @@ import pytest
 
 from components.check.findings import Findings
 from components.check.osm import check_extract
+from components.contract.documents import read_yaml
 from components.osm.parameters import OsmParameters
 from tests.check.conftest import Check, edit
+from tests.conftest import ROOT
 
 GEOJSON = b'{"type": "FeatureCollection", "features": []}'
 PBF = b"\0\0\0\x0d\x0a\x09OSMHeader"
@@ -60,3 +62,12 @@ def test_the_command_names_an_extract_that_is_not_there(pipeline: Path, check: C
     )
     code, printed = check()
     assert (code, "osm.extract.path: the file nowhere.geojson does not exist" in printed) == (66, True)
+
+
+def test_the_section_that_the_document_shows_is_one(tmp_path: Path) -> None:
+    text = (ROOT / "docs/methods/osm.md").read_text("utf-8").split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "osm.yaml").write_text(text.replace("<64 digits>", f"'{'0' * 64}'"))
+    section = read_yaml(tmp_path / "osm.yaml")["osm"]
+    osm = OsmParameters.model_validate({**section, "roads": {"widths_m": {"primary": 6.0}}})
+    assert osm.extract.date == "2019-08-01"
+    assert osm.extract.coverage is not None

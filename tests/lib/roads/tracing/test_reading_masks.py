@@ -75,7 +75,7 @@ def test_ignored_ground_of_an_osm_mask_that_is_taken_for_road_is_told(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    pixels = np.resize(np.repeat(np.uint8(values), 8), (32, 32))
+    pixels = np.tile(np.repeat(np.array(values, dtype=np.uint8), 8), (32, 1))
     read_mask(written(tmp_path / "osm.tif", pixels, **profile), threshold)
     assert ("--threshold 127" in caplog.text) == warned
 
