@@ -26,13 +26,15 @@ from components.lib.geo.raster import (
     profile_of,
     reason_of,
 )
-from components.lib.osm.terms import BACKGROUND, IGNORE, OBJECT
 from components.lib.roads.tracing.mask import Mask, RoadMask
 
 _LOG = logging.getLogger(__name__)
 
 MOST_PX: Final = 2**31 - 1
 """Pixels of the largest raster: parts of it are numbered by 32 bits."""
+
+BACKGROUND, IGNORED, ROAD = 0, 127, 255
+"""Values of a mask of stage osm; repeated here, as stages that trace depend on no code of OpenStreetMap."""
 
 _MOST_BLOCK_PX: Final = 2**26
 _STEP: Final = "write the raster anew as a GeoTIFF of one band with a CRS"
@@ -76,8 +78,8 @@ def read_mask(path: Path, threshold: float | None = None, default: float = 0.3) 
             "%s has the values of a mask of stage osm alone, and %d, which says there that nothing is known, "
             "is taken for road: give --threshold %d to read it as no road",
             name,
-            IGNORE,
-            IGNORE,
+            IGNORED,
+            IGNORED,
         )
     if not seen:
         raise BadDataError(f"{name} has no data at all", next_step="leave it out")
@@ -117,8 +119,8 @@ class _Rule:
                 )
         if self._is_mask and not self._has_others:
             known = values[valid]
-            self._has_ignored |= bool((known == IGNORE).any())
-            self._has_others = not np.isin(known, (BACKGROUND, IGNORE, OBJECT)).all()
+            self._has_ignored |= bool((known == IGNORED).any())
+            self._has_others = not np.isin(known, (BACKGROUND, IGNORED, ROAD)).all()
         above = values != 0 if self._is_mask else values > self._least
         return above & valid, bool(valid.any())
 

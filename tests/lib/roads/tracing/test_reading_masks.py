@@ -11,6 +11,7 @@ from rasterio.windows import Window
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.geo.raster import encode_geotiff
+from components.lib.osm import terms
 from components.lib.roads.tracing import reading
 from components.lib.roads.tracing.reading import read_mask
 from components.lib.roads.tracing.trace import trace_roads
@@ -78,6 +79,11 @@ def test_ignored_ground_of_an_osm_mask_that_is_taken_for_road_is_told(
     pixels = np.tile(np.repeat(np.array(values, dtype=np.uint8), 8), (32, 1))
     read_mask(written(tmp_path / "osm.tif", pixels, **profile), threshold)
     assert ("--threshold 127" in caplog.text) == warned
+
+
+def test_the_values_of_an_osm_mask_are_those_of_the_stage() -> None:
+    ours = (reading.BACKGROUND, reading.IGNORED, reading.ROAD)
+    assert ours == (terms.BACKGROUND, terms.IGNORE, terms.OBJECT)
 
 
 TILINGS: list[dict[str, Any]] = [
