@@ -13,6 +13,7 @@ from components.check.disk import check_disk
 from components.check.findings import Findings
 from components.check.lock import remove_leftovers, renew_lock, renewed
 from components.check.methods import check_methods
+from components.check.osm import check_extract
 from components.check.parameters import check_graph, check_sections
 from components.check.services import check_gpu, check_sources, check_tracking
 from components.contract.documents import read_yaml, shown
@@ -27,6 +28,7 @@ from components.lib.config.loader import P, validated
 from components.lib.engine.parameters import TrainingParameters
 from components.lib.files import write_text
 from components.lib.tracking.parameters import TrackingParameters
+from components.osm.parameters import OsmParameters
 from components.pairs.parameters import PairsParameters
 from components.promote.parameters import PromoteParameters
 from components.simulation.parameters import WorldParameters
@@ -109,6 +111,8 @@ def _check_surroundings(sections: dict[str, Any], findings: Findings) -> None:
         check_tracking(read("tracking", TrackingParameters), read("promote", PromoteParameters), ROOT)
     with findings.collecting():
         check_folders(read("pairs", PairsParameters), ROOT, findings)
+    with findings.collecting():
+        check_extract(read("osm", OsmParameters), ROOT, findings)
     with findings.collecting():
         known, names = known_acquisitions(), sections.get("acquisitions")
         entries = [load_entry(name) for name in (names if isinstance(names, list) else ()) if name in known]

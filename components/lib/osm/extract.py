@@ -13,8 +13,8 @@ import shapely
 
 from components.contract.errors import BadDataError, MissingInputError, ParameterError
 from components.contract.hashing import sha256_file
-from components.lib.geo.geopackage import is_geopackage
 from components.lib.osm.features import Found
+from components.lib.osm.formats import file_format
 from components.lib.osm.ground import Ground
 from components.lib.osm.layers import LayerReader
 from components.lib.osm.pbf import PbfReader
@@ -22,9 +22,6 @@ from components.lib.osm.tags import Rules
 from components.lib.osm.terms import CREDIT, LICENCE
 
 _LOG = logging.getLogger(__name__)
-
-_PBF_BLOCK = b"OSMHeader"
-_HEAD_BYTES = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,23 +123,3 @@ class Extract:
             "credit": CREDIT,
             "coverage": list(self.coverage or found.box or ()),
         }
-
-
-def file_format(path: Path) -> str:
-    """Return ``pbf``, ``gpkg`` or ``geojson`` by a file's first bytes.
-
-    Raises:
-        BadDataError: If it is none of them.
-    """
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if _PBF_BLOCK in head[:32]:
-        return "pbf"
-    if is_geopackage(head):
-        return "gpkg"
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
-        return "geojson"
-    raise BadDataError(
-        f"{path.name} is neither OpenStreetMap PBF, GeoPackage nor GeoJSON",
-        next_step="use an .osm.pbf extract, or export it to GeoPackage",
-    )

@@ -46,7 +46,7 @@ def add_command(parser: argparse.ArgumentParser) -> None:
         required=True,
         nargs="+",
         metavar="FILE",
-        help="files to write, by their endings: .geojson, .parquet, .graphml, .csv (ImageId,WKT_Pix)",
+        help="files to write, by endings: .geojson or .json, .parquet, .graphml, .csv (ImageId,WKT_Pix)",
     )
     parser.add_argument(
         "--threshold",

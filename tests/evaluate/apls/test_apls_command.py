@@ -182,6 +182,28 @@ def test_latitude_before_longitude_in_one_file_is_no_pixels(tmp_path: Path) -> N
         main(["apls", "--truth", next(files), "--proposal", next(files), "--definition", "cosmiq"])
 
 
+@pytest.mark.parametrize(
+    ("roads", "words"),
+    [
+        (
+            [[[5.0, 52.0], [5.001, 52.0]]],
+            r"a\.geojson and .*b\.geojson lie more than 3 degrees apart\n.*one place",
+        ),
+        ([[[5.0, 52.0], [5.001, 52.0]], [[9.0, 52.0], [9.001, 52.0]]], r"a\.geojson: the roads span more"),
+    ],
+)
+def test_files_that_lie_apart_are_told_from_one_that_is_too_wide(
+    roads: list[list[list[float]]], words: str, tmp_path: Path
+) -> None:
+    files = tmp_path / "a.geojson", tmp_path / "b.geojson"
+    far = [[[-115.0, 36.0], [-115.001, 36.0]]]
+    for path, lines in zip(files, (roads, far), strict=True):
+        shapes = [{"type": "LineString", "coordinates": line} for line in lines]
+        path.write_bytes(geojson(*shapes, crs="urn:ogc:def:crs:OGC:1.3:CRS84"))
+    with pytest.raises(BadDataError, match=words):
+        main(["apls", "--truth", str(files[0]), "--proposal", str(files[1]), "--definition", "cosmiq"])
+
+
 def test_a_size_of_pixels_without_effect_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.geojson"
     path.write_bytes(geojson({"type": "LineString", "coordinates": [[5.0, 52.0], [5.001, 52.0]]}, crs=None))

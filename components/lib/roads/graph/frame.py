@@ -58,7 +58,8 @@ def common_frame(truth: RoadFile, proposal: RoadFile) -> Frame:
     than a UTM zone holds: then they are pixels.
 
     Raises:
-        BadDataError: If one file states a CRS and the other has pixels, or both span more than 3 degrees.
+        BadDataError: If one file states a CRS and the other has pixels, or a file, or both together,
+            span more than 3 degrees.
         ParameterError: If one file is a CSV and the other is not.
     """
     files = truth, proposal
@@ -79,10 +80,7 @@ def common_frame(truth: RoadFile, proposal: RoadFile) -> Frame:
                 next_step="write the CRS into the file",
             )
         if all(_could_be_degrees([file]) for file in plane):
-            raise BadDataError(
-                f"{truth.path} and {proposal.path} lie more than {WIDEST_DEGREES:g} degrees apart",
-                next_step="check that both are of one place, longitude before latitude, or state their CRS",
-            )
+            raise _far_apart(truth, proposal)
         return Frame(PIXELS, ("no file states a CRS, and these are no degrees: taken for pixels",))
     guessed = tuple(f"{f.path} states no CRS: longitude and latitude (RFC 7946)" for f in filled if not f.crs)
     return Frame(_metric(filled), guessed)
@@ -92,7 +90,7 @@ def _could_be_degrees(files: Sequence[RoadFile]) -> bool:
     """Return whether all files without a CRS together fit longitudes and latitudes of one UTM zone."""
     xy = np.concatenate([_coordinates(file.images[""]) for file in files if file.crs is None])
     within = bool((np.abs(xy) <= (180.0, 90.0)).all())
-    return within and float(np.ptp(xy, axis=0).max()) <= WIDEST_DEGREES
+    return within and _widest(xy) <= WIDEST_DEGREES
 
 
 def _metric(files: Sequence[RoadFile]) -> str:
@@ -101,13 +99,28 @@ def _metric(files: Sequence[RoadFile]) -> str:
             return file.crs
     if not files:
         return PIXELS
-    degrees = np.concatenate([_degrees(file) for file in files])
-    if np.ptp(degrees, axis=0).max() > WIDEST_DEGREES:
-        raise BadDataError(
-            f"{files[0].path}: the roads span more than {WIDEST_DEGREES:g} degrees",
-            next_step="score them tile by tile",
-        )
-    return utm_zone(degrees)
+    degrees = [_degrees(file) for file in files]
+    for file, own in zip(files, degrees, strict=True):
+        if _widest(own) > WIDEST_DEGREES:
+            raise BadDataError(
+                f"{file.path}: the roads span more than {WIDEST_DEGREES:g} degrees",
+                next_step="score them tile by tile",
+            )
+    together = np.concatenate(degrees)
+    if _widest(together) > WIDEST_DEGREES:
+        raise _far_apart(*files)
+    return utm_zone(together)
+
+
+def _widest(degrees: Floats) -> float:
+    return float(np.ptp(degrees, axis=0).max())
+
+
+def _far_apart(truth: RoadFile, proposal: RoadFile) -> BadDataError:
+    return BadDataError(
+        f"{truth.path} and {proposal.path} lie more than {WIDEST_DEGREES:g} degrees apart",
+        next_step="check that both are of one place, longitude before latitude, or state their CRS",
+    )
 
 
 def _degrees(file: RoadFile) -> Floats:

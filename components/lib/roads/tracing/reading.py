@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,8 +28,13 @@ from components.lib.geo.raster import (
 )
 from components.lib.roads.tracing.mask import Mask, RoadMask
 
+_LOG = logging.getLogger(__name__)
+
 MOST_PX: Final = 2**31 - 1
 """Pixels of the largest raster: parts of it are numbered by 32 bits."""
+
+BACKGROUND, IGNORED, ROAD = 0, 127, 255
+"""Values of a mask of stage osm; repeated here, as stages that trace depend on no code of OpenStreetMap."""
 
 _MOST_BLOCK_PX: Final = 2**26
 _STEP: Final = "write the raster anew as a GeoTIFF of one band with a CRS"
@@ -39,7 +45,8 @@ def read_mask(path: Path, threshold: float | None = None, default: float = 0.3) 
 
     Whole numbers without a scale are a mask: all but 0 is road, unless a threshold is given. Others are
     probabilities, as in ``probability.tif`` of a map, whose scale is followed. Ground without data (the
-    declared value, the file's mask, NaN) is no road.
+    declared value, the file's mask, NaN) is no road. A warning is told where a mask seems to be of stage osm,
+    whose value for ignored ground is taken for road.
 
     Args:
         path: GeoTIFF of one band, trusted in nothing.
@@ -66,6 +73,14 @@ def read_mask(path: Path, threshold: float | None = None, default: float = 0.3) 
             inner = window.toslices()
             road[inner], valid = rule.road(raster.read(1, window=window), mask_of(raster, window))
             seen |= valid
+    if rule.takes_ignored_for_road:
+        _LOG.warning(
+            "%s has the values of a mask of stage osm alone, and %d, which says there that nothing is known, "
+            "is taken for road: give --threshold %d to read it as no road",
+            name,
+            IGNORED,
+            IGNORED,
+        )
     if not seen:
         raise BadDataError(f"{name} has no data at all", next_step="leave it out")
     return RoadMask(road=road, transform=PixelTransform(*profile.transform[:6]), crs=profile.crs, name=name)
@@ -81,6 +96,12 @@ class _Rule:
         self._is_probability = threshold is None and not self._is_mask
         self._least = (default if threshold is None else threshold) / scale
         self._most = 1.0 / scale
+        self._has_ignored, self._has_others = False, profile.dtype != "uint8"
+
+    @property
+    def takes_ignored_for_road(self) -> bool:
+        """True if a mask has only values of stage osm so far, that of ignored ground among them."""
+        return self._is_mask and self._has_ignored and not self._has_others
 
     def road(self, values: npt.NDArray[Any], masked: npt.NDArray[np.bool_] | None) -> tuple[Mask, bool]:
         """Return where a block (h, w) is road, and whether any pixel of it has data."""
@@ -96,6 +117,10 @@ class _Rule:
                     f"{self._name} has values beyond 0 and 1, which are no probabilities",
                     next_step="give a --threshold in the unit of its values",
                 )
+        if self._is_mask and not self._has_others:
+            known = values[valid]
+            self._has_ignored |= bool((known == IGNORED).any())
+            self._has_others = not np.isin(known, (BACKGROUND, IGNORED, ROAD)).all()
         above = values != 0 if self._is_mask else values > self._least
         return above & valid, bool(valid.any())
 

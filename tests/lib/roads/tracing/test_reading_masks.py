@@ -11,6 +11,7 @@ from rasterio.windows import Window
 
 from components.contract.errors import BadDataError, MissingInputError
 from components.lib.geo.raster import encode_geotiff
+from components.lib.osm import terms
 from components.lib.roads.tracing import reading
 from components.lib.roads.tracing.reading import read_mask
 from components.lib.roads.tracing.trace import trace_roads
@@ -54,6 +55,35 @@ def test_a_threshold_is_in_the_unit_of_the_values(tmp_path: Path) -> None:
     path = written(tmp_path / "three.tif", np.where(cross(), 255, np.where(tee(), 127, 0)).astype(np.uint8))
     assert np.array_equal(read_mask(path, 127.0).road, cross())
     assert np.array_equal(read_mask(path).road, cross() | tee())
+
+
+@pytest.mark.parametrize(
+    ("values", "threshold", "profile", "warned"),
+    [
+        ((0, 127, 255), None, {}, True),
+        ((0, 127), None, {}, True),
+        ((0, 127, 255), 127.0, {}, False),
+        ((0, 127, 255), None, {"nodata": 127}, False),
+        ((0, 127, 254), None, {}, False),
+        ((0, 255), None, {}, False),
+    ],
+)
+def test_ignored_ground_of_an_osm_mask_that_is_taken_for_road_is_told(
+    values: tuple[int, ...],
+    threshold: float | None,
+    profile: dict[str, Any],
+    warned: bool,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pixels = np.tile(np.repeat(np.array(values, dtype=np.uint8), 8), (32, 1))
+    read_mask(written(tmp_path / "osm.tif", pixels, **profile), threshold)
+    assert ("--threshold 127" in caplog.text) == warned
+
+
+def test_the_values_of_an_osm_mask_are_those_of_the_stage() -> None:
+    ours = (reading.BACKGROUND, reading.IGNORED, reading.ROAD)
+    assert ours == (terms.BACKGROUND, terms.IGNORE, terms.OBJECT)
 
 
 TILINGS: list[dict[str, Any]] = [
