@@ -66,7 +66,7 @@ def make_report(parameters: ReportParameters, paths: ReportPaths) -> None:
     evaluation = read_evaluation(paths.evaluation / "results.json")
     evidence = evidence_on(evaluation.task, read_evidence(parameters.stability))
     examples = read_examples(paths.evaluation / "examples")
-    sentences = [spread_sentence(evidence), *summary(evaluation, evidence)]
+    sentences = [spread_sentence(evidence, evaluation.task), *summary(evaluation, evidence)]
     with atomic_directory(paths.out) as folder:
         content = ReportContent(
             title=f"{evaluation.task.capitalize()} from radar: evaluation",

@@ -77,13 +77,14 @@ def evidence_on(task: TaskName, evidence: Evidence) -> Evidence:
     return evidence if task == "buildings" else Evidence(stability=None, differences={})
 
 
-def spread_sentence(evidence: Evidence) -> str:
+def spread_sentence(evidence: Evidence, task: TaskName = "buildings") -> str:
     """Return how far equal trainings lie apart, and the least difference that is called one."""
     measured = evidence.stability
     if measured is None:
+        remedy = " ('make stability' measures it)" if task == "buildings" else ""
         return (
-            "The spread between repeated trainings is not measured ('make stability' does, of buildings): "
-            "no difference between models below can be called one."
+            f"The spread between repeated trainings is not known{remedy}, so no difference between models below "
+            "can be called one."
         )
     return (
         f"Trainings that should be equal differ by a standard deviation of {measured.spread:.3f} in pixel "
