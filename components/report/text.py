@@ -83,8 +83,8 @@ def spread_sentence(evidence: Evidence, task: TaskName = "buildings") -> str:
     if measured is None:
         remedy = " ('make stability' measures it)" if task == "buildings" else ""
         return (
-            f"The spread between repeated trainings is not known{remedy}, so no difference between models below "
-            "can be called one."
+            f"The spread between repeated trainings is not known{remedy}, so no difference between models "
+            "below can be called one."
         )
     return (
         f"Trainings that should be equal differ by a standard deviation of {measured.spread:.3f} in pixel "
