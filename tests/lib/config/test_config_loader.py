@@ -207,5 +207,5 @@ def test_every_profile_names_every_section(repository: Path) -> None:
     sections = set(params) - {"profile", "profiles"}
     assert sections <= set(SECTIONS)
     for name, profile in params["profiles"].items():
-        assert set(profile) - {"evidence"} == sections - SERVICES, name
+        assert set(profile) - SERVICES == sections - SERVICES, name
     assert load_section("acquisitions", repository / "params.yaml")
