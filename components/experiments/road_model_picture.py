@@ -15,10 +15,9 @@ from typing import Final
 
 import numpy as np
 import shapely
-from PIL import Image
 
 from components.contract.errors import BadDataError, ParameterError
-from components.experiments.road_picture import CENTRE, EDGE, NODE, save
+from components.experiments.road_picture import require_picture, save, true_roads, with_graph
 from components.lib.cli import run
 from components.lib.config.loader import load_parameters
 from components.lib.config.scoring import ScoringSettings
@@ -31,11 +30,8 @@ from components.lib.nets.network import SegmentationNetwork
 from components.lib.report.panels import (
     Picture,
     difference_panel,
-    graph_panel,
     optical_picture,
     sar_picture,
-    squared,
-    truth_panel,
 )
 from components.lib.roads.tracing.mask import RoadMask
 from components.lib.roads.tracing.trace import trace_roads
@@ -46,9 +42,6 @@ from components.lib.tasks.labels import BAND_OF
 from components.lib.tasks.roads import ROADS
 
 HEADINGS: Final = ("image", "true roads", "model's mask", "model's graph")
-_PANEL_PX: Final = 460
-_DIMMED: Final = 0.6
-"""Brightness of the image under the graph."""
 
 
 def main() -> None:
@@ -69,8 +62,7 @@ def main() -> None:
     options = parser.parse_args()
     if not all(0 <= rank <= 1 for rank in options.ranks):
         raise ParameterError("--ranks are shares of the tiles", next_step="use numbers from 0 to 1")
-    if options.out.suffix.lower() not in {".jpg", ".png"}:
-        raise ParameterError(f"{options.out} is neither JPEG nor PNG", next_step="name a .jpg or .png file")
+    require_picture(options.out)
     model = TestedModel.of(options.model, options.store)
     chosen = [model.ranked[round(rank * (len(model.ranked) - 1))] for rank in options.ranks]
     save(options.out, [model.panels(name) for name in chosen], HEADINGS)
@@ -139,16 +131,11 @@ class TestedModel:
         truth = ROADS.truth_mask(target) & counted
         threshold = self.settings.threshold_of(self.net.config.threshold)
         mask = RoadMask.of_probability(prediction, threshold, BAND_OF["roads"])
-        graph, factor = trace_roads(mask).graph, _PANEL_PX / mask.road.shape[0]
         real = [shapely.get_coordinates(line) for line in self.store.centre_lines(name, sensor)]
-        true = graph_panel(truth_panel(truth, image), real, np.empty((0, 2)), CENTRE, CENTRE)
         # Roads on ground without data are not looked for.
-        shown = np.where(counted[..., None], true, np.uint8(0))
-        plain = [image, shown, difference_panel(truth, mask.road & counted, image)]
-        large = [squared(picture, _PANEL_PX, Image.Resampling.LANCZOS) for picture in plain]
-        dim = (large[0] * np.float32(_DIMMED)).astype(np.uint8)
-        edges = [shapely.get_coordinates(shape) * factor for shape in graph.shapes]
-        return [*large, graph_panel(dim, edges, graph.nodes * factor, EDGE, NODE)]
+        shown = np.where(counted[..., None], true_roads(truth, image, real), np.uint8(0))
+        found = difference_panel(truth, mask.road & counted, image)
+        return with_graph([image, shown, found], trace_roads(mask).graph)
 
     def figures(self, names: Sequence[str]) -> str:
         """Return the scores of tiles as lines."""

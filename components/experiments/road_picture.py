@@ -36,7 +36,7 @@ from components.lib.report.panels import (
 )
 from components.lib.roads.apls.rules import JAVA, PIXEL_M
 from components.lib.roads.apls.score import score_lines
-from components.lib.roads.graph.model import Floats
+from components.lib.roads.graph.model import Floats, RoadGraph
 from components.lib.roads.labels import RoadLine, rasterise_roads, within_tile
 from components.lib.roads.tracing.mask import Mask, RoadMask
 from components.lib.roads.tracing.trace import TracedRoads, trace_roads
@@ -91,8 +91,7 @@ def main() -> None:
             f"--noise: there is no preset {options.noise!r}{nearest(options.noise, PRESETS)}",
             next_step=f"use one of {', '.join(PRESETS)}",
         )
-    if options.out.suffix.lower() not in {".jpg", ".png"}:
-        raise ParameterError(f"{options.out} is neither JPEG nor PNG", next_step="name a .jpg or .png file")
+    require_picture(options.out)
     west, north = options.corner
     city, frame = city_of(options.seed), Frame(west, north, GSD_M, SIDE_PX, SIDE_PX)
     tile = RoadTile.of(city, frame, options.noise, options.noise_seed)
@@ -142,13 +141,8 @@ class RoadTile:
 
     def panels(self, image: Picture) -> list[Picture]:
         """Return the four pictures over an image (H, W, 3) of the tile, by ``HEADINGS``."""
-        edges = [shapely.get_coordinates(shape) for shape in self.traced.graph.shapes]
-        truth = graph_panel(truth_panel(self.mask.road, image), self.true, np.empty((0, 2)), CENTRE, CENTRE)
         osm = difference_panel(self.mask.road, self.drawn, image)
-        image, truth, osm = (squared(p, _PANEL_PX, Image.Resampling.LANCZOS) for p in (image, truth, osm))
-        dim, factor = (image * np.float32(_DIMMED)).astype(np.uint8), _PANEL_PX / len(self.mask.road)
-        nodes = self.traced.graph.nodes * factor
-        return [image, truth, osm, graph_panel(dim, [e * factor for e in edges], nodes, EDGE, NODE)]
+        return with_graph([image, true_roads(self.mask.road, image, self.true), osm], self.traced.graph)
 
     def figures(self) -> str:
         """Return lengths and scores as lines."""
@@ -164,6 +158,34 @@ class RoadTile:
         factor = GSD_M / PIXEL_M
         true, proposed = ([line * factor for line in side] for side in (self.true, lines))
         return score_lines(true, proposed, JAVA).apls
+
+
+def require_picture(path: Path) -> None:
+    """Check that a picture can be written by this name.
+
+    Raises:
+        ParameterError: If its ending is neither of JPEG nor of PNG.
+    """
+    if path.suffix.lower() not in {".jpg", ".png"}:
+        raise ParameterError(f"{path} is neither JPEG nor PNG", next_step="name a .jpg or .png file")
+
+
+def true_roads(mask: Mask, image: Picture, lines: Sequence[Floats]) -> Picture:
+    """Return a true mask (H, W) over an image (H, W, 3), with its centre lines, (K, 2) each."""
+    return graph_panel(truth_panel(mask, image), lines, np.empty((0, 2)), CENTRE, CENTRE)
+
+
+def with_graph(panels: Sequence[Picture], graph: RoadGraph) -> list[Picture]:
+    """Return square panels in the picture's size, the image first, and the graph over that image, dimmed.
+
+    Args:
+        panels: Pictures of one tile.
+        graph: Graph in pixels of the tile.
+    """
+    large = [squared(panel, _PANEL_PX, Image.Resampling.LANCZOS) for panel in panels]
+    dim, factor = (large[0] * np.float32(_DIMMED)).astype(np.uint8), _PANEL_PX / len(panels[0])
+    edges = [shapely.get_coordinates(shape) * factor for shape in graph.shapes]
+    return [*large, graph_panel(dim, edges, graph.nodes * factor, EDGE, NODE)]
 
 
 def save(path: Path, rows: Sequence[Sequence[Picture]], headings: Sequence[str]) -> None:

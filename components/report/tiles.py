@@ -52,7 +52,7 @@ def gallery(group: ExampleGroup, task: TaskName = "buildings") -> Gallery:
                 image_id=tile.image_id,
                 heading=rank_title(tile.rank),
                 facts=_facts(tile, task),
-                panels=[*panels(tile, task), *_graph_panels(tile, task, group.sensor)],
+                panels=_panels_of_gallery(tile, task, group.sensor),
             )
             for tile in group.tiles
         ],
@@ -120,10 +120,14 @@ def _polygon_panel(tile: ExampleTile, under: Picture) -> Panel:
     )
 
 
-def _graph_panels(tile: ExampleTile, task: TaskName, sensor: str) -> list[Panel]:
-    """Return the graph traced from the last model's roads over the dimmed image; none of other tasks."""
-    if task != "roads":
-        return []
+def _panels_of_gallery(tile: ExampleTile, task: TaskName, sensor: str) -> list[Panel]:
+    """Return all panels of a tile; of roads with the graph over the first one, which is the image."""
+    drawn = panels(tile, task)
+    return [*drawn, _graph_panel(tile, drawn[0].picture, sensor)] if task == "roads" else drawn
+
+
+def _graph_panel(tile: ExampleTile, under: Picture, sensor: str) -> Panel:
+    """Return the graph traced from the last model's roads over the dimmed image."""
     place, last = get_sensor(sensor), tile.models[-1]
     mask = RoadMask(
         road=tile.predicted[-1] & tile.sar.any(axis=-1),
@@ -131,18 +135,15 @@ def _graph_panels(tile: ExampleTile, task: TaskName, sensor: str) -> list[Panel]
         crs=place.crs,
     )
     traced = trace_roads(mask)
-    under = sar_picture(tile.sar) if tile.optical is None else optical_picture(tile.optical)
     edges = [shapely.get_coordinates(shape) for shape in traced.graph.shapes]
     picture = graph_panel(backdrop(under), edges, traced.graph.nodes, BUILDING, FALSE_ALARM)
     length = f"{traced.length_m.sum() / 1000:.2f} km"
-    return [
-        Panel(
-            title=f"{_model_title(last)}: graph",
-            picture=picture,
-            alt=f"Road graph traced from the mask of {model_title(last)}: {len(edges)} roads, {length}",
-            note=length,
-        )
-    ]
+    return Panel(
+        title=f"{_model_title(last)}: graph",
+        picture=picture,
+        alt=f"Road graph traced from the mask of {model_title(last)}: {len(edges)} roads, {length}",
+        note=length,
+    )
 
 
 def _model_title(model: str) -> str:

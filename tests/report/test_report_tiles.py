@@ -26,15 +26,18 @@ def example() -> ExampleTile:
     )  # fmt: skip
 
 
-def test_tiles_of_roads_have_the_graph_of_the_last_model() -> None:
-    group = ExampleGroup(
+def group() -> ExampleGroup:
+    return ExampleGroup(
         sensor=SIMULATED_AIRBORNE.name,
         ranked_by="concord",
         split="sn6-clean",
         max_nodata=0.5,
         tiles=(example(),),
     )
-    [tile] = gallery(group, "roads").tiles
+
+
+def test_tiles_of_roads_have_the_graph_of_the_last_model() -> None:
+    [tile] = gallery(group(), "roads").tiles
     *_, probability, graph = tile.panels
     assert (probability.title, graph.title) == ("Student: probability", "Student: graph")
     # 100 m across and 80 m down to where the data end; ends lie half the road's width farther in.
@@ -47,12 +50,5 @@ def test_tiles_of_roads_have_the_graph_of_the_last_model() -> None:
 
 
 def test_tiles_of_buildings_have_none() -> None:
-    group = ExampleGroup(
-        sensor=SIMULATED_AIRBORNE.name,
-        ranked_by="concord",
-        split="sn6-clean",
-        max_nodata=0.5,
-        tiles=(example(),),
-    )
-    [tile] = gallery(group).tiles
+    [tile] = gallery(group()).tiles
     assert tile.panels[-1].title == "Student: buildings"

@@ -77,9 +77,9 @@ def baseline_of(row: Row, rows: Sequence[Row]) -> Row | None:
     None where there is no such row, or it is the same one.
     """
     clean = [other for other in rows if other.start is CLEAN]
-    own = [other for other in clean if other.kind == row.kind and other is not row]
-    found = own if row.start is not CLEAN else clean
-    return found[0] if found and found[0] is not row else None
+    if row.start is not CLEAN:
+        clean = [other for other in clean if other.kind == row.kind]
+    return clean[0] if clean and clean[0] is not row else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
